@@ -1,0 +1,290 @@
+"""The application: a table of contents. Modes, keys, theme, wiring; screens draw, the poll thread reads."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.message import Message
+from textual.screen import Screen
+
+from trainer.record import RecordError, Run
+
+from tui import keys, theme
+from tui.launcher import Launcher, Starts
+from tui.messages import Answered, Launched, NewSnapshot
+from tui.poll import TICK, Poll
+from tui.remember import Memory, state_file
+from tui.screens.base import ModeScreen, Target, bindings
+from tui.snapshot import EMPTY, Request, Snapshot
+
+REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
+ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"starting", "training", "paused", "silent"}}
+
+
+def load_screen(path: str) -> Screen[Any]:
+    """Import a mode's screen on its first visit."""
+    module, _, name = path.partition(":")
+    screen: Screen[Any] = getattr(importlib.import_module(module), name)()
+    return screen
+
+
+class GradtopApp(App[None]):
+    """One app over one runs directory; `run` is what it watches, None for the list of runs."""
+
+    TITLE = "gradtop"
+    CSS_PATH = "app.tcss"
+    BINDINGS = bindings("")
+    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in keys.MODES}
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(
+        self,
+        run: Run | None,
+        runs: Path,
+        *,
+        mode: str | None = None,
+        memory: Memory | None = None,
+        launcher: Starts | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        interval: float = TICK,
+    ) -> None:
+        self.memory = memory if memory is not None else Memory(state_file(os.environ))
+        if mode is None:
+            mode = self.memory.get("mode") if run is not None else "runs"
+        self.DEFAULT_MODE = mode if mode in self.MODES else "overview"
+        super().__init__()
+        for each in theme.THEMES:
+            self.register_theme(each)
+        self.theme = theme.LIGHT.name if self.memory.get("theme") == "light" else theme.DARK.name
+        self.animation_level = "none"
+        self.watched = run
+        self.runs = runs
+        self.launcher: Starts = launcher if launcher is not None else Launcher(runs, standby=False)
+        self.snapshot = EMPTY
+        self._polling = False
+        self.poll = Poll(
+            runs,
+            show=self._take,
+            tell=lambda answer: self._from_thread(Answered(answer)),
+            clock=clock,
+            monotonic=monotonic,
+            interval=interval,
+        )
+
+    # Reading
+
+    def ask(self, screen: ModeScreen) -> None:
+        """Have the visible screen's part read: at once before the first frame, afterwards by the poll thread."""
+        if screen is not self.screen_stack[0]:
+            return
+        self.poll.ask(screen.request())
+        if not self._polling:
+            self.poll.tick()
+
+    def _take(self, snapshot: Snapshot) -> None:
+        if self._polling:
+            self.post_message(NewSnapshot(snapshot))
+        else:
+            self.snapshot = snapshot
+
+    def _from_thread(self, message: Message) -> None:
+        self.post_message(message)
+
+    def on_mount(self) -> None:
+        self._polling = True
+        worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
+        self.poll.wake = worker.cancelled_event
+        self.call_after_refresh(self._prepare)
+
+    def on_new_snapshot(self, message: NewSnapshot) -> None:
+        before, self.snapshot = self.snapshot, message.snapshot
+        for screen in self.screen_stack:
+            if isinstance(screen, ModeScreen):
+                screen.receive(message.snapshot)
+        if message.snapshot.facts.gone and not before.facts.gone:
+            self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
+            self.action_mode("runs")
+
+    def remember(self, key: str, value: str) -> None:
+        if self.memory.put(key, value):
+            self.poll.do(self.memory.save)
+
+    # Modes
+
+    def action_mode(self, mode: str) -> None:
+        if mode == self.current_mode:
+            return
+        self.switch_mode(mode)
+        if mode in REMEMBERED:
+            self.remember("mode", mode)
+
+    def watch_run(self, run: Run, mode: str = "overview") -> None:
+        """Show this run from now on."""
+        self.watched = run
+        if self.current_mode == mode:
+            screen = self.screen_stack[0]
+            if isinstance(screen, ModeScreen):
+                screen.ask()
+        else:
+            self.action_mode(mode)
+
+    # The run
+
+    def target(self) -> Target | None:
+        """The run that the command keys mean here: the one watched, or the one chosen in the list."""
+        screen = self.screen_stack[0] if self.screen_stack else None
+        return screen.target() if isinstance(screen, ModeScreen) else None
+
+    def can(self, command: str) -> bool:
+        target = self.target()
+        return target is not None and target.state in ACTS_ON[command]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "command":
+            return True if self.can(str(parameters[0])) else None
+        if action == "pause_or_continue":
+            return True if self.can("pause") or self.can("continue") else None
+        if action == "stop":
+            return True if self.can("stop") else None
+        if action == "log":
+            return True if self.target() is not None else None
+        return super().check_action(action, parameters)
+
+    def label_of(self, identity: str | None, label: str) -> str:
+        return "continue" if identity == "run.pause" and self.can("continue") else label
+
+    def command(self, command: str, **arguments: object) -> None:
+        """Send a command to the run; a toast says what became of it."""
+        target = self.target()
+        if target is not None:
+            self.poll.send(target.run, command, **arguments)
+
+    def action_command(self, command: str) -> None:
+        self.command(command)
+
+    def action_pause_or_continue(self) -> None:
+        self.command("continue" if self.can("continue") else "pause")
+
+    def action_stop(self) -> None:
+        from tui.screens.confirm import Confirm
+
+        target = self.target()
+        if target is None:
+            return
+
+        def stop(yes: bool | None) -> None:
+            if yes:
+                self.poll.send(target.run, "stop")
+
+        consequence = "It finishes its step, writes a checkpoint and ends. It can be resumed exactly where it was."
+        self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "go on"), stop)
+
+    def on_answered(self, message: Answered) -> None:
+        answer = message.answer
+        said = answer.message or ("done" if answer.ok else "refused")
+        self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning", markup=False)
+
+    def launch(self, work: Callable[[], Run], said: str) -> None:
+        """Start a run in a thread (`work` may block), then watch it."""
+
+        def begin() -> None:
+            try:
+                self._from_thread(Launched(work(), said))
+            except (OSError, RecordError, ValueError) as error:
+                self._from_thread(Launched(None, problem=str(error)))
+
+        self.run_worker(begin, thread=True, name="launch")
+
+    def on_launched(self, message: Launched) -> None:
+        if message.run is None:
+            self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
+            return
+        self.notify(message.said, markup=False)
+        self.watch_run(message.run)
+
+    def _prepare(self) -> None:
+        def prepare() -> None:
+            try:
+                self.launcher.prepare()
+            except OSError as error:
+                self._from_thread(Launched(None, problem=f"no standby: {error}"))
+
+        self.run_worker(prepare, thread=True, name="standby")
+
+    # Everywhere
+
+    def action_log(self) -> None:
+        from tui.screens.log import Log
+
+        self.push_screen(Log())
+
+    def action_help(self) -> None:
+        from tui.screens.help import Help
+
+        self.push_screen(Help(self.current_mode))
+
+    async def action_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        elif self.screen.focused is not None:
+            self.screen.set_focus(None)
+
+    def action_copy(self) -> None:
+        screen = self.screen_stack[0]
+        text, what = screen.copied() if isinstance(screen, ModeScreen) else ("", "")
+        if text:
+            self.copy_to_clipboard(text)
+            self.notify(f"copied {what}: {text if len(text) < 60 else text[:57] + '…'}", markup=False)
+        else:
+            self.notify("nothing to copy here", severity="warning")
+
+    def action_toggle_theme(self) -> None:
+        dark = self.theme != theme.DARK.name
+        self.theme = theme.DARK.name if dark else theme.LIGHT.name
+        self.remember("theme", "dark" if dark else "light")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        for key in keys.KEYS:
+            if key.bound and (not key.modes or self.current_mode in key.modes) and key.id not in {"palette", "leave.interrupt"}:
+                yield SystemCommand(f"{key.label}  ({key.name})", key.help, partial(self.run_action, key.action, screen))
+
+    def action_leave(self) -> None:
+        """Leave; ask where something typed would be lost. The run goes on."""
+        from tui.screens.confirm import Confirm
+
+        lost = [screen.unsaved() for stack in self._screen_stacks.values() for screen in stack if isinstance(screen, ModeScreen)]
+        if not any(lost):
+            self.exit()
+            return
+        self.push_screen(Confirm("Leave?", " ".join(filter(None, lost)), "leave", "stay"), lambda yes: self.exit() if yes else None)
+
+
+def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None = None) -> int:
+    """Open the screen on a run, or on the list of runs, until the user leaves; says then that the run goes on."""
+    launcher = Launcher(runs, standby=standby)
+    app = GradtopApp(run, runs, mode=mode, launcher=launcher)
+    try:
+        app.run()
+    finally:
+        launcher.close()
+    if sentence := farewell(app.snapshot):
+        print(sentence)
+    return app.return_code or 0
+
+
+def farewell(snapshot: Snapshot) -> str:
+    """What is said after leaving: that the run goes on, how to come back, how to stop it."""
+    facts = snapshot.facts
+    if facts.run is None or facts.gone:
+        return ""
+    if facts.alive:
+        return f"{facts.name} goes on training. Come back: gradtop watch {facts.name} · stop it: gradtop stop {facts.name}"
+    return f"{facts.name} is {facts.state}. Look again: gradtop watch {facts.name}"

@@ -1,0 +1,131 @@
+"""The one table of modes and keys: bindings, the quiet footer, the help, the palette and the README are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One screen on a number key; `screen` is imported on the first visit."""
+
+    name: str
+    number: str
+    title: str
+    screen: str
+    help: str
+
+
+MODES = (
+    Mode("overview", "1", "Overview", "tui.screens.overview:Overview", "Is it going well? Loss, accuracy, gradient norm, learning rate, findings, events."),
+    Mode("parameters", "2", "Parameters", "tui.screens.parameters:Parameters", "The model as a tree: kind, shape, formula, parameters, bytes."),
+    Mode("gradients", "3", "Gradients", "tui.screens.gradients:Gradients", "One row per parameter: its gradient norm over time, and what is wrong with it."),
+    Mode("weights", "4", "Weights", "tui.screens.weights:Weights", "The histogram of one parameter, and how it moved since the start."),
+    Mode("schedule", "5", "Schedule", "tui.screens.schedule:Schedule", "The learning rate so far and planned to the end."),
+    Mode("tune", "6", "Tune", "tui.screens.tune:Tune", "Change the configuration and start the next run."),
+    Mode("runs", "7", "Runs", "tui.screens.runs:Runs", "All runs, newest first, with what changed between them."),
+)
+LISTS = ("parameters", "gradients", "weights", "runs")
+CURSORS = ("overview", "schedule")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: what it does (`action`, in Textual's notation), where (`modes`, empty = everywhere) and how it is named.
+
+    `bound` is False where the widget that has the focus binds the key itself (a list its arrows): the row is there for
+    the help alone. `footer` puts it into the key bar while it can act.
+    """
+
+    key: str
+    action: str
+    id: str
+    label: str
+    help: str
+    group: str = "this screen"
+    modes: tuple[str, ...] = ()
+    footer: bool = False
+    bound: bool = True
+    priority: bool = False
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the key is written for people: `?`, `ctrl+p`, `←`."""
+        return self.shown or NAMES.get(self.key, self.key)
+
+
+NAMES = {
+    "question_mark": "?", "slash": "/", "left": "←", "right": "→", "up": "↑", "down": "↓", "escape": "esc", "pageup": "pgup",
+    "pagedown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→",
+}
+
+KEYS: tuple[Key, ...] = (
+    *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
+    Key("e", "app.mode('tune')", "edit", "edit", "Change the configuration (Tune).", group="modes"),
+    # The run. Each answers with what the worker said.
+    Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after this step, or continue it.", "the run", footer=True),
+    Key("c", "app.command('checkpoint')", "run.checkpoint", "checkpoint", "Write a checkpoint after this step.", "the run", footer=True),
+    Key("s", "app.stop", "run.stop", "stop", "Stop the run: finish the step, write a checkpoint, end. Asks first.", "the run", footer=True),
+    # Everywhere.
+    Key("l", "app.log", "log", "log", "Show what the worker printed.", "everywhere", footer=True),
+    Key("y", "app.copy", "copy", "copy", "Copy the value or path that is shown (works over ssh and in tmux).", "everywhere"),
+    Key("tab", "app.focus_next", "next", "next pane", "Go to the next pane; in a small terminal, show the next panes.", "everywhere"),
+    Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Go to the previous pane.", "everywhere"),
+    Key("escape", "app.back", "back", "back", "Come out: of a chart, a list, a pane, a question.", "everywhere"),
+    Key("ctrl+p", "app.command_palette", "palette", "palette", "Find any command by its name.", "everywhere", priority=True),
+    Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Change between the dark and the light theme.", "everywhere"),
+    Key("question_mark", "app.help", "help", "help", "Show these keys.", "everywhere", footer=True),
+    Key("q", "app.leave", "leave", "leave", "Leave. The run goes on.", "everywhere", footer=True),
+    Key("ctrl+c", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere"),
+    # Charts with a cursor.
+    Key("left", "cursor(-1)", "cursor.left", "read left", "Move the reading line one point to the left.", modes=CURSORS, bound=False),
+    Key("right", "cursor(1)", "cursor.right", "read right", "Move the reading line one point to the right.", modes=CURSORS, bound=False),
+    # Lists.
+    Key("down", "cursor_down", "list.down", "down", "Next row (also j).", modes=LISTS, bound=False, shown="↓ j"),
+    Key("up", "cursor_up", "list.up", "up", "Previous row (also k).", modes=LISTS, bound=False, shown="↑ k"),
+    Key("pagedown", "page_down", "list.pagedown", "page down", "One page down.", modes=LISTS, bound=False),
+    Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=LISTS, bound=False),
+    Key("home", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
+    Key("end", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
+    # 1 Overview
+    Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Show the chosen pane alone; esc brings the others back.", modes=("overview",)),
+    # 7 Runs
+    Key("enter", "choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), bound=False, footer=True),
+    Key("slash", "screen.filter", "runs.filter", "filter", "Show only the rows that contain what you type.", modes=("runs",), footer=True),
+    Key("r", "screen.resume", "runs.resume", "resume", "Go on from the last checkpoint of this run.", modes=("runs",), footer=True),
+    Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration.", modes=("runs",), footer=True),
+    Key("n", "screen.rename", "runs.rename", "rename", "Give this run another name.", modes=("runs",)),
+    Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder inside the runs directory. Asks first.", modes=("runs",)),
+)
+
+
+def mode_named(name: str) -> Mode:
+    return next(mode for mode in MODES if mode.name == name)
+
+
+def app_keys() -> Iterator[Key]:
+    """The keys that mean the same everywhere."""
+    return (key for key in KEYS if not key.modes and key.bound)
+
+
+def mode_keys(mode: str) -> Iterator[Key]:
+    """The keys that belong to one mode, those included that its widgets bind."""
+    return (key for key in KEYS if mode in key.modes)
+
+
+def groups(mode: str) -> list[tuple[str, list[Key]]]:
+    """The help of one mode: its own keys first, then the others, under their headings."""
+    order = ["this screen", "the run", "modes", "everywhere"]
+    rows = [key for key in KEYS if not key.modes or mode in key.modes]
+    return [(title, [key for key in rows if key.group == title]) for title in order if any(key.group == title for key in rows)]
+
+
+def markdown() -> str:
+    """The key table as the README shows it."""
+    lines = ["| key | what it does | where |", "|---|---|---|"]
+    for key in KEYS:
+        where = ", ".join(mode_named(mode).title for mode in key.modes) or "everywhere"
+        lines.append(f"| `{key.name}` | {key.help} | {where} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,80 @@
+"""Starting runs from the screen, with one warm worker kept ready; everything heavy is imported when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from trainer.record import Run
+
+if TYPE_CHECKING:
+    from trainer.launch import Standby
+
+
+class Starts(Protocol):
+    """What the screen needs to start runs. All of it blocks for some tenths of a second: call it in a thread."""
+
+    def prepare(self) -> None: ...
+
+    def resume(self, run: Run) -> Run: ...
+
+    def rerun(self, run: Run) -> Run: ...
+
+    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run: ...
+
+    def close(self) -> None: ...
+
+
+class Launcher:
+    """Starts detached workers, from the standby where there is one; giving it away starts the next."""
+
+    def __init__(self, runs: Path, *, standby: bool = True) -> None:
+        self._runs = runs
+        self._wanted = standby
+        self._standby: Standby | None = None
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Start the standby, which dies with this process unless it was given a run."""
+        if not self._wanted or self._closed or self._standby is not None:
+            return
+        from trainer.launch import Standby
+
+        standby = Standby()
+        standby.start()
+        self._standby = standby
+        if self._closed:
+            standby.close()
+
+    def resume(self, run: Run) -> Run:
+        self._begin(run, resume=True)
+        return run
+
+    def rerun(self, run: Run) -> Run:
+        """The same configuration again, from the start; the new run's parent is the old one."""
+        from trainer.config import load_config
+
+        return self.start(load_config(run.config), parent=run)
+
+    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run:
+        from trainer.launch import create_run
+
+        run = create_run(self._runs, config, parent=parent, changes=changes)
+        self._begin(run)
+        return run
+
+    def _begin(self, run: Run, *, resume: bool = False) -> None:
+        from trainer.launch import start_worker
+
+        standby, self._standby = self._standby, None
+        try:
+            start_worker(run, resume=resume, standby=standby)
+        finally:
+            self.prepare()
+
+    def close(self) -> None:
+        self._closed = True
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            standby.close()

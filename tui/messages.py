@@ -1,0 +1,37 @@
+"""What threads tell the app."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from trainer.record import Run
+
+from tui.poll import Answer
+from tui.snapshot import Snapshot
+
+
+class NewSnapshot(Message):
+    """Something changed. Carries state, so the newest replaces those not yet handled."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, NewSnapshot)
+
+
+class Answered(Message):
+    """A worker answered a command, or it is clear that it will not."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Launched(Message):
+    """A run was started (`said` tells how), or `problem` tells why not."""
+
+    def __init__(self, run: Run | None, said: str = "", problem: str = "") -> None:
+        super().__init__()
+        self.run, self.said, self.problem = run, said, problem

@@ -1,0 +1,208 @@
+"""The screen that every mode is.
+
+How a mode is written (`tui/screens/gradients.py`, its CSS in `gradients.tcss`, what it reads in `tui/parts/gradients.py`)::
+
+    # tui/parts/gradients.py: no Textual; tested without a terminal
+    @dataclass(frozen=True)
+    class GradientsPart: ...
+    def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+        reader = source.run                    # trainer.record.RunReader, None where no run is watched
+        ...                                    # runs in the poll thread: reading belongs here, and only here
+
+    # tui/screens/gradients.py
+    class Gradients(ModeScreen):
+        CSS_PATH = "gradients.tcss"
+        BINDINGS = bindings("gradients")       # from tui/keys.py: put your keys into that table, modes=("gradients",)
+        mode = "gradients"
+        streams = ("layers",)                  # looked at on each tick; read again when one grew or an event came
+        read = staticmethod(read_gradients)
+
+        def body(self) -> ComposeResult: ...   # what stands between the header and the key bar
+        def view(self) -> Hashable: ...        # what `read` must know: the chosen parameter, the sort; frozen and comparable
+        def panes(self) -> tuple[str, ...]: ...    # for the lease, e.g. ("gradients",)
+        def layers(self) -> tuple[str, ...]: ...   # for the lease: the parameters somebody looks at
+        def show(self, snapshot: Snapshot) -> None: ...  # draw it: snapshot.facts, snapshot.part (your part, never another mode's)
+        def copied(self) -> tuple[str, str]: ...   # for `y`: (the text, what it is)
+
+Call `self.ask()` when `view`, `panes` or `layers` changed: the answer comes with the next `show`, within milliseconds.
+`show` is called on mount with what is known already, then once per change, and never while another mode is visible.
+`self.snapshot` is the last one shown. Before the first part, and where no run is watched, `snapshot.part` is None: say
+what will come and which key brings it (`self.explain("…")` shows a sentence in place of the body, `""` takes it away).
+Actions bound as "screen.…" are methods `action_…` of the screen; a key that cannot act now returns None from
+`check_action`, and `self.refresh_bindings()` says that this changed. Commands: `self.gradtop.command("pause")`.
+`unsaved()` names what would be lost by leaving. Sizes: `on_resize`, `self.size`; 80×24 is fully usable.
+What should be there on the next visit: `self.gradtop.memory.get/put` through `self.gradtop.remember(key, value)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from trainer.record import Run
+
+from tui import keys
+from tui.screens.header import Header
+from tui.screens.keybar import KeyBar
+from tui.snapshot import EMPTY, Request, Snapshot
+
+if TYPE_CHECKING:
+    from tui.app import GradtopApp
+
+SMALLEST = (40, 12)
+
+
+def bindings(mode: str) -> list[BindingType]:
+    """The bindings of a mode (or, with "", of the whole app) from the one table of keys."""
+    rows = keys.mode_keys(mode) if mode else keys.app_keys()
+    return [
+        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
+        for row in rows
+        if row.bound
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The run that a command is meant for."""
+
+    run: Run
+    name: str
+    state: str
+
+
+class ModeScreen(Screen[None]):
+    """Header, notice, body, key bar; asks the poll thread for its part and shows what comes."""
+
+    AUTO_FOCUS = ""
+    mode: ClassVar[str] = ""
+    streams: ClassVar[tuple[str, ...]] = ()
+    watches_runs: ClassVar[bool] = False
+    read: ClassVar[Callable[[Any, Any], object] | None] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.snapshot = EMPTY
+
+    @property
+    def gradtop(self) -> GradtopApp:
+        return cast("GradtopApp", self.app)
+
+    # What a mode fills in
+
+    def body(self) -> ComposeResult:
+        yield from ()
+
+    def view(self) -> Hashable:
+        return None
+
+    def panes(self) -> tuple[str, ...]:
+        return (self.mode,)
+
+    def layers(self) -> tuple[str, ...]:
+        return ()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw the snapshot."""
+
+    def copied(self) -> tuple[str, str]:
+        """What `y` copies, and its name: the run's directory where a mode has nothing better."""
+        run = self.snapshot.facts.run
+        return (str(run.path), "the run's path") if run is not None else ("", "")
+
+    def target(self) -> Target | None:
+        """The run that the command keys mean here."""
+        facts = self.snapshot.facts
+        return Target(facts.run, facts.name, facts.state) if facts.run is not None and not facts.gone else None
+
+    def unsaved(self) -> str:
+        """What leaving would lose, as a sentence; "" where nothing."""
+        return ""
+
+    # What every mode does
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        yield Static(id="notice", markup=False)
+        yield Static(id="explanation", markup=False)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield KeyBar(self.mode)
+        yield Static(id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        self.ask()
+        self.receive(self.gradtop.snapshot)
+
+    def on_screen_resume(self) -> None:
+        self.ask()
+
+    def ask(self) -> None:
+        """Have this screen's part read with its present view."""
+        if self.is_mounted:
+            self.gradtop.ask(self)
+
+    def request(self) -> Request:
+        return Request(
+            run=self.gradtop.watched,
+            mode=self.mode,
+            read=type(self).read,
+            view=self.view(),
+            streams=self.streams,
+            panes=self.panes(),
+            layers=self.layers(),
+            watches_runs=self.watches_runs,
+        )
+
+    def receive(self, snapshot: Snapshot) -> None:
+        """Take a snapshot: the header always, the body where the part is this mode's."""
+        if snapshot.mode != self.mode:
+            snapshot = Snapshot(self.mode, snapshot.facts, None)
+        before, self.snapshot = self.snapshot, snapshot
+        self.query_one(Header).show(snapshot.facts)
+        if before.facts is not snapshot.facts:
+            self._notice(snapshot)
+            if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
+                self.refresh_bindings()
+        self.show(snapshot)
+
+    def explain(self, sentence: str) -> None:
+        """Show a sentence in place of the body; "" brings the body back."""
+        line = self.query_one("#explanation", Static)
+        if sentence:
+            line.update(sentence)
+        line.display = bool(sentence)
+        self.query_one("#body").display = not sentence
+
+    def _notice(self, snapshot: Snapshot) -> None:
+        facts = snapshot.facts
+        notice = self.query_one("#notice", Static)
+        lines: list[str] = []
+        if facts.gone:
+            lines = [f"The directory of {facts.name} is gone: somebody deleted or moved it. What was read is still shown. 7 shows the runs."]
+        elif facts.state == "failed":
+            lines = [facts.status.error or "The run failed.", "l shows the worker's log."]
+        elif facts.state == "died":
+            lines = ["The worker died without a word: killed, out of memory, or the machine went down. Its last lines:", *facts.last_words[-3:]]
+        elif facts.state == "silent":
+            lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
+        elif facts.status.warning:
+            lines = [facts.status.warning]
+        notice.set_class(facts.state in {"failed", "died"} or facts.gone, "-error")
+        notice.update("\n".join(lines))
+        notice.display = bool(lines)
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        if small:
+            message = f"gradtop needs {SMALLEST[0]} × {SMALLEST[1]} characters; this terminal has {width} × {height}. The run goes on."
+            self.query_one("#too-small", Static).update(message)
+        self.set_class(small, "-too-small")

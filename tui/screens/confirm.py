@@ -1,0 +1,41 @@
+"""A question with two answers; the harmless one is the default."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks; gives True for `y` or the button that says so, False for anything that means no."""
+
+    CSS_PATH = "confirm.tcss"
+    AUTO_FOCUS = "#no"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it."),
+        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Leave everything as it is."),
+        Binding("left,right,tab,shift+tab", "app.focus_next", "other", id="confirm.other", tooltip="The other answer.", show=False),
+    ]
+
+    def __init__(self, question: str, consequence: str, yes: str, no: str = "no") -> None:
+        super().__init__()
+        self._question, self._consequence, self._yes, self._no = question, consequence, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="question"):
+            yield Static(self._question, id="asked", markup=False)
+            yield Static(self._consequence, id="consequence", markup=False)
+            with Horizontal(id="answers"):
+                yield Button(f"y  {self._yes}", id="yes", compact=True)
+                yield Button(f"n  {self._no}", id="no", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

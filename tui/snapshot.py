@@ -1,0 +1,81 @@
+"""What the poll thread hands to the screen: one immutable value per change, for the mode that is visible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainer.record import Meta, Run, Status
+
+ALIVE = frozenset({"starting", "training", "paused", "silent"})
+ENDED = frozenset({"done", "stopped", "failed", "died"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What every mode knows about the watched run; `run` is None where none is watched.
+
+    `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
+    time to the end in seconds, or None; `last_words` are the last lines of worker.log of a run that died or failed.
+    """
+
+    run: Run | None = None
+    name: str = ""
+    state: str = ""
+    status: Status = Status()
+    meta: Meta = Meta()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    age: str = ""
+    left: float | None = None
+    rate: float = 0.0
+    last_words: tuple[str, ...] = ()
+    gone: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker may still obey."""
+        return self.state in ALIVE
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """One value of run.toml by its dotted path."""
+        value: Any = self.config
+        for name in key.split("."):
+            if not isinstance(value, Mapping) or name not in value:
+                return default
+            value = value[name]
+        return value
+
+
+NO_RUN = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The facts of the run and the part that the visible mode asked for (what its `read` returned, None before)."""
+
+    mode: str = ""
+    facts: Facts = NO_RUN
+    part: Any = None
+
+
+EMPTY = Snapshot()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the visible screen wants read.
+
+    `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
+    view)` is called in the poll thread and its value becomes `Snapshot.part`. `panes` and `layers` become the lease:
+    what the worker should measure because somebody is looking.
+    """
+
+    run: Run | None = None
+    mode: str = ""
+    read: Callable[[Any, Any], object] | None = None
+    view: Hashable = None
+    streams: tuple[str, ...] = ()
+    panes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    watches_runs: bool = False
