@@ -65,6 +65,11 @@ class Watch:
         return coarse_age(self._clock() - (float(last["time"]) if last else status.updated))
 
 
+def last_words(run: Run, lines: int = LAST_WORDS) -> tuple[str, ...]:
+    """The last lines that a run's worker printed, empty ones left out."""
+    return tuple(line for line in RunReader(run).log_tail(60) if line.strip())[-lines:]
+
+
 def _still(status: Status) -> Status:
     """A status without its heartbeat: a mere sign of life is no news."""
     return replace(status, updated=0.0, seconds=0.0)

@@ -1,0 +1,339 @@
+"""Run directories as a worker would have left them, written with trainer.record alone: quick, seeded, without torch.
+
+`fake_run` writes one in any state; `Grower` lets it go on, step by step. For looking by hand::
+
+    python -m tests.tui.runs_fixture RUNS            # a run of each state, and one that keeps growing until ctrl+c
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trainer.record import Column, Meta, Run, SegmentWriter, Status, append_event, new_run, write_status
+from trainer.record.meta import Change, read_meta, write_meta
+from trainer.record.status import process_start, this_host
+
+PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    ("stem.weight", "Conv2d", (16, 1, 3, 3)),
+    ("stem.bias", "Conv2d", (16,)),
+    ("block1.conv.weight", "Conv2d", (32, 16, 3, 3)),
+    ("block1.conv.bias", "Conv2d", (32,)),
+    ("block2.conv.weight", "Conv2d", (64, 32, 3, 3)),
+    ("block2.conv.bias", "Conv2d", (64,)),
+    ("head.weight", "Linear", (10, 256)),
+    ("head.bias", "Linear", (10,)),
+)
+BINS = 64
+EPOCHS = 30
+STEPS_PER_EPOCH = 172
+NOW = 1_795_617_000.0  # 2026-11-25, so that what is shown does not depend on today
+DEAD_PID = 2**22 - 3  # above pid_max's default: no process has it
+
+CONFIG = """\
+[model]
+kind = "cnn"
+channels = [16, 32, 64]
+kernel_size = 3
+stride = 1
+padding = 1
+dropout = 0.1
+activation = "relu"
+
+[data]
+kind = "digits"
+
+[optimizer]
+kind = "adamw"
+lr = {lr}
+weight_decay = 0.01
+
+[schedule]
+kind = "cosine"
+warmup_steps = 200
+min_lr = 0.0
+
+[training]
+epochs = {epochs}
+batch_size = {batch_size}
+clip = 5.0
+seed = 0
+
+[monitor]
+healthy_low = 1.0
+healthy_high = 100.0
+"""
+
+
+def layer_table() -> dict[str, object]:
+    """What the `layers` stream says about the model."""
+    rows = [
+        {
+            "name": name,
+            "module": name.rpartition(".")[0],
+            "shape": list(shape),
+            "count": math.prod(shape),
+            "trainable": True,
+            "dtype": "float32",
+            "bytes": 4 * math.prod(shape),
+            "tied_to": "",
+        }
+        for name, _kind, shape in PARAMETERS
+    ]
+    modules = [
+        {"path": "", "kind": "CNN", "formula": "", "shape": ""},
+        {"path": "stem", "kind": "Conv2d", "formula": "1·3·3·16 + 16", "shape": "16×1×3×3"},
+        {"path": "block1", "kind": "Sequential", "formula": "", "shape": ""},
+        {"path": "block1.conv", "kind": "Conv2d", "formula": "16·3·3·32 + 32", "shape": "32×16×3×3"},
+        {"path": "block2", "kind": "Sequential", "formula": "", "shape": ""},
+        {"path": "block2.conv", "kind": "Conv2d", "formula": "32·3·3·64 + 64", "shape": "64×32×3×3"},
+        {"path": "head", "kind": "Linear", "formula": "256 × 10 + 10", "shape": "10×256"},
+    ]
+    return {"parameters": rows, "modules": modules, "model": "cnn"}
+
+
+def planned(step: float, steps: int, lr: float, warmup: int = 200) -> float:
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    return 0.5 * lr * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class Grower:
+    """Writes one run's records step by step; each step lasts 1/40 s of the run's own time."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        epochs: int = EPOCHS,
+        per_epoch: int = STEPS_PER_EPOCH,
+        lr: float = 1e-3,
+        seed: int = 0,
+        start: float = NOW - 60,
+        pace: float = 0.025,
+        vanishing: str = "",
+    ) -> None:
+        self.run, self.lr, self.vanishing = run, lr, vanishing
+        self.epochs, self.per_epoch, self.steps = epochs, per_epoch, epochs * per_epoch
+        self.step, self.start, self.pace = 0, start, pace
+        self.best = (math.inf, 0.0)
+        self.random = random.Random(seed)
+        names = [name for name, _kind, _shape in PARAMETERS]
+        value = Column
+        self._steps = SegmentWriter(
+            run,
+            "steps",
+            [value("loss"), value("lr"), value("grad_norm", sparse=True), value("clipped", sparse=True), value("samples_per_s", "1/s")],
+        )
+        self._evals = SegmentWriter(run, "evals", [value("epoch"), value("loss"), value("accuracy")])
+        columns = [value(f"{what}/{name}") for name in names for what in ("grad_norm", "weight_norm")]
+        self._layers = SegmentWriter(run, "layers", columns, extra=layer_table())
+        bins = [value(f"b{index}") for index in range(BINS)]
+        shape = [value(name) for name in ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count")]
+        self._histograms = SegmentWriter(run, "histograms", shape + bins, rollup=False, extra={"parameters": names})
+        system = [value("cpu", "%"), value("memory", "B")] + [
+            value(name, unit, sparse=True)
+            for name, unit in (
+                ("gpu_use", "%"), ("gpu_memory", "B"), ("gpu_memory_total", "B"), ("gpu_power", "W"), ("gpu_temperature", "°C"),
+            )
+        ]
+        self._system = SegmentWriter(run, "system", system)
+        plan = SegmentWriter(run, "plan", [value("lr")])
+        for step in range(0, self.steps, max(1, self.steps // 500)):
+            plan.append(step, start, [planned(step, self.steps, lr)])
+        plan.close()
+
+    @property
+    def now(self) -> float:
+        return self.start + self.pace * self.step
+
+    def grow(self, steps: int = 1, *, loss: float | None = None) -> None:
+        """Go on by so many steps; `loss` replaces the value of the last one."""
+        for index in range(steps):
+            self._one(loss if index == steps - 1 else None)
+
+    def _one(self, loss: float | None) -> None:
+        t, noise = self.step / self.steps, self.random.gauss
+        level = 2.3 * math.exp(-9 * t) + 0.06 + 0.05 * (1 - t)
+        value = level * math.exp(noise(0, 0.18)) if loss is None else loss
+        norm = (1.1 + 9 * math.exp(-14 * t)) * math.exp(noise(0, 0.22))
+        nan = math.nan
+        measured = self.step % 2 == 0
+        clipped = (1.0 if norm > 5 else 0.0) if measured else nan
+        now = self.now
+        self._steps.append(self.step, now, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90)])
+        if self.step % 10 == 0:
+            row = []
+            for depth, (name, _kind, shape) in enumerate(PARAMETERS):
+                scale = math.exp(-0.25 * depth) * (0.4 if name.endswith("bias") else 1.0)
+                scale *= 1e-6 * math.exp(-6 * t) if name == self.vanishing else 1.0
+                row += [norm * scale * math.exp(noise(0, 0.15)), math.sqrt(math.prod(shape)) * (0.08 + 0.05 * t)]
+            self._layers.append(self.step, now, row)
+        if self.step % 100 == 0:
+            for index in range(len(PARAMETERS)):
+                self._histograms.append(self.step, now, self._histogram(index, t))
+        if self.step % 40 == 0:
+            self._system.append(self.step, now, [96 + noise(0, 2), 412e6 + 1e4 * self.step, nan, nan, nan, nan, nan])
+        self.step += 1
+        if self.step % self.per_epoch == 0:
+            self._epoch(level)
+
+    def _epoch(self, level: float) -> None:
+        epoch = self.step // self.per_epoch
+        val, accuracy = level * 1.1 + 0.01 + abs(self.random.gauss(0, 0.01)), 1 - 0.9 * math.exp(-0.9 * epoch) - 0.012
+        self._evals.append(self.step - 1, self.now, [epoch, val, accuracy])
+        better = val < self.best[0]
+        if better:
+            self.best = (val, accuracy)
+        append_event(self.run, "epoch", time=self.now, epoch=epoch, step=self.step - 1, val_loss=val, val_accuracy=accuracy, best=better)
+        path = self.run.checkpoints / f"step-{self.step - 1:06d}.pt"
+        path.write_bytes(b"")
+        about = {"step": self.step - 1, "epoch": epoch, "val_loss": val, "val_accuracy": accuracy, "best": better, "time": self.now}
+        path.with_suffix(".json").write_text(json.dumps(about))
+        append_event(self.run, "checkpoint", time=self.now, step=self.step - 1, epoch=epoch, path=path.name)
+
+    def _histogram(self, index: int, t: float) -> list[float]:
+        _name, _kind, shape = PARAMETERS[index]
+        spread, mean = 0.05 + 0.06 * t, 0.01 * t * (index % 3 - 1)
+        low, high = mean - 4 * spread, mean + 4 * spread
+        centres = [low + (high - low) * (b + 0.5) / BINS for b in range(BINS)]
+        weights = [math.exp(-0.5 * ((c - mean) / spread) ** 2) * (1 + 0.15 * self.random.random()) for c in centres]
+        total = math.prod(shape)
+        counts = [round(total * w / sum(weights)) for w in weights]
+        return [index, low, high, mean, spread, low, high, 0.0, total, *counts]
+
+    def status(self, state: str, *, pid: int | None = None, updated: float | None = None, error: str = "", warning: str = "") -> None:
+        """Write status.json for what has been grown so far."""
+        host, boot = this_host()
+        pid = os.getpid() if pid is None else pid
+        ended = state in {"done", "stopped", "failed"}
+        seen = max(0, self.step - 1)
+        t = seen / self.steps
+        write_status(
+            self.run,
+            Status(
+                state=state,
+                pid=pid,
+                pid_started=process_start(pid) if pid == os.getpid() else 1.0,
+                host=host,
+                boot=boot,
+                started=self.start,
+                updated=self.now if updated is None else updated,
+                ended=self.now if ended else 0.0,
+                seconds=self.pace * self.step,
+                epoch=min(self.epochs, self.step // self.per_epoch + 1) if self.step else 0,
+                epochs=self.epochs,
+                step=self.step,
+                steps=self.steps,
+                device="cpu",
+                model="cnn",
+                parameters=sum(math.prod(shape) for _name, _kind, shape in PARAMETERS),
+                samples_per_s=12400.0,
+                loss=2.3 * math.exp(-9 * t) + 0.06 if self.step else None,
+                grad_norm=1.1 + 9 * math.exp(-14 * t) if self.step else None,
+                lr=planned(seen, self.steps, self.lr) if self.step else None,
+                val_loss=self.best[0] if self.best[0] < math.inf else None,
+                val_accuracy=self.best[1] if self.best[0] < math.inf else None,
+                best_val_loss=self.best[0] if self.best[0] < math.inf else None,
+                best_val_accuracy=self.best[1] if self.best[0] < math.inf else None,
+                error=error,
+                warning=warning,
+            ),
+        )
+
+    def close(self) -> None:
+        for writer in (self._steps, self._evals, self._layers, self._histograms, self._system):
+            writer.close()
+
+
+def fake_run(
+    runs: Path,
+    name: str = "quiet-heron",
+    *,
+    state: str = "training",
+    steps: int = 1204,
+    parent: Run | None = None,
+    changes: Sequence[tuple[str, object, object]] = (),
+    error: str = "",
+    created: float = NOW - 60,
+    seed: int = 0,
+    lr: float = 1e-3,
+    batch_size: int = 64,
+    log: str = "",
+    epochs: int = EPOCHS,
+    vanishing: str = "",
+) -> tuple[Run, Grower]:
+    """A run directory in any state (died and silent too), its clock ending at `created` + steps / 40."""
+    text = CONFIG.format(lr=lr, epochs=epochs, batch_size=batch_size)
+    about: Mapping[str, object] = {
+        "name": name,
+        "created": created,
+        "command": ["gradtop", "train", "configs/digits.toml"],
+        "parent": parent.id if parent is not None else "",
+        "changes": [{"key": key, "old": old, "new": new} for key, old, new in changes],
+    }
+    run = new_run(runs, text, about, name=name, now=created)
+    grower = Grower(run, start=created, seed=seed, lr=lr, epochs=epochs, vanishing=vanishing)
+    append_event(run, "start", time=created, message="training started")
+    grower.grow(steps)
+    lines = log or "gradtop worker on cpu\nepoch 1: loss 0.842\nepoch 2: loss 0.511\n"
+    run.log.write_text(lines)
+    if state == "died":
+        grower.status("training", pid=DEAD_PID)
+    elif state == "silent":
+        grower.status("training", updated=grower.now - 120)
+    else:
+        grower.status(state, error=error)
+    if state in {"done", "stopped", "failed"}:
+        append_event(run, "end", time=grower.now, state=state, message=error)
+    return run, grower
+
+
+def gallery(runs: Path, now: float) -> None:
+    """One run of each state."""
+    whole = EPOCHS * STEPS_PER_EPOCH
+    old, _ = fake_run(runs, "amber-finch", state="done", steps=whole, created=now - 4000)
+    fake_run(runs, "tidy-wren", state="stopped", steps=900, created=now - 3600, parent=old, changes=[("optimizer.lr", 1e-3, 3e-4)], lr=3e-4)
+    sentence = "out of memory on cuda:0 with batch_size 512: try training.batch_size=256"
+    fake_run(runs, "brave-otter", state="failed", steps=40, created=now - 3000, error=sentence, batch_size=512)
+    fake_run(runs, "grey-lynx", state="died", steps=700, created=now - 2400, log="epoch 3: loss 0.402\nKilled\n")
+    fake_run(runs, "calm-ibex", state="silent", steps=300, created=now - 1200)
+    fake_run(runs, "new-moth", state="starting", steps=0, created=now - 2)
+    fake_run(runs, "slow-toad", state="paused", steps=500, created=now - 500)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--rate", type=float, default=20, help="steps per second")
+    parser.add_argument("--steps", type=int, default=1000, help="steps that are there at once")
+    parser.add_argument("--alone", action="store_true", help="only the run that grows")
+    options = parser.parse_args()
+    now = time.time()
+    if not options.alone:
+        gallery(options.runs, now)
+    pace = 1 / options.rate
+    run = new_run(options.runs, CONFIG.format(lr=1e-3, epochs=EPOCHS, batch_size=64), {"name": "quiet-heron", "created": now}, name="quiet-heron", now=now)
+    run.log.write_text("gradtop worker on cpu\n")
+    grower = Grower(run, start=now - options.steps * pace, pace=pace)
+    grower.grow(options.steps)
+    print(run.path, flush=True)
+    try:
+        while grower.step < grower.steps:
+            time.sleep(max(0.0, grower.now - time.time()))
+            grower.grow()
+            grower.status("training", updated=time.time())
+    except KeyboardInterrupt:
+        grower.status("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

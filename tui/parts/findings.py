@@ -1,0 +1,87 @@
+"""What is worth saying about a run without being asked. Rules of thumb, each with its figure; nothing is guessed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trainer.record import RunReader
+
+WINDOW = 500
+EVALS_PATIENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence; `tone` is success, warning or error."""
+
+    tone: str
+    text: str
+
+    @property
+    def symbol(self) -> str:
+        return {"success": "✓", "warning": "▲", "error": "✕"}[self.tone]
+
+
+def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
+    """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
+    rows = reader.stream("steps").tail(WINDOW)
+    found = [*lost(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
+    if not found and rows:
+        many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
+        found = [Finding("success", f"nothing wrong in {many}")]
+    order = ("error", "warning", "success")
+    return tuple(sorted(found, key=lambda finding: order.index(finding.tone)))
+
+
+def lost(reader: RunReader) -> list[Finding]:
+    found = []
+    if reader.status.dropped:
+        found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
+    for name in ("steps", "evals"):
+        if reader.stream(name).unreadable:
+            found.append(Finding("error", f"stream {name}: {reader.stream(name).unreadable}"))
+    return found
+
+
+def non_finite(rows: list[dict[str, float]]) -> list[Finding]:
+    bad = [row["step"] for row in rows if not math.isfinite(row.get("loss", 0.0))]
+    if not bad:
+        return []
+    where = f"step {bad[0]:.0f}" if len(bad) == 1 else f"{len(bad)} steps from {bad[0]:.0f}"
+    return [Finding("error", f"the loss is not finite at {where}: lower the lr, clip, or look for bad data")]
+
+
+def out_of_band(rows: list[dict[str, float]], healthy: tuple[float, float]) -> list[Finding]:
+    norms = [row["grad_norm"] for row in rows if math.isfinite(row.get("grad_norm", math.nan))]
+    if len(norms) < 20:
+        return []
+    low, high = healthy
+    above, below = sum(norm > high for norm in norms) / len(norms), sum(norm < low for norm in norms) / len(norms)
+    if above > 0.05:
+        return [Finding("warning", f"gradient norm above {high:g} in {above:.0%} of the last {len(rows)} steps")]
+    if below > 0.5:
+        return [Finding("warning", f"gradient norm below {low:g} in {below:.0%} of the last {len(rows)} steps")]
+    return []
+
+
+def clipping(rows: list[dict[str, float]]) -> list[Finding]:
+    hits = [row["clipped"] for row in rows if math.isfinite(row.get("clipped", math.nan))]
+    if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
+        return []
+    return [Finding("warning", f"clipped in {sum(hits) / len(hits):.0%} of the last {len(rows)} steps: clip rules the step size, not lr")]
+
+
+def no_progress(reader: RunReader) -> list[Finding]:
+    """Validation loss: since when it is no longer the best, and whether it rises while the training loss falls."""
+    evals = [row for row in reader.stream("evals").tail(200) if math.isfinite(row.get("loss", math.nan))]
+    if len(evals) <= EVALS_PATIENCE:
+        return []
+    best = min(evals, key=lambda row: row["loss"])
+    since = len(evals) - 1 - evals.index(best)
+    if since < EVALS_PATIENCE:
+        return []
+    worse = evals[-1]["loss"] / best["loss"] - 1 if best["loss"] > 0 else 0.0
+    epoch = f"epoch {best['epoch']:.0f}" if math.isfinite(best.get("epoch", math.nan)) else f"step {best['step']:.0f}"
+    text = f"val loss best at {epoch} ({best['loss']:.3g}), {since} evaluations ago"
+    return [Finding("warning", f"{text}, now {worse:.0%} above: overfitting?" if worse > 0.1 else text)]

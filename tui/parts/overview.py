@@ -1,0 +1,92 @@
+"""What the overview shows: is it going well?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainer.record import EMPTY_SERIES, RunReader, Series
+
+from tui.parts.events import EventLine, event_lines
+from tui.parts.findings import Finding, findings
+
+if TYPE_CHECKING:
+    from tui.poll import Source
+
+BINS = 360
+EVENTS = 40
+CEILINGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPart:
+    """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still."""
+
+    end: float = 1.0
+    loss: Series = EMPTY_SERIES
+    val_loss: Series = EMPTY_SERIES
+    val_accuracy: Series = EMPTY_SERIES
+    grad_norm: Series = EMPTY_SERIES
+    lr: Series = EMPTY_SERIES
+    planned: Series = EMPTY_SERIES
+    clipped: float | None = None
+    healthy: tuple[float, float] = (1.0, 100.0)
+    findings: tuple[Finding, ...] = ()
+    events: tuple[EventLine, ...] = ()
+    unreadable: str = ""
+
+
+def read_overview(source: Source, view: object) -> OverviewPart:
+    """Read the curves so far, the plan, and what is worth saying about them."""
+    reader = source.run
+    if reader is None:
+        return OverviewPart()
+    steps, evals, plan = (reader.stream(name) for name in ("steps", "evals", "plan"))
+    end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
+    span = {"bins": BINS, "first": 0.0, "last": end}
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    return OverviewPart(
+        end=end,
+        loss=steps.series("loss", **span),
+        val_loss=evals.series("loss", **span),
+        val_accuracy=evals.series("accuracy", **span),
+        grad_norm=steps.series("grad_norm", **span),
+        lr=steps.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        planned=plan.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        clipped=share_clipped(reader),
+        healthy=healthy,
+        findings=findings(reader, healthy),
+        events=event_lines(reader.events[-EVENTS:]),
+        unreadable=steps.unreadable,
+    )
+
+
+def newest(reader: RunReader) -> float:
+    """The last recorded step: status.json may be a moment behind."""
+    last = reader.stream("steps").last()
+    return float(last["step"]) if last is not None else 0.0
+
+
+def axis_end(step: float, steps: int) -> float:
+    """The right end of the axis: the last step of the plan, or the next round number above 1.02 × the present step."""
+    need = max(10.0, step * 1.02)
+    if steps and need >= 0.8 * steps:
+        return float(max(steps, step))
+    scale = 10.0 ** (len(str(int(need))) - 1)
+    ceiling = next((scale * c for c in CEILINGS if scale * c >= need), 10 * scale)
+    return min(ceiling, float(steps)) if steps else ceiling
+
+
+def setting(reader: RunReader, name: str, default: float) -> float:
+    monitor = reader.config.get("monitor", {})
+    value = monitor.get(name, default) if isinstance(monitor, dict) else default
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+
+
+def share_clipped(reader: RunReader) -> float | None:
+    """The share of the last 500 measured steps whose gradient was clipped; None where clipping is off."""
+    steps = reader.stream("steps")
+    hits = [row["clipped"] for row in steps.tail(500) if row.get("clipped", float("nan")) == row.get("clipped")]
+    training = reader.config.get("training", {})
+    clips = bool(training.get("clip")) if isinstance(training, dict) else False
+    return sum(hits) / len(hits) if hits and (clips or any(hits)) else None

@@ -1,0 +1,214 @@
+"""The list of runs, kept up to date by looking only at what may have changed; their lineage; what was changed between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer.record import Meta, Run, Status, clean, derive_state, list_runs, read_meta, read_status
+
+from tui.parts.facts import last_words
+from tui.snapshot import ALIVE
+
+if TYPE_CHECKING:
+    from tui.poll import Source
+
+AT_ONCE = 25
+LIST_EVERY = 5.0
+SORTS = ("newest", "best", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of the list; `branch` is what is drawn before the name ("├", "└" or "")."""
+
+    run: Run
+    name: str
+    state: str
+    created: float
+    status: Status
+    parent: str
+    change: str
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsView:
+    sort: str = "newest"
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPart:
+    """`total` runs are there, `rows` of them match the filter."""
+
+    rows: tuple[RunRow, ...] = ()
+    total: int = 0
+    sort: str = "newest"
+    now: float = 0.0
+
+
+@dataclass(slots=True)
+class Entry:
+    run: Run
+    marks: tuple[int, int] = (-1, -1)
+    meta: Meta = Meta()
+    status: Status = Status()
+    state: str = ""
+    moved: float = 0.0
+    words: str = ""
+
+
+class RunIndex:
+    """All runs of one directory. A refresh lists it when it changed, looks at each run that lives, and at some that ended."""
+
+    def __init__(self, runs: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._runs = runs
+        self._clock = clock
+        self._entries: dict[Path, Entry] = {}
+        self._listed: tuple[int, float] = (-1, 0.0)
+        self._next = 0
+
+    @property
+    def any_alive(self) -> bool:
+        return any(entry.state in ALIVE for entry in self._entries.values())
+
+    def refresh(self) -> bool:
+        """Look again; whether anything a person could see has changed."""
+        changed = self._list()
+        entries = list(self._entries.values())
+        due = {id(entry): entry for entry in entries if entry.state in ALIVE or entry.marks == (-1, -1)}
+        for _ in range(min(AT_ONCE, len(entries))):
+            self._next = (self._next + 1) % len(entries)
+            due[id(entries[self._next])] = entries[self._next]
+        for entry in due.values():
+            changed = self._look(entry) or changed
+        return changed
+
+    def _list(self) -> bool:
+        now = self._clock()
+        mark = _mark(self._runs)
+        if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY:
+            return False
+        self._listed = (mark, now)
+        found = {run.path: run for run in list_runs(self._runs)}
+        if list(found) == list(self._entries):
+            return False
+        self._entries = {path: self._entries.get(path) or Entry(run) for path, run in found.items()}
+        return True
+
+    def _look(self, entry: Entry) -> bool:
+        now = self._clock()
+        marks = (_mark(entry.run.status), _mark(entry.run.meta))
+        changed = False
+        if marks[0] != entry.marks[0]:
+            status = read_status(entry.run)
+            if status.updated != entry.status.updated:
+                entry.moved = now
+            if _still(status) != _still(entry.status):
+                entry.status, changed = status, True
+            else:
+                entry.status = replace(entry.status, updated=status.updated)
+        if marks[1] != entry.marks[1]:
+            entry.meta, changed = read_meta(entry.run), True
+        first, entry.marks = entry.marks == (-1, -1), marks
+        seen = None if first or not entry.moved else entry.moved
+        state = derive_state(entry.status, now=now, heartbeat_seen=seen)
+        if state != entry.state:
+            entry.state, changed = state, True
+            entry.words = entry.status.error or (" ".join(last_words(entry.run, 1)) if state == "died" else "")
+        return changed
+
+    def rows(self, view: RunsView) -> tuple[RunRow, ...]:
+        entries = list(self._entries.values())
+        names = {entry.run.id: entry.meta.name or entry.run.id for entry in entries}
+        rows = [row_of(entry, names) for entry in entries]
+        if view.sort == "best":
+            rows.sort(key=lambda row: (row.status.best_val_loss is None, row.status.best_val_loss or 0.0))
+        elif view.sort == "name":
+            rows.sort(key=lambda row: row.name)
+        else:
+            rows = lineage(rows)
+        wanted = view.filter.casefold().split()
+        return tuple(row for row in rows if all(word in haystack(row) for word in wanted))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def read_runs(source: Source, view: RunsView) -> RunsPart:
+    return RunsPart(source.runs.rows(view), len(source.runs), view.sort, source.clock())
+
+
+def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
+    meta = entry.meta
+    return RunRow(
+        run=entry.run,
+        name=names[entry.run.id],
+        state=entry.state,
+        created=meta.created or entry.status.started,
+        status=entry.status,
+        parent=meta.parent or "",
+        change=clean(describe_change(entry, names), 200),
+    )
+
+
+def describe_change(entry: Entry, names: dict[str, str]) -> str:
+    """What differs from the parent, or the last words of a run that ended badly."""
+    changes = "  ".join(f"{change.key.rpartition('.')[2]} {brief(change.old)} → {brief(change.new)}" for change in entry.meta.changes)
+    parent = entry.meta.parent
+    if parent and not changes:
+        changes = f"as {names.get(parent, parent)}"
+    if entry.words:
+        return f"{changes}   {entry.words}" if changes else entry.words
+    return changes
+
+
+def brief(value: object) -> str:
+    """A value of a configuration as a person would write it."""
+    if isinstance(value, float):
+        return format(value, ".4g").replace("e-0", "e-").replace("e+0", "e")
+    return "none" if value is None else str(value)
+
+
+def lineage(rows: Iterable[RunRow]) -> list[RunRow]:
+    """Families together, the family with the newest run first; within one the newest first, what it came from below it."""
+    rows = list(rows)
+    by_id = {row.run.id: row for row in rows}
+
+    def root(row: RunRow) -> str:
+        seen = {row.run.id}
+        while row.parent in by_id and row.parent not in seen:
+            row = by_id[row.parent]
+            seen.add(row.run.id)
+        return min(seen) if row.parent in seen else row.run.id
+
+    families: dict[str, list[RunRow]] = {}
+    for row in sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True):
+        families.setdefault(root(row), []).append(row)
+    ordered: list[RunRow] = []
+    for family in families.values():
+        for index, row in enumerate(family):
+            branch = "" if index == 0 else "└" if index == len(family) - 1 else "├"
+            ordered.append(replace(row, branch=branch))
+    return ordered
+
+
+def haystack(row: RunRow) -> str:
+    return f"{row.name} {row.run.id} {row.state} {row.change} {row.status.model}".casefold()
+
+
+def _still(status: Status) -> Status:
+    return replace(status, updated=0.0, seconds=0.0)
+
+
+def _mark(path: Path) -> int:
+    """A number that changes when a file is replaced; -2 where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return -2
+    return hash((stat.st_mtime_ns, stat.st_ino, stat.st_size))
