@@ -1,0 +1,22 @@
+"""What every test may use: waiting for a condition instead of sleeping."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_never = threading.Event()
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 30.0, why: str = "the condition", interval: float = 0.02) -> T:
+    """Poll until the condition is true and return its value; fail with what was waited for after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:g} s for {why}")
+        _never.wait(interval)
+    return value
