@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainer import checkpoint
+from trainer.checkpoint import Saved
+from trainer.errors import UserError
+
+
+def save(folder: Path, step: int, loss: float | None = None) -> Path:
+    state = {"step": step, "epoch": step // 10, "weights": torch.arange(100.0) + step}
+    return checkpoint.save(folder, state, Saved(step=step, epoch=step // 10, val_loss=loss, time=1.0))
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+    save(tmp_path, 7)
+
+    state = checkpoint.load(tmp_path / "step-000007.pt")
+
+    assert state["step"] == 7
+    assert torch.equal(state["weights"], torch.arange(100.0) + 7)
+
+
+def test_the_sidecar_tells_a_reader_without_torch_all_it_needs(tmp_path: Path) -> None:
+    path = save(tmp_path, 7, loss=0.25)
+
+    facts = json.loads((tmp_path / "step-000007.json").read_text())
+
+    assert facts == {
+        "format": 1,
+        "step": 7,
+        "epoch": 0,
+        "val_loss": 0.25,
+        "val_accuracy": None,
+        "best": False,
+        "time": 1.0,
+        "bytes": path.stat().st_size,
+    }
+
+
+def test_a_checkpoint_torn_at_any_place_is_skipped_for_the_one_before(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    whole = save(tmp_path, 2).read_bytes()
+    for size in range(0, len(whole), 97):
+        (tmp_path / "step-000002.pt").write_bytes(whole[:size])
+        said: list[str] = []
+
+        state = checkpoint.load_newest(tmp_path, said.append)
+
+        assert state is not None
+        assert state["step"] == 1, f"torn at {size}"
+        assert len(said) == 1
+        assert "step-000002.pt" in said[0]
+
+
+def test_an_unreadable_checkpoint_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2).write_bytes(b"torn")
+
+    checkpoint.load_newest(tmp_path, lambda _: None)
+
+    assert checkpoint.saved_steps(tmp_path) == [1]
+    assert (tmp_path / "step-000002.pt.unreadable").read_bytes() == b"torn"
+    assert not (tmp_path / "step-000002.json").exists()
+
+
+def test_a_resume_does_not_start_over_when_no_checkpoint_can_be_read(tmp_path: Path) -> None:
+    save(tmp_path, 1).write_bytes(b"torn")
+
+    with pytest.raises(UserError, match="none of the 1 checkpoints"):
+        checkpoint.load_newest(tmp_path, lambda _: None)
+
+
+def test_a_run_without_checkpoints_has_none_to_load(tmp_path: Path) -> None:
+    assert checkpoint.load_newest(tmp_path, lambda _: None) is None
+
+
+class Harm:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("harmed",)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"step": 1, "harm": Harm()}, tmp_path / "step-000001.pt")
+
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.load(tmp_path / "step-000001.pt")
+
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_a_later_format_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    torch.save({"step": 1, "format": 99}, tmp_path / "step-000001.pt")
+
+    with pytest.raises(UserError, match="format 99"):
+        checkpoint.load(tmp_path / "step-000001.pt")
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    for step, loss in ((1, 0.5), (2, 0.1), (3, 0.3), (4, 0.4), (5, 0.2)):
+        save(tmp_path, step, loss)
+        checkpoint.prune(tmp_path, 2)
+
+    assert checkpoint.saved_steps(tmp_path) == [2, 4, 5]
+    best = [step for step in (2, 4, 5) if json.loads((tmp_path / f"step-{step:06d}.json").read_text())["best"]]
+    assert best == [2]
+
+
+def test_a_nan_is_never_the_best(tmp_path: Path) -> None:
+    for step, loss in ((1, float("nan")), (2, 0.9), (3, float("nan"))):
+        save(tmp_path, step, loss)
+        checkpoint.prune(tmp_path, 1)
+
+    assert checkpoint.saved_steps(tmp_path) == [2, 3]
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_rubbish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 1)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save(tmp_path, 2)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001.json", "step-000001.pt"]
+
+
+def test_nothing_counts_before_what_must_be_older_is_durable(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    checkpoint.save(
+        tmp_path, {"step": 3}, Saved(step=3, epoch=0), before_rename=lambda: seen.append(checkpoint.saved_steps(tmp_path))
+    )
+
+    assert seen == [[]]
+    assert checkpoint.saved_steps(tmp_path) == [3]
+
+
+def test_every_generator_goes_on_where_it_was(tmp_path: Path) -> None:
+    random.seed(1)
+    torch.manual_seed(2)
+    np.random.seed(3)  # noqa: NPY002 - the global generator is the one that user code draws from
+    save_state = {"step": 1, "random": checkpoint.random_states()}
+    checkpoint.save(tmp_path, save_state, Saved(step=1, epoch=0))
+    drawn = random.random(), torch.rand(3), np.random.rand(3)  # noqa: NPY002
+
+    checkpoint.restore_random_states(checkpoint.load(tmp_path / "step-000001.pt")["random"])
+
+    assert random.random() == drawn[0]
+    assert torch.equal(torch.rand(3), drawn[1])
+    assert np.array_equal(np.random.rand(3), drawn[2])  # noqa: NPY002
+
+
+def test_a_detached_state_does_not_follow_the_training() -> None:
+    weight = torch.zeros(3, requires_grad=True)
+    state = {"model": {"weight": weight}, "groups": [{"betas": (0.9, 0.999), "step": torch.tensor(1.0)}]}
+
+    copy = checkpoint.detached(state)
+    with torch.no_grad():
+        weight += 1
+    state["groups"][0]["step"] += 1  # type: ignore[index,operator]
+
+    assert copy["model"]["weight"].tolist() == [0, 0, 0]
+    assert copy["groups"][0] == {"betas": (0.9, 0.999), "step": torch.tensor(1.0)}

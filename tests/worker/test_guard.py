@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainer import guard as guard_module
+from trainer.errors import NonFinite
+from trainer.guard import Guard
+
+NAN, INF = float("nan"), float("inf")
+
+
+def model() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def backward(net: nn.Module) -> Tensor:
+    loss = net(torch.ones(2, 4)).square().mean()
+    loss.backward()
+    return loss  # type: ignore[no-any-return]
+
+
+def guarded(net: nn.Module, *, deferred: bool = False, read_every: float = 0.0) -> tuple[Guard, torch.optim.Optimizer]:
+    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
+    now = iter(range(10_000))
+    guard = Guard(
+        net, optimizer, torch.device("cpu"), deferred=deferred, read_every=read_every, clock=lambda: float(next(now))
+    )
+    return guard, optimizer
+
+
+def test_finite_steps_pass_and_leave_the_gradients_alone() -> None:
+    net = model()
+    guard, _ = guarded(net)
+    loss = backward(net)
+    before = [parameter.grad.clone() for parameter in net.parameters() if parameter.grad is not None]
+
+    guard.check(1, loss)
+
+    assert all(torch.equal(old, parameter.grad) for old, parameter in zip(before, net.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_a_bad_loss_is_named(value: float) -> None:
+    net = model()
+    guard, _ = guarded(net)
+    backward(net)
+
+    with pytest.raises(NonFinite, match="step 12: the loss is not finite"):
+        guard.check(12, torch.tensor(value))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_bad_gradient_is_named(value: float, plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if plain:
+        monkeypatch.delattr(torch, "_amp_foreach_non_finite_check_and_unscale_")
+    net = model()
+    guard, _ = guarded(net)
+    assert (guard._mark is guard_module._mark_plainly) == plain
+    loss = backward(net)
+    net[2].weight.grad[1, 1] = value
+
+    with pytest.raises(NonFinite, match=r"step 12: the gradient of 2\.weight is not finite"):
+        guard.check(12, loss)
+
+
+def test_a_norm_that_is_known_is_enough_to_notice() -> None:
+    net = model()
+    guard, _ = guarded(net)
+    loss = backward(net)
+    net[0].bias.grad[0] = NAN
+
+    with pytest.raises(NonFinite, match=r"the gradient of 0\.bias"):
+        guard.check(3, loss, torch.tensor(NAN))
+
+
+def test_a_total_norm_that_overflows_is_said_as_such() -> None:
+    net = model()
+    guard, _ = guarded(net)
+    loss = backward(net)
+
+    with pytest.raises(NonFinite, match="the total gradient norm"):
+        guard.check(3, loss, torch.tensor(INF))
+
+
+def test_the_module_in_which_a_bad_value_arose_is_named_not_those_that_it_reached() -> None:
+    net = model()
+    guard, _ = guarded(net)
+    loss = backward(net)
+    for parameter in (*net[0].parameters(), *net[2].parameters()):
+        assert parameter.grad is not None
+        parameter.grad.fill_(NAN)
+
+    with pytest.raises(NonFinite, match=r"the gradient of 2\.weight \(and 3 more\)"):
+        guard.check(3, loss)
+
+
+def test_a_device_side_guard_freezes_the_weights_until_it_is_read() -> None:
+    net = model()
+    guard, optimizer = guarded(net, deferred=True, read_every=1e9)
+    guard._next_read = 1e9
+    for step in range(1, 11):
+        optimizer.zero_grad()
+        loss = backward(net)
+        if step == 6:
+            before = [parameter.clone() for parameter in net.parameters()]
+            net[0].weight.grad[0, 0] = NAN
+        guard.check(step, loss)
+        optimizer.step()
+
+    assert all(torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+    with pytest.raises(NonFinite) as caught:
+        guard.settle(10)
+    assert caught.value.step == 6
+
+
+def test_a_device_side_guard_notices_a_bad_loss_with_good_gradients() -> None:
+    net = model()
+    guard, _ = guarded(net, deferred=True)
+    backward(net)
+
+    with pytest.raises(NonFinite) as caught:
+        guard.check(1, torch.tensor(INF))
+    assert caught.value.step == 1

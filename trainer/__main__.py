@@ -1,0 +1,36 @@
+"""`python -P -m trainer RUN_DIR [--resume]` or `python -P -m trainer --standby`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from trainer.record import Run
+from trainer.signals import Signals
+from trainer.worker import work
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0 when the run is done or was stopped, 1 when it failed or cannot be trained, 2 for a wrong call."""
+    parser = argparse.ArgumentParser(prog="python -P -m trainer", description="Train what a run directory says.")
+    parser.add_argument("run", nargs="?", help="the run directory")
+    parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
+    parser.add_argument("--standby", action="store_true", help="get ready, then read the run from standard input")
+    options = parser.parse_args(arguments)
+    if options.standby == bool(options.run):
+        parser.error("give a run directory, or --standby")
+    path, resume = options.run, options.resume
+    if options.standby:
+        from trainer import standby
+
+        order = standby.wait_for_order()
+        standby.take(order)
+        path, resume = order.run, order.resume
+    signals = Signals()
+    signals.install()
+    return work(Run(path), resume=resume, signals=signals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

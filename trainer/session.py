@@ -1,0 +1,166 @@
+"""One run in the hands of one worker: what its config names, and where training stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler
+
+from trainer import checkpoint, live
+from trainer.batches import Batches
+from trainer.checkpoint import Saved, State
+from trainer.config import Config
+from trainer.errors import NonFinite, UserError
+from trainer.evaluation import Score
+from trainer.guard import Guard
+from trainer.keeper import Keeper
+from trainer.monitor import Monitor
+from trainer.progress import Progress, Stopwatch
+from trainer.record import Run, StreamWriter
+from trainer.steering import Steering
+
+
+@dataclass
+class Session:
+    """The parts of a training; `step` counts the optimizer steps that are done."""
+
+    run: Run
+    config: Config
+    device: torch.device
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: LRScheduler
+    batches: Batches
+    validation: tuple[Tensor, Tensor]
+    writer: StreamWriter
+    progress: Progress
+    steering: Steering
+    guard: Guard
+    monitor: Monitor
+    keeper: Keeper
+    stopwatch: Stopwatch
+    step: int = 0
+    evaluated: int = 0
+    best: Score | None = None
+    newest: Score | None = None
+    changes: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        training = self.config.training
+        self.steps = training.epochs * self.batches.per_epoch
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.clip = training.clip or 0.0
+        self._smoothing = training.label_smoothing
+        self._autocast = training.precision == "bf16"
+
+    # Where training stands
+
+    @property
+    def epoch(self) -> int:
+        """Epochs whose steps are all done."""
+        return self.step // self.batches.per_epoch
+
+    @property
+    def position(self) -> int:
+        """Steps done in the epoch at hand."""
+        return self.step % self.batches.per_epoch
+
+    @property
+    def evaluation_due(self) -> bool:
+        return self.position == 0 and self.evaluated < self.step
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.steps and not self.evaluation_due
+
+    # What a step computes
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self._autocast:
+            with torch.autocast(self.device.type, torch.bfloat16):
+                return self.model(images).float()  # type: ignore[no-any-return]
+        return self.model(images)  # type: ignore[no-any-return]
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self.forward(images), labels, label_smoothing=self._smoothing)
+
+    # What steering asks for
+
+    def pause(self) -> None:
+        self.stopwatch.halt()
+        self.monitor.flush()
+        self.progress.update(state="paused")
+
+    def go_on(self) -> None:
+        self.stopwatch.go()
+        self.progress.update(state="training")
+
+    def checkpoint_now(self) -> str:
+        self.keep_checkpoint()
+        if error := self.keeper.wait():
+            raise error
+        return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
+
+    def set_live(self, changes: Mapping[str, object]) -> str:
+        done = []
+        for key, value in live.checked(changes).items():
+            old = self.changes.get(key, self.config.optimizer.lr)
+            live.scale_learning_rate(self.optimizer, self.schedule, value / old)
+            self.changes[key] = value
+            done.append(f"{key} {old:g} → {value:g} from step {self.step + 1} on; the schedule is scaled by it")
+        self.write_plan()
+        return "; ".join(done)
+
+    # What the end of an epoch leaves behind
+
+    def settle(self) -> None:
+        """Wait for the device and make sure that the weights are good. Raises NonFinite."""
+        self.guard.settle(self.step)
+
+    def record_score(self, score: Score) -> None:
+        self.evaluated = self.step
+        self.newest = score
+        best = self.best is None or score.loss < self.best.loss
+        if best:
+            self.best = score
+        self.writer.put("evals", self.step, time.time(), (self.epoch, score.loss, score.accuracy))
+        self.writer.event(
+            "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
+        )
+
+    def keep_checkpoint(self) -> None:
+        """Hand the state after this step to the keeper. Raises NonFinite rather than keep spoilt weights."""
+        self.settle()
+        self.monitor.flush()
+        score = self.newest if self.evaluated == self.step else None
+        saved = Saved(
+            step=self.step,
+            epoch=self.epoch,
+            val_loss=score.loss if score else None,
+            val_accuracy=score.accuracy if score else None,
+            best=score is not None and score is self.best,
+            time=time.time(),
+        )
+        self.keeper.submit(self.state(), saved)
+
+    def state(self) -> State:
+        """A copy of all that a resume needs to go on as if nothing had been."""
+        return checkpoint.detached(
+            {
+                "step": self.step,
+                "epoch": self.epoch,
+                "evaluated": self.evaluated,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "changes": dict(self.changes),
+                "random": checkpoint.random_states(),
+                "seconds": self.stopwatch.seconds,
+            }
+        )

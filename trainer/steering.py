@@ -1,0 +1,119 @@
+"""Obeys the commands of the control inbox and the signals, between two steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from trainer.record import Command, Inbox, StreamWriter
+from trainer.signals import EndNow, Signals
+
+LOOK_EVERY = 0.1
+
+
+class Stop(Exception):
+    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint."""
+
+
+class Steered(Protocol):
+    """What can be steered."""
+
+    @property
+    def step(self) -> int: ...
+
+    def pause(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def checkpoint_now(self) -> str:
+        """Write a checkpoint and wait for it; returns its name. Raises OSError."""
+
+    def set_live(self, changes: Mapping[str, object]) -> str:
+        """Change live hyperparameters, all or none; returns what was done. Raises ValueError with a sentence."""
+
+
+class Steering:
+    """Looks for commands at most every 100 ms, with one stat; training asks `due` in each step and calls `obey`."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        writer: StreamWriter,
+        signals: Signals,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._inbox = inbox
+        self._writer = writer
+        self._signals = signals
+        self._clock = clock
+        self._wait = wait
+        self._next_look = 0.0
+        self._paused = False
+        self._stopping = ""
+
+    def refuse_old(self) -> None:
+        """Answer what was sent to an earlier worker of the run, so that an old stop does not end a resumed run."""
+        for command in self._inbox.poll():
+            self._answer(command, False, "sent before this worker took over the run; send it again")
+
+    def due(self) -> bool:
+        return self._signals.received > 0 or self._clock() >= self._next_look
+
+    def obey(self, run: Steered) -> None:
+        """Do what was asked; waits here while paused. Raises Stop, or EndNow for a kill."""
+        self._look(run)
+        if self._paused:
+            run.pause()
+            while self._paused:
+                self._wait(LOOK_EVERY / 2)
+                if self.due():
+                    self._look(run)
+            run.go_on()
+
+    def _look(self, run: Steered) -> None:
+        self._next_look = self._clock() + LOOK_EVERY
+        for command in self._inbox.poll():
+            self._apply(command, run)
+        if self._signals.received and not self._stopping:
+            self._stopping = self._signals.name
+        if self._stopping:
+            self._paused = False
+            raise Stop(self._stopping)
+
+    def _apply(self, command: Command, run: Steered) -> None:
+        match command.name:
+            case "pause":
+                self._answer(command, True, f"paused after step {run.step}")
+                self._paused = True
+            case "continue":
+                self._answer(command, True, "training goes on" if self._paused else "training was not paused")
+                self._paused = False
+            case "stop":
+                self._answer(command, True, f"stopping after step {run.step}, with a checkpoint")
+                self._stopping = "stop"
+            case "kill":
+                self._answer(command, True, f"ended at once after step {run.step}, without a checkpoint")
+                raise EndNow("ended by the command kill")
+            case "checkpoint":
+                self._try(command, run.checkpoint_now)
+            case "set":
+                changes = command.arguments.get("changes")
+                if isinstance(changes, Mapping) and changes:
+                    self._try(command, lambda: run.set_live(changes))
+                else:
+                    self._answer(command, False, "set needs changes, such as optimizer.lr=1e-3")
+            case name:
+                self._answer(command, False, f"{name} is not a command that this worker knows")
+
+    def _try(self, command: Command, action: Callable[[], str]) -> None:
+        try:
+            self._answer(command, True, action())
+        except (ValueError, OSError) as error:
+            self._answer(command, False, str(error))
+
+    def _answer(self, command: Command, ok: bool, message: str) -> None:
+        self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message)
+        self._inbox.done(command)
