@@ -1,0 +1,90 @@
+"""A row of terminal cells, what changed between two of them, and the strip that draws one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+GAP = 6  # spans closer than this are repainted as one: moving the terminal's cursor costs bytes too
+
+
+class Cells:
+    """One entry per cell: a character, "" for the second half of a wide one; and per cell the number of a tone."""
+
+    __slots__ = ("text", "tones")
+
+    def __init__(self, width: int, tone: int = 0) -> None:
+        self.text = [" "] * width
+        self.tones = bytearray([tone]) * width
+
+    def copy(self) -> Cells:
+        other = Cells.__new__(Cells)
+        other.text, other.tones = self.text[:], self.tones[:]
+        return other
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cells) and self.text == other.text and self.tones == other.tones
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def put(self, x: int, text: str, tone: int) -> int:
+        """Write text from cell `x` on, cut at both ends of the row; returns the cell after it."""
+        width = len(self.text)
+        if text.isascii() or cell_len(text) == len(text):
+            skip = max(0, -x)
+            shown = text[skip : max(skip, width - x)]
+            self.text[x + skip : x + skip + len(shown)] = shown
+            self.tones[x + skip : x + skip + len(shown)] = bytes([tone]) * len(shown)
+            return x + len(text)
+        for character in text:
+            size = get_character_cell_size(character)
+            if size and x >= 0 and x + size <= width:
+                self.text[x : x + size] = [character, ""][:size]
+                self.tones[x : x + size] = bytes([tone]) * size
+            elif not size and 0 < x <= width and self.text[x - 1]:
+                self.text[x - 1] += character
+            x += size
+        return x
+
+    def paint(self, start: int, end: int, tone: int) -> None:
+        """Give cells another tone."""
+        start, end = max(0, start), min(end, len(self.tones))
+        if end > start:
+            self.tones[start:end] = bytes([tone]) * (end - start)
+
+    def strip(self, styles: Sequence[Style]) -> Strip:
+        """The row as segments of one style each; `styles` is indexed by tone."""
+        segments, start, text = [], 0, self.text
+        for tone, group in groupby(self.tones):
+            end = start + sum(1 for _ in group)
+            segments.append(Segment("".join(text[start:end]), styles[tone]))
+            start = end
+        return Strip(segments, len(text))
+
+
+def spans(old: Cells, new: Cells) -> list[tuple[int, int]]:
+    """Where two rows of the same width differ, as half-open ranges that cut no wide character in half."""
+    if old.text == new.text and old.tones == new.tones:
+        return []
+    found: list[tuple[int, int]] = []
+    pairs: Iterable[tuple[str, str, int, int]] = zip(old.text, new.text, old.tones, new.tones, strict=True)
+    for x, (a, b, s, t) in enumerate(pairs):
+        if a != b or s != t:
+            if found and x - found[-1][1] < GAP:
+                found[-1] = (found[-1][0], x + 1)
+            else:
+                found.append((x, x + 1))
+    return [_whole(old, new, start, end) for start, end in found]
+
+
+def _whole(old: Cells, new: Cells, start: int, end: int) -> tuple[int, int]:
+    while start and not (old.text[start] and new.text[start]):
+        start -= 1
+    while end < len(new.text) and not (old.text[end] and new.text[end]):
+        end += 1
+    return start, end

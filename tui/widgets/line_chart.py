@@ -1,0 +1,209 @@
+"""The live chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.cells import Cells, spans
+from tui.widgets.glyphs import draws_unicode
+from tui.widgets.picture import TONES, Chart, Line, Picture
+
+
+class LineChart(Widget, can_focus=True):
+    """Lines over x on a braille grid: range dim, mean bright, NaN marked. Computed on data or resize, never while hidden."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{tone}" for tone in TONES}
+    DEFAULT_CSS = """
+    LineChart {
+        width: 1fr; height: 1fr;
+        & > .chart--text { color: $foreground; }
+        & > .chart--axis { color: $border; }
+        & > .chart--tick { color: $muted; }
+        & > .chart--value { color: $foreground; text-style: bold; }
+        & > .chart--a { color: $line-a; }
+        & > .chart--b { color: $line-b; }
+        & > .chart--c { color: $line-c; }
+        & > .chart--d { color: $line-d; }
+        & > .chart--range-a { color: $line-a 38%; }
+        & > .chart--range-b { color: $line-b 38%; }
+        & > .chart--range-c { color: $line-c 38%; }
+        & > .chart--range-d { color: $line-d 38%; }
+        & > .chart--band { color: $muted 75%; }
+        & > .chart--mark { color: $muted; }
+        & > .chart--bad { color: $error; text-style: bold; }
+        & > .chart--cursor { color: $foreground; text-style: bold; }
+        & > .chart--empty { color: $muted; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "read left", show=False),
+        Binding("right", "cursor(1)", "read right", show=False),
+        Binding("shift+left", "cursor(-10)", "read 10 left", show=False),
+        Binding("shift+right", "cursor(10)", "read 10 right", show=False),
+        Binding("home", "cursor(-100000)", "first", show=False),
+        Binding("end", "cursor(100000)", "last", show=False),
+        Binding("escape", "drop_cursor", "no reading line", show=False),
+    ]
+
+    class CursorMoved(Message):
+        """The reading line stands elsewhere, or is gone; `read` is what stands under it, in words."""
+
+        def __init__(self, chart: LineChart, read: tuple[str, ...]) -> None:
+            super().__init__()
+            self.chart, self.read = chart, read
+
+        @property
+        def control(self) -> LineChart:
+            return self.chart
+
+    def __init__(
+        self,
+        *,
+        empty: str = "nothing measured yet",
+        x_name: str = "step",
+        unicode: bool | None = None,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._unicode = unicode
+        self._picture: Picture | None = None
+        self._chart = Chart(empty=empty, x_name=x_name)
+        self._rows: list[Cells] = []
+        self._strips: dict[int, Strip] = {}
+        self._styles: tuple[Style, ...] = ()
+        self._hidden = self._stale = False
+
+    def set_series(
+        self,
+        lines: Sequence[Line],
+        *,
+        log: bool = False,
+        band: tuple[float, float] | None = None,
+        band_word: str = "healthy",
+        marks: Sequence[tuple[float, str]] = (),
+        notes: Sequence[tuple[str, str]] = (),
+        x_min: float = 0.0,
+        x_max: float | None = None,
+        y_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Show these lines. The axis runs from `x_min` to `x_max` (else to the last x); give round ends, then only the tail moves.
+
+        `band` is drawn as two dotted lines; `marks` are (x, words); `notes` are further (words, value) of the legend.
+        """
+        chart = Chart(
+            tuple(lines), log, band, band_word, tuple(marks), tuple(notes), x_min, x_max, y_range, self._chart.x_name, self._chart.empty
+        )
+        if not unchanged(chart, self._chart):
+            self._chart = chart
+            self._draw()
+
+    def set_empty(self, sentence: str) -> None:
+        """What is said where there is nothing to draw."""
+        if sentence != self._chart.empty:
+            self._chart = replace(self._chart, empty=sentence)
+            self._draw()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What the legend says, in words: the newest values, or those under the cursor."""
+        return self._picture.read if self._picture is not None else ()
+
+    def _draw(self) -> None:
+        """Compute the picture and repaint the cells that are other ones than before."""
+        width, height = self.size
+        if self._hidden or not width or not height:
+            self._stale = True
+            return
+        self._stale = False
+        if self._picture is None:
+            self._picture = Picture(unicode=draws_unicode(self) if self._unicode is None else self._unicode)
+        self._picture.draw(self._chart, width, height)
+        old, new = self._rows, self._picture.rows
+        self._rows = new
+        if len(old) != len(new) or (new and len(old[0].text) != len(new[0].text)):
+            self._strips.clear()
+            self.refresh()
+            return
+        for y, (before, after) in enumerate(zip(old, new, strict=True)):
+            if changed := spans(before, after):
+                self._strips.pop(y, None)
+                self.refresh(*(Region(start, y, end - start, 1) for start, end in changed))
+
+    def render_line(self, y: int) -> Strip:
+        if y not in self._strips:
+            if y >= len(self._rows):
+                return Strip.blank(self.size.width, self.rich_style)
+            self._strips[y] = self._rows[y].strip(self._tone_styles())
+        return self._strips[y]
+
+    def _tone_styles(self) -> tuple[Style, ...]:
+        if not self._styles:
+            self._styles = tuple(self.get_component_rich_style(f"chart--{tone}") for tone in TONES)
+        return self._styles
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles = ()
+        self._strips.clear()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_hide(self) -> None:
+        self._hidden = True
+
+    def on_show(self) -> None:
+        self._hidden = False
+        if self._stale:
+            self._draw()
+
+    # The reading line
+
+    def action_cursor(self, cells: int) -> None:
+        """Move the reading line; it appears at the newest value."""
+        if self._picture is None or not self._rows:
+            return
+        now = self._picture.cursor
+        if now is None:
+            self._set_cursor(0 if cells < -1000 else self._picture.newest(self._chart))
+        else:
+            self._set_cursor(max(0, min(self._picture.plot_width - 1, now + cells)))
+
+    def action_drop_cursor(self) -> None:
+        self._set_cursor(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "drop_cursor":
+            return self._picture is not None and self._picture.cursor is not None
+        return super().check_action(action, parameters)
+
+    def _set_cursor(self, column: int | None) -> None:
+        if self._picture is not None and column != self._picture.cursor:
+            self._picture.cursor = column
+            self._draw()
+            self.post_message(self.CursorMoved(self, self._picture.read))
+
+    def on_click(self, event: events.Click) -> None:
+        if self._picture is not None and event.y < self._picture.plot_height and event.x >= self._picture.plot_left:
+            self._set_cursor(event.x - self._picture.plot_left)
+
+
+def unchanged(a: Chart, b: Chart) -> bool:
+    """Whether two charts show the same; series count as the same only where they are the same object."""
+    if len(a.lines) != len(b.lines) or any(x.series is not y.series for x, y in zip(a.lines, b.lines, strict=True)):
+        return False
+    plain = [(x.label, x.style, x.planned, x.value, x.text) for x in a.lines] == [(y.label, y.style, y.planned, y.value, y.text) for y in b.lines]
+    rest = ("log", "band", "band_word", "marks", "notes", "x_min", "x_max", "y_range", "x_name", "empty")
+    return plain and all(getattr(a, name) == getattr(b, name) for name in rest)

@@ -1,0 +1,478 @@
+"""The picture of a line chart: from series to rows of cells. No widget here, so it is tested and timed without a screen."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui import format
+from tui.widgets.braille import Canvas, Point, envelope, trace
+from tui.widgets.cells import Cells
+from tui.widgets.scale import Scale, along, fitted
+
+STYLES = "abcd"
+TONES = (
+    "text", "axis", "tick", "a", "b", "c", "d", "range-a", "range-b", "range-c", "range-d", "band", "mark", "bad", "cursor", "empty", "value",
+)
+TONE = {name: index for index, name in enumerate(TONES)}
+# Columns of dots drawn of each so many, so that lines are told apart without colour.
+PATTERNS: dict[str, tuple[int, ...]] = {"a": (1,), "b": (1, 1, 1, 1, 0, 0), "c": (1, 1, 0), "d": (1, 1, 1, 1, 1, 0, 1, 0), "planned": (1, 0, 0)}
+GLYPHS = {"a": "*", "b": "o", "c": "+", "d": "x", "planned": "."}
+NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
+
+
+class Drawable(Protocol):
+    """What a line is drawn from, binned: equally long; nan where a bin has no finite value."""
+
+    @property
+    def x(self) -> Sequence[float]: ...
+    @property
+    def low(self) -> Sequence[float]: ...
+    @property
+    def high(self) -> Sequence[float]: ...
+    @property
+    def mean(self) -> Sequence[float]: ...
+    @property
+    def nonfinite(self) -> Sequence[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range.
+
+    The legend shows `value`, or else the last mean; `text` stands in its place as it is.
+    """
+
+    label: str
+    series: Drawable
+    style: str = "a"
+    planned: bool = False
+    value: float | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that a chart shows. Marks are (x, words); notes are (words, value) added to the legend."""
+
+    lines: tuple[Line, ...] = ()
+    log: bool = False
+    band: tuple[float, float] | None = None
+    band_word: str = "healthy"
+    marks: tuple[tuple[float, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    x_min: float = 0.0
+    x_max: float | None = None
+    y_range: tuple[float, float] | None = None
+    x_name: str = "step"
+    empty: str = "nothing measured yet"
+
+
+class Picture:
+    """Rows of cells for one chart in one size. It keeps what does not change between frames, and the range of the axis."""
+
+    def __init__(self, *, unicode: bool = True) -> None:
+        self.rows: list[Cells] = []
+        self.cursor: int | None = None  # a column of the plot
+        self.read: tuple[str, ...] = ()  # what stands under the cursor, in words
+        self._unicode = unicode
+        self._dots = (2, 4) if unicode else (1, 1)
+        self._size = (0, 0)
+        self._y: Scale | None = None
+        self._x = Scale(0.0, 1.0)
+        self._label_width = 0
+        self._template: tuple[object, list[Cells]] | None = None
+        self._projected: dict[int, tuple[object, list[Point]]] = {}
+        self._legend_low = False
+
+    @property
+    def plot_left(self) -> int:
+        """The first column of the plot."""
+        return self._label_width + 2 if self._label_width else 1 if self._size[0] > 10 else 0
+
+    @property
+    def plot_width(self) -> int:
+        return max(1, self._size[0] - self.plot_left)
+
+    @property
+    def plot_height(self) -> int:
+        return max(1, self._size[1] - (1 if self._size[1] >= 3 else 0))
+
+    def draw(self, chart: Chart, width: int, height: int) -> None:
+        """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
+        if (width, height) != self._size:
+            self._size, self._y, self._label_width, self._template = (width, height), None, 0, None
+            self._projected.clear()
+        if width <= 0 or height <= 0:
+            self.rows = []
+            return
+        limits = data_range(chart)
+        if limits is None:
+            self._y, self._label_width = None, 0
+            self.rows = self._message(chart)
+            return
+        self._fit(chart, limits)
+        canvas = self._canvas(chart)
+        rows = [row.copy() for row in self._frame(chart)]
+        left = self.plot_left
+        for y in range(self.plot_height):
+            codes, tones = canvas.line(y)
+            row = rows[y]
+            for x, code in enumerate(codes):
+                if code:
+                    row.text[left + x] = chr(code)
+                    row.tones[left + x] = tones[x]
+        self._mark_bad(chart, rows)
+        if self.cursor is not None:
+            self._draw_cursor(rows, canvas)
+        self._write_band(chart, rows, canvas)
+        self._write_marks(chart, rows, canvas)
+        self._write_legend(chart, rows, canvas)
+        self.rows = rows
+
+    def newest(self, chart: Chart) -> int:
+        """The plot's column where the lines end that are not planned."""
+        ends = [line.series.x[-1] for line in chart.lines if len(line.series.x) and not line.planned]
+        return max((self._column(x) for x in ends), default=self.plot_width - 1)
+
+    # Axes
+
+    def _fit(self, chart: Chart, limits: tuple[float, float]) -> None:
+        most = max(1, self.plot_height // 2)
+        low, high = chart.y_range or limits
+        if chart.band and chart.y_range is None:
+            low, high = with_band(low, high, chart.band, chart.log)
+        old = None if chart.y_range else self._y
+        self._y = fitted(low, high, log=chart.log, most=most, old=old)
+        needed = self._y.label_width if self._size[0] >= NARROW else 0
+        if needed > self._label_width or needed < self._label_width - 1:
+            self._label_width = needed
+        x_max = chart.x_max
+        if x_max is None:
+            ends = [line.series.x[-1] for line in chart.lines if len(line.series.x)]
+            x_max = max((x for x in ends if math.isfinite(x)), default=chart.x_min + 1)
+        self._x = along(chart.x_min, x_max, self.plot_width)
+
+    def _column(self, x: float) -> int:
+        """The cell column of the plot where x lies; outside where it lies outside."""
+        share = (x - self._x.low) / (self._x.high - self._x.low)
+        return -1 if not 0 <= share <= 1 else min(self.plot_width - 1, int(share * self.plot_width))
+
+    def _row(self, value: float) -> int:
+        """The line of the picture where a value lies, 0 at the top; outside where it lies outside."""
+        assert self._y is not None
+        dots = self.plot_height * self._dots[1] - 1
+        share = self._y.at(value)
+        return -1 if not -1e-9 <= share <= 1 + 1e-9 else self.plot_height - 1 - int(share * dots + 0.5) // self._dots[1]
+
+    def _frame(self, chart: Chart) -> list[Cells]:
+        """Axes, band and marks: what changes seldom."""
+        key = (self._y, self._x, self._label_width, chart.band, chart.marks, chart.x_name)
+        if self._template is not None and self._template[0] == key:
+            return self._template[1]
+        assert self._y is not None
+        width, height = self._size
+        rows = [Cells(width) for _ in range(height)]
+        left, wide, up = self.plot_left, self.plot_width, self._unicode
+        if left:
+            for y in range(self.plot_height):
+                rows[y].put(left - 1, "│" if up else "|", TONE["axis"])
+        taken: set[int] = set()
+        for value, label in self._y.ticks if self._label_width else ():
+            y = self._row(value)
+            if y >= 0 and y not in taken:
+                taken.add(y)
+                rows[y].put(self._label_width - len(label), label, TONE["tick"])
+                rows[y].put(left - 1, "┤" if up else "+", TONE["axis"])
+        if chart.band:
+            for value in chart.band:
+                y = self._row(value)
+                for x in range(0, wide, 2) if y >= 0 else ():
+                    rows[y].put(left + x, "·" if up else ".", TONE["band"])
+        for x, _words in chart.marks:
+            column = self._column(x)
+            for y in range(self.plot_height) if column >= 0 else ():
+                rows[y].put(left + column, "┊" if up else ":", TONE["mark"])
+        if height > self.plot_height:
+            self._draw_x_axis(rows[-1], chart.x_name)
+        self._template = (key, rows)
+        return rows
+
+    def _draw_x_axis(self, row: Cells, name: str) -> None:
+        left, wide, up = self.plot_left, self.plot_width, self._unicode
+        if left:
+            row.put(left - 1, "└" if up else "+", TONE["axis"])
+        row.put(left, ("─" if up else "-") * wide, TONE["axis"])
+        end = left + wide
+        if name and wide >= 3 * len(name) + 6:
+            end -= len(name) + 2
+            row.put(end, f" {name} ", TONE["tick"])
+        free = left
+        for value, label in self._x.ticks:
+            x = max(left, left + self._column(value) - len(label) // 2)
+            if x >= free and x + len(label) < end:
+                row.put(x, label, TONE["tick"])
+                free = x + len(label) + 1
+
+    # Lines
+
+    def _canvas(self, chart: Chart) -> Canvas:
+        canvas = Canvas(self.plot_width, self.plot_height, self._dots)
+        drawn = [(line, self._points(index, line, canvas)) for index, line in enumerate(chart.lines)]
+        for line, points in drawn:
+            kind = "planned" if line.planned else line.style
+            mask = trace(points, canvas.columns)
+            if len(points) == 1 and self._unicode:
+                column, row = points[0][0] & ~1, points[0][3]
+                mask[column] = mask[column + 1] = 3 << max(0, row - 1)
+            elif self._unicode and (pattern := PATTERNS[kind]) != (1,):
+                period = len(pattern)
+                mask = [bits if pattern[x % period] else 0 for x, bits in enumerate(mask)]
+            canvas.draw(mask, TONE[line.style], GLYPHS[kind])
+        for line, points in drawn:
+            if not line.planned and len(points) > 1:
+                canvas.draw(envelope(points, canvas.columns), TONE["range-" + line.style], "'", under=True)
+        return canvas
+
+    def _points(self, index: int, line: Line, canvas: Canvas) -> list[Point]:
+        """A line's points in dots; computed again only when the line or an axis is another one."""
+        series = line.series
+        key = (series, self._x.low, self._x.high, self._y and (self._y.low, self._y.high), canvas.columns)
+        known = self._projected.get(index)
+        if known is not None and known[0] is not None and same(known[0], key):
+            return known[1]
+        assert self._y is not None
+        points = project(series, self._x, self._y, canvas.columns, canvas.rows)
+        self._projected[index] = (key, points)
+        return points
+
+    # Words on top
+
+    def _mark_bad(self, chart: Chart, rows: list[Cells]) -> None:
+        """A cross at the bottom wherever a value was not finite."""
+        bottom, left = rows[self.plot_height - 1], self.plot_left
+        for line in chart.lines:
+            if any(line.series.nonfinite):
+                for x, count in zip(line.series.x, line.series.nonfinite, strict=True):
+                    if count and (column := self._column(x)) >= 0:
+                        bottom.put(left + column, "✕" if self._unicode else "X", TONE["bad"])
+
+    def _draw_cursor(self, rows: list[Cells], canvas: Canvas) -> None:
+        assert self.cursor is not None
+        self.cursor = max(0, min(self.plot_width - 1, self.cursor))
+        x = self.plot_left + self.cursor
+        for y in range(self.plot_height):
+            if canvas.line(y)[0][self.cursor]:
+                rows[y].tones[x] = TONE["cursor"]
+            else:
+                rows[y].put(x, "│" if self._unicode else "|", TONE["cursor"])
+        if len(rows) > self.plot_height and rows[-1].text[x] in "─-":
+            rows[-1].put(x, "┴" if self._unicode else "+", TONE["cursor"])
+
+    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
+        """The band's words on one of its dotted lines, where no line of the chart runs; or at the edge beyond which it lies."""
+        if not chart.band or self.plot_width < NARROW:
+            return
+        low, high = chart.band
+        words = f" {chart.band_word} {format.significant(low)}–{format.significant(high)} "
+        assert self._y is not None
+        seen = [y for y in (self._row(high), self._row(low)) if y >= 0]
+        if not seen:
+            if self._y.at(low) > 1:
+                words = f"{words}{'↑' if self._unicode else '^'} "
+            elif self._y.at(high) < 0:
+                words = f"{words}{'↓' if self._unicode else 'v'} "
+        edges = seen or [self.plot_height - 1 if self._y.at(high) < 0 else 0]
+        for y in (*edges, *(y + d for d in (-1, 1) for y in edges if 0 <= y + d < self.plot_height), 0):
+            for share in (0.3, 0.15, 0.45, 0.0):
+                x = int(share * self.plot_width)
+                if free(canvas, x, y, len(words)):
+                    rows[y].put(self.plot_left + x, words if self._unicode else words.replace("–", "-"), TONE["band"])
+                    return
+
+    def _write_marks(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
+        left, ends = self.plot_left, [-1] * self.plot_height
+        for x, words in sorted(chart.marks):
+            column = self._column(x)
+            words = format.ellipsis(words, 18)
+            if column < 0 or not words:
+                continue
+            for y in range(min(3, self.plot_height)):
+                for start in (column + 1, column - len(words)):
+                    if start > ends[y] and start + len(words) <= self.plot_width and free(canvas, start, y, len(words)):
+                        rows[y].put(left + start, words, TONE["mark"])
+                        ends[y] = start + len(words)
+                        break
+                else:
+                    continue
+                break
+
+    def _write_legend(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
+        """Names and values at the right: in the top rows, or in the bottom ones where they would hide less."""
+        at = None if self.cursor is None else self._x.low + (self.cursor + 0.5) / self.plot_width * (self._x.high - self._x.low)
+        entries = legend(chart, at, (self._x.high - self._x.low) / self.plot_width)
+        self.read = tuple(f"{words} {value}".strip() for _line, words, value in entries)
+        bare = self.plot_width < NARROW
+        words_width = 0 if bare else max((len(words) for _line, words, _value in entries), default=0)
+        value_width = max((len(value) for _line, _words, value in entries), default=0)
+        sampled = not bare and sum(entry[0] is not None for entry in entries) > 1
+        width = value_width + (words_width + 2 if words_width else 0) + (4 if sampled else 0)
+        count = len(entries)
+        if not count or width + 2 > self.plot_width or count > self.plot_height:
+            return
+        x = self.plot_width - width - 1
+        top, bottom = 0, self.plot_height - count
+        over = [sum(not free(canvas, x - 1, y + i, width + 2) for i in range(count)) for y in (top, bottom)]
+        if over[self._legend_low] > over[not self._legend_low]:
+            self._legend_low = not self._legend_low
+        for i, (line, words, value) in enumerate(entries):
+            row, start = rows[(bottom if self._legend_low else top) + i], self.plot_left + x
+            row.put(start - 1, " " * (width + 2), TONE["text"])
+            tone = TONE["tick"] if line is None else TONE[line.style]
+            if sampled:
+                row.put(start, self._sample(line), tone)
+                start += 4
+            if words_width:
+                row.put(start, words, tone)
+            row.put(self.plot_left + x + width - len(value), value, TONE["value"])
+
+    def _sample(self, line: Line | None) -> str:
+        """Three cells of a line's pattern."""
+        if line is None:
+            return "   "
+        kind = "planned" if line.planned else line.style
+        if not self._unicode:
+            return GLYPHS[kind] * 3
+        canvas = Canvas(3, 1, (2, 4))
+        pattern = PATTERNS[kind]
+        canvas.draw([2 * pattern[x % len(pattern)] for x in range(6)], 1, "")
+        return "".join(chr(code) if code else " " for code in canvas.line(0)[0])
+
+    def _message(self, chart: Chart) -> list[Cells]:
+        """What is said where there is nothing to draw; crosses where nothing was finite."""
+        width, height = self._size
+        rows = [Cells(width) for _ in range(height)]
+        lost = sum(sum(line.series.nonfinite) for line in chart.lines)
+        text = f"not one finite value in {format.number(lost)}" if lost else chart.empty
+        words = format.ellipsis(text, width)
+        rows[(height - 1) // 2].put((width - len(words)) // 2, words, TONE["bad" if lost else "empty"])
+        return rows
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two keys name the same series object and the same numbers."""
+    return isinstance(a, tuple) and isinstance(b, tuple) and a[0] is b[0] and a[1:] == b[1:]
+
+
+def data_range(chart: Chart) -> tuple[float, float] | None:
+    """The lowest and highest finite value of all lines, only positive ones on a logarithmic axis; None where there is none."""
+    low, high = math.inf, -math.inf
+    for line in chart.lines:
+        lows, highs = line.series.low, line.series.high
+        if chart.log or not math.isfinite(sum(lows) + sum(highs)):
+            least = 0.0 if chart.log else -math.inf
+            lows = [v for v in (*lows, *highs) if least < v < math.inf]
+            highs = lows
+        if lows:
+            low, high = min(low, min(lows)), max(high, max(highs))
+    return (low, high) if low <= high else None
+
+
+def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> tuple[float, float]:
+    """The range widened to an edge of the band that is near: within half a decade, or a quarter of the range."""
+    for edge in band:
+        if log and edge > 0 and (low / 3.2 < edge < low or high < edge < high * 3.2):
+            low, high = min(low, edge), max(high, edge)
+        elif not log and (low - (high - low) / 4 < edge < low or high < edge < high + (high - low) / 4):
+            low, high = min(low, edge), max(high, edge)
+    return low, high
+
+
+def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> list[Point]:
+    """Bins gathered into columns of dots, their values turned into rows of dots."""
+    x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
+    log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1
+    points: list[Point] = []
+    log10 = math.log10
+
+    def add(column: int, least: float, most: float, mean: float, gap: bool) -> None:
+        if log:
+            least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
+        lowest, highest, row = int((least - low) * per_y + 0.5), int((most - low) * per_y + 0.5), int((mean - low) * per_y + 0.5)
+        if lowest < 0 or highest > top:
+            lowest, highest, row = (0 if v < 0 else top if v > top else v for v in (lowest, highest, row))
+        points.append((column, lowest, highest, row, gap))
+
+    now, count, gap, break_before = -1, 0, False, False
+    least = most = total = 0.0
+    for x, a, b, m, bad in zip(series.x, series.low, series.high, series.mean, series.nonfinite, strict=True):
+        if bad or m != m:
+            break_before = break_before or bool(bad)
+            if m != m:
+                continue
+        column = int((x - x0) * per_x)
+        if column == now:
+            count += 1
+            total += m
+            if a < least:
+                least = a
+            if b > most:
+                most = b
+            continue
+        if count:
+            add(now, least, most, total / count, gap)
+        if column >= columns:
+            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
+        if column < 0:
+            count, now = 0, -1
+            continue
+        now, count, gap, break_before = column, 1, break_before and now >= 0, False
+        least, most, total = a, b, m
+    if count:
+        add(now, least, most, total / count, gap)
+    return points
+
+
+def free(canvas: Canvas, x: int, y: int, width: int) -> bool:
+    """Whether no line runs through some cells of a row."""
+    if x < 0 or x + width > canvas.width + 1:
+        return False
+    start = (canvas.height - 1 - y) * canvas.width
+    return not any(canvas.bits[start + x : start + min(x + width, canvas.width)])
+
+
+def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Line | None, str, str]]:
+    """Line, name and value of each entry: the newest values, or those nearest to `at`."""
+    entries: list[tuple[Line | None, str, str]] = []
+    if at is not None:
+        entries.append((None, chart.x_name, format.number(round(at)) if per_cell > 0.05 else format.significant(at)))
+    for line in chart.lines:
+        if at is None:
+            value = line.value if line.value is not None else last_finite(line.series.mean)
+            words = line.text if line.text is not None else "" if value is None else format.significant(value)
+        else:
+            value = nearest(line.series, at)
+            words = "" if value is None else format.significant(value)
+        if words or line.label:
+            entries.append((line, line.label, words))
+    if at is None:
+        entries += [(None, words, value) for words, value in chart.notes]
+    return entries
+
+
+def last_finite(values: Sequence[float]) -> float | None:
+    return next((v for v in reversed(values) if math.isfinite(v)), None)
+
+
+def nearest(series: Drawable, x: float) -> float | None:
+    """The mean of the bin whose x is nearest, nan where it is not finite; None where the line has not begun or has ended."""
+    count = len(series.x)
+    if not count:
+        return None
+    i = bisect_left(series.x, x)
+    i = min(count - 1, i) if i == 0 or (i < count and series.x[i] - x < x - series.x[i - 1]) else i - 1
+    gap = (series.x[-1] - series.x[0]) / count if count > 1 else math.inf
+    return series.mean[i] if series.x[0] - gap <= x <= series.x[-1] + gap else None
