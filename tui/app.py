@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
@@ -22,7 +24,10 @@ from tui.messages import Answered, Launched, NewSnapshot
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
 from tui.screens.base import ModeScreen, Target, bindings
-from tui.snapshot import EMPTY, Request, Snapshot
+from tui.snapshot import EMPTY, Snapshot
+from tui.terminal import Capabilities, capabilities, environment
+
+FULL = Capabilities()
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"starting", "training", "paused", "silent"}}
@@ -52,6 +57,7 @@ class GradtopApp(App[None]):
         mode: str | None = None,
         memory: Memory | None = None,
         launcher: Starts | None = None,
+        capabilities: Capabilities = FULL,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
@@ -61,9 +67,11 @@ class GradtopApp(App[None]):
             mode = self.memory.get("mode") if run is not None else "runs"
         self.DEFAULT_MODE = mode if mode in self.MODES else "overview"
         super().__init__()
-        for each in theme.THEMES:
+        for each in theme.THEMES.values():
             self.register_theme(each)
-        self.theme = theme.LIGHT.name if self.memory.get("theme") == "light" else theme.DARK.name
+        self.capabilities = capabilities
+        self.unicode = capabilities.unicode
+        self.theme = theme.THEMES[self.memory.get("theme") != "light", capabilities.ansi].name
         self.animation_level = "none"
         self.watched = run
         self.runs = runs
@@ -117,6 +125,13 @@ class GradtopApp(App[None]):
         if self.memory.put(key, value):
             self.poll.do(self.memory.save)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        if self.unicode:
+            return super().get_line_filters()
+        from tui.widgets.glyphs import AsciiFilter
+
+        return [*super().get_line_filters(), AsciiFilter()]
+
     # Modes
 
     def action_mode(self, mode: str) -> None:
@@ -157,9 +172,6 @@ class GradtopApp(App[None]):
         if action == "log":
             return True if self.target() is not None else None
         return super().check_action(action, parameters)
-
-    def label_of(self, identity: str | None, label: str) -> str:
-        return "continue" if identity == "run.pause" and self.can("continue") else label
 
     def command(self, command: str, **arguments: object) -> None:
         """Send a command to the run; a toast says what became of it."""
@@ -234,8 +246,20 @@ class GradtopApp(App[None]):
     async def action_back(self) -> None:
         if len(self.screen_stack) > 1:
             self.pop_screen()
-        elif self.screen.focused is not None:
-            self.screen.set_focus(None)
+        elif isinstance(self.screen, ModeScreen):
+            self.screen.back()
+
+    def action_focus_next(self) -> None:
+        self._turn(1)
+
+    def action_focus_previous(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        if isinstance(self.screen, ModeScreen):
+            self.screen.turn(step)
+        else:
+            (self.screen.focus_next if step > 0 else self.screen.focus_previous)()
 
     def action_copy(self) -> None:
         screen = self.screen_stack[0]
@@ -247,8 +271,8 @@ class GradtopApp(App[None]):
             self.notify("nothing to copy here", severity="warning")
 
     def action_toggle_theme(self) -> None:
-        dark = self.theme != theme.DARK.name
-        self.theme = theme.DARK.name if dark else theme.LIGHT.name
+        dark = not self.current_theme.dark
+        self.theme = theme.THEMES[dark, self.capabilities.ansi].name
         self.remember("theme", "dark" if dark else "light")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -269,8 +293,12 @@ class GradtopApp(App[None]):
 
 def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None = None) -> int:
     """Open the screen on a run, or on the list of runs, until the user leaves; says then that the run goes on."""
+    terminal = capabilities(environment(), sys.__stdout__)
+    if not terminal.screen:
+        print(f"gradtop: {terminal.why}", file=sys.stderr)
+        return 2
     launcher = Launcher(runs, standby=standby)
-    app = GradtopApp(run, runs, mode=mode, launcher=launcher)
+    app = GradtopApp(run, runs, mode=mode, launcher=launcher, capabilities=terminal)
     try:
         app.run()
     finally:

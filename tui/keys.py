@@ -71,7 +71,7 @@ KEYS: tuple[Key, ...] = (
     # Everywhere.
     Key("l", "app.log", "log", "log", "Show what the worker printed.", "everywhere", footer=True),
     Key("y", "app.copy", "copy", "copy", "Copy the value or path that is shown (works over ssh and in tmux).", "everywhere"),
-    Key("tab", "app.focus_next", "next", "next pane", "Go to the next pane; in a small terminal, show the next panes.", "everywhere"),
+    Key("tab", "app.focus_next", "next", "next pane", "Go to the next pane; in a small terminal, show the next panes.", "everywhere", footer=True),
     Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Go to the previous pane.", "everywhere"),
     Key("escape", "app.back", "back", "back", "Come out: of a chart, a list, a pane, a question.", "everywhere"),
     Key("ctrl+p", "app.command_palette", "palette", "palette", "Find any command by its name.", "everywhere", priority=True),
@@ -80,8 +80,12 @@ KEYS: tuple[Key, ...] = (
     Key("q", "app.leave", "leave", "leave", "Leave. The run goes on.", "everywhere", footer=True),
     Key("ctrl+c", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere"),
     # Charts with a cursor.
-    Key("left", "cursor(-1)", "cursor.left", "read left", "Move the reading line one point to the left.", modes=CURSORS, bound=False),
-    Key("right", "cursor(1)", "cursor.right", "read right", "Move the reading line one point to the right.", modes=CURSORS, bound=False),
+    Key("left", "screen.read(-1)", "cursor.left", "read left", "Read the chart: one column to the left (shift: ten).", modes=CURSORS),
+    Key("right", "screen.read(1)", "cursor.right", "read right", "Read the chart: one column to the right (shift: ten).", modes=CURSORS),
+    Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Read the chart: ten columns to the left.", modes=CURSORS),
+    Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Read the chart: ten columns to the right.", modes=CURSORS),
+    Key("home", "screen.read(-100000)", "cursor.first", "first value", "Read the chart at its first value.", modes=CURSORS),
+    Key("end", "screen.read(100000)", "cursor.last", "last value", "Read the chart at its newest value.", modes=CURSORS),
     # Lists.
     Key("down", "cursor_down", "list.down", "down", "Next row (also j).", modes=LISTS, bound=False, shown="↓ j"),
     Key("up", "cursor_up", "list.up", "up", "Previous row (also k).", modes=LISTS, bound=False, shown="↑ k"),

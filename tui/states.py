@@ -6,18 +6,14 @@ SYMBOLS = {
     "created": "◌", "starting": "◌", "training": "●", "paused": "‖", "done": "■", "stopped": "□", "failed": "✕", "died": "†",
     "silent": "?",
 }
-ASCII = {
-    "created": ".", "starting": ".", "training": "*", "paused": "=", "done": "#", "stopped": "-", "failed": "x", "died": "+",
-    "silent": "?",
-}
 TONES = {
     "created": "muted", "starting": "muted", "training": "success", "paused": "warning", "done": "primary", "stopped": "muted",
     "failed": "error", "died": "error", "silent": "warning",
 }
 
 
-def symbol(state: str, unicode: bool = True) -> str:
-    return (SYMBOLS if unicode else ASCII).get(state, "?")
+def symbol(state: str) -> str:
+    return SYMBOLS.get(state, "?")
 
 
 def tone(state: str) -> str:

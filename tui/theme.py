@@ -1,4 +1,4 @@
-"""The two themes, dark and light: quiet surfaces, few colours, told apart by colour-blind eyes too."""
+"""The themes, dark and light, in RGB and in the terminal's own colours: quiet surfaces, few colours, safe for colour-blind eyes."""
 
 from __future__ import annotations
 
@@ -76,4 +76,63 @@ LIGHT = Theme(
         "scrollbar-corner-color": "#fbfbf9",
     },
 )
-THEMES = (DARK, LIGHT)
+# For 16 colours and for NO_COLOR: the terminal's own palette, and a cursor that needs no colour.
+_ANSI = {
+    "muted": "ansi_default",
+    "line-a": "ansi_blue",
+    "line-b": "ansi_yellow",
+    "line-c": "ansi_green",
+    "line-d": "ansi_magenta",
+    "block-cursor-background": "ansi_default",
+    "block-cursor-foreground": "ansi_default",
+    "block-cursor-text-style": "reverse",
+    "block-cursor-blurred-background": "ansi_default",
+    "block-cursor-blurred-text-style": "bold",
+    "footer-background": "ansi_default",
+    "scrollbar-background": "ansi_default",
+    "scrollbar-background-hover": "ansi_default",
+    "scrollbar-background-active": "ansi_default",
+}
+ANSI_DARK = Theme(
+    name="gradtop-ansi-dark",
+    ansi=True,
+    dark=True,
+    primary="ansi_bright_blue",
+    secondary="ansi_bright_magenta",
+    accent="ansi_bright_yellow",
+    success="ansi_bright_green",
+    warning="ansi_bright_yellow",
+    error="ansi_bright_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    variables=_ANSI
+    | {
+        "faint": "ansi_bright_black",
+        "border": "ansi_white",
+        "border-blurred": "ansi_bright_black",
+        "line-a": "ansi_bright_blue",
+        "line-b": "ansi_bright_yellow",
+        "line-c": "ansi_bright_green",
+        "line-d": "ansi_bright_magenta",
+        "scrollbar": "ansi_bright_black",
+    },
+)
+ANSI_LIGHT = Theme(
+    name="gradtop-ansi-light",
+    ansi=True,
+    dark=False,
+    primary="ansi_blue",
+    secondary="ansi_magenta",
+    accent="ansi_magenta",
+    success="ansi_green",
+    warning="ansi_magenta",
+    error="ansi_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    variables=_ANSI | {"faint": "ansi_white", "border": "ansi_bright_black", "border-blurred": "ansi_white", "line-b": "ansi_red", "scrollbar": "ansi_white"},
+)
+THEMES = {(theme.dark, theme.ansi): theme for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)}

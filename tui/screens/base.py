@@ -40,6 +40,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -126,6 +127,23 @@ class ModeScreen(Screen[None]):
         """What leaving would lose, as a sentence; "" where nothing."""
         return ""
 
+    def turn(self, step: int) -> None:
+        """Tab and shift+tab: the next or the previous pane."""
+        (self.focus_next if step > 0 else self.focus_previous)()
+
+    def back(self) -> bool:
+        """Escape: come out of something; whether there was anything."""
+        if self.focused is None or self.AUTO_FOCUS:
+            return False
+        self.set_focus(None)
+        return True
+
+    def label(self, identity: str | None, label: str) -> str:
+        """What a key is called in the key bar now; "" leaves it out."""
+        if identity == "run.pause" and self.gradtop.can("continue"):
+            return "continue"
+        return "" if identity == "next" else label
+
     # What every mode does
 
     def compose(self) -> ComposeResult:
@@ -166,7 +184,7 @@ class ModeScreen(Screen[None]):
         if snapshot.mode != self.mode:
             snapshot = Snapshot(self.mode, snapshot.facts, None)
         before, self.snapshot = self.snapshot, snapshot
-        self.query_one(Header).show(snapshot.facts)
+        self.query_one(Header).show_facts(snapshot.facts)
         if before.facts is not snapshot.facts:
             self._notice(snapshot)
             if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
@@ -199,7 +217,7 @@ class ModeScreen(Screen[None]):
         notice.update("\n".join(lines))
         notice.display = bool(lines)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
         if small:

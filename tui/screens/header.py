@@ -2,84 +2,48 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
 
-from rich.cells import get_character_cell_size
-from rich.segment import Segment
-from textual.geometry import Region
-from textual.strip import Strip
-from textual.widget import Widget
+from rich.cells import cell_len
 
 from tui import format, states
+from tui.screens.lines import Line, Lines, Piece
 from tui.snapshot import NO_RUN, Facts
 
-Piece = tuple[str, str]  # text, tone
-TONES = ("brand", "name", "text", "muted", "faint", "primary", "success", "warning", "error")
 BAR = 34
 
 
-class Header(Widget):
-    """Draws facts into two lines and repaints only the cells that changed."""
+class Header(Lines):
+    """Draws facts into two lines."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"header--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    Header {
-        height: 2; width: 1fr; background: $background; color: $foreground;
-        & > .header--brand { color: $muted; }
-        & > .header--name { color: $foreground; text-style: bold; }
-        & > .header--text { color: $foreground; }
-        & > .header--muted { color: $muted; }
-        & > .header--faint { color: $faint; }
-        & > .header--primary { color: $primary; }
-        & > .header--success { color: $success; }
-        & > .header--warning { color: $warning; }
-        & > .header--error { color: $error; }
-    }
-    """
+    DEFAULT_CSS = "Header { height: 2; }"
 
-    def __init__(self, *, unicode: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._unicode = unicode
         self._facts = NO_RUN
-        self._lines: list[list[Piece]] = [[], []]
 
-    def show(self, facts: Facts) -> None:
+    def show_facts(self, facts: Facts) -> None:
         if facts is not self._facts:
             self._facts = facts
-            self._draw()
+            self.show(())
 
-    def on_resize(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
-        width = self.size.width
-        if not width:
-            return
-        lines = [first_line(self._facts, width, self._unicode), second_line(self._facts, width)]
-        for y, (old, new) in enumerate(zip(self._lines, lines, strict=True)):
-            for start, end in changed_spans(cells(old), cells(new), width):
-                self.refresh(Region(start, y, end - start, 1))
-        self._lines = lines
-
-    def render_line(self, y: int) -> Strip:
-        pieces = self._lines[y] if y < len(self._lines) else []
-        segments = [Segment(text, self.get_component_rich_style(f"header--{tone}")) for text, tone in pieces]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return first_line(self._facts, width), second_line(self._facts, width)
 
 
-def first_line(facts: Facts, width: int, unicode: bool = True) -> list[Piece]:
+def first_line(facts: Facts, width: int) -> list[Piece]:
     """Name, state, epoch, step, bar, percent, time left; what matters least goes first where there is little room."""
     if facts.run is None:
-        return [(" gradtop", "brand")]
+        return [(" gradtop", "muted")]
     status = facts.status
     share = min(1.0, status.step / status.steps) if status.steps else 0.0
-    state: list[Piece] = [(f"{states.symbol(facts.state, unicode)} {facts.state}", states.tone(facts.state))]
+    state: list[Piece] = [(f"{states.symbol(facts.state)} {facts.state}", states.tone(facts.state))]
     epoch = [("epoch ", "muted"), (f"{status.epoch}/{status.epochs}", "text")] if status.epochs else []
     step = [("step ", "muted"), (f"{format.number(status.step)}/{format.number(status.steps)}", "text")] if status.steps else []
     percent = [(f"{int(100 * share)} %", "text")] if status.steps else []
     left = [(f"{format.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
-    brand: list[Piece] = [("gradtop", "brand")]
-    name: list[Piece] = [(facts.name, "name")]
+    brand: list[Piece] = [("gradtop", "muted")]
+    name: list[Piece] = [(facts.name, "strong")]
     kept = [brand, name, state, epoch, step, percent, left]
     for dropped in (brand, epoch, percent, left, step):
         if length(kept, 2) + 1 <= width:
@@ -87,7 +51,7 @@ def first_line(facts: Facts, width: int, unicode: bool = True) -> list[Piece]:
         kept = [part for part in kept if part is not dropped]
     room = width - length(kept, 2) - 4
     if percent in kept and room >= 6:
-        kept.insert(kept.index(percent), bar(share, min(BAR, room), unicode))
+        kept.insert(kept.index(percent), bar(share, min(BAR, room)))
     return [(" ", "text"), *joined(kept, "  ")]
 
 
@@ -114,14 +78,11 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
     return [(" " + text + " " * gap, "muted"), (facts.age, "success" if facts.age == "live" else "muted")]
 
 
-def bar(share: float, width: int, unicode: bool = True) -> list[Piece]:
-    """A progress bar that moves in half cells."""
-    if not unicode:
-        full = int(share * width)
-        return [("=" * full, "primary"), ("-" * (width - full), "faint")]
+def bar(share: float, width: int) -> list[Piece]:
+    """A progress bar: thick what is done, thin what is left, so that it needs no colour."""
     halves = int(share * width * 2)
     full, half = divmod(halves, 2)
-    return [("━" * full + ("╸" if half else ""), "primary"), ("━" * (width - full - half), "faint")]
+    return [("━" * full + ("╸" if half else ""), "primary"), ("─" * (width - full - half), "faint")]
 
 
 def joined(parts: list[list[Piece]], gap: str) -> list[Piece]:
@@ -133,23 +94,6 @@ def joined(parts: list[list[Piece]], gap: str) -> list[Piece]:
 
 
 def length(parts: list[list[Piece]], gap: int) -> int:
+    """How many cells parts take side by side."""
     shown = [part for part in parts if part]
-    return sum(len(cells(part)) for part in shown) + gap * (len(shown) - 1)
-
-
-def cells(pieces: list[Piece]) -> list[Piece]:
-    """One entry per terminal cell; a wide character takes two."""
-    return [cell for text, tone in pieces for character in text for cell in [(character, tone)] * get_character_cell_size(character)]
-
-
-def changed_spans(old: list[Piece], new: list[Piece], width: int, gap: int = 8) -> list[tuple[int, int]]:
-    """Where two rows of cells differ, as half-open ranges; ranges closer than `gap` are one (moving the cursor costs bytes too)."""
-    blank = (" ", "text")
-    old, new = old + [blank] * (width - len(old)), new + [blank] * (width - len(new))
-    spans: list[tuple[int, int]] = []
-    for x in (x for x in range(width) if old[x] != new[x]):
-        if spans and x - spans[-1][1] < gap:
-            spans[-1] = (spans[-1][0], x + 1)
-        else:
-            spans.append((x, x + 1))
-    return spans
+    return sum(cell_len(text) for part in shown for text, _tone in part) + gap * (len(shown) - 1)

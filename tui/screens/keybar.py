@@ -95,13 +95,15 @@ class KeyBar(Widget):
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled:
-                found.append((binding.key_display or binding.key, self._label(binding.description, binding.id), binding.action, "label"))
+                label = self._label(binding.description, binding.id)
+                if label:
+                    found.append((binding.key_display or binding.key, label, binding.action, "label"))
         order = {key.action: index for index, key in enumerate(keys.KEYS)}
         return sorted(found, key=lambda entry: (entry[2] in GENERAL, order.get(entry[2], 0)))
 
     def _label(self, label: str, identity: str | None) -> str:
-        """What the key would do now, where that depends on the run."""
-        name = getattr(self.app, "label_of", None)
+        """What the key would do now, where that depends on the run or the size."""
+        name = getattr(self.screen, "label", None)
         return str(name(identity, label)) if name is not None else label
 
 
