@@ -1,0 +1,1 @@
+"""The commands of `gradtop`, one module each: `configure` names the arguments, `run` does it and returns the exit code."""

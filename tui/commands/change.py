@@ -1,0 +1,43 @@
+"""`gradtop set RUN KEY=VALUE …`."""
+
+from __future__ import annotations
+
+import argparse
+
+from tui.commands.mistake import Mistake
+from tui.commands.place import add_run
+from tui.commands.steer import add_timeout, ask
+from tui.commands.train import check_changes
+
+EPILOG = """\
+The change takes effect at the next step; the planned schedule is scaled with it. It is recorded among the run's events,
+not in its run.toml.
+
+  gradtop set last lr=3e-4
+"""
+SHORT = {"lr": "optimizer.lr"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Change a running run's learning rate."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="+", help="lr=3e-4, or the dotted path: optimizer.lr=3e-4")
+    add_timeout(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    check_changes(options.changes)
+    return ask(options, "set", changes=dict(map(parsed, options.changes)))
+
+
+def parsed(word: str) -> tuple[str, object]:
+    """The dotted path and the value, read as TOML writes it. Raises Mistake."""
+    import tomllib
+
+    key, _equals, text = word.partition("=")
+    try:
+        value: object = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise Mistake(f"{text!r} is not a value for {key}; write it as in lr=3e-4") from None
+    return SHORT.get(key.strip(), key.strip()), value

@@ -1,0 +1,201 @@
+"""What `gradtop doctor` looks at. PyTorch is imported by another process, so that a broken one is a finding."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PYTHON = (3, 11)
+PROBE_TIMEOUT = 180.0
+LITTLE_DISK = 2 * 2**30
+PAIR = "pip install --force-reinstall torch torchvision"
+
+Check = Callable[[], Iterable["Finding"]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `state` is fine, note (worth knowing) or problem (in the way of training)."""
+
+    name: str
+    state: str
+    found: str
+    todo: str = ""
+
+
+def all_checks(runs: Path) -> list[Check]:
+    return [python, pytorch, graphics_cards, terminal, locale, lambda: disk(runs), lambda: runs_folder(runs), optional]
+
+
+def python() -> Iterator[Finding]:
+    from trainer import __version__
+
+    yield Finding("gradtop", "fine", __version__)
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    if sys.version_info >= PYTHON:
+        yield Finding("Python", "fine", found)
+    else:
+        yield Finding("Python", "problem", found, "install Python 3.11 or newer and make the virtual environment with it")
+
+
+def pytorch() -> Iterator[Finding]:
+    about = probe()
+    if "error" in about:
+        yield Finding("torch", "problem", about["error"], "pip install torch torchvision")
+        return
+    torch, vision = about["torch"], about["torchvision"]
+    if "error" in torch:
+        todo = "pip install torch torchvision" if "No module" in torch["error"] else PAIR
+        yield Finding("torch", "problem", torch["error"], todo)
+        return
+    yield Finding("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
+    yield torchvision(torch, vision)
+    if torch["devices"]:
+        for card in torch["devices"]:
+            yield Finding(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
+    cores = os.cpu_count() or 1
+    yield Finding("cpu", "fine", f"{cores} core{'s' * (cores > 1)}, {gibibytes(memory())} of memory")
+
+
+def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
+    if "error" not in vision:
+        return Finding("torchvision", "fine", vision["version"])
+    if not vision.get("installed"):
+        return Finding(
+            "torchvision", "problem", f"{vision['error']}; only digits and our own models work without it", "pip install torchvision"
+        )
+    found = (
+        f"torchvision {vision['installed']} does not fit torch {torch['version']} ({vision['error']}): "
+        "they come from different builds; only digits and our own models work"
+    )
+    return Finding("torchvision", "problem", found, f"install a pair from one place: {PAIR}")
+
+
+def probe() -> dict[str, Any]:
+    """What another process of this Python says of torch, torchvision and the devices; {"error": …} where it says nothing."""
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "trainer.probe"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+        about: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"error": f"importing torch took longer than {PROBE_TIMEOUT:.0f} s"}
+    except (OSError, ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1] if "done" in locals() else "no answer"
+        return {"error": f"importing torch ended the process: {last}"}
+    return about
+
+
+def graphics_cards() -> Iterator[Finding]:
+    """What the NVIDIA driver says, which PyTorch need not have found."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield Finding("gpu", "note", 'no NVIDIA driver here; training runs on the CPU (device = "auto" chooses)')
+        return
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            card = pynvml.nvmlDeviceGetHandleByIndex(index)
+            free = pynvml.nvmlDeviceGetMemoryInfo(card).free
+            yield Finding(f"gpu {index}", "fine", f"{pynvml.nvmlDeviceGetName(card)}, {gibibytes(free)} free, driver {driver}")
+    except pynvml.NVMLError as error:
+        yield Finding("gpu", "note", f"the NVIDIA driver answers: {error}", "nvidia-smi tells more")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def terminal() -> Iterator[Finding]:
+    name = os.environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        yield Finding("terminal", "note", "standard output is not a terminal here: the screen does not open, all else works")
+        return
+    size = shutil.get_terminal_size()
+    found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours()}"
+    if name in {"", "dumb"}:
+        yield Finding("terminal", "note", found, "the screen cannot draw here: export TERM=xterm-256color")
+    elif size.columns < 80 or size.lines < 24:
+        yield Finding("terminal", "note", found, "80×24 shows all panes, 120×40 is the home size")
+    else:
+        yield Finding("terminal", "fine", found)
+    if os.environ.get("TMUX") and name.startswith("screen"):
+        yield Finding("tmux", "note", f"TERM={name} inside tmux", "set -g default-terminal tmux-256color in ~/.tmux.conf")
+
+
+def colours() -> str:
+    if os.environ.get("NO_COLOR"):
+        return "no colours (NO_COLOR)"
+    if os.environ.get("COLORTERM", "") in {"truecolor", "24bit"}:
+        return "16 million colours"
+    return "256 colours" if "256" in os.environ.get("TERM", "") else "16 colours"
+
+
+def locale() -> Iterator[Finding]:
+    from tui.commands.output import unicode_wanted
+
+    name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "not set"
+    if unicode_wanted(sys.stdout):
+        yield Finding("locale", "fine", f"{name}: charts are drawn in braille")
+    else:
+        yield Finding("locale", "note", f"{name}: not UTF-8, so charts are drawn in ASCII", "export LC_ALL=C.UTF-8")
+
+
+def disk(runs: Path) -> Iterator[Finding]:
+    place = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    found = f"{gibibytes(free)} free at {place}"
+    if free < LITTLE_DISK:
+        state = "problem" if free < LITTLE_DISK / 16 else "note"
+        yield Finding("disk", state, found, "make room, or set GRADTOP_RUNS to a larger disk")
+    else:
+        yield Finding("disk", "fine", found)
+
+
+def runs_folder(runs: Path) -> Iterator[Finding]:
+    place = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    if not place.is_dir():
+        yield Finding("runs", "problem", f"{place} is not a directory", "set GRADTOP_RUNS to one")
+    elif not os.access(place, os.W_OK | os.X_OK):
+        yield Finding("runs", "problem", f"{place} cannot be written", "set GRADTOP_RUNS to a directory of yours")
+    elif place != runs:
+        yield Finding("runs", "fine", f"{runs} (made by the first run)")
+    else:
+        from trainer.record import RunReader, list_runs
+
+        found = list_runs(runs)
+        states = []
+        for run in found[:200]:
+            reader = RunReader(run)
+            reader.refresh()
+            states.append(reader.state)
+        living = sum(state in {"training", "paused", "starting"} for state in states)
+        yield Finding("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
+
+
+def optional() -> Iterator[Finding]:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("pyarrow", "tensorboardX") if find_spec(name) is None]
+    if missing:
+        todo = "pip install 'gradtop[export]'"
+        yield Finding("export", "note", f"CSV works; {' and '.join(missing)} missing for Parquet and TensorBoard", todo)
+    else:
+        yield Finding("export", "fine", "CSV, Parquet and TensorBoard")
+
+
+def memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def gibibytes(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,129 @@
+"""`gradtop show RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tui.commands.output import print_json, say, toned, unicode_wanted
+from tui.commands.place import add_run, chosen_run, name_of, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trainer.record import RunReader
+
+EPILOG = """\
+The JSON has the keys id, name, path, state (derived: died and silent too), status (as in status.json), meta (as in
+meta.json), config (as in run.toml), checkpoints, events (the newest 20), last_words (of a run that died or failed) and
+health: records_lost and unreadable streams.
+"""
+LAST_EVENTS = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say how a run stands, where it came from and what it left."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    reader = opened(chosen_run(options))
+    if options.json:
+        print_json(record(reader))
+        return 0
+    from tui import states
+
+    unicode = unicode_wanted(sys.stdout)
+    state = toned(f"{states.symbol(reader.state, unicode)} {reader.state}", states.tone(reader.state))
+    say(f"{name_of(reader)}  {state}")
+    for title, text in lines(reader):
+        say(f"  {title:<14}{text}")
+    return 0
+
+
+def record(reader: RunReader) -> dict[str, object]:
+    return {
+        "id": reader.run.id,
+        "name": name_of(reader),
+        "path": str(reader.run.path),
+        "state": reader.state,
+        "status": asdict(reader.status),
+        "meta": asdict(reader.meta),
+        "config": reader.config,
+        "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
+        "events": list(reader.events)[-LAST_EVENTS:],
+        "last_words": last_words(reader),
+        "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
+    }
+
+
+def unreadable(reader: RunReader) -> dict[str, str]:
+    """The streams that this version cannot read, and why."""
+    found = {}
+    for name in ("steps", "layers", "evals", "histograms", "system"):
+        stream = reader.stream(name)
+        stream.refresh()
+        if stream.unreadable:
+            found[name] = stream.unreadable
+    return found
+
+
+def last_words(reader: RunReader) -> list[str]:
+    return [line for line in reader.log_tail(60) if line.strip()][-3:] if reader.state in {"died", "failed"} else []
+
+
+def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
+    """What a person wants to know, the most wanted first; what is not known is left out."""
+    from trainer.record import clean
+    from tui.commands.follow import accuracy, figure, left
+    from tui.format import age, duration, number, percent, si
+    from tui.parts.facts import moment
+    from tui.parts.runs import brief
+
+    status, meta, now = reader.status, reader.meta, time.time()
+    if status.error:
+        yield "error", clean(status.error)
+    if status.warning:
+        yield "warning", clean(status.warning)
+    if status.steps:
+        share = percent(status.step / status.steps)
+        yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
+    if status.seconds:
+        remaining = f", {duration(left(reader))} left" if reader.state == "training" else ""
+        yield "time", f"{duration(status.seconds)} trained{remaining}"
+    if status.updated and reader.state in {"training", "paused", "silent", "died"}:
+        yield "last sign", age(now - status.updated)
+    if status.loss is not None:
+        yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}, gradient norm {figure(status.grad_norm)}"
+    if status.val_loss is not None:
+        yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
+        yield "best", f"loss {figure(status.best_val_loss)}, accuracy {accuracy(status.best_val_accuracy)}"
+    if status.model:
+        yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
+    if status.device:
+        yield "device", f"{clean(status.device)}, {si(status.samples_per_s)} samples/s"
+    if meta.parent:
+        changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
+        yield "parent", clean(f"{meta.parent}: {changes or 'no change'}")
+    if meta.created:
+        yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
+    if meta.git_commit:
+        yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
+    if meta.command:
+        yield "command", clean(" ".join(meta.command) if not isinstance(meta.command, str) else meta.command)
+    found = reader.checkpoints()
+    if found:
+        best = [checkpoint.step for checkpoint in found if checkpoint.best]
+        yield "checkpoints", f"{len(found)}, newest of step {found[-1].step}{f', best of step {best[-1]}' if best else ''}"
+    if status.dropped:
+        yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
+    for name, why in unreadable(reader).items():
+        yield "unreadable", f"{name}: {why}"
+    yield "directory", str(reader.run.path)
+    for line in last_words(reader):
+        yield "last words", line
