@@ -1,0 +1,68 @@
+"""The run directory: everything that stands between a worker and whoever looks at its run. Standard library only.
+
+A stream's segment is read by one line of numpy, with the columns that its JSON names::
+
+    np.fromfile("runs/ID/streams/steps.0.bin").reshape(-1, len(columns))
+"""
+
+from __future__ import annotations
+
+from trainer.record.control import Command, Inbox, send, wait_for_answer
+from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
+from trainer.record.events import Event, EventReader, append_event
+from trainer.record.layout import Run, new_run
+from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
+from trainer.record.meta import Change, Meta, read_meta, write_meta
+from trainer.record.reader import Record, StreamReader
+from trainer.record.run_reader import CheckpointInfo, RunReader
+from trainer.record.runs import find_run, list_runs, rename_run, trash_run
+from trainer.record.series import EMPTY_SERIES, Series
+from trainer.record.status import Status, derive_state, is_alive, process_start, read_status, this_host, write_status
+from trainer.record.streams import Column, SegmentWriter
+from trainer.record.text import clean
+from trainer.record.writer import StreamWriter
+
+__all__ = [
+    "EMPTY_SERIES",
+    "AmbiguousRun",
+    "Change",
+    "CheckpointInfo",
+    "Column",
+    "Command",
+    "Event",
+    "EventReader",
+    "Inbox",
+    "Lease",
+    "Meta",
+    "Record",
+    "RecordError",
+    "Run",
+    "RunBusy",
+    "RunNotFound",
+    "RunReader",
+    "SegmentWriter",
+    "Series",
+    "Status",
+    "StreamReader",
+    "StreamWriter",
+    "append_event",
+    "clean",
+    "derive_state",
+    "drop_lease",
+    "find_run",
+    "is_alive",
+    "list_runs",
+    "new_run",
+    "process_start",
+    "read_leases",
+    "read_meta",
+    "read_status",
+    "rename_run",
+    "send",
+    "this_host",
+    "trash_run",
+    "wait_for_answer",
+    "write_lease",
+    "write_meta",
+    "write_status",
+]

@@ -1,0 +1,134 @@
+"""Where everything about a run lies, and how a new run directory is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from trainer.record.errors import RecordError
+
+ADJECTIVES = (
+    "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "eager", "fair", "fleet", "fond", "gentle", "glad", "grand",
+    "hardy", "jolly", "keen", "kind", "lively", "lucid", "mellow", "merry", "mild", "neat", "noble", "plain", "polite", "proud",
+    "quick", "quiet", "rapid", "ready", "sharp", "shy", "silver", "sleek", "smart", "sober", "solid", "steady", "sunny", "swift",
+    "tidy", "vivid", "warm", "wise", "witty", "young",
+)  # fmt: skip
+ANIMALS = (
+    "badger", "beaver", "bison", "crane", "deer", "dolphin", "eagle", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare",
+    "hawk", "heron", "ibis", "jackdaw", "koala", "lark", "lemur", "lynx", "magpie", "marten", "mole", "moose", "newt", "ocelot",
+    "otter", "owl", "panda", "pelican", "plover", "puffin", "quail", "raven", "robin", "seal", "shrew", "sparrow", "stoat", "stork",
+    "swan", "tapir", "tern", "vole", "walrus", "wren",
+)  # fmt: skip
+
+
+class Run:
+    """A handle on one run directory: paths only, nothing is opened."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(path))
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "run.toml"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def streams(self) -> Path:
+        return self.path / "streams"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    @property
+    def leases(self) -> Path:
+        return self.path / "leases"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file whole: a reader sees the old text or the new one, never a part. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # the first error is the one to tell
+        raise
+
+
+def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: str | None = None, now: float | None = None) -> Run:
+    """Make a run directory (0700) with its config, meta and an initial status; raises RecordError where it cannot be made."""
+    moment = time.time() if now is None else now
+    stamp = time.strftime("%Y%m%d-%H%M", time.localtime(moment))
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        run = _claim(runs, stamp, name)
+        for folder in (run.streams, run.control, run.leases, run.checkpoints):
+            folder.mkdir(mode=0o700)
+        write_atomically(run.config, config_toml)
+        write_atomically(run.meta, json.dumps({"created": moment, "name": run.id.split("-", 2)[2], **meta}, indent=1))
+        write_atomically(run.status, json.dumps({"state": "created", "updated": moment}))
+    except OSError as error:
+        where = error.filename or runs
+        raise RecordError(f"{where}: the run directory cannot be made: {error.strerror}. Choose another place with --runs.") from None
+    return run
+
+
+def _claim(runs: Path, stamp: str, name: str | None) -> Run:
+    """mkdir is the claim: two processes that choose the same name cannot both succeed."""
+    for attempt in range(1000):
+        if name is None:
+            chosen = f"{secrets.choice(ADJECTIVES)}-{secrets.choice(ANIMALS)}"
+            chosen += f"-{secrets.token_hex(2)}" if attempt > 20 else ""
+        else:
+            chosen = name if attempt == 0 else f"{name}-{attempt + 1}"
+        path = runs / f"{stamp}-{chosen}"
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return Run(path)
+    raise RecordError(f"{runs}: no free name for a run; give one with --name.")

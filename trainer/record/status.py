@@ -1,0 +1,148 @@
+"""status.json: what the worker says of itself, and what follows from it; liveness is derived, never believed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import socket
+from dataclasses import dataclass
+
+from trainer.record.layout import Run, write_atomically
+
+ACTIVE = frozenset({"starting", "training", "paused"})
+SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
+DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot."""
+
+    state: str = "created"
+    pid: int = 0
+    pid_started: float = 0.0
+    host: str = ""
+    boot: str = ""
+    started: float = 0.0
+    updated: float = 0.0
+    ended: float = 0.0
+    seconds: float = 0.0
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    device: str = ""
+    model: str = ""
+    parameters: int = 0
+    samples_per_s: float = 0.0
+    loss: float | None = None
+    grad_norm: float | None = None
+    lr: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    best_val_loss: float | None = None
+    best_val_accuracy: float | None = None
+    error: str = ""
+    warning: str = ""
+    dropped: int = 0
+
+
+TYPES = {field.name: field.type for field in dataclasses.fields(Status)}
+
+
+def write_status(run: Run, status: Status) -> None:
+    """Replace status.json; raises OSError."""
+    # JSON has no NaN: a value that is not finite is written as a word that float() reads.
+    values = {
+        name: (str(value) if isinstance(value, float) and not math.isfinite(value) else value)
+        for name, value in dataclasses.asdict(status).items()
+    }
+    write_atomically(run.status, json.dumps(values))
+
+
+def read_status(run: Run) -> Status:
+    """What status.json says; a file that is missing or broken gives the defaults, a field of a wrong type its default."""
+    try:
+        found = json.loads(run.status.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return Status()
+    return parse_status(found)
+
+
+def parse_status(found: object) -> Status:
+    if not isinstance(found, dict):
+        return Status()
+    values = {}
+    for name, kind in TYPES.items():
+        value = found.get(name)
+        if kind == "str":
+            if isinstance(value, str):
+                values[name] = value
+        elif value is not None and not isinstance(value, bool):
+            try:
+                number = float(value)
+                values[name] = int(number) if kind == "int" else number
+            except (TypeError, ValueError, OverflowError):
+                continue
+    return Status(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+
+
+def process_start(pid: int) -> float:
+    """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0.0 for none, a zombie, or no /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+        return 0.0 if fields[0] in (b"Z", b"X") else float(fields[19])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def this_host() -> tuple[str, str]:
+    """Host name and boot id ("" where the system has none): together they say whether a pid means anything here."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+    except OSError:
+        boot = ""
+    return socket.gethostname(), boot
+
+
+def is_alive(status: Status) -> bool | None:
+    """Whether the worker's process exists here; None where this host cannot know."""
+    host, boot = this_host()
+    if status.host != host:
+        return None
+    if status.boot and boot and status.boot != boot:
+        return False  # the machine was started anew since
+    if status.pid <= 0:
+        return False
+    if os.path.exists("/proc/self/stat"):
+        start = process_start(status.pid)
+        return start > 0 and (status.pid_started <= 0 or start == status.pid_started)
+    try:
+        os.kill(status.pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = None) -> str:
+    """The state as it is: an active one whose process is gone is `died`, one without a heartbeat `silent`.
+
+    `heartbeat_seen` is the local moment at which the heartbeat last moved, where the caller has watched it: a clock that
+    differs between hosts then does not matter.
+    """
+    if status.state not in ACTIVE:
+        return status.state
+    alive = is_alive(status)
+    if alive is False:
+        return "died"
+    # A heartbeat from the future is a clock that jumped: its age is not known, so it is not held against the worker.
+    age = now - (status.updated if heartbeat_seen is None else heartbeat_seen)
+    if alive is None:
+        return "died" if age > DIED_AFTER else status.state
+    return "silent" if age > SILENT_AFTER else status.state
