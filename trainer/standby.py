@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainer.priority import in_the_background
+
 
 @dataclass(frozen=True)
 class Order:
@@ -38,7 +40,7 @@ def wait_for_order() -> Order:
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     # A thread, because the screen may close while the imports below still run.
     threading.Thread(target=_listen, args=(orders,), name="orders", daemon=True).start()
-    with _in_the_background():
+    with in_the_background():
         _import_everything()
         rehearse()
     try:
@@ -60,7 +62,6 @@ def _listen(orders: queue.SimpleQueue[bytes]) -> None:
 
 def take(order: Order) -> None:
     """Become the worker of the ordered run: its directory, environment, log."""
-    os.environ.clear()
     os.environ.update(order.env)
     if order.cwd:
         # A directory that has gone since is no reason not to train: the run is named by an absolute path.
@@ -108,9 +109,3 @@ def rehearse() -> None:
 
 REHEARSAL = """
 """
-
-
-@contextlib.contextmanager
-def _in_the_background() -> Iterator[None]:
-    """Give way to the screen and to running trainings, as far as this process may take that back later."""
-    yield

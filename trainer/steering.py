@@ -53,11 +53,12 @@ class Steering:
         self._next_look = 0.0
         self._paused = False
         self._stopping = ""
+        self._answered: set[str] = set()
 
-    def refuse_old(self) -> None:
-        """Answer what was sent to an earlier worker of the run, so that an old stop does not end a resumed run."""
-        for command in self._inbox.poll():
-            self._answer(command, False, "sent before this worker took over the run; send it again")
+    def refuse(self, why: str) -> None:
+        """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
+        for command in self._new():
+            self._answer(command, False, why)
 
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look
@@ -75,13 +76,17 @@ class Steering:
 
     def _look(self, run: Steered) -> None:
         self._next_look = self._clock() + LOOK_EVERY
-        for command in self._inbox.poll():
+        for command in self._new():
             self._apply(command, run)
         if self._signals.received and not self._stopping:
             self._stopping = self._signals.name
         if self._stopping:
             self._paused = False
             raise Stop(self._stopping)
+
+    def _new(self) -> list[Command]:
+        # A directory that has become read-only keeps the file of a command that was answered.
+        return [command for command in self._inbox.poll() if command.id not in self._answered]
 
     def _apply(self, command: Command, run: Steered) -> None:
         match command.name:
@@ -115,5 +120,6 @@ class Steering:
             self._answer(command, False, str(error))
 
     def _answer(self, command: Command, ok: bool, message: str) -> None:
+        self._answered.add(command.id)
         self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message)
         self._inbox.done(command)

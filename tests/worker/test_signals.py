@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from trainer.signals import EndNow, Signals
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    signals = Signals()
+    signals.install()
+    yield signals
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_only_asks(signals: Signals, number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+    assert signals.received == 1
+    assert signals.name == number.name
+
+
+def test_the_second_signal_ends_at_once(signals: Signals) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(EndNow, match="second SIGINT"):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_hang_up_is_ignored(signals: Signals) -> None:
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    assert signals.received == 0
+
+
+# One call that stays in C code for minutes and has let go of the interpreter, as an operation of PyTorch has.
+STUCK = """
+import hashlib, os
+from trainer.signals import LastResort, Signals
+signals = Signals()
+signals.install()
+LastResort(lambda: os.write(1, b"status written"), grace=0.2).start()
+os.write(1, b"stuck\\n")
+hashlib.pbkdf2_hmac("sha512", b"", b"", 10**9)
+"""
+
+
+def test_a_process_that_is_stuck_in_one_operation_ends_on_the_second_signal_and_leaves_a_status() -> None:
+    with subprocess.Popen([sys.executable, "-P", "-c", STUCK], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        late = threading.Timer(60, process.kill)
+        late.start()
+        assert process.stdout.readline() == b"stuck\n"
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        written = process.stdout.read()
+        code = process.wait()
+        late.cancel()
+
+    assert written == b"status written"
+    assert code == 128 + signal.SIGTERM
