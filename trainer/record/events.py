@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -9,11 +10,14 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
+from trainer.record.files import open_regular
 from trainer.record.layout import Run
 
 KEPT = 2000
 LONGEST = 1 << 20  # bytes of one line; a longer one is not an event of ours
-FIRST_READ = 4 << 20  # of an events file that grew large only the end is read
+FIRST_READ = 4 << 20  # of a file that grew large only the end is read
+AT_ONCE = 8 << 20
+ANCHOR = 256
 
 Event = Mapping[str, object]
 
@@ -21,13 +25,15 @@ Event = Mapping[str, object]
 def append_event(run: Run, kind: str, **fields: object) -> None:
     """Append one event with one write; raises OSError. A torn line that another process left is closed first."""
     record = {"time": time.time(), "kind": kind, **fields}
-    line = json.dumps(plain(record), ensure_ascii=True).encode() + b"\n"
+    line = json.dumps(plain(record)).encode() + b"\n"
     descriptor = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        os.write(descriptor, line)
+        if os.write(descriptor, line) < len(line):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 
@@ -35,7 +41,7 @@ def append_event(run: Run, kind: str, **fields: object) -> None:
 def plain(value: object) -> object:
     """The value in what JSON has: a number that is not finite becomes its name, anything unknown its text."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return float(value) if math.isfinite(value) else str(float(value))
     if value is None or isinstance(value, str | int | bool):
         return value
     if isinstance(value, Mapping):
@@ -46,36 +52,55 @@ def plain(value: object) -> object:
 
 
 class EventReader:
-    """The newest events of a run; `refresh` reads what was appended since, and leaves a line that is not finished for later."""
+    """The newest events of a run. `refresh` reads what was appended since and leaves an unfinished line for later."""
 
     def __init__(self, run: Run) -> None:
         self.events: deque[Event] = deque(maxlen=KEPT)
         self._path = run.events
         self._offset = -1
-        self._inode = 0
+        self._anchor = b""  # the bytes before the offset: by them a copy of the file is known to be the same
+        self._seen = (0, 0)
 
     def refresh(self) -> list[Event]:
+        """What is new, in order; bad lines are left out."""
         try:
-            found = os.stat(self._path)
-            if (found.st_size == self._offset and found.st_ino == self._inode) or (self._offset < 0 and found.st_size == 0):
-                return []
-            with open(self._path, "rb") as file:
-                if self._offset < 0 or found.st_ino != self._inode or found.st_size < self._offset:
-                    self._offset, self._inode = max(0, found.st_size - FIRST_READ), found.st_ino
-                    if self._offset:
-                        file.seek(self._offset)
-                        self._offset += len(file.readline(LONGEST))
-                file.seek(self._offset)
-                data = file.read(2 * FIRST_READ)
+            descriptor = open_regular(self._path)
         except OSError:
             return []
+        try:
+            found = os.fstat(descriptor)
+            if self._seen == (found.st_size, found.st_ino):
+                return []
+            if not self._goes_on(descriptor):
+                self._start(descriptor, found.st_size)
+            data = os.pread(descriptor, min(AT_ONCE, max(0, found.st_size - self._offset)), self._offset)
+        except OSError:
+            return []
+        finally:
+            os.close(descriptor)
+        whole = self._offset + len(data) >= found.st_size
+        self._seen = (found.st_size, found.st_ino) if whole else (0, 0)
         end = data.rfind(b"\n") + 1
         if not end and len(data) > LONGEST:
             end = len(data)
         self._offset += end
+        self._anchor = (self._anchor + data[max(0, end - ANCHOR) : end])[-ANCHOR:]
         new = [event for line in data[:end].split(b"\n") if (event := parse_event(line)) is not None]
         self.events.extend(new)
         return new
+
+    def _goes_on(self, descriptor: int) -> bool:
+        """Whether the file holds what was read of it."""
+        if self._offset < 0:
+            return False
+        return os.pread(descriptor, len(self._anchor), self._offset - len(self._anchor)) == self._anchor
+
+    def _start(self, descriptor: int, size: int) -> None:
+        self.events.clear()
+        self._anchor = b""
+        self._offset = max(0, size - FIRST_READ)
+        if self._offset:  # in the middle of a line: the next one is the first
+            self._offset += os.pread(descriptor, LONGEST, self._offset).find(b"\n") + 1
 
 
 def parse_event(line: bytes) -> Event | None:
@@ -87,6 +112,12 @@ def parse_event(line: bytes) -> Event | None:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
         return None
-    if isinstance(event.get("time"), bool) or not isinstance(event.get("time"), int | float):
-        event["time"] = 0.0
+    event["time"] = moment(event.get("time"))
     return event
+
+
+def moment(value: object) -> float:
+    """A time as JSON has it; 0.0 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
+        return 0.0
+    return float(value)

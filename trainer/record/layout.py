@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trainer.record.errors import RecordError
+from trainer.record.files import write_atomically
 
 ADJECTIVES = (
     "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "eager", "fair", "fleet", "fond", "gentle", "glad", "grand",
@@ -23,6 +24,9 @@ ANIMALS = (
     "otter", "owl", "panda", "pelican", "plover", "puffin", "quail", "raven", "robin", "seal", "shrew", "sparrow", "stoat", "stork",
     "swan", "tapir", "tern", "vole", "walrus", "wren",
 )  # fmt: skip
+
+
+STAMP = "%Y%m%d-%H%M"
 
 
 class Run:
@@ -83,33 +87,20 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file whole: a reader sees the old text or the new one, never a part. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass  # the first error is the one to tell
-        raise
-
-
 def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: str | None = None, now: float | None = None) -> Run:
-    """Make a run directory (0700) with its config, meta and an initial status; raises RecordError where it cannot be made."""
+    """Make a run directory (0700) with its config, meta and an initial status; raises RecordError where it cannot be made.
+
+    The directory is named by the local time and `name` (made up where there is none) in letters that every shell takes.
+    """
     moment = time.time() if now is None else now
-    stamp = time.strftime("%Y%m%d-%H%M", time.localtime(moment))
+    stamp = time.strftime(STAMP, time.localtime(moment))
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        run = _claim(runs, stamp, name)
+        run, chosen = _claim(runs, stamp, name)
         for folder in (run.streams, run.control, run.leases, run.checkpoints):
             folder.mkdir(mode=0o700)
         write_atomically(run.config, config_toml)
-        write_atomically(run.meta, json.dumps({"created": moment, "name": run.id.split("-", 2)[2], **meta}, indent=1))
+        write_atomically(run.meta, json.dumps({"created": moment, **meta, "name": meta.get("name") or chosen}, indent=1))
         write_atomically(run.status, json.dumps({"state": "created", "updated": moment}))
     except OSError as error:
         where = error.filename or runs
@@ -117,18 +108,23 @@ def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: s
     return run
 
 
-def _claim(runs: Path, stamp: str, name: str | None) -> Run:
+def _claim(runs: Path, stamp: str, name: str | None) -> tuple[Run, str]:
     """mkdir is the claim: two processes that choose the same name cannot both succeed."""
     for attempt in range(1000):
-        if name is None:
+        if name is None or not _safe(name):
             chosen = f"{secrets.choice(ADJECTIVES)}-{secrets.choice(ANIMALS)}"
             chosen += f"-{secrets.token_hex(2)}" if attempt > 20 else ""
         else:
             chosen = name if attempt == 0 else f"{name}-{attempt + 1}"
-        path = runs / f"{stamp}-{chosen}"
+        path = runs / f"{stamp}-{_safe(chosen)}"
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
             continue
-        return Run(path)
+        return Run(path), chosen
     raise RecordError(f"{runs}: no free name for a run; give one with --name.")
+
+
+def _safe(name: str) -> str:
+    """The name as a part of a file name."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:48].strip("-.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trainer.record.layout import Run, write_atomically
+from trainer.record.files import read_file, write_atomically
+from trainer.record.layout import Run
 
-VALID = 6.0
+VALID = 6.0  # seconds; screens renew their note every two
+LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +26,48 @@ NO_LEASE = Lease()
 
 
 def write_lease(run: Run, screen: str, panes: Sequence[str], layers: Sequence[str] = ()) -> None:
-    """Say what a screen shows; renewed every two seconds; raises OSError."""
+    """Say what a screen shows; raises OSError."""
     run.leases.mkdir(mode=0o700, exist_ok=True)
     write_atomically(run.leases / f"{screen}.json", json.dumps({"panes": list(panes), "layers": list(layers)}))
 
 
 def drop_lease(run: Run, screen: str) -> None:
     """Say that a screen is gone; raises OSError, but not where there is nothing to drop."""
-    try:
-        os.unlink(run.leases / f"{screen}.json")
-    except FileNotFoundError:
-        return
+    (run.leases / f"{screen}.json").unlink(missing_ok=True)
 
 
 def read_leases(run: Run, now: float) -> Lease:
     """What is looked at: the notes of the own user that are younger than six seconds by the file's own time."""
     panes: set[str] = set()
     layers: set[str] = set()
+    for note in _notes(run, now):
+        panes.update(_names(note.get("panes")))
+        layers.update(_names(note.get("layers")))
+    return Lease(frozenset(panes), frozenset(layers)) if panes or layers else NO_LEASE
+
+
+def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:
     try:
         with os.scandir(run.leases) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or not entry.name.endswith(".json"):
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                if abs(now - found.st_mtime) > VALID or found.st_uid != os.geteuid() or not entry.is_file(follow_symlinks=False):
-                    continue
-                try:
-                    with open(entry.path, "rb") as file:
-                        note = json.loads(file.read(1 << 20))
-                    panes.update(str(pane) for pane in note.get("panes", ()))
-                    layers.update(str(layer) for layer in note.get("layers", ()))
-                except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-                    continue  # a note that cannot be read asks for nothing
+            # A note from the future is one that a clock left behind when it was set back.
+            paths = [e.path for e in entries if e.name.endswith(".json") and not e.name.startswith(".") and _is_fresh(e, now)]
     except OSError:
-        return NO_LEASE
-    return Lease(frozenset(panes), frozenset(layers)) if panes or layers else NO_LEASE
+        return
+    for path in paths:
+        try:
+            note = json.loads(read_file(path, limit=LARGEST, own=True))
+        except (OSError, ValueError, RecursionError):
+            continue  # a note that cannot be read asks for nothing
+        if isinstance(note, dict):
+            yield note
+
+
+def _is_fresh(entry: os.DirEntry[str], now: float) -> bool:
+    try:
+        return abs(now - entry.stat(follow_symlinks=False).st_mtime) <= VALID
+    except OSError:
+        return False
+
+
+def _names(found: object) -> list[str]:
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.record.events import plain
-from trainer.record.layout import Run, write_atomically
+from trainer.record.files import read_file, write_atomically
+from trainer.record.layout import Run
+
+TEXTS = ("name", "parent", "parent_checkpoint", "cwd", "host", "user", "git_commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Meta:
     parent: str = ""
     parent_checkpoint: str = ""
     changes: tuple[Change, ...] = ()
-    command: str = ""
+    command: tuple[str, ...] = ()
     cwd: str = ""
     host: str = ""
     user: str = ""
@@ -40,27 +44,26 @@ class Meta:
 
 
 def read_meta(run: Run) -> Meta:
-    """What meta.json says; defaults where it is missing or broken."""
+    """What meta.json says; defaults where it is missing or broken, or a field is."""
     try:
-        found = json.loads(run.meta.read_bytes())
+        found = json.loads(read_file(run.meta))
     except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         found = {}
-    values: dict[str, Any] = {}
-    for name, default in (("name", ""), ("parent", ""), ("parent_checkpoint", ""), ("command", ""), ("cwd", ""), ("host", ""), ("user", ""), ("git_commit", "")):
-        values[name] = found[name] if isinstance(found.get(name), str) else default
-    created = found.get("created")
-    values["created"] = float(created) if isinstance(created, int | float) and not isinstance(created, bool) else 0.0
-    values["git_dirty"] = found.get("git_dirty") is True
-    versions = found.get("versions")
-    values["versions"] = {str(k): str(v) for k, v in versions.items()} if isinstance(versions, dict) else {}
-    changes = found.get("changes")
-    values["changes"] = tuple(
-        Change(str(each.get("key", "")), each.get("old"), each.get("new")) for each in (changes if isinstance(changes, list) else []) if isinstance(each, dict)
-    )
-    values["name"] = values["name"] or (run.id.split("-", 2) + ["", ""])[2] or run.id
-    return Meta(**values)
+    values: dict[str, Any] = {name: found[name] for name in TEXTS if isinstance(found.get(name), str)}
+    values["name"] = values.get("name") or run.id.split("-", 2)[-1]
+    created, versions, changes, command = (found.get(name) for name in ("created", "versions", "changes", "command"))
+    if isinstance(created, int | float) and not isinstance(created, bool) and math.isfinite(created):
+        values["created"] = float(created)
+    if isinstance(versions, dict):
+        values["versions"] = {name: str(version) for name, version in versions.items()}
+    if isinstance(changes, list):
+        each = [change for change in changes if isinstance(change, dict)]
+        values["changes"] = tuple(Change(str(c.get("key", "")), c.get("old"), c.get("new")) for c in each)
+    if isinstance(command, list | str):
+        values["command"] = (command,) if isinstance(command, str) else tuple(str(word) for word in command)
+    return Meta(**values, git_dirty=found.get("git_dirty") is True)
 
 
 def write_meta(run: Run, meta: Meta) -> None:

@@ -4,124 +4,120 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from trainer.record.files import Stamp, look
 from trainer.record.layout import Run
-from trainer.record.segment import Segment, UnknownSchema
+from trainer.record.rollup import FAN
+from trainer.record.segment import Places, Segment, UnknownSchema
 from trainer.record.series import EMPTY_SERIES, Envelope, Series, fill
-from trainer.record.streams import Column
+from trainer.record.streams import Column, segment_number
 
-Record = Mapping[str, float]
-KEPT = 64  # curves kept up to date
+Record: TypeAlias = Mapping[str, float]
+KEPT = 512  # curves kept up to date
+NEWEST = 2  # segments that may still grow
 
 
 @dataclass
-class _Curve:
+class _Curves:
+    """Columns from step `first` to step `last`, and how many records of each segment they have taken in."""
+
     envelope: Envelope
-    taken: dict[int, int] = field(default_factory=dict)  # segment number -> records added
-    series: Series = EMPTY_SERIES
+    first: float | None
+    last: float | None
+    taken: dict[int, int] = field(default_factory=dict)
+    series: list[Series] = field(default_factory=list)
 
 
 class StreamReader:
-    """One stream of a run; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data."""
+    """One stream of a run; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data.
+
+    `columns` (those of the newest segment) leaves out `step` and `time`, with which every record begins.
+    """
 
     def __init__(self, run: Run, stream: str) -> None:
         self.stream = stream
         self.unreadable = ""
+        self.columns: tuple[Column, ...] = ()
+        self.count = 0
+        self.extra: Mapping[str, object] = {}
         self._folder = run.streams
-        self._seen = -1
-        self._segments: dict[int, Segment] = {}
+        self._stamp = Stamp()
+        self._half_made = False
+        self._segments: dict[int, Segment] = {}  # in the order of their numbers
         self._refused: dict[int, str] = {}
-        self._curves: dict[tuple[str, int], _Curve] = {}
+        self._curves: dict[tuple[object, ...], _Curves] = {}
 
     def refresh(self) -> bool:
-        """Whether there is anything new."""
-        grown = False
+        """Whether there is anything new; looks at the folder and at the newest segments."""
         try:
-            modified = os.stat(self._folder).st_mtime_ns
+            found = look(self._folder)
         except OSError:
-            return False  # deleted: what was read stays readable
-        if modified != self._seen:
-            self._seen = modified
-            grown = self._look()
-        for number in sorted(self._segments)[-2:]:
-            grown |= self._segments[number].refresh()
-        return grown
+            return False  # deleted: what was read stays
+        before, complaint = {number: segment.valid for number, segment in self._segments.items()}, self.unreadable
+        if self._stamp.moved(found) or self._half_made:
+            self._look()
+        for segment in list(self._segments.values())[-NEWEST:]:
+            segment.refresh()
+        after = {number: segment.valid for number, segment in self._segments.items()}
+        if before == after and complaint == self.unreadable:
+            return False
+        if any(after[number] < records for number, records in before.items()):
+            self._curves.clear()
+        self.count = sum(after.values())
+        return True
 
-    def _look(self) -> bool:
+    def _look(self) -> None:
+        """Take in new segments. A later segment begins at its first step: earlier ones end there."""
         try:
             names = os.listdir(self._folder)
         except OSError:
-            return False
-        new = []
-        for name in names:
-            stem, _, ending = name.rpartition(".")
-            stream, _, number = stem.rpartition(".")
-            if ending == "json" and stream == self.stream and number.isdecimal() and int(number) not in self._segments:
-                new.append(int(number))
-        changed = False
-        for number in sorted(new):
+            return
+        numbers = {number for name in names if name.endswith(".json") and (number := segment_number(name, self.stream)) is not None}
+        self._half_made, new = False, False
+        for number in sorted(numbers - self._segments.keys()):
             try:
                 self._segments[number] = Segment(self._folder / f"{self.stream}.{number}")
-                changed = True
+                self._refused.pop(number, None)
+                new = True
             except UnknownSchema as error:
                 self._refused[number] = str(error)
             except (OSError, ValueError):
-                self._seen = -1  # half-made: look again next time
-        self.unreadable = "; ".join(self._refused.values())
-        if changed:
-            self._take_over()
-        return changed
-
-    def _take_over(self) -> None:
-        """A later segment begins at its first step: earlier ones end there."""
-        step, cut = math.inf, False
-        for number in sorted(self._segments, reverse=True):
-            segment = self._segments[number]
+                self._refused[number] = f"{self.stream}.{number}.json is not whole"
+                self._half_made = True  # look again next time
+        self.unreadable = "; ".join(self._refused[number] for number in sorted(self._refused))
+        if not new:
+            return
+        self._segments = dict(sorted(self._segments.items()))
+        until = math.inf
+        for segment in reversed(self._segments.values()):
             segment.refresh()
-            if step < math.inf:
-                cut |= segment.cut(step)
-            step = min(step, segment.first_step)
-        if cut:
-            self._curves.clear()
-
-    @property
-    def segments(self) -> list[Segment]:
-        return [self._segments[number] for number in sorted(self._segments)]
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self.segments[-1].columns if self._segments else ()
-
-    @property
-    def extra(self) -> Mapping[str, object]:
-        return self.segments[-1].extra if self._segments else {}
-
-    @property
-    def count(self) -> int:
-        return sum(segment.valid for segment in self._segments.values())
+            segment.end_at(until)
+            until = min(until, segment.first_step)
+        newest = next(reversed(self._segments.values()))
+        self.columns, self.extra = newest.columns[2:], newest.extra
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[float, ...]]:
-        """Records by number, in the columns of the newest segment, nan where an older one has none."""
-        stop = self.count if stop is None else min(stop, self.count)
-        columns = self.columns
-        for segment in self.segments:
-            if start < stop and start < segment.valid:
-                rows = segment.rows(max(start, 0), min(stop, segment.valid))
-                if segment.columns == columns:
+        """Records by number: step, time and the values of `columns`, nan where an older segment has none."""
+        start, stop = max(start, 0), self.count if stop is None else min(stop, self.count)
+        names = ["step", "time", *(column.name for column in self.columns)]
+        for segment in list(self._segments.values()):
+            if start < min(stop, segment.valid):
+                rows = segment.rows(start, min(stop, segment.valid))
+                if [column.name for column in segment.columns] == names:
                     yield from rows
                 else:
-                    places = [segment.places.get(column.name) for column in columns]
+                    places = [segment.places.get(name) for name in names]
                     for row in rows:
-                        yield tuple(math.nan if place is None else row[place] for place in places)
-            start, stop = start - segment.valid, stop - segment.valid
-            start = max(start, 0)
+                        yield tuple([math.nan if place is None else row[place] for place in places])
+            start, stop = max(start - segment.valid, 0), stop - segment.valid
             if stop <= 0:
                 return
 
     def tail(self, n: int) -> list[Record]:
-        names = [column.name for column in self.columns]
+        names = ["step", "time", *(column.name for column in self.columns)]
         return [dict(zip(names, row, strict=True)) for row in self.rows(max(0, self.count - n))]
 
     def last(self) -> Record | None:
@@ -129,62 +125,98 @@ class StreamReader:
         return found[0] if found else None
 
     def last_finite(self, column: str) -> tuple[float, float] | None:
-        """Step and value of the newest finite value of a column, looked for in the newest 4096 records of each segment."""
-        for segment in reversed(self.segments):
+        """Step and value of the newest finite value of a column."""
+        for segment in reversed(self._segments.values()):
             place = segment.places.get(column)
             if place is None:
                 continue
-            stop = segment.valid
-            for size in (16, 256, 4096):
-                rows = list(segment.rows(max(0, stop - size), stop))
-                for row in reversed(rows):
-                    if math.isfinite(row[place]):
-                        return row[0], row[place]
+            with segment.reading():
+                stop = segment.valid
+                while stop > 0:
+                    start = max(0, (stop - 1) // FAN * FAN)
+                    for row in reversed(list(segment.rows(start, stop))):
+                        if math.isfinite(row[place]):
+                            return row[0], row[place]
+                    stop = self._skip_empty(segment, start, place)
         return None
 
+    @staticmethod
+    def _skip_empty(segment: Segment, stop: int, place: int) -> int:
+        """The end of the newest 64 records before `stop` in which a column may have a finite value, by the rollup."""
+        chunk = stop // FAN
+        if place < 2 or chunk > segment.rolled(1):
+            return stop
+        while chunk > 0:
+            begin = (chunk - 1) // FAN * FAN
+            found = next(segment.chunks(1, begin, chunk, [place]), None)
+            if found is None or (parts := found[2][0]) is None or len(parts[3]) != chunk - begin:
+                return chunk * FAN
+            for number in reversed(range(chunk - begin)):
+                if parts[3][number]:
+                    return (begin + number + 1) * FAN
+            chunk = begin
+        return 0
+
     def series(self, column: str, *, bins: int = 200, first: float | None = None, last: float | None = None) -> Series:
-        """The column over steps in at most `bins` bins; over the whole stream only new records are looked at."""
-        if not self._segments or not any(column in segment.places for segment in self._segments.values()):
-            return EMPTY_SERIES
-        if first is not None or last is not None:
-            low, high = self._range()
-            low, high = max(low, low if first is None else first), min(high, high if last is None else last)
-            curve = _Curve(self._envelope(column, bins, low, high))
-            self._advance(curve, column, low, high)
-            return curve.series
-        curve = self._curves.get((column, bins)) or self._new_curve(column, bins)
-        self._advance(curve, column, -math.inf, math.inf)
-        return curve.series
+        """The column over steps in at most `bins` bins, from step `first` to step `last` (all steps where None is given).
 
-    def _new_curve(self, column: str, bins: int) -> _Curve:
-        if len(self._curves) >= KEPT:
+        What was asked for once is kept up to date: asked again, it costs no more than the records that are new.
+        """
+        return self.series_of([column], bins=bins, first=first, last=last)[0]
+
+    def series_of(
+        self, columns: Sequence[str], *, bins: int = 200, first: float | None = None, last: float | None = None
+    ) -> list[Series]:
+        """The same for several columns, which share the reading."""
+        key = (tuple(columns), bins, first, last)
+        curves = self._curves.pop(key, None) or self._new_curves(columns, bins, first, last)
+        if curves is None:
+            return [EMPTY_SERIES] * len(columns)
+        self._curves[key] = curves  # the last one asked for is the last one to be forgotten
+        if len(self._curves) > KEPT:
             del self._curves[next(iter(self._curves))]
-        low, high = self._range()
-        curve = self._curves[column, bins] = _Curve(self._envelope(column, bins, low, high))
-        return curve
-
-    def _envelope(self, column: str, bins: int, low: float, high: float) -> Envelope:
-        sparse = any(s.columns[s.places[column]].sparse for s in self.segments if column in s.places)
-        span, width = high - low + 1, 1.0
-        while math.isfinite(span) and span > width * bins:
-            width *= 2
-        return Envelope(bins, origin=low if math.isfinite(low) else 0.0, width=width, sparse=sparse)
-
-    def _range(self) -> tuple[float, float]:
-        """First and last step of what is valid."""
-        ends = [row[0] for s in self.segments if s.valid for row in (s.row(0), s.row(s.valid - 1)) if row is not None]
-        return (min(ends), max(ends)) if ends else (0.0, 0.0)
-
-    def _advance(self, curve: _Curve, column: str, first: float, last: float) -> None:
         changed = False
-        for number in sorted(self._segments):
-            segment = self._segments[number]
-            start, stop = curve.taken.get(number, 0), segment.valid
-            if start < stop:
-                curve.taken[number] = stop
-                place = segment.places.get(column)
-                if place is not None:
-                    fill(curve.envelope, segment, place, start, stop, first, last)
-                    changed = True
+        for number, segment in self._segments.items():
+            changed |= self._advance(curves, number, segment, [segment.places.get(name) for name in columns])
         if changed:
-            curve.series = curve.envelope.series()
+            curves.series = curves.envelope.series()
+        return curves.series
+
+    @staticmethod
+    def _advance(curves: _Curves, number: int, segment: Segment, places: Places) -> bool:
+        """Whether there was anything new."""
+        start, stop = curves.taken.get(number, -1), segment.valid
+        if start >= stop:
+            return False
+        first, last = curves.first, curves.last
+        with segment.reading():
+            if start < 0:
+                start = 0 if first is None else segment.place_of(first)
+            if start >= stop:  # what has been written so far lies before `first`
+                return False
+            curves.taken[number] = stop
+            if last is not None:
+                stop = segment.place_of(last, after=True)
+            if start >= stop or all(place is None for place in places):
+                return False
+            fill(curves.envelope, segment, places, start, stop)
+        return True
+
+    def _new_curves(self, columns: Sequence[str], bins: int, first: float | None, last: float | None) -> _Curves | None:
+        """None where there is nothing to draw yet."""
+        ends = [
+            row[0]
+            for segment in self._segments.values()
+            if segment.valid
+            for row in (segment.row(0), segment.row(segment.valid - 1))
+            if row is not None and math.isfinite(row[0])
+        ]
+        if not ends or bins < 1:
+            return None
+        low, high = min(ends) if first is None else first, max(ends) if last is None else last
+        if not math.isfinite(high - low) or high < low:
+            return None
+        sparse = [any(name in s.places and s.columns[s.places[name]].sparse for s in self._segments.values()) for name in columns]
+        width = max(1.0, (high - low + 1) / bins)
+        envelope = Envelope(sparse, bins, origin=low, width=width, grows=last is None)
+        return _Curves(envelope, first, last, series=[EMPTY_SERIES] * len(columns))

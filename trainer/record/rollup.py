@@ -1,20 +1,24 @@
 """The rollup of a segment: one record per 64 records, and one per 64 of those, at positions that can be computed.
 
-A rollup record is `level, first step, last step, first time, last time`, then per value column `min, max, mean, finite
-count` (of the finite values; min, max and mean are nan where there is none). After every 64 level-1 records stands the
-level-2 record over them.
+A rollup record is `level, first step, last step, first time, last time`, then per value column `min, max, mean, finite,
+non-finite`: lowest, highest and mean of the finite values (nan where there is none) and how many were finite and were not.
+In a sparse column NaN means "not measured" and is counted in neither. After every 64 level-1 records stands the level-2
+record over them.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+import sys
+from array import array
 from collections.abc import Sequence
 
 FAN = 64
 HEAD = 5
-PER_COLUMN = 4
+PER_COLUMN = 5
 NAN = math.nan
+NOTHING = (NAN, NAN, NAN, 0.0, 0.0)
 
 
 def record_width(columns: int) -> int:
@@ -38,21 +42,31 @@ def complete_chunks(records: int) -> tuple[int, int]:
     return blocks * FAN + min(rest, FAN), blocks
 
 
-def condense(rows: Sequence[Sequence[float]]) -> list[float]:
-    """The level-1 record of 64 rows of `step, time, values…`."""
-    columns = list(zip(*rows, strict=True))
-    record = [1.0, rows[0][0], rows[-1][0], rows[0][1], rows[-1][1]]
-    for values in columns[2:]:
-        total = sum(values)
-        if total - total == 0.0:  # a finite sum means finite values: the usual case, without a look at each
-            record += (min(values), max(values), total / len(values), float(len(values)))
-            continue
-        finite = [value for value in values if value - value == 0.0]
-        if finite:
-            record += (min(finite), max(finite), mean(finite), float(len(finite)))
-        else:
-            record += (NAN, NAN, NAN, 0.0)
-    return record
+def doubles(data: bytes) -> memoryview[float]:
+    """Little-endian float64 as numbers."""
+    if sys.byteorder == "little":
+        return memoryview(data).cast("d")
+    swapped = array("d", data)
+    swapped.byteswap()
+    return memoryview(swapped)
+
+
+def strided(view: memoryview[float], start: int, width: int) -> list[float]:
+    """Every width-th number from a start on: one column of records of that width."""
+    return view[start::width].tolist()  # type: ignore[return-value]  # typeshed thinks of bytes alone
+
+
+def summary(values: Sequence[float], *, sparse: bool) -> tuple[float, float, float, float, float]:
+    """Lowest, highest and mean of the finite values, how many they are, and how many were not finite."""
+    count = len(values)
+    total = sum(values)
+    if total - total == 0.0:  # a finite sum means finite values: the usual case, without a look at each
+        return min(values), max(values), total / count, float(count), 0.0
+    finite = [value for value in values if value - value == 0.0]
+    bad = sum(value == value for value in values) - len(finite) if sparse else count - len(finite)
+    if not finite:
+        return NAN, NAN, NAN, 0.0, float(bad)
+    return min(finite), max(finite), mean(finite), float(len(finite)), float(bad)
 
 
 def mean(values: Sequence[float]) -> float:
@@ -61,37 +75,58 @@ def mean(values: Sequence[float]) -> float:
     return total / len(values) if math.isfinite(total) else sum(value / len(values) for value in values)
 
 
-def condense_chunks(records: Sequence[Sequence[float]]) -> list[float]:
-    """The level-2 record of 64 level-1 records."""
-    result = [2.0, records[0][1], records[-1][2], records[0][3], records[-1][4]]
-    for start in range(HEAD, len(records[0]), PER_COLUMN):
-        parts = [record[start : start + PER_COLUMN] for record in records if record[start + 3] > 0]
-        if not parts:
-            result += (NAN, NAN, NAN, 0.0)
-            continue
-        count = sum(part[3] for part in parts)
-        average = sum(part[2] * (part[3] / count) for part in parts)
-        result += (min(part[0] for part in parts), max(part[1] for part in parts), average, count)
-    return result
+def weighted(
+    lows: Sequence[float], highs: Sequence[float], means: Sequence[float], finite: Sequence[float], bad: Sequence[float]
+) -> tuple[float, float, float, float, float]:
+    """The summary of summaries."""
+    count, lost = sum(finite), sum(bad)
+    if not count:
+        return NAN, NAN, NAN, 0.0, lost
+    average = sum([m * (n / count) for m, n in zip(means, finite, strict=True) if n])
+    if min(finite):
+        return min(lows), max(highs), average, count, lost
+    return min(v for v, n in zip(lows, finite, strict=True) if n), max(v for v, n in zip(highs, finite, strict=True) if n), average, count, lost
 
 
 class Rollup:
-    """Takes rows as they are written and returns the bytes that are due in the rollup file."""
+    """Takes records as they are written and returns the rollup's bytes that are due."""
 
-    def __init__(self, columns: int) -> None:
-        self._pack = struct.Struct(f"<{record_width(columns)}d").pack
-        self._rows: list[Sequence[float]] = []
+    def __init__(self, sparse: Sequence[bool]) -> None:
+        """`sparse`: for each value column, whether NaN means "not measured" in it."""
+        self._sparse = sparse
+        self._width = len(sparse) + 2
+        self._size = 8 * self._width * FAN
+        self._unpack = struct.Struct(f"<{self._width * FAN}d").unpack_from
+        self._pack = struct.Struct(f"<{record_width(self._width)}d").pack
+        self._rest = b""
         self._chunks: list[list[float]] = []
 
-    def add(self, rows: Sequence[Sequence[float]]) -> bytes:
-        self._rows += rows
-        due = b""
-        while len(self._rows) >= FAN:
-            record = condense(self._rows[:FAN])
-            del self._rows[:FAN]
-            due += self._pack(*record)
-            self._chunks.append(record)
+    def add(self, records: bytes) -> bytes:
+        """`records`: whole records as they stand in the file."""
+        data = self._rest + records if self._rest else records
+        due, start = b"", 0
+        while len(data) - start >= self._size:
+            chunk = self._condense(self._unpack(data, start))
+            start += self._size
+            due += self._pack(*chunk)
+            self._chunks.append(chunk)
             if len(self._chunks) == FAN:
-                due += self._pack(*condense_chunks(self._chunks))
-                self._chunks = []
+                due += self._pack(*self._condense_chunks())
+                self._chunks.clear()
+        self._rest = data[start:]
         return due
+
+    def _condense(self, values: tuple[float, ...]) -> list[float]:
+        width = self._width
+        record = [1.0, values[0], values[-width], values[1], values[1 - width]]
+        for column, sparse in enumerate(self._sparse, 2):
+            record += summary(values[column::width], sparse=sparse)
+        return record
+
+    def _condense_chunks(self) -> list[float]:
+        chunks = self._chunks
+        record = [2.0, chunks[0][1], chunks[-1][2], chunks[0][3], chunks[-1][4]]
+        columns = list(zip(*chunks, strict=True))
+        for start in range(HEAD, len(columns), PER_COLUMN):
+            record += weighted(*columns[start : start + PER_COLUMN])
+        return record

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
-from trainer.record.rollup import FAN, HEAD, PER_COLUMN, complete_chunks, level1_index, level2_index, record_width
-from trainer.record.streams import FORMAT, Column
+from trainer.record.files import look, open_regular, read_file
+from trainer.record.rollup import (
+    FAN,
+    HEAD,
+    PER_COLUMN,
+    complete_chunks,
+    doubles,
+    level1_index,
+    level2_index,
+    record_width,
+    strided,
+)
+from trainer.record.streams import FORMAT, STEP, TIME, Column
 
 BLOCK = 1 << 18  # bytes read at a time
+SPANS = {1: FAN, 2: FAN * FAN}  # records under one record of a level of the rollup
+
+Values: TypeAlias = Sequence[float]
+Places: TypeAlias = Sequence[int | None]  # of columns in a record; None for a column that the segment lacks
 
 
 class UnknownSchema(Exception):
@@ -19,124 +37,179 @@ class UnknownSchema(Exception):
 
 
 class Segment:
-    """`count` records exist; `limit` of them count, where a later segment took over from a step on."""
+    """The records of one writing process. No file stays open: a copy that is put in its place is seen, and runs may be many."""
 
     def __init__(self, base: Path) -> None:
-        """Raises UnknownSchema for what is not to be read, OSError and ValueError for what is not there yet."""
+        """Raises UnknownSchema for what cannot be read, OSError and ValueError for what is not there, or not whole, yet."""
         try:
-            schema = json.loads(base.with_name(f"{base.name}.json").read_bytes())
+            schema = json.loads(read_file(base.with_name(f"{base.name}.json")))
         except RecursionError:
             raise UnknownSchema(f"{base.name}.json is not a schema") from None
-        if not isinstance(schema, dict) or schema.get("format") != FORMAT:
-            version = schema.get("format") if isinstance(schema, dict) else None
+        version = schema.get("format") if isinstance(schema, dict) else None
+        if not isinstance(schema, dict) or version != FORMAT:
             raise UnknownSchema(f"{base.name} has format {version!r}; this gradtop reads {FORMAT}. A newer gradtop may read it.")
         try:
-            self.columns = tuple(Column(str(c["name"]), str(c.get("unit", "")), c.get("sparse") is True) for c in schema["columns"])
+            columns = tuple(Column(str(c["name"]), str(c.get("unit", "")), c.get("sparse") is True) for c in schema["columns"])
             self.size = int(schema["record_size"])
             self.first_step = float(schema.get("first_step", 0))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise UnknownSchema(f"{base.name}.json does not say its columns") from None
-        if self.size != 8 * len(self.columns) or [c.name for c in self.columns[:2]] != ["step", "time"]:
+        if self.size != 8 * len(columns) or [c.name for c in columns[:2]] != [STEP.name, TIME.name] or self.first_step != self.first_step:
             raise UnknownSchema(f"{base.name}.json does not fit its records")
         extra = schema.get("extra")
+        self.columns = columns
+        self.places = {column.name: place for place, column in enumerate(columns)}
         self.extra: Mapping[str, object] = extra if isinstance(extra, dict) else {}
-        self.places = {column.name: place for place, column in enumerate(self.columns)}
-        self.count = 0
-        self.limit: int | None = None
-        self._unpack = struct.Struct(f"<{len(self.columns)}d")
-        self._width = record_width(len(self.columns))
-        self._chunk = struct.Struct(f"<{self._width}d")
-        self._file = os.open(f"{base}.bin", os.O_RDONLY | os.O_CLOEXEC)
-        self._roll_path = f"{base}.roll"
-        self._roll = -1
-
-    def __del__(self) -> None:
-        for descriptor in (getattr(self, "_file", -1), getattr(self, "_roll", -1)):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self.count = 0  # records there are
+        self.valid = 0  # records that count: those before `until`
+        self.until = math.inf
+        self._unpack = struct.Struct(f"<{len(columns)}d")
+        self._width = record_width(len(columns))
+        self._path, self._roll_path = f"{base}.bin", f"{base}.roll"
+        self._file = self._roll = -1
+        self._readers = 0
 
     def refresh(self) -> bool:
+        """Whether `valid` changed. A file that is gone leaves it as it was."""
         try:
-            count = os.fstat(self._file).st_size // self.size
+            count = look(self._path).st_size // self.size
         except OSError:
             return False
-        grown, self.count = count != self.count, count
-        return grown
+        if count == self.count:
+            return False
+        self.count = count
+        return self._recount()
 
-    @property
-    def valid(self) -> int:
-        return self.count if self.limit is None else min(self.count, self.limit)
+    def end_at(self, step: float) -> bool:
+        """Leave out the records from this step on: a later segment has them anew. Whether `valid` changed."""
+        if step == self.until:
+            return False
+        self.until = step
+        return self._recount()
 
-    def cut(self, step: float) -> bool:
-        """Leave out the records from this step on; they were done anew. Steps never fall within a segment."""
+    def _recount(self) -> bool:
+        before, self.valid = self.valid, self.count
+        if self.until < math.inf:
+            with self.reading():
+                self.valid = self.place_of(self.until)
+        return self.valid != before
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keeps the files open for more than one read; may be nested."""
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                for descriptor in (self._file, self._roll):
+                    if descriptor >= 0:
+                        os.close(descriptor)
+                self._file = self._roll = -1
+
+    def place_of(self, step: float, *, after: bool = False) -> int:
+        """The number of the first record from this step on (after it), among the valid ones. Steps never fall in a segment."""
         low, high = 0, self.valid
+        if high:
+            last = self.row(high - 1)
+            if last is not None and (last[0] <= step if after else last[0] < step):
+                return high
         while low < high:
             middle = (low + high) // 2
             row = self.row(middle)
-            if row is None or row[0] >= step:
+            if row is None or (row[0] > step if after else row[0] >= step):
                 high = middle
             else:
                 low = middle + 1
-        changed = low < self.valid
-        if changed or self.limit is None:
-            self.limit = low
-        return changed
+        return low
 
     def row(self, number: int) -> tuple[float, ...] | None:
-        data = self._read(self._file, self.size, number * self.size)
+        data = self._read(self.size, number * self.size)
         return self._unpack.unpack(data) if len(data) == self.size else None
 
     def rows(self, start: int, stop: int) -> Iterator[tuple[float, ...]]:
         """Records start to stop, a block at a time."""
-        step = max(1, BLOCK // self.size)
-        while start < stop:
-            data = self._read(self._file, min(step, stop - start) * self.size, start * self.size)
-            whole = len(data) // self.size
-            if not whole:
-                return
-            yield from self._unpack.iter_unpack(data[: whole * self.size])
-            start += whole
+        for data in self._blocks(start, stop):
+            yield from self._unpack.iter_unpack(data)
 
-    def chunks(self, level: int, start: int, stop: int, column: int) -> Iterator[tuple[float, ...]]:
-        """Of the rollup, from chunk start to stop: level, first and last step, first and last time, min, max, mean, finite count.
+    def by_column(self, start: int, stop: int, places: Places) -> Iterator[tuple[list[float], list[list[float] | None]]]:
+        """Records start to stop, a block at a time: their steps, and of each column its values."""
+        width = len(self.columns)
+        for data in self._blocks(start, stop):
+            view = doubles(data)
+            yield strided(view, 0, width), [None if place is None else strided(view, place, width) for place in places]
 
-        Ends early where the rollup does: what is missing there is to be had from the raw records.
-        """
-        index = level1_index if level == 1 else level2_index
-        offset = 8 * (HEAD + PER_COLUMN * (column - 2))
-        size = 8 * self._width
-        head, four = struct.Struct("<5d"), struct.Struct("<4d")
-        chunk = start
-        while chunk < stop:
-            # Level-1 records stand together up to the next level-2 record: they are read in one go.
-            together = min(stop - chunk, FAN - chunk % FAN) if level == 1 else 1
-            data = self._read(self._roll, together * size, index(chunk) * size)
-            whole = len(data) // size
-            for number in range(whole):
-                first = head.unpack_from(data, number * size)
-                if first[0] != level:
+    def _blocks(self, start: int, stop: int) -> Iterator[bytes]:
+        most = max(1, BLOCK // self.size)
+        with self.reading():
+            while start < stop:
+                data = self._read(min(most, stop - start) * self.size, start * self.size)
+                whole = len(data) // self.size
+                if not whole:
                     return
-                yield first + four.unpack_from(data, number * size + offset)
-            if whole < together:
-                return
-            chunk += together
+                yield data if len(data) == whole * self.size else data[: whole * self.size]
+                start += whole
 
-    def rolled(self) -> tuple[int, int]:
-        """How many level-1 and level-2 chunks can be trusted: they are there and lie within the valid records."""
-        if self._roll < 0:
+    def rolled(self, level: int) -> int:
+        """How many records of a level of the rollup can be trusted: they are there and lie within the valid records."""
+        with self.reading():
+            if not self._open():
+                return 0
             try:
-                self._roll = os.open(self._roll_path, os.O_RDONLY | os.O_CLOEXEC)
+                size = os.fstat(self._roll).st_size if self._roll >= 0 else 0
             except OSError:
-                return 0, 0
-        try:
-            ones, twos = complete_chunks(os.fstat(self._roll).st_size // (8 * self._width))
-        except OSError:
-            return 0, 0
-        return min(ones, self.valid // FAN), min(twos, self.valid // (FAN * FAN))
+                return 0
+        return min(complete_chunks(size // (8 * self._width))[level - 1], self.valid // SPANS[level])
 
-    @staticmethod
-    def _read(descriptor: int, size: int, offset: int) -> bytes:
-        try:
-            return os.pread(descriptor, size, offset)
-        except OSError:
-            return b""
+    def chunks(
+        self, level: int, start: int, stop: int, places: Sequence[int | None]
+    ) -> Iterator[tuple[list[float], list[float], list[tuple[Values, ...] | None]]]:
+        """Of a level of the rollup, record start to stop, some at a time: first and last steps, and of each column its lowest,
+        highest and mean values and how many were finite and were not.
+
+        Ends early where the rollup does or is not what it should be: what is missing there is to be had from the records.
+        """
+        width = self._width
+        heads = [None if place is None else HEAD + PER_COLUMN * (place - 2) for place in places]
+        with self.reading():
+            while start < stop:
+                # Level-1 records stand together up to the next level-2 record.
+                together = min(stop - start, FAN - start % FAN) if level == 1 else 1
+                index = level1_index(start) if level == 1 else level2_index(start)
+                data = self._read(together * 8 * width, index * 8 * width, rollup=True)
+                if len(data) != together * 8 * width:
+                    return
+                view = doubles(data)
+                if strided(view, 0, width) != [float(level)] * together:
+                    return
+                yield (
+                    strided(view, 1, width),
+                    strided(view, 2, width),
+                    [
+                        None if head is None else tuple([strided(view, head + part, width) for part in range(PER_COLUMN)])
+                        for head in heads
+                    ],
+                )
+                start += together
+
+    def _read(self, size: int, offset: int, *, rollup: bool = False) -> bytes:
+        with self.reading():
+            if not self._open():
+                return b""
+            try:
+                return os.pread(self._roll if rollup else self._file, size, offset)
+            except OSError:
+                return b""
+
+    def _open(self) -> bool:
+        if self._file < 0:
+            try:
+                self._file = open_regular(self._path)
+            except OSError:
+                return False
+            try:
+                self._roll = open_regular(self._roll_path)
+            except OSError:
+                self._roll = -1
+        return True

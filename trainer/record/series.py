@@ -1,16 +1,17 @@
-"""A column as a curve of at most so many bins, kept up to date with each new record."""
+"""Columns as curves of at most so many bins, kept up to date with each new record."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from trainer.record.rollup import FAN
-from trainer.record.segment import Segment
+from trainer.record.rollup import summary, weighted
+from trainer.record.segment import SPANS, Places, Segment, Values
 
-NAN = math.nan
+LARGEST_STEP = 2.0**53
 
 
 def _none() -> Sequence[float]:
@@ -21,8 +22,8 @@ def _none() -> Sequence[float]:
 class Series:
     """Bins in the order of steps, all sequences of one length; `first` and `last` are the steps covered.
 
-    Each bin from step `x` to `x_last` has the `low`, `high` and `mean` of its finite values (nan where none is), how many
-    were `finite`, and how many `nonfinite`.
+    A bin stands for the records from step `x` to `x_last`, exactly: the `low`, `high` and `mean` of their finite values (nan
+    where none is), how many were `finite`, and how many `nonfinite`. A bin in which nothing was measured is left out.
     """
 
     x: Sequence[float] = field(default_factory=_none)
@@ -39,104 +40,150 @@ class Series:
 EMPTY_SERIES = Series()
 
 
-class Envelope:
-    """Bins of a power-of-two width in steps; when the steps outgrow them, the width doubles and neighbours merge."""
+class Bin:
+    """What is known of the records from `first` to `last`: per column low, high, mean, finite count, non-finite count."""
 
-    def __init__(self, bins: int, *, origin: float = 0.0, width: float = 1.0, sparse: bool = False) -> None:
-        self.bins, self.origin, self.width, self.sparse = max(2, bins), origin, width, sparse
-        # bin number -> [first step, last step, low, high, sum, finite, nonfinite]
-        self._found: dict[int, list[float]] = {}
+    __slots__ = ("columns", "first", "last")
 
-    def add(self, first: float, last: float, low: float, high: float, total: float, finite: float, nonfinite: float) -> None:
-        number = int((first - self.origin) // self.width) if first - self.origin == first - self.origin else 0
-        while number >= self.bins:
-            self._double()
-            number = int((first - self.origin) // self.width)
-        entry = self._found.get(number)
-        if entry is None:
-            self._found[number] = [first, last, low, high, total, finite, nonfinite]
+    def __init__(self, first: float, last: float, columns: int) -> None:
+        self.first, self.last = first, last
+        self.columns: list[tuple[float, float, float, float, float] | None] = [None] * columns
+
+    def cover(self, first: float, last: float) -> None:
+        self.first, self.last = min(self.first, first), max(self.last, last)
+
+    def add(self, column: int, found: tuple[float, float, float, float, float]) -> None:
+        old = self.columns[column]
+        if old is None:
+            self.columns[column] = found
+            return
+        low, high, mean, finite, bad = found
+        if not finite:
+            self.columns[column] = (*old[:4], old[4] + bad)
+        elif not old[3]:
+            self.columns[column] = (low, high, mean, finite, old[4] + bad)
         else:
-            merge(entry, last, low, high, total, finite, nonfinite)
+            count = old[3] + finite
+            # No sum is kept: it could outgrow a float where its terms do not.
+            average = old[2] * (old[3] / count) + mean * (finite / count)
+            self.columns[column] = (min(old[0], low), max(old[1], high), average, count, old[4] + bad)
 
-    def add_value(self, step: float, value: float) -> None:
-        if value - value == 0.0:
-            self.add(step, step, value, value, value, 1.0, 0.0)
-        elif value == value or not self.sparse:
-            self.add(step, step, NAN, NAN, 0.0, 0.0, 1.0)
+
+class Envelope:
+    """Columns over steps in bins of one width from `origin` on. Where it `grows`, steps beyond the last bin double the width."""
+
+    def __init__(self, sparse: Sequence[bool], bins: int, *, origin: float, width: float, grows: bool) -> None:
+        self.sparse, self.bins, self.origin, self.width, self.grows = sparse, bins, origin, width, grows
+        self._found: dict[int, Bin] = {}
+
+    def add_rows(self, steps: list[float], columns: Sequence[list[float] | None]) -> None:
+        """Records of rising steps."""
+        if not _in_place(steps):  # not of our writing: a record without a place is left out
+            keep = [place for place, step in enumerate(steps) if abs(step) <= LARGEST_STEP]
+            columns = [None if values is None else [values[place] for place in keep] for values in columns]
+            steps = [steps[place] for place in keep]
+        for found, start, stop in self._split(steps, steps):
+            for column, values in enumerate(columns):
+                if values is not None:
+                    found.add(column, summary(values[start:stop], sparse=self.sparse[column]))
+
+    def add_chunks(self, firsts: list[float], lasts: list[float], columns: Sequence[tuple[Values, ...] | None]) -> None:
+        """Records of a rollup; each goes whole into the bin in which it begins."""
+        if not _in_place(firsts) or not _in_place(lasts):
+            return
+        for found, start, stop in self._split(firsts, lasts):
+            for column, parts in enumerate(columns):
+                if parts is not None:
+                    found.add(column, weighted(*(part[start:stop] for part in parts)))
+
+    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[tuple[Bin, int, int]]:
+        if firsts and self.grows:
+            top = max(firsts)
+            while top >= self.origin + self.bins * self.width:
+                self._double()
+        start = 0
+        while start < len(firsts):
+            number = min(max(0, int((firsts[start] - self.origin) // self.width)), self.bins - 1)
+            end = self.origin + (number + 1) * self.width if number < self.bins - 1 else math.inf
+            stop = bisect_left(firsts, end, start + 1)
+            found = self._found.get(number)
+            if found is None:
+                found = self._found[number] = Bin(firsts[start], lasts[stop - 1], len(self.sparse))
+            else:
+                found.cover(firsts[start], lasts[stop - 1])
+            yield found, start, stop
+            start = stop
 
     def _double(self) -> None:
         self.width *= 2
         old, self._found = self._found, {}
         for number in sorted(old):
-            entry = old[number]
+            found = old[number]
             into = self._found.get(number // 2)
             if into is None:
-                self._found[number // 2] = entry
-            else:
-                merge(into, *entry[1:])
+                self._found[number // 2] = found
+                continue
+            into.cover(found.first, found.last)
+            for column, each in enumerate(found.columns):
+                if each is not None:
+                    into.add(column, each)
 
-    def series(self) -> Series:
-        entries = [self._found[number] for number in sorted(self._found)]
-        if not entries:
+    def series(self) -> list[Series]:
+        ordered = [self._found[number] for number in sorted(self._found)]
+        return [self._one(ordered, column) for column in range(len(self.sparse))]
+
+    @staticmethod
+    def _one(ordered: list[Bin], column: int) -> Series:
+        bins = [(found, each) for found in ordered if (each := found.columns[column]) is not None and (each[3] or each[4])]
+        if not bins:
             return EMPTY_SERIES
         return Series(
-            x=array("d", [e[0] for e in entries]),
-            x_last=array("d", [e[1] for e in entries]),
-            low=array("d", [e[2] for e in entries]),
-            high=array("d", [e[3] for e in entries]),
-            mean=array("d", [min(max(e[4] / e[5], e[2]), e[3]) if e[5] else NAN for e in entries]),
-            finite=[int(e[5]) for e in entries],
-            nonfinite=[int(e[6]) for e in entries],
-            first=entries[0][0],
-            last=entries[-1][1],
+            x=array("d", [found.first for found, _ in bins]),
+            x_last=array("d", [found.last for found, _ in bins]),
+            low=array("d", [each[0] for _, each in bins]),
+            high=array("d", [each[1] for _, each in bins]),
+            mean=array("d", [min(max(each[2], each[0]), each[1]) for _, each in bins]),
+            finite=[int(each[3]) for _, each in bins],
+            nonfinite=[int(each[4]) for _, each in bins],
+            first=bins[0][0].first,
+            last=bins[-1][0].last,
         )
 
 
-def merge(entry: list[float], last: float, low: float, high: float, total: float, finite: float, nonfinite: float) -> None:
-    entry[1] = max(entry[1], last)
-    if finite:
-        entry[2] = low if not entry[5] or low < entry[2] else entry[2]
-        entry[3] = high if not entry[5] or high > entry[3] else entry[3]
-        entry[4] += total
-        entry[5] += finite
-    entry[6] += nonfinite
+def _in_place(steps: list[float]) -> bool:
+    return math.isfinite(sum(steps)) and max(map(abs, steps), default=0.0) <= LARGEST_STEP
 
 
-def fill(envelope: Envelope, segment: Segment, column: int, start: int, stop: int, first: float, last: float) -> None:
-    """Add records start to stop of a segment, from its rollup where a chunk is no wider than a bin, else from the raw data."""
-    ones, twos = segment.rolled() if column >= 2 and stop - start >= FAN else (0, 0)
-    for level, size, have in ((2, FAN * FAN, twos), (1, FAN, ones)):
-        begin, end = -(-start // size), min(stop // size, have)
-        if end <= begin or not _fits(segment, begin * size, size, envelope.width):
+def fill(envelope: Envelope, segment: Segment, places: Places, start: int, stop: int) -> None:
+    """Add records start to stop of a segment: from its rollup where that is fine enough for the bins, else from the records."""
+    for level in (2, 1):
+        size = SPANS[level]
+        begin, end = -(-start // size), stop // size
+        if begin >= end or not _is_fine(segment, begin, end, size, envelope.width):
             continue
-        _fill_raw_or_finer(envelope, segment, column, start, begin * size, first, last)
+        end = min(end, segment.rolled(level))
+        if begin >= end:
+            continue
+        if start < begin * size:
+            fill(envelope, segment, places, start, begin * size)
         done = begin
-        for chunk in segment.chunks(level, begin, end, column):
-            _level, low_step, high_step, _t0, _t1, low, high, mean, finite = chunk
-            done += 1
-            if high_step < first or low_step > last:
-                continue
-            if low_step < first or high_step > last:  # the edge of a chosen range: exact from the raw records
-                _fill_raw(envelope, segment, column, (done - 1) * size, done * size, first, last)
-                continue
-            missing = 0.0 if envelope.sparse else size - finite
-            envelope.add(low_step, high_step, low, high, mean * finite if finite else 0.0, finite, missing)
-        fill(envelope, segment, column, done * size, stop, first, last)
+        for firsts, lasts, columns in segment.chunks(level, begin, end, places):
+            envelope.add_chunks(firsts, lasts, columns)
+            done += len(firsts)
+        if done == begin:  # a rollup that is not what it should be
+            start = begin * size
+            continue
+        if done * size < stop:
+            fill(envelope, segment, places, done * size, stop)
         return
-    _fill_raw(envelope, segment, column, start, stop, first, last)
+    for steps, values in segment.by_column(start, stop, places):
+        envelope.add_rows(steps, values)
 
 
-def _fits(segment: Segment, start: int, size: int, width: float) -> bool:
-    head, tail = segment.row(start), segment.row(start + size - 1)
-    return head is not None and tail is not None and tail[0] - head[0] <= width
-
-
-def _fill_raw_or_finer(envelope: Envelope, segment: Segment, column: int, start: int, stop: int, first: float, last: float) -> None:
-    if start < stop:
-        fill(envelope, segment, column, start, stop, first, last)
-
-
-def _fill_raw(envelope: Envelope, segment: Segment, column: int, start: int, stop: int, first: float, last: float) -> None:
-    for row in segment.rows(start, stop):
-        if first <= row[0] <= last:
-            envelope.add_value(row[0], row[column])
+def _is_fine(segment: Segment, begin: int, end: int, size: int, width: float) -> bool:
+    """Whether the records under one of the rollup span no more steps than a bin has, in the first of them and in the last."""
+    for chunk in (begin, end - 1):
+        head, tail = segment.row(chunk * size), segment.row((chunk + 1) * size - 1)
+        if head is None or tail is None or not tail[0] - head[0] <= width:
+            return False
+    return True

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import functools
 import json
 import math
 import os
-import socket
 from dataclasses import dataclass
 
-from trainer.record.layout import Run, write_atomically
+from trainer.record.files import overwrite, read_file, write_atomically
+from trainer.record.layout import Run
 
 ACTIVE = frozenset({"starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +52,56 @@ class Status:
     dropped: int = 0
 
 
-TYPES = {field.name: field.type for field in dataclasses.fields(Status)}
+TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
 
 
 def write_status(run: Run, status: Status) -> None:
-    """Replace status.json; raises OSError."""
+    """Replace status.json; on a full disk, where no new file finds room, the old one is overwritten. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
-        name: (str(value) if isinstance(value, float) and not math.isfinite(value) else value)
-        for name, value in dataclasses.asdict(status).items()
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name in TYPES
+        for value in (getattr(status, name),)
     }
-    write_atomically(run.status, json.dumps(values))
+    text = json.dumps(values)
+    try:
+        write_atomically(run.status, text)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        overwrite(run.status, text)
 
 
 def read_status(run: Run) -> Status:
     """What status.json says; a file that is missing or broken gives the defaults, a field of a wrong type its default."""
+    return load_status(run) or Status()
+
+
+def load_status(run: Run) -> Status | None:
+    """What status.json says; None where it is missing or broken."""
     try:
-        found = json.loads(run.status.read_bytes())
+        return parse_status(json.loads(read_file(run.status)))
     except (OSError, ValueError, RecursionError):
-        return Status()
-    return parse_status(found)
+        return None
 
 
-def parse_status(found: object) -> Status:
+def parse_status(found: object) -> Status | None:
     if not isinstance(found, dict):
-        return Status()
-    values = {}
+        return None
+    values: dict[str, str | int | float] = {}
     for name, kind in TYPES.items():
         value = found.get(name)
         if kind == "str":
             if isinstance(value, str):
                 values[name] = value
-        elif value is not None and not isinstance(value, bool):
+        elif isinstance(value, int | float | str) and not isinstance(value, bool):
             try:
                 number = float(value)
-                values[name] = int(number) if kind == "int" else number
-            except (TypeError, ValueError, OverflowError):
+                if kind == "int":
+                    values[name] = int(number)
+                elif "None" in kind or math.isfinite(number):
+                    values[name] = number
+            except (ValueError, OverflowError):
                 continue
     return Status(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
 
@@ -94,23 +111,27 @@ def process_start(pid: int) -> float:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rsplit(b")", 1)[1].split()
-        return 0.0 if fields[0] in (b"Z", b"X") else float(fields[19])
+        return 0.0 if fields[0] in {b"Z", b"X"} else float(fields[19])
     except (OSError, IndexError, ValueError):
         return 0.0
 
 
-def this_host() -> tuple[str, str]:
-    """Host name and boot id ("" where the system has none): together they say whether a pid means anything here."""
+@functools.cache
+def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
+            return file.read().strip()
     except OSError:
-        boot = ""
-    return socket.gethostname(), boot
+        return ""
+
+
+def this_host() -> tuple[str, str]:
+    """Host name and boot id ("" where the system has none): together they say whether a pid means anything here."""
+    return os.uname().nodename, boot_id()
 
 
 def is_alive(status: Status) -> bool | None:
-    """Whether the worker's process exists here; None where this host cannot know."""
+    """Whether the worker's process exists; None where this host cannot know."""
     host, boot = this_host()
     if status.host != host:
         return None
@@ -125,7 +146,7 @@ def is_alive(status: Status) -> bool | None:
         os.kill(status.pid, 0)
     except PermissionError:
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return True
 
@@ -133,15 +154,15 @@ def is_alive(status: Status) -> bool | None:
 def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = None) -> str:
     """The state as it is: an active one whose process is gone is `died`, one without a heartbeat `silent`.
 
-    `heartbeat_seen` is the local moment at which the heartbeat last moved, where the caller has watched it: a clock that
-    differs between hosts then does not matter.
+    `heartbeat_seen` is the moment by our own clock at which the heartbeat was last seen to move, where the caller watches
+    it: a clock that jumps, or another host's that differs, then does no harm. On another host a heartbeat that stands still
+    for a minute means `died`.
     """
     if status.state not in ACTIVE:
         return status.state
     alive = is_alive(status)
     if alive is False:
         return "died"
-    # A heartbeat from the future is a clock that jumped: its age is not known, so it is not held against the worker.
     age = now - (status.updated if heartbeat_seen is None else heartbeat_seen)
     if alive is None:
         return "died" if age > DIED_AFTER else status.state

@@ -13,11 +13,14 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trainer.record.layout import Run, write_atomically
+from trainer.record.events import plain
+from trainer.record.files import remove, write_atomically
+from trainer.record.layout import Run
 from trainer.record.rollup import Rollup
 from trainer.record.status import this_host
 
 FORMAT = 1
+PENDING = 1 << 20  # bytes of rollup that wait for room on a full disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,20 @@ class Column:
 STEP, TIME = Column("step"), Column("time", "s")
 
 
+class ShortWrite(OSError):
+    """Not everything found room; `written` records did."""
+
+    def __init__(self, written: int, error: OSError) -> None:
+        number = error.errno or errno.EIO
+        super().__init__(number, os.strerror(number))
+        self.written = written
+
+
 class SegmentWriter:
     """Appends records to a new segment of a stream; one thread, one process. Raises OSError.
 
-    A process that goes on from a checkpoint passes as `first_step` the step after the checkpoint's: readers leave out what
-    older segments hold from that step on. After an error nothing torn is left behind: the next record is aligned.
+    `columns` leaves out `step` and `time`, with which every record begins. A process that goes on from a checkpoint passes as
+    `first_step` the step after the checkpoint's: readers leave out what older segments hold from that step on.
     """
 
     def __init__(
@@ -50,97 +62,108 @@ class SegmentWriter:
         rollup: bool = True,
     ) -> None:
         self.columns = (STEP, TIME, *columns)
-        self._width = len(self.columns)
-        self._size = 8 * self._width
-        self._rollup = Rollup(self._width) if rollup else None
-        self._good = True
-        number, self._file = self._claim(run, stream)
-        base = run.streams / f"{stream}.{number}"
+        self.size = 8 * len(self.columns)
+        self.pack = struct.Struct(f"<{len(self.columns)}d").pack
+        # Written at computed places: what an interrupted write left is overwritten, so that no record is ever misplaced.
+        self._end = self._roll_end = 0
+        self._rollup = Rollup([column.sparse for column in columns]) if rollup else None
+        self._due = b""
         self._roll = -1
-        self._roll_good = True
+        number, self._file = _claim(run, stream)
+        self._base = run.streams / f"{stream}.{number}"
         try:
             if rollup:
-                self._roll = os.open(f"{base}.roll", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                self._roll = os.open(f"{self._base}.roll", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             schema = {
                 "format": FORMAT,
                 "stream": stream,
                 "columns": [{"name": c.name, "unit": c.unit, "sparse": c.sparse} for c in self.columns],
-                "record_size": self._size,
+                "record_size": self.size,
                 "first_step": first_step,
                 "created": clock.time(),
                 "pid": os.getpid(),
                 "host": this_host()[0],
-                "extra": dict(extra or {}),
+                "extra": plain(extra or {}),
             }
-            write_atomically(base.with_name(f"{base.name}.json"), json.dumps(schema))
+            write_atomically(self._base.with_name(f"{self._base.name}.json"), json.dumps(schema))
         except OSError:
             self.close()
+            for ending in ("bin", "roll"):
+                remove(f"{self._base}.{ending}")
             raise
 
-    @staticmethod
-    def _claim(run: Run, stream: str) -> tuple[int, int]:
-        """The first free number, taken by making its file."""
-        for number in range(1_000_000):
-            path = run.streams / f"{stream}.{number}.bin"
-            try:
-                return number, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            except FileExistsError:
-                continue
-        raise OSError(errno.EEXIST, "too many segments", str(run.streams))
-
     def append(self, step: int, time: float, values: Sequence[float]) -> None:
-        self.append_many([(step, time, *values)])
+        self.append_packed(self.pack(step, time, *values))
 
     def append_many(self, rows: Sequence[Sequence[float]]) -> None:
-        """Rows of `step, time, values…`; what is written whole when an error is raised stays."""
-        flat: list[float] = []
-        for row in rows:
-            flat += row
-        if len(flat) != len(rows) * self._width:
-            raise ValueError(f"a record has {self._width} values")
-        whole = write_whole(self._file, struct.pack(f"<{len(flat)}d", *flat), self._size)
-        written = whole // self._size
-        if self._rollup is not None and self._roll_good:
-            due = self._rollup.add(rows[:written])
-            # A rollup that misses a record is misplaced from there on: it ends there and readers go on with the raw data.
-            self._roll_good = not due or write_whole(self._roll, due, len(due)) == len(due)
-        if written < len(rows):
-            raise ShortWrite(written)
+        """Rows of `step, time, values…`; raises struct.error for a row that does not fit, ShortWrite where room ran out."""
+        self.append_packed(b"".join([self.pack(*row) for row in rows]))
+
+    def append_packed(self, data: bytes) -> None:
+        """Whole records in one write; what is written whole when an error is raised stays."""
+        done, failure = write_at(self._file, data, self._end)
+        written = done // self.size
+        done = written * self.size
+        self._end += done
+        if self._rollup is not None:
+            self._due += self._rollup.add(data if done == len(data) else data[:done])
+            if self._due:
+                self._write_rollup()
+        if failure is not None:
+            raise ShortWrite(written, failure)
+
+    def _write_rollup(self) -> None:
+        """A rollup that finds no room waits for the next records; readers take the raw data meanwhile."""
+        done, _ = write_at(self._roll, self._due, self._roll_end)
+        self._roll_end += done
+        self._due = self._due[done:]
+        if len(self._due) > PENDING:
+            self._rollup, self._due = None, b""
 
     def is_gone(self) -> bool:
-        """Whether the file was deleted under the writer."""
-        return os.fstat(self._file).st_nlink == 0
-
-    def size(self) -> int:
-        return os.fstat(self._file).st_size
+        """Whether the file was deleted or moved under the writer."""
+        try:
+            return not os.path.samestat(os.fstat(self._file), os.stat(f"{self._base}.bin"))
+        except OSError:
+            return True
 
     def close(self) -> None:
-        for name in ("_file", "_roll"):
-            descriptor = getattr(self, name)
-            setattr(self, name, -1)
+        for descriptor in (self._file, self._roll):
             if descriptor >= 0:
                 os.close(descriptor)
+        self._file = self._roll = -1
 
 
-class ShortWrite(OSError):
-    """Not everything found room; `written` records did."""
+def _claim(run: Run, stream: str) -> tuple[int, int]:
+    """A number above those of all segments there are, taken by making its file: later segments have higher numbers."""
+    number = 0
+    for name in os.listdir(run.streams):
+        found = segment_number(name, stream)
+        number = number if found is None else max(number, found + 1)
+    while True:
+        try:
+            path = run.streams / f"{stream}.{number}.bin"
+            return number, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            number += 1
 
-    def __init__(self, written: int, number: int = errno.ENOSPC) -> None:
-        super().__init__(number, os.strerror(number))
-        self.written = written
+
+def segment_number(name: str, stream: str) -> int | None:
+    """The number in a file name such as `steps.0.json`; None for a file of another stream."""
+    stem, _, _ending = name.rpartition(".")
+    found, _, number = stem.rpartition(".")
+    return int(number) if found == stream and number.isascii() and number.isdecimal() and len(number) < 10 else None
 
 
-def write_whole(descriptor: int, data: bytes, unit: int) -> int:
-    """Write as many whole units as find room and return their bytes; what is torn is cut off again."""
+def write_at(descriptor: int, data: bytes, offset: int) -> tuple[int, OSError | None]:
+    """Write all of the data that finds room; returns how many bytes did, and why not all."""
     done = 0
     try:
         while done < len(data):
-            done += os.write(descriptor, data[done:] if done else data)
+            count = os.pwrite(descriptor, data[done:] if done else data, offset + done)
+            if not count:
+                return done, OSError(errno.EIO, os.strerror(errno.EIO))
+            done += count
     except OSError as error:
-        torn = done % unit
-        if torn:
-            os.ftruncate(descriptor, os.fstat(descriptor).st_size - torn)
-        if done - torn == 0 and error.errno != errno.ENOSPC:
-            raise ShortWrite(0, error.errno or errno.EIO) from error
-        return done - torn
-    return done
+        return done, error
+    return done, None

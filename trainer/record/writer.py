@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 import threading
-import time
+import time as clock
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from trainer.record.events import append_event
 from trainer.record.layout import Run
@@ -15,42 +17,59 @@ from trainer.record.status import Status, write_status
 from trainer.record.streams import Column, SegmentWriter, ShortWrite
 
 WRITE_EVERY = 0.1
+TRY_AGAIN_AFTER = 1.0
 LOOK_EVERY = 2.0
+MOST_VALUES = 1_000_000  # that wait in the queue while the disk does not answer: 32 MB
+
+Row: TypeAlias = Sequence[float]
 
 
 @dataclass
 class _Opening:
+    """A stream as it was declared; its segment is made by the writer's thread."""
+
+    stream: str
     columns: tuple[Column, ...]
     first_step: int
     extra: Mapping[str, object]
     rollup: bool
     writer: SegmentWriter | None = None
+    try_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Event:
+    kind: str
+    fields: Mapping[str, object]
 
 
 class StreamWriter:
     """Records, events and status of one run, written every 100 ms; nothing here raises or waits, but `flush` and `close`.
 
     What cannot be written is counted in `dropped`; the first reason is kept in `trouble` and told to `on_loss` once, in the
-    writer's thread; writing is tried again with each batch, so that it goes on when there is room again.
+    writer's thread. Writing is tried again with each batch, so that it goes on when there is room again.
     """
 
     def __init__(self, run: Run, *, maximum: int = 8192, on_loss: Callable[[str], None] | None = None) -> None:
+        """`maximum`: records that may wait in the queue; fewer of wide ones."""
         self.dropped = 0
         self.trouble = ""
         self._run, self._maximum, self._on_loss = run, maximum, on_loss
-        self._queue: deque[tuple[str, object]] = deque()
+        self._queue: deque[tuple[str, Row] | _Opening | _Event] = deque()
+        self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
         self._status: Status | None = None
-        self._lock = threading.Lock()
+        self._status_due = self._look_due = 0.0
+        self._told = False
+        self._losing = threading.Lock()
         self._wake = threading.Event()
-        self._drained = threading.Condition(self._lock)
+        self._written = threading.Condition()
         self._asked = self._answered = 0
         self._closed = False
-        self._looked = 0.0
         self._thread = threading.Thread(target=self._work, name="gradtop-writer", daemon=True)
         self._thread.start()
 
-    # From the training thread
+    # From any thread
 
     def open(
         self,
@@ -61,27 +80,38 @@ class StreamWriter:
         extra: Mapping[str, object] | None = None,
         rollup: bool = True,
     ) -> None:
-        """Declare a stream; with other columns, or once more, it goes on in a new segment."""
-        self._queue.append(("open", (stream, _Opening(tuple(columns), first_step, extra or {}, rollup))))
+        """Declare a stream; declared once more, it goes on in a new segment, which takes over from `first_step` on."""
+        self._room[stream] = min(self._maximum, max(64, MOST_VALUES // (len(columns) + 2)))
+        self._queue.append(_Opening(stream, tuple(columns), first_step, extra or {}, rollup))
+        self._wake.set()
 
     def put(self, stream: str, step: int, time: float, values: Sequence[float]) -> None:
-        self._put(stream, [(step, time, *values)])
-
-    def put_many(self, stream: str, rows: Sequence[Sequence[float]]) -> None:
-        """Rows of `step, time, values…`; they must not be changed afterwards."""
-        if rows:
-            self._put(stream, rows)
-
-    def _put(self, stream: str, rows: Sequence[Sequence[float]]) -> None:
-        if len(self._queue) >= self._maximum:
-            self._lose(len(rows), "the disk is slower than the run")
+        """Record the values of a stream's columns at a step."""
+        try:
+            if len(self._queue) < self._room[stream]:
+                self._queue.append((stream, (step, time, *values)))
+                return
+        except (KeyError, TypeError):
+            self._lose(1, f"{stream} takes no such record")
             return
-        self._queue.append((stream, rows))
+        self._lose(1, "the disk is slower than the run")
+
+    def put_many(self, stream: str, rows: Sequence[tuple[float, ...]]) -> None:
+        """Record rows of `step, time, values…`."""
+        if len(self._queue) + len(rows) <= self._room.get(stream, 0):
+            self._queue.extend([(stream, row) for row in rows])
+        elif stream in self._room:
+            self._lose(len(rows), "the disk is slower than the run")
+        else:
+            self._lose(len(rows), f"{stream} takes no such record")
 
     def event(self, kind: str, **fields: object) -> None:
         """Append to events.jsonl, at once."""
-        self._queue.append(("event", (kind, {"time": time.time(), **fields})))
-        self._wake.set()
+        if len(self._queue) < 2 * self._maximum and not self._closed:
+            self._queue.append(_Event(kind, {"time": clock.time(), **fields}))
+            self._wake.set()
+        else:
+            self._lose(1, "the disk is slower than the run")
 
     def status(self, status: Status) -> None:
         """Replace status.json with the newest of what was given, within 100 ms."""
@@ -89,103 +119,165 @@ class StreamWriter:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything given so far is written (or lost); False when that took longer."""
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() or threading.current_thread() is self._thread:
             return False
-        with self._drained:
+        with self._written:
             self._asked += 1
             asked = self._asked
             self._wake.set()
-            return self._drained.wait_for(lambda: self._answered >= asked, timeout)
+            return self._written.wait_for(lambda: self._answered >= asked, timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        done = self.flush(timeout)
+        """Write what is left and end the thread, within `timeout` seconds; whether that was enough. May be called again."""
+        until = clock.monotonic() + timeout
         self._closed = True
+        self._room = {}  # what comes later is lost, and counted
+        done = self.flush(timeout)
         self._wake.set()
-        self._thread.join(timeout)
-        return done
+        if threading.current_thread() is not self._thread:
+            self._thread.join(max(0.0, until - clock.monotonic()))
+        return done and not self._thread.is_alive()
+
+    def _lose(self, records: int, why: str) -> None:
+        with self._losing:
+            self.dropped += records
+            if not self.trouble:
+                self.trouble = f"some telemetry could not be written ({why}); training goes on"
 
     # In the writer's thread
 
     def _work(self) -> None:
-        while True:
+        last = False
+        while not last:
             self._wake.wait(WRITE_EVERY)
             self._wake.clear()
-            asked, closed = self._asked, self._closed
-            self._write()
-            if asked > self._answered:
-                with self._drained:
-                    self._answered = asked
-                    self._drained.notify_all()
-            if closed:
-                break
-        for opening in self._streams.values():
-            if opening.writer is not None:
-                opening.writer.close()
-
-    def _write(self) -> None:
-        batch: dict[str, list[Sequence[float]]] = {}
-        for _ in range(len(self._queue)):
-            kind, what = self._queue.popleft()
-            if kind == "open":
-                stream, opening = what  # type: ignore[misc]
-                self._append(stream, batch.pop(stream, []))
-                before = self._streams.get(stream)
-                if before is not None and before.writer is not None:
-                    before.writer.close()
-                self._streams[stream] = opening
-                self._append(stream, [])  # the segment's schema is there as soon as the stream is declared
-            elif kind == "event":
-                name, fields = what  # type: ignore[misc]
-                try:
-                    append_event(self._run, name, **fields)
-                except OSError as error:
-                    self._lose(1, explain(error))
-            else:
-                batch.setdefault(kind, []).extend(what)  # type: ignore[arg-type]
-        for stream, rows in batch.items():
-            self._append(stream, rows)
-        self._look_for_deletion()
-        status, self._status = self._status, None
-        if status is not None:
+            last, asked = self._closed, self._asked
             try:
-                write_status(self._run, dataclasses.replace(status, dropped=self.dropped))
-            except OSError as error:
+                self._write(whole=last or asked > self._answered)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong here costs telemetry and is told, the thread goes on
+                self._lose(1, explain(error))
+            self._tell()
+            with self._written:
+                self._answered = asked
+                self._written.notify_all()
+        for opening in self._streams.values():
+            self._end(opening)
+        with self._written:
+            self._answered = self._asked
+            self._written.notify_all()
+
+    def _tell(self) -> None:
+        if self.trouble and not self._told and self._on_loss is not None:
+            self._told = True
+            try:
+                self._on_loss(self.trouble)
+            except Exception as error:  # noqa: BLE001 - the log may lie on the full disk that it tells of
                 self._lose(0, explain(error))
 
-    def _append(self, stream: str, rows: Sequence[Sequence[float]]) -> None:
-        opening = self._streams.get(stream)
-        if opening is None:
-            self._lose(len(rows), f"the stream {stream} was never declared")
+    def _write(self, *, whole: bool) -> None:
+        rows: dict[str, list[Row]] = {}
+        for _ in range(len(self._queue)):
+            item = self._queue.popleft()
+            if isinstance(item, tuple):
+                stream, row = item
+                if stream in rows:
+                    rows[stream].append(row)
+                else:
+                    rows[stream] = [row]
+            elif isinstance(item, _Event):
+                self._append_event(item)
+            else:
+                self._append(item.stream, rows.pop(item.stream, []))
+                self._begin(item)
+        for stream, several in rows.items():
+            self._append(stream, several)
+        now = clock.monotonic()
+        if now >= self._look_due:
+            self._look_due = now + LOOK_EVERY
+            self._look_for_deletion()
+        if self._status is not None and (whole or now >= self._status_due):
+            self._status_due = now + WRITE_EVERY
+            self._write_status()
+
+    def _append_event(self, event: _Event) -> None:
+        try:
+            append_event(self._run, event.kind, **event.fields)
+        except (OSError, ValueError, TypeError) as error:
+            self._lose(1, explain(error))
+
+    def _write_status(self) -> None:
+        status, self._status = self._status, None
+        if status is None:
             return
         try:
-            if opening.writer is None:
-                opening.writer = SegmentWriter(
-                    self._run, stream, opening.columns, first_step=opening.first_step, extra=opening.extra, rollup=opening.rollup
-                )
-            if rows:
-                opening.writer.append_many(rows)
+            write_status(self._run, dataclasses.replace(status, dropped=self.dropped))
+        except OSError as error:
+            self._lose(0, explain(error))
+
+    def _begin(self, opening: _Opening) -> None:
+        before = self._streams.get(opening.stream)
+        if before is not None:
+            self._end(before)
+        self._streams[opening.stream] = opening
+        self._append(opening.stream, [])  # its schema is there as soon as the stream is declared
+
+    @staticmethod
+    def _end(opening: _Opening) -> None:
+        writer, opening.writer = opening.writer, None
+        if writer is not None:
+            writer.close()
+
+    def _append(self, stream: str, rows: Sequence[Row]) -> None:
+        opening = self._streams.get(stream)
+        if opening is None:
+            self._lose(len(rows), f"{stream} takes no such record") if rows else None
+            return
+        packed: list[bytes] = []
+        try:
+            writer = opening.writer or self._make(opening)
+            packed = self._pack(writer, rows)
+            if packed:
+                writer.append_packed(b"".join(packed))
         except ShortWrite as error:
-            self._lose(len(rows) - error.written, explain(error))
-        except (OSError, ValueError) as error:
+            self._lose(len(packed) - error.written, explain(error))
+        except OSError as error:
             self._lose(len(rows), explain(error))
 
+    def _make(self, opening: _Opening) -> SegmentWriter:
+        """Raises OSError."""
+        now = clock.monotonic()
+        if now < opening.try_at:
+            raise OSError(self.trouble)
+        opening.try_at = now + TRY_AGAIN_AFTER
+        opening.writer = SegmentWriter(
+            self._run,
+            opening.stream,
+            opening.columns,
+            first_step=opening.first_step,
+            extra=opening.extra,
+            rollup=opening.rollup,
+        )
+        return opening.writer
+
+    def _pack(self, writer: SegmentWriter, rows: Sequence[Row]) -> list[bytes]:
+        pack = writer.pack
+        try:
+            return [pack(*row) for row in rows]
+        except (struct.error, TypeError, ValueError, OverflowError):
+            return [each for row in rows if (each := self._pack_one(writer, row)) is not None]
+
+    def _pack_one(self, writer: SegmentWriter, row: Row) -> bytes | None:
+        try:
+            return writer.pack(*row)
+        except (struct.error, TypeError, ValueError, OverflowError) as error:
+            self._lose(1, explain(error))
+            return None
+
     def _look_for_deletion(self) -> None:
-        now = time.monotonic()
-        if now - self._looked < LOOK_EVERY:
-            return
-        self._looked = now
         for opening in self._streams.values():
             if opening.writer is not None and opening.writer.is_gone():
-                self._lose(0, "the run directory was deleted")
-                opening.writer.close()
-                opening.writer = None
-
-    def _lose(self, records: int, why: str) -> None:
-        self.dropped += records
-        if not self.trouble:
-            self.trouble = f"telemetry is being lost, training goes on: {why}"
-            if self._on_loss is not None:
-                self._on_loss(self.trouble)
+                self._lose(0, "the run directory was deleted or moved")
+                self._end(opening)
 
 
 def explain(error: Exception) -> str:

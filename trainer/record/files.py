@@ -1,0 +1,99 @@
+"""Small files, read and replaced whole, and the stamps that tell whether there is anything new."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LARGEST = 16 << 20  # bytes of a file that is read whole; ours are a thousandth of it
+COARSE = 2.0  # seconds: no file system's time stamps are coarser
+
+# Not to wait for a pipe that somebody put in a run's place, nor to make a terminal ours.
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> int:
+    """A descriptor to read an ordinary file; `own` refuses symbolic links and files of other users. Raises OSError."""
+    descriptor = os.open(path, READING | (os.O_NOFOLLOW if own else 0), dir_fd=folder)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and (not own or found.st_uid == os.geteuid()):
+        return descriptor
+    os.close(descriptor)
+    reason = errno.EPERM if stat.S_ISREG(found.st_mode) else errno.EINVAL
+    raise OSError(reason, os.strerror(reason), os.fspath(path))
+
+
+def read_file(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> bytes:
+    """The whole of an ordinary file; raises OSError, for one above `limit` bytes too."""
+    with open(open_regular(path, own=own, folder=folder), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
+    return data
+
+
+def look(path: str | os.PathLike[str]) -> os.stat_result:
+    """The state of a file or folder as its server has it: a client of NFS answers a mere stat from memory for up to half a
+    minute, but asks when a file is opened. Raises OSError."""
+    descriptor = os.open(path, READING)
+    try:
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file whole: a reader sees the old text or the new one, never a part. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text.encode())
+        temporary.replace(path)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def overwrite(path: Path, text: str) -> None:
+    """Replace what a file holds without needing room for another; a reader may see a part of it. Raises OSError."""
+    data = text.encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, data, 0)
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file where that is possible."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+class Stamp:
+    """Whether a file or folder has changed since it was last looked at.
+
+    Two changes within one tick of the file system's clock leave one time stamp: after a change it counts as changed for two
+    more seconds by our own clock, which no other clock can disturb.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._seen: tuple[int, int, int] | None = None
+        self._since = 0.0
+
+    def moved(self, found: os.stat_result) -> bool:
+        seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if seen != self._seen:
+            self._seen, self._since = seen, self._monotonic()
+            return True
+        return self._monotonic() - self._since < COARSE
