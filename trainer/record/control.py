@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ class Command:
 
 def send(run: Run, command: str, **arguments: object) -> str:
     """Put a command into the inbox and return its id; raises OSError."""
-    identity = f"{time.time_ns():020d}-{secrets.token_hex(4)}"  # sorts by time
+    identity = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
     body = {"command": command, "arguments": plain(arguments), "sent": time.time()}
     run.control.mkdir(mode=0o700, exist_ok=True)
     write_atomically(run.control / f"{identity}.json", json.dumps(body))

@@ -79,13 +79,15 @@ def weighted(
     lows: Sequence[float], highs: Sequence[float], means: Sequence[float], finite: Sequence[float], bad: Sequence[float]
 ) -> tuple[float, float, float, float, float]:
     """The summary of summaries."""
-    count, lost = sum(finite), sum(bad)
+    count, lost, least = sum(finite), sum(bad), min(finite)
     if not count:
         return NAN, NAN, NAN, 0.0, lost
-    average = sum([m * (n / count) for m, n in zip(means, finite, strict=True) if n])
-    if min(finite):
-        return min(lows), max(highs), average, count, lost
-    return min(v for v, n in zip(lows, finite, strict=True) if n), max(v for v, n in zip(highs, finite, strict=True) if n), average, count, lost
+    if least == max(finite):  # the usual case: all have a mean, and of as many values
+        return min(lows), max(highs), mean(means), count, lost
+    if not least:
+        there = [place for place, number in enumerate(finite) if number]
+        lows, highs, means, finite = ([part[place] for place in there] for part in (lows, highs, means, finite))
+    return min(lows), max(highs), sum([m * (n / count) for m, n in zip(means, finite, strict=True)]), count, lost
 
 
 class Rollup:

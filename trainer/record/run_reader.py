@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +160,8 @@ def optional(value: object) -> float | None:
 
 def read_config(run: Run) -> Mapping[str, Any]:
     """run.toml as it stands; {} where it is missing or broken."""
+    import tomllib  # not needed where runs are only listed
+
     try:
         return tomllib.loads(read_file(run.config).decode())
     except (OSError, ValueError, RecursionError):
