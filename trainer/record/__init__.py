@@ -13,7 +13,7 @@ from trainer.record.events import Event, EventReader, append_event
 from trainer.record.layout import Run, new_run
 from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
 from trainer.record.meta import Change, Meta, read_meta, write_meta
-from trainer.record.reader import Record, StreamReader
+from trainer.record.reader import Record, StreamReader, list_streams
 from trainer.record.run_reader import CheckpointInfo, RunReader
 from trainer.record.runs import find_run, list_runs, rename_run, trash_run
 from trainer.record.series import EMPTY_SERIES, Series
@@ -52,6 +52,7 @@ __all__ = [
     "find_run",
     "is_alive",
     "list_runs",
+    "list_streams",
     "new_run",
     "process_start",
     "read_leases",

@@ -31,6 +31,16 @@ class _Curves:
     series: list[Series] = field(default_factory=list)
 
 
+def list_streams(run: Run) -> list[str]:
+    """The names of the streams that a run has, in alphabetical order."""
+    try:
+        names = os.listdir(run.streams)
+    except OSError:
+        return []
+    streams = {name.rsplit(".", 2)[0] for name in names if name.endswith(".json")}
+    return sorted(stream for stream in streams if any(segment_number(name, stream) is not None for name in names))
+
+
 class StreamReader:
     """One stream of a run; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data.
 
@@ -98,6 +108,11 @@ class StreamReader:
             until = min(until, segment.first_step)
         newest = next(reversed(self._segments.values()))
         self.columns, self.extra = newest.columns[2:], newest.extra
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """In order; the records of each that count are those below its `valid`."""
+        return tuple(self._segments.values())
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[float, ...]]:
         """Records by number: step, time and the values of `columns`, nan where an older segment has none."""
