@@ -1,0 +1,63 @@
+"""The configuration of a run: declared once per field; read from TOML, the command line and the form. No torch."""
+
+from __future__ import annotations
+
+from trainer.config.catalogue import FieldSpec, SectionSpec, find_spec, sections
+from trainer.config.config import Config
+from trainer.config.data import Cifar10, Cifar100, DataConfig, Digits, Fake, FashionMnist, Mnist, Shape
+from trainer.config.declare import Effect
+from trainer.config.diff import Change, diff_config, strongest
+from trainer.config.form import check_field, check_form, form_texts
+from trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
+from trainer.config.model import Cnn, Mlp, ModelConfig, TorchvisionModel
+from trainer.config.monitor import MonitorConfig
+from trainer.config.optimizer import Adam, AdamW, OptimizerConfig, Sgd
+from trainer.config.problems import ConfigProblems, Problem
+from trainer.config.schedule import ConstantSchedule, CosineSchedule, ScheduleConfig, StepSchedule
+from trainer.config.text import to_text
+from trainer.config.training import TrainingConfig
+
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Change",
+    "Cifar10",
+    "Cifar100",
+    "Cnn",
+    "Config",
+    "ConfigProblems",
+    "ConstantSchedule",
+    "CosineSchedule",
+    "DataConfig",
+    "Digits",
+    "Effect",
+    "Fake",
+    "FashionMnist",
+    "FieldSpec",
+    "Mlp",
+    "Mnist",
+    "ModelConfig",
+    "MonitorConfig",
+    "OptimizerConfig",
+    "Problem",
+    "ScheduleConfig",
+    "SectionSpec",
+    "Sgd",
+    "Shape",
+    "StepSchedule",
+    "TorchvisionModel",
+    "TrainingConfig",
+    "apply_overrides",
+    "check_field",
+    "check_form",
+    "diff_config",
+    "dump_config",
+    "find_spec",
+    "form_texts",
+    "load_config",
+    "parse_config",
+    "sections",
+    "strongest",
+    "to_tables",
+    "to_text",
+]

@@ -1,0 +1,78 @@
+"""How a field is declared, once: type, default, bounds, unit, help, and how a change to it takes effect."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+Effect = Literal["live", "fork", "restart"]
+EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
+
+
+def setting(
+    default: Any,
+    *,
+    help: str,  # noqa: A002 - it is the help
+    effect: Effect,
+    unit: str = "",
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+    per_layer: bool = False,
+    pattern: str | None = None,
+    expected: str = "",
+) -> Any:
+    """Declare a field. Bounds hold for each number of a list; `per_layer` takes one number for all layers, or a list.
+
+    `expected` says what a text must be where `pattern` would say it badly.
+    """
+    bounds = {name: bound for name, bound in (("gt", gt), ("ge", ge), ("lt", lt), ("le", le)) if bound is not None}
+    extra: dict[str, Any] = {"effect": effect, "unit": unit, "bounds": bounds, "per_layer": per_layer, "expected": expected}
+    return Field(default, description=help, pattern=pattern, json_schema_extra=extra)
+
+
+def declared(model: type[BaseModel], name: str) -> dict[str, Any]:
+    """What `setting` was told about a field, besides type, default and help."""
+    extra = model.model_fields[name].json_schema_extra
+    return extra if isinstance(extra, dict) else {}
+
+
+class Section(BaseModel):
+    """A table of the config: frozen, strict (`true` is not 1, `"3"` is not 3), closed to unknown keys and to nan and inf."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, table: Any) -> Any:
+        # TOML has lists; frozen models have tuples, and one number where one stands for all layers.
+        return {name: cls._frozen(name, value) for name, value in table.items()} if isinstance(table, dict) else table
+
+    @classmethod
+    def _frozen(cls, name: str, value: Any) -> Any:
+        if type(value) is int and name in cls.model_fields and declared(cls, name).get("per_layer"):
+            return (value,)
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _bounded(cls, value: Any, info: ValidationInfo) -> Any:
+        bounds = declared(cls, info.field_name or "").get("bounds") or {}
+        for number in value if isinstance(value, tuple) else (value,):
+            if not within(number, bounds):
+                raise PydanticCustomError("out_of_bounds", "out of bounds", {"number": number})
+        if isinstance(value, str) and not value.isprintable():
+            raise PydanticCustomError("unprintable", "unprintable")
+        return value
+
+
+def within(number: float, bounds: dict[str, float]) -> bool:
+    return not (
+        ("gt" in bounds and not number > bounds["gt"])
+        or ("ge" in bounds and not number >= bounds["ge"])
+        or ("lt" in bounds and not number < bounds["lt"])
+        or ("le" in bounds and not number <= bounds["le"])
+    )

@@ -1,0 +1,135 @@
+"""Configurations from TOML files and texts, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import tomli
+import tomli_w
+
+from trainer.config.catalogue import sections
+from trainer.config.config import Config
+from trainer.config.override import override
+from trainer.config.problems import ConfigProblems, Problem
+from trainer.config.validate import in_order, validate
+
+LARGEST_FILE = 1_000_000
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+_SHORT_ARRAY = re.compile(r"\[\n((?:    [-+.\w]+,\n)+)\]")
+
+
+def load_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Config:
+    """Read a TOML file and change what `overrides` say. Raises ConfigProblems."""
+    file = str(path)
+    return parse_config(_read(Path(path), file), source=file, overrides=overrides)
+
+
+def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = ()) -> Config:
+    """As `load_config`, from the text itself; `source` is what problems call it. Raises ConfigProblems."""
+    try:
+        tables = tomli.loads(text.removeprefix("\ufeff"))
+    except tomli.TOMLDecodeError as error:
+        line = getattr(error, "lineno", 0)
+        said = getattr(error, "msg", str(error))
+        raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}", line=line)]) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigProblems([Problem(source, "", f"is not TOML that can be read: {error}")]) from None
+    tables, problems, touched = override(tables, overrides)
+    return _validated(tables, problems, touched, source, text)
+
+
+def apply_overrides(config: Config, changes: Sequence[str]) -> Config:
+    """The configuration with `key=value` changes. Raises ConfigProblems."""
+    tables, problems, touched = override(to_tables(config), changes)
+    return _validated(tables, problems, touched, "", "")
+
+
+def dump_config(config: Config) -> str:
+    """TOML with every field, from which `parse_config` makes the same configuration."""
+    text = tomli_w.dumps(to_tables(config))
+    return _SHORT_ARRAY.sub(lambda found: "[" + ", ".join(found[1].replace(",", "").split()) + "]", text)
+
+
+def to_tables(config: Config) -> dict[str, dict[str, Any]]:
+    """Plain tables in declared order, `kind` first; one number where one stands for all layers."""
+    tables: dict[str, dict[str, Any]] = {}
+    for part in sections():
+        values = getattr(config, part.name)
+        tables[part.name] = {
+            spec.name: _plain(getattr(values, spec.name), single=spec.per_layer) for spec in part.of(getattr(values, "kind", ""))
+        }
+    return tables
+
+
+def _plain(value: Any, *, single: bool) -> Any:
+    if isinstance(value, tuple):
+        return value[0] if single and len(value) == 1 else list(value)
+    return value
+
+
+def _validated(tables: Mapping[str, Any], problems: Sequence[Problem], touched: set[str], source: str, text: str) -> Config:
+    try:
+        config = validate(tables)
+    except ConfigProblems as wrong:
+        problems = [*problems, *wrong.problems]
+    else:
+        if not problems:
+            return config
+    # What the command line gave is not to be looked for in the file.
+    raise ConfigProblems(
+        in_order(one if one.key in touched or one in problems[:0] else _placed(one, source, text) for one in problems)
+    )
+
+
+def _placed(problem: Problem, source: str, text: str) -> Problem:
+    line = find_line(text, problem.key)
+    return replace(problem, file=source, line=line) if line or problem.key else problem
+
+
+def find_line(text: str, key: str) -> int:
+    """The line of a dotted key or a table, counted from 1; 0 where it is not written plainly."""
+    table, _, name = key.partition(".")
+    here = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            here = header[1].strip("\"'")
+            if here == key:
+                return number
+        elif found := _KEY.match(line):
+            written = re.sub(r"[\"' ]", "", found[1])
+            if (f"{here}.{written}" if here else written) == key or (here == table and written == name and name):
+                return number
+    return 0
+
+
+def _read(path: Path, file: str) -> str:
+    def wrong(message: str) -> ConfigProblems:
+        return ConfigProblems([Problem(file, "", message)])
+
+    try:
+        if path.is_dir():
+            raise wrong("is a directory, not a TOML file")
+        if not path.exists():
+            raise wrong("there is no such file")
+        if not path.is_file():
+            raise wrong("is not a regular file")
+        with path.open("rb") as opened:
+            data = opened.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise wrong(f"cannot be read: {reason[:1].lower()}{reason[1:]}") from None
+    if len(data) > LARGEST_FILE:
+        raise wrong("is larger than 1 MB, which no configuration is")
+    if b"\0" in data:
+        raise wrong("is a binary file, not TOML")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigProblems([Problem(file, "", f"is not UTF-8 text (byte {error.start})", line=line)]) from None

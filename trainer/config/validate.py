@@ -1,0 +1,157 @@
+"""From plain tables to a Config, or to everything that is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from trainer.config.catalogue import SectionSpec, all_keys, section, sections
+from trainer.config.config import Config
+from trainer.config.problems import ConfigProblems, Problem
+
+
+def validate(tables: Mapping[str, Any], file: str = "") -> Config:
+    """A table without `kind` is of the default kind. Raises ConfigProblems with all there are."""
+    problems = list(_misplaced(tables, file))
+    bad = {problem.key for problem in problems}
+    ready = {name: _with_kind(name, dict(table)) for name, table in tables.items() if isinstance(table, Mapping) and _known(name)}
+    for name, table in ready.items():
+        for key in [key for key in table if f"{name}.{key}" in bad]:
+            del table[key]
+        if section(name).kinds:
+            table.setdefault("kind", section(name).default_kind)
+    try:
+        config = Config.model_validate(ready)
+    except ValidationError as error:
+        problems.extend(_said(error, file))
+        raise ConfigProblems(in_order(problems)) from None
+    if problems:
+        raise ConfigProblems(in_order(problems))
+    return config
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """As the sections and fields are declared, unknown keys last; each place once."""
+    order = {key: number for number, key in enumerate(all_keys())}
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, order.get(problem.key, len(order))))
+
+
+def shown(value: object) -> str:
+    """A value as it would be written in TOML, cut short."""
+    match value:
+        case bool():
+            text = "true" if value else "false"
+        case str():
+            text = '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value[:80]) + '"'
+        case list() | tuple():
+            text = "[" + ", ".join(shown(each) for each in value[:20]) + "]"
+        case Mapping():
+            text = "a table"
+        case int() | float():
+            # A number of thousands of digits cannot even be turned into text.
+            text = f"{value}" if isinstance(value, float) or abs(value) < 10**40 else "a very long number"
+        case _:
+            text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """A suggestion, or "" where nothing is near."""
+    near = difflib.get_close_matches(word[:80], list(candidates), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def unknown_key(table: str, key: str, kind: str) -> tuple[str, str]:
+    """Message and suggestion for a key that this kind of section lacks."""
+    part = section(table)
+    if owners := part.kinds_with(key):
+        return f"belongs to {_listed(owners)}; kind is {kind}", ""
+    elsewhere = [known for known in all_keys() if known.partition(".")[2] == key]
+    if len(elsewhere) == 1:
+        return "unknown key", f"did you mean {elsewhere[0]}?"
+    names = [spec.name for spec in part.of(kind)]
+    suggestion = did_you_mean(key, names) or did_you_mean(f"{table}.{key}", all_keys())
+    return "unknown key", suggestion or f"there are: {', '.join(names)}"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return " and ".join(words)
+
+
+def _known(name: str) -> bool:
+    return name in Config.model_fields
+
+
+def _with_kind(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    """With a kind that exists, so that the other fields are judged too; a wrong one is a problem of its own."""
+    part = section(name)
+    if part.kinds and table.get("kind") not in part.kinds:
+        table["kind"] = _likely_kind(part, table)
+    return table
+
+
+def _likely_kind(part: SectionSpec, table: Mapping[str, Any]) -> str:
+    if "kind" not in table:
+        return part.default_kind
+    return max(part.kinds, key=lambda kind: (sum(part.find(kind, key) is not None for key in table), kind == part.default_kind))
+
+
+def _misplaced(tables: Mapping[str, Any], file: str) -> Iterator[Problem]:
+    """What pydantic would say badly: unknown sections, keys outside any, values where tables belong, wrong kinds, unknown keys."""
+    for name, table in tables.items():
+        if not _known(name):
+            yield _unknown_section(name, table, file)
+        elif not isinstance(table, Mapping):
+            yield Problem(file, name, f"must be a table, [{name}], not {shown(table)}")
+        else:
+            yield from _misplaced_in(name, table, file)
+
+
+def _unknown_section(name: str, table: object, file: str) -> Problem:
+    names = [part.name for part in sections()]
+    if isinstance(table, Mapping):
+        suggestion = did_you_mean(name, names) or f"there are: {', '.join(names)}"
+        return Problem(file, name, "unknown section", suggestion)
+    elsewhere = [key for key in all_keys() if key.partition(".")[2] == name and name != "kind"]
+    if elsewhere:
+        return Problem(file, name, "stands outside any section", f"did you mean {' or '.join(elsewhere)}?")
+    return Problem(file, name, "unknown key", did_you_mean(name, [*names, *all_keys()]))
+
+
+def _misplaced_in(name: str, table: Mapping[str, Any], file: str) -> Iterator[Problem]:
+    part = section(name)
+    kind = table.get("kind", part.default_kind)
+    wrong = bool(part.kinds) and kind not in part.kinds
+    if wrong:
+        said = f"must be one of {', '.join(part.kinds)}, not {shown(kind)}"
+        yield Problem(file, f"{name}.kind", said, did_you_mean(kind, part.kinds) if isinstance(kind, str) else "")
+    for key in table:
+        if part.find(kind if not wrong else "", key) is None and not (wrong and part.kinds_with(key)):
+            yield Problem(file, f"{name}.{key}", *unknown_key(name, key, kind if not wrong else part.default_kind))
+
+
+def _said(error: ValidationError, file: str) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "disagreement":
+            yield from (Problem(file, key, sentence) for key, sentence in detail["ctx"]["misfits"])
+        elif detail["type"] != "extra_forbidden":
+            yield _field_problem(detail, file)
+
+
+def _field_problem(detail: ErrorDetails, file: str) -> Problem:
+    table, *rest = (str(each) for each in detail["loc"])
+    part = section(table)
+    kind = rest.pop(0) if rest and rest[0] in part.kinds else ""
+    spec = part.find(kind, rest[0]) if rest else None
+    if spec is None:
+        return Problem(file, table, detail["msg"])
+    given = detail["ctx"]["number"] if detail["type"] == "out_of_bounds" else detail["input"]
+    message = f"must be {spec.expected}, not {shown(given)}"
+    if detail["type"] == "unprintable":
+        message = f"must be printable, which {shown(given)} is not"
+    suggestion = did_you_mean(given, spec.choices) if isinstance(given, str) else ""
+    return Problem(file, spec.key, message, suggestion)
