@@ -202,7 +202,7 @@ class StreamWriter:
     def _append_event(self, event: _Event) -> None:
         try:
             append_event(self._run, event.kind, **event.fields)
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
             self._lose(1, explain(error))
 
     def _write_status(self) -> None:

@@ -1,0 +1,198 @@
+"""What a run's state is follows from its process, its host and its heartbeat, not from what it once said."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.record.support import make_run
+from tests.support import wait_until
+from trainer.record import (
+    Run,
+    RunReader,
+    Status,
+    derive_state,
+    is_alive,
+    process_start,
+    read_status,
+    this_host,
+    write_status,
+)
+from trainer.record.status import parse_status
+
+NOW = 1_795_000_000.0
+
+
+def status_of(pid: int, **fields: object) -> Status:
+    host, boot = this_host()
+    status = Status(state="training", pid=pid, pid_started=process_start(pid), host=host, boot=boot, updated=NOW)
+    return replace(status, **fields)  # type: ignore[arg-type]
+
+
+def elsewhere(**fields: object) -> Status:
+    return status_of(os.getpid(), host="another-host", boot="another-boot", **fields)
+
+
+class Clocks:
+    """Wall clock and monotonic clock, which move together unless one is set."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = NOW, 50.0
+
+    def reader(self, run: Run) -> RunReader:
+        return RunReader(run, clock=lambda: self.wall, monotonic=lambda: self.steady)
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+
+@given(st.builds(Status, loss=st.none() | st.floats(), lr=st.none() | st.floats(), error=st.text(), step=st.integers(0, 2**53), warning=st.text()))
+def test_a_status_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, status: Status) -> None:
+    run = make_run(tmp_path_factory.mktemp("status"))
+    write_status(run, status)
+    assert repr(read_status(run)) == repr(status)
+    json.loads(run.status.read_bytes(), parse_constant=pytest.fail)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(("state", "pid", "updated", "step", "loss", "error", "host", "unknown"), JSON)))
+def test_a_status_of_any_content_is_a_status(found: object) -> None:
+    status = parse_status(found) or Status()
+    assert isinstance(status.state, str)
+    assert isinstance(status.pid, int)
+    assert math.isfinite(status.updated)
+    assert status.loss is None or isinstance(status.loss, float)
+    assert derive_state(status, now=NOW)
+
+
+@pytest.mark.parametrize("state", ["created", "done", "stopped", "failed"])
+def test_a_run_that_does_not_claim_to_live_is_what_it_says(state: str) -> None:
+    assert derive_state(status_of(2**22 - 3, state=state), now=NOW + 1e6) == state
+
+
+@pytest.mark.parametrize("state", ["starting", "training", "paused"])
+def test_a_live_process_with_a_fresh_heartbeat_is_what_it_says(state: str) -> None:
+    assert derive_state(status_of(os.getpid(), state=state), now=NOW + 2) == state
+
+
+def test_a_live_process_without_a_heartbeat_is_silent() -> None:
+    assert derive_state(status_of(os.getpid()), now=NOW + 16) == "silent"
+
+
+def test_no_process_another_one_of_that_number_and_an_earlier_boot_are_dead() -> None:
+    assert is_alive(status_of(os.getpid()))
+    for dead in (status_of(2**22 - 3), status_of(0), status_of(-1), status_of(os.getpid(), pid_started=1.0), status_of(os.getpid(), boot="earlier")):
+        assert is_alive(dead) is False
+        assert derive_state(dead, now=NOW) == "died"
+
+
+def test_a_zombie_is_dead() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        status = status_of(process.pid)
+        assert is_alive(status)
+        process.kill()
+        wait_until(lambda: is_alive(status) is False, 10, "the process to end")
+        assert Path(f"/proc/{process.pid}/stat").exists(), "it was not a zombie that was looked at"
+
+
+def test_on_another_host_the_heartbeat_is_all_there_is() -> None:
+    assert is_alive(elsewhere()) is None
+    assert derive_state(elsewhere(), now=NOW + 59) == "training"
+    assert derive_state(elsewhere(), now=NOW + 61) == "died"
+    assert derive_state(elsewhere(), now=NOW + 7200, heartbeat_seen=NOW + 7199) == "training"
+    assert derive_state(elsewhere(updated=NOW + 7200), now=NOW + 61, heartbeat_seen=NOW) == "died"
+
+
+def test_a_host_whose_clock_is_behind_lives_while_its_heartbeat_moves(tmp_path: Path) -> None:
+    run, clocks = make_run(tmp_path), Clocks()
+    reader = clocks.reader(run)
+    write_status(run, elsewhere(updated=NOW - 3600))
+    reader.refresh()
+    assert reader.state == "died"  # as far as its clock tells
+    for beat in range(3):
+        clocks.pass_by(1)
+        write_status(run, elsewhere(updated=NOW - 3599 + beat))
+        reader.refresh()
+        assert reader.state == "training"
+    clocks.pass_by(61)
+    reader.refresh()
+    assert reader.state == "died"
+
+
+def test_a_host_whose_clock_is_ahead_dies_when_its_heartbeat_stands_still(tmp_path: Path) -> None:
+    run, clocks = make_run(tmp_path), Clocks()
+    reader = clocks.reader(run)
+    write_status(run, elsewhere(updated=NOW + 3600))
+    reader.refresh()
+    assert reader.state == "training"
+    clocks.pass_by(59)
+    reader.refresh()
+    assert reader.state == "training"
+    clocks.pass_by(2)
+    assert reader.refresh()
+    assert reader.state == "died"
+
+
+@pytest.mark.parametrize("leap", [-1e6, 1e6])
+def test_a_clock_that_leaps_kills_no_run_that_was_seen_to_live(tmp_path: Path, leap: float) -> None:
+    run, clocks = make_run(tmp_path), Clocks()
+    reader = clocks.reader(run)
+    write_status(run, status_of(os.getpid()))
+    reader.refresh()
+    clocks.pass_by(1)
+    write_status(run, status_of(os.getpid(), updated=NOW + 1))
+    reader.refresh()
+    clocks.wall += leap
+    reader.refresh()
+    assert reader.state == "training"
+    clocks.pass_by(16)
+    reader.refresh()
+    assert reader.state == "silent"
+
+
+def test_a_worker_that_ends_between_two_looks_is_not_shown_as_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        write_status(run, status_of(process.pid))
+        reader = RunReader(run)
+        exists = os.path.exists
+
+        def and_ends(path: str) -> bool:
+            # At the moment at which the reader, which has read "training", looks for the process.
+            write_status(run, status_of(process.pid, state="done"))
+            process.kill()
+            process.wait()
+            return exists(path)
+
+        monkeypatch.setattr(os.path, "exists", and_ends)
+        reader.refresh()
+    assert reader.state == "done"
+
+
+def test_a_status_that_is_replaced_within_one_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    run, clocks = make_run(tmp_path), Clocks()
+    reader = clocks.reader(run)
+    write_status(run, Status(state="training", step=1))
+    reader.refresh()
+    before = run.status.stat()
+    data = run.status.read_bytes().replace(b'"step": 1', b'"step": 2')
+    run.status.write_bytes(data)
+    os.utime(run.status, ns=(before.st_atime_ns, before.st_mtime_ns))
+    reader.refresh()
+    assert reader.status.step == 2

@@ -1,0 +1,332 @@
+"""The worker's writer: off the training thread, bounded, never raising, and honest about what it lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.record.support import make_run, read
+from tests.support import wait_until
+from trainer.record import Column, EventReader, Run, Status, StreamWriter, read_status
+
+COLUMNS = [Column("loss"), Column("lr")]
+
+
+def drain(pipe: int) -> None:
+    try:
+        while os.read(pipe, 1 << 16):
+            pass
+    except BlockingIOError:
+        return
+
+
+def drained(writer: StreamWriter, pipe: int) -> bool:
+    drain(pipe)
+    return writer.close(timeout=0.1)
+
+
+@pytest.fixture
+def blocked(tmp_path: Path) -> Iterator[tuple[Run, int]]:
+    """A run whose events are a full pipe: who writes to it waits, as for a disk that does not answer."""
+    run = make_run(tmp_path)
+    os.mkfifo(run.events)
+    pipe = os.open(run.events, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(pipe, bytes(1 << 16))
+    except BlockingIOError:
+        pass
+    yield run, pipe
+    drain(pipe)
+    os.close(pipe)
+
+
+def test_records_of_all_streams_are_there_after_a_flush(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS, extra={"parameters": ["a"]})
+    writer.open("evals", [Column("loss")])
+    for step in range(1000):
+        writer.put("steps", step, float(step), [1.0, 2.0])
+        if step % 100 == 0:
+            writer.put("evals", step, float(step), (3.0,))
+    writer.put_many("steps", [(step, 0.0, 1.0, 2.0) for step in range(1000, 1100)])
+    assert writer.flush()
+    assert [row[0] for row in read(run).rows()] == list(range(1100))
+    assert read(run).extra == {"parameters": ["a"]}
+    assert read(run, "evals").count == 10
+    assert (writer.dropped, writer.trouble) == (0, "")
+    assert writer.close()
+
+
+def test_a_stream_that_was_declared_is_there_before_its_first_record(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS)
+    writer.flush()
+    assert [column.name for column in read(run).columns] == ["loss", "lr"]
+    writer.close()
+
+
+def test_records_arrive_without_being_asked_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 1, 0.0, (1.0, 2.0))
+    reader = read(run)
+    wait_until(lambda: reader.refresh() and reader.count == 1, 5, "the record")
+    writer.close()
+
+
+def test_threads_that_put_at_once_lose_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run, maximum=100_000)
+    for name in "abcd":
+        writer.open(name, [Column("v")])
+
+    def put(name: str) -> None:
+        for step in range(5000):
+            writer.put(name, step, 0.0, [step])
+
+    threads = [threading.Thread(target=put, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writer.close()
+    for name in "abcd":
+        assert [row[0] for row in read(run, name).rows()] == list(range(5000))
+
+
+def test_a_stream_declared_anew_goes_on_in_a_new_segment(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("layers", [Column("a")])
+    writer.put("layers", 1, 0.0, [1.0])
+    writer.open("layers", [Column("a"), Column("b")], first_step=2)
+    writer.put("layers", 2, 0.0, [1.0, 2.0])
+    writer.close()
+    assert sorted(path.name for path in run.streams.glob("*.bin")) == ["layers.0.bin", "layers.1.bin"]
+    assert read(run, "layers").count == 2
+
+
+def test_the_status_that_was_given_last_is_written_with_what_was_lost(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.put("nowhere", 0, 0.0, [1.0])
+    for step in range(100):
+        writer.status(Status(state="training", step=step))
+    writer.flush()
+    assert read_status(run) == Status(state="training", step=99, dropped=1)
+    writer.close()
+
+
+def test_a_status_is_written_ten_times_a_second_at_most(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer, events = StreamWriter(run), EventReader(run)
+    statuses = set()
+    start = time.monotonic()
+    for step in range(100):
+        writer.status(Status(state="training", step=step))
+        writer.event("tick")  # wakes the thread
+        wait_until(events.refresh, 5, "the event", interval=0.0)
+        statuses.add(read_status(run).step)
+    assert len(statuses) <= 2 + 10 * (time.monotonic() - start)
+    writer.close()
+    assert read_status(run).step == 99
+
+
+def test_an_event_is_written_at_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer, reader = StreamWriter(run), EventReader(run)
+    before = time.time()
+    writer.event("command", id="7", ok=True)
+    (event,) = wait_until(reader.refresh, 5, "the event", interval=0.001)
+    assert (event["kind"], event["id"], event["ok"]) == ("command", "7", True)
+    assert before <= float(str(event["time"])) <= time.time()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda writer: writer.put("steps", 1, 0.0, [1.0]),
+        lambda writer: writer.put("steps", 1, 0.0, [1.0, "x"]),
+        lambda writer: writer.put("steps", 1, 0.0, [1.0, 10**400]),
+        lambda writer: writer.put("steps", 1, 0.0, None),
+        lambda writer: writer.put("steps", None, 0.0, [1.0, 2.0]),
+        lambda writer: writer.put("nowhere", 1, 0.0, [1.0, 2.0]),
+        lambda writer: writer.put_many("nowhere", [(1, 0.0, 1.0, 2.0)]),
+        lambda writer: writer.put_many("steps", [(1, 0.0, 1.0)]),
+    ],
+)
+def test_a_record_that_does_not_fit_is_lost_alone(tmp_path: Path, put: Callable[[StreamWriter], None]) -> None:
+    run = make_run(tmp_path)
+    said: list[str] = []
+    writer = StreamWriter(run, on_loss=said.append)
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 0, 0.0, [1.0, 2.0])
+    put(writer)
+    writer.put("steps", 2, 0.0, [1.0, 2.0])
+    writer.flush()
+    assert [row[0] for row in read(run).rows()] == [0, 2]
+    assert writer.dropped == 1
+    assert said == [writer.trouble]
+    writer.close()
+
+
+def test_a_disk_that_does_not_answer_holds_up_neither_training_nor_the_end(blocked: tuple[Run, int]) -> None:
+    run, pipe = blocked
+    said: list[str] = []
+    writer = StreamWriter(run, maximum=100, on_loss=said.append)
+    writer.open("steps", COLUMNS)
+    writer.flush()
+    writer.event("epoch", epoch=1)
+    assert not writer.flush(timeout=0.1)  # the thread waits for the disk
+    start = time.monotonic()
+    for step in range(1000):
+        writer.put("steps", step, 0.0, [1.0, 2.0])
+    writer.put_many("steps", [(step, 0.0, 1.0, 2.0) for step in range(1000, 1010)])
+    for _ in range(1000):
+        writer.event("epoch")
+    writer.status(Status())
+    assert time.monotonic() - start < 2
+    assert writer.dropped >= 1800
+    assert "slower" in writer.trouble
+    start = time.monotonic()
+    assert not writer.close(timeout=0.2)
+    assert time.monotonic() - start < 2
+    drain(pipe)
+    assert wait_until(lambda: drained(writer, pipe), 10, "the writer to go on")
+    assert [row[0] for row in read(run).rows()] == list(range(100))
+    assert said == [writer.trouble]
+
+
+def test_wide_records_wait_in_smaller_numbers(blocked: tuple[Run, int]) -> None:
+    run, _pipe = blocked
+    writer = StreamWriter(run)
+    writer.open("layers", [Column(f"v{number}") for number in range(9_998)])
+    writer.flush()
+    writer.event("epoch")
+    writer.flush(timeout=0.1)
+    for step in range(1000):
+        writer.put("layers", step, 0.0, (0.0,) * 9_998)
+    assert writer.dropped == 900
+    writer.close(timeout=0.0)
+
+
+def test_what_comes_after_the_end_is_counted_as_lost(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 0, 0.0, [1.0, 2.0])
+    assert writer.close()
+    writer.put("steps", 1, 0.0, [1.0, 2.0])
+    writer.put_many("steps", [(2, 0.0, 1.0, 2.0)] * 3)
+    writer.event("late")
+    assert writer.dropped == 5
+    assert not writer.flush()
+    assert read(run).count == 1
+
+
+def test_a_deleted_run_costs_telemetry_and_one_made_again_is_written_to(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    said: list[str] = []
+    writer = StreamWriter(run, on_loss=said.append)
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 0, 0.0, [1.0, 2.0])
+    writer.flush()
+    moved = run.path.with_name("moved")
+    run.path.rename(moved)
+
+    def lost() -> bool:
+        writer.put("steps", 1, 0.0, [1.0, 2.0])
+        writer.event("epoch")
+        writer.status(Status())
+        writer.flush()
+        return writer.dropped > 20
+
+    wait_until(lost, 20, "the loss to be noticed")
+    assert said == [writer.trouble]
+    run.streams.mkdir(parents=True)
+
+    def written() -> bool:
+        writer.put("steps", 2, 0.0, [1.0, 2.0])
+        return writer.flush() and read(run).count > 0
+
+    wait_until(written, 20, "the new directory to be used")
+    assert {row[0] for row in read(run).rows()} == {2.0}
+    writer.close()
+
+
+def test_a_segment_that_cannot_be_begun_leaves_no_litter(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", [Column("x" * 300)] * 2, extra={})
+    writer.open("y" * 240, COLUMNS)  # its schema's temporary name is too long for the file system
+    writer.put("y" * 240, 0, 0.0, [1.0, 2.0])
+    writer.flush()
+    assert writer.dropped == 1
+    assert "too long" in writer.trouble
+    assert sorted(path.name for path in run.streams.iterdir()) == ["steps.0.bin", "steps.0.json", "steps.0.roll"]
+    writer.close()
+
+
+def test_a_listener_that_fails_does_not_end_the_writing(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    def fail(sentence: str) -> None:
+        raise RuntimeError(sentence)
+
+    writer = StreamWriter(run, on_loss=fail)
+    writer.put("nowhere", 0, 0.0, [1.0])
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 0, 0.0, [1.0, 2.0])
+    assert writer.flush()
+    assert read(run).count == 1
+    assert writer.close()
+
+
+def test_an_event_that_cannot_be_told_does_not_end_the_writing(tmp_path: Path) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("nothing to say")
+
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.event("epoch", what=Mute())
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 0, 0.0, [1.0, 2.0])
+    assert writer.close()
+    assert writer.dropped == 1
+    assert read(run).count == 1
+
+
+def test_a_new_segment_comes_after_all_there_are_even_where_some_were_removed(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for name in ("steps.3.json", "steps.4.roll", "steps.x.json", "evals.9.json"):
+        (run.streams / name).write_text("{}")
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS)
+    writer.close()
+    assert json.loads((run.streams / "steps.5.json").read_text())["stream"] == "steps"
+
+
+def test_the_readme_line_of_numpy_reads_a_segment(tmp_path: Path) -> None:
+    import numpy as np
+
+    run = make_run(tmp_path)
+    writer = StreamWriter(run)
+    writer.open("steps", COLUMNS)
+    writer.put("steps", 3, 1e9, [0.5, 0.25])
+    writer.close()
+    columns = json.loads((run.streams / "steps.0.json").read_text())["columns"]
+    data = np.fromfile(run.streams / "steps.0.bin").reshape(-1, len(columns))
+    assert [column["name"] for column in columns] == ["step", "time", "loss", "lr"]
+    assert data.tolist() == [[3.0, 1e9, 0.5, 0.25]]
