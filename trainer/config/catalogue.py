@@ -96,8 +96,8 @@ def _section(name: str) -> SectionSpec:
         kind = each.model_fields["kind"].default if "kind" in each.model_fields else ""
         inherited = {name for base in each.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
         # What makes the kind comes first, what it shares with its siblings last.
-        names = sorted(each.model_fields, key=lambda field, shared=inherited: (field != "kind", field in shared))
-        fields[kind] = tuple(_spec(name, each, field) for field in names)
+        order = {field: (field != "kind", field in inherited) for field in each.model_fields}
+        fields[kind] = tuple(_spec(name, each, field) for field in sorted(order, key=order.__getitem__))
     kinds = tuple(kind for kind in fields if kind)
     fields = {kind: tuple(_with_kinds(spec, kinds) for spec in specs) for kind, specs in fields.items()}
     return SectionSpec(name, name, kinds, default, fields)
@@ -141,13 +141,14 @@ def _type(annotation: Any) -> tuple[Type, tuple[str, ...]]:
 
 
 def _bounds(bounds: Mapping[str, float]) -> str:
-    low = f"≥ {_number(bounds['ge'])}" if "ge" in bounds else f"> {_number(bounds['gt'])}" if "gt" in bounds else ""
-    # A bound that only keeps out what would not fit anywhere is no news to anybody.
-    high = f"< {_number(bounds['lt'])}" if "lt" in bounds else f"≤ {_number(bounds['le'])}" if bounds.get("le", 1e9) < 1_000 else ""
-    return ", ".join(filter(None, (low, high)))
+    low = f"≥ {group(bounds['ge'])}" if "ge" in bounds else f"> {group(bounds['gt'])}" if "gt" in bounds else ""
+    # A bound that only keeps out what would fit nowhere is no news to anybody, until it is crossed.
+    high = f"< {group(bounds['lt'])}" if "lt" in bounds else f"≤ {group(bounds['le'])}" if bounds.get("le", 1e9) < 1_000 else ""
+    return " and ".join(filter(None, (low, high)))
 
 
-def _number(value: float) -> str:
+def group(value: float) -> str:
+    """A bound, with a space between thousands."""
     return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}"
 
 

@@ -63,7 +63,7 @@ class Section(BaseModel):
         bounds = declared(cls, info.field_name or "").get("bounds") or {}
         for number in value if isinstance(value, tuple) else (value,):
             if not within(number, bounds):
-                raise PydanticCustomError("out_of_bounds", "out of bounds", {"number": number})
+                raise PydanticCustomError("out_of_bounds", "out of bounds", {"number": number, "bounds": bounds})
         if isinstance(value, str) and not value.isprintable():
             raise PydanticCustomError("unprintable", "unprintable")
         return value

@@ -24,7 +24,7 @@ def check_field(tables: Mapping[str, Any], key: str, text: str) -> tuple[Any, st
     try:
         validate({**tables, table: {**tables.get(table, {}), name: value}})
     except ConfigProblems as wrong:
-        return value, next((_said(problem) for problem in wrong.problems if problem.key == key), None)
+        return value, next((problem.said for problem in wrong.problems if problem.key == key), None)
     return value, None
 
 
@@ -38,13 +38,10 @@ def check_form(texts: Mapping[str, str]) -> tuple[Config | None, dict[str, str]]
     try:
         return validate(tables), {}
     except ConfigProblems as wrong:
-        return None, {problem.key: _said(problem) for problem in reversed(wrong.problems)}
+        return None, {problem.key: problem.said for problem in reversed(wrong.problems)}
 
 
 def form_texts(config: Config) -> dict[str, str]:
     """Each field of the configuration as it stands in the form."""
     return {f"{name}.{key}": to_text(value) for name, table in to_tables(config).items() for key, value in table.items()}
 
-
-def _said(problem: Any) -> str:
-    return f"{problem.message}; {problem.suggestion}" if problem.suggestion else str(problem.message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -41,13 +41,13 @@ def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = ()) 
     except (ValueError, RecursionError) as error:
         raise ConfigProblems([Problem(source, "", f"is not TOML that can be read: {error}")]) from None
     tables, problems, touched = override(tables, overrides)
-    return _validated(tables, problems, touched, source, text)
+    return _validated(tables, problems, lambda problem: problem if problem.key in touched else _placed(problem, source, text))
 
 
 def apply_overrides(config: Config, changes: Sequence[str]) -> Config:
     """The configuration with `key=value` changes. Raises ConfigProblems."""
-    tables, problems, touched = override(to_tables(config), changes)
-    return _validated(tables, problems, touched, "", "")
+    tables, problems, _ = override(to_tables(config), changes)
+    return _validated(tables, problems, lambda problem: problem)
 
 
 def dump_config(config: Config) -> str:
@@ -73,39 +73,38 @@ def _plain(value: Any, *, single: bool) -> Any:
     return value
 
 
-def _validated(tables: Mapping[str, Any], problems: Sequence[Problem], touched: set[str], source: str, text: str) -> Config:
+def _validated(tables: Mapping[str, Any], mistyped: Sequence[Problem], place: Callable[[Problem], Problem]) -> Config:
+    """`mistyped` are the problems of the overrides themselves, which stand in no file; `place` finds the others."""
     try:
         config = validate(tables)
     except ConfigProblems as wrong:
-        problems = [*problems, *wrong.problems]
-    else:
-        if not problems:
-            return config
-    # What the command line gave is not to be looked for in the file.
-    raise ConfigProblems(
-        in_order(one if one.key in touched or one in problems[:0] else _placed(one, source, text) for one in problems)
-    )
+        raise ConfigProblems([*mistyped, *in_order(map(place, wrong.problems))]) from None
+    if mistyped:
+        raise ConfigProblems(mistyped)
+    return config
 
 
 def _placed(problem: Problem, source: str, text: str) -> Problem:
-    line = find_line(text, problem.key)
-    return replace(problem, file=source, line=line) if line or problem.key else problem
+    return replace(problem, file=source, line=find_line(text, problem.key))
 
 
 def find_line(text: str, key: str) -> int:
-    """The line of a dotted key or a table, counted from 1; 0 where it is not written plainly."""
-    table, _, name = key.partition(".")
-    here = ""
+    """The line of a dotted key, or of its table where the key is not written there; counted from 1, 0 for neither."""
+    table = key.partition(".")[0]
+    here, table_line = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             here = header[1].strip("\"'")
-            if here == key:
-                return number
+            if here == table:
+                table_line = number
         elif found := _KEY.match(line):
             written = re.sub(r"[\"' ]", "", found[1])
-            if (f"{here}.{written}" if here else written) == key or (here == table and written == name and name):
+            full = f"{here}.{written}" if here else written
+            if full == key:
                 return number
-    return 0
+            if full == table:
+                table_line = number
+    return table_line
 
 
 def _read(path: Path, file: str) -> str:

@@ -18,8 +18,21 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        said = f"{self.message}; {self.suggestion}" if self.suggestion else self.message
-        return ": ".join(filter(None, (place, self.key, said)))
+        return printable(": ".join(filter(None, (place, cut(self.key, 80), self.said))))
+
+    @property
+    def said(self) -> str:
+        """What is wrong and the cure, without the place."""
+        return printable(f"{self.message}; {self.suggestion}" if self.suggestion else self.message)
+
+
+def printable(text: str) -> str:
+    """One line in which nothing can steer a terminal: what is not printable, as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+
+
+def cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 class ConfigProblems(Exception):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trainer.config.catalogue import SectionSpec, all_keys, section, sections
+from trainer.config.catalogue import SectionSpec, all_keys, group, section, sections
 from trainer.config.config import Config
-from trainer.config.problems import ConfigProblems, Problem
+from trainer.config.problems import ConfigProblems, Problem, cut, printable
+from trainer.config.text import float_text
 
 
 def validate(tables: Mapping[str, Any], file: str = "") -> Config:
@@ -46,17 +48,19 @@ def shown(value: object) -> str:
         case bool():
             text = "true" if value else "false"
         case str():
-            text = '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value[:80]) + '"'
+            text = f'"{printable(value[:80])}"'
         case list() | tuple():
             text = "[" + ", ".join(shown(each) for each in value[:20]) + "]"
         case Mapping():
             text = "a table"
-        case int() | float():
+        case float():
+            text = float_text(value)
+        case int():
             # A number of thousands of digits cannot even be turned into text.
-            text = f"{value}" if isinstance(value, float) or abs(value) < 10**40 else "a very long number"
+            text = str(value) if abs(value) < 10**40 else "a very long number"
         case _:
             text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return cut(text, 60)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
@@ -74,12 +78,12 @@ def unknown_key(table: str, key: str, kind: str) -> tuple[str, str]:
     if len(elsewhere) == 1:
         return "unknown key", f"did you mean {elsewhere[0]}?"
     names = [spec.name for spec in part.of(kind)]
-    suggestion = did_you_mean(key, names) or did_you_mean(f"{table}.{key}", all_keys())
+    suggestion = did_you_mean(key, names) or did_you_mean(f"{table}.{key}", [key for key in all_keys() if not key.startswith(f"{table}.")])
     return "unknown key", suggestion or f"there are: {', '.join(names)}"
 
 
-def _listed(words: Iterable[str]) -> str:
-    return " and ".join(words)
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _known(name: str) -> bool:
@@ -149,8 +153,11 @@ def _field_problem(detail: ErrorDetails, file: str) -> Problem:
     spec = part.find(kind, rest[0]) if rest else None
     if spec is None:
         return Problem(file, table, detail["msg"])
-    given = detail["ctx"]["number"] if detail["type"] == "out_of_bounds" else detail["input"]
-    message = f"must be {spec.expected}, not {shown(given)}"
+    given, expected = detail["input"], spec.expected
+    if detail["type"] == "out_of_bounds":
+        given, most = detail["ctx"]["number"], detail["ctx"]["bounds"].get("le", math.inf)
+        expected = f"at most {group(most)}" if given > most else expected
+    message = f"must be {expected}, not {shown(given)}"
     if detail["type"] == "unprintable":
         message = f"must be printable, which {shown(given)} is not"
     suggestion = did_you_mean(given, spec.choices) if isinstance(given, str) else ""

@@ -1,0 +1,81 @@
+"""Random configurations, made from the declarations themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from trainer.config import Config, ConfigProblems, FieldSpec, Problem, parse_config, sections
+from trainer.config.catalogue import section
+from trainer.config.validate import validate
+
+FLOATS = st.one_of(st.floats(1e-12, 0.999), st.sampled_from([0.1, 1e-3, 3e-4, 1e-5, 0.5, 0.30000000000000004]))
+TEXTS = {"device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:31", "mps"]), "name": st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)}
+INTS = {"image_size": st.integers(16, 64), "histogram_bins": st.integers(8, 512), "max_bytes": st.integers(10**6, 10**12), "classes": st.integers(2, 99), "warmup_steps": st.integers(0, 3), "channels": st.integers(1, 64)}
+PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=20).filter(lambda text: text.strip() and text.isprintable())
+
+
+def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
+    """Values of a field that are within its bounds, as TOML holds them."""
+    match spec.type:
+        case "bool":
+            return st.booleans()
+        case "choice":
+            return st.sampled_from(spec.choices)
+        case "text":
+            return TEXTS.get(spec.name, PRINTABLE)
+        case "float":
+            below_one = FLOATS.filter(lambda value: value <= 0.5) if spec.name == "budget" else FLOATS
+            return below_one if "≤" in spec.bounds or "<" in spec.bounds else st.one_of(FLOATS, st.floats(1, 1e6), st.integers(1, 100))
+        case "int":
+            return INTS.get(spec.name, st.integers(1, 10_000))
+        case "ints":
+            return st.integers(1, 3) if spec.per_layer else st.lists(st.integers(1, 2_000), min_size=1, max_size=4)
+        case "floats":
+            return st.lists(FLOATS, min_size=2, max_size=2)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """Tables of valid values, some fields left out; what must hold between fields is put right."""
+    made: dict[str, dict[str, Any]] = {}
+    for part in sections():
+        kind = draw(st.sampled_from(sorted(part.fields)))
+        chosen = {spec.name: draw(values(spec)) for spec in part.of(kind) if spec.name != "kind" and draw(st.booleans())}
+        made[part.name] = {"kind": kind, **chosen} if kind else chosen
+    model = made["model"]
+    if model["kind"] == "cnn":
+        model |= {"stride": 1, "padding": draw(st.integers(1, 3))}
+        if draw(st.booleans()):
+            layers = len(model.setdefault("channels", [8, 8]))
+            model["kernel_size"] = draw(st.lists(st.integers(1, 3), min_size=layers, max_size=layers))
+    made["optimizer"].pop("nesterov", None)
+    if "min_lr" in made["schedule"]:
+        made["optimizer"]["lr"] = made["schedule"]["min_lr"] + draw(st.sampled_from([0.0, 1e-3, 0.1]))
+    made["monitor"] = {name: value for name, value in made["monitor"].items() if not name.startswith("healthy")}
+    return made
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    return validate(draw(tables()))
+
+
+def attempt(make: Callable[[], Config]) -> tuple[Config | None, tuple[Problem, ...]]:
+    """The configuration, or all that is wrong with it; anything else that is raised is a fault."""
+    try:
+        return make(), ()
+    except ConfigProblems as wrong:
+        return None, wrong.problems
+
+
+def problems_of(text: str, *overrides: str) -> list[str]:
+    """Key and message of every problem that a TOML text has."""
+    _, problems = attempt(lambda: parse_config(text, source="run.toml", overrides=overrides))
+    return [f"{problem.key}: {problem.said}" for problem in problems]
+
+
+def every_field() -> list[FieldSpec]:
+    return [spec for part in sections() for kind in part.fields for spec in section(part.name).of(kind)]

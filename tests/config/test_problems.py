@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.config.strategies import problems_of
+from trainer.config import Config, ConfigProblems, parse_config
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("epochs = true", "training.epochs: must be a whole number ≥ 1, not true"),
+        ('epochs = "3"', 'training.epochs: must be a whole number ≥ 1, not "3"'),
+        ("epochs = 3.0", "training.epochs: must be a whole number ≥ 1, not 3"),
+        ("epochs = 0", "training.epochs: must be a whole number ≥ 1, not 0"),
+        ("epochs = [3]", "training.epochs: must be a whole number ≥ 1, not [3]"),
+        ("clip = true", "training.clip: must be a number ≥ 0, not true"),
+        ("clip = nan", "training.clip: must be a number ≥ 0, not nan"),
+        ("clip = inf", "training.clip: must be a number ≥ 0, not inf"),
+        ("clip = -0.5", "training.clip: must be a number ≥ 0, not -0.5"),
+        ("label_smoothing = 1", "training.label_smoothing: must be a number ≥ 0 and < 1, not 1"),
+        ('precision = "fp16"', 'training.precision: must be one of fp32, bf16, not "fp16"; did you mean bf16?'),
+        ('device = "gpu"', 'training.device: must be auto, cpu, cuda, cuda:N or mps, not "gpu"'),
+        ('device = "cuda:01"', 'training.device: must be auto, cpu, cuda, cuda:N or mps, not "cuda:01"'),
+        ("seed = 99999999999", "training.seed: must be at most 4 294 967 295, not 99999999999"),
+        ("seed = 1979-05-27", "training.seed: must be a whole number ≥ 0, not 1979-05-27"),
+        ("batch-size = 3", "training.batch-size: unknown key; did you mean batch_size?"),
+        ("lr = 1", "training.lr: unknown key; did you mean optimizer.lr?"),
+        ("[training.epochs]\na = 1", "training.epochs: must be a whole number ≥ 1, not a table"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: str, said: str) -> None:
+    assert problems_of(f"[training]\n{line}") == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[optimizer]\nkind = "adamw"\nmomentum = 0.9', "optimizer.momentum: belongs to sgd; kind is adamw"),
+        ("[model]\nhidden = [3]", "model.hidden: belongs to mlp; kind is cnn"),
+        ("[data]\nroot = 'x'", "data.root: belongs to mnist, fashion_mnist, cifar10 and cifar100; kind is digits"),
+        ('[optimizer]\nkind = "admw"', 'optimizer.kind: must be one of sgd, adam, adamw, not "admw"; did you mean adamw?'),
+        ("[optimizer]\nkind = 3", "optimizer.kind: must be one of sgd, adam, adamw, not 3"),
+        ("[optimizer]\nbetas = [0.9]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [0.9]"),
+        ("[optimizer]\nbetas = [0.9, 1.0]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not 1"),
+        ("[model]\nchannels = [8, 0]", "model.channels: must be a list of whole numbers, each ≥ 1, not 0"),
+        ("[model]\nkernel_size = [3, true]", "model.kernel_size: must be a whole number ≥ 1, or a list of them, not true"),
+        ("[model]\nkind = 'torchvision'\nname = 'ResNet 18'", 'model.name: must be the name of a torchvision model, such as resnet18, not "ResNet 18"'),
+        ("[data]\nkind = 'mnist'\nroot = ''", 'data.root: must be a folder, not ""'),
+        ("[data]\nkind = 'mnist'\nroot = \"a\\u001b[2J\"", 'data.root: must be printable, which "a\\x1b[2J" is not'),
+        ("[optimiser]\nlr = 1", "optimiser: unknown section; did you mean optimizer?"),
+        ("[nonsense]", "nonsense: unknown section; there are: model, data, optimizer, schedule, training, monitor"),
+        ("lr = 1", "lr: stands outside any section; did you mean optimizer.lr?"),
+        ("channels = 1", "channels: stands outside any section; did you mean model.channels or data.channels?"),
+        ("trainin = 1", "trainin: unknown key; did you mean training?"),
+        ("model = 'cnn'", 'model: must be a table, [model], not "cnn"'),
+        ('"\\u001b[31m" = 1', "\x1b[31m: unknown key"),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text: str, said: str) -> None:
+    assert problems_of(text) == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[optimizer]\nkind = 'sgd'\nmomentum = 0\nnesterov = true", "optimizer.nesterov: needs optimizer.momentum > 0, which is 0"),
+        ("[schedule]\nmin_lr = 0.5", "schedule.min_lr: must not exceed optimizer.lr, which is 0.001; it is 0.5"),
+        ("[schedule]\nwarmup_steps = 691", "schedule.warmup_steps: is 691, longer than the whole run: 30 epochs are 690 steps"),
+        ("[monitor]\nhealthy_low = 100", "monitor.healthy_low: must be below monitor.healthy_high, which is 100; it is 100"),
+        ("[model]\nchannels = []", "model.channels: needs at least one number: one for each convolution"),
+        ("[model]\nstride = [1, 2, 3]", "model.stride: has 3 numbers, but model.channels makes 2 layers: give one number, or 2"),
+        ("[model]\nkernel_size = 11", "model.kernel_size: 11 is larger than what reaches layer 1: digits is 8×8 there (10×10 with padding)"),
+        ("[model]\nkernel_size = 9\npadding = 0", "model.kernel_size: 9 is larger than what reaches layer 1: digits is 8×8 there"),
+        ("[model]\nstride = 4\nkernel_size = 5", "model.kernel_size: 5 is larger than what reaches layer 2: digits is 2×2 there (4×4 with padding)"),
+    ],
+)
+def test_fields_that_cannot_go_together_are_told(text: str, said: str) -> None:
+    assert problems_of(text) == [said]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[schedule]\nwarmup_steps = 690",
+        "[schedule]\nmin_lr = 0.001",
+        "[model]\nchannels = [8]\nkernel_size = 10",
+        "[model]\nstride = [1, 2]\nkernel_size = [3]\npadding = [1, 0]",
+        "[model]\nkind = 'mlp'\nhidden = []",
+        "[model]\nkernel_size = 11\n[data]\nkind = 'mnist'",
+        "[optimizer]\nlr = 1",
+        "\ufeff[optimizer]\nlr = 1",
+        "",
+    ],
+)
+def test_what_is_just_right_is_taken(text: str) -> None:
+    assert problems_of(text) == []
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file_with_file_and_line() -> None:
+    text = """\
+[training]
+epochs = 0
+
+  [ optimizer ]  # how
+lr = -1
+"betas" = [1]
+[data]
+kind = 'fake'
+classes = 1
+"""
+    with pytest.raises(ConfigProblems) as wrong:
+        parse_config(text, source="mine.toml")
+    assert str(wrong.value).split("\n") == [
+        "mine.toml:2: training.epochs: must be a whole number ≥ 1, not 0",
+        "mine.toml:5: optimizer.lr: must be a number > 0, not -1",
+        "mine.toml:6: optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [1]",
+        "mine.toml:9: data.classes: must be a whole number ≥ 2, not 1",
+    ]
+
+
+def test_lines_are_found_in_inline_tables_and_dotted_keys_too() -> None:
+    with pytest.raises(ConfigProblems) as wrong:
+        parse_config("training.epochs = 0\noptimizer = { lr = -1 }\n", source="mine.toml")
+    assert [(problem.key, problem.line) for problem in wrong.value.problems] == [("training.epochs", 1), ("optimizer.lr", 2)]
+
+
+def test_a_problem_is_one_line_that_cannot_steer_a_terminal() -> None:
+    with pytest.raises(ConfigProblems) as wrong:
+        parse_config('"\\u001b[2J\\n" = 1\n[training]\ndevice = "\\u001b]0;x\\u0007"\n', source="a\x1b[31m.toml")
+    lines = str(wrong.value).split("\n")
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+
+
+def test_very_long_values_and_keys_are_cut_short() -> None:
+    with pytest.raises(ConfigProblems) as wrong:
+        parse_config(f'{"k" * 5_000} = 1\n[training]\ndevice = "{"x" * 5_000}"\nepochs = [{"1," * 5_000}]\n')
+    assert all(len(line) < 300 for line in str(wrong.value).split("\n"))
+
+
+def test_numbers_too_long_to_convert_are_a_problem() -> None:
+    assert problems_of(f"[training]\nseed = {'9' * 4_000}") == ["training.seed: must be at most 4 294 967 295, not a very long number"]
+    assert len(problems_of(f"[training]\nseed = {'9' * 10_000}")) == 1
+
+
+def test_the_default_configuration_agrees_with_itself() -> None:
+    assert parse_config("") == Config()
