@@ -168,6 +168,22 @@ def test_a_million_records_are_binned_without_reading_them(tmp_path: Path, monke
     assert sum(asked) < 100_000
 
 
+def test_a_hundred_thousand_records_in_a_thousand_bins_are_read_from_the_rollup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(100_000)])
+    asked: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        asked.append(size)
+        return pread(descriptor, size, offset)
+
+    reader = read(run)
+    monkeypatch.setattr(os, "pread", counted)
+    assert sum(reader.series("v0", bins=1000).finite) == 100_000
+    assert sum(asked) < 200_000
+
+
 @pytest.mark.parametrize("missing", ["roll", "half of roll"])
 def test_a_lost_rollup_is_made_up_from_the_records(tmp_path: Path, missing: str) -> None:
     run = make_run(tmp_path)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,10 @@ def test_a_schema_ends_at_any_byte_and_is_taken_in_when_it_is_whole(tmp_path: Pa
         assert "steps.0.json" in watching.unreadable
         assert watching.last() is None
         assert watching.tail(3) == []
+    # In place, and long after the folder last changed.
+    now = time.monotonic()
+    watching._stamp._monotonic = lambda: now + 10
+    watching.refresh()
     path.write_bytes(data)
     assert watching.refresh()
     assert (watching.count, watching.unreadable) == (1, "")

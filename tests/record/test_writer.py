@@ -18,6 +18,10 @@ from trainer.record import Column, EventReader, Run, Status, StreamWriter, read_
 COLUMNS = [Column("loss"), Column("lr")]
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def drain(pipe: int) -> None:
     try:
         while os.read(pipe, 1 << 16):
@@ -114,6 +118,24 @@ def test_a_stream_declared_anew_goes_on_in_a_new_segment(tmp_path: Path) -> None
     writer.close()
     assert sorted(path.name for path in run.streams.glob("*.bin")) == ["layers.0.bin", "layers.1.bin"]
     assert read(run, "layers").count == 2
+
+
+def test_neither_writer_nor_reader_leaves_files_open(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    before = open_files()
+    writer = StreamWriter(run)
+    for step in range(40):
+        writer.open("layers", COLUMNS, first_step=step)
+        writer.put("layers", step, 0.0, [1.0, 2.0])
+        writer.event("epoch")
+    writer.flush()
+    assert open_files() == before + 2
+    writer.close()
+    reader = read(run, "layers")
+    assert sum(reader.series("loss").finite) == reader.count == 40
+    assert next(iter(reader.rows()))[0] == 0.0
+    reader.last_finite("lr")
+    assert open_files() == before
 
 
 def test_the_status_that_was_given_last_is_written_with_what_was_lost(tmp_path: Path) -> None:

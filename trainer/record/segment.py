@@ -152,7 +152,7 @@ class Segment:
                 start += whole
 
     def rolled(self, level: int) -> int:
-        """How many records of a level of the rollup can be trusted: they are there and lie within the valid records."""
+        """How many records of a level of the rollup there are; those over more than the valid records are not to be used."""
         with self.reading():
             if not self._open():
                 return 0
@@ -160,7 +160,7 @@ class Segment:
                 size = os.fstat(self._roll).st_size if self._roll >= 0 else 0
             except OSError:
                 return 0
-        return min(complete_chunks(size // (8 * self._width))[level - 1], self.valid // SPANS[level])
+        return complete_chunks(size // (8 * self._width))[level - 1]
 
     def chunks(
         self, level: int, start: int, stop: int, places: Sequence[int | None]
