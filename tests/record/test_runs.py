@@ -72,6 +72,12 @@ def test_a_place_where_no_run_can_be_made_is_said(tmp_path: Path) -> None:
         new_run(tmp_path / "file" / "runs", "", {})
 
 
+def test_a_run_that_cannot_be_filled_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="not Unicode"):
+        new_run(tmp_path, 'root = "\udcff"\n', {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_runs_are_listed_newest_first_and_what_is_no_run_is_left_out(tmp_path: Path) -> None:
     old = new_run(tmp_path, "", {}, name="zebra", now=NOON)
     new = new_run(tmp_path, "", {}, name="adder", now=NOON)  # the same minute, an earlier name

@@ -102,6 +102,16 @@ def test_no_process_another_one_of_that_number_and_an_earlier_boot_are_dead() ->
         assert derive_state(dead, now=NOW) == "died"
 
 
+def test_a_process_of_another_container_with_this_hosts_name_is_judged_by_its_heartbeat() -> None:
+    start, _, namespace = this_host()[1].partition("/")
+    assert start
+    assert namespace
+    inside = status_of(2**22 - 3, boot=f"{start}/{int(namespace) + 1}")
+    assert is_alive(inside) is None
+    assert derive_state(inside, now=NOW + 5) == "training"
+    assert derive_state(inside, now=NOW + 61) == "died"
+
+
 def test_a_zombie_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         status = status_of(process.pid)

@@ -94,17 +94,30 @@ def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: s
     moment = time.time() if now is None else now
     stamp = time.strftime(STAMP, time.localtime(moment))
     try:
-        runs.mkdir(parents=True, exist_ok=True)
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         run, chosen = _claim(runs, stamp, name)
-        for folder in (run.streams, run.control, run.leases, run.checkpoints):
-            folder.mkdir(mode=0o700)
-        write_atomically(run.config, config_toml)
-        write_atomically(run.meta, json.dumps({"created": moment, **meta, "name": meta.get("name") or chosen}, indent=1))
-        write_atomically(run.status, json.dumps({"state": "created", "updated": moment}))
+        _fill(run, config_toml, {"created": moment, **meta, "name": meta.get("name") or chosen}, moment)
+    except UnicodeError:
+        raise RecordError("The config holds text that is not Unicode (a path, perhaps); run.toml cannot be written.") from None
     except OSError as error:
         where = error.filename or runs
         raise RecordError(f"{where}: the run directory cannot be made: {error.strerror}. Choose another place with --runs.") from None
     return run
+
+
+def _fill(run: Run, config_toml: str, meta: Mapping[str, object], moment: float) -> None:
+    """Raises OSError; nothing is left then."""
+    try:
+        for folder in (run.streams, run.control, run.leases, run.checkpoints):
+            folder.mkdir(mode=0o700)
+        write_atomically(run.config, config_toml)
+        write_atomically(run.meta, json.dumps(meta, indent=1))
+        write_atomically(run.status, json.dumps({"state": "created", "updated": moment}))
+    except BaseException:
+        import shutil  # costs as much as the whole of this package, and is needed hardly ever
+
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _claim(runs: Path, stamp: str, name: str | None) -> tuple[Run, str]:

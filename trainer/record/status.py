@@ -118,15 +118,17 @@ def process_start(pid: int) -> float:
 
 @functools.cache
 def boot_id() -> str:
+    """This start of the machine and the namespace of its processes, as `boot/namespace`; "" where the system does not tell."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+            boot = file.read().strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return ""
 
 
 def this_host() -> tuple[str, str]:
-    """Host name and boot id ("" where the system has none): together they say whether a pid means anything here."""
+    """Host name and boot id: together they say whether a pid means anything here."""
     return os.uname().nodename, boot_id()
 
 
@@ -136,7 +138,8 @@ def is_alive(status: Status) -> bool | None:
     if status.host != host:
         return None
     if status.boot and boot and status.boot != boot:
-        return False  # the machine was started anew since
+        # In another container of this start of the machine, or before the machine was started anew.
+        return None if status.boot.partition("/")[0] == boot.partition("/")[0] else False
     if status.pid <= 0:
         return False
     if os.path.exists("/proc/self/stat"):

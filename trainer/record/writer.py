@@ -58,7 +58,7 @@ class StreamWriter:
         self._queue: deque[tuple[str, Row] | _Opening | _Event] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
-        self._status: Status | None = None
+        self._status: deque[Status] = deque(maxlen=1)
         self._status_due = self._look_due = 0.0
         self._told = False
         self._losing = threading.Lock()
@@ -115,7 +115,7 @@ class StreamWriter:
 
     def status(self, status: Status) -> None:
         """Replace status.json with the newest of what was given, within 100 ms."""
-        self._status = status
+        self._status.append(status)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything given so far is written (or lost); False when that took longer."""
@@ -195,7 +195,7 @@ class StreamWriter:
         if now >= self._look_due:
             self._look_due = now + LOOK_EVERY
             self._look_for_deletion()
-        if self._status is not None and (whole or now >= self._status_due):
+        if self._status and (whole or now >= self._status_due):
             self._status_due = now + WRITE_EVERY
             self._write_status()
 
@@ -206,11 +206,8 @@ class StreamWriter:
             self._lose(1, explain(error))
 
     def _write_status(self) -> None:
-        status, self._status = self._status, None
-        if status is None:
-            return
         try:
-            write_status(self._run, dataclasses.replace(status, dropped=self.dropped))
+            write_status(self._run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
         except OSError as error:
             self._lose(0, explain(error))
 
