@@ -170,6 +170,25 @@ def test_a_run_that_is_deleted_and_made_again_is_read_anew(tmp_path: Path) -> No
     assert reader.series("v0").high[0] == 2.0
 
 
+def test_a_stream_that_is_deleted_and_begun_with_other_columns_is_read_anew(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(100)])
+    reader = read(run)
+    reader.series("v0")
+    for path in run.streams.iterdir():
+        path.unlink()
+    write_segment(run, [(step, 0.0, 2.0, 3.0, 4.0) for step in range(200)])
+    assert reader.refresh()
+    assert reader.count == 200
+    assert [column.name for column in reader.columns] == ["v0", "v1", "v2"]
+    assert sum(reader.series("v0").finite) == 200
+    assert reader.series("v2").high[0] == 4.0
+    for path in run.streams.iterdir():
+        path.unlink()
+    assert reader.refresh()
+    assert (reader.count, reader.last()) == (0, None)
+
+
 def test_a_copy_that_is_put_in_place_of_a_file_is_followed(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     writer = SegmentWriter(run, "steps", [Column("v0")])

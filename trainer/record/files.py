@@ -78,6 +78,11 @@ def remove(path: str | os.PathLike[str]) -> None:
         return
 
 
+def identity(found: os.stat_result) -> tuple[int, int, int]:
+    """What changes when a file is written or replaced, but for two changes within one tick of the file system's clock."""
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 class Stamp:
     """Whether a file or folder has changed since it was last looked at.
 
@@ -91,7 +96,7 @@ class Stamp:
         self._since = 0.0
 
     def moved(self, found: os.stat_result) -> bool:
-        seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+        seen = identity(found)
         if seen != self._seen:
             self._seen, self._since = seen, self._monotonic()
             return True

@@ -57,7 +57,6 @@ class StreamReader:
         self._stamp = Stamp()
         self._half_made = False
         self._segments: dict[int, Segment] = {}  # in the order of their numbers
-        self._refused: dict[int, str] = {}
         self._curves: dict[tuple[object, ...], _Curves] = {}
 
     def refresh(self) -> bool:
@@ -74,7 +73,7 @@ class StreamReader:
         after = {number: segment.valid for number, segment in self._segments.items()}
         if before == after and complaint == self.unreadable:
             return False
-        if any(after[number] < records for number, records in before.items()):
+        if any(after.get(number, 0) < records for number, records in before.items()):
             self._curves.clear()
         self.count = sum(after.values())
         return True
@@ -86,21 +85,24 @@ class StreamReader:
         except OSError:
             return
         numbers = {number for name in names if name.endswith(".json") and (number := segment_number(name, self.stream)) is not None}
-        self._half_made, new = False, False
-        for number in sorted(numbers - self._segments.keys()):
+        segments, refused, self._half_made = {}, {}, False
+        for number in sorted(numbers):
             try:
-                self._segments[number] = Segment(self._folder / f"{self.stream}.{number}")
-                self._refused.pop(number, None)
-                new = True
+                known = self._segments.get(number)
+                segments[number] = known if known and known.is_same() else Segment(self._folder / f"{self.stream}.{number}")
             except UnknownSchema as error:
-                self._refused[number] = str(error)
+                refused[number] = str(error)
             except (OSError, ValueError):
-                self._refused[number] = f"{self.stream}.{number}.json is not whole"
+                refused[number] = f"{self.stream}.{number}.json is not whole"
                 self._half_made = True  # look again next time
-        self.unreadable = "; ".join(self._refused[number] for number in sorted(self._refused))
-        if not new:
+        self.unreadable = "; ".join(refused.values())
+        if segments == self._segments:
             return
-        self._segments = dict(sorted(self._segments.items()))
+        if any(segments.get(number) is not segment for number, segment in self._segments.items()):
+            self._curves.clear()
+        self._segments = segments
+        if not segments:
+            return
         until = math.inf
         for segment in reversed(self._segments.values()):
             segment.refresh()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from trainer.record.files import look, open_regular, read_file
+from trainer.record.files import identity, look, open_regular, read_file
 from trainer.record.rollup import (
     FAN,
     HEAD,
@@ -41,8 +41,11 @@ class Segment:
 
     def __init__(self, base: Path) -> None:
         """Raises UnknownSchema for what cannot be read, OSError and ValueError for what is not there, or not whole, yet."""
+        self._schema_path = base.with_name(f"{base.name}.json")
+        self._schema_seen = identity(look(self._schema_path))
+        self._schema = read_file(self._schema_path)
         try:
-            schema = json.loads(read_file(base.with_name(f"{base.name}.json")))
+            schema = json.loads(self._schema)
         except RecursionError:
             raise UnknownSchema(f"{base.name}.json is not a schema") from None
         version = schema.get("format") if isinstance(schema, dict) else None
@@ -68,6 +71,17 @@ class Segment:
         self._path, self._roll_path = f"{base}.bin", f"{base}.roll"
         self._file = self._roll = -1
         self._readers = 0
+
+    def is_same(self) -> bool:
+        """Whether its schema is still the one that was read, as far as can be seen: a stream may have been begun anew."""
+        try:
+            seen = identity(look(self._schema_path))
+            if seen != self._schema_seen and read_file(self._schema_path) != self._schema:
+                return False
+        except OSError:
+            return True
+        self._schema_seen = seen
+        return True
 
     def refresh(self) -> bool:
         """Whether `valid` changed. A file that is gone leaves it as it was."""
