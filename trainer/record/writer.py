@@ -81,6 +81,8 @@ class StreamWriter:
         rollup: bool = True,
     ) -> None:
         """Declare a stream; declared once more, it goes on in a new segment, which takes over from `first_step` on."""
+        if self._closed:
+            return
         self._room[stream] = min(self._maximum, max(64, MOST_VALUES // (len(columns) + 2)))
         self._queue.append(_Opening(stream, tuple(columns), first_step, extra or {}, rollup))
         self._wake.set()
