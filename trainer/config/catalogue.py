@@ -115,6 +115,7 @@ def _spec(table: str, model: type[BaseModel], name: str) -> FieldSpec:
     about, extra = model.model_fields[name], declared(model, name)
     kind, choices = _type(about.annotation)
     bounds, per_layer = _bounds(extra.get("bounds", {})), bool(extra.get("per_layer"))
+    limits = f"from {bounds}" if " to " in bounds else bounds
     return FieldSpec(
         key=f"{table}.{name}",
         section=table,
@@ -126,7 +127,7 @@ def _spec(table: str, model: type[BaseModel], name: str) -> FieldSpec:
         unit=extra.get("unit", ""),
         help=about.description or "",
         effect=extra["effect"],
-        expected=extra.get("expected") or _expected(kind, choices, bounds, per_layer, get_args(about.annotation)),
+        expected=extra.get("expected") or _expected(kind, choices, limits, per_layer, get_args(about.annotation)),
         per_layer=per_layer,
     )
 
@@ -144,6 +145,8 @@ def _bounds(bounds: Mapping[str, float]) -> str:
     low = f"≥ {group(bounds['ge'])}" if "ge" in bounds else f"> {group(bounds['gt'])}" if "gt" in bounds else ""
     # A bound that only keeps out what would fit nowhere is no news to anybody, until it is crossed.
     high = f"< {group(bounds['lt'])}" if "lt" in bounds else f"≤ {group(bounds['le'])}" if bounds.get("le", 1e9) < 1_000 else ""
+    if low[:1] == "≥" and high[:1] == "≤":
+        return f"{low[2:]} to {high[2:]}"
     return " and ".join(filter(None, (low, high)))
 
 
