@@ -234,7 +234,7 @@ async def test_ctrl_s_starts_a_new_run_with_its_lineage_and_the_screen_follows_i
 
 async def test_the_button_starts_too(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
-        await screen.pilot.click("#start")
+        await screen.pilot.click("#actions", offset=(3, 0))
         await screen.until(lambda: screen.starter.started, "a start")
         assert screen.starter.started[0][2] == []
 

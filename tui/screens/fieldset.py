@@ -15,12 +15,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.cells import Cells, spans
+from tui.widgets.glyphs import draws_unicode
 from tui.widgets.line_edit import LineEdit
 
 TONES = ("label", "value", "note", "changed", "problem", "typing", "selected", "caret")
 MARKED = 5  # so many tones have a second one, for the row under the cursor
 LABEL = 19
-CHANGED, CHOICE, WRONG = "•", "▾", "✕"
+CHANGED, WRONG = "•", "✕"
+CHOICE = {True: "▾", False: "v"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,13 @@ class Fieldset(Widget):
         tone = {name: number for number, name in enumerate(TONES)}
         cells = Cells(width, tone["value"])
         room = max(8, min(24, (width - LABEL) * 45 // 100))
-        cells.put(0, CHANGED if row.changed else " ", tone["changed"])
+        if row.changed:
+            cells.put(0, CHANGED, tone["changed"])
         cells.put(2, row.label, tone["label"])
         value = fit(row.value, room - 3 if row.choice else room - 1)
         cells.put(LABEL, value, tone["problem" if row.wrong else "changed" if row.changed else "value"])
         if row.choice:
-            cells.put(LABEL + room - 2, CHOICE, tone["note"])
+            cells.put(LABEL + room - 2, CHOICE[draws_unicode(self)], tone["note"])
         note = f"{WRONG} {row.note}" if row.wrong else row.note
         cells.put(LABEL + room + 1, fit(note, width - LABEL - room - 1), tone["problem" if row.wrong else "note"])
         if index == self._cursor:

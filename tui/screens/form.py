@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,6 +14,8 @@ from textual.message import Message
 
 from tui import keys
 from tui.screens.fieldset import LABEL, Fieldset, Row
+from tui.screens.tune_words import spell
+from tui.widgets.glyphs import draws_unicode
 from tui.widgets.line_edit import LineEdit
 
 if TYPE_CHECKING:
@@ -103,7 +106,10 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             fieldset = self._fieldset(part.name)
             # A title on a line without corners wants its own gaps.
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
-            fieldset.show([row_of(draft, spec, changed) for spec in specs], here, self._edit if here >= 0 else None)
+            rows = [row_of(draft, spec, changed) for spec in specs]
+            if not draws_unicode(self):
+                rows = [replace(row, note=spell(row.note)) for row in rows]
+            fieldset.show(rows, here, self._edit if here >= 0 else None)
             fieldset.set_class(here >= 0, "-here")
         self.post_message(self.Moved())
 

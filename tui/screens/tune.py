@@ -9,10 +9,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Button
 
 from trainer.record import Run
 from tui.parts.tune import NOTHING, TunePart, read_tune
+from tui.screens.actions import Actions
 from tui.screens.base import ModeScreen, bindings
 from tui.screens.form import Form
 from tui.screens.tune_words import About, Differences, about_field, counted, what_will_change
@@ -21,7 +21,7 @@ from tui.snapshot import Snapshot
 if TYPE_CHECKING:
     from tui.draft import Draft
 
-BUTTONS = (("start", "ctrl+s start"), ("apply_live", "ctrl+l live"), ("save", "ctrl+o save"), ("discard", "esc discard"))
+BUTTONS = (("ctrl+s start", "start"), ("ctrl+l live", "apply_live"), ("ctrl+o save", "save"), ("esc discard", "discard"))
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
 LOW = 16  # rows below which only the fields are shown
 
@@ -54,7 +54,7 @@ class Tune(ModeScreen):
         self._part: TunePart | None = None  # the newest that was read
         self._base = NOTHING  # the one that the draft changes
         self._starting = False
-        self._can: tuple[bool, ...] = ()
+        self._can: tuple[object, bool] = ((), False)
 
     def body(self) -> ComposeResult:
         yield Form(id="form")
@@ -62,11 +62,7 @@ class Tune(ModeScreen):
             yield About(id="about")
             with Vertical(id="changes"):
                 yield Differences(id="differences")
-                with Horizontal(id="buttons"):
-                    for name, words in BUTTONS:
-                        button = Button(words, id=name, compact=True)
-                        button.can_focus = False
-                        yield button
+                yield Actions(id="actions", main="start")
 
     def on_mount(self) -> None:
         self.query_one("#changes").border_title = "what will change"
@@ -153,11 +149,10 @@ class Tune(ModeScreen):
             return
         live = self.snapshot.facts.state in {"training", "paused"} and not self.stale
         self.query_one(Differences).show_changes(*what_will_change(draft, self._base, live=live, stale=self.stale))
-        can = tuple(bool(self.check_action(action, ())) for action, _ in BUTTONS)
-        for (action, _), able in zip(BUTTONS, can, strict=True):
-            self.query_one(f"#{action}", Button).display = able
-        if (*can, self.form.editing) != self._can:
-            self._can = (*can, self.form.editing)
+        can = [(words, action) for words, action in BUTTONS if self.check_action(action, ())]
+        self.query_one(Actions).show(can)
+        if (can, self.form.editing) != self._can:
+            self._can = (can, self.form.editing)
             self.refresh_bindings()
 
     def label(self, identity: str | None, label: str) -> str:
@@ -220,9 +215,6 @@ class Tune(ModeScreen):
         self.app.push_screen(Choose(message.spec.name, message.spec.choices, message.chosen, message.at), take)
 
     # What can be done with it
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        self.call_later(self.run_action, str(event.button.id))
 
     def action_start(self) -> None:
         """Start a new run from the start with what the form says; the screen follows it."""

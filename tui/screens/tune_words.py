@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
+
 from tui.parts.tune import TunePart
 from tui.screens.lines import Line, Lines
+from tui.widgets.glyphs import draws_unicode
 
 if TYPE_CHECKING:
     from trainer.config import FieldSpec
@@ -18,7 +21,7 @@ class About(Lines):
     """The field under the cursor in words, wrapped to the pane."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        return wrapped(self._lines, width)[:height]
+        return spelled(self, wrapped(self._lines, width)[:height])
 
 
 class Differences(Lines):
@@ -38,7 +41,7 @@ class Differences(Lines):
         changes = list(self._lines)
         if len(changes) > room > 0:
             changes[room - 1 :] = [[(f"… and {len(changes) - room + 1} more", "muted")]]
-        return [*changes, [("", "text")], *verdict] if changes else verdict
+        return spelled(self, [*changes, [("", "text")], *verdict] if changes else verdict)
 
 
 def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
@@ -103,6 +106,15 @@ def what_will_change(draft: Draft, base: TunePart, *, live: bool, stale: bool) -
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
     """Lines of one piece each, wrapped."""
     return [[(piece, line[0][1])] for line in lines for piece in wrap(line[0][0], max(10, width)) or [""]]
+
+
+def spelled(widget: Widget, lines: Sequence[Line]) -> Sequence[Line]:
+    """For a terminal with nothing but ASCII, signs spelt out: ≥ must not become >, nor → look like it."""
+    return lines if draws_unicode(widget) else [[(spell(text), tone) for text, tone in line] for line in lines]
+
+
+def spell(text: str) -> str:
+    return text.replace("≥", ">=").replace("≤", "<=").replace("→", "->")
 
 
 def counted(count: int) -> str:
