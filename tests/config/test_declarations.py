@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.config.strategies import attempt, every_field, tables
 from trainer.config import Config, FieldSpec, find_spec, sections, to_tables
 from trainer.config.declare import EFFECTS
+from trainer.config.table import markdown
 from trainer.config.validate import validate
 
 FIELDS = every_field()
@@ -113,3 +114,11 @@ def test_any_table_at_all_is_taken_or_is_a_problem(table: dict[str, object]) -> 
         _, problems = attempt(lambda name=name: validate({name: table}))  # type: ignore[misc]
         assert bool(problems) == bool(table)
         assert all(str(problem).isprintable() for problem in problems)
+
+
+def test_the_table_of_the_readme_has_every_field() -> None:
+    table = markdown()
+    for spec in FIELDS:
+        assert f"| `{spec.name}`" in table
+        assert spec.name == "kind" or spec.help in table
+    assert all(line.count("|") == 6 for line in table.splitlines() if line)
