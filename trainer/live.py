@@ -25,12 +25,14 @@ def checked(changes: Mapping[str, object]) -> dict[str, float]:
 
 
 def scale_learning_rate(optimizer: Optimizer, schedule: LRScheduler, factor: float) -> None:
-    """Multiply the base learning rate, and with it the rest of the schedule, by `factor`."""
+    """Multiply the whole schedule, its lower bound included, by `factor` from the next step on."""
     for group in optimizer.param_groups:
         group["lr"] *= factor
         group["initial_lr"] *= factor
     for one in _schedules(schedule):
         one.base_lrs = [base * factor for base in one.base_lrs]
+        if hasattr(one, "eta_min"):
+            one.eta_min *= factor
         one._last_lr = [last * factor for last in one._last_lr]  # noqa: SLF001 - what get_last_lr and a resume read
 
 

@@ -11,6 +11,7 @@ from trainer.steering import Stop
 
 def train(session: Session) -> None:
     """Train to the last step. Raises Stop when asked to end before, NonFinite before a step would spoil the weights."""
+    session.begin()
     try:
         while not session.finished:
             if session.evaluation_due:
@@ -58,8 +59,8 @@ def close_epoch(session: Session) -> None:
         session.forward,
         images,
         labels,
-        session.evaluation_batch_size,
+        session.evaluation_batch,
         between=lambda: session.steering.obey(session) if session.steering.due() else None,
     )
     session.record_score(score)
-    session.keep_checkpoint()
+    session.keep_checkpoint_if_due()

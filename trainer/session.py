@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,12 @@ from trainer import checkpoint, live
 from trainer.batches import Batches
 from trainer.checkpoint import Saved, State
 from trainer.config import Config
-from trainer.errors import NonFinite, UserError
+from trainer.errors import NonFinite
 from trainer.evaluation import Score
 from trainer.guard import Guard
 from trainer.keeper import Keeper
-from trainer.monitor import Monitor
+from trainer.monitor import Monitor, SystemSampler
+from trainer.plan import Plan
 from trainer.progress import Progress, Stopwatch
 from trainer.record import Run, StreamWriter
 from trainer.steering import Steering
@@ -43,11 +44,13 @@ class Session:
     steering: Steering
     guard: Guard
     monitor: Monitor
+    sampler: SystemSampler
     keeper: Keeper
     stopwatch: Stopwatch
     step: int = 0
     evaluated: int = 0
     best: Score | None = None
+    best_accuracy: float | None = None
     newest: Score | None = None
     changes: dict[str, float] = field(default_factory=dict)
 
@@ -55,6 +58,9 @@ class Session:
         training = self.config.training
         self.steps = training.epochs * self.batches.per_epoch
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        # No gradients are kept in an evaluation: several batches fit where one fits in training.
+        self.evaluation_batch = max(4 * training.batch_size, 256)
+        self._plan: Plan | None = None
         self.clip = training.clip or 0.0
         self._smoothing = training.label_smoothing
         self._autocast = training.precision == "bf16"
@@ -90,6 +96,14 @@ class Session:
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(self.forward(images), labels, label_smoothing=self._smoothing)
 
+    # How it starts
+
+    def begin(self) -> None:
+        self.stopwatch.go()
+        self.progress.update(state="training")
+        self.sampler.start()
+        self.write_plan()
+
     # What steering asks for
 
     def pause(self) -> None:
@@ -103,7 +117,7 @@ class Session:
 
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()
-        if error := self.keeper.wait():
+        if error := self.keeper.finish():
             raise error
         return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
 
@@ -124,15 +138,21 @@ class Session:
         self.guard.settle(self.step)
 
     def record_score(self, score: Score) -> None:
-        self.evaluated = self.step
-        self.newest = score
-        best = self.best is None or score.loss < self.best.loss
+        self.evaluated, self.newest = self.step, score
+        best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
         if best:
             self.best = score
+        self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
         self.writer.put("evals", self.step, time.time(), (self.epoch, score.loss, score.accuracy))
         self.writer.event(
             "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
+
+    def keep_checkpoint_if_due(self) -> None:
+        """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""
+        due = self.epoch % max(self.config.training.checkpoint_every, 1) == 0 and not self.keeper.rests
+        if due or self.newest is self.best or self.finished:
+            self.keep_checkpoint()
 
     def keep_checkpoint(self) -> None:
         """Hand the state after this step to the keeper. Raises NonFinite rather than keep spoilt weights."""
@@ -159,8 +179,48 @@ class Session:
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
+                "newest": vars(self.newest) if self.newest else None,
+                "best": vars(self.best) if self.best else None,
+                "best_accuracy": self.best_accuracy,
                 "changes": dict(self.changes),
                 "random": checkpoint.random_states(),
                 "seconds": self.stopwatch.seconds,
             }
         )
+
+    # What a person sees, and how it ends
+
+    def gauges(self) -> dict[str, object]:
+        """What changes from step to step, for the status; called from the heartbeat's thread."""
+        latest = self.monitor.latest
+        return {
+            "epoch": min(self.epoch + 1, self.config.training.epochs),
+            "step": self.step,
+            "seconds": self.stopwatch.seconds,
+            **{name: latest.get(name) for name in ("loss", "grad_norm", "lr")},
+            "samples_per_s": latest.get("samples_per_s") or 0.0,
+            "val_loss": self.newest.loss if self.newest else None,
+            "val_accuracy": self.newest.accuracy if self.newest else None,
+            "best_val_loss": self.best.loss if self.best else None,
+            "best_val_accuracy": self.best_accuracy,
+        }
+
+    def write_plan(self) -> None:
+        """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
+        factor = self.changes.get(live.LEARNING_RATE, self.config.optimizer.lr) / self.config.optimizer.lr
+        per_epoch = self.batches.per_epoch
+        self._plan = Plan(self.writer, self.config, self.steps, per_epoch, factor=factor, after=self.step)
+        self._plan.start()
+
+    def write_black_box(self, error: NonFinite) -> None:
+        self.writer.event("black_box", **self.monitor.black_box(error.step, error.what))
+
+    def close(self, *, at_once: bool) -> None:
+        """Finish what is being written, checkpoints only where there is time for them."""
+        self.stopwatch.halt()
+        self.sampler.close()
+        self.monitor.close()
+        if not at_once:
+            self.keeper.close()
+            if self._plan is not None:
+                self._plan.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from trainer import checkpoint, data, models, optim
 from trainer.batches import Batches
@@ -14,7 +13,7 @@ from trainer.errors import UserError
 from trainer.evaluation import Score
 from trainer.guard import Guard
 from trainer.keeper import Keeper
-from trainer.monitor import Monitor
+from trainer.monitor import Monitor, SystemSampler
 from trainer.progress import Progress, Stopwatch
 from trainer.record import Column, Run, StreamWriter
 from trainer.session import Session
@@ -58,11 +57,20 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         steering=steering,
         guard=Guard(model, optimizer, device),
         monitor=Monitor(model, config.monitor, writer, device, first_step=first_step),
+        sampler=SystemSampler(writer),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
     )
     if state:
         _put_back(session, state)
+    progress.gauges = session.gauges
+    progress.update(
+        epochs=training.epochs,
+        steps=session.steps,
+        device=str(device),
+        model=config.model.kind,
+        parameters=models.describe(model).total,
+    )
     return session
 
 
@@ -97,6 +105,8 @@ def _put_back(session: Session, state: State) -> None:
     session.step = state["step"]
     session.evaluated = state["evaluated"]
     session.changes = dict(state["changes"])
+    session.newest = Score(**state["newest"]) if state["newest"] else None
     session.best = Score(**state["best"]) if state["best"] else None
+    session.best_accuracy = state["best_accuracy"]
     checkpoint.restore_random_states(state["random"])
     session.writer.event("resumed", step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

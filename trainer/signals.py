@@ -53,15 +53,17 @@ class LastResort:
         self._at_end = at_end
         self._grace = grace
         self._done = threading.Event()
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
 
     def start(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._thread.start()
 
     def close(self) -> None:
+        if not self._thread.is_alive():
+            return
         signal.set_wakeup_fd(-1)
         self._done.set()
         with contextlib.suppress(OSError):

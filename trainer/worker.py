@@ -30,6 +30,7 @@ class Ending:
 
     state: str
     error: str = ""
+    at_once: bool = False
 
 
 def work(run: Run, *, resume: bool = False, signals: Signals | None = None) -> int:
@@ -75,7 +76,7 @@ class Worker:
             self._end(ending)
         except EndNow as asked:
             # Asked a second time while the ending was under way.
-            ending = Ending("stopped", str(asked))
+            ending = Ending("stopped", str(asked), at_once=True)
             self._write_end(ending)
         self.last_resort.close()
         return FAILED if ending.state == "failed" else DONE
@@ -83,14 +84,15 @@ class Worker:
     def _train(self) -> Ending:
         try:
             self.steering.refuse("sent before this worker took over the run; send it again")
-            from trainer import loop, session
+            from trainer.loop import train
+            from trainer.setup import prepare
 
-            self.session = session.build(self.run, self.writer, self.progress, self.steering, resume=self.resume)
-            loop.train(self.session)
+            self.session = prepare(self.run, self.writer, self.progress, self.steering, resume=self.resume)
+            train(self.session)
         except Stop:
             return Ending("stopped")
         except EndNow as asked:
-            return Ending("stopped", str(asked))
+            return Ending("stopped", str(asked), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
             return Ending("failed", self._explain(error))
         return Ending("done")
@@ -111,12 +113,12 @@ class Worker:
 
     def _end(self, ending: Ending) -> None:
         if self.session is not None:
-            self.session.close()
+            self.session.close(at_once=ending.at_once)
         self.steering.refuse(f"the training has ended ({ending.state})")
-        self.writer.event(ending.state, step=self.progress.status.step, message=ending.error)
-        self.progress.update(state=ending.state, error=ending.error, ended=time.time())
-        _say(f"{ending.state} at step {self.progress.status.step}. {ending.error}")
-        self.writer.close()
+        status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
+        self.writer.event(ending.state, step=status.step, message=ending.error)
+        _say(f"{ending.state} at step {status.step}{': ' if ending.error else ''}{ending.error}")
+        self.writer.close(1.0 if ending.at_once else 5.0)
         if read_status(self.run).state != ending.state:
             self._write_end(ending)
 

@@ -1,0 +1,98 @@
+"""Who may import whom, looked at where it counts: in `sys.modules` of a process of its own."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui.cli import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
+TORCH = {"torch", "torchvision", "numpy"}
+OPEN_TO_THE_SCREEN = {"config", "record", "launch"}
+
+
+def imported(code: str, *, cwd: Path | None = None) -> set[str]:
+    """The top-level packages and our own modules that a fresh process has imported after running `code`."""
+    script = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def modules_of(package: str) -> list[str]:
+    files = sorted((ROOT / package).rglob("*.py"))
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
+    return [name for name in names if not name.endswith("__main__")]
+
+
+def test_the_whole_screen_runs_without_torch_and_numpy() -> None:
+    code = f"import importlib\nfor name in {modules_of('tui')!r}: importlib.import_module(name)"
+    assert not TORCH & imported(code)
+
+
+@pytest.mark.parametrize("package", ["trainer.config", "trainer.record", "trainer.launch"])
+def test_what_the_screen_may_import_runs_without_torch_and_without_a_screen(package: str) -> None:
+    code = f"import importlib\nfor name in {modules_of(package.replace('.', '/'))!r}: importlib.import_module(name)"
+    assert not (TORCH | {"textual", "tui"}) & imported(code)
+
+
+def test_the_screen_names_no_other_part_of_the_trainer() -> None:
+    """import-linter needs a list of what is forbidden; this has a list of what is allowed, so a new module is covered."""
+    for file in (ROOT / "tui").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module] if node.module != "trainer" else [f"trainer.{alias.name}" for alias in node.names]
+            for name in names:
+                parts = name.split(".")
+                if parts[0] == "trainer" and len(parts) > 1 and parts[1] != "__version__":
+                    assert parts[1] in OPEN_TO_THE_SCREEN, f"{file} imports {name}"
+
+
+def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
+    import tomllib
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    closed = set(contracts[0]["forbidden_modules"])
+    parts = {f"trainer.{path.stem}" for path in (ROOT / "trainer").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert parts - {f"trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"trainer.__init__"} == closed
+
+
+def test_the_run_directory_needs_the_standard_library_alone() -> None:
+    found = {name.partition(".")[0] for name in imported("import trainer.record")} - {"trainer"}
+    site = {name.partition(".")[0] for name in imported("pass")}
+    assert found - site <= sys.stdlib_module_names
+
+
+def test_the_worker_runs_without_a_screen() -> None:
+    code = f"import importlib\nfor name in {modules_of('trainer')!r}: importlib.import_module(name)"
+    assert not {"textual", "tui", "rich", "plotext"} & imported(code)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"import contextlib\nfrom tui.cli import main\nwith contextlib.suppress(SystemExit): main({arguments!r})"
+    assert not HEAVY & imported(code)
+
+
+def test_listing_and_showing_runs_imports_neither_textual_nor_pydantic(tmp_path: Path) -> None:
+    from tests.tui.runs_fixture import fake_run
+
+    fake_run(tmp_path, "quiet-heron", steps=200)
+    for command in (["ls"], ["show", "last"], ["plot", "last"]):
+        code = f"from tui.cli import main\nassert main([*{command!r}, '--runs', {str(tmp_path)!r}]) == 0"
+        assert not (TORCH | {"textual", "pydantic"}) & imported(code)
+
+
+def test_the_import_contracts_hold() -> None:
+    pytest.importorskip("importlinter", reason="import-linter is not installed: pip install -e '.[dev]'")
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,90 @@
+"""Small runs, and what they leave behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer import checkpoint
+from trainer.record import Event, EventReader, Run, StreamReader, new_run
+from trainer.signals import Signals
+
+TINY = """
+[model]
+kind = "mlp"
+hidden = [8]
+dropout = 0.25
+
+[data]
+kind = "fake"
+samples = 60
+classes = 3
+image_size = 4
+channels = 1
+
+[training]
+epochs = {epochs}
+batch_size = 8
+device = "cpu"
+seed = 3
+"""
+
+
+def tiny_run(folder: Path, *sections: str, epochs: int = 2) -> Run:
+    """A run of a few steps an epoch; `sections` are further TOML tables."""
+    return new_run(folder, "\n".join([TINY.format(epochs=epochs), *sections]), {})
+
+
+class SignalAtLook(Signals):
+    """As if SIGTERM came when the loop has looked `looks` times, which it does once before each step."""
+
+    def __init__(self, looks: float = math.inf, then: Callable[[], object] = lambda: None) -> None:
+        self._left = looks
+        self._then = then
+        self.name = "SIGTERM"
+
+    @property
+    def received(self) -> int:
+        self._left -= 1
+        if self._left == -1:
+            self._then()
+        return int(self._left < 0)
+
+    @received.setter
+    def received(self, value: int) -> None:
+        raise AssertionError("no real signal is expected")
+
+
+def events(run: Run, kind: str) -> list[Event]:
+    return [event for event in EventReader(run).refresh() if event["kind"] == kind]
+
+
+def rows(run: Run, stream: str, *names: str) -> list[tuple[float, ...]]:
+    """The step and the named columns of every record that counts."""
+    reader = StreamReader(run, stream)
+    reader.refresh()
+    columns = ["step", "time", *(column.name for column in reader.columns)]
+    places = [columns.index(name) for name in ("step", *names)]
+    return [tuple(row[place] for place in places) for row in reader.rows()]
+
+
+def newest_state(run: Run) -> dict[str, Any]:
+    state = checkpoint.load_newest(run.checkpoints, print)
+    assert state is not None
+    return state
+
+
+def differences(one: object, other: object, path: str = "") -> list[str]:
+    """Where two nested states are not equal bit for bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return [] if torch.equal(one, other) else [path]
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [place for key in one for place in differences(one[key], other[key], f"{path}.{key}")]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        pairs = zip(one, other, strict=True)
+        return [place for at, pair in enumerate(pairs) for place in differences(*pair, f"{path}.{at}")]
+    return [] if one == other else [path]

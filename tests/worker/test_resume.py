@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.worker.runs import SignalAtLook, differences, events, newest_state, rows, tiny_run
+from trainer import checkpoint
+from trainer.record import Run, read_status
+from trainer.worker import work
+
+OPTIMIZERS = {
+    "sgd": '[optimizer]\nkind = "sgd"\nlr = 0.05\nmomentum = 0.9',
+    "adam": '[optimizer]\nkind = "adam"\nlr = 0.01',
+    "adamw": '[optimizer]\nkind = "adamw"\nlr = 0.01',
+}
+SCHEDULES = {
+    "constant": '[schedule]\nkind = "constant"',
+    "step": '[schedule]\nkind = "step"\nstep_size = 1\ngamma = 0.5',
+    "cosine with warm-up": '[schedule]\nkind = "cosine"\nwarmup_steps = 4\nmin_lr = 1e-4',
+}
+# Bit for bit but for the time that was spent.
+TIMES = {"seconds"}
+
+
+def finished(run: Run) -> dict[str, object]:
+    assert read_status(run).state == "done"
+    return {key: value for key, value in newest_state(run).items() if key not in TIMES}
+
+
+def stop_and_resume(run: Run, *stops: int) -> None:
+    for number, steps in enumerate(stops):
+        assert work(run, resume=number > 0, signals=SignalAtLook(steps)) == 0
+        assert read_status(run).state == "stopped"
+    assert work(run, resume=True) == 0
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_run_stopped_in_the_middle_of_an_epoch_equals_an_uninterrupted_one(
+    tmp_path: Path, optimizer: str, schedule: str
+) -> None:
+    clip = "" if "adamw" not in optimizer else "clip = 0.5\nlabel_smoothing = 0.1"
+    whole = tiny_run(tmp_path, clip, optimizer, schedule)
+    work(whole)
+    parted = tiny_run(tmp_path, clip, optimizer, schedule)
+    stop_and_resume(parted, 3, 6)
+
+    assert differences(finished(whole), finished(parted)) == []
+    assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
+    assert rows(whole, "evals", "loss", "accuracy") == rows(parted, "evals", "loss", "accuracy")
+
+
+def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    stop_and_resume(run, 1, 2, 3)
+
+    steps = [int(row[0]) for row in rows(run, "steps")]
+    assert steps == list(range(1, read_status(run).steps + 1))
+
+
+def test_a_stop_during_the_evaluation_leaves_it_to_the_resume(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    per_epoch = 7
+    # One look a step, and one after each batch of the evaluation.
+    assert work(run, signals=SignalAtLook(per_epoch)) == 0
+    status = read_status(run)
+    assert (status.state, status.step) == ("stopped", status.steps // 2)
+    assert events(run, "epoch") == []
+
+    assert work(run, resume=True) == 0
+
+    assert [event["epoch"] for event in events(run, "epoch")] == [1, 2]
+
+
+def test_a_torn_checkpoint_is_passed_over_and_said(tmp_path: Path) -> None:
+    whole = tiny_run(tmp_path)
+    work(whole)
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    work(run, resume=True, signals=SignalAtLook(3))
+    newest = checkpoint.path_of(run.checkpoints, checkpoint.saved_steps(run.checkpoints)[-1])
+    newest.write_bytes(newest.read_bytes()[:1000])
+
+    assert work(run, resume=True) == 0
+
+    assert any(newest.name in str(event["message"]) for event in events(run, "warning"))
+    assert differences(finished(whole), finished(run)) == []
+    assert rows(whole, "steps", "loss") == rows(run, "steps", "loss")
+
+
+def test_a_resume_without_any_checkpoint_starts_from_the_beginning_and_says_so(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+
+    assert work(run, resume=True) == 0
+
+    assert read_status(run).state == "done"
+    assert "from the beginning" in str(events(run, "warning")[0]["message"])
+
+
+def test_a_run_whose_checkpoints_are_all_unreadable_fails_rather_than_start_over(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    for step in checkpoint.saved_steps(run.checkpoints):
+        checkpoint.path_of(run.checkpoints, step).write_bytes(b"torn")
+
+    assert work(run, resume=True) == 1
+
+    assert "can be read" in read_status(run).error
+
+
+def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    run.config.write_text(run.config.read_text().replace("hidden = [8]", "hidden = [9]"))
+
+    assert work(run, resume=True) == 1
+
+    assert "does not fit run.toml" in read_status(run).error
+
+
+def test_a_trained_run_is_not_trained_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    before = run.status.read_bytes()
+
+    assert work(run) == 1
+
+    assert run.status.read_bytes() == before
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_finished_run_resumed_is_done_at_once(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    weights = newest_state(run)["model"]
+
+    assert work(run, resume=True) == 0
+
+    assert read_status(run).state == "done"
+    assert differences(weights, newest_state(run)["model"]) == []
+    assert len(rows(run, "evals")) == 2
+
+
+def test_the_time_trained_is_summed_over_resumes(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    first = read_status(run)
+    work(run, resume=True)
+
+    second = read_status(run)
+    assert second.seconds > first.seconds > 0
+    assert second.started == first.started

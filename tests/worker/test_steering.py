@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
+from trainer.signals import EndNow, Signals
+from trainer.steering import LOOK_EVERY, Steering, Stop
+
+
+@dataclass
+class Toy:
+    """A training that only notes what was done to it."""
+
+    step: int = 12
+    done: list[str] = field(default_factory=list)
+
+    def pause(self) -> None:
+        self.done.append("pause")
+
+    def go_on(self) -> None:
+        self.done.append("go on")
+
+    def checkpoint_now(self) -> str:
+        raise OSError(28, "No space left on device")
+
+    def set_live(self, changes: Mapping[str, object]) -> str:
+        if "optimizer.lr" not in changes:
+            raise ValueError("that cannot be changed")
+        self.done.append(f"set {dict(changes)}")
+        return "set"
+
+
+@dataclass
+class Clock:
+    """Time moves when somebody waits; `at_wait` is what happens meanwhile."""
+
+    now: float = 0.0
+    at_wait: list[Callable[[], object]] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        if self.at_wait:
+            self.at_wait.pop(0)()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return new_run(tmp_path, "", {})
+
+
+@pytest.fixture
+def writer(run: Run) -> Iterator[StreamWriter]:
+    writer = StreamWriter(run)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def signals() -> Signals:
+    return Signals()
+
+
+@pytest.fixture
+def steering(run: Run, writer: StreamWriter, clock: Clock, signals: Signals) -> Steering:
+    return Steering(Inbox(run), writer, signals, clock=clock, wait=clock.wait)
+
+
+def answers(run: Run, writer: StreamWriter) -> list[Event]:
+    writer.flush()
+    return [event for event in EventReader(run).refresh() if event["kind"] == "command"]
+
+
+def test_it_looks_ten_times_a_second_and_at_once_after_a_signal(
+    steering: Steering, clock: Clock, signals: Signals
+) -> None:
+    assert steering.due()
+    steering.obey(Toy())
+    assert not steering.due()
+    clock.now += LOOK_EVERY
+    assert steering.due()
+    steering.obey(Toy())
+    signals._receive(signal.SIGTERM, None)
+    assert steering.due()
+
+
+def test_a_stop_is_answered_and_ends_training(steering: Steering, run: Run, writer: StreamWriter) -> None:
+    identity = send(run, "stop")
+
+    with pytest.raises(Stop):
+        steering.obey(Toy())
+
+    (answer,) = answers(run, writer)
+    assert (answer["id"], answer["ok"]) == (identity, True)
+    assert "step 12" in str(answer["message"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_training_like_a_stop(steering: Steering, signals: Signals, number: signal.Signals) -> None:
+    signals._receive(number, None)
+
+    with pytest.raises(Stop, match=number.name):
+        steering.obey(Toy())
+
+
+def test_a_kill_is_answered_before_it_ends_the_process(steering: Steering, run: Run, writer: StreamWriter) -> None:
+    send(run, "kill")
+
+    with pytest.raises(EndNow):
+        steering.obey(Toy())
+
+    assert [answer["ok"] for answer in answers(run, writer)] == [True]
+
+
+def test_commands_are_obeyed_while_paused_until_training_goes_on(
+    steering: Steering, run: Run, writer: StreamWriter, clock: Clock
+) -> None:
+    send(run, "pause")
+    clock.at_wait = [
+        lambda: None,
+        lambda: send(run, "set", changes={"optimizer.lr": 0.5}),
+        lambda: None,
+        lambda: send(run, "continue"),
+    ]
+    toy = Toy()
+
+    steering.obey(toy)
+
+    assert toy.done == ["pause", "set {'optimizer.lr': 0.5}", "go on"]
+    assert [answer["command"] for answer in answers(run, writer)] == ["pause", "set", "continue"]
+    assert clock.now < 1
+
+
+def test_a_stop_ends_a_pause(steering: Steering, run: Run, clock: Clock) -> None:
+    send(run, "pause")
+    clock.at_wait = [lambda: send(run, "stop")]
+
+    with pytest.raises(Stop):
+        steering.obey(Toy())
+
+
+def test_a_signal_ends_a_pause(steering: Steering, run: Run, clock: Clock, signals: Signals) -> None:
+    send(run, "pause")
+    clock.at_wait = [lambda: signals._receive(signal.SIGTERM, None)]
+
+    with pytest.raises(Stop):
+        steering.obey(Toy())
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "sentence"),
+    [
+        ("dance", {}, "dance is not a command"),
+        ("set", {}, "set needs changes"),
+        ("set", {"changes": 3}, "set needs changes"),
+        ("set", {"changes": {"model.kind": "mlp"}}, "that cannot be changed"),
+        ("checkpoint", {}, "No space left on device"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_a_sentence(
+    steering: Steering, run: Run, writer: StreamWriter, command: str, arguments: dict[str, object], sentence: str
+) -> None:
+    send(run, command, **arguments)
+    toy = Toy()
+
+    steering.obey(toy)
+
+    (answer,) = answers(run, writer)
+    assert answer["ok"] is False
+    assert sentence in str(answer["message"])
+    assert toy.done == []
+
+
+def test_what_was_sent_to_an_earlier_worker_is_refused(steering: Steering, run: Run, writer: StreamWriter) -> None:
+    send(run, "stop")
+    steering.refuse("sent before this worker took over the run; send it again")
+
+    steering.obey(Toy())
+
+    (answer,) = answers(run, writer)
+    assert answer["ok"] is False
+    assert "send it again" in str(answer["message"])
+
+
+def test_a_command_whose_file_cannot_be_removed_is_obeyed_once(
+    steering: Steering, run: Run, writer: StreamWriter, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inbox, "done", lambda self, command: None)
+    send(run, "set", changes={"optimizer.lr": 0.5})
+    toy = Toy()
+
+    for _ in range(3):
+        steering.obey(toy)
+        clock.now += 1
+
+    assert len(toy.done) == 1
+    assert len(answers(run, writer)) == 1

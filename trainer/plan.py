@@ -1,0 +1,38 @@
+"""The learning rates that are planned, published for the screens."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from trainer import optim
+from trainer.config import Config
+from trainer.record import Column, StreamWriter
+
+
+# The first steps are what a person waits for.
+_START_AFTER = 0.25
+
+
+class Plan(threading.Thread):
+    """Writes the planned learning rate of the steps after `after`, multiplied by `factor`, into the stream `plan`."""
+
+    def __init__(
+        self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, factor: float, after: int
+    ) -> None:
+        super().__init__(name="plan", daemon=True)
+        self._writer = writer
+        self._config = config
+        self._steps = steps
+        self._per_epoch = per_epoch
+        self._factor = factor
+        self._after = after
+
+    def run(self) -> None:
+        time.sleep(_START_AFTER)
+        points = optim.planned_lr(
+            self._config.schedule, self._config.optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch
+        )
+        now = time.time()
+        self._writer.open("plan", (Column("lr"),), first_step=self._after + 1, rollup=False)
+        self._writer.put_many("plan", [(step, now, lr * self._factor) for step, lr in points if step > self._after])
