@@ -43,6 +43,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def explain_out_of_memory(device: str, batch_size: int, key: str) -> str:
+def explain_out_of_memory(device: str, batch_size: int, key: str = "training.batch_size") -> str:
     smaller = f"try {key}={batch_size // 2}" if batch_size > 1 else "use a smaller model"
     return f"out of memory on {device} with a batch size of {batch_size}; {smaller}"

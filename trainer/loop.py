@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from trainer.evaluation import evaluate
@@ -19,7 +21,9 @@ def train(session: Session) -> None:
             else:
                 train_epoch(session)
     except Stop:
-        session.checkpoint_now()
+        # A disk without room has been told of by the keeper, and is no reason not to stop.
+        with contextlib.suppress(OSError):
+            session.checkpoint_now()
         raise
 
 

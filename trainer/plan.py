@@ -9,7 +9,6 @@ from trainer import optim
 from trainer.config import Config
 from trainer.record import Column, StreamWriter
 
-
 # The first steps are what a person waits for.
 _START_AFTER = 0.25
 
@@ -27,12 +26,26 @@ class Plan(threading.Thread):
         self._per_epoch = per_epoch
         self._factor = factor
         self._after = after
+        self._hurry = threading.Event()
+        self._cancelled = False
 
     def run(self) -> None:
-        time.sleep(_START_AFTER)
+        self._hurry.wait(_START_AFTER)
         points = optim.planned_lr(
             self._config.schedule, self._config.optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch
         )
         now = time.time()
-        self._writer.open("plan", (Column("lr"),), first_step=self._after + 1, rollup=False)
-        self._writer.put_many("plan", [(step, now, lr * self._factor) for step, lr in points if step > self._after])
+        rows = [(step, now, lr * self._factor) for step, lr in points if step > self._after]
+        if rows and not self._cancelled:
+            self._writer.open("plan", (Column("lr"),), first_step=self._after + 1, rollup=False)
+            self._writer.put_many("plan", rows)
+
+    def cancel(self) -> None:
+        """Another plan takes its place."""
+        self._cancelled = True
+
+    def finish(self, timeout: float) -> None:
+        """Have it written now, as far as there is time."""
+        self._hurry.set()
+        self.join(timeout)
+        self._cancelled = True

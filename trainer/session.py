@@ -24,7 +24,7 @@ from trainer.monitor import Monitor, SystemSampler
 from trainer.plan import Plan
 from trainer.progress import Progress, Stopwatch
 from trainer.record import Run, StreamWriter
-from trainer.steering import Steering
+from trainer.steering import Applied, Steering
 
 
 @dataclass
@@ -101,6 +101,8 @@ class Session:
     def begin(self) -> None:
         self.stopwatch.go()
         self.progress.update(state="training")
+        if not self.step:
+            self.writer.event("start", message=f"{self.config.training.epochs} epochs of {self.batches.per_epoch} steps on {self.device}")
         self.sampler.start()
         self.write_plan()
 
@@ -121,15 +123,15 @@ class Session:
             raise error
         return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
 
-    def set_live(self, changes: Mapping[str, object]) -> str:
-        done = []
-        for key, value in live.checked(changes).items():
-            old = self.changes.get(key, self.config.optimizer.lr)
-            live.scale_learning_rate(self.optimizer, self.schedule, value / old)
-            self.changes[key] = value
-            done.append(f"{key} {old:g} → {value:g} from step {self.step + 1} on; the schedule is scaled by it")
+    def set_live(self, changes: Mapping[str, object]) -> Applied:
+        new = live.checked(changes)
+        old = {key: self.changes.get(key, self.config.optimizer.lr) for key in new}
+        for key, value in new.items():
+            live.scale_learning_rate(self.optimizer, self.schedule, value / old[key])
+        self.changes.update(new)
         self.write_plan()
-        return "; ".join(done)
+        said = [f"{key} {old[key]:g} → {value:g}" for key, value in new.items()]
+        return Applied(f"{', '.join(said)} from step {self.step + 1} on; the schedule is scaled by it", old, new)
 
     # What the end of an epoch leaves behind
 
@@ -207,6 +209,8 @@ class Session:
 
     def write_plan(self) -> None:
         """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
+        if self._plan is not None:
+            self._plan.cancel()
         factor = self.changes.get(live.LEARNING_RATE, self.config.optimizer.lr) / self.config.optimizer.lr
         per_epoch = self.batches.per_epoch
         self._plan = Plan(self.writer, self.config, self.steps, per_epoch, factor=factor, after=self.step)
@@ -223,4 +227,4 @@ class Session:
         if not at_once:
             self.keeper.close()
             if self._plan is not None:
-                self._plan.join()
+                self._plan.finish(timeout=2.0)

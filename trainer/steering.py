@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from trainer.record import Command, Inbox, StreamWriter
@@ -14,6 +15,15 @@ LOOK_EVERY = 0.1
 
 class Stop(Exception):
     """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Live hyperparameters by full key, as they were and as they are from the next step on."""
+
+    message: str
+    old: Mapping[str, object]
+    new: Mapping[str, object]
 
 
 class Steered(Protocol):
@@ -29,8 +39,8 @@ class Steered(Protocol):
     def checkpoint_now(self) -> str:
         """Write a checkpoint and wait for it; returns its name. Raises OSError."""
 
-    def set_live(self, changes: Mapping[str, object]) -> str:
-        """Change live hyperparameters, all or none; returns what was done. Raises ValueError with a sentence."""
+    def set_live(self, changes: Mapping[str, object]) -> Applied:
+        """Change live hyperparameters, all or none. Raises ValueError with a sentence."""
 
 
 class Steering:
@@ -107,7 +117,7 @@ class Steering:
             case "set":
                 changes = command.arguments.get("changes")
                 if isinstance(changes, Mapping) and changes:
-                    self._try(command, lambda: run.set_live(changes))
+                    self._set(command, run, changes)
                 else:
                     self._answer(command, False, "set needs changes, such as optimizer.lr=1e-3")
             case name:
@@ -119,7 +129,15 @@ class Steering:
         except (ValueError, OSError) as error:
             self._answer(command, False, str(error))
 
-    def _answer(self, command: Command, ok: bool, message: str) -> None:
+    def _set(self, command: Command, run: Steered, changes: Mapping[str, object]) -> None:
+        try:
+            applied = run.set_live(changes)
+        except ValueError as error:
+            self._answer(command, False, str(error))
+        else:
+            self._answer(command, True, applied.message, step=run.step, changes=applied.new, old=applied.old)
+
+    def _answer(self, command: Command, ok: bool, message: str, **more: object) -> None:
         self._answered.add(command.id)
-        self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message)
+        self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message, **more)
         self._inbox.done(command)

@@ -116,7 +116,7 @@ class Worker:
             self.session.close(at_once=ending.at_once)
         self.steering.refuse(f"the training has ended ({ending.state})")
         status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
-        self.writer.event(ending.state, step=status.step, message=ending.error)
+        self.writer.event("end", state=ending.state, step=status.step, message=ending.error)
         _say(f"{ending.state} at step {status.step}{': ' if ending.error else ''}{ending.error}")
         self.writer.close(1.0 if ending.at_once else 5.0)
         if read_status(self.run).state != ending.state:

@@ -9,7 +9,7 @@ import pytest
 
 from trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
 from trainer.signals import EndNow, Signals
-from trainer.steering import LOOK_EVERY, Steering, Stop
+from trainer.steering import LOOK_EVERY, Applied, Steering, Stop
 
 
 @dataclass
@@ -28,11 +28,11 @@ class Toy:
     def checkpoint_now(self) -> str:
         raise OSError(28, "No space left on device")
 
-    def set_live(self, changes: Mapping[str, object]) -> str:
+    def set_live(self, changes: Mapping[str, object]) -> Applied:
         if "optimizer.lr" not in changes:
             raise ValueError("that cannot be changed")
         self.done.append(f"set {dict(changes)}")
-        return "set"
+        return Applied("set", {"optimizer.lr": 1.0}, changes)
 
 
 @dataclass
