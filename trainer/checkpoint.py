@@ -101,13 +101,13 @@ def write_sidecar(path: Path, saved: Saved) -> None:
 def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[[], object] = lambda: None) -> int:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with temporary.open("wb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
         before_rename()
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -132,7 +132,7 @@ def _sync_folder(folder: Path) -> None:
 def saved_steps(folder: Path) -> list[int]:
     """Steps that have a checkpoint file, oldest first."""
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except OSError:
         return []
     return sorted(int(match[1]) for name in names if (match := _NAME.match(name)))
@@ -177,7 +177,7 @@ def load(path: Path) -> State:
     """Read a checkpoint without unpickling anything but tensors and plain values. Raises UserError."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a torn file raises anything from EOFError to a pickle error
+    except Exception as error:
         raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"the checkpoint {path.name} is not one that gradtop wrote")

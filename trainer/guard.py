@@ -110,6 +110,6 @@ def _choose_mark(found: Tensor) -> Mark:
     return _mark_plainly
 
 
-def _mark_plainly(tensors: Sequence[Tensor], found: Tensor, one: Tensor) -> None:
+def _mark_plainly(tensors: Sequence[Tensor], found: Tensor, _one: Tensor) -> None:
     for tensor in tensors:
         found.copy_(torch.maximum(found, torch.isfinite(tensor).all().logical_not().to(found.dtype)))

@@ -33,7 +33,7 @@ class Signals:
         for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
         self.received += 1
         self.name = signal.Signals(number).name
         if self.received == 2:
