@@ -20,11 +20,11 @@ How a mode is written (`tui/screens/gradients.py`, its CSS in `gradients.tcss`, 
         def body(self) -> ComposeResult: ...   # what stands between the header and the key bar
         def view(self) -> Hashable: ...        # what `read` must know: the chosen parameter, the sort; frozen and comparable
         def panes(self) -> tuple[str, ...]: ...    # for the lease, e.g. ("gradients",)
-        def layers(self) -> tuple[str, ...]: ...   # for the lease: the parameters somebody looks at
+        def looked_at(self) -> tuple[str, ...]: ...  # for the lease: the parameters somebody looks at
         def show(self, snapshot: Snapshot) -> None: ...  # draw it: snapshot.facts, snapshot.part (your part, never another mode's)
         def copied(self) -> tuple[str, str]: ...   # for `y`: (the text, what it is)
 
-Call `self.ask()` when `view`, `panes` or `layers` changed: the answer comes with the next `show`, within milliseconds.
+Call `self.ask()` when `view`, `panes` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
 `show` is called on mount with what is known already, then once per change, and never while another mode is visible.
 `self.snapshot` is the last one shown. Before the first part, and where no run is watched, `snapshot.part` is None: say
 what will come and which key brings it (`self.explain("…")` shows a sentence in place of the body, `""` takes it away).
@@ -107,7 +107,7 @@ class ModeScreen(Screen[None]):
     def panes(self) -> tuple[str, ...]:
         return (self.mode,)
 
-    def layers(self) -> tuple[str, ...]:
+    def looked_at(self) -> tuple[str, ...]:
         return ()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -175,7 +175,7 @@ class ModeScreen(Screen[None]):
             view=self.view(),
             streams=self.streams,
             panes=self.panes(),
-            layers=self.layers(),
+            layers=self.looked_at(),
             watches_runs=self.watches_runs,
         )
 
