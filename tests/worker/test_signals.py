@@ -43,14 +43,19 @@ def test_a_hang_up_is_ignored(signals: Signals) -> None:
     assert signals.received == 0
 
 
-# One call that stays in C code for minutes and has let go of the interpreter, as an operation of PyTorch has.
+# One call that stays in C code for minutes and has let go of the interpreter, as an operation of PyTorch has. With so
+# long a switch interval the other thread can only speak when the main one is inside that call.
 STUCK = """
-import hashlib, os
+import hashlib, os, sys, threading
 from trainer.signals import LastResort, Signals
 signals = Signals()
 signals.install()
 LastResort(lambda: os.write(1, b"status written"), grace=0.2).start()
-os.write(1, b"stuck\\n")
+inside = threading.Lock()
+inside.acquire()
+threading.Thread(target=lambda: inside.acquire() and os.write(1, b"stuck\\n"), daemon=True).start()
+sys.setswitchinterval(1e6)
+inside.release()
 hashlib.pbkdf2_hmac("sha512", b"", b"", 10**9)
 """
 
