@@ -87,7 +87,7 @@ def of_config(path: Path, changes: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
         file = Path(folder) / "run.toml"
         file.write_text(dump_config(config), encoding="utf-8")
-        command = [sys.executable, "-P", "-W", "ignore", "-m", "trainer.models.describe", str(file), "--json"]
+        command = [sys.executable, "-P", "-W", "ignore", "-m", "trainer.models", str(file), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]

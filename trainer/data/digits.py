@@ -1,0 +1,31 @@
+"""The UCI handwritten digits that come with gradtop; digits.txt says whose they are and how they are split."""
+
+from __future__ import annotations
+
+import gzip
+from importlib import resources
+
+import torch
+
+from trainer.data.dataset import DataInfo, Dataset
+
+_PIXELS = 64
+
+
+def load_digits() -> Dataset:
+    content = gzip.decompress(resources.files(__package__).joinpath("digits.gz").read_bytes())
+    records = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, _PIXELS + 1)
+    images = records[:, :_PIXELS].reshape(-1, 1, 8, 8).float()
+    labels = records[:, _PIXELS].long()
+    by_class = labels.argsort(stable=True)
+    validation = torch.zeros(len(labels), dtype=torch.bool)
+    validation[by_class[::5]] = True
+    # Over both parts: 4.884 of 16 is ink on average, with a deviation of 6.017.
+    images.sub_(4.884).div_(6.017)
+    return Dataset(
+        train_images=images[~validation],
+        train_labels=labels[~validation],
+        val_images=images[validation],
+        val_labels=labels[validation],
+        info=DataInfo(channels=1, size=8, classes=10),
+    )

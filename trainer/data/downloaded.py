@@ -1,0 +1,143 @@
+"""torchvision's data sets: read from where torchvision keeps them, fetched there on first use, or put there by hand.
+
+torchvision knows the addresses, the check sums and the formats. Fetching is ours: a dead server is given up in seconds,
+a broken download leaves no half file for the next try to trip over, and a failure says which files to put where.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
+from trainer.data.dataset import DataInfo, Dataset
+from trainer.data.fetch import FetchError, download, md5_of, written_whole
+from trainer.data.normalise import Normalise
+from trainer.errors import UserError
+from trainer.vision import torchvision
+
+Downloaded = Mnist | FashionMnist | Cifar10 | Cifar100
+
+# Mean and deviation of the training pixels, in 0..1, channel by channel.
+_PIXELS = {
+    "mnist": ((0.1307,), (0.3081,)),
+    "fashion_mnist": ((0.2860,), (0.3530,)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+}
+_DAMAGED = (OSError, EOFError, ValueError, RuntimeError, AssertionError, TypeError, KeyError, zlib.error, tarfile.TarError)
+
+
+def load_downloaded(config: Downloaded) -> Dataset:
+    """Raises UserError where the files are not there and cannot be fetched, or are not what they should be."""
+    datasets = torchvision("datasets", f"data.kind = {config.kind}")
+    root = Path(config.root).expanduser().absolute()
+    kind = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}[config.kind]
+    source = getattr(datasets, kind)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = _put_mnist(source, root) if hasattr(source, "mirrors") else _put_cifar(source, root)
+    except OSError as error:
+        raise UserError(f"cannot keep {config.kind} in {root} ({error.strerror or error}); choose another folder as data.root") from error
+    train_images, train_labels = _read(source, root, folder, config, train=True)
+    val_images, val_labels = _read(source, root, folder, config, train=False)
+    shape = config.shape
+    mean, std = _PIXELS[config.kind]
+    return Dataset(
+        train_images=train_images,
+        train_labels=train_labels,
+        val_images=val_images,
+        val_labels=val_labels,
+        info=DataInfo(channels=shape.channels, size=shape.size, classes=shape.classes),
+        prepare=Normalise(mean, std),
+    )
+
+
+def _read(source: Any, root: Path, folder: Path, config: Downloaded, *, train: bool) -> tuple[Tensor, Tensor]:
+    shape = config.shape
+    try:
+        found = source(str(root), train=train, download=False)
+        images, labels = torch.as_tensor(found.data), torch.as_tensor(found.targets)
+        images = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
+    except _DAMAGED as error:
+        raise UserError(f"the files of {config.kind} in {folder} are damaged; delete that folder and try again") from error
+    if images.shape[1:] != (shape.channels, shape.size, shape.size) or len(images) != len(labels) or not len(labels):
+        size = f"{shape.size}×{shape.size}"
+        raise UserError(f"the files in {folder} do not hold {config.kind}: images of {size} pixels with a label each are expected")
+    if not 0 <= int(labels.min()) <= int(labels.max()) < shape.classes:
+        raise UserError(f"the files in {folder} do not hold {config.kind}: labels from 0 to {shape.classes - 1} are expected")
+    return images, labels
+
+
+def _put_mnist(source: Any, root: Path) -> Path:
+    """See to it that the four files lie unpacked in torchvision's folder, which is returned."""
+    folder: Path = root / source.__name__ / "raw"
+    packed = [name for name, _ in source.resources]
+    if (root / source.__name__ / "processed" / source.test_file).exists():
+        return folder  # what torchvision of long ago left behind, and reads
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, md5 in source.resources:
+        unpacked = folder / name.removesuffix(".gz")
+        archive = folder / name
+        if unpacked.exists():
+            continue
+        if not archive.exists():
+            _fetch([mirror + name for mirror in source.mirrors], archive, md5, packed)
+        try:
+            with gzip.open(archive) as content, written_whole(unpacked) as file:
+                shutil.copyfileobj(content, file)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserError(f"{archive} is damaged; delete it, and put a whole one there or have it fetched anew") from error
+    return folder
+
+
+def _put_cifar(source: Any, root: Path) -> Path:
+    """See to it that the batches lie unpacked and whole in torchvision's folder, which is returned.
+
+    They are pickles, so none is read whose check sum is not the published one.
+    """
+    folder: Path = root / source.base_folder
+    archive: Path = root / source.filename
+    wanted = dict([*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])])
+    if all((folder / name).exists() and md5_of(folder / name) == md5 for name, md5 in wanted.items()):
+        return folder
+    if not archive.exists():
+        _fetch([source.url], archive, source.tgz_md5, [source.filename])
+    elif md5_of(archive) != source.tgz_md5:
+        raise UserError(f"{archive} is damaged or another file; delete it, and put the published one there or have it fetched anew")
+    folder.mkdir(exist_ok=True)
+    with tarfile.open(archive) as content:
+        for member in content:
+            name = member.name.rpartition("/")[2]
+            packed = content.extractfile(member) if name in wanted else None
+            if packed is not None:
+                with written_whole(folder / name) as file:
+                    shutil.copyfileobj(packed, file)
+    return folder
+
+
+def _fetch(addresses: Sequence[str], target: Path, md5: str, names: Sequence[str]) -> None:
+    failures = []
+    for address in addresses:
+        try:
+            download(address, target, md5)
+        except FetchError as error:
+            failures.append(f"{address}: {error}")
+        else:
+            return
+    raise UserError(
+        f"{target.name} could not be downloaded ({'; '.join(failures)}); "
+        f"download {_listed(names)} elsewhere and put {'it' if len(names) == 1 else 'them'} into {target.parent}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

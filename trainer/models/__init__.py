@@ -1,0 +1,8 @@
+"""What a config's `model` names, and what is to be said about any module."""
+
+from __future__ import annotations
+
+from trainer.models.description import Description, ModuleRow, ParameterRow, describe
+from trainer.models.kinds import build
+
+__all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe"]

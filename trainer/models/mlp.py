@@ -1,0 +1,36 @@
+"""Multilayer perceptron."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from torch import nn
+
+from trainer.config import Mlp
+from trainer.data import DataInfo
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+}
+
+
+class MLP(nn.Sequential):
+    """Linear layers `linear1`, `linear2`, …, each with its activation and dropout, and the linear layer `head`."""
+
+    def __init__(self, config: Mlp, info: DataInfo) -> None:
+        layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+        width = info.channels * info.size * info.size
+        for number, hidden in enumerate(config.hidden, start=1):
+            layers[f"linear{number}"] = nn.Linear(width, hidden)
+            layers[f"{config.activation}{number}"] = ACTIVATIONS[config.activation]()
+            # There even where it drops nothing, so that a running worker can be told to drop.
+            layers[f"dropout{number}"] = nn.Dropout(config.dropout)
+            width = hidden
+        layers["head"] = nn.Linear(width, info.classes)
+        super().__init__(layers)
