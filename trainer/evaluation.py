@@ -26,15 +26,18 @@ def evaluate(
     labels: Tensor,
     batch_size: int,
     *,
+    prepare: Callable[[Tensor], Tensor] | None = None,
     between: Callable[[], object] = lambda: None,
 ) -> Score:
-    """`between` is called after each batch and may raise to end the evaluation; the model is left in training mode."""
+    """`prepare` makes stored images ready for the model; `between` is called after each batch and may raise to end the
+    evaluation; the model is left in training mode.
+    """
     loss = torch.zeros((), device=images.device)
     right = torch.zeros((), device=images.device)
     model.eval()
     try:
         for some, wanted in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            scores = forward(some).float()
+            scores = forward(prepare(some) if prepare else some).float()
             loss += functional.cross_entropy(scores, wanted, reduction="sum")
             right += (scores.argmax(1) == wanted).sum()
             between()

@@ -64,6 +64,7 @@ def close_epoch(session: Session) -> None:
         images,
         labels,
         session.evaluation_batch,
+        prepare=session.batches.prepare,
         between=lambda: session.steering.obey(session) if session.steering.due() else None,
     )
     session.record_score(score)

@@ -36,7 +36,11 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     model = models.build(config.model, dataset.info).to(device)
     optimizer = optim.build_optimizer(config.optimizer, model.parameters(), device)
     batches = Batches(
-        dataset.train_images.to(device), dataset.train_labels.to(device), training.batch_size, seed=training.seed
+        dataset.train_images.to(device),
+        dataset.train_labels.to(device),
+        training.batch_size,
+        seed=training.seed,
+        prepare=dataset.prepare,
     )
     steps = training.epochs * batches.per_epoch
     schedule = optim.build_schedule(
