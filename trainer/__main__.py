@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.standby == bool(options.run):
         parser.error("give a run directory, or --standby")
+    log_plainly()
     begun = detach() if options.detach else lambda: None
     path, resume = options.run, options.resume
     if options.standby:
@@ -36,6 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signals = Signals()
     signals.install()
     return work(Run(path), resume=resume, signals=signals, begun=begun)
+
+
+def log_plainly() -> None:
+    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 if __name__ == "__main__":

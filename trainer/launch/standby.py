@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 
 from trainer.launch.detached import spawn, start_anew
 from trainer.launch.origin import current_directory
@@ -26,7 +27,8 @@ class Standby:
     it is dead. Everything may be called from any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, spawn: Callable[..., int] = spawn) -> None:
+        self._spawn = spawn
         self._lock = threading.Lock()
         self._orders = self._answers = -1
         self._heard = b""
@@ -37,7 +39,7 @@ class Standby:
         ears, orders = os.pipe()
         answers, mouth = os.pipe()
         try:
-            failed = spawn(["--standby"], stdin=ears, stdout=mouth, stderr=subprocess.DEVNULL)
+            failed = self._spawn(["--standby"], stdin=ears, stdout=mouth, stderr=subprocess.DEVNULL)
         except OSError:
             os.close(orders)
             os.close(answers)
