@@ -78,7 +78,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Change between the dark and the light theme.", "everywhere"),
     Key("question_mark", "app.help", "help", "help", "Show these keys.", "everywhere", footer=True),
     Key("q", "app.leave", "leave", "leave", "Leave. The run goes on.", "everywhere", footer=True),
-    Key("ctrl+c", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere"),
+    Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
     Key("left", "screen.read(-1)", "cursor.left", "read left", "Read the chart: one column to the left (shift: ten).", modes=CURSORS),
     Key("right", "screen.read(1)", "cursor.right", "read right", "Read the chart: one column to the right (shift: ten).", modes=CURSORS),
@@ -98,6 +98,12 @@ KEYS: tuple[Key, ...] = (
     Key("escape", "clear_filter", "filter.clear", "show all", "Take the filter away.", modes=LISTS, footer=True, bound=False),
     # 1 Overview
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Show the chosen pane alone; esc brings the others back.", modes=("overview",)),
+    # 2 Parameters
+    Key("enter", "screen.unfold", "parameters.unfold", "open", "Open or close this module.", modes=("parameters",), footer=True),
+    Key("right", "screen.open", "parameters.open", "open", "Open this module; where it is open, go into it.", modes=("parameters",)),
+    Key("left", "screen.shut", "parameters.shut", "close", "Close this module; where it is closed, go to the one that it is in.", modes=("parameters",)),
+    Key("plus,equals_sign", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), footer=True, shown="+"),
+    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), footer=True, shown="-"),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run with this configuration, from the start; the screen follows it.", modes=("tune",), footer=True),
