@@ -102,8 +102,8 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Open or close this module.", modes=("parameters",), footer=True),
     Key("right", "screen.open", "parameters.open", "open", "Open this module; where it is open, go into it.", modes=("parameters",)),
     Key("left", "screen.shut", "parameters.shut", "close", "Close this module; where it is closed, go to the one that it is in.", modes=("parameters",)),
-    Key("plus,equals_sign", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), footer=True, shown="+"),
-    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), footer=True, shown="-"),
+    Key("plus", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), shown="+"),
+    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), shown="-"),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run with this configuration, from the start; the screen follows it.", modes=("tune",), footer=True),
