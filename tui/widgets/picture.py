@@ -421,7 +421,9 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
             if m != m:
                 continue
         column = int((x - x0) * per_x)
-        if column == now:
+        if column >= columns:
+            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
+        if column == now >= 0:
             count += 1
             total += m
             if a < least:
@@ -431,8 +433,6 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
             continue
         if count:
             add(now, least, most, total / count, gap)
-        if column >= columns:
-            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
         if column < 0:
             count, now = 0, -1
             continue
