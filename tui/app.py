@@ -18,7 +18,6 @@ from textual.message import Message
 from textual.screen import Screen
 
 from trainer.record import RecordError, Run
-
 from tui import keys, theme
 from tui.launcher import Launcher, Starts
 from tui.messages import Answered, Launched, NewSnapshot
@@ -314,16 +313,9 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
         app.run()
     finally:
         launcher.close()
-    if sentence := farewell(app.snapshot):
-        print(sentence)
+    from tui.commands.ending import farewell
+    from tui.commands.output import say
+
+    if sentence := farewell(app.snapshot.facts, runs):
+        say(sentence)
     return app.return_code or 0
-
-
-def farewell(snapshot: Snapshot) -> str:
-    """What is said after leaving: that the run goes on, how to come back, how to stop it."""
-    facts = snapshot.facts
-    if facts.run is None or facts.gone:
-        return ""
-    if facts.alive:
-        return f"{facts.name} goes on training. Come back: gradtop watch {facts.name} · stop it: gradtop stop {facts.name}"
-    return f"{facts.name} is {facts.state}. Look again: gradtop watch {facts.name}"
