@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
 import torch
 
 from trainer import checkpoint, data, models, optim
@@ -31,7 +34,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     state = _newest_checkpoint(run, writer) if resume else None
     first_step = state["step"] + 1 if state else 1
 
-    torch.manual_seed(training.seed)
+    seed_generators(training.seed)
     dataset = data.load(config.data, seed=training.seed)
     model = models.build(config.model, dataset.info).to(device)
     optimizer = optim.build_optimizer(config.optimizer, model.parameters(), device)
@@ -76,6 +79,14 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         parameters=models.describe(model).total,
     )
     return session
+
+
+def seed_generators(seed: int) -> None:
+    """Every generator that training may draw from, so that its seed alone decides a run."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
 
 
 def _read_config(run: Run) -> Config:
