@@ -49,13 +49,13 @@ MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "steer") | 
 
 EPILOG = """\
 A RUN is a run's name or id, the beginning of one, a path, or `last`. Runs live
-in ./runs, or where --runs or the variable GRADTOP_RUNS says. Exit codes: 0 done,
-1 the run failed, 2 a mistake to put right.
+in ./runs, or where --runs or the variable GRADTOP_RUNS says. Exit codes: 0
+done, 1 the run failed, 2 a mistake to put right.
 
-  gradtop train configs/digits.toml --watch        train in the background and watch
+  gradtop train configs/digits.toml --watch   train in the background and watch
   gradtop train configs/digits.toml optimizer.lr=3e-4 --detach
-  gradtop                                          come back to it
-  gradtop COMMAND --help                           all about one command
+  gradtop                                     come back to it
+  gradtop COMMAND --help                      all about one command
 """
 
 
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 def overview() -> str:
     lines = ["usage: gradtop [COMMAND] [--runs DIR]", ""]
     lines += ["Train PyTorch models in the background; watch and steer them from the terminal.", ""]
-    lines += ["Without a command, opens the screen on the newest live run, or else on the list of runs.", ""]
+    lines += ["Without a command, opens the screen on the newest live run, or else on the", "list of runs.", ""]
     for title, rows in GROUPS:
         lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in rows), ""]
     lines += [

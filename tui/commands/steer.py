@@ -57,9 +57,11 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     require_alive(reader, options, command)
     answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
     name = name_of(reader)
+    if answer is not None and answer.get("ok"):
+        say(f"{name}: {clean(str(answer.get('message') or 'done'))}")
+        return 0
     if answer is not None:
-        say(f"{name}: {clean(str(answer.get('message') or 'done'))}", sys.stdout if answer.get("ok") else sys.stderr)
-        return 0 if answer.get("ok") else 2
+        raise Mistake(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
     if is_alive(reader):
         say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
     else:
