@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.message import Message
@@ -23,6 +25,7 @@ from tui.launcher import Launcher, Starts
 from tui.messages import Answered, Launched, NewSnapshot
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
+from tui.repaint import Repaint
 from tui.screens.base import ModeScreen, Receiver, Target, bindings
 from tui.snapshot import EMPTY, Snapshot
 from tui.terminal import Capabilities, capabilities, environment
@@ -97,6 +100,7 @@ class GradtopApp(App[None]):
         self.poll.ask(replace(screen.request(), log=self._logged))
         if not self._polling:
             self.poll.tick()
+            screen.receive(self.snapshot)
 
     def read_log(self, run: Run | None) -> None:
         """Have a run's log read too, as long as somebody looks at it."""
@@ -132,6 +136,9 @@ class GradtopApp(App[None]):
     def remember(self, key: str, value: str) -> None:
         if self.memory.put(key, value):
             self.poll.do(self.memory.save)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, Repaint.of(renderable) if type(renderable) is ChopsUpdate else renderable)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         if self.unicode:

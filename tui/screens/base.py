@@ -103,6 +103,7 @@ class ModeScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.snapshot = EMPTY
+        self._composed = False
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -168,6 +169,7 @@ class ModeScreen(Screen[None]):
         yield Static(id="too-small", markup=False)
 
     def on_mount(self) -> None:
+        self._composed = True
         self.ask()
         self.receive(self.gradtop.snapshot)
 
@@ -176,7 +178,7 @@ class ModeScreen(Screen[None]):
 
     def ask(self) -> None:
         """Have this screen's part read with its present view."""
-        if self.is_mounted:
+        if self._composed:
             self.gradtop.ask(self)
 
     def request(self) -> Request:
