@@ -27,7 +27,7 @@ MODES = (
     Mode("runs", "7", "Runs", "tui.screens.runs:Runs", "All runs, newest first, with what changed between them."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs")
-CURSORS = ("overview", "schedule")
+CURSORS = ("overview", "schedule", "gradients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,11 @@ KEYS: tuple[Key, ...] = (
     Key("left", "screen.shut", "parameters.shut", "close", "Close this module; where it is closed, go to the one that it is in.", modes=("parameters",)),
     Key("plus", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), shown="+"),
     Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), shown="-"),
+    # 3 Gradients
+    Key("enter", "screen.choose", "gradients.chart", "chart", "Show this parameter's norm in a large chart; esc brings the list back.", modes=("gradients",), footer=True),
+    Key("o", "screen.sort", "gradients.sort", "order", "Order by trouble, or by depth.", modes=("gradients",), footer=True),
+    Key("down,j", "screen.walk(1)", "gradients.next", "next", "In the chart: the next parameter.", modes=("gradients",), shown="↓ j"),
+    Key("up,k", "screen.walk(-1)", "gradients.previous", "previous", "In the chart: the previous parameter.", modes=("gradients",), shown="↑ k"),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run with this configuration, from the start; the screen follows it.", modes=("tune",), footer=True),
