@@ -36,7 +36,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -98,7 +98,6 @@ class ModeScreen(Screen[None]):
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
-    read: ClassVar[Callable[[Any, Any], object] | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +109,11 @@ class ModeScreen(Screen[None]):
         return cast("GradtopApp", self.app)
 
     # What a mode fills in
+
+    @staticmethod
+    def read(source: Any, view: Any, /) -> object:  # noqa: ARG004 - for modes that read something
+        """What the mode's `Snapshot.part` is; called in the poll thread."""
+        return None
 
     def body(self) -> ComposeResult:
         yield from ()
