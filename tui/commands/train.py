@@ -70,8 +70,8 @@ def config_file(text: str) -> Path:
         return path
     import difflib
 
-    folders = {path.parent, Path("configs"), Path(__file__).parents[2] / "configs"}
-    there = {file.stem: file for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.glob("*.toml"))}
+    folders = {path.parent.absolute(), Path("configs").absolute(), Path(__file__).parents[2] / "configs"}
+    there = {file.stem: shown(file) for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.glob("*.toml"))}
     near = difflib.get_close_matches(path.stem, there, n=1)
-    hint = f"; did you mean {shown(there[near[0]].absolute())}?" if near else f"; there are: {', '.join(sorted(there))}" if there else ""
+    hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
     raise Mistake(f"there is no file {text}{hint}")
