@@ -36,7 +36,7 @@ def evaluate(
     right = torch.zeros((), device=images.device)
     model.eval()
     try:
-        for some, wanted in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for some, wanted in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
             scores = forward(prepare(some) if prepare else some).float()
             loss += functional.cross_entropy(scores, wanted, reduction="sum")
             right += (scores.argmax(1) == wanted).sum()
