@@ -192,7 +192,8 @@ def test_a_plot_is_written_into_a_file(gradtop: Gradtop, runs: Path, tmp_path: P
 
 def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
     new_run(tmp_path / "runs", "", {}, name="heron")
-    assert gradtop("plot", "heron").err == "gradtop: heron has recorded nothing yet\n"
+    for metrics in ([], ["loss"]):
+        assert gradtop("plot", "heron", *metrics).err == "gradtop: heron has recorded nothing yet\n"
     assert "recorded nothing yet" in gradtop("export", "heron", "--to", "csv").err
 
 

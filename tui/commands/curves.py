@@ -75,7 +75,7 @@ def find_metric(there: dict[str, Metric], name: str) -> Metric:
 
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
     short = [each for each in there if "/" not in each]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short)}" if short else "there is nothing yet"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short or there)}"
     raise Mistake(f"the run has recorded no {name}; {hint}")
 
 
