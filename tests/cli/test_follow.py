@@ -146,6 +146,16 @@ def test_warnings_and_what_was_steered_are_told(living: tuple[Run, Grower], caps
     assert "checkpoint" not in out
 
 
+def test_a_worker_that_falls_silent_is_told_of_once(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
+    run, grower = living
+
+    def hang() -> None:
+        grower.status("training", updated=time.time() - 600)
+
+    assert told(run, hang, hang, lambda: grower.status("done")) == 0
+    assert capsys.readouterr().err == "gradtop: no sign of life from the worker; it may hang, or its disk may\n"
+
+
 class Terminal:
     """Standard output as a terminal, which remembers all that was written."""
 

@@ -100,6 +100,16 @@ def test_a_worker_that_does_not_start_is_one_sentence_and_exit_code_1(gradtop: G
     assert said.err.splitlines()[0] == f"gradtop: {run.id} did not start: the worker could not be started: No module named trainer"
 
 
+def test_ctrl_c_while_the_worker_starts_says_that_it_goes_on(gradtop: Gradtop, starts: Starts, config: Path) -> None:
+    def interrupt(run: Run) -> None:
+        raise KeyboardInterrupt
+
+    starts.becomes = interrupt
+    said = gradtop("train", config, "--name", "quiet-heron")
+    assert said.code == 130
+    assert said.out == "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
+
+
 def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
     gradtop: Gradtop, starts: Starts, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

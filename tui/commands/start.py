@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.commands.ending import goes_on, say_ending
 from tui.commands.output import say
-from tui.commands.place import has_screen, opened, reference, shown
+from tui.commands.place import has_screen, name_of, opened, reference, shown
 
 if TYPE_CHECKING:
     from trainer.record import EventReader, Run
@@ -41,6 +42,10 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     except OSError as error:
         say_not_started(run, error)
         return 1
+    except KeyboardInterrupt:
+        # The worker is in a session of its own and on its way.
+        say(goes_on(name_of(opened(run)), reference(run, runs)))
+        return 130
     if options.watch and has_screen():
         return watched(run, runs, standby=not options.no_standby)
     say_started(run, runs, resume=resume, detached=options.detach)
@@ -49,7 +54,6 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
 
 def watched(run: Run, runs: Path, *, standby: bool) -> int:
     """Open the screen until the user leaves it; a run that went wrong meanwhile is told of on the terminal, too."""
-    from tui.commands.ending import say_ending
     from tui.commands.home import open_screen
 
     code = open_screen(run, runs, standby=standby)
@@ -72,8 +76,6 @@ def say_not_started(run: Run, error: OSError) -> None:
 
 
 def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
-    from tui.commands.place import name_of
-
     name, word = name_of(opened(run)), reference(run, runs)
     say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
     if detached:
