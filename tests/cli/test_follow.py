@@ -146,13 +146,9 @@ def test_warnings_and_what_was_steered_are_told(living: tuple[Run, Grower], caps
     assert "checkpoint" not in out
 
 
-def test_a_worker_that_falls_silent_is_told_of_once(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
-    run, grower = living
-
-    def hang() -> None:
-        grower.status("training", updated=time.time() - 600)
-
-    assert told(run, hang, hang, lambda: grower.status("done")) == 0
+def test_a_worker_without_a_sign_of_life_is_told_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, grower = fake_run(tmp_path / "runs", "calm-ibex", state="silent", steps=10, created=time.time())
+    assert told(run, lambda: None, lambda: None, lambda: grower.status("done")) == 0
     assert capsys.readouterr().err == "gradtop: no sign of life from the worker; it may hang, or its disk may\n"
 
 
