@@ -214,8 +214,7 @@ class ModeScreen(Screen[None]):
         line = self.query_one("#explanation", Static)
         if sentence:
             line.update(sentence)
-        line.display = bool(sentence)
-        self.query_one("#body").display = not sentence
+        self.set_class(bool(sentence), "-explained")
 
     def _notice(self, snapshot: Snapshot) -> None:
         facts = snapshot.facts
@@ -233,7 +232,7 @@ class ModeScreen(Screen[None]):
             lines = [facts.status.warning]
         notice.set_class(facts.state in {"failed", "died"} or facts.gone, "-error")
         notice.update("\n".join(lines))
-        notice.display = bool(lines)
+        self.set_class(bool(lines), "-noticed")
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = self.size

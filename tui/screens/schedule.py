@@ -35,7 +35,7 @@ class Schedule(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if not isinstance(part, SchedulePart):
+        if snapshot.facts.run is None or not isinstance(part, SchedulePart):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")
