@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.commands.ending import goes_on, say_ending
+from tui.commands.mistake import Mistake
 from tui.commands.output import say
 from tui.commands.place import has_screen, name_of, opened, reference, shown
 
@@ -22,12 +23,27 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
 
 
-def add_changes(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What a new run can be given."""
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
-
-
-def add_name(parser: argparse.ArgumentParser) -> None:
+    add_way(parser)
     parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
+
+
+def check_settings(options: argparse.Namespace) -> None:
+    """Raises Mistake or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
+    from trainer.record import require_name
+
+    check_changes(options.changes)
+    if options.name is not None:
+        require_name(options.name)
+
+
+def check_changes(changes: list[str]) -> None:
+    """Raises Mistake for a word that is no key=value."""
+    for word in changes:
+        if "=" not in word:
+            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
 
 
 def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.commands.mistake import Mistake
 from tui.commands.place import runs_directory, shown
-from tui.commands.start import add_changes, add_name, add_way, begin
+from tui.commands.start import add_settings, begin, check_settings
 
 EPILOG = """\
 The run goes on in the background whatever becomes of this terminal. Without
@@ -27,14 +27,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Start a run in the background and follow it."
     parser.epilog = EPILOG
     parser.add_argument("config", metavar="CONFIG", help="a TOML file, such as those in configs/")
-    add_changes(parser)
-    add_way(parser)
-    add_name(parser)
+    add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    check_changes(options.changes)
-    check_name(options.name)
+    check_settings(options)
     path = config_file(options.config)
 
     from trainer.config import load_config
@@ -44,21 +41,6 @@ def run(options: argparse.Namespace) -> int:
     runs = runs_directory(options)
     new = create_run(runs, config, name=options.name, command=sys.argv)
     return begin(new, runs, options)
-
-
-def check_changes(changes: list[str]) -> None:
-    """Raises Mistake for a word that is no key=value."""
-    for word in changes:
-        if "=" not in word:
-            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
-
-
-def check_name(name: str | None) -> None:
-    """Raises RecordError for a name by which no run could be found."""
-    from trainer.record import require_name
-
-    if name is not None:
-        require_name(name)
 
 
 def config_file(text: str) -> Path:
