@@ -199,6 +199,8 @@ class ModeScreen(Screen[None]):
 
     def receive(self, snapshot: Snapshot) -> None:
         """Take a snapshot: the header always, the body where the part is this mode's."""
+        if not self._composed:
+            return  # the newest one is taken on mount
         if snapshot.mode != self.mode:
             snapshot = Snapshot(self.mode, snapshot.facts)
         before, self.snapshot = self.snapshot, snapshot

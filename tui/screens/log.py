@@ -51,7 +51,7 @@ class Log(ModalScreen[None]):
         self.gradtop.read_log(self._run)
 
     def receive(self, snapshot: Snapshot) -> None:
-        if snapshot.log.run == self._run:
+        if self.is_mounted and snapshot.log.run == self._run:
             self.query_one(LogView).set_lines(snapshot.log.lines)
 
     def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
