@@ -122,7 +122,8 @@ def draw(
     lines += [line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines()]
     for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
         newest = metric.stream.last_finite(metric.column) if last is None else None
-        lines.append(f"{marks.samples[number % 2]} {metric.name}  {values_of(each, newest and newest[1])}")
+        sample = plotext.colorize(marks.samples[number % 2], COLOURS[number % 2]) if colours else marks.samples[number % 2]
+        lines.append(f"{sample} {metric.name}  {values_of(each, newest and newest[1])}")
     return "\n".join(lines)
 
 
