@@ -50,6 +50,9 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         config.schedule, optimizer, total_steps=steps, steps_per_epoch=batches.per_epoch
     )
     writer.open("evals", EVALS, first_step=first_step)
+    monitor = Monitor(
+        model, config.monitor, writer, device, first_step=first_step, steps_per_epoch=batches.per_epoch
+    )
     session = Session(
         run=run,
         config=config,
@@ -63,8 +66,8 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         progress=progress,
         steering=steering,
         guard=Guard(model, optimizer, device),
-        monitor=Monitor(model, config.monitor, writer, device, first_step=first_step),
-        sampler=SystemSampler(writer),
+        monitor=monitor,
+        sampler=SystemSampler(writer, device, step=lambda: monitor.step, first_step=first_step),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
     )
