@@ -19,7 +19,7 @@ ROOT = README.parent
 TEXT = README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?:^    .*\n)+", TEXT, re.MULTILINE)
 LINES = [line.strip() for block in BLOCKS for line in block.splitlines()]
-TYPED = [line for line in LINES if line.startswith("gradtop ")] + [code for code in re.findall(r"`(gradtop [^`]+)`", TEXT)]
+TYPED = [line for line in LINES if line.startswith("gradtop ")] + re.findall(r"`(gradtop [^`]+)`", TEXT)
 NUMPY = next(line for line in LINES if line.startswith("numpy."))
 
 
