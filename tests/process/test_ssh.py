@@ -111,11 +111,11 @@ def test_a_connection_that_is_cut_leaves_the_run_and_the_next_one_finds_it(
     wait_until(lambda: here.ended, 20, "the connection to end")
     assert there
     assert not psutil.wait_procs(there, timeout=20)[1], "the screen goes on without a connection"
-    wait_for_step(run, read_status(run).step + 500)
+    wait_for_step(run, read_status(run).step + 50)
     assert (worker.alive, state_of(run)) == (True, "training")
 
     again = tmux(*server.command(str(GRADTOP), "--runs", str(runs), "--no-standby"))
     again.wait_for(read_meta(run).name, "● training")
     again.keys("q")
     again.wait_for("goes on")
-    wait_for_step(run, read_status(run).step + 100)
+    wait_for_step(run, read_status(run).step + 50)
