@@ -22,6 +22,7 @@ from trainer.record import Lease, StreamWriter
 
 DRAIN_EVERY = 0.15  # seconds
 SPIKES_APART = 60.0  # seconds
+DRIFT = 0.1  # seconds by which clocks may come apart before the time of day is put right
 NEVER = math.inf
 
 
@@ -41,12 +42,14 @@ class Monitor:
         first_step: int,
         steps_per_epoch: int = 1000,
         clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
         audience: Callable[[], Lease] | None = None,
     ) -> None:
         """`audience` says who looks at what; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys(("loss", "grad_norm", "lr", "samples_per_s"))
         self.step = first_step - 1  # the newest step that was handed over
-        self._model, self._writer, self._clock = model, writer, clock
+        self._model, self._writer, self._clock, self._wall = model, writer, clock, wall
+        self._offset = wall() - clock()
         self._pending: list[Noted] = []
         self._append = self._pending.append
         self._under_way: deque[tuple[steps.Batch, norms.Batch | None]] = deque()
@@ -150,8 +153,7 @@ class Monitor:
 
     def _receive(self, *, wait: bool) -> None:
         """Write what has reached the host."""
-        # Records carry the time of day; steps are timed by a clock that is finer and does not jump.
-        offset = time.time() - self._clock()
+        offset = self._time_of_day()
         while self._under_way:
             batch, samples = self._under_way[0]
             if not (wait or (batch.ready and (samples is None or samples.transfer.ready))):
@@ -163,6 +165,13 @@ class Monitor:
             rows = self._internals.histograms.rows(wait=wait)
             self._put("histograms", [(row[0], row[1] + offset, *row[2:]) for row in rows])
             self._internals.observe_costs()
+
+    def _time_of_day(self) -> float:
+        """What makes a time of day of the clock by which steps are timed, and which does not jump or fall back."""
+        offset = self._wall() - self._clock()
+        if abs(offset - self._offset) > DRIFT:
+            self._offset = offset
+        return self._offset
 
     def _write_layers(self, batch: norms.Batch, offset: float) -> dict[int, float]:
         """Returns the total gradient norm at each sampled step."""
