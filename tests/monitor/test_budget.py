@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from tests.monitor.support import CPU, Clock
-from trainer.monitor.budget import Governor, Meter
+from trainer.monitor.budget import Governor, Meter, StepTime
+
+
+def governed(share: float, step: float) -> Governor:
+    step_time = StepTime()
+    step_time.observe(step)
+    return Governor(share, step_time)
 
 
 def test_a_meter_tells_each_piece_of_work_once() -> None:
@@ -28,8 +32,7 @@ def test_a_meter_tells_each_piece_of_work_once() -> None:
     [(1e-4, 1e-3, 0.01, 10), (1e-4, 1e-1, 0.01, 1), (1.0, 1e-3, 0.5, 2000), (3e-5, 2e-4, 0.006, 25)],
 )
 def test_the_wait_keeps_the_share(cost: float, step: float, share: float, wait: int) -> None:
-    governor = Governor(share)
-    governor.observe_step(step)
+    governor = governed(share, step)
     for _ in range(3):
         governor.observe_cost(cost)
 
@@ -38,60 +41,53 @@ def test_the_wait_keeps_the_share(cost: float, step: float, share: float, wait: 
 
 
 def test_it_waits_ever_longer_until_it_knows() -> None:
-    governor = Governor(0.01)
+    step_time = StepTime()
+    governor = Governor(0.01, step_time)
     assert [governor.wait() for _ in range(4)] == [2, 4, 8, 16]
     for _ in range(3):
         governor.observe_cost(1e-6)
     assert governor.wait() == 32
 
-    governor.observe_step(1.0)
+    step_time.observe(1.0)
 
     assert governor.wait() == 1
 
 
 def test_one_slow_measurement_and_one_slow_step_change_nothing() -> None:
-    governor = Governor(0.01)
+    step_time = StepTime()
+    governor = Governor(0.01, step_time)
     for _ in range(8):
         governor.observe_cost(1e-4)
-        governor.observe_step(1e-3)
+        step_time.observe(1e-3)
     before = governor.wait()
 
     governor.observe_cost(5.0)
-    governor.observe_step(60.0)
+    step_time.observe(60.0)
 
     assert governor.wait() == before
 
 
 def test_it_follows_when_steps_become_faster() -> None:
-    governor = Governor(0.01)
+    step_time = StepTime()
+    governor = Governor(0.01, step_time)
     for _ in range(9):
         governor.observe_cost(1e-4)
-        governor.observe_step(1e-3)
+        step_time.observe(1e-3)
     slow = governor.wait()
     for _ in range(9):
-        governor.observe_step(1e-4)
+        step_time.observe(1e-4)
 
     assert governor.wait() == 10 * slow
 
 
 def test_what_handing_over_costs_is_counted() -> None:
-    governor = Governor(0.01)
-    governor.observe_step(1e-3)
+    governor = governed(0.01, 1e-3)
     for _ in range(3):
         governor.observe_cost(1e-4)
 
     governor.overhead = 1e-4
 
     assert governor.wait() == 20
-
-
-def test_of_unlike_costs_the_mean_counts() -> None:
-    governor = Governor(0.1, window=4, typical=statistics.fmean)
-    governor.observe_step(1.0)
-    for cost in (0.1, 0.1, 0.1, 1.7):
-        governor.observe_cost(cost)
-
-    assert governor.wait() == 5
 
 
 @pytest.mark.gpu

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +15,9 @@ from trainer.config.monitor import MonitorConfig
 from trainer.models import describe
 from trainer.monitor import norms, steps
 from trainer.monitor.audience import Audience
-from trainer.monitor.black_box import BlackBox, StepRecord, wrong_parameter
+from trainer.monitor.black_box import BlackBox, wrong_parameter
 from trainer.monitor.internals import Internals
-from trainer.monitor.steps import COLUMNS, Noted, Pace, StepRow
+from trainer.monitor.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
 from trainer.monitor.thinning import Thinning, size_of_streams
 from trainer.record import Lease, StreamWriter
 
@@ -146,7 +147,7 @@ class Monitor:
             self.step = noted[-1][0]
             seconds = self._pace.look(noted)
             if seconds is not None and self._internals is not None:
-                self._internals.observe_step(seconds)
+                self._internals.step_time.observe(seconds)
         samples = self._internals.norms.send() if self._internals is not None else None
         if noted or samples is not None:
             self._under_way.append((steps.Batch(noted, self._pace.samples_per_s), samples))
@@ -190,22 +191,20 @@ class Monitor:
         if not rows:
             return
         self._put("steps", rows)
-        highest = max(rows, key=lambda row: row.loss)
-        spike = self._black_box.spike(highest.loss)
-        for row in rows:
-            self._black_box.note(StepRecord(row.step, row.loss, row.lr, row.grad_norm, row.clipped))
-        known = [row.grad_norm for row in rows if not math.isnan(row.grad_norm)]
-        last = rows[-1]
+        highest = max(rows, key=itemgetter(LOSS))
+        spike = self._black_box.spike(highest[LOSS])
+        self._black_box.note(rows)
+        last, norm = rows[-1], next((row[GRAD_NORM] for row in reversed(rows) if not math.isnan(row[GRAD_NORM])), None)
         self.latest = {
-            "loss": last.loss,
-            "grad_norm": known[-1] if known else self.latest["grad_norm"],
-            "lr": last.lr,
-            "samples_per_s": None if math.isnan(last.samples_per_s) else last.samples_per_s,
+            "loss": last[LOSS],
+            "grad_norm": self.latest["grad_norm"] if norm is None else norm,
+            "lr": last[LR],
+            "samples_per_s": None if math.isnan(last[RATE]) else last[RATE],
         }
         if spike and self._clock() >= self._spike_at:
             self._spike_at = self._clock() + SPIKES_APART
-            parameter, _ = self._black_box.culprit(highest.step)
-            self._writer.event("black_box", **self._black_box.tell(highest.step, spike, parameter, wrong=False))
+            parameter, _ = self._black_box.culprit(highest[0])
+            self._writer.event("black_box", **self._black_box.tell(highest[0], spike, parameter, wrong=False))
 
     def _put(self, stream: str, rows: Sequence[tuple[float, ...]]) -> None:
         if not rows:
