@@ -16,8 +16,8 @@ from trainer.monitor.norms import Norms, Sample, Table
 from trainer.monitor.thinning import Thinning
 from trainer.record import Lease
 
-# Of the budget; the rest is for what comes with it: caches that were swept, memory that was taken.
-NORMS_SHARE, HISTOGRAMS_SHARE = 0.6, 0.25
+# Of the budget; the rest is for what is not seen: caches that were swept, threads that read and write.
+NORMS_SHARE, HISTOGRAMS_SHARE = 0.45, 0.2
 LOOKED_AT_EVERY = 0.8  # seconds between two histograms of what somebody looks at; with the wait for a drain, one
 LOOKED_AT = 4  # parameters of which that is done
 AT_END = 0.5  # seconds that a last set of histograms may take
