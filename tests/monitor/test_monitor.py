@@ -15,6 +15,7 @@ from trainer.config.monitor import MonitorConfig
 from trainer.monitor import Monitor
 from trainer.monitor.audience import Audience as Leases
 from trainer.monitor.norms import Norms
+from trainer.monitor.steps import Noted, Pace
 from trainer.record import Run, StreamWriter, drop_lease, list_streams, new_run, write_lease
 
 
@@ -90,6 +91,20 @@ def test_a_pause_is_no_part_of_the_rate(tmp_path: Path) -> None:
         training.monitor.flush()
 
         assert training.monitor.latest["samples_per_s"] == pytest.approx(6 / 0.05)
+
+
+def test_evaluations_after_every_few_steps_do_not_make_steps_seem_slow() -> None:
+    pace, now = Pace(), 0.0
+    found: float | None = None
+    for _ in range(20):
+        for gaps in ((10.0,), (0.05,) * 5):  # the first step after an evaluation is handed over by itself
+            noted: list[Noted] = []
+            for gap in gaps:
+                now += gap
+                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6))
+            found = pace.look(noted)
+
+    assert found == pytest.approx(0.05)
 
 
 def test_steps_are_handed_over_several_times_a_second_and_not_each_by_itself(tmp_path: Path) -> None:

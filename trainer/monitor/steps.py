@@ -84,6 +84,7 @@ class Pace:
     def __init__(self) -> None:
         self._last: float | None = None
         self._looks: deque[tuple[float, int]] = deque()
+        self._steps: deque[float] = deque(maxlen=ENOUGH)
         self.samples_per_s = NAN
 
     def pause(self) -> None:
@@ -106,5 +107,7 @@ class Pace:
         while sum(seconds for seconds, _ in self._looks) - self._looks[0][0] >= 1:
             self._looks.popleft()
         self.samples_per_s = sum(count for _, count in self._looks) / sum(seconds for seconds, _ in self._looks)
-        # The median passes over evaluations and the steps that measure; so many steps tell it well enough.
-        return statistics.median([after - before for before, after in itertools.pairwise(times[-ENOUGH:])])
+        # The median of so many steps passes over evaluations, each of which may stand alone in its look, and over the
+        # steps that measure.
+        self._steps.extend(after - before for before, after in itertools.pairwise(times[-ENOUGH:]))
+        return statistics.median(self._steps)
