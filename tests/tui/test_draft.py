@@ -84,11 +84,11 @@ def test_the_base_is_the_configuration_with_what_was_applied_live() -> None:
 
 
 def test_a_configuration_that_cannot_be_used_is_told() -> None:
-    base, problem = make_base({"optimizer": {"lr": -1}, "model": {"kind": "cnn", "depth": 3}})
+    base, problem = make_base({"optimizer": {"lr": -1}, "model": {"kind": "cnn", "colour": 3}})
     assert base is None
     assert problem.split("\n") == [
         "run.toml: optimizer.lr: must be a number > 0, not -1",
-        "run.toml: model.depth: unknown key; there are: kind, channels, kernel_size, stride, padding, dropout",
+        "run.toml: model.colour: unknown key; there are: kind, channels, depth, kernel_size, stride, padding, norm, activation, dropout",
     ]
 
 

@@ -54,7 +54,7 @@ class Cifar100(Downloaded):
 
 class ImageFolder(Section):
     kind: Literal["image_folder"] = setting("image_folder", help="A folder with one folder of images for each class, or with train and val in it.", effect="fork")
-    root: str = setting("images", help="The folder.", effect="fork", pattern=r"\S", expected="a folder")
+    root: str = setting("images", help="Folder that holds them.", effect="fork", pattern=r"\S", expected="a folder")
     image_size: int = setting(64, help="Side that every image is brought to: the shorter side scaled, the middle cut out.", unit="pixels", effect="fork", ge=8, le=4_096)
     validation: float = setting(0.1, help="Share of images kept for validation where there is no folder val.", effect="fork", gt=0, lt=1)
     workers: int = setting(2, help="Processes that read and scale images; 0 does it in the training process.", unit="processes", effect="fork", ge=0, le=256)

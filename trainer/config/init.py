@@ -47,7 +47,7 @@ class KaimingNormal(Pretrained):
 
 class Normal(Pretrained):
     kind: Literal["normal"] = setting("normal", help="Normal, of one small deviation for all layers.", effect="restart")
-    std: float = setting(0.02, help="The deviation.", effect="restart", gt=0)
+    std: float = setting(0.02, help="Standard deviation of every weight.", effect="restart", gt=0)
 
 
 class Orthogonal(Pretrained):

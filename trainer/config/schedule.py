@@ -36,7 +36,7 @@ class StepSchedule(WarmUp):
 
 class MultiStepSchedule(WarmUp):
     kind: Literal["multistep"] = setting("multistep", help="The learning rate times gamma, at given epochs.", effect="fork")
-    milestones: tuple[int, ...] = setting((15, 25), help="Where it drops.", effect="fork", ge=1, le=1_000_000_000)
+    milestones: tuple[int, ...] = setting((15, 25), help="The epochs or steps after which it drops.", effect="fork", ge=1, le=1_000_000_000)
     gamma: float = setting(0.1, help="What the learning rate is multiplied by at each drop.", effect="fork", gt=0, le=1)
     unit: Unit = setting("epochs", help=_UNIT, effect="fork")
 
@@ -75,7 +75,7 @@ class OneCycleSchedule(WarmUp):
     rise: float = setting(0.3, help="Share of the run in which it rises.", effect="fork", gt=0, lt=1)
     div_factor: float = setting(25.0, help="It starts at the learning rate over this.", effect="fork", ge=1)
     final_div_factor: float = setting(1e4, help="It ends at its start over this.", effect="fork", ge=1)
-    shape: Literal["cos", "linear"] = setting("cos", help="How it rises and falls.", effect="fork")
+    shape: Literal["cos", "linear"] = setting("cos", help="Half cosines, or straight lines.", effect="fork")
 
 
 class PlateauSchedule(WarmUp):
@@ -89,7 +89,7 @@ class PlateauSchedule(WarmUp):
 class WsdSchedule(WarmUp):
     kind: Literal["wsd"] = setting("wsd", help="Warm-up, then stable, then a decay to min_lr over the last part of the run.", effect="fork")
     decay: float = setting(0.2, help="Share of the run in which it decays.", effect="fork", gt=0, le=1)
-    decay_shape: Literal["linear", "cosine"] = setting("linear", help="How it decays.", effect="fork")
+    decay_shape: Literal["linear", "cosine"] = setting("linear", help="A straight fall, or one that begins and ends gently.", effect="fork")
     min_lr: float = setting(0.0, help=_MIN_LR, effect="fork", ge=0)
 
 
