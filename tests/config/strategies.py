@@ -72,7 +72,7 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
         made["data"], made["model"] = {"kind": "digits"}, {"kind": "mlp"}
     if made["data"]["kind"] == "text":
         made["augment"] = {}
-    if "hidden_size" in made["model"] and "shared" != made["model"]["kind"]:
+    if "hidden_size" in made["model"] and made["model"]["kind"] != "shared":
         made["model"]["num_heads"] = 1
     if "milestones" in made["schedule"]:
         made["schedule"]["milestones"] = sorted(set(made["schedule"]["milestones"]))
