@@ -1,11 +1,13 @@
-"""`python -P -m trainer RUN_DIR [--resume]` or `python -P -m trainer --standby`."""
+"""`python -P -m trainer RUN_DIR [--resume]` or `python -P -m trainer --standby`, either with `--detach`."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
+from trainer.detach import detach
 from trainer.record import Run
 from trainer.signals import Signals
 from trainer.worker import work
@@ -17,19 +19,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", nargs="?", help="the run directory")
     parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     parser.add_argument("--standby", action="store_true", help="get ready, then read the run from standard input")
+    parser.add_argument("--detach", action="store_true", help="go on in the background as soon as the run shows as starting")
     options = parser.parse_args(arguments)
     if options.standby == bool(options.run):
         parser.error("give a run directory, or --standby")
+    log_plainly()
+    begun = detach() if options.detach else lambda: None
     path, resume = options.run, options.resume
     if options.standby:
         from trainer import standby
 
-        order = standby.wait_for_order()
+        begun()
+        screen = standby.Screen()
+        standby.get_ready(screen)
+        order = screen.order()
         standby.take(order)
-        path, resume = order.run, order.resume
+        path, resume, begun = order.run, order.resume, screen.begun
     signals = Signals()
     signals.install()
-    return work(Run(path), resume=resume, signals=signals)
+    return work(Run(path), resume=resume, signals=signals, begun=begun)
+
+
+def log_plainly() -> None:
+    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def scale_learning_rate(optimizer: Optimizer, schedule: LRScheduler, factor: flo
         group["lr"] *= factor
         group["initial_lr"] *= factor
     for one in _schedules(schedule):
-        one.base_lrs = [base * factor for base in one.base_lrs]
+        # A scheduler that only combines others has no values of its own but the last one.
+        if hasattr(one, "base_lrs"):
+            one.base_lrs = [base * factor for base in one.base_lrs]
         if hasattr(one, "eta_min"):
             one.eta_min *= factor
         one._last_lr = [last * factor for last in one._last_lr]  # noqa: SLF001 - what get_last_lr and a resume read

@@ -23,6 +23,12 @@ def in_the_background() -> Iterator[None]:
     try:
         yield
     finally:
+        leave_the_background()
+
+
+def leave_the_background() -> None:
+    """Be an ordinary process again; any thread may say so, for all of them."""
+    if hasattr(os, "sched_setscheduler"):
         # Threads that were started meanwhile, those of OpenMP among them, have inherited the policy.
         for thread in os.listdir("/proc/self/task"):
             _set(int(thread), os.SCHED_OTHER)

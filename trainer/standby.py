@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import sys
 import tempfile
 import threading
@@ -13,7 +14,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainer.priority import in_the_background
+from trainer.priority import in_the_background, leave_the_background
+
+# What is slow the first time, done once: the kernels of the layers, the optimizer, a checkpoint, the histograms.
+REHEARSAL = """
+[model]
+kind = "cnn"
+channels = [8, 8]
+dropout = 0.1
+
+[data]
+kind = "fake"
+samples = 96
+image_size = 8
+channels = 1
+
+[optimizer]
+kind = "adamw"
+
+[schedule]
+kind = "cosine"
+warmup_steps = 1
+
+[training]
+epochs = 1
+batch_size = 32
+clip = 1.0
+device = "cpu"
+"""
 
 
 @dataclass(frozen=True)
@@ -30,34 +58,68 @@ class Order:
         """Raises ValueError for a line that is no order."""
         values = json.loads(line)
         if not isinstance(values, dict) or not isinstance(values.get("run"), str):
-            raise ValueError(f"not an order: {line[:200]!r}")
+            raise ValueError(f"not an order: {line[:200]!r}")  # noqa: TRY004 - of the line, not of an argument
         env = {str(key): str(value) for key, value in (values.get("env") or {}).items()}
         return cls(values["run"], bool(values.get("resume")), str(values.get("cwd") or ""), env)
 
 
-def wait_for_order() -> Order:
-    """Import and rehearse everything, say "ready", wait. The process ends when the other end of standard input does."""
-    orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    # A thread, because the screen may close while the imports below still run.
-    threading.Thread(target=_listen, args=(orders,), name="orders", daemon=True).start()
+class Screen:
+    """The screen that keeps this process warm, at the other end of standard input and output.
+
+    The process ends when the screen does, until it has been given a run.
+    """
+
+    def __init__(self) -> None:
+        self.folder = ""  # to be removed when the process ends
+        self._order: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._answers = os.dup(1)
+        # What is printed while getting ready is no answer.
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        os.close(null)
+        # A thread, because the screen may close while this one imports.
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+
+    @property
+    def has_ordered(self) -> bool:
+        return not self._order.empty()
+
+    def order(self) -> Order:
+        """Wait for it."""
+        return Order.parse(self._order.get())
+
+    def answer(self, words: str) -> None:
+        # A screen that is gone is told of by the end of standard input, and needs no answer after an order.
+        with contextlib.suppress(OSError):
+            os.write(self._answers, f"{words}\n".encode())
+
+    def begun(self) -> None:
+        """The run shows as starting: the screen may forget about this process."""
+        self.answer("begun")
+        os.close(self._answers)
+
+    def _listen(self) -> None:
+        line = b""
+        while not line.endswith(b"\n"):
+            part = os.read(0, 65536)
+            if not part:
+                shutil.rmtree(self.folder or os.devnull, ignore_errors=True)
+                os._exit(0)
+            line += part
+        self._order.put(line)
+        # Somebody waits now.
+        leave_the_background()
+
+
+def get_ready(screen: Screen) -> None:
+    """Import and rehearse everything, or as much as there is time for until there is an order; then say "ready"."""
     with in_the_background():
-        _import_everything()
-        rehearse()
-    try:
-        os.write(1, b"ready\n")
-    except OSError:
-        os._exit(0)
-    return Order.parse(orders.get())
-
-
-def _listen(orders: queue.SimpleQueue[bytes]) -> None:
-    line = b""
-    while not line.endswith(b"\n"):
-        part = os.read(0, 65536)
-        if not part:
-            os._exit(0)
-        line += part
-    orders.put(line)
+        # What cannot be imported is told by the run that needs it, in its status.
+        with contextlib.suppress(Exception):
+            _import_everything()
+        if not screen.has_ordered:
+            rehearse(screen)
+    screen.answer(f"ready {os.getpid()}")
 
 
 def take(order: Order) -> None:
@@ -69,7 +131,7 @@ def take(order: Order) -> None:
             os.chdir(order.cwd)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    log = os.open(Path(order.run) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(Path(order.run) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(log, 1)
@@ -89,23 +151,19 @@ def _take_threads(env: Mapping[str, str]) -> None:
 
 def _import_everything() -> None:
     import trainer.loop
-    import trainer.session  # noqa: F401 - imported now, so that the run need not
+    import trainer.session
+    import trainer.setup  # noqa: F401 - imported now, so that the run need not
 
     # A torchvision that does not fit this torch must not keep away the runs that need none.
     with contextlib.suppress(Exception):
         import torchvision  # noqa: F401
 
 
-def rehearse() -> None:
-    """Train a tiny run on the CPU, so that what is slow the first time has been done once."""
+def rehearse(screen: Screen) -> int:
+    """Train a tiny run on the CPU; returns its exit code."""
     from trainer.config import dump_config, parse_config
     from trainer.record import new_run
     from trainer.worker import work
 
-    config = parse_config(REHEARSAL)
-    with tempfile.TemporaryDirectory(prefix="gradtop-", ignore_cleanup_errors=True) as folder:
-        work(new_run(Path(folder), dump_config(config), {}))
-
-
-REHEARSAL = """
-"""
+    with tempfile.TemporaryDirectory(prefix="gradtop-", ignore_cleanup_errors=True) as screen.folder:
+        return work(new_run(Path(screen.folder), dump_config(parse_config(REHEARSAL)), {}))

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,17 @@ class Ending:
     at_once: bool = False
 
 
-def work(run: Run, *, resume: bool = False, signals: Signals | None = None) -> int:
+def work(
+    run: Run,
+    *,
+    resume: bool = False,
+    signals: Signals | None = None,
+    begun: Callable[[], object] = lambda: None,
+) -> int:
     """Train `run` to its end in this process; returns the exit code. What a person must know is in the status.
 
     With `signals`, which only the main thread of a process of its own can have, a second signal ends the process.
+    `begun` is called when the run shows as starting.
     """
     try:
         held = claim(run, resume=resume)
@@ -44,7 +52,9 @@ def work(run: Run, *, resume: bool = False, signals: Signals | None = None) -> i
         print(error, file=sys.stderr, flush=True)
         return FAILED
     try:
-        return Worker(run, resume=resume, signals=signals).work()
+        worker = Worker(run, resume=resume, signals=signals)
+        begun()
+        return worker.work()
     finally:
         os.close(held)
 

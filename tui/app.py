@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ from tui.launcher import Launcher, Starts
 from tui.messages import Answered, Launched, NewSnapshot
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
-from tui.screens.base import ModeScreen, Target, bindings
+from tui.screens.base import ModeScreen, Receiver, Target, bindings
 from tui.snapshot import EMPTY, Snapshot
 from tui.terminal import Capabilities, capabilities, environment
 
@@ -66,7 +67,7 @@ class GradtopApp(App[None]):
         if mode is None:
             mode = self.memory.get("mode") if run is not None else "runs"
         self.DEFAULT_MODE = mode if mode in self.MODES else "overview"
-        super().__init__()
+        super().__init__(ansi_color=capabilities.ansi)
         for each in theme.THEMES.values():
             self.register_theme(each)
         self.capabilities = capabilities
@@ -77,6 +78,7 @@ class GradtopApp(App[None]):
         self.runs = runs
         self.launcher: Starts = launcher if launcher is not None else Launcher(runs, standby=False)
         self.snapshot = EMPTY
+        self._logged: Run | None = None
         self._polling = False
         self.poll = Poll(
             runs,
@@ -93,9 +95,16 @@ class GradtopApp(App[None]):
         """Have the visible screen's part read: at once before the first frame, afterwards by the poll thread."""
         if screen is not self.screen_stack[0]:
             return
-        self.poll.ask(screen.request())
+        self.poll.ask(replace(screen.request(), log=self._logged))
         if not self._polling:
             self.poll.tick()
+
+    def read_log(self, run: Run | None) -> None:
+        """Have a run's log read too, as long as somebody looks at it."""
+        self._logged = run
+        screen = self.screen_stack[0]
+        if isinstance(screen, ModeScreen):
+            screen.ask()
 
     def _take(self, snapshot: Snapshot) -> None:
         if self._polling:
@@ -115,7 +124,7 @@ class GradtopApp(App[None]):
     def on_new_snapshot(self, message: NewSnapshot) -> None:
         before, self.snapshot = self.snapshot, message.snapshot
         for screen in self.screen_stack:
-            if isinstance(screen, ModeScreen):
+            if isinstance(screen, Receiver):
                 screen.receive(message.snapshot)
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
@@ -236,7 +245,9 @@ class GradtopApp(App[None]):
     def action_log(self) -> None:
         from tui.screens.log import Log
 
-        self.push_screen(Log())
+        target = self.target()
+        if target is not None:
+            self.push_screen(Log(target.run, target.name))
 
     def action_help(self) -> None:
         from tui.screens.help import Help

@@ -87,12 +87,15 @@ KEYS: tuple[Key, ...] = (
     Key("home", "screen.read(-100000)", "cursor.first", "first value", "Read the chart at its first value.", modes=CURSORS),
     Key("end", "screen.read(100000)", "cursor.last", "last value", "Read the chart at its newest value.", modes=CURSORS),
     # Lists.
-    Key("down", "cursor_down", "list.down", "down", "Next row (also j).", modes=LISTS, bound=False, shown="↓ j"),
-    Key("up", "cursor_up", "list.up", "up", "Previous row (also k).", modes=LISTS, bound=False, shown="↑ k"),
+    Key("down,j", "cursor_down", "list.down", "down", "Next row (also j).", modes=LISTS, bound=False, shown="↓ j"),
+    Key("up,k", "cursor_up", "list.up", "up", "Previous row (also k).", modes=LISTS, bound=False, shown="↑ k"),
     Key("pagedown", "page_down", "list.pagedown", "page down", "One page down.", modes=LISTS, bound=False),
     Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=LISTS, bound=False),
     Key("home", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
     Key("end", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
+    Key("slash", "filter", "list.filter", "filter", "Show only the rows that contain what you type.", modes=LISTS, footer=True, bound=False),
+    Key("enter", "keep_filter", "filter.keep", "keep", "While typing a filter: keep it and come out.", modes=LISTS, footer=True, bound=False),
+    Key("escape", "clear_filter", "filter.clear", "show all", "Take the filter away.", modes=LISTS, footer=True, bound=False),
     # 1 Overview
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Show the chosen pane alone; esc brings the others back.", modes=("overview",)),
     # 6 Tune
@@ -117,8 +120,7 @@ KEYS: tuple[Key, ...] = (
     Key("down", "leave(1)", "field.down", "next field", "In a field: like tab.", modes=("tune",), bound=False),
     Key("up", "leave(-1)", "field.up", "previous field", "In a field: like shift+tab.", modes=("tune",), bound=False),
     # 7 Runs
-    Key("enter", "choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), bound=False, footer=True),
-    Key("slash", "screen.filter", "runs.filter", "filter", "Show only the rows that contain what you type.", modes=("runs",), footer=True),
+    Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
     Key("r", "screen.resume", "runs.resume", "resume", "Go on from the last checkpoint of this run.", modes=("runs",), footer=True),
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration.", modes=("runs",), footer=True),
     Key("n", "screen.rename", "runs.rename", "rename", "Give this run another name.", modes=("runs",)),

@@ -8,14 +8,15 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.record import Run, RunReader, drop_lease, send, write_lease
 
 from tui.parts.facts import Watch
+from tui.parts.log import LogTail
 from tui.parts.runs import RunIndex
-from tui.snapshot import NO_RUN, Facts, Request, Snapshot
+from tui.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
 
 TICK = 0.25
 TICK_ENDED = 1.0
@@ -75,6 +76,7 @@ class Poll:
         self._show, self._tell = show, tell
         self._clock, self._monotonic, self._interval = clock, monotonic, interval
         self._watch: Watch | None = None
+        self._log: LogTail | None = None
         self._request = self._answered = Request()
         self._jobs: deque[Callable[[], None]] = deque()
         self._pending: list[Pending] = []
@@ -116,6 +118,9 @@ class Poll:
         request = self._request
         facts = self._read_facts(request)
         snapshot = self._read_part(request, facts)
+        log = self._read_log(request)
+        if snapshot.log is not log:
+            snapshot = replace(snapshot, log=log)
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._show(snapshot)
@@ -151,6 +156,14 @@ class Poll:
         self._counts, self._answered, source.facts = tuple(counts), request, facts
         part = request.read(source, request.view) if request.read is not None else None
         return Snapshot(request.mode, facts, part)
+
+    def _read_log(self, request: Request) -> LogPart:
+        if request.log is None:
+            self._log = None
+            return NO_LOG
+        if self._log is None or self._log.run.path != request.log.path:
+            self._log = LogTail(request.log, monotonic=self._monotonic)
+        return self._log.read()
 
     # Commands and their answers
 

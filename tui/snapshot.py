@@ -51,12 +51,25 @@ NO_RUN = Facts()
 
 
 @dataclass(frozen=True, slots=True)
+class LogPart:
+    """The last lines of a run's worker.log, safe to draw; `cut` says that there are earlier ones in the file."""
+
+    run: Run | None = None
+    lines: tuple[str, ...] = ()
+    cut: bool = False
+
+
+NO_LOG = LogPart()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The facts of the run and the part that the visible mode asked for (what its `read` returned, None before)."""
 
     mode: str = ""
     facts: Facts = NO_RUN
     part: Any = None
+    log: LogPart = NO_LOG
 
 
 EMPTY = Snapshot()
@@ -68,7 +81,7 @@ class Request:
 
     `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
     view)` is called in the poll thread and its value becomes `Snapshot.part`. `panes` and `layers` become the lease:
-    what the worker should measure because somebody is looking.
+    what the worker should measure because somebody is looking. `log` is the run whose log is shown beside it.
     """
 
     run: Run | None = None
@@ -79,3 +92,4 @@ class Request:
     panes: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     watches_runs: bool = False
+    log: Run | None = None

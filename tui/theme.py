@@ -78,6 +78,7 @@ LIGHT = Theme(
 )
 # For 16 colours and for NO_COLOR: the terminal's own palette, and a cursor that needs no colour.
 _ANSI = {
+    "ansi-foreground": "ansi_default",
     "muted": "ansi_default",
     "line-a": "ansi_blue",
     "line-b": "ansi_yellow",
@@ -109,6 +110,7 @@ ANSI_DARK = Theme(
     panel="ansi_default",
     variables=_ANSI
     | {
+        "ansi-background": "ansi_black",
         "faint": "ansi_bright_black",
         "border": "ansi_white",
         "border-blurred": "ansi_bright_black",
@@ -133,6 +135,14 @@ ANSI_LIGHT = Theme(
     background="ansi_default",
     surface="ansi_default",
     panel="ansi_default",
-    variables=_ANSI | {"faint": "ansi_white", "border": "ansi_bright_black", "border-blurred": "ansi_white", "line-b": "ansi_red", "scrollbar": "ansi_white"},
+    variables=_ANSI
+    | {
+        "ansi-background": "ansi_white",
+        "faint": "ansi_white",
+        "border": "ansi_bright_black",
+        "border-blurred": "ansi_white",
+        "line-b": "ansi_red",
+        "scrollbar": "ansi_white",
+    },
 )
 THEMES = {(theme.dark, theme.ansi): theme for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)}

@@ -15,7 +15,7 @@ from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
 from trainer.record.meta import Change, Meta, read_meta, write_meta
 from trainer.record.reader import Record, StreamReader, list_streams
 from trainer.record.run_reader import CheckpointInfo, RunReader
-from trainer.record.runs import find_run, list_runs, rename_run, trash_run
+from trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
 from trainer.record.series import EMPTY_SERIES, Series
 from trainer.record.status import Status, derive_state, is_alive, process_start, read_status, this_host, write_status
 from trainer.record.streams import Column, SegmentWriter
@@ -59,6 +59,7 @@ __all__ = [
     "read_meta",
     "read_status",
     "rename_run",
+    "require_name",
     "send",
     "this_host",
     "trash_run",

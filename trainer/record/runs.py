@@ -70,11 +70,16 @@ def find_run(runs: Path, reference: str) -> Run:
     raise RunNotFound(f"No run {reference!r} in {runs}. The newest: {newest}; gradtop ls shows all.")
 
 
+def require_name(name: str) -> None:
+    """Raises RecordError for a name by which a run could not be found or shown."""
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME or name == "last" or "/" in name or "\\" in name:
+        raise RecordError(f"A name has 1 to {LONGEST_NAME} printable characters, no slash, and is not 'last'.")
+
+
 def rename_run(run: Run, name: str) -> None:
     """Give a run another name; its directory and id stay, so that a worker and other screens do not lose it."""
     name = name.strip()
-    if not name or not name.isprintable() or len(name) > LONGEST_NAME or name == "last" or "/" in name or "\\" in name:
-        raise RecordError(f"A name has 1 to {LONGEST_NAME} printable characters, no slash, and is not 'last'.")
+    require_name(name)
     try:
         write_meta(run, dataclasses.replace(read_meta(run), name=name))
     except OSError as error:

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.app import ComposeResult
@@ -77,6 +77,13 @@ class Target:
     run: Run
     name: str
     state: str
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A screen that is handed each snapshot: a mode, and what lies over it."""
+
+    def receive(self, snapshot: Snapshot) -> None: ...
 
 
 class ModeScreen(Screen[None]):
@@ -182,7 +189,7 @@ class ModeScreen(Screen[None]):
     def receive(self, snapshot: Snapshot) -> None:
         """Take a snapshot: the header always, the body where the part is this mode's."""
         if snapshot.mode != self.mode:
-            snapshot = Snapshot(self.mode, snapshot.facts, None)
+            snapshot = Snapshot(self.mode, snapshot.facts)
         before, self.snapshot = self.snapshot, snapshot
         self.query_one(Header).show_facts(snapshot.facts)
         if before.facts is not snapshot.facts:

@@ -1,15 +1,19 @@
-"""What the worker printed, over the lower half of any mode."""
+"""What the worker printed, over the lower part of any mode."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from trainer.record import Run, clean
 from tui.snapshot import Snapshot
 from tui.widgets.log_view import LogView
+
+if TYPE_CHECKING:
+    from tui.app import GradtopApp
 
 
 class Log(ModalScreen[None]):
@@ -19,17 +23,42 @@ class Log(ModalScreen[None]):
     AUTO_FOCUS = "LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,l,q", "dismiss", "close", id="log.close", tooltip="Close the log."),
+        Binding("y", "copy", "copy", id="log.copy", tooltip="Copy the path of the log."),
     ]
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, run: Run, name: str) -> None:
         super().__init__()
-        self._title = name
+        self._run, self._title = run, clean(name, 100)
+
+    @property
+    def gradtop(self) -> GradtopApp:
+        return cast("GradtopApp", self.app)
 
     def compose(self) -> ComposeResult:
-        log = LogView()
-        log.border_title = f"worker.log of {self._title}"
-        log.border_subtitle = "↑↓ scroll · end follows · y copies the path · esc closes"
-        yield log
+        yield LogView(empty="The worker has printed nothing yet; what it prints comes here.")
+
+    def on_mount(self) -> None:
+        self.query_one(LogView).border_title = f"worker.log of {self._title}".replace("[", r"\[")
+        self.gradtop.read_log(self._run)
+
+    def on_unmount(self) -> None:
+        self.gradtop.read_log(None)
+
+    def on_screen_suspend(self) -> None:
+        self.gradtop.read_log(None)
+
+    def on_screen_resume(self) -> None:
+        self.gradtop.read_log(self._run)
 
     def receive(self, snapshot: Snapshot) -> None:
-        self.query_one(LogView).set_lines(snapshot.log)
+        if snapshot.log.run == self._run:
+            self.query_one(LogView).set_lines(snapshot.log.lines)
+
+    def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
+        view = message.view
+        below = "follows the end" if view.follows else f"{view.below} more below, end follows"
+        view.border_subtitle = f"{below} · ↑↓ scroll · y copies the path · esc closes"
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(str(self._run.log))
+        self.notify(f"copied the log's path: {self._run.log}", markup=False)

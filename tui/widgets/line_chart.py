@@ -120,6 +120,11 @@ class LineChart(Widget, can_focus=True):
         """What the legend says, in words: the newest values, or those under the cursor."""
         return self._picture.read if self._picture is not None else ()
 
+    @property
+    def cursor_x(self) -> float | None:
+        """Where the reading line stands, None where there is none."""
+        return self._picture.cursor_x if self._picture is not None else None
+
     def _draw(self) -> None:
         """Compute the picture and repaint the cells that are other ones than before."""
         width, height = self.size

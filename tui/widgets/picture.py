@@ -101,6 +101,11 @@ class Picture:
     def plot_height(self) -> int:
         return max(1, self._size[1] - (1 if self._size[1] >= 3 else 0))
 
+    @property
+    def cursor_x(self) -> float | None:
+        """The x in the middle of the column under the cursor."""
+        return None if self.cursor is None else self._x.low + (self.cursor + 0.5) / self.plot_width * (self._x.high - self._x.low)
+
     def draw(self, chart: Chart, width: int, height: int) -> None:
         """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
         if (width, height) != self._size:
@@ -312,8 +317,7 @@ class Picture:
 
     def _write_legend(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
         """Names and values at the right: in the top rows, or in the bottom ones where they would hide less."""
-        at = None if self.cursor is None else self._x.low + (self.cursor + 0.5) / self.plot_width * (self._x.high - self._x.low)
-        entries = legend(chart, at, (self._x.high - self._x.low) / self.plot_width)
+        entries = legend(chart, self.cursor_x, (self._x.high - self._x.low) / self.plot_width)
         self.read = tuple(f"{words} {value}".strip() for _line, words, value in entries)
         bare = self.plot_width < NARROW
         words_width = 0 if bare else max((len(words) for _line, words, _value in entries), default=0)

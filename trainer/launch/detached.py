@@ -1,0 +1,102 @@
+"""Workers that outlive whoever starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trainer
+from trainer.record import Run, clean, read_status, write_status
+
+if TYPE_CHECKING:
+    from trainer.launch.standby import Standby
+
+# Python's own start on a slow network file system; past it the worker may still come, but nobody should wait.
+PATIENCE = 60.0
+LAST_WORDS = 4096
+
+
+def start_worker(run: Run, *, resume: bool = False, standby: Standby | None = None) -> None:
+    """Have `run` trained in the background; returns when it shows as starting, or is in the hands of a standby.
+
+    A standby that does not take it is closed, and a worker is started anew. Raises OSError with a sentence.
+    """
+    if standby is not None:
+        if standby.give(run, resume):
+            return
+        standby.close()
+    start_anew(run, resume=resume)
+
+
+def start_anew(run: Run, *, resume: bool) -> None:
+    """Start a process for the run; one that never came to it is told of in its status too. Raises OSError."""
+    try:
+        _start(run, ["--resume"] if resume else [])
+    except OSError as error:
+        say_failed(run, error)
+        raise
+
+
+def _start(run: Run, options: Sequence[str]) -> None:
+    log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        before = os.fstat(log).st_size
+        code = spawn([os.fspath(run.path), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    finally:
+        os.close(log)
+    if code:
+        raise OSError(f"the worker could not be started: {last_words(run.log, before) or f'see {run.log}'}")
+
+
+def say_failed(run: Run, error: OSError) -> None:
+    """A run that no worker came to must not show as one that is about to start."""
+    status = read_status(run)
+    if status.state == "created":
+        now = time.time()
+        with contextlib.suppress(OSError):
+            write_status(run, replace(status, state="failed", error=str(error), updated=now, ended=now))
+
+
+def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int) -> int:
+    """Start `python -m trainer …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
+
+    What is started here is no more than the parent of the worker: it ends as soon as the worker has begun, or with the
+    worker's exit code when that ended before.
+    """
+    command = [sys.executable, "-P", "-m", "trainer", *arguments, "--detach"]
+    first = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment(), start_new_session=True)
+    try:
+        return first.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"the worker has not started within {PATIENCE:g} s") from None
+
+
+def environment() -> dict[str, str]:
+    """The environment of a worker: ours, with what it takes to import this very `trainer`."""
+    env = dict(os.environ)
+    here = Path(trainer.__file__).parents[1]
+    # As a new interpreter with -P will search: without the script's or the current directory that may stand first here.
+    path = sys.path if sys.flags.safe_path else sys.path[1:]
+    found = PathFinder.find_spec("trainer", path)
+    if found is None or found.origin is None or not Path(found.origin).samefile(trainer.__file__):
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.fspath(here), env.get("PYTHONPATH")]))
+    return env
+
+
+def last_words(log: Path, begin: int) -> str:
+    """The last line that was written into a log from byte `begin` on, safe to show."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - LAST_WORDS))
+            lines = file.read(LAST_WORDS).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return clean(next((line for line in reversed(lines) if line.strip()), ""), 300)

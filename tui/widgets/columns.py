@@ -1,0 +1,119 @@
+"""Columns of a table: which fit, how wide they are, and one row drawn into cells. No widget here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rich.cells import cell_len
+
+from tui.format import ellipsis
+from tui.widgets.cells import Cells
+
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "caret", "thumb")
+TONE = {name: index for index, name in enumerate(TONES)}
+MARGIN = 1
+GAP = 2
+
+Piece: TypeAlias = tuple[str, str]  # text, tone
+Cell: TypeAlias = str | Piece | Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; its unit belongs into `name`.
+
+    `width` is what it wants, `least` what it can live with (0: `width`). Where the least widths do not fit, the column
+    with the highest `priority` is left out first; 0 is never left out. `grow` takes what is left over. `keep` says which
+    end of a text that is too long is shown.
+    """
+
+    name: str
+    width: int
+    least: int = 0
+    right: bool = False
+    priority: int = 0
+    grow: bool = False
+    keep: Literal["start", "end"] = "start"
+
+    @property
+    def smallest(self) -> int:
+        return self.least or self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a column stands in a row."""
+
+    index: int
+    x: int
+    width: int
+
+
+def arrange(columns: Sequence[Column], width: int) -> list[Place]:
+    """The columns that fit into so many cells, from left to right."""
+    shown = list(range(len(columns)))
+
+    def spare() -> int:
+        return width - 2 * MARGIN - GAP * max(0, len(shown) - 1) - sum(columns[index].smallest for index in shown)
+
+    while spare() < 0:
+        last = max(shown, key=lambda index: (columns[index].priority, index), default=None)
+        if last is None or not columns[last].priority:
+            break
+        shown.remove(last)
+    left = max(0, spare())
+    widths = {index: columns[index].smallest for index in shown}
+    for index in sorted(shown, key=lambda index: columns[index].priority):
+        more = min(left, max(0, columns[index].width - widths[index]))
+        widths[index] += more
+        left -= more
+    growing = [index for index in shown if columns[index].grow]
+    for number, index in enumerate(growing):
+        more = left // (len(growing) - number)
+        widths[index] += more
+        left -= more
+    places, x = [], MARGIN
+    for index in shown:
+        places.append(Place(index, x, widths[index]))
+        x += widths[index] + GAP
+    return places
+
+
+def pieces_of(cell: Cell) -> Sequence[Piece]:
+    if isinstance(cell, str):
+        return [(cell, "text")]
+    return [(cell[0], str(cell[1]))] if len(cell) == 2 and isinstance(cell[0], str) else cell  # type: ignore[return-value]
+
+
+def draw_row(columns: Sequence[Column], places: Sequence[Place], cells: Sequence[Cell], width: int) -> Cells:
+    """One row; a text that is too long ends (or begins) with an ellipsis."""
+    row = Cells(width, TONE["text"])
+    for place in places:
+        if place.index < len(cells):
+            column = columns[place.index]
+            put(row, place.x, min(place.width, width - MARGIN - place.x), pieces_of(cells[place.index]), right=column.right, keep=column.keep)
+    return row
+
+
+def draw_header(columns: Sequence[Column], places: Sequence[Place], width: int) -> Cells:
+    return draw_row(columns, places, [(column.name, "header") for column in columns], width)
+
+
+def put(row: Cells, x: int, width: int, pieces: Sequence[Piece], *, right: bool = False, keep: str = "start") -> None:
+    """Put pieces into so many cells of a row; `keep` "end" cuts the last piece at its beginning."""
+    if width <= 0:
+        return
+    total = sum(cell_len(text) for text, _tone in pieces)
+    if right and total < width:
+        x, width = x + width - total, total
+    end = x + width
+    for number, (text, tone) in enumerate(pieces):
+        if x >= end:
+            return
+        last = number == len(pieces) - 1
+        cut = ellipsis(text, end - x, keep=keep if last else "start")
+        x = row.put(x, cut, TONE[tone])
+        if cut != text:
+            return

@@ -1,0 +1,365 @@
+"""A list with a cursor: columns with a header, any number of rows of which only those in view are drawn, and a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui import keys
+from tui.widgets.cells import Cells, spans
+from tui.widgets.columns import TONE, TONES, Cell, Column, Place, arrange, draw_header, draw_row, put
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.rows import Rows
+
+WHEEL = 3  # rows
+
+
+class Table(Widget, can_focus=True, inherit_bindings=False):
+    """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone.
+
+    `key` is the one under the cursor; see `Rows` for where it stays. Only cells that changed are painted again. With
+    `filters`, `/` opens a line at the bottom: `Filtered` says what was typed, and whoever owns the rows shows those that
+    match. Enter is the screen's key, from tui/keys.py and with its own word; it calls `choose`, as a click on the row
+    under the cursor does.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"table--{tone}" for tone in TONES), "table--cursor", "table--cursor-blurred"}
+    DEFAULT_CSS = """
+    Table {
+        width: 1fr; height: 1fr; color: $foreground;
+        & > .table--text { color: $foreground; }
+        & > .table--strong { color: $foreground; text-style: bold; }
+        & > .table--muted { color: $muted; }
+        & > .table--faint { color: $faint; }
+        & > .table--primary { color: $primary; }
+        & > .table--success { color: $success; }
+        & > .table--warning { color: $warning; }
+        & > .table--error { color: $error; }
+        & > .table--header { color: $muted; }
+        & > .table--typing { color: $foreground; background: $panel; }
+        & > .table--caret { color: $foreground; background: $background; text-style: reverse; }
+        & > .table--thumb { color: $scrollbar; }
+        &:ansi > .table--typing { text-style: underline; }
+        & > .table--cursor {
+            color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
+        }
+        & > .table--cursor-blurred { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
+        for row in keys.KEYS
+        if row.id.startswith(("list.", "filter."))
+    ]
+
+    class News(Message):
+        """Carries state: a newer one takes the place of one that was not yet handled."""
+
+        def __init__(self, table: Table, key: str) -> None:
+            super().__init__()
+            self.table, self.key = table, key
+
+        @property
+        def control(self) -> Table:
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            return type(message) is type(self) and isinstance(message, Table.News) and message.table is self.table
+
+    class Moved(News):
+        """The cursor stands on another key; "" where there are no rows."""
+
+    class Filtered(News):
+        """Only rows that match what was typed (`key`) are wanted; "" is every row."""
+
+    class Chosen(News):
+        """Somebody wants into the row under the cursor."""
+
+        def can_replace(self, message: Message) -> bool:  # noqa: ARG002 - Textual's signature
+            return False
+
+    def __init__(
+        self,
+        columns: Sequence[Column] = (),
+        *,
+        empty: str = "nothing here yet",
+        filters: bool = False,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's name for it
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._columns, self._empty, self._filters = tuple(columns), empty, filters
+        self._rows, self._filter = Rows(), FilterLine()
+        self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
+        self._total = 0
+        self._told = ""
+        self._arranged: tuple[int, list[Place]] = (0, [])
+        self._drawn: list[Cells] = []
+        self._tones: list[Style] = []
+        self._grabbed = False
+
+    # What is shown
+
+    def show(self, keys: Sequence[str], cells: Callable[[str], Sequence[Cell]], *, total: int | None = None) -> None:
+        """Show these rows; `cells` gives one row's cells by its key. `total` is how many there are without the filter."""
+        self._cells, self._total = cells, len(keys) if total is None else total
+        self._rows.set(keys)
+        self._moved()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        if tuple(columns) != self._columns:
+            self._columns, self._arranged = tuple(columns), (0, [])
+            self._draw()
+
+    def set_empty(self, sentence: str) -> None:
+        """What is said where there are no rows: what will come, and which key brings it."""
+        if sentence != self._empty:
+            self._empty = sentence
+            self._draw()
+
+    @property
+    def key(self) -> str:
+        return self._rows.key
+
+    @property
+    def keys(self) -> Sequence[str]:
+        return self._rows.keys
+
+    @property
+    def filter(self) -> str:
+        return self._filter.text
+
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """The names of the columns that fit."""
+        return tuple(self._columns[place.index].name for place in self._arrange())
+
+    def go(self, key: str) -> None:
+        """Put the cursor on a row, now or as soon as there is one of this key."""
+        self._rows.go(key)
+        self._moved()
+
+    def choose(self) -> None:
+        """Go into the row under the cursor."""
+        if self.key:
+            self.post_message(self.Chosen(self, self.key))
+
+    def move(self, rows: int) -> None:
+        """Move the cursor by so many rows, as far as there are any."""
+        self._rows.move(self._rows.cursor + rows)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._draw()
+        if self.key != self._told:
+            self._told = self.key
+            self.post_message(self.Moved(self, self.key))
+
+    # Keys
+
+    def action_cursor_down(self) -> None:
+        self.move(1)
+
+    def action_cursor_up(self) -> None:
+        self.move(-1)
+
+    def action_page_down(self) -> None:
+        self.move(self._rows.page)
+
+    def action_page_up(self) -> None:
+        self.move(-self._rows.page)
+
+    def action_first(self) -> None:
+        self.move(-len(self.keys))
+
+    def action_last(self) -> None:
+        self.move(len(self.keys))
+
+    def on_key(self, event: events.Key) -> None:
+        """The filter's keys, in the order in which they come: a binding would act later than a letter typed after it."""
+        typing, before = self._filter.edit is not None, self._filter.text
+        if not typing and event.key == "slash" and self._filters:
+            self._filter.open()
+        elif typing and event.key in {"down", "up"}:
+            self.move(1 if event.key == "down" else -1)
+        elif not self._filter.press(event.key, event.character):
+            return
+        event.stop()
+        event.prevent_default()
+        self._refilter(before)
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._filter.edit is not None:
+            event.stop()
+            before = self._filter.text
+            self._filter.paste(event.text)
+            self._refilter(before)
+
+    def _refilter(self, before: str) -> None:
+        if self._filter.text != before:
+            self.post_message(self.Filtered(self, self._filter.text))
+        self._draw()
+        self.refresh_bindings()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
+        return self._filter.edit is not None and character is not None and character.isprintable()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "filter":
+            return self._filters and self._filter.edit is None
+        if action == "keep_filter":
+            return self._filter.edit is not None
+        if action == "clear_filter":
+            return self._filter.shown
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        self._filter.open()
+        self._refilter(self._filter.text)
+
+    def action_keep_filter(self) -> None:
+        self._filter.keep()
+        self._refilter(self._filter.text)
+
+    def action_clear_filter(self) -> None:
+        before = self._filter.text
+        self._filter.clear()
+        self._refilter(before)
+
+    # The mouse
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-WHEEL)
+
+    def _scroll(self, rows: int) -> None:
+        self._rows.scroll(self._rows.top + rows)
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None or self._on_bar(offset.x) or not 0 <= offset.y - 1 < len(self._rows.view):
+            return
+        index = self._rows.view[offset.y - 1]
+        again = index == self._rows.cursor
+        self._rows.move(index)
+        self._moved()
+        if again:
+            self.choose()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and self._on_bar(offset.x):
+            self._grabbed = True
+            self.capture_mouse()
+            self._drag(offset.y)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._grabbed:
+            self._drag(event.y - self.gutter.top)
+
+    def on_mouse_up(self) -> None:
+        if self._grabbed:
+            self._grabbed = False
+            self.release_mouse()
+
+    def _on_bar(self, x: int) -> bool:
+        return self._rows.overflows and x == self.content_size.width - 1
+
+    def _drag(self, line: int) -> None:
+        self._rows.drag(line - 1)
+        self._draw()
+
+    # Drawing
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_focus(self) -> None:
+        self._restyle()
+
+    def on_blur(self) -> None:
+        if self._filter.edit is not None:
+            self.action_keep_filter()
+        self._restyle()
+
+    def _restyle(self) -> None:
+        self._tones = []
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._tones = []
+
+    def _arrange(self) -> list[Place]:
+        width = self.content_size.width
+        if self._arranged[0] != width:
+            self._arranged = (width, arrange(self._columns, width))
+        return self._arranged[1]
+
+    def _draw(self) -> None:
+        """Compute the rows in view and repaint the cells that are other ones than before."""
+        width, height = self.content_size
+        if not width or not height:
+            return
+        self._rows.page = height - 1 - self._filter.shown
+        rows = self._compose_rows(width, height)
+        old, self._drawn = self._drawn, rows
+        if len(old) != len(rows) or len(old[0].text) != width:
+            self.refresh()
+            return
+        for y, (before, after) in enumerate(zip(old, rows, strict=True)):
+            for start, end in spans(before, after):
+                self.refresh(Region(start, y, end - start, 1))
+
+    def _compose_rows(self, width: int, height: int) -> list[Cells]:
+        places = self._arrange()
+        rows = [draw_header(self._columns, places, width)]
+        for index in self._rows.view:
+            row = draw_row(self._columns, places, self._cells(self.keys[index]), width)
+            if index == self._rows.cursor:
+                row.tones = bytearray(tone + len(TONES) for tone in row.tones)
+            rows.append(row)
+        if not self.keys:
+            sentence = f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty
+            rows.append(Cells(width))
+            put(rows[-1], 1, width - 2, [(sentence, "muted")])
+        rows += [Cells(width) for _ in range(height - len(rows))]
+        if self._rows.overflows:
+            for line in self._rows.thumb():
+                row = rows[1 + line]
+                row.text[-1], row.tones[-1] = "▐", TONE["thumb"] + (len(TONES) if row.tones[-1] >= len(TONES) else 0)
+        if self._filter.shown:
+            rows[height - 1] = self._filter.draw(width, f"{len(self.keys)} of {self._total}")
+        return rows[:height]
+
+    def render_line(self, y: int) -> Strip:
+        if not self._tones:
+            self._tones = self._tone_styles()
+        if y >= len(self._drawn):
+            return Strip.blank(self.content_size.width, self.rich_style)
+        return self._drawn[y].strip(self._tones)
+
+    def _tone_styles(self) -> list[Style]:
+        """A style for each tone, and one for each under the cursor; where that is reversed, it has one colour."""
+        plain = [self.get_component_rich_style(f"table--{tone}") for tone in TONES]
+        cursor = self.get_component_rich_style("table--cursor" if self.has_focus else "table--cursor-blurred")
+        if cursor.reverse:
+            return [*plain, *([cursor] * len(plain))]
+        under = [style + Style(bgcolor=cursor.bgcolor, bold=cursor.bold or style.bold) for style in plain]
+        if self.has_focus:
+            under[TONE["text"]] += Style(color=cursor.color)
+        return [*plain, *under]
