@@ -63,6 +63,7 @@ class Steering:
         self._next_look = 0.0
         self._paused = False
         self._stopping = ""
+        self._changed = False
         self._answered: set[str] = set()
 
     def refuse(self, why: str) -> None:
@@ -73,8 +74,9 @@ class Steering:
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look
 
-    def obey(self, run: Steered) -> None:
-        """Do what was asked; waits here while paused. Raises Stop, or EndNow for a kill."""
+    def obey(self, run: Steered) -> bool:
+        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, or EndNow for a kill."""
+        self._changed = False
         self._look(run)
         if self._paused:
             run.pause()
@@ -83,6 +85,7 @@ class Steering:
                 if self.due():
                     self._look(run)
             run.go_on()
+        return self._changed
 
     def _look(self, run: Steered) -> None:
         self._next_look = self._clock() + LOOK_EVERY
@@ -135,6 +138,7 @@ class Steering:
         except ValueError as error:
             self._answer(command, False, str(error))
         else:
+            self._changed = True
             self._answer(command, True, applied.message, step=run.step, changes=applied.new, old=applied.old)
 
     def _answer(self, command: Command, ok: bool, message: str, **more: object) -> None:

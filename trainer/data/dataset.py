@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
+
+from trainer.batches import Batches, Prepare
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,38 @@ class DataInfo:
     channels: int
     size: int
     classes: int
+
+
+class TrainingBatches(Protocol):
+    """Seed, epoch and position alone decide what a batch holds. `prepare` may be set to None: inputs then come as stored."""
+
+    prepare: Prepare | None
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def per_epoch(self) -> int: ...
+
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of `epoch` (counted from 0) on the device, from batch number `skip` on."""
+        ...
+
+
+class Source(Protocol):
+    """What a training takes its batches from; `prepare` makes stored inputs ready for the model."""
+
+    @property
+    def info(self) -> DataInfo: ...
+
+    @property
+    def prepare(self) -> Prepare | None: ...
+
+    def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
+
+    def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
+        """Batches that are ready for the model, the same ones each time they are iterated over."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,4 +66,25 @@ class Dataset:
     val_images: Tensor
     val_labels: Tensor
     info: DataInfo
-    prepare: Callable[[Tensor], Tensor] | None = None
+    prepare: Prepare | None = None
+
+    def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
+        images, labels = self.train_images.to(device), self.train_labels.to(device)
+        return Batches(images, labels, batch_size, seed=seed, prepare=self.prepare)
+
+    def validation(self, batch_size: int, device: torch.device) -> Parts:
+        return Parts(self.val_images.to(device), self.val_labels.to(device), batch_size, self.prepare)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All of it in order, a batch at a time."""
+
+    images: Tensor
+    labels: Tensor
+    batch_size: int
+    prepare: Prepare | None = None
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in zip(self.images.split(self.batch_size), self.labels.split(self.batch_size), strict=True):
+            yield (self.prepare(images) if self.prepare else images), labels
