@@ -51,6 +51,10 @@ class NoSkips:
                 terminalreporter.line(line)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=50, help="how often a training worker is killed (tests/process/test_kill.py)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if CI:
         config.pluginmanager.register(NoSkips(), "no-skips")

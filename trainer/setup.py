@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 
 import torch
 
@@ -38,7 +40,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     check_precision(training.precision, device)
     _set_numerics(training)
 
-    torch.manual_seed(training.seed)
+    seed_generators(training.seed)
     context = config.model.context if isinstance(config.model, LanguageModel) else 0
     source = data.load(config.data, seed=training.seed, context=context)
     model = models.build(config.model, source.info)
@@ -88,6 +90,14 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         changes=dict(session.changes),
     )
     return session
+
+
+def seed_generators(seed: int) -> None:
+    """Every generator that training may draw from, so that its seed alone decides a run."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
 
 
 def _read_config(run: Run) -> Config:

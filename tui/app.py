@@ -12,18 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
 from trainer.record import RecordError, Run
-
 from tui import keys, theme
 from tui.launcher import Launcher, Starts
 from tui.messages import Answered, Launched, NewSnapshot
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
+from tui.repaint import Repaint
 from tui.screens.base import ModeScreen, Receiver, Target, bindings
 from tui.snapshot import EMPTY, Snapshot
 from tui.terminal import Capabilities, capabilities, environment
@@ -98,6 +100,7 @@ class GradtopApp(App[None]):
         self.poll.ask(replace(screen.request(), log=self._logged))
         if not self._polling:
             self.poll.tick()
+            screen.receive(self.snapshot)
 
     def read_log(self, run: Run | None) -> None:
         """Have a run's log read too, as long as somebody looks at it."""
@@ -133,6 +136,9 @@ class GradtopApp(App[None]):
     def remember(self, key: str, value: str) -> None:
         if self.memory.put(key, value):
             self.poll.do(self.memory.save)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, Repaint.of(renderable) if type(renderable) is ChopsUpdate else renderable)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         if self.unicode:
@@ -314,16 +320,9 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
         app.run()
     finally:
         launcher.close()
-    if sentence := farewell(app.snapshot):
-        print(sentence)
+    from tui.commands.ending import farewell
+    from tui.commands.output import say
+
+    if sentence := farewell(app.snapshot.facts, runs):
+        say(sentence)
     return app.return_code or 0
-
-
-def farewell(snapshot: Snapshot) -> str:
-    """What is said after leaving: that the run goes on, how to come back, how to stop it."""
-    facts = snapshot.facts
-    if facts.run is None or facts.gone:
-        return ""
-    if facts.alive:
-        return f"{facts.name} goes on training. Come back: gradtop watch {facts.name} · stop it: gradtop stop {facts.name}"
-    return f"{facts.name} is {facts.state}. Look again: gradtop watch {facts.name}"

@@ -48,13 +48,14 @@ COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "steer") | {"set": "change"}
 
 EPILOG = """\
-A RUN is a run's name or id, the beginning of one, a path, or `last`. Runs live in ./runs, or where --runs or
-the variable GRADTOP_RUNS says. Exit codes: 0 done, 1 the run failed, 2 a mistake to put right.
+A RUN is a run's name or id, the beginning of one, a path, or `last`. Runs live
+in ./runs, or where --runs or the variable GRADTOP_RUNS says. Exit codes: 0
+done, 1 the run failed, 2 a mistake to put right.
 
-  gradtop train configs/digits.toml --watch        train in the background and watch
+  gradtop train configs/digits.toml --watch   train in the background and watch
   gradtop train configs/digits.toml optimizer.lr=3e-4 --detach
-  gradtop                                          come back to it
-  gradtop COMMAND --help                           all about one command
+  gradtop                                     come back to it
+  gradtop COMMAND --help                      all about one command
 """
 
 
@@ -68,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 def overview() -> str:
     lines = ["usage: gradtop [COMMAND] [--runs DIR]", ""]
     lines += ["Train PyTorch models in the background; watch and steer them from the terminal.", ""]
-    lines += ["Without a command, opens the screen on the newest live run, or else on the list of runs.", ""]
+    lines += ["Without a command, opens the screen on the newest live run, or else on the", "list of runs.", ""]
     for title, rows in GROUPS:
         lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in rows), ""]
     lines += [
@@ -119,10 +120,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         from tui.commands import home
 
         return argparse.Namespace(run_command=home.run, **vars(first))
-    command = arguments[split]
+    command, rest = arguments[split], arguments[split + 1 :]
+    if command == "help":
+        return parse([*rest[:1], "--help"])
     if command not in COMMANDS:
         front.error(f"{command!r} is not a command{suggestion(command)}")
-    options = parser_for(command).parse_intermixed_args(arguments[split + 1 :])
+    options = parser_for(command).parse_intermixed_args(rest)
     options.runs = options.runs or first.runs
     if first.no_standby:
         options.no_standby = True
@@ -143,10 +146,7 @@ def suggestion(word: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. A mistake of the user's ends in a sentence on standard error."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A name or a log line may hold what the terminal's encoding has not.
-            stream.reconfigure(errors="replace")
+    open_streams()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         code: int = options.run_command(options)
@@ -160,9 +160,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not is_mistake(error):
             raise
-        print(f"gradtop: {sentence(error)}", file=sys.stderr)
+        if isinstance(error, OSError) and not flushed(sys.stdout):
+            silence(sys.stdout)
+        for line in sentences(error):
+            print(f"gradtop: {line}", file=sys.stderr)
         return MISTAKE
     return code
+
+
+def open_streams() -> None:
+    """Have all three standard streams, whatever was closed, and such that any text can be written to them."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        # The lowest free descriptors are the closed ones: no file of ours may come to lie there.
+        while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(null)
+        sys.stdin, sys.stdout, sys.stderr = (
+            stream or open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
+            for number, (stream, mode) in enumerate(((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")))
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A name or a log line may hold what the terminal's encoding has not.
+            stream.reconfigure(errors="replace")
+
+
+def flushed(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
 def silence(stream: TextIO) -> None:
@@ -174,17 +202,24 @@ def is_mistake(error: Exception) -> bool:
     """Whether the message was written for the user. The classes are looked up, not imported: they come from heavy modules."""
     if isinstance(error, OSError):
         return True
-    families = (("tui.commands.mistake", "Mistake"), ("trainer.record.errors", "RecordError"))
-    families += (("trainer.config", "ConfigProblems"), ("trainer.errors", "UserError"))
+    families = (
+        ("tui.commands.mistake", "Mistake"),
+        ("trainer.record.errors", "RecordError"),
+        ("trainer.config", "ConfigProblems"),
+    )
     known = tuple(getattr(sys.modules[module], name) for module, name in families if module in sys.modules)
     return isinstance(error, known)
 
 
-def sentence(error: Exception) -> str:
+def sentences(error: Exception) -> list[str]:
+    """What is printed of it, a line each: a configuration has several problems. Names of files and runs steer no terminal."""
+    from trainer.record import clean
+
+    text = str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return f"{where}{error.strerror}"
-    return str(error)
+        text = f"{where}{error.strerror}"
+    return clean(text, 100_000, keep_newlines=True).splitlines()
 
 
 if __name__ == "__main__":

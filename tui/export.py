@@ -34,7 +34,7 @@ def export_run(run: Run, to: str, out: Path) -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
         return write(streams, out)
     except OSError as error:
-        raise RecordError(f"{error.filename or out}: cannot be written: {error.strerror or error}.") from None
+        raise RecordError(f"{out}: cannot be written: {error.strerror or error}. Choose another place with --output.") from None
 
 
 def readable_streams(run: Run) -> list[StreamReader]:

@@ -27,7 +27,7 @@ MODES = (
     Mode("runs", "7", "Runs", "tui.screens.runs:Runs", "All runs, newest first, with what changed between them."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs")
-CURSORS = ("overview", "schedule")
+CURSORS = ("overview", "schedule", "gradients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Change between the dark and the light theme.", "everywhere"),
     Key("question_mark", "app.help", "help", "help", "Show these keys.", "everywhere", footer=True),
     Key("q", "app.leave", "leave", "leave", "Leave. The run goes on.", "everywhere", footer=True),
-    Key("ctrl+c", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere"),
+    Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
     Key("left", "screen.read(-1)", "cursor.left", "read left", "Read the chart: one column to the left (shift: ten).", modes=CURSORS),
     Key("right", "screen.read(1)", "cursor.right", "read right", "Read the chart: one column to the right (shift: ten).", modes=CURSORS),
@@ -98,6 +98,17 @@ KEYS: tuple[Key, ...] = (
     Key("escape", "clear_filter", "filter.clear", "show all", "Take the filter away.", modes=LISTS, footer=True, bound=False),
     # 1 Overview
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Show the chosen pane alone; esc brings the others back.", modes=("overview",)),
+    # 2 Parameters
+    Key("enter", "screen.unfold", "parameters.unfold", "open", "Open or close this module.", modes=("parameters",), footer=True),
+    Key("right", "screen.open", "parameters.open", "open", "Open this module; where it is open, go into it.", modes=("parameters",)),
+    Key("left", "screen.shut", "parameters.shut", "close", "Close this module; where it is closed, go to the one that it is in.", modes=("parameters",)),
+    Key("plus", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), shown="+"),
+    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), shown="-"),
+    # 3 Gradients
+    Key("enter", "screen.choose", "gradients.chart", "chart", "Show this parameter's norm in a large chart; esc brings the list back.", modes=("gradients",), footer=True),
+    Key("o", "screen.sort", "gradients.sort", "order", "Order by trouble, or by depth.", modes=("gradients",), footer=True),
+    Key("down,j", "screen.walk(1)", "gradients.next", "next", "In the chart: the next parameter.", modes=("gradients",), shown="↓ j"),
+    Key("up,k", "screen.walk(-1)", "gradients.previous", "previous", "In the chart: the previous parameter.", modes=("gradients",), shown="↑ k"),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run with this configuration, from the start; the screen follows it.", modes=("tune",), footer=True),

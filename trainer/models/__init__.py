@@ -1,8 +1,9 @@
-"""What a config's `model` names, and what is to be said about any module."""
+"""What a config's `model` names, what its weights start as, and what is to be said about any module."""
 
 from __future__ import annotations
 
 from trainer.models.description import Description, ModuleRow, ParameterRow, describe
+from trainer.models.initialise import initialise
 from trainer.models.kinds import build
 
-__all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe"]
+__all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe", "initialise"]

@@ -24,7 +24,7 @@ def build_torchvision(config: TorchvisionModel, info: DataInfo) -> nn.Module:
         hint = f"did you mean {near[0]}?" if near else f"such are {', '.join(names[:3])} … {names[-1]}"
         raise UserError(f"torchvision has no classification model {config.name!r}; {hint}")
     try:
-        model: nn.Module = models.get_model(config.name, weights=None, num_classes=info.classes, **_options(config.name, info))
+        model: nn.Module = models.get_model(config.name, weights=None, num_classes=info.classes, **{**_options(config.name, info), **config.arguments})
         adapt_channels(model, info.channels)
         _try_out(model, info)
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError) as error:

@@ -10,12 +10,12 @@ from tui.commands.steer import add_timeout, ask
 from tui.commands.train import check_changes
 
 EPILOG = """\
-The change takes effect at the next step; the planned schedule is scaled with it. It is recorded among the run's events,
-not in its run.toml.
+The change takes effect at the next step; the planned schedule is scaled with
+it. It is recorded among the run's events, not in its run.toml. Exit code: 0 it
+was done, 1 no answer came, 2 the run cannot do this now.
 
   gradtop set last lr=3e-4
 """
-SHORT = {"lr": "optimizer.lr"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +32,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def parsed(word: str) -> tuple[str, object]:
-    """The dotted path and the value, read as TOML writes it. Raises Mistake."""
+    """The key, and the value as TOML or a number; what both may be is the worker's to say. Raises Mistake."""
     import tomllib
 
-    key, _equals, text = word.partition("=")
+    key, _equals, text = (part.strip() for part in word.partition("="))
     try:
-        value: object = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        raise Mistake(f"{text!r} is not a value for {key}; write it as in lr=3e-4") from None
-    return SHORT.get(key.strip(), key.strip()), value
+        value: object = tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        try:
+            value = float(text)  # which also takes .5 and 5.
+        except ValueError:
+            raise Mistake(f"{text!r} is not a value for {key!r}; write it as in lr=3e-4") from None
+    return key, value

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 PYTHON = (3, 11)
 PROBE_TIMEOUT = 180.0
 LITTLE_DISK = 2 * 2**30
+CUDA = "nvidia-smi shows the driver's CUDA version; https://pytorch.org/get-started has the torch that goes with it"
 PAIR = "pip install --force-reinstall torch torchvision"
 
 Check = Callable[[], Iterable["Finding"]]
@@ -31,7 +33,8 @@ class Finding:
 
 
 def all_checks(runs: Path) -> list[Check]:
-    return [python, pytorch, graphics_cards, terminal, locale, lambda: disk(runs), lambda: runs_folder(runs), optional]
+    """The quick ones first."""
+    return [python, terminal, locale, lambda: disk(runs), lambda: runs_folder(runs), optional, pytorch]
 
 
 def python() -> Iterator[Finding]:
@@ -46,22 +49,20 @@ def python() -> Iterator[Finding]:
 
 
 def pytorch() -> Iterator[Finding]:
+    """torch, torchvision, and what they train on."""
     about = probe()
-    if "error" in about:
-        yield Finding("torch", "problem", about["error"], "pip install torch torchvision")
-        return
-    torch, vision = about["torch"], about["torchvision"]
+    torch, vision = about.get("torch", about), about.get("torchvision", {})
     if "error" in torch:
-        todo = "pip install torch torchvision" if "No module" in torch["error"] else PAIR
-        yield Finding("torch", "problem", torch["error"], todo)
-        return
-    yield Finding("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
-    yield torchvision(torch, vision)
-    if torch["devices"]:
+        missing = "No module named 'torch'" in torch["error"]
+        yield Finding("torch", "problem", "not installed" if missing else torch["error"], "pip install torch torchvision" if missing else PAIR)
+    else:
+        yield Finding("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
+        yield torchvision(torch, vision)
         for card in torch["devices"]:
             yield Finding(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
     cores = os.cpu_count() or 1
     yield Finding("cpu", "fine", f"{cores} core{'s' * (cores > 1)}, {gibibytes(memory())} of memory")
+    yield from graphics_cards(torch)
 
 
 def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
@@ -83,19 +84,25 @@ def probe() -> dict[str, Any]:
     command = [sys.executable, "-P", "-W", "ignore", "-m", "trainer.probe"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
-        about: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"error": f"importing torch took longer than {PROBE_TIMEOUT:.0f} s"}
-    except (OSError, ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1] if "done" in locals() else "no answer"
+    except OSError as error:
+        return {"error": f"no process could be started to import torch: {error.strerror}"}
+    try:
+        about: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return {"error": f"importing torch ended the process: {last}"}
     return about
 
 
-def graphics_cards() -> Iterator[Finding]:
+def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
     """What the NVIDIA driver says, which PyTorch need not have found."""
-    import pynvml
-
+    try:
+        import pynvml
+    except ImportError:
+        yield Finding("gpu", "note", "nvidia-ml-py is missing, so no GPU's use, memory and power are shown", "pip install nvidia-ml-py")
+        return
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -103,10 +110,14 @@ def graphics_cards() -> Iterator[Finding]:
         return
     try:
         driver = pynvml.nvmlSystemGetDriverVersion()
-        for index in range(pynvml.nvmlDeviceGetCount()):
+        cards = pynvml.nvmlDeviceGetCount()
+        for index in range(cards):
             card = pynvml.nvmlDeviceGetHandleByIndex(index)
             free = pynvml.nvmlDeviceGetMemoryInfo(card).free
             yield Finding(f"gpu {index}", "fine", f"{pynvml.nvmlDeviceGetName(card)}, {gibibytes(free)} free, driver {driver}")
+        if cards and "version" in torch and not torch["devices"]:
+            built = f"is built for CUDA {torch['cuda']}" if torch["cuda"] else "is built without CUDA"
+            yield Finding("gpu", "note", f"torch {torch['version']} {built} and finds none of them; training runs on the CPU", CUDA)
     except pynvml.NVMLError as error:
         yield Finding("gpu", "note", f"the NVIDIA driver answers: {error}", "nvidia-smi tells more")
     finally:
@@ -114,13 +125,16 @@ def graphics_cards() -> Iterator[Finding]:
 
 
 def terminal() -> Iterator[Finding]:
-    name = os.environ.get("TERM", "")
-    if not sys.stdout.isatty():
+    from tui.commands.output import environment
+    from tui.terminal import capabilities
+
+    name, able = os.environ.get("TERM", ""), capabilities(environment(), sys.stdout)
+    if not able.tty:
         yield Finding("terminal", "note", "standard output is not a terminal here: the screen does not open, all else works")
         return
     size = shutil.get_terminal_size()
-    found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours()}"
-    if name in {"", "dumb"}:
+    found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours(able.colours)}"
+    if able.dumb:
         yield Finding("terminal", "note", found, "the screen cannot draw here: export TERM=xterm-256color")
     elif size.columns < 80 or size.lines < 24:
         yield Finding("terminal", "note", found, "80×24 shows all panes, 120×40 is the home size")
@@ -130,12 +144,10 @@ def terminal() -> Iterator[Finding]:
         yield Finding("tmux", "note", f"TERM={name} inside tmux", "set -g default-terminal tmux-256color in ~/.tmux.conf")
 
 
-def colours() -> str:
-    if os.environ.get("NO_COLOR"):
-        return "no colours (NO_COLOR)"
-    if os.environ.get("COLORTERM", "") in {"truecolor", "24bit"}:
-        return "16 million colours"
-    return "256 colours" if "256" in os.environ.get("TERM", "") else "16 colours"
+def colours(count: int) -> str:
+    if not count:
+        return "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "no colours"
+    return "16 million colours" if count > 256 else f"{count} colours"
 
 
 def locale() -> Iterator[Finding]:
@@ -149,7 +161,7 @@ def locale() -> Iterator[Finding]:
 
 
 def disk(runs: Path) -> Iterator[Finding]:
-    place = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    place = nearest(runs)
     free = shutil.disk_usage(place).free
     found = f"{gibibytes(free)} free at {place}"
     if free < LITTLE_DISK:
@@ -160,33 +172,32 @@ def disk(runs: Path) -> Iterator[Finding]:
 
 
 def runs_folder(runs: Path) -> Iterator[Finding]:
-    place = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    place = nearest(runs)
     if not place.is_dir():
-        yield Finding("runs", "problem", f"{place} is not a directory", "set GRADTOP_RUNS to one")
-    elif not os.access(place, os.W_OK | os.X_OK):
-        yield Finding("runs", "problem", f"{place} cannot be written", "set GRADTOP_RUNS to a directory of yours")
+        yield Finding("runs", "problem", f"{place} is not a directory", "name another with --runs or GRADTOP_RUNS")
+    elif not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("runs", "problem", f"{place} cannot be written", "name a directory of yours with --runs or GRADTOP_RUNS")
     elif place != runs:
         yield Finding("runs", "fine", f"{runs} (made by the first run)")
     else:
-        from trainer.record import RunReader, list_runs
+        from trainer.record import derive_state, list_runs, read_status
+        from tui.snapshot import ALIVE
 
         found = list_runs(runs)
-        states = []
-        for run in found[:200]:
-            reader = RunReader(run)
-            reader.refresh()
-            states.append(reader.state)
-        living = sum(state in {"training", "paused", "starting"} for state in states)
+        living = sum(derive_state(read_status(run), now=time.time()) in ALIVE for run in found)
         yield Finding("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
+
+
+def nearest(path: Path) -> Path:
+    """The path, or of the folders above it the first that is there."""
+    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder) or folder == folder.parent)
 
 
 def optional() -> Iterator[Finding]:
     from importlib.util import find_spec
 
-    missing = [name for name in ("pyarrow", "tensorboardX") if find_spec(name) is None]
-    if missing:
-        todo = "pip install 'gradtop[export]'"
-        yield Finding("export", "note", f"CSV works; {' and '.join(missing)} missing for Parquet and TensorBoard", todo)
+    if find_spec("pyarrow") is None:
+        yield Finding("export", "note", "CSV and TensorBoard work; Parquet needs pyarrow", "pip install 'gradtop[export]'")
     else:
         yield Finding("export", "fine", "CSV, Parquet and TensorBoard")
 

@@ -1,4 +1,4 @@
-"""Curves drawn with plotext, which gets finite, decimated values alone."""
+"""Curves drawn with plotext, which gets finite, decimated values between 0 and 1 alone, and our ticks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tui.ascii import to_ascii
 from tui.commands.mistake import Mistake
+from tui.commands.output import figure
+from tui.widgets import scale
+from tui.widgets.scale import Scale
 
 if TYPE_CHECKING:
     from trainer.record import RunReader, Series, StreamReader
@@ -15,11 +19,12 @@ if TYPE_CHECKING:
 STREAMS = ("steps", "evals", "layers", "system")
 RENAMED = {("evals", "loss"): "val_loss", ("evals", "epoch"): ""}
 COLOURS = ("cyan", "orange")
-DIM = "gray"
-FRAME = str.maketrans("┌┐└┘├┤┬┴┼─│·", "+++++++++-|.")
+DIM, WARNING = "gray", "red"
+FRAME = 4  # cells beside and lines around the picture itself
+WORTH_DRAWING = 1e-3  # a spread smaller than this share of the mean is no spread
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One column of one stream; `unit` is "" where the value is a plain number."""
 
@@ -28,23 +33,42 @@ class Metric:
     column: str
     unit: str
 
+    @property
+    def title(self) -> str:
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn with: a line for each of two series, their spread, and where a value was not finite."""
+
+    lines: tuple[str, str]
+    samples: tuple[str, str]
+    spread: str
+    lost: str
+
+
+UNICODE = Marks(("braille", "dot"), ("⠒⠒", "••"), "·", "×")
+ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
+
 
 def all_metrics(reader: RunReader) -> dict[str, Metric]:
     """What the run has recorded, by name."""
+    from trainer.record import clean
+
     found = {}
     for name in STREAMS:
         stream = reader.stream(name)
         stream.refresh()
         for column in stream.columns if stream.count else ():
-            metric = RENAMED.get((name, column.name), column.name)
+            metric = clean(RENAMED.get((name, column.name), column.name), 200)
             if metric:
-                found[metric] = Metric(metric, stream, column.name, column.unit)
+                found[metric] = Metric(metric, stream, column.name, clean(column.unit, 20))
     return found
 
 
-def find_metric(reader: RunReader, name: str) -> Metric:
+def find_metric(there: dict[str, Metric], name: str) -> Metric:
     """Raises Mistake with the nearest name there is."""
-    there = all_metrics(reader)
     if name in there:
         return there[name]
     import difflib
@@ -67,53 +91,67 @@ def draw(
     colours: bool = False,
     unicode: bool = True,
 ) -> str:
-    """One chart of these metrics, as lines of text."""
+    """One chart of one or two metrics over the same steps, as lines of text; without colours it holds no escape sequence."""
     import plotext
 
+    found = [metric.stream.series(metric.column, bins=2 * width, first=first, last=last) for metric in metrics]
+    marks = UNICODE if unicode else ASCII
+    lows, highs = ([v for each in found for v in getattr(each, end) if math.isfinite(v)] for end in ("low", "high"))
+    log = log and bool(lows) and min(lows) > 0
+    lines = [f"{title}  {' and '.join(metric.title for metric in metrics)}{', logarithmic' if log else ''}"]
+    if not lows:
+        lines.append("no finite value in this range" if any(len(each.x) for each in found) else "nothing recorded in this range")
+        return "\n".join(lines)
+    up = (scale.logarithmic if log else scale.linear)(min(lows), max(highs), max(2, (height - FRAME) // 2))
+    steps = [x for each in found for x in (*each.x[:1], *each.x_last[-1:])]
+    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
+
     plotext.clear_figure()
+    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
     plotext.theme("clear")
     plotext.plotsize(width, height)
-    names = " and ".join(f"{metric.name}{f' [{metric.unit}]' if metric.unit else ''}" for metric in metrics)
-    series = [metric.stream.series(metric.column, bins=max(10, 2 * (width - 12)), first=first, last=last) for metric in metrics]
-    log = log and all(value > 0 for each in series for value in each.low if math.isfinite(value))
-    drawn = 0
-    for number, each in enumerate(series):
-        drawn += add(plotext, each, COLOURS[number % 2] if colours else None, DIM if colours else None, unicode=unicode, log=log, first=not number)
-    lines = [f"{title}  {names}{' (log)' if log else ''}"]
-    if not drawn:
-        return f"{lines[0]}\nno finite value in this range"
-    if log:
-        label_decades(plotext, series)
+    plotext.xlim(0, 1)
+    plotext.ylim(0, 1)
+    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
+    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
+    for number, each in enumerate(found):
+        add(plotext, each, along, up, marks, number, COLOURS[number % 2] if colours else None)
     picture = plotext.build()
-    if not unicode:
-        picture = picture.translate(FRAME).encode("ascii", "replace").decode()
-    lines += [line.rstrip() for line in picture.rstrip().splitlines()]
-    lines += [f"{values_of(each)}  {metric.name}" for metric, each in zip(metrics, series, strict=True)]
+    if not colours:
+        picture = plotext.uncolorize(picture)
+    lines += [line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines()]
+    for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
+        newest = metric.stream.last_finite(metric.column) if last is None else None
+        lines.append(f"{marks.samples[number % 2]} {metric.name}  {values_of(each, newest and newest[1])}")
     return "\n".join(lines)
 
 
-def add(plotext: Any, series: Series, colour: str | None, dim: str | None, *, unicode: bool, log: bool, first: bool) -> int:
-    """Draw one series: dots where its lowest and highest values lie, a line through the means; returns how many points."""
-    scale = math.log10 if log else float
-    line = ("braille" if first else "dot") if unicode else ("*" if first else "o")
+def add(plotext: Any, series: Series, along: Scale, up: Scale, marks: Marks, number: int, colour: str | None) -> None:
+    """Draw one series: dots where its lowest and highest values lie, a line through the means, a mark where a value was lost."""
     spread = [
-        (x, scale(value))
+        (along.at(x), up.at(value))
         for x, low, mean, high in zip(series.x, series.low, series.mean, series.high, strict=True)
         for value in (low, high)
-        if math.isfinite(low) and math.isfinite(high) and high - low > 1e-3 * abs(mean)
+        if high - low > WORTH_DRAWING * abs(mean)
     ]
-    if spread:
-        plotext.scatter([x for x, _ in spread], [y for _, y in spread], marker="·" if unicode else ".", color=dim)
-    number = 0
+    scatter(plotext, spread, marks.spread, colour and DIM)
     for piece in pieces(series):
-        xs, ys = [x for x, _ in piece], [scale(y) for _, y in piece]
-        (plotext.plot if len(piece) > 1 else plotext.scatter)(xs, ys, marker=line, color=colour)
-        number += len(piece)
-    return number
+        points = [(along.at(x), up.at(mean)) for x, mean in piece]
+        if len(points) > 1:
+            plotext.plot([x for x, _ in points], [y for _, y in points], marker=marks.lines[number % 2], color=colour)
+        else:
+            scatter(plotext, points, marks.lines[number % 2], colour)
+    lost = [(along.at(x), 0.0) for x, bad in zip(series.x, series.nonfinite, strict=True) if bad]
+    scatter(plotext, lost, marks.lost, colour and WARNING)
+
+
+def scatter(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
+    if points:
+        plotext.scatter([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
 
 
 def pieces(series: Series) -> Iterator[list[tuple[float, float]]]:
-    """The runs of finite means between the gaps; a gap is a bin whose values were not finite."""
+    """The stretches of finite means between the gaps; a gap is a bin whose values were not finite."""
     piece: list[tuple[float, float]] = []
     for x, mean, bad in zip(series.x, series.mean, series.nonfinite, strict=True):
         if math.isfinite(mean):
@@ -125,20 +163,11 @@ def pieces(series: Series) -> Iterator[list[tuple[float, float]]]:
         yield piece
 
 
-def label_decades(plotext: Any, series: Sequence[Series]) -> None:
-    values = [value for each in series for value in (*each.low, *each.high) if math.isfinite(value)]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    decades = range(low, high + 1, max(1, (high - low) // 6))
-    plotext.yticks(list(decades), [f"1e{decade}" for decade in decades])
-
-
-def values_of(series: Series) -> str:
-    """The last and the extreme values, and how many were not finite."""
-    from tui.format import significant
-
-    means = [value for value in series.mean if math.isfinite(value)]
-    low = min(value for value in series.low if math.isfinite(value)) if means else math.nan
-    high = max(value for value in series.high if math.isfinite(value)) if means else math.nan
+def values_of(series: Series, newest: float | None) -> str:
+    """The newest and the extreme values, and how many were not finite."""
+    lows, highs = ([value for value in each if math.isfinite(value)] for each in (series.low, series.high))
+    said = [] if newest is None or not lows else [f"last {figure(newest)}"]
+    said += [f"min {figure(min(lows))}", f"max {figure(max(highs))}"] if lows else []
     bad = sum(series.nonfinite)
-    text = f"last {significant(means[-1] if means else math.nan)}  min {significant(low)}  max {significant(high)}"
-    return f"{text}  {bad} not finite" if bad else text
+    said += [f"{bad} not finite"] if bad else []
+    return "  ".join(said) or "nothing recorded"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import asdict
 
 from tui.commands.checks import Finding
 
 EPILOG = """\
-Every line is a finding: fine, worth knowing, or in the way of training, the last two with what to do about it.
-Exit code: 0 nothing is in the way, 1 something is.
+Every line is a finding: fine (✓), worth knowing (·), or in the way of training
+(✕), with what to do about it. Exit code: 0 nothing is in the way, 1 something
+is.
 """
 MARKS = {"fine": "✓", "note": "·", "problem": "✕"}
-ASCII_MARKS = {"fine": "+", "note": "-", "problem": "x"}
+NAMES = len("torchvision")
+TONES = {"fine": "success", "note": "muted", "problem": "error"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,32 +24,38 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from tui.commands import checks
-    from tui.commands.place import runs_directory
+    from pathlib import Path
 
-    findings = list(collect(checks.all_checks(runs_directory(options))))
+    from tui.commands import checks
+    from tui.commands.output import print_json
+    from tui.commands.place import usual_runs
+
+    # Not asked of runs_directory, which refuses a place that cannot be read: here that is a finding.
+    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    found = (finding for check in checks.all_checks(runs) for finding in check())
     if options.json:
-        rows = [{"name": f.name, "state": f.state, "found": f.found, "todo": f.todo} for f in findings]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        findings = list(found)
+        print_json([asdict(finding) for finding in findings])
     else:
-        report(findings)
+        findings = report(found)
     return 1 if any(finding.state == "problem" for finding in findings) else 0
 
 
-def collect(checks: Iterable[Callable[[], Iterable[Finding]]]) -> Iterable[Finding]:
-    for check in checks:
-        yield from check()
+def report(found: Iterable[Finding]) -> list[Finding]:
+    """Print each finding as it comes, as PyTorch takes seconds; returns them."""
+    from trainer.record import clean
+    from tui.commands.output import say, toned
 
-
-def report(findings: list[Finding]) -> None:
-    from tui.commands.output import unicode_wanted
-
-    marks = MARKS if unicode_wanted(sys.stdout) else ASCII_MARKS
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        print(f"{marks[finding.state]} {finding.name:<{width}}  {finding.found}")
+    findings = []
+    for finding in found:
+        findings.append(finding)
+        say(f"{toned(MARKS[finding.state], TONES[finding.state])} {finding.name:<{NAMES}}  {clean(finding.found)}")
         if finding.todo:
-            print(f"  {'':<{width}}  -> {finding.todo}")
+            say(f"  {'':<{NAMES}}  → {finding.todo}")
     problems = sum(finding.state == "problem" for finding in findings)
-    print()
-    print("Nothing is in the way of training." if not problems else f"{problems} in the way of training: see -> above.")
+    say()
+    if problems:
+        say(f"{problems} thing{'s are' if problems > 1 else ' is'} in the way of training: do what stands after → above.")
+    else:
+        say("Nothing is in the way of training.")
+    return findings

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 
 from tui.commands.output import say
-from tui.commands.place import add_run, chosen_run
+from tui.commands.place import add_run, chosen_run, shown
 
 EPILOG = """\
-One file per stream (steps, evals, layers, histograms, system); TensorBoard gets event files with the scalars and the
-histograms. Parquet and TensorBoard need `pip install 'gradtop[export]'`.
+CSV and Parquet: one file for each stream (steps, evals, layers, histograms,
+system, plan). TensorBoard: one event file with the scalars and the histograms.
+What was not measured is empty in CSV, null in Parquet and left out in
+TensorBoard. Parquet needs pyarrow: pip install 'gradtop[export]'.
 
   gradtop export last --to csv --output figures/
 """
@@ -20,16 +22,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
     parser.add_argument("--to", choices=("csv", "parquet", "tensorboard"), required=True, help="the format")
-    parser.add_argument("--output", metavar="DIR", help="where to (default: export/FORMAT inside the run's directory)")
+    parser.add_argument("--output", metavar="DIR", help="where to (default: export/FORMAT in the run's directory)")
 
 
 def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from tui.export import export
+    from tui.export import export_run
 
     found = chosen_run(options)
     folder = Path(options.output).expanduser() if options.output else found.path / "export" / options.to
-    for path in export(found, options.to, folder):
-        say(str(path))
+    for path in export_run(found, options.to, folder):
+        say(shown(path))
     return 0

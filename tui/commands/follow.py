@@ -5,38 +5,49 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from trainer.record import EventReader, Run, RunReader
-from tui.commands.output import say
-from tui.commands.place import name_of, reference
-from tui.format import duration, number, percent, si, significant
+from trainer.record import EventReader, Run, RunReader, Series, StreamReader
+from tui.ascii import to_ascii
+from tui.commands.ending import goes_on, say_ending
+from tui.commands.output import accuracy, environment, figure, say, unicode_wanted
+from tui.commands.place import name_of, reference, shown
+from tui.format import duration, number, percent, si
+from tui.parts.events import event_line
+from tui.parts.facts import seconds_left
+from tui.snapshot import ENDED
+from tui.terminal import capabilities
 
-LIVE = frozenset({"created", "starting", "training", "paused", "silent"})
 LOOK_EVERY = 0.2
+BEGINS_WITHIN = 60.0
 CLEAR = "\r\x1b[K"
-TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "elapsed", "left")
-WIDTHS = (9, 15, 9, 9, 9, 9, 10, 9, 9)
+TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
+WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
+# What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
+TOLD = frozenset({"command", "warning", "resumed", "black_box"})
 
 
-def follow(run: Run, runs: Path, *, events: EventReader | None = None, wait: Callable[[float], None] = time.sleep) -> int:
+def follow(
+    run: Run,
+    runs: Path,
+    *,
+    events: EventReader | None = None,
+    wait: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
     """Print progress until the run ends; returns the exit code by how it ended. Ctrl+C leaves the run alone.
 
     `events` is a reader that has read what happened before this following began, where there was something before.
     """
+    follower = Follower(run, runs, events or EventReader(run))
     try:
-        return Follower(run, runs, events or EventReader(run)).until_end(wait)
+        return follower.until_end(wait, clock)
     except KeyboardInterrupt:
-        end_line()
-        say_goes_on(run, runs)
+        follower.end_line()
+        say(goes_on(name_of(follower.reader), reference(run, runs)))
         return 130
-
-
-def say_goes_on(run: Run, runs: Path) -> None:
-    name = reference(run, runs)
-    say(f"{name_of(RunReader(run))} goes on training. Come back: gradtop watch {name} · stop it: gradtop stop {name}")
 
 
 class Follower:
@@ -45,166 +56,126 @@ class Follower:
         self.runs = runs
         self.events = events
         self.reader = RunReader(run)
-        self.losses = Losses(self.reader)
         self.said = ""
         self.titled = False
-        self.live = sys.stdout.isatty() and shows_live()
+        self.live = capabilities(environment(), sys.stdout).screen
 
-    def until_end(self, wait: Callable[[float], None]) -> int:
+    def until_end(self, wait: Callable[[float], None], clock: Callable[[], float]) -> int:
+        began = clock()
+        old = not self.events.events
         while True:
             self.reader.refresh()
             # The state is read before the events, so that those of a run that has ended are all here.
             state = self.reader.state
             for event in self.events.refresh():
-                self.tell(event)
+                self.tell(event, old=old)
+            old = False
             if self.reader.gone:
-                end_line()
-                say(f"{self.run.path} was deleted.", sys.stderr)
+                self.end_line()
+                say(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
                 return 1
-            if state not in LIVE:
-                return self.end(state)
+            if state in ENDED:
+                self.end_line()
+                return say_ending(self.reader, self.runs)
+            if state == "created" and clock() - began > BEGINS_WITHIN:
+                self.end_line()
+                word = reference(self.run, self.runs)
+                say(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
+                return 1
             self.now(state)
             wait(LOOK_EVERY)
 
-    def tell(self, event: dict[str, Any]) -> None:
-        kind = event.get("kind")
-        if kind == "epoch":
-            self.line(self.epoch(event))
-        elif kind == "warning":
-            end_line()
-            say(str(event.get("message", "")), sys.stderr)
+    def tell(self, event: Mapping[str, object], *, old: bool) -> None:
+        if event["kind"] == "epoch":
+            self.epoch(event, old=old)
+        elif event["kind"] in TOLD:
+            self.end_line()
+            say(event_line(event).text, sys.stderr if event["kind"] in {"warning", "black_box"} else sys.stdout)
 
-    def epoch(self, event: dict[str, Any]) -> str:
-        status = self.reader.status
-        step = event.get("step")
-        loss = self.losses.mean_to(int(step)) if isinstance(step, int | float) else None
-        return row(
-            count(event.get("epoch"), status.epochs),
-            count(step, status.steps),
-            figure(loss if loss is not None else status.loss),
-            figure(event.get("val_loss")),
-            accuracy(event.get("val_accuracy")),
-            rate(status.lr),
-            si(status.samples_per_s),
-            duration(status.seconds),
-            duration(left(self.reader)),
-        )
-
-    def line(self, text: str) -> None:
-        end_line()
+    def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
+        """One line; how long it will take from there is not said of an epoch that lies back."""
+        status, epoch, step = self.reader.status, event.get("epoch"), event.get("step")
+        found = trained(self.reader.stream("steps"), epoch, step)
+        left = None if old else seconds_left(status)
+        self.end_line()
         if not self.titled:
             self.titled = True
             say(row(*TITLES))
-        say(text)
+        say(
+            row(
+                f"{whole(epoch)}/{status.epochs}",
+                whole(step),
+                figure(found.loss),
+                figure(event.get("val_loss")),
+                accuracy(event.get("val_accuracy")),
+                figure(found.lr),
+                "–" if found.rate is None else si(found.rate),
+                "–" if left is None else duration(left),
+            )
+        )
 
     def now(self, state: str) -> None:
-        """The line that is rewritten in place on a terminal."""
+        """The line that is rewritten in place."""
         if not self.live:
             return
         status = self.reader.status
+        text = {"created": "starting", "silent": "no sign of life from the worker"}.get(state, state)
         if state == "training" and status.steps:
-            share = percent(status.step / status.steps)
-            text = f"{share}  step {count(status.step, status.steps)}  loss {figure(status.loss)}  left {duration(left(self.reader))}"
-        else:
-            text = {"created": "starting", "silent": "no sign of life from the worker"}.get(state, state)
+            left = seconds_left(status)
+            text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"
+            text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")
         if text != self.said:
             self.said = text
-            sys.stdout.write(f"{CLEAR}{text}")
-            sys.stdout.flush()
+            say_in_place(text)
 
-    def end(self, state: str) -> int:
-        end_line()
-        name, status, word = name_of(self.reader), self.reader.status, reference(self.run, self.runs)
-        if state == "done":
-            say(f"{name} is done after {duration(status.seconds)}{best(self.reader)}.")
-            return 0
-        if state == "stopped":
-            say(f"{name} was stopped after step {number(status.step)}{best(self.reader)}. Go on: gradtop resume {word}")
-            return 0
-        if state == "failed":
-            say(f"{name} failed: {status.error or 'no reason was given'}", sys.stderr)
-        else:
-            say(f"{name} died after step {number(status.step)}. Go on from its last checkpoint: gradtop resume {word}", sys.stderr)
-            for text in [line for line in self.reader.log_tail(60) if line.strip()][-3:]:
-                say(f"  {text}", sys.stderr)
-        say(f"The worker's log: {self.run.log}", sys.stderr)
-        return 1
+    def end_line(self) -> None:
+        """Leave the line that is rewritten in place."""
+        if self.live and self.said:
+            self.said = ""
+            say_in_place("")
 
 
-class Losses:
-    """The mean training loss between one epoch's end and the next, from the stream of steps."""
+def say_in_place(text: str) -> None:
+    sys.stdout.write(CLEAR + (text if unicode_wanted(sys.stdout) else to_ascii(text)))
+    sys.stdout.flush()
 
-    def __init__(self, reader: RunReader) -> None:
-        self._stream = reader.stream("steps")
-        self._next = 0
-        self._step = -1.0
 
-    def mean_to(self, step: int) -> float | None:
-        """The mean of the finite losses after the last call's step, up to this one."""
-        self._stream.refresh()
-        names = [column.name for column in self._stream.columns]
-        if "loss" not in names:
-            return None
-        place = 2 + names.index("loss")
-        if self._next > self._stream.count:
-            # A resumed worker began anew before the place where we were.
-            self._next = 0
-        total, number = 0.0, 0
-        for record in self._stream.rows(self._next):
-            if record[0] > step:
-                break
-            self._next += 1
-            if record[0] > self._step and math.isfinite(record[place]):
-                total, number = total + record[place], number + 1
-        self._step = step
-        return total / number if number else None
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The training of one epoch: mean loss, last learning rate, mean samples per second; None where nothing was recorded."""
+
+    loss: float | None = None
+    lr: float | None = None
+    rate: float | None = None
+
+
+def trained(stream: StreamReader, epoch: object, step: object) -> Trained:
+    """What the stream of steps tells of the epoch that ended with `step`."""
+    if not isinstance(epoch, int) or not isinstance(step, int) or not 0 < epoch <= step:
+        return Trained()
+    stream.refresh()
+    first = step - step // epoch + 1  # all epochs have as many steps
+    loss, rate = (mean(each) for each in stream.series_of(("loss", "samples_per_s"), bins=1, first=first, last=step))
+    return Trained(loss, last_value(stream, "lr", first, step), rate)
+
+
+def mean(series: Series) -> float | None:
+    return series.mean[0] if series.mean and math.isfinite(series.mean[0]) else None
+
+
+def last_value(stream: StreamReader, column: str, first: int, last: int) -> float | None:
+    """The newest value of a column between two steps."""
+    for segment in reversed(stream.segments):
+        place, number = segment.places.get(column), segment.place_of(last, after=True)
+        found = segment.row(number - 1) if number else None
+        if place is not None and found is not None and found[0] >= first:
+            return found[place]
+    return None
 
 
 def row(*cells: str) -> str:
     return "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
 
 
-def count(value: object, total: int) -> str:
-    return f"{value}/{total}" if isinstance(value, int | float) else "–"
-
-
-def figure(value: object) -> str:
-    return significant(value, 4) if isinstance(value, int | float) else "–"
-
-
-def accuracy(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "–"
-
-
-def rate(value: float | None) -> str:
-    return "–" if value is None else significant(value)
-
-
-def left(reader: RunReader) -> float:
-    """Seconds to the last step at the mean pace so far; nan where it is not known."""
-    status = reader.status
-    if status.step <= 0 or status.seconds <= 0:
-        return math.nan
-    return status.seconds / status.step * max(0, status.steps - status.step)
-
-
-def best(reader: RunReader) -> str:
-    """", best validation accuracy 0.9889, loss 0.041", or "" before the first evaluation."""
-    status = reader.status
-    if status.best_val_accuracy is None:
-        return ""
-    return f": best validation accuracy {accuracy(status.best_val_accuracy)}, loss {figure(status.best_val_loss)}"
-
-
-def end_line() -> None:
-    """Leave the line that is rewritten in place."""
-    if sys.stdout.isatty() and shows_live():
-        sys.stdout.write(CLEAR)
-        sys.stdout.flush()
-
-
-def shows_live() -> bool:
-    from tui.commands.output import environment
-    from tui.terminal import capabilities
-
-    return capabilities(environment(), sys.stdout).screen
+def whole(value: object) -> str:
+    return str(value) if isinstance(value, int) else "–"

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.commands.place import LIVE, opened, require_terminal, runs_directory
+from tui.commands.place import require_terminal, runs_directory
 
 if TYPE_CHECKING:
     from trainer.record import Run
 
 
 def run(options: argparse.Namespace) -> int:
-    require_terminal("The screen")
+    require_terminal()
     runs = runs_directory(options)
     return open_screen(newest_live(runs), runs, standby=not options.no_standby)
 
 
 def newest_live(runs: Path) -> Run | None:
-    from trainer.record import list_runs
+    """The newest run that a worker trains, by what its status says."""
+    from trainer.record import derive_state, list_runs, read_status
+    from tui.snapshot import ALIVE
 
-    return next((run for run in list_runs(runs) if opened(run).state in LIVE), None)
+    now = time.time()
+    return next((run for run in list_runs(runs) if derive_state(read_status(run), now=now) in ALIVE), None)
 
 
 def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from tui.commands.output import print_json, say, table, unicode_wanted, value_or_dash
-from tui.commands.place import runs_directory
+from tui.commands.output import accuracy, figure, print_json, say, table
+from tui.commands.place import runs_directory, shown
 
 if TYPE_CHECKING:
     from tui.parts.runs import RunRow
 
 EPILOG = """\
-The JSON is a list, newest first, of objects with the keys id, name, path, state, created, started, ended, updated (seconds
-since 1970), seconds (trained), epoch, epochs, step, steps, loss, val_loss, val_accuracy, best_val_loss,
-best_val_accuracy, device, model, parameters, parent, changes and error. What is not known is null or "".
+`best loss` and `accuracy` are the best of all validations.
+
+The JSON is a list, newest first, of objects with the keys id, name, path,
+state, created, started, ended and updated (seconds since 1970), seconds
+(trained), epoch, epochs, step, steps, loss, val_loss, val_accuracy,
+best_val_loss, best_val_accuracy, device, model, parameters, parent (an id),
+changes (key, old, new) and error. What is not known is null, 0 or "".
+
+  gradtop ls failed
+  gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
-TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "best accuracy", "changed against its parent")
+TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes, or why it ended")
+SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +35,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or change has all the words")
     parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
-    parser.add_argument("-n", type=int, default=0, metavar="N", help="at most N runs")
+    parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")
+
+
+def at_least_one(text: str) -> int:
+    """Raises ArgumentTypeError, which argparse words."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,15 +54,15 @@ def run(options: argparse.Namespace) -> int:
     rows = index.rows(RunsView(filter=" ".join(options.filter)))
     if options.json:
         rows = tuple(sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True))
-    rows = rows[: options.n] if options.n > 0 else rows
+    rows = rows[: options.n]
     if options.json:
         print_json([record(row) for row in rows])
     elif rows:
         print_table(rows)
     elif options.filter:
-        say(f"None of the {len(index)} runs in {runs} matches.")
+        say(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
     else:
-        say(f"No runs in {runs} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
+        say(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
     return 0
 
 
@@ -88,42 +102,27 @@ def record(row: RunRow) -> dict[str, object]:
 def print_table(rows: tuple[RunRow, ...]) -> None:
     from trainer.record import clean
     from tui import states
-    from tui.format import duration, significant
+    from tui.format import duration
     from tui.parts.facts import moment
 
-    now, unicode = time.time(), unicode_wanted(sys.stdout)
-    lines, tones = [], []
+    now = time.time()
+    lines = []
     for row in rows:
         status = row.status
         lines.append(
             (
                 f"{row.branch} {clean(row.name, 40)}" if row.branch else clean(row.name, 40),
-                f"{states.symbol(row.state, unicode)} {row.state}",
+                f"{states.symbol(row.state)} {row.state}",
                 moment(row.created, now) if row.created else "–",
                 duration(status.seconds) if status.seconds else "–",
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",
-                value_or_dash(status.val_loss, significant),
-                value_or_dash(status.best_val_loss, significant),
-                value_or_dash(status.best_val_accuracy, lambda share: f"{share:.4f}" if math.isfinite(share) else "nan"),
+                figure(status.val_loss),
+                figure(status.best_val_loss),
+                accuracy(status.best_val_accuracy),
                 row.change,
             )
         )
-        tones.append({1: states.tone(row.state)})
-    shown = table(TITLES, lines, right=("took", "epoch", "val loss", "best loss", "best accuracy"), tones=tones)
+    tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for line in shown:
-        say(cut(line, limit))
-
-
-def cut(line: str, limit: int) -> str:
-    """One line of the terminal; colours are left whole by cutting the last column only."""
-    if not limit or "\x1b" in line[limit:]:
-        return line
-    escapes = sum(len(part) for part in escape_codes(line))
-    return line if len(line) - escapes <= limit else f"{line[: limit + escapes - 1]}…"
-
-
-def escape_codes(line: str) -> list[str]:
-    import re
-
-    return re.findall(r"\x1b\[[0-9;]*m", line)
+    for line in table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE):
+        say(line)

@@ -8,17 +8,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, TextIO
+from typing import TextIO
 
 from tui import terminal
+from tui.ascii import to_ascii
 
-TO_ASCII = str.maketrans(
-    {
-        "\u202f": " ", "·": "|", "–": "-", "→": ">", "×": "x", "…": "...", "✓": "+", "✕": "x", "●": "*", "◌": ".", "‖": "=",
-        "■": "#", "□": "-", "†": "+", "├": "|", "└": "`", "▸": ">", "▾": "v", "°": " ", "≥": ">=",
-    }
-)  # fmt: skip
 TONES = {"success": "32", "warning": "33", "error": "31", "primary": "36", "muted": "2"}
+NARROWEST = 12  # cells of the last column of a table, before whole columns are left out
 
 
 @cache
@@ -38,20 +34,20 @@ def colours_wanted(stream: TextIO) -> bool:
 
 
 def say(text: str = "", stream: TextIO | None = None) -> None:
-    """Print for people, in the characters that the terminal has."""
+    """Print for people, in the characters that the terminal has. Text that comes from a run is cleaned by whoever puts it in."""
     stream = stream or sys.stdout
-    print(text if unicode_wanted(stream) else text.translate(TO_ASCII), file=stream, flush=True)
+    print(text if unicode_wanted(stream) else to_ascii(text), file=stream, flush=True)
 
 
-def toned(text: str, tone: str, stream: TextIO | None = None) -> str:
-    """The text in the tone's colour where the stream shows colours."""
+def toned(text: str, tone: str) -> str:
+    """The text in the tone's colour where standard output shows colours."""
     code = TONES.get(tone)
-    return f"\x1b[{code}m{text}\x1b[0m" if code and colours_wanted(stream or sys.stdout) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if code and colours_wanted(sys.stdout) else text
 
 
 def print_json(value: object) -> None:
-    """JSON without NaN and Infinity, which the standard has not: such a value becomes null."""
-    print(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    """JSON in ASCII, whatever the terminal; without NaN and Infinity, which the standard has not: such a value becomes null."""
+    print(json.dumps(finite(value), indent=2, default=str, allow_nan=False))
 
 
 def finite(value: object) -> object:
@@ -66,19 +62,51 @@ def finite(value: object) -> object:
     return value
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), tones: Sequence[Mapping[int, str]] = ()) -> list[str]:
-    """Lines with aligned columns, as wide as their widest cell; `right` names the right-aligned ones, `tones[row]` colours cells."""
-    widths = [max(width(line[column]) for line in (titles, *rows)) for column in range(len(titles))]
+def table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    tones: Mapping[str, Sequence[str]] | None = None,
+    limit: int = 0,
+    spare: Sequence[str] = (),
+) -> list[str]:
+    """Lines with aligned columns, as wide as their widest cell.
+
+    `right` names the right-aligned columns, `tones` gives a column's cells their colours. Lines longer than `limit` cells (0:
+    any length) lose the end of the last column, and before too little of that is left the columns named in `spare`, in order.
+    """
+    widths = {title: max(width(title), *(width(row[place]) for row in rows)) for place, title in enumerate(titles)}
+    kept, last = list(titles), titles[-1]
+    for title in spare if limit else ():
+        if total(widths, kept) - widths[last] + min(widths[last], NARROWEST) <= limit:
+            break
+        kept.remove(title)
+    if limit:
+        widths[last] = max(NARROWEST, min(widths[last], limit - total(widths, kept) + widths[last]))
     lines = []
     for number, row in enumerate((titles, *rows)):
         cells = []
-        for column, cell in enumerate(row):
-            space = " " * (widths[column] - width(cell))
-            tone = tones[number - 1].get(column, "") if number and tones else ""
-            shown = toned(cell, tone)
-            cells.append(space + shown if titles[column] in right else shown + space)
+        for title, cell in zip(titles, row, strict=True):
+            if title in kept:
+                tone = tones[title][number - 1] if number and tones and title in tones else ""
+                cells.append(fitted(cell, widths[title], tone=tone, right=title in right))
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def total(widths: Mapping[str, int], kept: Sequence[str]) -> int:
+    return sum(widths[title] for title in kept) + 2 * (len(kept) - 1)
+
+
+def fitted(cell: str, cells: int, *, tone: str, right: bool) -> str:
+    """The cell in exactly so many cells of the terminal."""
+    if width(cell) > cells:
+        from tui.format import ellipsis
+
+        cell = ellipsis(cell, cells)
+    space = " " * (cells - width(cell))
+    return space + toned(cell, tone) if right else toned(cell, tone) + space
 
 
 def width(text: str) -> int:
@@ -90,5 +118,13 @@ def width(text: str) -> int:
     return cell_len(text)
 
 
-def value_or_dash(value: float | None, show: Any) -> str:
-    return "–" if value is None else str(show(value))
+def figure(value: object) -> str:
+    """A measured value; – where there is none."""
+    from tui.format import significant
+
+    return significant(value) if isinstance(value, int | float) else "–"
+
+
+def accuracy(value: object) -> str:
+    """A share with all the digits by which two runs may differ; – where there is none."""
+    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "–"

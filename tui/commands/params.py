@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tui.commands.mistake import Mistake
 from tui.commands.output import print_json, say, table
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from trainer.record import Run
 
 EPILOG = """\
-For a CONFIG the model is built, in another process; for a RUN the worker has counted already. A tied weight is counted
-once, where it comes first. The JSON has the keys total, trainable, bytes, rows (one per parameter: name, module, shape,
-count, trainable, dtype, bytes, tied_to) and modules (path, kind, formula, shape).
+For a CONFIG the model is built, in another process; for a RUN the worker has
+counted already. A tied weight is counted once, where it comes first. The JSON
+has the keys model, total, trainable, bytes, rows (one for each parameter: name,
+module, shape, count, trainable, dtype, bytes, tied_to) and modules (path, kind,
+formula, shape).
 
   gradtop params configs/cifar10_resnet18.toml
   gradtop params configs/digits.toml model.channels=[64,128] --json
 """
+ROW: dict[str, type] = {"name": str, "module": str, "count": int, "trainable": bool, "dtype": str, "bytes": int, "tied_to": str}
+MODULE: dict[str, type] = {"path": str, "kind": str, "formula": str, "shape": str}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,23 +62,31 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def of_run(run: Run) -> dict[str, Any]:
-    """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing."""
+    """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing of that kind."""
     from trainer.record import StreamReader
 
     stream = StreamReader(run, "layers")
     stream.refresh()
     rows = stream.extra.get("parameters")
-    if not isinstance(rows, list | tuple) or not rows:
+    modules = stream.extra.get("modules")
+    if not (is_table(rows, ROW) and rows and is_table(modules, MODULE)):
         return of_config(run.config, ())
-    own = [row for row in rows if not row.get("tied_to")]
+    own = [row for row in rows if not row["tied_to"]]
     return {
         "model": stream.extra.get("model", ""),
         "total": sum(row["count"] for row in own),
         "trainable": sum(row["count"] for row in own if row["trainable"]),
         "bytes": sum(row["bytes"] for row in own),
-        "rows": list(rows),
-        "modules": list(stream.extra.get("modules") or ()),  # type: ignore[call-overload]
+        "rows": rows,
+        "modules": modules,
     }
+
+
+def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether these are rows with at least these cells: a run's files may hold anything."""
+    return isinstance(found, list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in kinds.items()) for row in found
+    )
 
 
 def of_config(path: Path, changes: Sequence[str]) -> dict[str, Any]:

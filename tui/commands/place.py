@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,24 @@ from tui.commands.mistake import Mistake
 if TYPE_CHECKING:
     from trainer.record import Run, RunReader
 
-LIVE = frozenset({"created", "starting", "training", "paused", "silent"})
+RUN = "a run's name or id, the beginning of one, a path, or `last`"
 
 
 def runs_directory(options: argparse.Namespace) -> Path:
-    """--runs, or GRADTOP_RUNS, or ./runs; it need not exist."""
-    return Path(options.runs or os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+    """--runs, or GRADTOP_RUNS, or ./runs; it need not exist. Raises OSError where it is there and cannot be read."""
+    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    with contextlib.suppress(FileNotFoundError):
+        os.scandir(runs).close()
+    return runs
 
 
-def add_run(parser: argparse.ArgumentParser, help: str = "a run's name or id, the beginning of one, a path, or `last`") -> None:  # noqa: A002 - argparse's word
-    parser.add_argument("run", metavar="RUN", help=help)
+def usual_runs() -> Path:
+    """Where the runs live when --runs does not say."""
+    return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help=RUN)
 
 
 def chosen_run(options: argparse.Namespace) -> Run:
@@ -32,7 +41,7 @@ def chosen_run(options: argparse.Namespace) -> Run:
 
 
 def opened(run: Run) -> RunReader:
-    """A reader of the run, with its status and stream heads read."""
+    """A reader of the run that has looked once."""
     from trainer.record import RunReader
 
     reader = RunReader(run)
@@ -56,25 +65,30 @@ def has_screen() -> bool:
     return sys.stdin.isatty() and capabilities(environment(), sys.stdout).screen
 
 
-def require_terminal(what: str) -> None:
+def require_terminal() -> None:
     """Raises Mistake where the screen cannot be drawn."""
     if not has_screen():
-        raise Mistake(f"{what} needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last")
+        raise Mistake("the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last")
 
 
 def reference(run: Run, runs: Path) -> str:
-    """What to type for this run: its name where that is enough, with --runs where the run lies elsewhere."""
-    from trainer.record import RecordError, find_run
+    """What to type for this run: its name where that is enough, its id or path where not, in a shell's quotes."""
+    from shlex import quote
 
-    words = [run.id]
-    try:
-        name = name_of(opened(run))
-        if " " not in name and find_run(runs, name).path == run.path:
-            words = [name]
-    except RecordError:
-        pass
-    if runs != Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute():
-        import shlex
+    from trainer.record import RecordError, clean, find_run, read_meta
 
-        words += ["--runs", shlex.quote(str(runs))]
-    return " ".join(words)
+    if run.path.parent != runs:
+        return quote(clean(str(run.path)))
+    word, name = quote(clean(run.id)), read_meta(run).name
+    if quote(name) == name and not name.startswith("-"):
+        with contextlib.suppress(RecordError):
+            word = name if find_run(runs, name) == run else word
+    return word if runs == usual_runs() else f"{word} --runs {quote(clean(str(runs)))}"
+
+
+def shown(path: Path) -> str:
+    """A path for people: relative where it lies under the working directory, and nothing in it that steers a terminal."""
+    from trainer.record import clean
+
+    here = Path.cwd()
+    return clean(str(path.relative_to(here) if path.is_relative_to(here) and path != here else path), 4000)

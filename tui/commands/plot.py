@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 from tui.commands.mistake import Mistake
 from tui.commands.output import colours_wanted, say, unicode_wanted
-from tui.commands.place import add_run, chosen_run, name_of, opened
+from tui.commands.place import add_run, chosen_run, name_of, opened, shown
 
 if TYPE_CHECKING:
-    from trainer.record import RunReader
     from tui.commands.curves import Metric
 
 EPILOG = """\
-Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, cpu, memory, gpu_use, gpu_memory, gpu_power,
-gpu_temperature, and for each parameter grad_norm/NAME and weight_norm/NAME. Each gets a chart; loss and val_loss share
-one. The mean of each column of the picture is a line, its lowest and highest values are dots around it.
+Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, cpu,
+memory, gpu_use, gpu_memory, gpu_power, gpu_temperature, and for each parameter
+grad_norm/NAME, weight_norm/NAME and update_ratio/NAME. Each gets a chart; loss
+and val_loss share one. The mean of each column of the picture is on the line,
+its lowest and highest values are dots around it; a cross at the bottom marks
+values that were not finite.
 
   gradtop plot last
   gradtop plot last loss grad_norm --log --output curves.txt
@@ -27,6 +29,7 @@ one. The mean of each column of the picture is a line, its lowest and highest va
 HEIGHT = 16
 WIDTH = 100
 FEWEST = (30, 8)
+MOST = 1000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,17 +49,22 @@ def run(options: argparse.Namespace) -> int:
     from tui.commands import curves
 
     reader = opened(chosen_run(options))
-    charts = group([curves.find_metric(reader, name) for name in options.metrics] or default_metrics(reader))
+    there = curves.all_metrics(reader)
+    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    if not wanted:
+        raise Mistake(f"{name_of(reader)} has recorded nothing yet")
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
     width, height = size(options)
     pictures = [
         curves.draw(name_of(reader), chart, width, height, first=options.first, last=options.last, log=options.log, colours=colours, unicode=unicode)
-        for chart in charts
+        for chart in group(wanted)
     ]
     text = "\n\n".join(pictures)
     if options.output:
-        Path(options.output).expanduser().write_text(text + "\n", encoding="utf-8")
+        path = Path(options.output).expanduser()
+        path.write_text(text + "\n", encoding="utf-8")
+        say(shown(path))
     else:
         say(text)
     return 0
@@ -64,21 +72,16 @@ def run(options: argparse.Namespace) -> int:
 
 def size(options: argparse.Namespace) -> tuple[int, int]:
     columns = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() and not options.output else WIDTH
-    width, height = options.width or columns, options.height or HEIGHT
-    if width < FEWEST[0] or height < FEWEST[1]:
-        raise Mistake(f"a chart needs at least {FEWEST[0]} columns and {FEWEST[1]} lines")
+    width = max(columns, FEWEST[0]) if options.width is None else options.width
+    height = HEIGHT if options.height is None else options.height
+    if not (FEWEST[0] <= width <= MOST and FEWEST[1] <= height <= MOST):
+        raise Mistake(f"a chart has {FEWEST[0]} to {MOST} columns and {FEWEST[1]} to {MOST} lines")
     return width, height
 
 
-def default_metrics(reader: RunReader) -> list[Metric]:
-    """What there is of loss, validation loss and accuracy. Raises Mistake where there is nothing."""
-    from tui.commands import curves
-
-    there = curves.all_metrics(reader)
-    found = [there[name] for name in ("loss", "val_loss", "accuracy") if name in there]
-    if not found:
-        raise Mistake(f"{name_of(reader)} has recorded nothing yet")
-    return found
+def usual(there: dict[str, Metric]) -> list[Metric]:
+    """What there is of loss, validation loss and accuracy."""
+    return [there[name] for name in ("loss", "val_loss", "accuracy") if name in there]
 
 
 def group(metrics: list[Metric]) -> list[list[Metric]]:

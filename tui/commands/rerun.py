@@ -6,11 +6,13 @@ import argparse
 import sys
 
 from tui.commands.place import add_run, chosen_run, runs_directory
-from tui.commands.train import begin, check_changes
+from tui.commands.start import add_changes, add_name, add_way, begin
+from tui.commands.train import check_changes, check_name
 
 EPILOG = """\
-A new run from the start with the old one's configuration, changed where you say so. It remembers its parent and what
-was changed.
+A new run from the start with the old one's configuration, changed where you
+say so. It remembers its parent and what was changed, and lies beside it unless
+--runs names another place.
 
   gradtop rerun last optimizer.lr=3e-4 --watch
 """
@@ -20,17 +22,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Start a new run with a run's configuration."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
-    way = parser.add_mutually_exclusive_group()
-    way.add_argument("--watch", action="store_true", help="open the screen (progress lines where there is no terminal)")
-    way.add_argument("--detach", action="store_true", help="return at once")
-    parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
-    parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
+    add_changes(parser)
+    add_way(parser)
+    add_name(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     check_changes(options.changes)
-    runs, parent = runs_directory(options), chosen_run(options)
+    check_name(options.name)
+    parent = chosen_run(options)
+    runs = runs_directory(options) if options.runs else parent.path.parent
 
     from trainer.config import apply_overrides, diff_config, load_config
     from trainer.launch import create_run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import shlex
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tui.commands.output import print_json, say, toned, unicode_wanted
+from tui.commands.ending import last_words
+from tui.commands.output import accuracy, figure, print_json, say, toned
 from tui.commands.place import add_run, chosen_run, name_of, opened
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from trainer.record import RunReader
 
 EPILOG = """\
-The JSON has the keys id, name, path, state (derived: died and silent too), status (as in status.json), meta (as in
-meta.json), config (as in run.toml), checkpoints, events (the newest 20), last_words (of a run that died or failed) and
-health: records_lost and unreadable streams.
+The JSON has the keys id, name, path, state (derived: died and silent too),
+status (as in status.json), meta (as in meta.json), config (as in run.toml),
+checkpoints, events (the newest 20), last_words (of a run that died or failed)
+and health: records_lost and unreadable (streams).
 """
 LAST_EVENTS = 20
 
@@ -38,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from tui import states
 
-    unicode = unicode_wanted(sys.stdout)
-    state = toned(f"{states.symbol(reader.state, unicode)} {reader.state}", states.tone(reader.state))
+    state = toned(f"{states.symbol(reader.state)} {reader.state}", states.tone(reader.state))
     say(f"{name_of(reader)}  {state}")
     for title, text in lines(reader):
         say(f"  {title:<14}{text}")
@@ -64,8 +65,10 @@ def record(reader: RunReader) -> dict[str, object]:
 
 def unreadable(reader: RunReader) -> dict[str, str]:
     """The streams that this version cannot read, and why."""
+    from trainer.record import list_streams
+
     found = {}
-    for name in ("steps", "layers", "evals", "histograms", "system"):
+    for name in list_streams(reader.run):
         stream = reader.stream(name)
         stream.refresh()
         if stream.unreadable:
@@ -73,16 +76,11 @@ def unreadable(reader: RunReader) -> dict[str, str]:
     return found
 
 
-def last_words(reader: RunReader) -> list[str]:
-    return [line for line in reader.log_tail(60) if line.strip()][-3:] if reader.state in {"died", "failed"} else []
-
-
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
     from trainer.record import clean
-    from tui.commands.follow import accuracy, figure, left
     from tui.format import age, duration, number, percent, si
-    from tui.parts.facts import moment
+    from tui.parts.facts import moment, seconds_left
     from tui.parts.runs import brief
 
     status, meta, now = reader.status, reader.meta, time.time()
@@ -94,8 +92,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         share = percent(status.step / status.steps)
         yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
     if status.seconds:
-        remaining = f", {duration(left(reader))} left" if reader.state == "training" else ""
-        yield "time", f"{duration(status.seconds)} trained{remaining}"
+        left = seconds_left(status) if reader.state == "training" else None
+        yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {"training", "paused", "silent", "died"}:
         yield "last sign", age(now - status.updated)
     if status.loss is not None:
@@ -115,7 +113,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if meta.git_commit:
         yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
     if meta.command:
-        yield "command", clean(" ".join(meta.command) if not isinstance(meta.command, str) else meta.command)
+        yield "command", clean(shlex.join(meta.command))
     found = reader.checkpoints()
     if found:
         best = [checkpoint.step for checkpoint in found if checkpoint.best]
@@ -123,7 +121,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.dropped:
         yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
     for name, why in unreadable(reader).items():
-        yield "unreadable", f"{name}: {why}"
-    yield "directory", str(reader.run.path)
+        yield "unreadable", clean(f"{name}: {why}")
+    yield "directory", clean(str(reader.run.path), 4000)
     for line in last_words(reader):
         yield "last words", line

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tui.commands.ending import STANDS
 from tui.commands.mistake import Mistake
 from tui.commands.output import say
 from tui.commands.place import add_run, chosen_run, name_of, opened, reference, runs_directory
 
 if TYPE_CHECKING:
-    from trainer.record import Run
+    from trainer.record import RunReader
 
 EPILOG = """\
-Waits for the worker's answer, which it gives after the step at hand, and prints it.
-Exit code: 0 it was done, 1 no answer came in time, 2 the run cannot do this now.
+Waits for the worker's answer, which it gives after the step at hand, and
+prints it. Exit code: 0 it was done, 1 no answer came, 2 the run cannot do this
+now.
 """
-STEERABLE = frozenset({"starting", "training", "paused", "silent"})
+LOOK_EVERY = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +31,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for the answer (default: 60)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for the answer (default: 60)")
+
+
+def seconds(text: str) -> float:
+    """Raises ArgumentTypeError, which argparse words."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not found >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return found
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,27 +51,51 @@ def run(options: argparse.Namespace) -> int:
 
 def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     """Send the command to the run and print what its worker answers; returns the exit code."""
-    from trainer.record import send, wait_for_answer
+    from trainer.record import clean, send
 
-    found = chosen_run(options)
-    require_alive(found, options, command)
-    answer = wait_for_answer(found, send(found, command, **arguments), options.timeout)
-    name = name_of(opened(found))
-    if answer is None:
-        say(f"{name} has not answered within {options.timeout:g} s; the command stays in its inbox until it does.", sys.stderr)
-        return 1
-    say(f"{name}: {answer.get('message') or 'done'}", sys.stdout if answer.get("ok") else sys.stderr)
-    return 0 if answer.get("ok") else 2
+    reader = opened(chosen_run(options))
+    require_alive(reader, options, command)
+    answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
+    name = name_of(reader)
+    if answer is not None and answer.get("ok"):
+        say(f"{name}: {clean(str(answer.get('message') or 'done'))}")
+        return 0
+    if answer is not None:
+        raise Mistake(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
+    if is_alive(reader):
+        say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
+    else:
+        say(f"gradtop: {name} {STANDS.get(reader.state, 'is gone')} and did not answer.", sys.stderr)
+    return 1
 
 
-def require_alive(run: Run, options: argparse.Namespace, command: str) -> None:
+def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, object] | None:
+    """The worker's answer; None where none came in time, or none can come any more."""
+    from trainer.record import wait_for_answer
+
+    until = time.monotonic() + timeout
+    while True:
+        # What a worker has answered before its end is there when the end is.
+        reader.refresh()
+        left = until - time.monotonic() if is_alive(reader) else 0.0
+        answer = wait_for_answer(reader.run, identity, max(0.0, min(left, LOOK_EVERY)))
+        if answer is not None or left <= 0:
+            return answer
+
+
+def is_alive(reader: RunReader) -> bool:
+    from tui.snapshot import ALIVE
+
+    return reader.state in ALIVE and not reader.gone
+
+
+def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
     """Raises Mistake with what can be done instead."""
-    reader = opened(run)
-    if reader.state in STEERABLE:
+    if is_alive(reader):
         return
-    word = reference(run, runs_directory(options))
+    word = reference(reader.run, runs_directory(options))
     instead = {
-        "created": f"its worker has not started: gradtop resume {word}",
+        "created": f"start it: gradtop resume {word}",
         "done": f"start another with its settings: gradtop rerun {word}",
     }.get(reader.state, f"go on from its last checkpoint: gradtop resume {word}")
-    raise Mistake(f"{name_of(reader)} is {reader.state}, so it cannot {command}; {instead}")
+    raise Mistake(f"{name_of(reader)} {STANDS.get(reader.state, 'is gone')}, so there is nothing to {command}; {instead}")

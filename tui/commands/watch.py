@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from tui.commands.home import newest_live, open_screen
-from tui.commands.mistake import Mistake
-from tui.commands.place import chosen_run, runs_directory
+from tui.commands.place import RUN, chosen_run, has_screen, runs_directory
 
 EPILOG = """\
-Leaving the screen (q) leaves the run alone; any number of screens may watch one run.
-Where there is no terminal, prints one line per epoch until the run ends.
+Leaving the screen (q) leaves the run alone; any number of screens may watch
+one run. Where there is no terminal, prints one line per epoch until the run
+ends; exit code then: 0 the run is done or was stopped, 1 it failed or died.
 
   gradtop watch              the newest live run, or else the newest
   gradtop watch quiet-heron
@@ -19,21 +19,18 @@ Where there is no terminal, prints one line per epoch until the run ends.
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="RUN", nargs="?", help="a run's name or id, the beginning of one, a path, or `last`")
+    parser.add_argument("run", metavar="RUN", nargs="?", help=RUN)
     parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
 
 
 def run(options: argparse.Namespace) -> int:
-    from tui.commands.follow import follow
-    from tui.commands.place import has_screen
-
     runs = runs_directory(options)
-    found = chosen_run(options) if options.run else newest_live(runs)
+    found = None if options.run else newest_live(runs)
     if found is None:
-        options.run = "last"
+        options.run = options.run or "last"
         found = chosen_run(options)
     if has_screen():
         return open_screen(found, runs, standby=not options.no_standby)
-    if not found.path.is_dir():
-        raise Mistake(f"{found.path} is gone")
+    from tui.commands.follow import follow
+
     return follow(found, runs)

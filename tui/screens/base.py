@@ -36,7 +36,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -58,11 +58,15 @@ if TYPE_CHECKING:
     from tui.app import GradtopApp
 
 SMALLEST = (40, 12)
+SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
 
 
 def bindings(mode: str) -> list[BindingType]:
     """The bindings of a mode (or, with "", of the whole app) from the one table of keys."""
-    rows = keys.mode_keys(mode) if mode else keys.app_keys()
+    return bound(keys.mode_keys(mode) if mode else keys.app_keys())
+
+
+def bound(rows: Iterable[keys.Key]) -> list[BindingType]:
     return [
         Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
         for row in rows
@@ -90,6 +94,7 @@ class ModeScreen(Screen[None]):
     """Header, notice, body, key bar; asks the poll thread for its part and shows what comes."""
 
     AUTO_FOCUS = ""
+    BINDINGS = bound(key for key in keys.app_keys() if key.key in SHADOWED)
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
@@ -98,6 +103,7 @@ class ModeScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.snapshot = EMPTY
+        self._composed = False
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -163,6 +169,7 @@ class ModeScreen(Screen[None]):
         yield Static(id="too-small", markup=False)
 
     def on_mount(self) -> None:
+        self._composed = True
         self.ask()
         self.receive(self.gradtop.snapshot)
 
@@ -171,7 +178,7 @@ class ModeScreen(Screen[None]):
 
     def ask(self) -> None:
         """Have this screen's part read with its present view."""
-        if self.is_mounted:
+        if self._composed:
             self.gradtop.ask(self)
 
     def request(self) -> Request:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import keys
+from tui.screens.lines import Line, Lines
+
+NAME = 12  # cells for the name of a key
 
 
 class Help(ModalScreen[None]):
@@ -35,13 +40,25 @@ class Help(ModalScreen[None]):
             yield Static(mode.help, id="about", markup=False)
             for title, rows in keys.groups(self._mode):
                 yield Static(title, classes="title", markup=False)
-                yield Static(self._table(rows), classes="rows")
+                yield Rows(rows)
 
-    def _table(self, rows: list[keys.Key]) -> Text:
-        """Two columns; the key's colour comes from the theme."""
-        colour = self.app.theme_variables["primary"]
-        text = Text()
-        for index, row in enumerate(rows):
-            text.append(f"{row.name:>12}  ", style=f"bold {colour}")
-            text.append(row.help + ("\n" if index < len(rows) - 1 else ""))
-        return text
+
+class Rows(Lines):
+    """Two columns: the keys on the right edge of theirs, what they do wrapped in its own."""
+
+    DEFAULT_CSS = "Rows { height: auto; }"
+
+    def __init__(self, rows: Sequence[keys.Key]) -> None:
+        super().__init__()
+        self._keys = rows
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines(width, 0))
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        found: list[Line] = []
+        for row in self._keys:
+            first, *more = wrap(row.help, max(10, width - NAME - 3))
+            found.append([(f"{row.name:>{NAME}}", "key"), (f"  {first}", "text")])
+            found += [[(" " * (NAME + 2) + piece, "text")] for piece in more]
+        return found

@@ -67,15 +67,15 @@ class KeyBar(Widget):
         numbers: list[Entry] = [
             (m.number, m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES
         ]
-        least = sum(_width(entry) for entry in acting[-3:])
-        modes = full if 2 + sum(map(_width, full)) + least <= width else numbers
-        room = width - 2 - sum(map(_width, modes))
+        least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
+        modes = full if 1 + sum(map(_width, full)) + least <= width else numbers
+        room = width - 1 - sum(map(_width, modes))
         right = list(acting)
         while right and sum(map(_width, right)) > room:
-            right.pop(0 if len(right) <= 2 else len(right) - 3)
+            right.remove(next((entry for entry in reversed(right) if entry[2] not in KEPT), right[0]))
         segments = [Segment(" ", self.rich_style)]
         self._entries, x = [], 1
-        gap = width - 2 - sum(map(_width, modes)) - sum(map(_width, right)) + 1
+        gap = room - sum(map(_width, right))
         for index, entry in enumerate([*modes, ("", "", "", ""), *right]):
             if not entry[2]:
                 segments.append(Segment(" " * max(0, gap), self.rich_style))
@@ -108,6 +108,7 @@ class KeyBar(Widget):
 
 
 GENERAL = frozenset({"app.log", "app.help", "app.leave"})
+KEPT = frozenset({"app.focus_next", "app.help", "app.leave"})  # left out last
 
 
 def _width(entry: Entry) -> int:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from tui.widgets.cells import Cells, spans
 
-TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error")
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
 Piece = tuple[str, str]  # text, tone
 Line = Sequence[Piece]
 
@@ -32,6 +32,7 @@ class Lines(Widget):
         & > .lines--success { color: $success; }
         & > .lines--warning { color: $warning; }
         & > .lines--error { color: $error; }
+        & > .lines--key { color: $primary; text-style: bold; }
     }
     """
 

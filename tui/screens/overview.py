@@ -124,7 +124,7 @@ class Overview(ModeScreen):
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next" and self.pages > 1:
-            return f"more {self._page + 1}/{self.pages}"
+            return f"{self._page + 1}/{self.pages}"
         return super().label(identity, label)
 
     # One pane alone

@@ -43,6 +43,7 @@ class LineChart(Widget, can_focus=True):
         & > .chart--bad { color: $error; text-style: bold; }
         & > .chart--cursor { color: $foreground; text-style: bold; }
         & > .chart--empty { color: $muted; }
+        &:ansi > .chart--range-a, &:ansi > .chart--range-b, &:ansi > .chart--range-c, &:ansi > .chart--range-d { text-style: dim; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -133,7 +134,8 @@ class LineChart(Widget, can_focus=True):
             return
         self._stale = False
         if self._picture is None:
-            self._picture = Picture(unicode=draws_unicode(self) if self._unicode is None else self._unicode)
+            unicode = draws_unicode(self) if self._unicode is None else self._unicode
+            self._picture = Picture(unicode=unicode, thin=self.app.native_ansi_color)
         self._picture.draw(self._chart, width, height)
         old, new = self._rows, self._picture.rows
         self._rows = new

@@ -18,7 +18,7 @@ TONES = (
     "text", "axis", "tick", "a", "b", "c", "d", "range-a", "range-b", "range-c", "range-d", "band", "mark", "bad", "cursor", "empty", "value",
 )
 TONE = {name: index for index, name in enumerate(TONES)}
-# Columns of dots drawn of each so many, so that lines are told apart without colour.
+# Columns of dots drawn of each so many, so that lines are told apart without colour; one alone is drawn whole.
 PATTERNS: dict[str, tuple[int, ...]] = {"a": (1,), "b": (1, 1, 1, 1, 0, 0), "c": (1, 1, 0), "d": (1, 1, 1, 1, 1, 0, 1, 0), "planned": (1, 0, 0)}
 GLYPHS = {"a": "*", "b": "o", "c": "+", "d": "x", "planned": "."}
 NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
@@ -74,11 +74,13 @@ class Chart:
 class Picture:
     """Rows of cells for one chart in one size. It keeps what does not change between frames, and the range of the axis."""
 
-    def __init__(self, *, unicode: bool = True) -> None:
+    def __init__(self, *, unicode: bool = True, thin: bool = False) -> None:
+        """`thin` draws the range between lowest and highest value as a grid of dots: it needs no colour beside the line."""
         self.rows: list[Cells] = []
         self.cursor: int | None = None  # a column of the plot
         self.read: tuple[str, ...] = ()  # what stands under the cursor, in words
         self._unicode = unicode
+        self._thin = thin and unicode
         self._dots = (2, 4) if unicode else (1, 1)
         self._size = (0, 0)
         self._y: Scale | None = None
@@ -227,8 +229,9 @@ class Picture:
     def _canvas(self, chart: Chart) -> Canvas:
         canvas = Canvas(self.plot_width, self.plot_height, self._dots)
         drawn = [(line, self._points(index, line, canvas)) for index, line in enumerate(chart.lines)]
+        alone = len(drawn) == 1
         for line, points in drawn:
-            kind = "planned" if line.planned else line.style
+            kind = "planned" if line.planned else "a" if alone and self._unicode else line.style
             mask = trace(points, canvas.columns)
             if len(points) == 1 and self._unicode:
                 column, row = points[0][0] & ~1, points[0][3]
@@ -239,7 +242,7 @@ class Picture:
             canvas.draw(mask, TONE[line.style], GLYPHS[kind])
         for line, points in drawn:
             if not line.planned and len(points) > 1:
-                canvas.draw(envelope(points, canvas.columns), TONE["range-" + line.style], "'", under=True)
+                canvas.draw(envelope(points, canvas.columns, thin=self._thin), TONE["range-" + line.style], "'", under=True)
         return canvas
 
     def _points(self, index: int, line: Line, canvas: Canvas) -> list[Point]:
@@ -418,7 +421,9 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
             if m != m:
                 continue
         column = int((x - x0) * per_x)
-        if column == now:
+        if column >= columns:
+            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
+        if column == now >= 0:
             count += 1
             total += m
             if a < least:
@@ -428,8 +433,6 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
             continue
         if count:
             add(now, least, most, total / count, gap)
-        if column >= columns:
-            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
         if column < 0:
             count, now = 0, -1
             continue

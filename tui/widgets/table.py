@@ -100,7 +100,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         self._columns, self._empty, self._filters = tuple(columns), empty, filters
         self._rows, self._filter = Rows(), FilterLine()
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
-        self._total = 0
+        self._count = ""
         self._told = ""
         self._arranged: tuple[int, list[Place]] = (0, [])
         self._drawn: list[Cells] = []
@@ -109,9 +109,14 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     # What is shown
 
-    def show(self, keys: Sequence[str], cells: Callable[[str], Sequence[Cell]], *, total: int | None = None) -> None:
-        """Show these rows; `cells` gives one row's cells by its key. `total` is how many there are without the filter."""
-        self._cells, self._total = cells, len(keys) if total is None else total
+    def show(self, keys: Sequence[str], cells: Callable[[str], Sequence[Cell]], *, total: int | None = None, found: int | None = None) -> None:
+        """Show these rows; `cells` gives one row's cells by its key.
+
+        Beside the filter stands how many of `total` were `found`, which are all rows that are shown unless it is said.
+        """
+        self._cells = cells
+        shown = len(keys) if found is None else found
+        self._count = f"{shown} of {shown if total is None else total}"
         self._rows.set(keys)
         self._moved()
 
@@ -343,7 +348,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
                 row = rows[1 + line]
                 row.text[-1], row.tones[-1] = "▐", TONE["thumb"] + (len(TONES) if row.tones[-1] >= len(TONES) else 0)
         if self._filter.shown:
-            rows[height - 1] = self._filter.draw(width, f"{len(self.keys)} of {self._total}")
+            rows[height - 1] = self._filter.draw(width, self._count)
         return rows[:height]
 
     def render_line(self, y: int) -> Strip:

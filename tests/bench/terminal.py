@@ -1,0 +1,117 @@
+"""A program in a pseudo-terminal, looked at from outside: what it draws and when, what it costs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+CHART = re.compile("(?:[\u2801-\u28ff]){3}")  # three cells of a braille picture in a row
+QUIET = 0.003  # a frame comes in pieces; after so long without another one it is whole
+# What a terminal answers when asked for its background, its kind and whether it can draw whole frames at once.
+QUERIES = {b"\x1b]11;?": b"\x1b]11;rgb:0000/0000/0000\x1b\\", b"\x1b[c": b"\x1b[?62;22c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+TICKS = os.sysconf("SC_CLK_TCK")
+KEPT = 1 << 20
+
+
+class Ended(Exception):
+    """The program ended before it drew what was waited for; the message is what it drew last."""
+
+
+class Terminal:
+    """The program, from exec on: `seconds` are counted from there, `drawn` is when `text` last grew."""
+
+    def __init__(self, command: Sequence[str], *, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None) -> None:
+        self._terminal, program_end = os.openpty()
+        fcntl.ioctl(program_end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, **(env or {}), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        self.bytes = 0
+        self.text = ""
+        self.drawn = 0.0
+        self._begin = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdin=program_end, stdout=program_end, stderr=program_end, env=environment, start_new_session=True
+        )
+        os.close(program_end)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._terminal)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begin
+
+    def read(self, timeout: float) -> bool:
+        """Take in what is drawn within the time; whether anything was. Raises Ended."""
+        if not select.select([self._terminal], [], [], max(timeout, 0.0))[0]:
+            return False
+        try:
+            data = os.read(self._terminal, 1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            raise Ended(self.text[-3000:])
+        for query, answer in QUERIES.items():
+            if query in data:
+                os.write(self._terminal, answer)
+        self.bytes += len(data)
+        self.drawn = self.seconds
+        self.text = (self.text + data.decode("utf-8", "replace"))[-KEPT:]
+        return True
+
+    def forget(self) -> None:
+        """What was drawn so far is no answer any more."""
+        self.text = ""
+
+    def press(self, keys: str) -> None:
+        """Send keys; what is waited for next must be drawn from now on."""
+        self.forget()
+        os.write(self._terminal, keys.encode())
+
+    def wait_for(self, pattern: re.Pattern[str] | str, timeout: float = 60.0) -> float:
+        """Wait for the frame that holds this text; returns the `seconds` when it was whole. Raises Ended, or AssertionError."""
+        until = time.monotonic() + timeout
+        wanted = re.compile(pattern) if isinstance(pattern, str) else pattern
+        while not wanted.search(self.text):
+            if time.monotonic() > until:
+                raise AssertionError(f"waited {timeout:g} s for {wanted.pattern!r}; drawn last: {self.text[-3000:]!r}")
+            self.read(0.05)
+        found = time.monotonic()
+        while time.monotonic() < found + 0.1 and self.read(QUIET):
+            pass
+        return self.drawn
+
+    def rest(self, seconds: float) -> None:
+        """Let it draw for so long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.read(left)
+
+    def cpu(self) -> float:
+        """Processor seconds of the program itself, without its children."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def peak_memory(self) -> float:
+        """The most resident memory that the program itself had, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * 1024 / 1e6

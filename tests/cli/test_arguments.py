@@ -1,0 +1,81 @@
+"""What is typed: commands, options, and the sentence for each mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from trainer import __version__
+from tui.cli import COMMANDS
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_help_fits_into_80_columns_and_says_how_the_command_is_used(gradtop: Gradtop, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = gradtop(*command.split(), "--help")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"usage: gradtop {command or '[COMMAND]'}")
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_help_about_a_command_is_its_help(gradtop: Gradtop) -> None:
+    assert gradtop("help", "ls") == gradtop("ls", "--help")
+    assert gradtop("help") == gradtop("--help")
+
+
+def test_the_overview_names_every_command(gradtop: Gradtop) -> None:
+    out = gradtop("--help").out
+    assert all(f"  {name} " in out and summary in out for name, summary in COMMANDS.items())
+
+
+def test_the_version_is_said(gradtop: Gradtop) -> None:
+    assert gradtop("--version").out == f"gradtop {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["tran"], "'tran' is not a command; did you mean 'train'?"),
+        (["frobnicate"], "'frobnicate' is not a command. These are: train, resume"),
+        (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["--runs"], "argument --runs: expected one argument"),
+        (["show"], "the following arguments are required: RUN"),
+        (["show", "last", "more"], "unrecognized arguments: more"),
+        (["train"], "the following arguments are required: CONFIG"),
+        (["train", "x.toml", "--watch", "--detach"], "not allowed with argument"),
+        (["export", "last"], "the following arguments are required: --to"),
+        (["export", "last", "--to", "xlsx"], "invalid choice: 'xlsx'"),
+        (["ls", "-n", "0"], "'0' is not a number from 1 on"),
+        (["ls", "-n", "many"], "'many' is not a number from 1 on"),
+        (["stop", "last", "--timeout", "nan"], "'nan' is not a number of seconds"),
+        (["stop", "last", "--timeout", "-1"], "'-1' is not a number of seconds"),
+        (["set", "last"], "the following arguments are required: KEY=VALUE"),
+        (["set", "last", "lr"], "'lr' is not KEY=VALUE, such as optimizer.lr=3e-4"),
+        (["set", "last", "lr=fast"], "'fast' is not a value for 'lr'; write it as in lr=3e-4"),
+        (["rerun", "last", "optimizer.lr"], "'optimizer.lr' is not KEY=VALUE"),
+        (["plot", "last", "--from", "soon"], "invalid float value: 'soon'"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("runs")
+def test_a_wrong_call_is_one_sentence_and_exit_code_2(gradtop: Gradtop, arguments: list[str], sentence: str) -> None:
+    said = gradtop(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("gradtop: ")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) <= 2
+
+
+@pytest.mark.usefixtures("runs")
+def test_options_may_stand_before_the_command_and_between_its_arguments(gradtop: Gradtop) -> None:
+    want = gradtop("ls", "--json", "--runs", "runs")
+    assert '"amber-finch"' in want.out
+    assert gradtop("--runs", "runs", "ls", "--json") == want
+    assert gradtop("--runs=runs", "ls", "--json") == want
+    assert gradtop("plot", "amber-finch", "--width", "50", "lr") == gradtop("plot", "amber-finch", "lr", "--width", "50")
+
+
+def test_without_a_terminal_the_screen_says_what_works_instead(gradtop: Gradtop) -> None:
+    said = gradtop()
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "gradtop: the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last\n"

@@ -1,0 +1,231 @@
+"""ls, show, plot, params and export: what they print for people, and what for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from tests.tui.runs_fixture import NOW, fake_run
+from trainer.record import Column, SegmentWriter, Status, find_run, new_run, write_status
+from tui.commands.output import table
+
+
+def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: Gradtop, runs: Path) -> None:
+    said = gradtop("ls")
+    title, otter, wren, finch = said.out.splitlines()
+    assert title.split() == "run state started took epoch val loss best loss accuracy changes, or why it ended".split()
+    assert otter.startswith("brave-otter    ✕ failed ")
+    assert otter.endswith("out of memory on cuda:0 with batch_size 512: try training.batch_size=256")
+    assert "□ stopped" in wren
+    assert wren.endswith("lr 0.001 → 0.0003")
+    assert finch.startswith("└ amber-finch  ■ done ")
+    assert "  2/2  " in finch
+    assert (said.code, said.err) == (0, "")
+
+
+def test_ls_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
+    found = json.loads(gradtop("ls", "--json").out)
+    assert [row["name"] for row in found] == ["brave-otter", "tidy-wren", "amber-finch"]
+    keys = (
+        "id name path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
+        "best_val_loss best_val_accuracy device model parameters parent changes error"
+    )
+    assert all(list(row) == keys.split() for row in found)
+    _, wren, finch = found
+    assert wren["parent"] == finch["id"]
+    assert wren["changes"] == [{"key": "optimizer.lr", "old": 1e-3, "new": 3e-4}]
+    assert (finch["state"], finch["epoch"], finch["path"]) == ("done", 2, str(find_run(runs, "amber-finch").path))
+    assert 0 < finch["best_val_accuracy"] < 1
+    for word in ("created", "started", "ended", "updated", "seconds", "loss"):
+        assert finch[word] > 0
+
+
+@pytest.mark.usefixtures("runs")
+def test_ls_keeps_the_runs_that_have_all_the_words_and_the_newest_n(gradtop: Gradtop) -> None:
+    assert [row["name"] for row in json.loads(gradtop("ls", "CUDA", "failed", "--json").out)] == ["brave-otter"]
+    assert [row["name"] for row in json.loads(gradtop("ls", "--json", "-n", "2").out)] == ["brave-otter", "tidy-wren"]
+    said = gradtop("ls", "nothing", "such")
+    assert (said.code, said.out, said.err) == (0, "", "None of the 3 runs in runs matches.\n")
+
+
+def test_ls_without_runs_says_how_to_start_one_and_the_json_is_an_empty_list(gradtop: Gradtop) -> None:
+    said = gradtop("ls")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "No runs in runs yet. Start one: gradtop train configs/digits.toml\n"
+    assert gradtop("ls", "--json").out == "[]\n"
+
+
+def test_a_narrow_table_gives_up_columns_before_it_cuts_the_last_one_short() -> None:
+    titles, rows = ("name", "value", "why"), [("a", "1.5", "because of a long story"), ("日本", "2", "")]
+    wide = table(titles, rows, right=["value"])
+    assert wide == ["name  value  why", "a       1.5  because of a long story", "日本      2"]
+    assert table(titles, rows, right=["value"], limit=26) == ["name  value  why", "a       1.5  because of a…", "日本      2"]
+    assert table(titles, rows, limit=24, spare=["value"]) == ["name  why", "a     because of a long…", "日本"]
+
+
+def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Path) -> None:
+    said = gradtop("show", "tidy-wren")
+    head, *lines = said.out.splitlines()
+    assert head == "tidy-wren  □ stopped"
+    found = {line[2:16].strip(): line[16:] for line in lines}
+    assert found["progress"] == "epoch 3/30, step 400 of 5\u202f160 (8 %)"
+    assert found["parent"] == f"{find_run(runs, 'amber-finch').id}: optimizer.lr 0.001 → 0.0003"
+    assert found["checkpoints"] == "2, newest of step 343, best of step 343"
+    assert found["directory"] == str(find_run(runs, "tidy-wren").path)
+    assert "error" not in found
+    assert gradtop("show", "brave").out.splitlines()[1].split(maxsplit=1)[0] == "error"
+
+
+def test_show_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
+    found = json.loads(gradtop("show", "tidy-wren", "--json").out)
+    assert list(found) == ["id", "name", "path", "state", "status", "meta", "config", "checkpoints", "events", "last_words", "health"]
+    assert found["state"] == found["status"]["state"] == "stopped"
+    assert found["config"]["optimizer"]["lr"] == 1e-3
+    assert [checkpoint["step"] for checkpoint in found["checkpoints"]] == [171, 343]
+    assert found["checkpoints"][0]["path"].endswith("step-000171.pt")
+    assert found["events"][-1]["kind"] == "end"
+    assert found["health"] == {"records_lost": 0, "unreadable": {}}
+    assert json.loads(gradtop("show", "brave", "--json").out)["last_words"][-1] == "epoch 2: loss 0.511"
+
+
+def test_a_dead_worker_is_shown_dead_with_its_last_words(gradtop: Gradtop, tmp_path: Path) -> None:
+    fake_run(tmp_path / "runs", "grey-lynx", state="died", steps=200, log="epoch 1\nKilled\n")
+    assert json.loads(gradtop("ls", "--json").out)[0]["state"] == "died"
+    said = gradtop("show", "last").out
+    assert said.startswith("grey-lynx  † died\n")
+    assert said.endswith("  last words    Killed\n")
+
+
+def test_values_that_are_not_finite_are_null_in_json_and_words_for_people(gradtop: Gradtop, tmp_path: Path) -> None:
+    run, _ = fake_run(tmp_path / "runs", steps=0)
+    write_status(run, Status(state="failed", loss=float("nan"), val_loss=float("inf"), best_val_accuracy=float("nan")))
+    row = json.loads(gradtop("ls", "--json").out)[0]
+    assert (row["loss"], row["val_loss"], row["best_val_accuracy"]) == (None, None, None)
+    assert "loss nan" in gradtop("show", "last").out
+    assert "inf" in gradtop("ls").out
+
+
+def test_a_run_with_broken_files_is_shown_as_far_as_it_goes(gradtop: Gradtop, runs: Path) -> None:
+    run = find_run(runs, "tidy-wren")
+    for path in (run.config, run.meta, run.status, run.events, *run.streams.iterdir(), *run.checkpoints.iterdir()):
+        path.write_bytes(b"\xff{")
+    for command in ("ls", "ls --json", f"show {run.id}", f"show {run.id} --json", "watch amber-finch"):
+        said = gradtop(*command.split())
+        assert (said.code, said.err) == (0, "")
+        assert said.out
+    for command in ("plot", "export --to csv", "rerun", "params"):
+        said = gradtop(*command.split(), run.id)
+        assert said.code == 2, command
+        assert said.err.startswith("gradtop: ")
+
+
+def test_plot_draws_one_chart_for_the_losses_and_one_for_each_other_metric(gradtop: Gradtop, runs: Path) -> None:
+    losses, accuracies = gradtop("plot", "amber").out.split("\n\n")
+    assert losses.splitlines()[0] == "amber-finch  loss and val_loss"
+    assert losses.splitlines()[-2].startswith("⠒⠒ loss  last ")
+    assert losses.splitlines()[-1].startswith("•• val_loss  last ")
+    assert accuracies.splitlines()[0] == "amber-finch  accuracy"
+    out = gradtop("plot", "amber", "grad_norm/head.weight", "cpu", "--log").out
+    assert out.startswith("amber-finch  grad_norm/head.weight, logarithmic\n")
+    assert "\n\namber-finch  cpu [%], logarithmic\n" in out
+
+
+@pytest.mark.parametrize(("width", "height"), [(30, 8), (80, 12), (333, 40)])
+def test_a_plot_has_exactly_the_size_asked_for_and_no_escape_sequences(gradtop: Gradtop, runs: Path, width: int, height: int) -> None:
+    title, *picture, legend = gradtop("plot", "amber", "loss", "--width", width, "--height", height).out.splitlines()
+    assert len(picture) == height
+    assert max(map(len, picture)) == width
+    assert "\x1b" not in title + "".join(picture) + legend
+
+
+def test_a_plot_says_the_newest_value_and_the_true_extremes_whatever_its_width(gradtop: Gradtop, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", "", {}, name="heron")
+    writer = SegmentWriter(run, "steps", [Column("loss")])
+    writer.append_many([(step, NOW, 7.5 if step == 5000 else 1.25 if step == 9999 else 1.0) for step in range(10_000)])
+    writer.close()
+    for width in (40, 160):
+        assert gradtop("plot", "heron", "--width", width).out.splitlines()[-1] == "⠒⠒ loss  last 1.25  min 1  max 7.5"
+    assert gradtop("plot", "heron", "--until", 100).out.splitlines()[-1] == "⠒⠒ loss  min 1  max 1"
+    assert gradtop("plot", "heron", "--from", 20_000).out == "heron  loss\nnothing recorded in this range\n"
+
+
+def test_values_that_are_not_finite_are_marked_and_counted(gradtop: Gradtop, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", "", {}, name="heron")
+    writer = SegmentWriter(run, "steps", [Column("loss"), Column("bad"), Column("huge")])
+    writer.append_many([(step, NOW, float("nan") if step == 50 else 1e-3 * step, float("inf"), (-1) ** step * 1e308) for step in range(1, 101)])
+    writer.close()
+    *picture, legend = gradtop("plot", "heron", "loss", "--width", 60).out.splitlines()
+    assert "1 not finite" in legend
+    assert "×" in picture[-3]
+    assert gradtop("plot", "heron", "bad").out == "heron  bad\nno finite value in this range\n"
+    assert "max 1e308" in gradtop("plot", "heron", "huge").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("los", "the run has recorded no los; did you mean loss"),
+        ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, val_loss, accuracy, cpu"),
+        ("--width 10", "a chart has 30 to 1000 columns and 8 to 1000 lines"),
+        ("--height 100000", "a chart has 30 to 1000 columns"),
+        ("--output /nowhere/x.txt", "/nowhere/x.txt: No such file or directory"),
+        ("--output /dev/full", "No space left on device"),
+    ],
+)
+@pytest.mark.usefixtures("runs")
+def test_a_plot_that_cannot_be_is_said(gradtop: Gradtop, arguments: str, sentence: str) -> None:
+    said = gradtop("plot", "amber", *arguments.split())
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("gradtop: ")
+    assert sentence in said.err
+
+
+def test_a_plot_is_written_into_a_file(gradtop: Gradtop, runs: Path, tmp_path: Path) -> None:
+    said = gradtop("plot", "amber", "loss", "--output", "curves.txt")
+    assert said.out == "curves.txt\n"
+    assert (tmp_path / "curves.txt").read_text(encoding="utf-8") == gradtop("plot", "amber", "loss").out
+
+
+def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
+    new_run(tmp_path / "runs", "", {}, name="heron")
+    assert gradtop("plot", "heron").err == "gradtop: heron has recorded nothing yet\n"
+    assert "recorded nothing yet" in gradtop("export", "heron", "--to", "csv").err
+
+
+def test_params_of_a_run_are_what_its_worker_counted(gradtop: Gradtop, runs: Path) -> None:
+    found = json.loads(gradtop("params", "amber", "--json").out)
+    assert list(found) == ["model", "total", "trainable", "bytes", "rows", "modules"]
+    assert found["total"] == found["trainable"] == sum(row["count"] for row in found["rows"]) == 25_866
+    assert found["bytes"] == 4 * 25_866
+    out = gradtop("params", "amber").out
+    assert "stem         Conv2d  16×1×3×3   1·3·3·16 + 16" in out
+    assert out.endswith("total 25\u202f866 · trainable 25\u202f866 · frozen 0 · tied 0 · 101 KiB\n")
+    assert gradtop("params", "amber", "model.dropout=0").code == 2
+
+
+def test_export_writes_where_it_is_told_and_says_what(gradtop: Gradtop, runs: Path, tmp_path: Path) -> None:
+    names = ["evals", "histograms", "layers", "plan", "steps", "system"]
+    assert gradtop("export", "amber", "--to", "csv", "--output", "out").out.splitlines() == [f"out/{name}.csv" for name in names]
+    with (tmp_path / "out" / "steps.csv").open(newline="") as file:
+        assert len(list(csv.reader(file))) == 2 * 172 + 1
+    folder = f"runs/{find_run(runs, 'amber').id}/export"
+    assert gradtop("export", "amber", "--to", "parquet").out.splitlines() == [f"{folder}/parquet/{name}.parquet" for name in names]
+    assert gradtop("export", "amber", "--to", "tensorboard").out.startswith(f"{folder}/tensorboard/events.out.tfevents.")
+
+
+def test_an_export_onto_a_full_disk_is_one_sentence_and_leaves_nothing_half(gradtop: Gradtop, runs: Path, tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as a quota: "File too large"
+        said = gradtop("export", "amber", "--to", "csv", "--output", "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert said.code == 2
+    assert said.err == "gradtop: out: cannot be written: File too large. Choose another place with --output.\n"
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.stat().st_size > 4096 or path.suffix == ".part"] == []

@@ -1,0 +1,95 @@
+"""Which run is meant, and what to type for one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from tests.tui.runs_fixture import fake_run
+from trainer.record import Run, find_run, rename_run
+from tui.commands.place import reference, shown
+
+
+@pytest.mark.parametrize("word", ["last", "brave-otter", "brave", "ID", "PATH", "./runs/ID"])
+def test_a_run_is_named_by_last_a_name_a_prefix_an_id_or_a_path(gradtop: Gradtop, runs: Path, word: str) -> None:
+    run = find_run(runs, "brave-otter")
+    said = gradtop("show", word.replace("PATH", str(run.path)).replace("ID", run.id), "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["id"] == run.id
+
+
+@pytest.mark.parametrize("command", ["show", "plot", "stop", "resume", "rerun", "watch", "params", "export --to csv"])
+@pytest.mark.usefixtures("runs")
+def test_a_run_that_is_not_there_is_said_with_what_there_is(gradtop: Gradtop, command: str) -> None:
+    said = gradtop(*command.split(), "nobody")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("gradtop: No run 'nobody' in ")
+    assert "brave-otter, tidy-wren, amber-finch" in said.err
+
+
+def test_a_prefix_of_several_runs_is_said_with_their_ids(gradtop: Gradtop, runs: Path) -> None:
+    fake_run(runs, "amber-fox", steps=0)
+    said = gradtop("show", "amber")
+    assert said.code == 2
+    assert "'amber' means 2 runs: " in said.err
+    assert "-amber-fox" in said.err
+
+
+def test_a_path_without_a_run_and_a_place_without_runs_are_said(gradtop: Gradtop, tmp_path: Path) -> None:
+    said = gradtop("show", tmp_path)
+    assert said.code == 2
+    assert "no run there" in said.err
+    said = gradtop("show", "last")
+    assert said.code == 2
+    assert "No runs in" in said.err
+    assert "gradtop train" in said.err
+
+
+def test_a_runs_directory_that_is_a_file_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    for command in ("ls", "show last", "watch"):
+        said = gradtop(*command.split())
+        assert said.code == 2
+        assert said.err.endswith("runs: Not a directory\n")
+
+
+def test_the_variable_says_where_the_runs_are_and_the_option_overrules_it(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = runs.parent / "other place"
+    fake_run(other, "quiet-heron", steps=0)
+    monkeypatch.setenv("GRADTOP_RUNS", str(other))
+    assert "quiet-heron" in gradtop("ls").out
+    assert "amber-finch" in gradtop("ls", "--runs", runs).out
+
+
+def test_what_to_type_is_the_name_where_it_is_enough(runs: Path) -> None:
+    run = find_run(runs, "amber-finch")
+    assert reference(run, runs) == "amber-finch"
+    rename_run(run, "tidy-wren")
+    assert reference(run, runs) == run.id
+
+
+@pytest.mark.parametrize("name", ["two words", "$(reboot)", "-n", "a'b", "*"])
+def test_a_name_that_a_shell_would_read_otherwise_gives_way_to_the_id(runs: Path, name: str) -> None:
+    run = find_run(runs, "amber-finch")
+    rename_run(run, name)
+    assert reference(run, runs) == run.id
+
+
+def test_what_to_type_tells_where_a_run_lies_elsewhere(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = runs.parent / "else where"
+    elsewhere.mkdir()
+    run = Run(runs / find_run(runs, "amber-finch").id)
+    assert reference(run, elsewhere) == str(run.path)
+    monkeypatch.chdir(elsewhere)
+    assert reference(run, runs) == f"amber-finch --runs {runs}"
+    spaced, _ = fake_run(elsewhere, "quiet-heron", steps=0)
+    assert reference(spaced, elsewhere) == f"quiet-heron --runs '{elsewhere}'"
+
+
+def test_paths_are_shown_from_the_working_directory(tmp_path: Path) -> None:
+    assert shown(tmp_path / "runs" / "x") == "runs/x"
+    assert shown(Path("/etc/hosts")) == "/etc/hosts"
+    assert "\x1b" not in shown(tmp_path / "\x1b[2J")

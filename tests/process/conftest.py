@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.support import Process, Worker, Zygote, worker_of
+from trainer.record import Run
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
+
+
+@pytest.fixture
+def start(zygote: Zygote) -> Iterator[Callable[..., Worker]]:
+    """Start a worker for a run, with options and a witness; it does not outlive the test."""
+    started: list[Worker] = []
+
+    def start(run: Run, *options: str, witness: Path | None = None) -> Worker:
+        started.append(zygote.start(run, *options, witness=witness))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        worker.wait()
+        worker.close()
+
+
+@pytest.fixture
+def adopt() -> Iterator[Callable[[Run], Process]]:
+    """The process of a run that was started by any means; it does not outlive the test."""
+    adopted: list[Process] = []
+
+    def adopt(run: Run) -> Process:
+        adopted.append(worker_of(run))
+        return adopted[-1]
+
+    yield adopt
+    for process in adopted:
+        process.close()

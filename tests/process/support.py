@@ -1,0 +1,148 @@
+"""Real workers, and what may be waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import wait_until
+from trainer.record import Run, RunReader, Status, new_run, read_status
+
+ROOT = Path(__file__).parents[2]
+GRADTOP = Path(sys.executable).with_name("gradtop")
+
+CONFIG = """
+[model]
+kind = "mlp"
+hidden = [8]
+dropout = 0.25
+
+[data]
+kind = "fake"
+samples = 200
+classes = 3
+image_size = 4
+channels = 1
+
+[optimizer]
+kind = "adamw"
+lr = 1e-3
+
+[training]
+epochs = {epochs}
+batch_size = 8
+device = "cpu"
+seed = 3
+"""
+FOREVER = 8_000  # epochs of 25 steps: a minute
+
+
+class Process:
+    """A process that need not be a child of ours."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._end = os.pidfd_open(pid)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Of a process that has ended, nothing."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._end, number)
+
+    def ends_within(self, seconds: float) -> bool:
+        return bool(select.select([self._end], [], [], seconds)[0])
+
+    @property
+    def alive(self) -> bool:
+        return not self.ends_within(0.0)
+
+    def close(self) -> None:
+        self.kill()
+        os.close(self._end)
+
+
+class Worker(Process):
+    """One that the zygote forked."""
+
+    def __init__(self, zygote: Zygote, pid: int) -> None:
+        super().__init__(pid)
+        self._zygote = zygote
+        self._code: int | None = None
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """The exit code; negative for a signal."""
+        if self._code is None:
+            assert self.ends_within(timeout), f"the worker still runs after {timeout:g} s"
+            self._code = self._zygote.ask(wait=self.pid)
+        return self._code
+
+
+class Zygote:
+    """Forks workers that need not import PyTorch."""
+
+    def __init__(self) -> None:
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.process.zygote"], cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._started = False
+
+    def ask(self, **request: object) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if not self._started:
+            self._started = True
+            assert self._process.stdout.readline() == "0\n"
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def start(self, run: Run, *options: str, witness: Path | None = None) -> Worker:
+        return Worker(self, self.ask(arguments=[str(run.path), *options], log=str(run.log), witness=str(witness or "")))
+
+    def close(self) -> None:
+        with self._process:
+            self._process.kill()
+
+
+def make_run(runs: Path, *sections: str, epochs: int = FOREVER, config: str = CONFIG, name: str | None = None) -> Run:
+    return new_run(runs, "\n".join([config.format(epochs=epochs), *sections]), {}, name=name)
+
+
+def state_of(run: Run) -> str:
+    """As a screen that opens now would show it."""
+    reader = RunReader(run)
+    reader.refresh()
+    return reader.state
+
+
+def wait_for_state(run: Run, *states: str, timeout: float = 60.0) -> None:
+    def there() -> bool:
+        found = state_of(run)
+        assert found in states or found in {"created", "starting", "training", "paused"}, f"{found}: {read_status(run).error}"
+        return found in states
+
+    wait_until(there, timeout, f"{' or '.join(states)}, it is {state_of(run)}")
+
+
+def wait_for_step(run: Run, step: int, timeout: float = 60.0) -> Status:
+    """Until the run has trained that far."""
+    wait_until(lambda: read_status(run).step >= step, timeout, f"step {step}")
+    return read_status(run)
+
+
+def worker_of(run: Run, timeout: float = 60.0) -> Process:
+    """The process that the status names."""
+    wait_until(lambda: read_status(run).pid, timeout, "a pid in the status")
+    return Process(read_status(run).pid)
+
+
+def stat_of(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, …"""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -1,0 +1,105 @@
+"""SIGKILL at random instants: nothing that was written is lost, and the run goes on to where it would have come anyway."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.process.support import Worker, make_run, state_of
+from tests.worker.runs import differences, newest_state, rows
+from trainer import checkpoint
+from trainer.record import EventReader, Run, read_status
+
+Start = Callable[..., Worker]
+
+# About two seconds of training with a dozen checkpoints.
+EPOCHS = 150
+# Seconds until the kill: in one of three cases while it starts, else anywhere in the training.
+WINDOWS = (0.1, 1.5, 1.5)
+
+
+def outcome(run: Run) -> tuple[dict[str, object], list[tuple[float, ...]], list[tuple[float, ...]]]:
+    state = {key: value for key, value in newest_state(run).items() if key != "seconds"}
+    return state, rows(run, "steps", "loss", "lr"), rows(run, "evals", "loss", "accuracy")
+
+
+def lines_of(witness: Path) -> Iterator[dict[str, Any]]:
+    """What the killed worker said it had written; the last line may be torn, and then nothing was said."""
+    for line in witness.read_text().splitlines(keepends=True) if witness.exists() else []:
+        if line.endswith("\n"):
+            yield json.loads(line)
+
+
+def assert_nothing_is_lost(run: Run, witness: Path) -> int:
+    """Every write that returned is read back; returns how many there were."""
+    events = {(event["kind"], event["time"]) for event in EventReader(run).refresh()}
+    saved = checkpoint.saved_steps(run.checkpoints)
+    lines = list(lines_of(witness))
+    for said in lines:
+        if "segment" in said:
+            with (run.streams / f"{said['segment']}.bin").open("rb") as file:
+                file.seek(said["offset"])
+                assert zlib.crc32(file.read(said["length"])) == said["crc"], f"{said['segment']} at {said['offset']}"
+        elif "event" in said:
+            assert (said["event"], said["time"]) in events
+        elif "checkpoint" in said:
+            assert saved[-1:] >= [said["checkpoint"]], "a checkpoint that was there is gone"
+        else:
+            assert said["status"] <= read_status(run).step
+    return len(lines)
+
+
+def assert_steps_are_whole(run: Run) -> None:
+    """Each once, in order, without a gap."""
+    steps = [int(row[0]) for row in rows(run, "steps")]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def begin(start: Start, run: Run, witness: Path | None = None) -> Worker:
+    """Start or resume, as `gradtop resume` would."""
+    return start(run, *(["--resume"] if any(run.checkpoints.glob("*.pt")) else []), witness=witness)
+
+
+def killed_after(seconds: float, start: Start, run: Run, witness: Path) -> bool:
+    """Kill a worker of the run and look at what it leaves; False where it had ended before."""
+    worker = begin(start, run, witness)
+    if worker.ends_within(seconds):
+        return False
+    worker.kill()
+    if worker.wait() == 0:
+        return False
+    began = any("status" in said for said in lines_of(witness)) or read_status(run).pid == worker.pid
+    assert state_of(run) == "died" or not began, "a dead run shows as alive"
+    return True
+
+
+def test_whenever_a_worker_is_killed_nothing_is_lost_and_it_resumes_to_the_same_end(
+    tmp_path: Path, start: Start, request: pytest.FixtureRequest
+) -> None:
+    kills = int(request.config.getoption("--kills"))
+    chance = random.Random(kills)
+    whole = make_run(tmp_path, epochs=EPOCHS)
+    assert start(whole).wait() == 0
+    expected = outcome(whole)
+
+    done = written = finished = 0
+    while done < kills:
+        run, attempt = make_run(tmp_path, epochs=EPOCHS), 0
+        while done < kills and killed_after(chance.uniform(0.0, chance.choice(WINDOWS)), start, run, tmp_path / f"{run.id}.{attempt}"):
+            written += assert_nothing_is_lost(run, tmp_path / f"{run.id}.{attempt}")
+            assert_steps_are_whole(run)
+            done, attempt = done + 1, attempt + 1
+        if state_of(run) != "done":
+            assert begin(start, run).wait() == 0, run.log.read_text()
+        finished += 1
+        assert_steps_are_whole(run)
+        assert differences(list(expected), list(outcome(run))) == []
+        assert not [event for event in EventReader(run).refresh() if "cannot be read" in str(event.get("message", ""))]
+    assert written > 3 * kills
+    print(f"{done} kills, {finished} runs to their end, {written} writes read back")

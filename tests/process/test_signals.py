@@ -1,0 +1,73 @@
+"""Signals to a real worker that trains."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.process.support import Worker, make_run, state_of, wait_for_step
+from tests.support import wait_until
+from trainer.checkpoint import saved_steps
+from trainer.record import read_status, send
+
+Start = Callable[..., Worker]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_with_a_checkpoint_of_its_last_step(tmp_path: Path, start: Start, number: signal.Signals) -> None:
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_for_step(run, 20)
+
+    worker.kill(number)
+
+    assert worker.wait() == 0
+    status = read_status(run)
+    assert (status.state, status.error) == ("stopped", "")
+    assert saved_steps(run.checkpoints)[-1] == status.step
+
+
+def test_a_signal_that_comes_before_the_first_step_ends_the_run(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_until(lambda: read_status(run).state == "starting", why="the start")
+
+    worker.kill(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert read_status(run).state == "stopped"
+
+
+def test_a_hang_up_does_nothing(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_for_step(run, 20)
+
+    worker.kill(signal.SIGHUP)
+
+    wait_for_step(run, read_status(run).step + 200)
+    assert (worker.alive, state_of(run)) == (True, "training")
+
+
+def test_a_second_signal_ends_at_once_and_says_so(tmp_path: Path, start: Start) -> None:
+    """The first one waits: a paused run that writes its checkpoint onto a pipe that nobody reads cannot finish."""
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_for_step(run, 20)
+    send(run, "pause")
+    wait_until(lambda: state_of(run) == "paused", why="the pause")
+
+    worker.kill(signal.SIGSTOP)
+    worker.kill(signal.SIGTERM)
+    worker.kill(signal.SIGINT)
+    worker.kill(signal.SIGCONT)
+
+    assert worker.ends_within(5.0)
+    worker.wait()
+    status = read_status(run)
+    assert status.state == "stopped"
+    assert "second" in status.error
+    assert state_of(run) == "stopped"

@@ -1,0 +1,97 @@
+"""A process that has imported PyTorch once and forks workers from then on: the real worker, without its seconds of import.
+
+Reads one JSON object a line and answers each with a number: `{"arguments": […], "log": …, "witness": …}` with the pid of
+a worker with these arguments, `{"wait": PID}` with its exit code, negative for a signal. With a witness, the worker adds
+a line to that file after each write of a record that returned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    import torchvision  # noqa: F401 - as a worker has it
+
+    import trainer.loop
+    import trainer.session  # noqa: F401 - ditto
+
+    # More threads than this one would be lost in a fork.
+    assert len(list(Path("/proc/self/task").iterdir())) == 1
+    answer(0)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "wait" in request:
+            _, status = os.waitpid(request["wait"], 0)
+            answer(os.waitstatus_to_exitcode(status))
+        elif (child := os.fork()) == 0:
+            be_worker(request)
+        else:
+            answer(child)
+
+
+def answer(number: int) -> None:
+    print(number, flush=True)
+
+
+def be_worker(request: dict[str, Any]) -> None:
+    code = 70
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor, place in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(descriptor, place)
+        if request.get("witness"):
+            testify(request["witness"])
+        from trainer.__main__ import main as work
+
+        code = work(request["arguments"])
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def testify(path: str) -> None:
+    """Wrap what writes records, so that each return is written down."""
+    from trainer import checkpoint
+    from trainer.record import writer
+    from trainer.record.streams import SegmentWriter
+
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def say(**what: object) -> None:
+        os.write(file, json.dumps(what).encode() + b"\n")
+
+    append_packed = SegmentWriter.append_packed
+
+    def append(self: SegmentWriter, data: bytes) -> None:
+        offset = self._end
+        append_packed(self, data)
+        say(segment=self._base.name, offset=offset, length=len(data), crc=zlib.crc32(data))
+
+    SegmentWriter.append_packed = append  # type: ignore[method-assign]
+    told(writer, "append_event", lambda run, kind, **fields: say(event=kind, time=fields["time"]))
+    told(writer, "write_status", lambda run, status: say(status=status.step))
+    told(checkpoint, "save", lambda folder, state, saved, **more: say(checkpoint=saved.step))
+
+
+def told(module: Any, name: str, tell: Callable[..., None]) -> None:
+    function = getattr(module, name)
+
+    def wrapped(*arguments: Any, **more: Any) -> Any:
+        result = function(*arguments, **more)
+        tell(*arguments, **more)
+        return result
+
+    setattr(module, name, wrapped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tui.widgets.scale import Scale, along, fitted, linear, logarithmic
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ORDINARY = st.floats(-1e12, 1e12)
+
+
+def mantissa(step: float) -> float:
+    return step / 10.0 ** math.floor(math.log10(step) + 1e-9)
+
+
+@given(ORDINARY, ORDINARY, st.integers(1, 20))
+def test_ticks_are_one_two_or_five_apart_and_no_more_than_asked_for(a: float, b: float, most: int) -> None:
+    low, high = sorted((a, b))
+    scale = linear(low, high, most)
+    assert scale.at(low) >= -1e-8
+    assert scale.at(high) <= 1 + 1e-8
+    assert len(scale.ticks) <= most + 2
+    values = [value for value, _label in scale.ticks]
+    for one, other in zip(values, values[1:], strict=False):
+        assert min(abs(mantissa(other - one) - nice) for nice in (1, 2, 5, 10)) < 1e-3
+    labels = [label for _value, label in scale.ticks]
+    assert len(set(labels)) == len(labels)
+
+
+@given(FINITE, FINITE, st.integers(1, 20), st.booleans())
+def test_any_finite_data_has_a_scale(a: float, b: float, most: int, log: bool) -> None:
+    low, high = sorted((a, b))
+    assume(not log or low > 0)
+    scale = fitted(low, high, log=log, most=most)
+    assert scale.low < scale.high
+    assert math.isfinite(scale.low)
+    assert math.isfinite(scale.high)
+    assert log or -1e-8 <= scale.at(low) <= scale.at(high) <= 1 + 1e-8
+    assert all(math.isfinite(value) for value, _label in scale.ticks)
+
+
+def test_a_range_stays_while_the_data_fits_and_fills_half_of_it() -> None:
+    first = fitted(0.1, 2.3, log=False, most=5)
+    assert fitted(0.1, 2.1, log=False, most=5, old=first) is first
+    assert fitted(0.1, 2.9, log=False, most=5, old=first) is not first
+    assert fitted(0.1, 0.4, log=False, most=5, old=first).high < 1
+    assert fitted(0.1, 2.3, log=True, most=5, old=first).log
+
+
+def test_zero_is_taken_in_where_it_is_near() -> None:
+    assert linear(0.1, 2.3, 5).low == 0
+    assert linear(0.9, 1.0, 5).low > 0.5
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [(0.5, 20, ["0.5", "1", "2", "5", "10", "20"]), (1e-8, 1e4, ["1e-8", "1e-6", "1e-4", "0.01", "1", "100", "1e4"])])
+def test_a_logarithmic_axis_marks_decades_and_between_them_where_there_is_room(low: float, high: float, labels: list[str]) -> None:
+    assert [label for _value, label in logarithmic(low, high, 6).ticks] == labels
+
+
+def test_on_a_logarithmic_axis_what_is_not_positive_lies_at_the_bottom() -> None:
+    scale = logarithmic(0.1, 10, 5)
+    assert scale.at(0.0) == 0
+    assert scale.at(-3.0) == 0
+
+
+@given(st.floats(0, 1e9), st.floats(0.1, 1e9), st.integers(1, 300))
+def test_labels_along_the_bottom_do_not_touch(low: float, span: float, width: int) -> None:
+    assume(low + span > low)
+    scale = along(low, low + span, width)
+    assert (scale.low, scale.high) == (low, low + span)
+    if len(scale.ticks) > 1:
+        step = scale.ticks[1][0] - scale.ticks[0][0]
+        longest = max(len(label) for _value, label in scale.ticks)
+        assert step / span * width >= longest + 2.9
+
+
+def test_an_axis_of_no_length_is_no_trouble() -> None:
+    assert along(5, 5, 40).high == 6
+    assert along(math.nan, math.inf, 40) == along(0, 1, 40)
+    assert Scale(0, 1).label_width == 0

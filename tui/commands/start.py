@@ -1,0 +1,80 @@
+"""Starting a run's worker, then watching, following or leaving it: the end of train, resume and rerun."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.commands.output import say
+from tui.commands.place import has_screen, opened, reference, shown
+
+if TYPE_CHECKING:
+    from trainer.record import EventReader, Run
+
+
+def add_way(parser: argparse.ArgumentParser) -> None:
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--watch", action="store_true", help="open the screen (progress lines where there is no terminal)")
+    way.add_argument("--detach", action="store_true", help="return at once")
+    parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
+
+
+def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:
+    """Start the worker, then watch, follow or return, as the options say."""
+    from trainer.launch import start_worker
+    from trainer.record import EventReader
+
+    events = EventReader(run)
+    events.refresh()  # what happened before is not told again
+    try:
+        start_worker(run, resume=resume)
+    except OSError as error:
+        say_not_started(run, error)
+        return 1
+    if options.watch and has_screen():
+        return watched(run, runs, standby=not options.no_standby)
+    say_started(run, runs, resume=resume, detached=options.detach)
+    return 0 if options.detach else followed(run, runs, events)
+
+
+def watched(run: Run, runs: Path, *, standby: bool) -> int:
+    """Open the screen until the user leaves it; a run that went wrong meanwhile is told of on the terminal, too."""
+    from tui.commands.ending import say_ending
+    from tui.commands.home import open_screen
+
+    code = open_screen(run, runs, standby=standby)
+    reader = opened(run)
+    return say_ending(reader, runs) if reader.state in {"failed", "died"} else code
+
+
+def followed(run: Run, runs: Path, events: EventReader) -> int:
+    from tui.commands.follow import follow
+
+    return follow(run, runs, events=events)
+
+
+def say_not_started(run: Run, error: OSError) -> None:
+    from trainer.record import clean
+
+    reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+    say(f"gradtop: {clean(run.id)} did not start: {clean(reason)}", sys.stderr)
+    say(f"The worker's log: {shown(run.log)}", sys.stderr)
+
+
+def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
+    from tui.commands.place import name_of
+
+    name, word = name_of(opened(run)), reference(run, runs)
+    say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
+    if detached:
+        say(f"How it stands: gradtop show {word} · watch it: gradtop watch {word} · stop it: gradtop stop {word}")

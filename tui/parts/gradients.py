@@ -1,0 +1,156 @@
+"""What the gradients mode shows: each parameter's gradient norm now and over time, and a verdict on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from trainer.record import EMPTY_SERIES, Series, StreamReader, clean
+from tui.parts.model import LONGEST, Model, Node, model_of
+from tui.parts.overview import axis_end, newest, setting
+from tui.parts.verdict import TREND, Measured, Verdict, judge, trend, window
+
+if TYPE_CHECKING:
+    from tui.poll import Source
+
+BINS = 32  # of the small pictures
+LARGE_BINS = 360
+NORM, WEIGHT, RATIO = "grad_norm/", "weight_norm/", "update_ratio/"
+Sort = Literal["trouble", "depth"]
+
+
+@dataclass(frozen=True, slots=True)
+class GradientsView:
+    """The parameter whose chart is open; "" for none."""
+
+    chart: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GradientRow:
+    """One parameter; `now` and `ratio` are None until measured. `shown` is its name, safe to draw."""
+
+    name: str
+    shown: str
+    shape: str
+    count: int
+    now: float | None
+    over_time: Series
+    trend: tuple[str, str]
+    ratio: float | None
+    verdict: Verdict
+    is_vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """One parameter over all steps; `end` is the right end of the axis."""
+
+    name: str = ""
+    norm: Series = EMPTY_SERIES
+    weight: Series = EMPTY_SERIES
+    ratio: Series = EMPTY_SERIES
+    end: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GradientsPart:
+    """`rows` in the order of the model; `step` is the last one measured, None before the first."""
+
+    rows: tuple[GradientRow, ...] = ()
+    step: float | None = None
+    curves: Curves = Curves()
+    unreadable: str = ""
+
+
+def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+    reader = source.run
+    if reader is None:
+        return GradientsPart()
+    layers = reader.stream("layers")
+    names = [column.name.removeprefix(NORM) for column in layers.columns if column.name.startswith(NORM)]
+    model = model_of(layers)
+    nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
+    tail = list(layers.rows(layers.count - TREND))
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    curves = Curves()
+    if view.chart:
+        end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
+        norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
+        curves = Curves(view.chart, norm, weight, ratio, end)
+    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
+
+
+def merged(model: Model, measured: Sequence[str]) -> list[str]:
+    """The parameters in the order of the model, a tied one once, and those that are measured but not in its table."""
+    own = [name for name in model.parameters if not model.nodes[name].tied_to]
+    known = set(model.parameters)
+    return own + [name for name in measured if name not in known]
+
+
+def stranger(name: str) -> Node:
+    """A parameter of which only its name is known."""
+    return Node(name, "", 0, "", clean(name, LONGEST), count=1, trainable=1)
+
+
+def rows_of(
+    nodes: Sequence[Node], layers: StreamReader, tail: Sequence[tuple[float, ...]], healthy: tuple[float, float]
+) -> Iterable[GradientRow]:
+    """The rows, from curves over all steps and the last records."""
+    places = {column.name: index + 2 for index, column in enumerate(layers.columns)}
+    sparse = {column.name for column in layers.columns if column.sparse}
+    over_time = layers.series_of([NORM + node.key for node in nodes], bins=BINS)
+    ratios = layers.series_of([RATIO + node.key for node in nodes], bins=BINS)
+    measured, recent = [], {}
+    for node, series in zip(nodes, over_time, strict=True):
+        found = column_of(tail, places.get(NORM + node.key), leave_out_nan=NORM + node.key in sparse)
+        recent[node.key] = [norm for _step, norm in found]
+        begin = found[-window(len(found))][0] if found else math.inf
+        earlier = [mean for mean, last in zip(series.mean, series.x_last, strict=True) if last < begin and math.isfinite(mean)]
+        measured.append(Measured(node.key, node.sizes, recent[node.key], earlier, trainable=node.trainable > 0 or not node.count))
+    verdicts = judge(measured, healthy)
+    for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
+        norms = recent[node.key]
+        last_ratio = column_of(tail, places.get(RATIO + node.key), leave_out_nan=True)
+        yield GradientRow(
+            name=node.key,
+            shown=node.path,
+            shape=node.shape,
+            count=node.count,
+            now=norms[-1] if norms else None,
+            over_time=series,
+            trend=trend(norms),
+            ratio=last_ratio[-1][1] if last_ratio else next((mean for mean in reversed(ratio.mean) if mean == mean), None),
+            verdict=verdicts[node.key],
+            is_vector=each.is_vector,
+        )
+
+
+def column_of(rows: Sequence[tuple[float, ...]], place: int | None, *, leave_out_nan: bool) -> list[tuple[float, float]]:
+    """Steps and values of a column; in a sparse one nan means that it was not measured."""
+    if place is None:
+        return []
+    return [(row[0], row[place]) for row in rows if not leave_out_nan or row[place] == row[place]]
+
+
+def ordered(rows: Sequence[GradientRow], sort: Sort, wanted: str = "") -> list[GradientRow]:
+    """The rows whose name or state has every word that is wanted, by trouble (the worst first) or in the order of the model."""
+    words = wanted.lower().split()
+    found = [row for row in rows if all(word in f"{row.shown} {row.verdict.state}".lower() for word in words)]
+    return sorted(found, key=lambda row: row.verdict.rank) if sort == "trouble" else found
+
+
+def counts(rows: Iterable[GradientRow]) -> list[tuple[Verdict, int]]:
+    """How many parameters have each state, the worst first."""
+    found: dict[str, list[Verdict]] = {}
+    for row in rows:
+        found.setdefault(row.verdict.state, []).append(row.verdict)
+    return sorted(((each[0], len(each)) for each in found.values()), key=lambda pair: pair[0].rank[0])
+
+
+def at(series: Series, step: float) -> float | None:
+    """The mean of the bin nearest to a step that has one."""
+    near = [(abs(x - step), mean) for x, mean in zip(series.x, series.mean, strict=True) if mean == mean]
+    return min(near)[1] if near else None
