@@ -47,12 +47,12 @@ class Batches:
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of `epoch`, from batch number `skip` on."""
         order = self.order(epoch)[skip * self.batch_size :].to(self.images.device)
-        for part in order.split(self._gathered):
+        for part in torch.split(order, self._gathered):
             images = self.images.index_select(0, part)
             labels = self.labels.index_select(0, part)
             if self.prepare is not None:
                 images = self.prepare(images)
-            yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
+            yield from zip(torch.split(images, self.batch_size), torch.split(labels, self.batch_size), strict=True)
 
     def of_step(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch that optimizer step `step` (counted from 1) trains on."""

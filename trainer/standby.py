@@ -118,7 +118,8 @@ def get_ready(screen: Screen) -> None:
         with contextlib.suppress(Exception):
             _import_everything()
         if not screen.has_ordered:
-            rehearse(screen)
+            with tempfile.TemporaryDirectory(prefix="gradtop-", ignore_cleanup_errors=True) as screen.folder:
+                rehearse(Path(screen.folder))
     screen.answer(f"ready {os.getpid()}")
 
 
@@ -159,11 +160,10 @@ def _import_everything() -> None:
         import torchvision  # noqa: F401
 
 
-def rehearse(screen: Screen) -> int:
+def rehearse(folder: Path) -> int:
     """Train a tiny run on the CPU; returns its exit code."""
     from trainer.config import dump_config, parse_config
     from trainer.record import new_run
     from trainer.worker import work
 
-    with tempfile.TemporaryDirectory(prefix="gradtop-", ignore_cleanup_errors=True) as screen.folder:
-        return work(new_run(Path(screen.folder), dump_config(parse_config(REHEARSAL)), {}))
+    return work(new_run(folder, dump_config(parse_config(REHEARSAL)), {}))

@@ -125,6 +125,8 @@ class GradtopApp(App[None]):
         self.call_after_refresh(self._prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
+        if not self.is_running:
+            return  # leaving: the screens are being taken apart
         before, self.snapshot = self.snapshot, message.snapshot
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):

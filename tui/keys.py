@@ -134,6 +134,7 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
     Key("r", "screen.resume", "runs.resume", "resume", "Go on from the last checkpoint of this run.", modes=("runs",), footer=True),
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration.", modes=("runs",), footer=True),
+    Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first with families together, best first, by name.", modes=("runs",), footer=True),
     Key("n", "screen.rename", "runs.rename", "rename", "Give this run another name.", modes=("runs",)),
     Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder inside the runs directory. Asks first.", modes=("runs",)),
 )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.record import Run, RunReader, drop_lease, send, write_lease
-
 from tui.parts.facts import Watch
 from tui.parts.log import LogTail
 from tui.parts.runs import RunIndex
@@ -101,6 +100,15 @@ class Poll:
         """Carry out something that touches files in the poll thread."""
         self._jobs.append(job)
         self.wake.set()
+
+    def change(self, run: Run, work: Callable[[], None]) -> None:
+        """Carry out something that changes a run's directory, and have the list of runs look at it at once."""
+
+        def job() -> None:
+            work()
+            self._source.runs.look_again(run)
+
+        self.do(job)
 
     # In the poll thread
 

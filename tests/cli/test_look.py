@@ -17,7 +17,7 @@ from tui.commands.output import table
 def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: Gradtop, runs: Path) -> None:
     said = gradtop("ls")
     title, otter, wren, finch = said.out.splitlines()
-    assert title.split() == "run state started took epoch val loss best loss accuracy changes, or why it ended".split()
+    assert " ".join(title.split()) == "run state started took epoch val loss best loss accuracy changes or error"
     assert otter.startswith("brave-otter    ✕ failed ")
     assert otter.endswith("out of memory on cuda:0 with batch_size 512: try training.batch_size=256")
     assert "□ stopped" in wren
@@ -192,7 +192,8 @@ def test_a_plot_is_written_into_a_file(gradtop: Gradtop, runs: Path, tmp_path: P
 
 def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
     new_run(tmp_path / "runs", "", {}, name="heron")
-    assert gradtop("plot", "heron").err == "gradtop: heron has recorded nothing yet\n"
+    for metrics in ([], ["loss"]):
+        assert gradtop("plot", "heron", *metrics).err == "gradtop: heron has recorded nothing yet\n"
     assert "recorded nothing yet" in gradtop("export", "heron", "--to", "csv").err
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,17 @@ def test_a_runs_directory_that_is_a_file_is_said(gradtop: Gradtop, tmp_path: Pat
         said = gradtop(*command.split())
         assert said.code == 2
         assert said.err.endswith("runs: Not a directory\n")
+
+
+def test_a_runs_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object) -> None:  # as for anybody but root, who runs the tests in a container
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path and str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    for command in ("ls", "ls --json", "watch", "train x.toml"):
+        said = gradtop(*command.split())
+        assert (said.code, said.out) == (2, "")
+    assert gradtop("ls").err == f"gradtop: {runs}: Permission denied\n"
 
 
 def test_the_variable_says_where_the_runs_are_and_the_option_overrules_it(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from tests.tui.runs_fixture import Grower
 from trainer.record import Inbox, Run, append_event
@@ -21,7 +22,7 @@ class FakeWorker:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work)
 
-    def __enter__(self) -> FakeWorker:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

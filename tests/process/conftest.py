@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.support import Process, Worker, Zygote, worker_of
+from tests.process.terminals import Tmux
 from trainer.record import Run
 
 
@@ -44,3 +45,17 @@ def adopt() -> Iterator[Callable[[Run], Process]]:
     yield adopt
     for process in adopted:
         process.close()
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Callable[..., Tmux]]:
+    """Run a command in a terminal of its own; the terminal does not outlive the test."""
+    opened: list[Tmux] = []
+
+    def open_terminal(*command: str, columns: int = 120, rows: int = 40, cwd: Path | None = None) -> Tmux:
+        opened.append(Tmux(tmp_path / f"tmux{len(opened)}", *command, columns=columns, rows=rows, cwd=cwd))
+        return opened[-1]
+
+    yield open_terminal
+    for terminal in opened:
+        terminal.kill()

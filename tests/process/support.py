@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from tests.support import wait_until
-from trainer.record import Run, RunReader, Status, new_run, read_status
+from trainer.record import Run, RunReader, Status, list_runs, new_run, read_status
+from trainer.record.status import ACTIVE
 
 ROOT = Path(__file__).parents[2]
 GRADTOP = Path(sys.executable).with_name("gradtop")
@@ -125,7 +126,7 @@ def state_of(run: Run) -> str:
 def wait_for_state(run: Run, *states: str, timeout: float = 60.0) -> None:
     def there() -> bool:
         found = state_of(run)
-        assert found in states or found in {"created", "starting", "training", "paused"}, f"{found}: {read_status(run).error}"
+        assert found in states or found in {"created", *ACTIVE}, f"{found}: {read_status(run).error}"
         return found in states
 
     wait_until(there, timeout, f"{' or '.join(states)}, it is {state_of(run)}")
@@ -133,8 +134,20 @@ def wait_for_state(run: Run, *states: str, timeout: float = 60.0) -> None:
 
 def wait_for_step(run: Run, step: int, timeout: float = 60.0) -> Status:
     """Until the run has trained that far."""
-    wait_until(lambda: read_status(run).step >= step, timeout, f"step {step}")
+
+    def there() -> bool:
+        status = read_status(run)
+        assert status.step >= step or status.state in {"created", *ACTIVE}, f"{status.state}: {status.error}"
+        return status.step >= step
+
+    wait_until(there, timeout, f"step {step}")
     return read_status(run)
+
+
+def wait_for_run(runs: Path, timeout: float = 60.0) -> Run:
+    """The newest run, as soon as there is one."""
+    wait_until(lambda: list_runs(runs), timeout, "a run")
+    return list_runs(runs)[0]
 
 
 def worker_of(run: Run, timeout: float = 60.0) -> Process:

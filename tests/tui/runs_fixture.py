@@ -45,7 +45,6 @@ kernel_size = 3
 stride = 1
 padding = 1
 dropout = 0.1
-activation = "relu"
 
 [data]
 kind = "digits"

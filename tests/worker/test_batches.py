@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torch import nn
 
 from trainer.batches import Batches
+from trainer.data.normalise import Normalise
+from trainer.evaluation import evaluate
 
 
 def batches(samples: int = 100, batch_size: int = 8, seed: int = 1, width: int = 4) -> Batches:
@@ -55,3 +60,70 @@ def test_the_last_batch_is_kept_unless_it_is_a_single_sample(
 
     assert [len(labels) for _, labels in some.epoch(0)] == sizes
     assert some.per_epoch == len(sizes)
+
+
+def test_stored_images_are_prepared_once_per_gather_and_give_the_same_batches() -> None:
+    stored = torch.randint(256, (100, 3, 5, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    normalise = Normalise((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    calls: list[int] = []
+
+    def prepare(images: torch.Tensor) -> torch.Tensor:
+        calls.append(len(images))
+        return normalise(images)
+
+    some = Batches(stored, torch.arange(100), 8, seed=1, prepare=prepare)
+    for images, labels in some.epoch(0):
+        assert images.dtype == torch.float32
+        assert torch.equal(images, normalise(stored[labels]))
+    assert calls == [100]
+
+
+@pytest.mark.parametrize("skip", [1, 3, 7])
+def test_a_prepared_batch_is_the_same_to_the_bit_wherever_the_epoch_was_entered(skip: int) -> None:
+    # Odd sizes, so that images lie at every place in the vectors that the processor computes with.
+    stored = torch.randint(256, (90, 3, 7, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    some = Batches(stored, torch.arange(90), 7, seed=1, prepare=Normalise((0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)))
+    whole = [images.clone() for images, _ in some.epoch(4)]
+
+    again = [images for images, _ in some.epoch(4, skip=skip)]
+
+    assert all(torch.equal(one, other) for one, other in zip(whole[skip:], again, strict=True))
+    assert torch.equal(some.of_step(4 * some.per_epoch + skip + 1)[0], whole[skip])
+
+
+def test_what_is_gathered_at_once_is_counted_in_prepared_bytes() -> None:
+    """Else a gather of bytes would be four times the size of the cache once it is float."""
+    stored = torch.zeros(1024, 1, 32, 32, dtype=torch.uint8)
+    calls: list[int] = []
+
+    def prepare(images: torch.Tensor) -> torch.Tensor:
+        calls.append(len(images))
+        return images.float()
+
+    list(Batches(stored, torch.zeros(1024), 16, seed=0, prepare=prepare).epoch(0))
+
+    assert calls == [256] * 4
+
+
+def test_evaluation_prepares_what_is_stored_and_counts_every_sample() -> None:
+    labels = torch.arange(50) % 2
+    stored = (labels * 255).to(torch.uint8).view(50, 1, 1, 1)
+    linear = nn.Linear(1, 2, bias=False)
+    model = nn.Sequential(nn.Flatten(), linear, nn.Dropout(0.5))
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[-1.0], [1.0]]))
+
+    score = evaluate(model, model, stored, labels, 16, prepare=Normalise((0.5,), (0.5,)))
+
+    assert score.accuracy == 1.0
+    assert score.loss == pytest.approx(math.log1p(math.exp(-2)))
+    assert model.training
+
+
+@pytest.mark.gpu
+def test_batches_are_prepared_where_they_lie() -> None:
+    stored = torch.zeros(10, 1, 2, 2, dtype=torch.uint8, device="cuda")
+
+    images, _ = next(Batches(stored, torch.zeros(10, device="cuda"), 4, seed=0, prepare=Normalise((0.5,), (0.5,))).epoch(0))
+
+    assert images.device == stored.device

@@ -30,7 +30,7 @@ def build_torchvision(config: TorchvisionModel, info: DataInfo) -> nn.Module:
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError) as error:
         if out_of_memory(error) or isinstance(error, NotImplementedError):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UserError(f"{config.name} cannot take images of {info.size}×{info.size} pixels ({reason}); choose another model") from error
     return model
 

@@ -16,7 +16,7 @@ from trainer.record.layout import Run
 ACTIVE = frozenset({"starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
 
 
 def write_status(run: Run, status: Status) -> None:
-    """Replace status.json; on a full disk, where no new file finds room, the old one is overwritten. Raises OSError."""
+    """Replace status.json; on a full disk, or in a folder that takes no new file, the old one is overwritten. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
@@ -67,7 +67,7 @@ def write_status(run: Run, status: Status) -> None:
     try:
         write_atomically(run.status, text)
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in NO_NEW_FILE:
             raise
         overwrite(run.status, text)
 

@@ -6,8 +6,8 @@ import argparse
 
 from tui.commands.mistake import Mistake
 from tui.commands.place import add_run
+from tui.commands.start import check_changes
 from tui.commands.steer import add_timeout, ask
-from tui.commands.train import check_changes
 
 EPILOG = """\
 The change takes effect at the next step; the planned schedule is scaled with

@@ -75,7 +75,7 @@ def find_metric(there: dict[str, Metric], name: str) -> Metric:
 
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
     short = [each for each in there if "/" not in each]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short)}" if short else "there is nothing yet"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short or there)}"
     raise Mistake(f"the run has recorded no {name}; {hint}")
 
 
@@ -122,7 +122,8 @@ def draw(
     lines += [line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines()]
     for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
         newest = metric.stream.last_finite(metric.column) if last is None else None
-        lines.append(f"{marks.samples[number % 2]} {metric.name}  {values_of(each, newest and newest[1])}")
+        sample = plotext.colorize(marks.samples[number % 2], COLOURS[number % 2]) if colours else marks.samples[number % 2]
+        lines.append(f"{sample} {metric.name}  {values_of(each, newest and newest[1])}")
     return "\n".join(lines)
 
 

@@ -22,6 +22,7 @@ from tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
 BEGINS_WITHIN = 60.0
+SILENT = "no sign of life from the worker; it may hang, or its disk may"
 CLEAR = "\r\x1b[K"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
@@ -115,11 +116,14 @@ class Follower:
         )
 
     def now(self, state: str) -> None:
-        """The line that is rewritten in place."""
+        """The line that is rewritten in place; where none can be, only that the worker is silent is said."""
         if not self.live:
+            if state == "silent" != self.said:
+                say(f"gradtop: {SILENT}", sys.stderr)
+            self.said = state
             return
         status = self.reader.status
-        text = {"created": "starting", "silent": "no sign of life from the worker"}.get(state, state)
+        text = {"created": "starting", "silent": SILENT}.get(state, state)
         if state == "training" and status.steps:
             left = seconds_left(status)
             text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"

@@ -26,7 +26,7 @@ changes (key, old, new) and error. What is not known is null, 0 or "".
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
-TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes, or why it ended")
+TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
 SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 

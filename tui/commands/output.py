@@ -119,9 +119,11 @@ def width(text: str) -> int:
 
 
 def figure(value: object) -> str:
-    """A measured value; – where there is none."""
+    """A measured value; – where there is none. What is not finite stands in JSON as its name."""
     from tui.format import significant
 
+    if value in ("nan", "inf", "-inf"):
+        return str(value)
     return significant(value) if isinstance(value, int | float) else "–"
 
 

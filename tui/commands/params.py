@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
 def counted(options: argparse.Namespace) -> dict[str, Any]:
     path = Path(options.what).expanduser()
     if path.is_file() or (path.suffix == ".toml" and not path.is_dir()):
-        from tui.commands.train import check_changes, config_file
+        from tui.commands.start import check_changes
+        from tui.commands.train import config_file
 
         check_changes(options.changes)
         return of_config(config_file(options.what), options.changes)

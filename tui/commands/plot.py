@@ -50,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
 
     reader = opened(chosen_run(options))
     there = curves.all_metrics(reader)
-    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
-    if not wanted:
+    if not there:
         raise Mistake(f"{name_of(reader)} has recorded nothing yet")
+    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
     width, height = size(options)
@@ -80,8 +80,8 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def usual(there: dict[str, Metric]) -> list[Metric]:
-    """What there is of loss, validation loss and accuracy."""
-    return [there[name] for name in ("loss", "val_loss", "accuracy") if name in there]
+    """What there is of loss, validation loss and accuracy; else the first there is."""
+    return [there[name] for name in ("loss", "val_loss", "accuracy") if name in there] or list(there.values())[:1]
 
 
 def group(metrics: list[Metric]) -> list[list[Metric]]:

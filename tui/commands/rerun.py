@@ -6,8 +6,7 @@ import argparse
 import sys
 
 from tui.commands.place import add_run, chosen_run, runs_directory
-from tui.commands.start import add_changes, add_name, add_way, begin
-from tui.commands.train import check_changes, check_name
+from tui.commands.start import add_settings, begin, check_settings
 
 EPILOG = """\
 A new run from the start with the old one's configuration, changed where you
@@ -22,14 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Start a new run with a run's configuration."
     parser.epilog = EPILOG
     add_run(parser)
-    add_changes(parser)
-    add_way(parser)
-    add_name(parser)
+    add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    check_changes(options.changes)
-    check_name(options.name)
+    check_settings(options)
     parent = chosen_run(options)
     runs = runs_directory(options) if options.runs else parent.path.parent
 

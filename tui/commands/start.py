@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.commands.ending import goes_on, say_ending
+from tui.commands.mistake import Mistake
 from tui.commands.output import say
-from tui.commands.place import has_screen, opened, reference, shown
+from tui.commands.place import has_screen, name_of, opened, reference, shown
 
 if TYPE_CHECKING:
     from trainer.record import EventReader, Run
@@ -21,12 +23,27 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
 
 
-def add_changes(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What a new run can be given."""
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
-
-
-def add_name(parser: argparse.ArgumentParser) -> None:
+    add_way(parser)
     parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
+
+
+def check_settings(options: argparse.Namespace) -> None:
+    """Raises Mistake or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
+    from trainer.record import require_name
+
+    check_changes(options.changes)
+    if options.name is not None:
+        require_name(options.name)
+
+
+def check_changes(changes: list[str]) -> None:
+    """Raises Mistake for a word that is no key=value."""
+    for word in changes:
+        if "=" not in word:
+            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
 
 
 def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:
@@ -41,6 +58,10 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     except OSError as error:
         say_not_started(run, error)
         return 1
+    except KeyboardInterrupt:
+        # The worker is in a session of its own and on its way.
+        say(goes_on(name_of(opened(run)), reference(run, runs)))
+        return 130
     if options.watch and has_screen():
         return watched(run, runs, standby=not options.no_standby)
     say_started(run, runs, resume=resume, detached=options.detach)
@@ -49,7 +70,6 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
 
 def watched(run: Run, runs: Path, *, standby: bool) -> int:
     """Open the screen until the user leaves it; a run that went wrong meanwhile is told of on the terminal, too."""
-    from tui.commands.ending import say_ending
     from tui.commands.home import open_screen
 
     code = open_screen(run, runs, standby=standby)
@@ -72,8 +92,6 @@ def say_not_started(run: Run, error: OSError) -> None:
 
 
 def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
-    from tui.commands.place import name_of
-
     name, word = name_of(opened(run)), reference(run, runs)
     say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
     if detached:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.commands.mistake import Mistake
 from tui.commands.place import runs_directory, shown
-from tui.commands.start import add_changes, add_name, add_way, begin
+from tui.commands.start import add_settings, begin, check_settings
 
 EPILOG = """\
 The run goes on in the background whatever becomes of this terminal. Without
@@ -27,14 +27,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Start a run in the background and follow it."
     parser.epilog = EPILOG
     parser.add_argument("config", metavar="CONFIG", help="a TOML file, such as those in configs/")
-    add_changes(parser)
-    add_way(parser)
-    add_name(parser)
+    add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    check_changes(options.changes)
-    check_name(options.name)
+    check_settings(options)
     path = config_file(options.config)
 
     from trainer.config import load_config
@@ -46,21 +43,6 @@ def run(options: argparse.Namespace) -> int:
     return begin(new, runs, options)
 
 
-def check_changes(changes: list[str]) -> None:
-    """Raises Mistake for a word that is no key=value."""
-    for word in changes:
-        if "=" not in word:
-            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
-
-
-def check_name(name: str | None) -> None:
-    """Raises RecordError for a name by which no run could be found."""
-    from trainer.record import require_name
-
-    if name is not None:
-        require_name(name)
-
-
 def config_file(text: str) -> Path:
     """The file that CONFIG names. Raises Mistake with the nearest there is."""
     path = Path(text).expanduser()
@@ -70,8 +52,8 @@ def config_file(text: str) -> Path:
         return path
     import difflib
 
-    folders = {path.parent, Path("configs"), Path(__file__).parents[2] / "configs"}
-    there = {file.stem: file for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.glob("*.toml"))}
+    folders = {path.parent.absolute(), Path("configs").absolute(), Path(__file__).parents[2] / "configs"}
+    there = {file.stem: shown(file) for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.glob("*.toml"))}
     near = difflib.get_close_matches(path.stem, there, n=1)
-    hint = f"; did you mean {shown(there[near[0]].absolute())}?" if near else f"; there are: {', '.join(sorted(there))}" if there else ""
+    hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
     raise Mistake(f"there is no file {text}{hint}")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from trainer.record import Run, RunReader, Status
+from trainer.record import Run, RunReader, Status, clean
 
 from tui.snapshot import ENDED, Facts
 
 LAST_WORDS = 6
+NAME, SENTENCE = 80, 1000  # characters
 STEPS_S = (2, 5, 10, 15, 20, 30, 45)
 STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
 
@@ -31,6 +32,7 @@ class Watch:
         status, state = reader.status, reader.state
         if reader.stream("steps").refresh() and old is not None:
             self._moved = self._monotonic()
+        status = _plain(status)
         if old is not None and _still(status) == _still(old.status):
             status = old.status
         words = old.last_words if old is not None and old.state == state else ()
@@ -38,7 +40,7 @@ class Watch:
             words = tuple(line for line in reader.log_tail(60) if line.strip())[-LAST_WORDS:]
         facts = Facts(
             run=self.run,
-            name=reader.meta.name or self.run.id,
+            name=clean(reader.meta.name or self.run.id, NAME),
             state=state,
             status=status,
             meta=reader.meta,
@@ -73,6 +75,12 @@ def last_words(run: Run, lines: int = LAST_WORDS) -> tuple[str, ...]:
 def _still(status: Status) -> Status:
     """A status without its heartbeat: a mere sign of life is no news."""
     return replace(status, updated=0.0, seconds=0.0)
+
+
+def _plain(status: Status) -> Status:
+    """A status whose texts are safe to draw."""
+    error, warning = (clean(text, SENTENCE) for text in (status.error, status.warning))
+    return replace(status, error=error, warning=warning, model=clean(status.model, NAME), device=clean(status.device, NAME))
 
 
 def coarse_age(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.record import Meta, Run, Status, clean, derive_state, list_runs, read_meta, read_status
-
 from tui.parts.facts import last_words
 from tui.snapshot import ALIVE
 
@@ -23,7 +23,7 @@ SORTS = ("newest", "best", "name")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One line of the list; `branch` is what is drawn before the name ("├", "└" or "")."""
+    """One line of the list; `branch` is what is drawn before the name ("├", "└" or ""); `change` ends with the last `words`, if any."""
 
     run: Run
     name: str
@@ -33,6 +33,7 @@ class RunRow:
     parent: str
     change: str
     branch: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Entry:
     state: str = ""
     moved: float = 0.0
     words: str = ""
+    row: RunRow | None = None
 
 
 class RunIndex:
@@ -71,6 +73,7 @@ class RunIndex:
         self._entries: dict[Path, Entry] = {}
         self._listed: tuple[int, float] = (-1, 0.0)
         self._next = 0
+        self._ordered: list[tuple[Entry, str]] | None = None
 
     @property
     def any_alive(self) -> bool:
@@ -85,8 +88,15 @@ class RunIndex:
             self._next = (self._next + 1) % len(entries)
             due[id(entries[self._next])] = entries[self._next]
         for entry in due.values():
-            changed = self._look(entry) or changed
+            if self._look(entry):
+                entry.row, changed = None, True
         return changed
+
+    def look_again(self, run: Run) -> None:
+        """Have the next refresh look at a run that was changed from here, and at the directory that it is in."""
+        self._listed = (-1, 0.0)
+        if (entry := self._entries.get(run.path)) is not None:
+            entry.marks = (-1, -1)
 
     def _list(self) -> bool:
         now = self._clock()
@@ -98,15 +108,22 @@ class RunIndex:
         if list(found) == list(self._entries):
             return False
         self._entries = {path: self._entries.get(path) or Entry(run) for path, run in found.items()}
+        self._forget()
         return True
 
+    def _forget(self) -> None:
+        """Names and parents may be others: every row says them."""
+        self._ordered = None
+        for entry in self._entries.values():
+            entry.row = None
+
     def _look(self, entry: Entry) -> bool:
-        now = self._clock()
+        now, first = self._clock(), entry.marks == (-1, -1)
         marks = (_mark(entry.run.status), _mark(entry.run.meta))
         changed = False
         if marks[0] != entry.marks[0]:
             status = read_status(entry.run)
-            if status.updated != entry.status.updated:
+            if status.updated != entry.status.updated and not first:
                 entry.moved = now
             if _still(status) != _still(entry.status):
                 entry.status, changed = status, True
@@ -114,7 +131,8 @@ class RunIndex:
                 entry.status = replace(entry.status, updated=status.updated)
         if marks[1] != entry.marks[1]:
             entry.meta, changed = read_meta(entry.run), True
-        first, entry.marks = entry.marks == (-1, -1), marks
+            self._forget()
+        entry.marks = marks
         seen = None if first or not entry.moved else entry.moved
         state = derive_state(entry.status, now=now, heartbeat_seen=seen)
         if state != entry.state:
@@ -123,17 +141,30 @@ class RunIndex:
         return changed
 
     def rows(self, view: RunsView) -> tuple[RunRow, ...]:
+        """The runs in the order of the view; the row of a run that did not change is the same object as before."""
         entries = list(self._entries.values())
-        names = {entry.run.id: entry.meta.name or entry.run.id for entry in entries}
-        rows = [row_of(entry, names) for entry in entries]
-        if view.sort == "best":
-            rows.sort(key=lambda row: (row.status.best_val_loss is None, row.status.best_val_loss or 0.0))
-        elif view.sort == "name":
-            rows.sort(key=lambda row: row.name)
+        if any(entry.row is None for entry in entries):
+            names = {entry.run.id: entry.meta.name or entry.run.id for entry in entries}
+            branches = {id(entry): branch for entry, branch in self._order(names)}
+            for entry in entries:
+                if entry.row is None:
+                    entry.row = replace(row_of(entry, names), branch=branches.get(id(entry), ""))
+        if view.sort == "newest":
+            rows = [entry.row for entry, _branch in self._ordered or () if entry.row is not None]
         else:
-            rows = lineage(rows)
+            rows = [replace(entry.row, branch="") if entry.row.branch else entry.row for entry in entries if entry.row is not None]
+            if view.sort == "best":
+                rows.sort(key=best_first)
+            else:
+                rows.sort(key=lambda row: (row.name, row.run.id))
         wanted = view.filter.casefold().split()
-        return tuple(row for row in rows if all(word in haystack(row) for word in wanted))
+        return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
+
+    def _order(self, names: dict[str, str]) -> list[tuple[Entry, str]]:
+        if self._ordered is None:
+            by_path = {entry.run.path: entry for entry in self._entries.values()}
+            self._ordered = [(by_path[row.run.path], row.branch) for row in lineage(row_of(entry, names) for entry in by_path.values())]
+        return self._ordered
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,8 +183,16 @@ def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
         created=meta.created or entry.status.started,
         status=entry.status,
         parent=meta.parent or "",
-        change=clean(describe_change(entry, names), 200),
+        change=clean(describe_change(entry, names), 400),
+        words=clean(entry.words, 200),
     )
+
+
+def best_first(row: RunRow) -> tuple[bool, float, str]:
+    """Runs without a finite value come last."""
+    best = row.status.best_val_loss
+    known = best is not None and math.isfinite(best)
+    return not known, best if best is not None and known else 0.0, row.run.id
 
 
 def describe_change(entry: Entry, names: dict[str, str]) -> str:

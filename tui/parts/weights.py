@@ -288,7 +288,7 @@ def movement(first: Histogram, now: Histogram) -> tuple[tuple[str, str, str], ..
     elif abs(shift) < 0.01:
         where = "stayed where it was"
     else:
-        where = f"moved {'up' if shift > 0 else 'down'} by {significant(abs(shift), 2)} deviations"
+        where = f"moved {'up' if shift > 0 else 'down'} by {significant(abs(shift), 2)} std"
     ratio = now.std / first.std if first.std > 0 else math.nan
     if not math.isfinite(ratio):
         width = "the same" if now.std == first.std else ""

@@ -36,7 +36,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -98,7 +98,6 @@ class ModeScreen(Screen[None]):
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
-    read: ClassVar[Callable[[Any, Any], object] | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +109,11 @@ class ModeScreen(Screen[None]):
         return cast("GradtopApp", self.app)
 
     # What a mode fills in
+
+    @staticmethod
+    def read(source: Any, view: Any, /) -> object:  # noqa: ARG004 - for modes that read something
+        """What the mode's `Snapshot.part` is; called in the poll thread."""
+        return None
 
     def body(self) -> ComposeResult:
         yield from ()
@@ -195,6 +199,8 @@ class ModeScreen(Screen[None]):
 
     def receive(self, snapshot: Snapshot) -> None:
         """Take a snapshot: the header always, the body where the part is this mode's."""
+        if not self._composed:
+            return  # the newest one is taken on mount
         if snapshot.mode != self.mode:
             snapshot = Snapshot(self.mode, snapshot.facts)
         before, self.snapshot = self.snapshot, snapshot
@@ -210,8 +216,7 @@ class ModeScreen(Screen[None]):
         line = self.query_one("#explanation", Static)
         if sentence:
             line.update(sentence)
-        line.display = bool(sentence)
-        self.query_one("#body").display = not sentence
+        self.set_class(bool(sentence), "-explained")
 
     def _notice(self, snapshot: Snapshot) -> None:
         facts = snapshot.facts
@@ -229,7 +234,7 @@ class ModeScreen(Screen[None]):
             lines = [facts.status.warning]
         notice.set_class(facts.state in {"failed", "died"} or facts.gone, "-error")
         notice.update("\n".join(lines))
-        notice.display = bool(lines)
+        self.set_class(bool(lines), "-noticed")
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = self.size

@@ -28,7 +28,7 @@ class Log(ModalScreen[None]):
 
     def __init__(self, run: Run, name: str) -> None:
         super().__init__()
-        self._run, self._title = run, clean(name, 100)
+        self._run, self._title, self._said = run, clean(name, 100), ""
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -51,13 +51,16 @@ class Log(ModalScreen[None]):
         self.gradtop.read_log(self._run)
 
     def receive(self, snapshot: Snapshot) -> None:
-        if snapshot.log.run == self._run:
+        if self.is_mounted and snapshot.log.run == self._run:
             self.query_one(LogView).set_lines(snapshot.log.lines)
 
     def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
         view = message.view
-        below = "follows the end" if view.follows else f"{view.below} more below, end follows"
-        view.border_subtitle = f"{below} · ↑↓ scroll · y copies the path · esc closes"
+        where = "following" if view.follows else f"{view.below} more below · end follows"
+        said = f"{where} · y copies the path · esc closes"
+        if said != self._said:  # setting it paints the whole pane
+            self._said = said
+            view.border_subtitle = said
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(str(self._run.log))

@@ -53,7 +53,7 @@ class Overview(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if not isinstance(part, OverviewPart):
+        if snapshot.facts.run is None or not isinstance(part, OverviewPart):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")

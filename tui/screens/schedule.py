@@ -35,13 +35,13 @@ class Schedule(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if not isinstance(part, SchedulePart):
+        if snapshot.facts.run is None or not isinstance(part, SchedulePart):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")
         planned = Line("planned", part.planned, "a", planned=True)
         self.query_one(LineChart).set_series([Line("so far", part.lr, "a"), planned], marks=part.marks, x_max=float(max(part.steps, 1)))
-        self.query_one("#figures", Lines).show([figures(part, snapshot.facts.status.step)])
+        self.query_one("#figures", Lines).show([figures(part)])
         self._read_out()
 
     def on_line_chart_cursor_moved(self) -> None:
@@ -73,7 +73,7 @@ class Schedule(ModeScreen):
         return (reading, "what is under the line") if self.query_one(LineChart).cursor_x is not None else super().copied()
 
 
-def figures(part: SchedulePart, step: int) -> Words:
+def figures(part: SchedulePart) -> Words:
     """Kind, warm-up, now, highest and last value."""
     words: list[tuple[str, str]] = [(f" {part.kind or 'no schedule'}", "strong")]
     if part.warmup:
@@ -81,6 +81,4 @@ def figures(part: SchedulePart, step: int) -> Words:
     for label, value in (("now", part.now), ("highest", part.highest), ("at the end", part.last)):
         if value is not None:
             words += [(f"   {label} ", "muted"), (format.significant(value), "text")]
-    if part.steps:
-        words += [("   steps ", "muted"), (format.number(part.steps), "text")]
     return words

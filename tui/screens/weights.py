@@ -70,7 +70,7 @@ class Weights(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part, facts = snapshot.part, snapshot.facts
-        if not isinstance(part, WeightsPart):
+        if facts.run is None or not isinstance(part, WeightsPart):
             self.explain("" if facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         if not part.parameters:
@@ -79,6 +79,8 @@ class Weights(ModeScreen):
             self.explain(waiting(part, facts) if part.unreadable or not part.measured else starting if facts.alive else nothing)
             return
         self.explain("")
+        if self.focused is None:
+            self.set_focus(self.query_one(Table))
         self._show_names(part)
         if part.chosen != self._chosen and not self._chosen:
             self._chosen = part.chosen

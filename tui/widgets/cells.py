@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # would move the terminal's cursor, or do worse
 GAP = 6  # spans closer than this are repainted as one: moving the terminal's cursor costs bytes too
 
 
@@ -35,6 +37,8 @@ class Cells:
     def put(self, x: int, text: str, tone: int) -> int:
         """Write text from cell `x` on, cut at both ends of the row; returns the cell after it."""
         width = len(self.text)
+        if UNSAFE.search(text):
+            text = UNSAFE.sub(" ", text)
         if text.isascii() or cell_len(text) == len(text):
             skip = max(0, -x)
             shown = text[skip : max(skip, width - x)]

@@ -92,7 +92,7 @@ class HistogramPlot(Widget):
         low, high, bins = widened(shape)
         high, bins = merged(low, high, bins, 2 * width)
         self._x = fitted(low, high, log=False, most=max(2, width // 14), old=self._x)
-        self._y = fitted(0.0, max(bins), log=False, most=max(1, height // 4), old=self._y)
+        self._y = fitted(0.0, max(bins), log=False, most=max(1, min(height // 4, round(max(bins)))), old=self._y)
         lines = bars(bins, (low, high), self._x, self._y, (width, height), unicode=draws_unicode(self))
         for row, line in zip(rows, lines, strict=False):
             paint(row, line)

@@ -26,8 +26,8 @@ def bars(heights: Sequence[float], ends: tuple[float, float], x: Scale, y: Scale
     plotext.clear_figure()
     try:
         plotext.theme("clear")
+        plotext.limitsize(False, False)  # before the size, which otherwise is cut to the terminal's
         plotext.plotsize(width, height)
-        plotext.limitsize(False, False)
         plotext.xaxes(True, False)
         plotext.yaxes(True, False)
         plotext.xlim(x.low, x.high)

@@ -1,0 +1,92 @@
+"""What a run says of itself is data: no command lets it steer the terminal or break a table."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from tests.cli.worker import FakeWorker
+from tests.tui.runs_fixture import fake_run
+from trainer.record import Change, Column, Meta, Run, SegmentWriter, append_event, new_run, write_meta, write_status
+from trainer.record.status import Status
+from tui.commands import output
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m\r\nnext[bold]line\u202e日本\udcff"
+STEERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\udc80-\udcff]")
+
+
+def evil_run(folder: Path, state: str) -> Run:
+    """A run in whose files every text is hostile."""
+    run, grower = fake_run(folder, "x", state=state, steps=200, created=time.time() - 5)
+    grower.close()
+    write_meta(run, Meta(name=EVIL, created=time.time(), parent=EVIL, changes=(Change(EVIL, EVIL, EVIL),), command=(EVIL,), user=EVIL, host=EVIL))
+    if state != "training":
+        write_status(run, Status(state=state, error=EVIL, warning=EVIL, device=EVIL, model=EVIL, val_loss=1.0, epochs=2, steps=9, step=3))
+    for kind in ("warning", "command", "resumed", "black_box", EVIL):
+        append_event(run, kind, message=EVIL, command=EVIL)
+    run.log.write_bytes(EVIL.encode("utf-8", "surrogateescape") * 3000)
+    stream = SegmentWriter(run, "steps", [Column("loss", EVIL), Column(EVIL)], first_step=300)
+    stream.append(300, 1.0, [1.0, 2.0])
+    stream.close()
+    (run.streams / "evals.7.json").write_text(json.dumps({"format": EVIL}))
+    return run
+
+
+@pytest.mark.parametrize("command", ["ls", "show ID", "plot ID", "watch ID", "resume ID", "stop ID", "export ID --to csv", "params ID", "show nobody"])
+@pytest.mark.parametrize("state", ["failed", "died", "done"])
+def test_no_command_prints_what_could_steer_a_terminal(gradtop: Gradtop, tmp_path: Path, command: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainer import launch
+
+    monkeypatch.setattr(launch, "start_worker", lambda run, *, resume: None)
+    run = evil_run(tmp_path / "runs", state)
+    said = gradtop(*command.replace("ID", run.id).split())
+    assert said.code in {0, 1, 2}
+    assert said.out + said.err
+    assert not STEERS.search(said.out + said.err)
+
+
+@pytest.mark.parametrize("command", ["ls", "show"])
+def test_the_json_is_ascii_and_gives_the_text_back_unchanged(gradtop: Gradtop, tmp_path: Path, command: str) -> None:
+    run = evil_run(tmp_path / "runs", "failed")
+    out = gradtop(command, *([run.id] if command == "show" else []), "--json").out
+    assert out.isascii()
+    assert not STEERS.search(out)
+    found = json.loads(out)
+    assert (found[0]["error"] if command == "ls" else found["status"]["error"]) == EVIL
+
+
+def test_an_answer_is_printed_safely(gradtop: Gradtop, tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", "x", steps=200, created=time.time() - 5)
+    with FakeWorker(run, grower, answer=lambda name: (name == "pause", EVIL)):
+        for said in (gradtop("pause", run.id), gradtop("continue", run.id)):
+            assert "red" in said.out + said.err
+            assert not STEERS.search(said.out + said.err)
+
+
+def test_markup_is_printed_as_it_stands(gradtop: Gradtop, tmp_path: Path) -> None:
+    new_run(tmp_path / "runs", "", {"name": "[red]heron[/red]"}, name="x")
+    assert "[red]heron[/red]" in gradtop("ls").out
+    assert gradtop("show", "last").out.startswith("[red]heron[/red]  ")
+
+
+def test_a_name_of_wide_characters_keeps_the_columns_aligned(gradtop: Gradtop, tmp_path: Path) -> None:
+    new_run(tmp_path / "runs", "", {"name": "日本"}, name="x")
+    new_run(tmp_path / "runs", "", {"name": "heron"}, name="y")
+    _, *rows = gradtop("ls").out.splitlines()
+    assert sorted(output.width(row[: row.index("◌")]) for row in rows) == [7, 7]
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize("command", ["ls", "show tidy", "plot amber", "watch amber", "params amber", "stop amber", "show nobody"])
+def test_where_the_locale_is_not_utf_8_everything_is_ascii(gradtop: Gradtop, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    wide = gradtop(*command.split())
+    monkeypatch.setattr("tui.terminal.environment", lambda: {"TERM": "xterm", "LANG": "C"})
+    output.environment.cache_clear()
+    narrow = gradtop(*command.split())
+    assert (narrow.out + narrow.err).isascii()
+    assert [len(line) for line in narrow.out.splitlines()] == [output.width(line) for line in wide.out.splitlines()]

@@ -1,0 +1,233 @@
+"""train, resume and rerun: what is made, what is refused, and what is said when the worker does not come or fails at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from tests.tui.runs_fixture import fake_run
+from trainer import launch
+from trainer.config import dump_config, load_config, parse_config
+from trainer.record import Run, Status, find_run, list_runs, read_meta, write_status
+from tui.commands import home, start
+
+CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
+
+
+@dataclass
+class Starts:
+    """Stands for the launching of workers: what was started, and what becomes of it."""
+
+    becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state="done"))
+    started: list[tuple[Run, bool]] = field(default_factory=list)
+
+    def start_worker(self, run: Run, *, resume: bool = False) -> None:
+        self.started.append((run, resume))
+        self.becomes(run)
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+    found = Starts()
+    monkeypatch.setattr(launch, "start_worker", found.start_worker)
+    return found
+
+
+@pytest.fixture
+def parent(runs: Path) -> Run:
+    """A run that is done, of a configuration that can be trained."""
+    run = find_run(runs, "amber-finch")
+    run.config.write_text(dump_config(parse_config(CONFIG)))
+    return run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "my.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def failing(run: Run) -> None:
+    write_status(run, Status(state="failed", error="cuda:7 is not there; this machine has no GPU: training.device=cpu"))
+
+
+def test_train_makes_a_run_of_the_file_and_the_changes_and_follows_it(gradtop: Gradtop, starts: Starts, config: Path, tmp_path: Path) -> None:
+    said = gradtop("train", config, "optimizer.lr=5e-4", "--name", "quiet-heron")
+    ((run, resume),) = starts.started
+    assert said.code == 0
+    assert said.out.splitlines() == [f"quiet-heron started in the background: runs/{run.id}", "quiet-heron is done after 0:00."]
+    made = load_config(run.config)
+    assert (made.optimizer.lr, made.training.epochs, resume) == (5e-4, 2, False)
+    assert read_meta(run).name == "quiet-heron"
+    assert run.path.parent == tmp_path / "runs"
+
+
+def test_train_detached_returns_at_once_and_says_how_to_look(gradtop: Gradtop, starts: Starts, config: Path) -> None:
+    starts.becomes = lambda run: None
+    said = gradtop("train", config, "--detach", "--name", "quiet-heron", "--runs", "there")
+    where = f"quiet-heron --runs {Path('there').absolute()}"
+    assert said.code == 0
+    assert said.out.splitlines()[1:] == [f"How it stands: gradtop show {where} · watch it: gradtop watch {where} · stop it: gradtop stop {where}"]
+
+
+@pytest.mark.parametrize("option", ["", "--watch"])
+def test_a_worker_that_fails_at_once_is_one_sentence_and_exit_code_1(gradtop: Gradtop, starts: Starts, config: Path, option: str) -> None:
+    starts.becomes = failing
+    said = gradtop("train", config, "--name", "quiet-heron", *option.split())
+    ((run, _),) = starts.started
+    assert said.code == 1
+    assert said.err.splitlines() == [
+        "gradtop: quiet-heron failed: cuda:7 is not there; this machine has no GPU: training.device=cpu",
+        f"The worker's log: runs/{run.id}/worker.log",
+    ]
+
+
+@pytest.mark.parametrize("option", ["", "--watch", "--detach"])
+def test_a_worker_that_does_not_start_is_one_sentence_and_exit_code_1(gradtop: Gradtop, starts: Starts, config: Path, option: str) -> None:
+    def refuse(run: Run) -> None:
+        raise OSError("the worker could not be started: No module named trainer")
+
+    starts.becomes = refuse
+    said = gradtop("train", config, *option.split())
+    ((run, _),) = starts.started
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines()[0] == f"gradtop: {run.id} did not start: the worker could not be started: No module named trainer"
+
+
+def test_ctrl_c_while_the_worker_starts_says_that_it_goes_on(gradtop: Gradtop, starts: Starts, config: Path) -> None:
+    def interrupt(run: Run) -> None:
+        raise KeyboardInterrupt
+
+    starts.becomes = interrupt
+    said = gradtop("train", config, "--name", "quiet-heron")
+    assert said.code == 130
+    assert said.out == "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
+
+
+def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
+    gradtop: Gradtop, starts: Starts, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
+        opened.append((run, standby))
+        return 0
+
+    monkeypatch.setattr(home, "open_screen", open_screen)
+    monkeypatch.setattr(start, "has_screen", lambda: True)
+    starts.becomes = failing
+    said = gradtop("train", config, "--watch", "--no-standby")
+    assert (said.code, said.out) == (1, "")
+    assert "failed: cuda:7 is not there" in said.err
+    starts.becomes = lambda run: None
+    assert gradtop("train", config, "--watch") == gradtop("rerun", "last", "--watch")
+    assert [standby for _run, standby in opened] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["zzz.toml"], "there is no file zzz.toml; there are: broken.toml, my.toml, wrong.toml, "),
+        (["myy.toml"], "there is no file myy.toml; did you mean my.toml?"),
+        (["."], ". is a directory; train takes a TOML file, such as configs/digits.toml"),
+        (["my.toml", "optimizer.lr"], "'optimizer.lr' is not KEY=VALUE"),
+        (["my.toml", "optimizer.lrr=1"], "optimizer.lrr: unknown key; did you mean lr?"),
+        (["my.toml", "optimizer.lr=-1", "training.epochs=many"], "training.epochs: "),
+        (["my.toml", "--name", "last"], "A name has 1 to 60 printable characters, no slash, and is not 'last'."),
+        (["my.toml", "--name", "../up"], "A name has 1 to 60 printable characters"),
+        (["my.toml", "--name", ""], "A name has 1 to 60 printable characters"),
+        (["broken.toml"], "broken.toml:1: is not TOML"),
+        (["wrong.toml"], "wrong.toml:2: training.epoch: unknown key"),
+        (["my.toml", "--runs", "my.toml"], "my.toml: Not a directory"),
+        (["my.toml", "--runs", "/proc/runs"], "/proc/runs: the run directory cannot be made"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else None,
+)
+def test_train_refuses_a_mistake_and_makes_nothing(
+    gradtop: Gradtop, starts: Starts, config: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "broken.toml").write_text("[training")
+    (tmp_path / "wrong.toml").write_text("[training]\nepoch = 3\n[optimizer]\nlr = true\n")
+    before = sorted(tmp_path.iterdir())
+    said = gradtop("train", *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert all(line.startswith("gradtop: ") for line in said.err.splitlines())
+    assert sorted(tmp_path.iterdir()) == before
+    assert starts.started == []
+
+
+def test_all_that_is_wrong_with_a_file_is_said_at_once(gradtop: Gradtop, tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[training]\nepoch = 3\n[optimizer]\nlr = true\n")
+    said = gradtop("train", "wrong.toml", "data.kind=digit")
+    assert len(said.err.splitlines()) == 3
+
+
+def test_rerun_makes_a_run_beside_its_parent_and_remembers_what_changed(gradtop: Gradtop, starts: Starts, parent: Run, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    parent.path.parent.rename(there)
+    parent = find_run(there, "amber-finch")
+    assert gradtop("rerun", parent.path, "optimizer.lr=5e-4", "--name", "one").code == 0
+    assert gradtop("rerun", "amber-finch", "--runs", "there", "--name", "two").code == 0
+    assert gradtop("rerun", parent.path, "--runs", "here", "--name", "three").code == 0
+    one, two, three = (run for run, _resume in starts.started)
+    assert [run.path.parent.name for run in (one, two, three)] == ["there", "there", "here"]
+    assert {read_meta(run).parent for run in (one, two, three)} == {parent.id}
+    assert [(change.key, change.old, change.new) for change in read_meta(one).changes] == [("optimizer.lr", 1e-3, 5e-4)]
+    assert read_meta(two).changes == ()
+    assert load_config(two.config) == load_config(parent.config)
+
+
+def test_rerun_refuses_what_train_refuses(gradtop: Gradtop, starts: Starts, parent: Run) -> None:
+    count = len(list_runs(parent.path.parent))
+    for arguments, sentence in ((["optimizer.lrr=1"], "did you mean lr?"), (["--name", "a/b"], "no slash")):
+        said = gradtop("rerun", "amber", *arguments)
+        assert said.code == 2
+        assert sentence in said.err
+    parent.config.write_text("[training")
+    assert "run.toml:1: is not TOML" in gradtop("rerun", "amber").err
+    parent.config.unlink()
+    assert "run.toml: there is no such file" in gradtop("rerun", "amber").err
+    assert len(list_runs(parent.path.parent)) == count
+    assert starts.started == []
+
+
+def test_resume_goes_on_from_a_checkpoint(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
+    said = gradtop("resume", "tidy-wren")
+    assert said.code == 0
+    assert said.out.startswith("tidy-wren goes on in the background: runs/")
+    assert starts.started == [(find_run(runs, "tidy-wren"), True)]
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
+    said = gradtop("resume", "brave")
+    assert said.out.startswith("brave-otter has no checkpoint, so it starts from the beginning.\n")
+    assert starts.started == [(find_run(runs, "brave"), False)]
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("training", "is training already; watch it: gradtop watch quiet-heron"),
+        ("paused", "is paused already; watch it: gradtop watch quiet-heron"),
+        ("silent", "is silent already; watch it: gradtop watch quiet-heron"),
+        ("done", "is done; a new run with more epochs: gradtop rerun quiet-heron training.epochs=…"),
+    ],
+)
+def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: Starts, tmp_path: Path, state: str, sentence: str) -> None:
+    fake_run(tmp_path / "runs", "quiet-heron", state=state, steps=20, created=time.time() - 1)
+    said = gradtop("resume", "quiet-heron")
+    assert (said.code, said.out, said.err) == (2, "", f"gradtop: quiet-heron {sentence}\n")
+    assert starts.started == []
+
+
+def test_resume_refuses_a_run_without_a_configuration(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
+    find_run(runs, "tidy-wren").config.unlink()
+    assert gradtop("resume", "tidy-wren").err == "gradtop: tidy-wren has no run.toml, so there is nothing to go on with\n"
+    assert starts.started == []

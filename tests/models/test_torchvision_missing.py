@@ -1,0 +1,84 @@
+"""A torchvision that is not there, or was built for another torch: in processes of their own, with one of each kind made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MISFIT = "raise RuntimeError('operator torchvision::nms does not exist')"
+MISSING = "raise ModuleNotFoundError('No module named torchvision', name='torchvision')"
+
+
+def run(tmp_path: Path, torchvision: str, code: str) -> str:
+    """What `code` prints where importing torchvision runs the line `torchvision`."""
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text(torchvision)
+    script = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n{code}"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+BUILD = """
+from trainer.config import TorchvisionModel
+from trainer.data import DataInfo
+from trainer.errors import UserError
+from trainer.models import build
+for attempt in range(2):
+    try:
+        build(TorchvisionModel(), DataInfo(3, 32, 10))
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_a_torchvision_that_does_not_fit_torch_is_named_with_what_to_install_each_time(tmp_path: Path) -> None:
+    import torch
+
+    said = run(tmp_path, MISFIT, BUILD).splitlines()
+
+    assert len(said) == 2
+    assert said[0] == said[1]
+    assert said[0].startswith("model.kind = torchvision needs torchvision, but torchvision ")
+    assert f"does not fit torch {torch.__version__.partition('+')[0]}" in said[0]
+    assert "(operator torchvision::nms does not exist)" in said[0]
+    assert said[0].endswith("pip install --force-reinstall torch torchvision")
+
+
+def test_a_torchvision_that_is_not_installed_is_named_with_what_to_install(tmp_path: Path) -> None:
+    said = run(tmp_path, MISSING, BUILD).splitlines()
+
+    assert set(said) == {"model.kind = torchvision needs torchvision, which is not installed: pip install torchvision"}
+
+
+@pytest.mark.parametrize("kind", ["Mnist", "FashionMnist", "Cifar10", "Cifar100"])
+def test_data_of_torchvision_needs_it_and_says_so(tmp_path: Path, kind: str) -> None:
+    code = f"""
+from trainer import config, data
+from trainer.errors import UserError
+try:
+    data.load(config.{kind}(), seed=0)
+except UserError as error:
+    print(error)
+"""
+    assert "needs torchvision, which is not installed" in run(tmp_path, MISSING, code)
+
+
+@pytest.mark.parametrize("torchvision", [MISFIT, MISSING], ids=["misfit", "missing"])
+def test_everything_else_works_without_torchvision(tmp_path: Path, torchvision: str) -> None:
+    code = """
+from trainer.config import Cnn, Digits, Fake, Mlp
+from trainer.data import load
+from trainer.models import build, describe
+for data in (Digits(), Fake()):
+    info = load(data, seed=0).info
+    for model in (Mlp(), Cnn()):
+        assert describe(build(model, info)).total
+print("fine")
+"""
+    assert run(tmp_path, torchvision, code) == "fine"

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tui.runs_fixture import NOW, fake_run
+from trainer.record import Status
+from tui.parts.facts import Watch, coarse_age, moment, seconds_left
+
+
+def test_ages_are_coarse_and_never_younger_than_the_last() -> None:
+    ages = [coarse_age(seconds) for seconds in range(0, 400_000, 7)]
+    assert ages[0] == "live"
+    assert len(set(ages)) < 80
+    assert [coarse_age(s) for s in (1.9, 2, 59, 60, 3599, 3600, 172_800)] == ["live", "2 s ago", "45 s ago", "1 min ago", "45 min ago", "1 h ago", "2 days ago"]
+    assert coarse_age(-5) == "live"
+
+
+def test_the_time_left_follows_the_mean_pace() -> None:
+    assert seconds_left(Status(step=100, steps=300, seconds=10.0)) == 20.0
+    for status in (Status(), Status(step=300, steps=300, seconds=1.0), Status(step=5, steps=9)):
+        assert seconds_left(status) is None
+
+
+def test_a_moment_has_its_date_where_it_was_not_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    try:
+        assert moment(NOW - 60, NOW) == "14:29"
+        assert moment(NOW - 86_400, NOW) == "24 Nov 14:30"
+        assert moment(NOW - 400 * 86_400, NOW) == "21 Oct 2025"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_same_facts_are_the_same_object(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path, created=NOW - 30.1)
+    watch = Watch(run, clock=lambda: NOW, monotonic=lambda: 5.0)
+    facts = watch.read()
+    assert watch.read() is facts
+    grower.status("training", updated=NOW + 1)
+    assert watch.read() is facts
+    grower.grow()
+    grower.status("training")
+    assert watch.read() is not facts
+
+
+def test_texts_of_a_run_are_made_safe(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path, steps=5)
+    (run.path / "meta.json").write_text('{"name": "\\u001b[31mred\\nname"}')
+    grower.status("failed", error="\x1b[2Jboom\x07", warning="a\rb")
+    facts = Watch(run, clock=lambda: NOW, monotonic=lambda: 5.0).read()
+    assert facts.name == "red name"
+    assert facts.status.error == "boom"
+    assert facts.status.warning == "a b"
+
+
+def test_last_words_are_read_for_a_run_that_went_wrong(tmp_path: Path) -> None:
+    died, _ = fake_run(tmp_path, state="died", steps=5, log="one\n\ntwo\n" + "".join(f"line {n}\n" for n in range(20)))
+    fine, _ = fake_run(tmp_path, "fine", state="done", steps=5)
+    assert Watch(died, clock=lambda: NOW).read().last_words[-1] == "line 19"
+    assert Watch(fine, clock=lambda: NOW).read().last_words == ()

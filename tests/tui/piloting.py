@@ -1,0 +1,106 @@
+"""The whole app under a pilot's hands, over a fixed clock, so that what is shown depends on no day and no machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.tui.runs_fixture import NOW
+from trainer.record import Run
+from tui.app import FULL, GradtopApp
+from tui.remember import Memory
+from tui.screens.base import ModeScreen
+from tui.screens.keybar import KeyBar
+from tui.snapshot import Snapshot
+from tui.terminal import Capabilities
+
+
+class Starts:
+    """Starts nothing; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+
+    def prepare(self) -> None:
+        self.asked.append(("prepare", None))
+
+    def resume(self, run: Run) -> Run:
+        self.asked.append(("resume", run))
+        return run
+
+    def rerun(self, run: Run) -> Run:
+        self.asked.append(("rerun", run))
+        return run
+
+    def start(self, config: Any, *, parent: Run | None = None, **_more: object) -> Run:
+        self.asked.append(("start", (config, parent)))
+        raise OSError("nothing is started here")
+
+    def close(self) -> None:
+        self.asked.append(("close", None))
+
+
+class Piloted:
+    """The app, what it shows, and waiting for it."""
+
+    def __init__(self, app: GradtopApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], Any], why: str, seconds: float = 10) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited for {why}; shown was:\n{self.shown()}"
+            await self.pilot.pause(0.01)
+
+    async def shows(self, words: str) -> None:
+        await self.until(lambda: words in self.shown(), repr(words))
+
+    def shown(self) -> str:
+        """What stands on the terminal."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    @property
+    def mode(self) -> ModeScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, ModeScreen)
+        return screen
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.mode.snapshot
+
+    def keybar(self) -> str:
+        bar = self.mode.query_one(KeyBar)
+        return "".join(segment.text for segment in bar.render_line(0))
+
+
+@asynccontextmanager
+async def piloted(
+    tmp_path: Path,
+    run: Run | None,
+    *,
+    size: tuple[int, int] = (120, 40),
+    mode: str = "overview",
+    capabilities: Capabilities = FULL,
+    clock: Callable[[], float] = lambda: NOW,
+    **more: Any,
+) -> AsyncIterator[Piloted]:
+    """The app on a run in one of its modes; the clock stands at the fixture's NOW unless another is given."""
+    memory = more.pop("memory", None) or Memory(tmp_path / "memory.json")
+    launcher = more.pop("launcher", None) or Starts()
+    options = {"interval": 0.02} | more
+    app = GradtopApp(run, tmp_path / "runs", mode=mode, memory=memory, launcher=launcher, capabilities=capabilities, clock=clock, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        found = Piloted(app, pilot)
+        await pilot.pause()
+        yield found

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.actions import parse
+from textual.binding import Binding
+from textual.widget import Widget
+
+from tests.tui.piloting import Piloted, piloted
+from tests.tui.runs_fixture import fake_run
+from trainer.record import Run
+from tui import keys
+from tui.app import GradtopApp
+from tui.screens.help import Help
+
+MODES = [mode.name for mode in keys.MODES]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "runs").mkdir()
+    return fake_run(tmp_path / "runs")[0]
+
+
+def method(action: str) -> str:
+    return f"action_{parse(action)[1]}"
+
+
+def owner(action: str, app: GradtopApp) -> object:
+    return app if parse(action)[0] == "app" else app.screen
+
+
+async def entered(piloted: Piloted, mode: str) -> None:
+    piloted.app.action_mode(mode)
+    await piloted.until(lambda: piloted.app.current_mode == mode and piloted.mode.mode == mode, mode)
+    await piloted.pilot.pause()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_every_key_of_the_table_is_bound_to_an_action_that_exists(tmp_path: Path, run: Run, mode: str) -> None:
+    async with piloted(tmp_path, run, mode=mode) as screen:
+        bound = {(binding.key, binding.action) for _node, binding in _all_bindings(screen.mode)}
+        for key in (*keys.app_keys(), *(key for key in keys.mode_keys(mode) if key.bound)):
+            assert hasattr(owner(key.action, screen.app), method(key.action)), key
+            for each in key.key.split(","):
+                assert (each, key.action) in bound, key
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_every_key_that_widgets_bind_themselves_is_bound_in_one_of_them(tmp_path: Path, run: Run, mode: str) -> None:
+    async with piloted(tmp_path, run, mode=mode) as screen:
+        here = [(widget, binding) for widget in screen.mode.query(Widget) for binding in _own(widget)]
+        handlers = "".join(Path(path).read_text() for path in _sources(screen.mode))
+        for key in keys.mode_keys(mode):
+            if not key.bound:
+                bound = {binding.key for widget, binding in here if hasattr(widget, method(binding.action))}
+                for each in key.key.split(","):
+                    assert each in bound or re.search(rf'"{each}"', handlers), key
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_no_key_of_a_mode_is_in_no_help(tmp_path: Path, run: Run, mode: str) -> None:
+    """What is bound on the screen or in the app stands in the table, and so in the help, the footer and the README."""
+    async with piloted(tmp_path, run, mode=mode) as screen:
+        known = {each for key in keys.KEYS if not key.modes or mode in key.modes for each in key.key.split(",")}
+        for node, binding in _all_bindings(screen.mode):
+            if node is screen.mode or node is screen.app:
+                assert binding.key in known | {"super+c"}, binding
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_help_lists_every_key_of_the_mode(tmp_path: Path, run: Run, mode: str) -> None:
+    async with piloted(tmp_path, run, mode=mode, size=(120, 140)) as screen:
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(screen.app.screen, Help), "the help")
+        await screen.pilot.pause()
+        shown = screen.shown()
+        for _title, rows in keys.groups(mode):
+            for row in rows:
+                assert f"{row.name}  {row.help[:30]}" in shown
+        await screen.press("escape")
+        await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
+
+
+async def test_every_number_key_opens_its_mode_and_the_run_goes_with_it(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        for mode in (*keys.MODES, *reversed(keys.MODES)):
+            await screen.press(mode.number)
+            await screen.until(lambda mode=mode: screen.app.current_mode == mode.name, mode.name)  # type: ignore[misc]
+            await screen.shows("quiet-heron")
+            assert f"{mode.number} {mode.title}" in screen.keybar()
+        await screen.press("e")
+        await screen.until(lambda: screen.app.current_mode == "tune", "tune")
+
+
+def test_keys_are_named_once_a_mode_and_ids_once() -> None:
+    assert len({key.id for key in keys.KEYS}) == len(keys.KEYS)
+    for mode in MODES:
+        bound = [each for key in (*keys.app_keys(), *keys.mode_keys(mode)) if key.bound for each in key.key.split(",")]
+        assert {key for key in bound if bound.count(key) > 1} <= {"escape"}  # a mode may say more precisely what it comes out of
+
+
+def test_every_key_says_what_it_does() -> None:
+    for key in keys.KEYS:
+        assert key.help.endswith("."), key
+        assert key.label, key
+        assert set(key.modes) <= set(MODES)
+        assert f"| `{key.name}` |" in keys.markdown()
+
+
+def _own(node: object) -> list[Binding]:
+    return [binding for bindings in node._bindings.key_to_bindings.values() for binding in bindings]  # type: ignore[attr-defined]
+
+
+def _all_bindings(mode: Widget) -> list[tuple[object, Binding]]:
+    return [(node, binding) for node in (mode, mode.app) for binding in _own(node)]
+
+
+def _sources(mode: Widget) -> set[str]:
+    import sys
+
+    modules = {type(widget).__module__ for widget in (mode, *mode.query(Widget))}
+    return {str(sys.modules[name].__file__) for name in modules if name.startswith("tui.")}

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.piloting import Piloted, piloted
+from tests.tui.runs_fixture import NOW, fake_run
+from trainer.record import Run
+from tui.screens.overview import PANES, Overview
+from tui.widgets.line_chart import LineChart
+
+TITLES = [pane.replace("-", " ") for pane in PANES]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "runs").mkdir()
+    return fake_run(tmp_path / "runs", created=NOW - 30.1)[0]
+
+
+def seen(screen: Piloted) -> list[str]:
+    """The panes whose titles stand on the screen."""
+    shown = screen.shown()
+    return [title for title in TITLES if f"─ {title} ─" in shown]
+
+
+async def test_at_the_home_size_all_six_panes_are_seen(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        assert seen(screen) == TITLES
+        assert "tab" not in screen.keybar()
+
+
+async def test_at_80_by_24_tab_turns_the_pages_and_comes_round(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run, size=(80, 24)) as screen:
+        for page in (0, 1, 2, 0):
+            assert seen(screen) == TITLES[2 * page : 2 * page + 2]
+            assert f"tab {page + 1}/3" in screen.keybar()
+            await screen.press("tab")
+        await screen.press("shift+tab", "shift+tab")
+        assert seen(screen) == TITLES[4:]
+        assert all(word in screen.keybar() for word in ("space pause", "s stop", "? help", "q leave"))
+
+
+@pytest.mark.parametrize("size", [(79, 24), (60, 20), (40, 12)])
+async def test_below_80_columns_one_pane_fills_the_screen(tmp_path: Path, run: Run, size: tuple[int, int]) -> None:
+    async with piloted(tmp_path, run, size=size) as screen:
+        pages = []
+        for _ in PANES:
+            pages += seen(screen)
+            await screen.press("tab")
+        assert pages == TITLES
+
+
+async def test_enter_shows_the_chosen_chart_alone_and_escape_brings_the_others_back(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("enter")
+        assert seen(screen) == TITLES
+        await screen.press("tab", "tab", "enter")
+        assert seen(screen) == ["accuracy"]
+        await screen.press("escape")
+        assert seen(screen) == TITLES
+        await screen.press("escape")
+        assert screen.mode.focused is None
+
+
+async def test_the_arrows_read_the_chart_and_escape_ends_it(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("left")
+        chart = screen.mode.query_one("#loss", LineChart)
+        assert screen.mode.focused is chart
+        newest = chart.cursor_x
+        assert newest is not None
+        await screen.press("left", "left", "right")
+        assert chart.cursor_x is not None
+        assert chart.cursor_x < newest
+        before = chart.cursor_x
+        await screen.press("shift+left")
+        assert chart.cursor_x < before
+        await screen.press("home")
+        assert chart.cursor_x < 50
+        await screen.press("end")
+        assert chart.cursor_x > newest
+        assert chart.read[0].startswith("step ")
+        await screen.press("escape")
+        assert chart.cursor_x is None
+
+
+async def test_what_is_read_is_what_is_copied(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("left")
+        mode = screen.mode
+        assert isinstance(mode, Overview)
+        text, what = mode.copied()
+        assert text.startswith("loss: step 1")
+        assert what == "what the chart says"
+
+
+async def test_a_click_reads_a_chart(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.pilot.click("#gradient-norm", offset=(20, 5))
+        await screen.until(lambda: screen.mode.query_one("#gradient-norm", LineChart).cursor_x is not None, "the reading line")
+
+
+async def test_the_schedule_reads_its_value_at_a_step(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run, mode="schedule") as screen:
+        for words in ("cosine", "warm-up 200 steps", "highest 1e-3", "at the end 1e-8", "warm-up ends", "← → read the value at a step"):
+            assert words in screen.shown()
+        await screen.press("home")
+        await screen.shows("epoch 0.")
+        await screen.press("right", "right")
+        text, _what = screen.mode.copied()
+        assert text.startswith("step ")
+        assert "planned" in text
+        await screen.press("escape")
+        await screen.shows("read the value at a step")
+        assert screen.mode.copied()[0] == str(run.path)

@@ -1,0 +1,224 @@
+"""7 Runs: all runs, what became of them, and what was changed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.message import Message
+
+from trainer.record import RecordError, Run, rename_run, trash_run
+from tui.messages import Answered
+from tui.parts.runs import SORTS, RunRow, RunsPart, RunsView, read_runs
+from tui.poll import Answer
+from tui.screens.base import ModeScreen, Target, bindings
+from tui.screens.lines import Lines
+from tui.screens.runs_words import COLUMNS, about, cells, shown_name
+from tui.snapshot import ALIVE, Snapshot
+from tui.widgets.columns import Cell
+from tui.widgets.table import Table
+
+KEY = "runs.sort"
+RESUMABLE = frozenset({"stopped", "failed", "died"})
+
+
+class Runs(ModeScreen):
+    """A table of the runs; the keys of the run mean the one under the cursor."""
+
+    CSS_PATH = "runs.tcss"
+    BINDINGS = bindings("runs")
+    AUTO_FOCUS = "Table"
+    mode = "runs"
+    watches_runs: ClassVar[bool] = True
+    read = staticmethod(read_runs)
+
+    class Deleted(Message):
+        """A run was moved into the trash."""
+
+        def __init__(self, run: Run, name: str, where: str) -> None:
+            super().__init__()
+            self.run, self.name, self.where = run, name, where
+
+    class Kept(Message):
+        """A run could not be moved; `watched` is whether it was the one watched."""
+
+        def __init__(self, run: Run, why: str, *, watched: bool) -> None:
+            super().__init__()
+            self.run, self.why, self.watched = run, why, watched
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sort = SORTS[0]
+        self._filter = ""
+        self._rows: dict[str, RunRow] = {}
+        self._state: tuple[str, str] = ("", "")
+        self._placed = False
+
+    def body(self) -> ComposeResult:
+        yield Table(COLUMNS, filters=True)
+        yield Lines(id="about")
+
+    def on_mount(self) -> None:
+        wanted = self.gradtop.memory.get(KEY)
+        self._sort = wanted if wanted in SORTS else SORTS[0]
+        super().on_mount()
+
+    @property
+    def table(self) -> Table:
+        return self.query_one(Table)
+
+    def view(self) -> RunsView:
+        return RunsView(self._sort, self._filter)
+
+    def panes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def row(self) -> RunRow | None:
+        """What the cursor stands on."""
+        return self._rows.get(self.table.key)
+
+    def target(self) -> Target | None:
+        row = self.row
+        return Target(row.run, shown_name(row), row.state) if row is not None else None
+
+    # Drawing
+
+    def show(self, snapshot: Snapshot) -> None:
+        part = snapshot.part
+        if not isinstance(part, RunsPart):
+            return
+        if self.focused is None:
+            self.set_focus(self.table)
+        self._rows = {row.run.id: row for row in part.rows}
+        self.table.set_empty(f"No runs in {self.gradtop.runs} yet. 6 starts one, or: gradtop train configs/digits.toml")
+        watched = self.gradtop.watched
+        if not self._placed and part.rows:
+            self._placed = True
+            if watched is not None and watched.id in self._rows:
+                self.table.go(watched.id)
+        seen, now = watched.id if watched is not None else "", part.now
+        self.table.show(tuple(self._rows), lambda key: self._cells(now, seen, key), total=part.total)
+        self._tell()
+
+    def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
+        return cells(self._rows[key], now, watched=key == watched)
+
+    def _tell(self) -> None:
+        """What is said of the row under the cursor, and which keys act on it."""
+        row = self.row
+        watched = row is not None and row.run == self.gradtop.watched
+        self.query_one("#about", Lines).show(about(row, watched=watched, sort=self._sort) if row is not None else [])
+        state = (row.run.id, row.state) if row is not None else ("", "")
+        if state != self._state:
+            self._state = state
+            self.refresh_bindings()
+
+    def on_table_moved(self) -> None:
+        self._tell()
+
+    def on_table_filtered(self, message: Table.Filtered) -> None:
+        self._filter = message.key
+        self.ask()
+
+    def on_table_chosen(self) -> None:
+        self.action_choose()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        row = self.row if self.is_mounted and self._rows else None
+        if action in {"choose", "rerun", "rename"}:
+            return True if row is not None else None
+        if action == "resume":
+            return True if row is not None and row.state in RESUMABLE else None
+        if action == "delete":
+            return True if row is not None and row.state not in ALIVE else None
+        return super().check_action(action, parameters)
+
+    def label(self, identity: str | None, label: str) -> str:
+        return f"sort: {self._sort}" if identity == "runs.sort" else super().label(identity, label)
+
+    def action_choose(self) -> None:
+        if self.row is not None:
+            self.gradtop.watch_run(self.row.run)
+
+    def action_sort(self) -> None:
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.gradtop.remember(KEY, self._sort)
+        self.ask()
+        self.refresh_bindings()
+
+    def action_resume(self) -> None:
+        if (row := self.row) is not None:
+            self.gradtop.launch(partial(self.gradtop.launcher.resume, row.run), f"{shown_name(row)} goes on")
+
+    def action_rerun(self) -> None:
+        if (row := self.row) is not None:
+            self.gradtop.launch(partial(self.gradtop.launcher.rerun, row.run), f"{shown_name(row)} runs again, from the start")
+
+    def action_rename(self) -> None:
+        from tui.screens.rename import Rename
+
+        if (row := self.row) is None:
+            return
+        run, old = row.run, shown_name(row)
+
+        def rename(name: str | None) -> None:
+            if name is not None and name != row.name:
+                self.gradtop.poll.change(run, lambda: self._rename(run, old, name))
+
+        self.app.push_screen(Rename(old), rename)
+
+    def _rename(self, run: Run, old: str, name: str) -> None:
+        """In the poll thread."""
+        try:
+            rename_run(run, name)
+            answer = Answer("rename", run.id, True, f"{old} is now called {name}")
+        except RecordError as error:
+            answer = Answer("rename", run.id, False, str(error))
+        self.app.post_message(Answered(answer))
+
+    def action_delete(self) -> None:
+        from tui.screens.confirm import Confirm
+
+        if (row := self.row) is None:
+            return
+        run, name = row.run, shown_name(row)
+
+        def delete(yes: bool | None) -> None:
+            if not yes:
+                return
+            watched = self.gradtop.watched == run
+            if watched:  # before it is gone, so that nobody is told of it as of an accident
+                self.gradtop.watched = None
+                self.ask()
+            self.gradtop.poll.change(run, lambda: self._delete(run, name, watched=watched))
+
+        consequence = f"It moves to {run.path.parent / '.trash'} with all its checkpoints; nothing is erased."
+        self.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep it"), delete)
+
+    def _delete(self, run: Run, name: str, *, watched: bool) -> None:
+        """In the poll thread."""
+        try:
+            where = trash_run(run)
+        except RecordError as error:
+            self.post_message(self.Kept(run, str(error), watched=watched))
+        else:
+            self.post_message(self.Deleted(run, name, str(where)))
+
+    def on_runs_deleted(self, message: Deleted) -> None:
+        said = f"{message.name} is in the trash. To bring it back: mv {message.where} {message.run.path}"
+        self.notify(said, title="deleted", timeout=15, markup=False)
+
+    def on_runs_kept(self, message: Kept) -> None:
+        self.notify(message.why, title="not deleted", severity="error", timeout=10, markup=False)
+        if message.watched and self.gradtop.watched is None:
+            self.gradtop.watched = message.run
+            self.ask()
+
+    def copied(self) -> tuple[str, str]:
+        row = self.row
+        return (str(row.run.path), "the run's path") if row is not None else ("", "")

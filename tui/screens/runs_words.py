@@ -1,0 +1,81 @@
+"""A run in one row of the list, and in the lines under it."""
+
+from __future__ import annotations
+
+import math
+
+from trainer.record import clean
+from tui import states
+from tui.format import duration, number, significant
+from tui.parts.facts import moment
+from tui.parts.runs import RunRow
+from tui.screens.lines import Line
+from tui.widgets.columns import Cell, Column, Piece
+
+COLUMNS = (
+    Column("run", 24, 16),
+    Column("state", 10),
+    Column("started", 12, priority=3, right=True),
+    Column("took", 8, priority=4, right=True),
+    Column("epoch", 7, priority=2, right=True),
+    Column("val loss", 8, priority=1, right=True),
+    Column("best", 8, right=True),
+    Column("accuracy", 8, priority=6, right=True),
+    Column("changed against its parent", 30, 26, priority=5, grow=True),
+)
+WATCHED = " ◂"
+
+
+def shown_name(row: RunRow) -> str:
+    return clean(row.name, 100)
+
+
+def cells(row: RunRow, now: float, *, watched: bool) -> list[Cell]:
+    status = row.status
+    name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
+    if watched:
+        name.append((WATCHED, "primary"))
+    return [
+        name,
+        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        (moment(row.created, now) if row.created else "–", "muted"),
+        duration(status.seconds) if status.seconds else "–",
+        f"{status.epoch}/{status.epochs}" if status.epochs else "–",
+        figure(status.val_loss),
+        figure(status.best_val_loss),
+        figure(status.best_val_accuracy),
+        change(row),
+    ]
+
+
+def figure(value: float | None) -> Piece:
+    if value is None:
+        return "–", "faint"
+    return significant(value), "text" if math.isfinite(value) else "error"
+
+
+def change(row: RunRow) -> list[Piece]:
+    """What was changed, and in another tone the last words."""
+    words = row.words if row.words and row.change.endswith(row.words) else ""
+    changed = row.change.removesuffix(words).rstrip()
+    pieces: list[Piece] = [(changed, "text")] if changed else []
+    if words:
+        pieces.append((f"{'   ' if changed else ''}{words}", "error" if row.state in {"failed", "died"} else "warning"))
+    return pieces or [("–", "faint")]
+
+
+def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
+    """The row in full: how far it is, what was changed, its last words, where it is."""
+    status = row.status
+    words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
+    words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]
+    words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
+    first: Line = [
+        (f" {shown_name(row)}  ", "strong"),
+        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
+        ("   you watch this one" if watched else "", "primary"),
+    ]
+    second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
+    third: Line = [(f" {clean(str(row.run.path), 300)}", "muted"), (f"   sorted by {sort}" if sort != "newest" else "", "muted")]
+    return [first, second, third]
