@@ -15,7 +15,7 @@ from trainer.config.init import DefaultInit, InitConfig
 from trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
 from trainer.config.monitor import MonitorConfig
 from trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
-from trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig
+from trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig, WarmUp
 from trainer.config.training import TrainingConfig
 
 
@@ -81,6 +81,8 @@ def _lengths(config: Config) -> Iterator[tuple[str, str]]:
         yield "schedule.min_lr", f"must not exceed optimizer.lr, which is {optimizer.lr:g}; it is {lowest:g}"
     if isinstance(schedule, MultiStepSchedule) and list(schedule.milestones) != sorted(set(schedule.milestones)):
         yield "schedule.milestones", "must rise from each to the next"
+    if not isinstance(schedule, WarmUp):
+        return
     if schedule.warmup_steps and schedule.warmup_epochs:
         yield "schedule.warmup_epochs", f"goes not with schedule.warmup_steps, which is {schedule.warmup_steps}: give one of them"
         return

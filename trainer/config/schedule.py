@@ -70,7 +70,7 @@ class CosineRestartsSchedule(WarmUp):
     unit: Unit = setting("epochs", help=_UNIT, effect="fork")
 
 
-class OneCycleSchedule(WarmUp):
+class OneCycleSchedule(Section):
     kind: Literal["one_cycle"] = setting("one_cycle", help="Up to the learning rate and down to almost nothing, once in the run.", effect="fork")
     rise: float = setting(0.3, help="Share of the run in which it rises.", effect="fork", gt=0, lt=1)
     div_factor: float = setting(25.0, help="It starts at the learning rate over this.", effect="fork", ge=1)

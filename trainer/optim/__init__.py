@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainer.optim.optimizers import build_optimizer
+from trainer.optim.optimizers import build_optimizer, named_parameters, state_by_name
 from trainer.optim.planned import planned_lr
-from trainer.optim.schedules import build_schedule
+from trainer.optim.schedules import advance, build_schedule, scale
 
-__all__ = ["build_optimizer", "build_schedule", "planned_lr"]
+__all__ = ["advance", "build_optimizer", "build_schedule", "named_parameters", "planned_lr", "scale", "state_by_name"]
