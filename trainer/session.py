@@ -61,7 +61,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._plan: Plan | None = None
-        self._frozen: list[str] | None = None
+        self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
         self.take_settings()
@@ -112,6 +112,7 @@ class Session:
         if not self.step:
             length = f"{self.steps} steps" if self.config.training.steps else f"{self.config.training.epochs} epochs of {self.per_epoch} steps"
             self.writer.event("start", message=f"{length} on {self.device}")
+            self._say_frozen()
         self.sampler.start()
         self.write_plan()
 
@@ -124,12 +125,17 @@ class Session:
     def freeze(self) -> None:
         frozen = freeze(self.config.freeze, self.model, self.epoch + 1)
         if frozen != self._frozen:
-            if frozen or self._frozen:
-                many = "everything trains" if not frozen else f"{len(frozen)} parameters are frozen: {_several(frozen)}"
-                self.writer.event("freeze", step=self.step, message=many, frozen=frozen)
-            self._frozen = frozen
+            before, self._frozen = self._frozen, frozen
             self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
             self.monitor.look_again(self.step + 1)
+            if before and not frozen:
+                self.writer.event("freeze", step=self.step, message="everything trains from now on")
+            self._say_frozen()
+
+    def _say_frozen(self) -> None:
+        if self._frozen:
+            many = f"{len(self._frozen)} parameters are frozen: {_several(self._frozen)}"
+            self.writer.event("freeze", step=self.step, message=many)
 
     # What steering asks for
 

@@ -46,7 +46,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     model = models.build(config.model, source.info)
     said = models.initialise(config.init, model)
     model.to(device, memory_format=torch.channels_last if training.channels_last else torch.preserve_format)
-    freeze(config.freeze, model, epoch=1)
+    freeze(config.freeze, model, epoch=1)  # what trains decides what is measured
     optimizer = optim.build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)
     per_epoch = -(-batches.per_epoch // training.accumulate)
@@ -69,7 +69,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         progress=progress,
         steering=steering,
         guard=Guard(model, optimizer, device, scaled=training.precision == "fp16"),
-        monitor=Monitor(model, config.monitor, writer, device, first_step=step + 1),
+        monitor=Monitor(model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch),
         sampler=SystemSampler(writer),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),

@@ -68,7 +68,7 @@ class GradtopApp(App[None]):
         self.memory = memory if memory is not None else Memory(state_file(os.environ))
         if mode is None:
             mode = self.memory.get("mode") if run is not None else "runs"
-        self.DEFAULT_MODE = mode if mode in self.MODES else "overview"
+        self.DEFAULT_MODE = mode if mode in self.MODES else "overview"  # type: ignore[misc]  # which one is this app's to say
         super().__init__(ansi_color=capabilities.ansi)
         for each in theme.THEMES.values():
             self.register_theme(each)
@@ -312,7 +312,7 @@ class GradtopApp(App[None]):
 
 def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None = None) -> int:
     """Open the screen on a run, or on the list of runs, until the user leaves; says then that the run goes on."""
-    terminal = capabilities(environment(), sys.__stdout__)
+    terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
     if not terminal.screen:
         print(f"gradtop: {terminal.why}", file=sys.stderr)
         return 2

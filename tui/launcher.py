@@ -45,7 +45,7 @@ class Launcher:
         standby.start()
         self._standby = standby
         if self._closed:
-            standby.close()
+            standby.close()  # type: ignore[unreachable]  # closed meanwhile, by another thread
 
     def resume(self, run: Run) -> Run:
         self._begin(run, resume=True)

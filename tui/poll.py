@@ -77,7 +77,7 @@ class Poll:
         self._watch: Watch | None = None
         self._log: LogTail | None = None
         self._request = self._answered = Request()
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         self._pending: list[Pending] = []
         self._snapshot = Snapshot()
         self._counts: tuple[object, ...] = ()
@@ -96,7 +96,7 @@ class Poll:
         """Ask the run's worker for something; `tell` gets its answer, or why there is none."""
         self.do(lambda: self._send(run, command, arguments))
 
-    def do(self, job: Callable[[], None]) -> None:
+    def do(self, job: Callable[[], object]) -> None:
         """Carry out something that touches files in the poll thread."""
         self._jobs.append(job)
         self.wake.set()

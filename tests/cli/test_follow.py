@@ -71,6 +71,19 @@ def test_a_line_tells_the_mean_loss_and_the_rate_of_its_own_epoch(tmp_path: Path
     ]
 
 
+def test_an_epoch_whose_records_are_not_written_yet_is_told_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = new_run(tmp_path / "runs", "", {}, name="heron")
+    status = Status(state="done", epochs=2, loss=0.25, lr=1e-4, samples_per_s=1000.0)
+
+    def short_epoch() -> None:
+        append_event(run, "epoch", epoch=1, step=10, val_loss=0.5, val_accuracy=0.5)
+        write_status(run, status)
+
+    append_event(run, "start")
+    assert told(run, short_epoch) == 0
+    assert lines(capsys.readouterr().out)[1] == ["1/2", "10", "0.25", "0.5", "0.5000", "1e-4", "1k", "–"]
+
+
 def test_what_happened_before_a_resume_is_not_told_again(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
     run, grower = living
     events = EventReader(run)

@@ -21,7 +21,7 @@ from tui.remember import Memory
 from tui.repaint import Repaint
 from tui.screens.confirm import Confirm
 from tui.screens.lines import Lines
-from tui.snapshot import EMPTY, Facts, Snapshot
+from tui.snapshot import EMPTY
 from tui.terminal import Capabilities
 from tui.widgets.line_chart import LineChart
 
@@ -251,7 +251,9 @@ async def test_a_hostile_name_is_shown_as_plain_text(tmp_path: Path, runs: Path,
 # What is painted
 
 
-async def test_nothing_is_painted_and_no_snapshot_posted_while_nothing_changes(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+async def test_nothing_is_painted_and_no_snapshot_posted_while_nothing_changes(
+    tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, _ = training
     ticks = 0
 
@@ -260,28 +262,28 @@ async def test_nothing_is_painted_and_no_snapshot_posted_while_nothing_changes(t
         await screen.pilot.pause(0.05)
         painted: list[object] = []
         posted: list[object] = []
-        display, tick = screen.app._display, screen.app.poll.tick
-        screen.app._display = lambda on, what: (painted.append(what), display(on, what))[1]  # type: ignore[method-assign]
-        screen.app._take = posted.append  # type: ignore[method-assign]
+        tick = screen.app.poll.tick
 
         def counted() -> float:
             nonlocal ticks
             ticks += 1
             return tick()
 
-        screen.app.poll.tick = counted  # type: ignore[method-assign]
+        monkeypatch.setattr(screen.app, "_display", lambda _on, what: painted.append(what))
+        monkeypatch.setattr(screen.app.poll, "_show", posted.append)
+        monkeypatch.setattr(screen.app.poll, "tick", counted)
         await screen.until(lambda: ticks > 30, "thirty looks")
         assert posted == []
         assert [what for what in painted if what is not None] == []
 
 
-async def test_a_step_repaints_a_few_cells(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+async def test_a_step_repaints_a_few_cells(tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:
     run, grower = training
     async with piloted(tmp_path, run) as screen:
         await screen.shows("● training")
         await screen.pilot.pause()
         sizes: list[int] = []
-        screen.app._display = lambda _on, what: sizes.append(cells(what))  # type: ignore[method-assign]
+        monkeypatch.setattr(screen.app, "_display", lambda _on, what: sizes.append(cells(what)))
         for _ in range(10):
             await grown(screen, grower, 1)
             await screen.pilot.pause()

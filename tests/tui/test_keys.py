@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ async def test_every_key_of_the_table_is_bound_to_an_action_that_exists(tmp_path
 async def test_every_key_that_widgets_bind_themselves_is_bound_in_one_of_them(tmp_path: Path, run: Run, mode: str) -> None:
     async with piloted(tmp_path, run, mode=mode) as screen:
         here = [(widget, binding) for widget in screen.mode.query(Widget) for binding in _own(widget)]
-        handlers = "".join(Path(path).read_text() for path in _sources(screen.mode))
+        handlers = _sources(screen.mode)
         for key in keys.mode_keys(mode):
             if not key.bound:
                 bound = {binding.key for widget, binding in here if hasattr(widget, method(binding.action))}
@@ -118,8 +119,7 @@ def _all_bindings(mode: Widget) -> list[tuple[object, Binding]]:
     return [(node, binding) for node in (mode, mode.app) for binding in _own(node)]
 
 
-def _sources(mode: Widget) -> set[str]:
-    import sys
-
+def _sources(mode: Widget) -> str:
+    """The modules of everything on a screen: some widgets ask for their keys by name as they are typed."""
     modules = {type(widget).__module__ for widget in (mode, *mode.query(Widget))}
-    return {str(sys.modules[name].__file__) for name in modules if name.startswith("tui.")}
+    return "".join(Path(str(sys.modules[name].__file__)).read_text(encoding="utf-8") for name in modules if name.startswith("tui."))

@@ -99,7 +99,7 @@ def test_silence_is_seen_to_grow_in_coarse_steps(runs: Path) -> None:
     run, grower = fake_run(runs, created=NOW - 30.1)
     watcher = Watcher(runs)
     watcher.ask(run)
-    ages = []
+    ages: list[str] = []
     for tenth in range(600):
         watcher.clock.now = NOW + tenth / 10
         if tenth % 20 == 0:
@@ -192,18 +192,18 @@ def test_the_lease_says_what_is_shown_is_renewed_and_dropped(runs: Path) -> None
     watcher.ask(run)
     watcher.poll.tick()
     (note,) = run.leases.glob("*.json")
-    assert read_leases(run, os.stat(note).st_mtime).panes == {"overview"}
-    first = os.stat(note).st_mtime_ns
+    assert read_leases(run, note.stat().st_mtime).panes == {"overview"}
+    first = note.stat().st_mtime_ns
     watcher.poll.tick()
-    assert os.stat(note).st_mtime_ns == first
+    assert note.stat().st_mtime_ns == first
     watcher.clock.now += LEASE_EVERY
     grower.status("training", updated=watcher.clock.now)
     os.utime(note, ns=(0, 0))
     watcher.poll.tick()
-    assert os.stat(note).st_mtime_ns > 0
+    assert note.stat().st_mtime_ns > 0
     watcher.ask(run, layers=("stem.weight",))
     watcher.poll.tick()
-    assert read_leases(run, os.stat(note).st_mtime).layers == {"stem.weight"}
+    assert read_leases(run, note.stat().st_mtime).layers == {"stem.weight"}
     grower.status("done")
     watcher.poll.tick()
     assert not list(run.leases.glob("*.json"))

@@ -54,7 +54,7 @@ class StreamWriter:
         """`maximum`: records that may wait in the queue; fewer of wide ones."""
         self.dropped = 0
         self.trouble = ""
-        self._run, self._maximum, self._on_loss = run, maximum, on_loss
+        self.run, self._maximum, self._on_loss = run, maximum, on_loss
         self._queue: deque[tuple[str, Row] | _Opening | _Event] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
@@ -203,13 +203,13 @@ class StreamWriter:
 
     def _append_event(self, event: _Event) -> None:
         try:
-            append_event(self._run, event.kind, **event.fields)
+            append_event(self.run, event.kind, **event.fields)
         except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
             self._lose(1, explain(error))
 
     def _write_status(self) -> None:
         try:
-            write_status(self._run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
+            write_status(self.run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
         except OSError as error:
             self._lose(0, explain(error))
 
@@ -249,7 +249,7 @@ class StreamWriter:
             raise OSError(self.trouble)
         opening.try_at = now + TRY_AGAIN_AFTER
         opening.writer = SegmentWriter(
-            self._run,
+            self.run,
             opening.stream,
             opening.columns,
             first_step=opening.first_step,

@@ -97,6 +97,9 @@ class Follower:
         """One line; how long it will take from there is not said of an epoch that lies back."""
         status, epoch, step = self.reader.status, event.get("epoch"), event.get("step")
         found = trained(self.reader.stream("steps"), epoch, step)
+        if not old and found == Trained():
+            # The records of a short epoch come after its end; what the status says is the newest there is.
+            found = Trained(status.loss, status.lr, status.samples_per_s or None)
         left = None if old else seconds_left(status)
         self.end_line()
         if not self.titled:

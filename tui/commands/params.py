@@ -64,7 +64,7 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
 
 def of_run(run: Run) -> dict[str, Any]:
     """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing of that kind."""
-    from trainer.record import StreamReader
+    from trainer.record import StreamReader, read_status
 
     stream = StreamReader(run, "layers")
     stream.refresh()
@@ -74,7 +74,7 @@ def of_run(run: Run) -> dict[str, Any]:
         return of_config(run.config, ())
     own = [row for row in rows if not row["tied_to"]]
     return {
-        "model": stream.extra.get("model", ""),
+        "model": read_status(run).model or stream.extra.get("model", ""),
         "total": sum(row["count"] for row in own),
         "trainable": sum(row["count"] for row in own if row["trainable"]),
         "bytes": sum(row["bytes"] for row in own),

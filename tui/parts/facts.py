@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trainer.record import Run, RunReader, Status, clean
-
 from tui.snapshot import ENDED, Facts
 
 LAST_WORDS = 6

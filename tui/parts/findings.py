@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.record import RunReader
+
+Record = Mapping[str, float]
 
 WINDOW = 500
 EVALS_PATIENCE = 5
@@ -38,13 +41,11 @@ def lost(reader: RunReader) -> list[Finding]:
     found = []
     if reader.status.dropped:
         found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
-    for name in ("steps", "evals"):
-        if reader.stream(name).unreadable:
-            found.append(Finding("error", f"stream {name}: {reader.stream(name).unreadable}"))
-    return found
+    streams = {name: reader.stream(name).unreadable for name in ("steps", "evals")}
+    return found + [Finding("error", f"stream {name}: {problem}") for name, problem in streams.items() if problem]
 
 
-def non_finite(rows: list[dict[str, float]]) -> list[Finding]:
+def non_finite(rows: Sequence[Record]) -> list[Finding]:
     bad = [row["step"] for row in rows if not math.isfinite(row.get("loss", 0.0))]
     if not bad:
         return []
@@ -52,7 +53,7 @@ def non_finite(rows: list[dict[str, float]]) -> list[Finding]:
     return [Finding("error", f"the loss is not finite at {where}: lower the lr, clip, or look for bad data")]
 
 
-def out_of_band(rows: list[dict[str, float]], healthy: tuple[float, float]) -> list[Finding]:
+def out_of_band(rows: Sequence[Record], healthy: tuple[float, float]) -> list[Finding]:
     norms = [row["grad_norm"] for row in rows if math.isfinite(row.get("grad_norm", math.nan))]
     if len(norms) < 20:
         return []
@@ -65,7 +66,7 @@ def out_of_band(rows: list[dict[str, float]], healthy: tuple[float, float]) -> l
     return []
 
 
-def clipping(rows: list[dict[str, float]]) -> list[Finding]:
+def clipping(rows: Sequence[Record]) -> list[Finding]:
     hits = [row["clipped"] for row in rows if math.isfinite(row.get("clipped", math.nan))]
     if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
         return []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
-from trainer.record import EMPTY_SERIES, Series, StreamReader, clean
+from trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
 from tui.parts.model import LONGEST, Model, Node, model_of
 from tui.parts.overview import axis_end, newest, setting
 from tui.parts.verdict import TREND, Measured, Verdict, judge, trend, window
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 BINS = 32  # of the small pictures
 LARGE_BINS = 360
+SHARE = 0.1  # of the time, for reading
 NORM, WEIGHT, RATIO = "grad_norm/", "weight_norm/", "update_ratio/"
 Sort = Literal["trouble", "depth"]
 
@@ -65,11 +69,36 @@ class GradientsPart:
     unreadable: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was read last, of how many records and for which view, and until when that is new enough."""
+
+    part: GradientsPart
+    view: GradientsView
+    records: int
+    until: float
+
+
+_kept: WeakKeyDictionary[StreamReader, Kept] = WeakKeyDictionary()
+
+
 def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+    """The rows, read anew when there are records; those of a very large model so seldom that it costs little."""
     reader = source.run
     if reader is None:
         return GradientsPart()
     layers = reader.stream("layers")
+    began = time.monotonic()
+    kept = _kept.get(layers)
+    if kept is not None and kept.view == view and (kept.records == layers.count or (source.facts.alive and began < kept.until)):
+        return kept.part
+    part = _read(reader, layers, view)
+    ended = time.monotonic()
+    _kept[layers] = Kept(part, view, layers.count, ended + (ended - began) / SHARE)
+    return part
+
+
+def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> GradientsPart:
     names = [column.name.removeprefix(NORM) for column in layers.columns if column.name.startswith(NORM)]
     model = model_of(layers)
     nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
@@ -77,7 +106,7 @@ def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     curves = Curves()
     if view.chart:
-        end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
+        end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
         norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
         curves = Curves(view.chart, norm, weight, ratio, end)
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
@@ -99,40 +128,57 @@ def rows_of(
     nodes: Sequence[Node], layers: StreamReader, tail: Sequence[tuple[float, ...]], healthy: tuple[float, float]
 ) -> Iterable[GradientRow]:
     """The rows, from curves over all steps and the last records."""
-    places = {column.name: index + 2 for index, column in enumerate(layers.columns)}
-    sparse = {column.name for column in layers.columns if column.sparse}
+    recent = Recent(layers, tail)
     over_time = layers.series_of([NORM + node.key for node in nodes], bins=BINS)
     ratios = layers.series_of([RATIO + node.key for node in nodes], bins=BINS)
-    measured, recent = [], {}
+    measured = []
     for node, series in zip(nodes, over_time, strict=True):
-        found = column_of(tail, places.get(NORM + node.key), leave_out_nan=NORM + node.key in sparse)
-        recent[node.key] = [norm for _step, norm in found]
-        begin = found[-window(len(found))][0] if found else math.inf
-        earlier = [mean for mean, last in zip(series.mean, series.x_last, strict=True) if last < begin and math.isfinite(mean)]
-        measured.append(Measured(node.key, node.sizes, recent[node.key], earlier, trainable=node.trainable > 0 or not node.count))
+        steps, norms = recent.of(NORM + node.key)
+        begin = steps[-window(len(norms))] if norms else math.inf
+        # The bins that ended before the window; they are few, and in the order of steps.
+        earlier = series.mean[: bisect_left(series.x_last, begin)]
+        measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
     verdicts = judge(measured, healthy)
     for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
-        norms = recent[node.key]
-        last_ratio = column_of(tail, places.get(RATIO + node.key), leave_out_nan=True)
+        last = recent.last(RATIO + node.key)
         yield GradientRow(
             name=node.key,
             shown=node.path,
             shape=node.shape,
             count=node.count,
-            now=norms[-1] if norms else None,
+            now=each.recent[-1] if each.recent else None,
             over_time=series,
-            trend=trend(norms),
-            ratio=last_ratio[-1][1] if last_ratio else next((mean for mean in reversed(ratio.mean) if mean == mean), None),
+            trend=trend(each.recent),
+            ratio=last if last is not None else next((mean for mean in reversed(ratio.mean) if mean == mean), None),
             verdict=verdicts[node.key],
             is_vector=each.is_vector,
         )
 
 
-def column_of(rows: Sequence[tuple[float, ...]], place: int | None, *, leave_out_nan: bool) -> list[tuple[float, float]]:
-    """Steps and values of a column; in a sparse one nan means that it was not measured."""
-    if place is None:
-        return []
-    return [(row[0], row[place]) for row in rows if not leave_out_nan or row[place] == row[place]]
+class Recent:
+    """The last records of a stream, by column; in a sparse one nan means that it was not measured."""
+
+    def __init__(self, layers: StreamReader, tail: Sequence[tuple[float, ...]]) -> None:
+        self._places = {column.name: place for place, column in enumerate(layers.columns, 2)}
+        self._sparse = {column.name for column in layers.columns if column.sparse}
+        self._columns = list(zip(*tail, strict=True))
+
+    def of(self, name: str) -> tuple[Sequence[float], Sequence[float]]:
+        """Steps and values."""
+        place = self._places.get(name)
+        if place is None or not self._columns:
+            return (), ()
+        steps, values = self._columns[0], self._columns[place]
+        if name not in self._sparse or all(value == value for value in values):
+            return steps, values
+        known = [index for index, value in enumerate(values) if value == value]
+        return [steps[index] for index in known], [values[index] for index in known]
+
+    def last(self, name: str) -> float | None:
+        """The newest value that is a number."""
+        place = self._places.get(name)
+        values = self._columns[place] if place is not None and self._columns else ()
+        return next((value for value in reversed(values) if value == value), None)
 
 
 def ordered(rows: Sequence[GradientRow], sort: Sort, wanted: str = "") -> list[GradientRow]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainer.record import EMPTY_SERIES, RunReader, Series
-
 from tui.parts.events import EventLine, event_lines
 from tui.parts.findings import Finding, findings
 
@@ -36,21 +35,20 @@ class OverviewPart:
     unreadable: str = ""
 
 
-def read_overview(source: Source, view: object) -> OverviewPart:
+def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001 - it has nothing to choose
     """Read the curves so far, the plan, and what is worth saying about them."""
     reader = source.run
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in ("steps", "evals", "plan"))
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
-    span = {"bins": BINS, "first": 0.0, "last": end}
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     return OverviewPart(
         end=end,
-        loss=steps.series("loss", **span),
-        val_loss=evals.series("loss", **span),
-        val_accuracy=evals.series("accuracy", **span),
-        grad_norm=steps.series("grad_norm", **span),
+        loss=steps.series("loss", bins=BINS, first=0.0, last=end),
+        val_loss=evals.series("loss", bins=BINS, first=0.0, last=end),
+        val_accuracy=evals.series("accuracy", bins=BINS, first=0.0, last=end),
+        grad_norm=steps.series("grad_norm", bins=BINS, first=0.0, last=end),
         lr=steps.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         planned=plan.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         clipped=share_clipped(reader),

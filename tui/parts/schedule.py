@@ -29,7 +29,7 @@ class SchedulePart:
     last: float | None = None
 
 
-def read_schedule(source: Source, view: object) -> SchedulePart:
+def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001 - it has nothing to choose
     reader = source.run
     if reader is None:
         return SchedulePart()

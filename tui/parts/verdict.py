@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from tui.format import power_of_ten
@@ -36,7 +37,7 @@ SMALLEST = 1e-30
 LARGE_UPDATE, HUGE_UPDATE = 0.1, 1.0  # update : weight; about 1e-3 is usual (Karpathy, "A Recipe for Training Neural Networks")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measured:
     """One parameter's norms, oldest first: `recent` record by record, `earlier` in means over stretches before its window."""
 
@@ -46,21 +47,21 @@ class Measured:
     earlier: Sequence[float] = ()
     trainable: bool = True
 
-    @property
+    @cached_property
     def level(self) -> float:
         return middle(self.recent[-window(len(self.recent)) :])
 
-    @property
+    @cached_property
     def before(self) -> float:
         """The level that it had before; 0 where it had none."""
         return middle([value for value in self.earlier if value > 0])
 
-    @property
+    @cached_property
     def spread(self) -> float:
         """√count: what a norm is divided by to be compared with those of other sizes."""
         return math.sqrt(math.prod(self.sizes) or 1)
 
-    @property
+    @cached_property
     def is_vector(self) -> bool:
         return sum(1 for size in self.sizes if size > 1) < 2
 

@@ -48,7 +48,6 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from trainer.record import Run
-
 from tui import keys
 from tui.screens.header import Header
 from tui.screens.keybar import KeyBar
@@ -236,7 +235,7 @@ class ModeScreen(Screen[None]):
         notice.update("\n".join(lines))
         self.set_class(bool(lines), "-noticed")
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - as Textual calls it
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
         if small:

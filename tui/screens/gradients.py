@@ -68,6 +68,7 @@ class Gradients(ModeScreen):
     def on_mount(self) -> None:
         self._sort = "depth" if self.gradtop.memory.get("gradients.sort") == "depth" else "trouble"
         self.table.go(self.gradtop.memory.get("gradients.row"))
+        self.chart.border_title = "gradient norm before clipping"
         self._arrange()
         super().on_mount()
 
@@ -81,7 +82,7 @@ class Gradients(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if not isinstance(part, GradientsPart):
+        if snapshot.facts.run is None or not isinstance(part, GradientsPart):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")

@@ -27,7 +27,7 @@ class Header(Lines):
             self._facts = facts
             self.show(())
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
         return first_line(self._facts, width), second_line(self._facts, width)
 
 

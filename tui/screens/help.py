@@ -52,10 +52,10 @@ class Rows(Lines):
         super().__init__()
         self._keys = rows
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - as Textual calls it
         return len(self.lines(width, 0))
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
         found: list[Line] = []
         for row in self._keys:
             first, *more = wrap(row.help, max(10, width - NAME - 3))

@@ -54,7 +54,7 @@ class KeyBar(Widget):
             if start <= event.x < end:
                 self.app.call_later(self.app.run_action, action, self.screen)
 
-    def render_line(self, y: int) -> Strip:
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - as Textual calls it
         return self._lay_out()
 
     def _lay_out(self) -> Strip:
@@ -76,7 +76,7 @@ class KeyBar(Widget):
         segments = [Segment(" ", self.rich_style)]
         self._entries, x = [], 1
         gap = room - sum(map(_width, right))
-        for index, entry in enumerate([*modes, ("", "", "", ""), *right]):
+        for entry in (*modes, ("", "", "", ""), *right):
             if not entry[2]:
                 segments.append(Segment(" " * max(0, gap), self.rich_style))
                 x += max(0, gap)

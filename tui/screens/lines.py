@@ -36,7 +36,7 @@ class Lines(Widget):
     }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
         self._lines: Sequence[Line] = ()
         self._rows: list[Cells] = []
@@ -47,7 +47,7 @@ class Lines(Widget):
         self._lines = lines
         self._draw()
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - for subclasses
         """The lines for a size; where they depend on it, a subclass composes them here."""
         return self._lines
 

@@ -47,7 +47,7 @@ class Parameters(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if not isinstance(part, ParametersPart):
+        if snapshot.facts.run is None or not isinstance(part, ParametersPart):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")

@@ -9,12 +9,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.message import Message
 
-from trainer.record import RecordError, Run, rename_run, trash_run
+from trainer.record import RecordError, Run, clean, rename_run, trash_run
 from tui.messages import Answered
 from tui.parts.runs import SORTS, RunRow, RunsPart, RunsView, read_runs
 from tui.poll import Answer
 from tui.screens.base import ModeScreen, Target, bindings
-from tui.screens.lines import Lines
+from tui.screens.lines import Line, Lines
 from tui.screens.runs_words import COLUMNS, about, cells, shown_name
 from tui.snapshot import ALIVE, Snapshot
 from tui.widgets.columns import Cell
@@ -93,7 +93,7 @@ class Runs(ModeScreen):
         if self.focused is None:
             self.set_focus(self.table)
         self._rows = {row.run.id: row for row in part.rows}
-        self.table.set_empty(f"No runs in {self.gradtop.runs} yet. 6 starts one, or: gradtop train configs/digits.toml")
+        self.table.set_empty("No runs yet. 6 starts one, or: gradtop train configs/digits.toml")
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True
@@ -110,7 +110,8 @@ class Runs(ModeScreen):
         """What is said of the row under the cursor, and which keys act on it."""
         row = self.row
         watched = row is not None and row.run == self.gradtop.watched
-        self.query_one("#about", Lines).show(about(row, watched=watched, sort=self._sort) if row is not None else [])
+        nothing: list[Line] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
+        self.query_one("#about", Lines).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
             self._state = state

@@ -73,9 +73,10 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
     first: Line = [
         (f" {shown_name(row)}  ", "strong"),
         (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        ("   watched" if watched else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
-        ("   you watch this one" if watched else "", "primary"),
     ]
     second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
-    third: Line = [(f" {clean(str(row.run.path), 300)}", "muted"), (f"   sorted by {sort}" if sort != "newest" else "", "muted")]
+    where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
+    third: Line = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
     return [first, second, third]

@@ -67,7 +67,7 @@ def history_lines(part: WeightsPart, width: int, height: int) -> list[Line]:
     shown = thinned(found, room)
     tall = max(1, min(MOST_TALL, room // len(shown)))
     labels = ["now" if h is now else f"step {number(h.step)}" for h in shown]
-    beside = [f"{significant(h.mean)} ± {significant(h.std)}" for h in shown]
+    beside = [f"{significant(h.mean)} std {significant(h.std)}" for h in shown]
     left = max(map(cell_len, labels)) + 3
     right = max(map(cell_len, beside)) + 2
     if width - left - right < 24:

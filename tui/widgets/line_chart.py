@@ -74,7 +74,7 @@ class LineChart(Widget, can_focus=True):
         x_name: str = "step",
         unicode: bool | None = None,
         name: str | None = None,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's name for it
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)

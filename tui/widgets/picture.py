@@ -83,7 +83,8 @@ class Picture:
         self._thin = thin and unicode
         self._dots = (2, 4) if unicode else (1, 1)
         self._size = (0, 0)
-        self._y: Scale | None = None
+        self._y = Scale(0.0, 1.0)
+        self._kept = False  # whether the range of the vertical axis is to stay where it is
         self._x = Scale(0.0, 1.0)
         self._label_width = 0
         self._template: tuple[object, list[Cells]] | None = None
@@ -111,14 +112,14 @@ class Picture:
     def draw(self, chart: Chart, width: int, height: int) -> None:
         """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
         if (width, height) != self._size:
-            self._size, self._y, self._label_width, self._template = (width, height), None, 0, None
+            self._size, self._kept, self._label_width, self._template = (width, height), False, 0, None
             self._projected.clear()
         if width <= 0 or height <= 0:
             self.rows = []
             return
         limits = data_range(chart)
         if limits is None:
-            self._y, self._label_width = None, 0
+            self._kept, self._label_width = False, 0
             self.rows = self._message(chart)
             return
         self._fit(chart, limits)
@@ -134,7 +135,8 @@ class Picture:
                     row.tones[left + x] = tones[x]
         self._mark_bad(chart, rows)
         if self.cursor is not None:
-            self._draw_cursor(rows, canvas)
+            self.cursor = max(0, min(self.plot_width - 1, self.cursor))
+            self._draw_cursor(rows, canvas, self.cursor)
         self._write_band(chart, rows, canvas)
         self._write_marks(chart, rows, canvas)
         self._write_legend(chart, rows, canvas)
@@ -152,8 +154,8 @@ class Picture:
         low, high = chart.y_range or limits
         if chart.band and chart.y_range is None:
             low, high = with_band(low, high, chart.band, chart.log)
-        old = None if chart.y_range else self._y
-        self._y = fitted(low, high, log=chart.log, most=most, old=old)
+        old = self._y if self._kept and not chart.y_range else None
+        self._y, self._kept = fitted(low, high, log=chart.log, most=most, old=old), True
         needed = self._y.label_width if self._size[0] >= NARROW else 0
         if needed > self._label_width or needed < self._label_width - 1:
             self._label_width = needed
@@ -170,7 +172,6 @@ class Picture:
 
     def _row(self, value: float) -> int:
         """The line of the picture where a value lies, 0 at the top; outside where it lies outside."""
-        assert self._y is not None
         dots = self.plot_height * self._dots[1] - 1
         share = self._y.at(value)
         return -1 if not -1e-9 <= share <= 1 + 1e-9 else self.plot_height - 1 - int(share * dots + 0.5) // self._dots[1]
@@ -180,7 +181,6 @@ class Picture:
         key = (self._y, self._x, self._label_width, chart.band, chart.marks, chart.x_name)
         if self._template is not None and self._template[0] == key:
             return self._template[1]
-        assert self._y is not None
         width, height = self._size
         rows = [Cells(width) for _ in range(height)]
         left, wide, up = self.plot_left, self.plot_width, self._unicode
@@ -199,8 +199,8 @@ class Picture:
                 y = self._row(value)
                 for x in range(0, wide, 2) if y >= 0 else ():
                     rows[y].put(left + x, "·" if up else ".", TONE["band"])
-        for x, _words in chart.marks:
-            column = self._column(x)
+        for at, _words in chart.marks:
+            column = self._column(at)
             for y in range(self.plot_height) if column >= 0 else ():
                 rows[y].put(left + column, "┊" if up else ":", TONE["mark"])
         if height > self.plot_height:
@@ -248,11 +248,10 @@ class Picture:
     def _points(self, index: int, line: Line, canvas: Canvas) -> list[Point]:
         """A line's points in dots; computed again only when the line or an axis is another one."""
         series = line.series
-        key = (series, self._x.low, self._x.high, self._y and (self._y.low, self._y.high), canvas.columns)
+        key = (series, self._x.low, self._x.high, self._y.low, self._y.high, canvas.columns)
         known = self._projected.get(index)
         if known is not None and known[0] is not None and same(known[0], key):
             return known[1]
-        assert self._y is not None
         points = project(series, self._x, self._y, canvas.columns, canvas.rows)
         self._projected[index] = (key, points)
         return points
@@ -268,12 +267,10 @@ class Picture:
                     if count and (column := self._column(x)) >= 0:
                         bottom.put(left + column, "✕" if self._unicode else "X", TONE["bad"])
 
-    def _draw_cursor(self, rows: list[Cells], canvas: Canvas) -> None:
-        assert self.cursor is not None
-        self.cursor = max(0, min(self.plot_width - 1, self.cursor))
-        x = self.plot_left + self.cursor
+    def _draw_cursor(self, rows: list[Cells], canvas: Canvas, column: int) -> None:
+        x = self.plot_left + column
         for y in range(self.plot_height):
-            if canvas.line(y)[0][self.cursor]:
+            if canvas.line(y)[0][column]:
                 rows[y].tones[x] = TONE["cursor"]
             else:
                 rows[y].put(x, "│" if self._unicode else "|", TONE["cursor"])
@@ -286,7 +283,6 @@ class Picture:
             return
         low, high = chart.band
         words = f" {chart.band_word} {format.significant(low)}–{format.significant(high)} "
-        assert self._y is not None
         seen = [y for y in (self._row(high), self._row(low)) if y >= 0]
         if not seen:
             if self._y.at(low) > 1:
@@ -303,9 +299,8 @@ class Picture:
 
     def _write_marks(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
         left, ends = self.plot_left, [-1] * self.plot_height
-        for x, words in sorted(chart.marks):
-            column = self._column(x)
-            words = format.ellipsis(words, 18)
+        for x, said in sorted(chart.marks):
+            column, words = self._column(x), format.ellipsis(said, 18)
             if column < 0 or not words:
                 continue
             for y in range(min(3, self.plot_height)):
@@ -384,16 +379,15 @@ def data_range(chart: Chart) -> tuple[float, float] | None:
             lows = [v for v in (*lows, *highs) if least < v < math.inf]
             highs = lows
         if lows:
-            low, high = min(low, min(lows)), max(high, max(highs))
+            low, high = min(low, *lows), max(high, *highs)
     return (low, high) if low <= high else None
 
 
 def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> tuple[float, float]:
     """The range widened to an edge of the band that is near: within half a decade, or a quarter of the range."""
     for edge in band:
-        if log and edge > 0 and (low / 3.2 < edge < low or high < edge < high * 3.2):
-            low, high = min(low, edge), max(high, edge)
-        elif not log and (low - (high - low) / 4 < edge < low or high < edge < high + (high - low) / 4):
+        least, most = (low / 3.2, high * 3.2) if log else (low - (high - low) / 4, high + (high - low) / 4)
+        if (least < edge < low or high < edge < most) and (edge > 0 or not log):
             low, high = min(low, edge), max(high, edge)
     return low, high
 
@@ -409,8 +403,8 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
         if log:
             least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
         lowest, highest, row = int((least - low) * per_y + 0.5), int((most - low) * per_y + 0.5), int((mean - low) * per_y + 0.5)
-        if lowest < 0 or highest > top:
-            lowest, highest, row = (0 if v < 0 else top if v > top else v for v in (lowest, highest, row))
+        if lowest < 0 or row < 0 or highest > top:
+            lowest, highest, row = (0 if v < 0 else min(v, top) for v in (lowest, highest, row))
         points.append((column, lowest, highest, row, gap))
 
     now, count, gap, break_before = -1, 0, False, False
@@ -426,9 +420,9 @@ def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows
         if column == now >= 0:
             count += 1
             total += m
-            if a < least:
+            if a < least:  # noqa: PLR1730 - a call per bin would be felt here
                 least = a
-            if b > most:
+            if b > most:  # noqa: PLR1730
                 most = b
             continue
         if count:

@@ -48,7 +48,8 @@ def test_equal_rows_have_no_spans_and_near_ones_are_one() -> None:
 def test_a_span_cuts_no_wide_character_in_half() -> None:
     old, new = row(10, (0, "模型", 0)), row(10, (1, "模", 0))
     for start, end in spans(old, new):
-        assert old.text[start] and new.text[start]
+        assert old.text[start]
+        assert new.text[start]
         assert end == 10 or (old.text[end] and new.text[end])
 
 

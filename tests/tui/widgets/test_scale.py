@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -24,7 +25,7 @@ def test_ticks_are_one_two_or_five_apart_and_no_more_than_asked_for(a: float, b:
     assert scale.at(high) <= 1 + 1e-8
     assert len(scale.ticks) <= most + 2
     values = [value for value, _label in scale.ticks]
-    for one, other in zip(values, values[1:], strict=False):
+    for one, other in pairwise(values):
         assert min(abs(mantissa(other - one) - nice) for nice in (1, 2, 5, 10)) < 1e-3
     labels = [label for _value, label in scale.ticks]
     assert len(set(labels)) == len(labels)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.tui.runs_fixture import NOW, fake_run
+from trainer.record import Meta, Run, Status, new_run, rename_run, trash_run, write_meta, write_status
+from tui.parts.runs import RunIndex, RunsView
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
+
+
+def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:
+    run = new_run(runs, "", {"name": name, "created": created, "parent": parent}, name=name, now=created)
+    write_status(run, Status(state="done", started=created, updated=created, best_val_loss=best))
+    return run
+
+
+def index(runs: Path) -> RunIndex:
+    found = RunIndex(runs, clock=lambda: NOW)
+    found.refresh()
+    return found
+
+
+def names(index: RunIndex, view: RunsView = RunsView()) -> list[str]:  # noqa: B008 - frozen
+    return [row.branch + row.name for row in index.rows(view)]
+
+
+def test_families_stand_together_the_newest_first(runs: Path) -> None:
+    old = ended(runs, "old", created=NOW - 5000)
+    ended(runs, "alone", created=NOW - 4000)
+    middle = ended(runs, "middle", created=NOW - 3000, parent=old.id)
+    ended(runs, "young", created=NOW - 1000, parent=middle.id)
+    assert names(index(runs)) == ["young", "├middle", "└old", "alone"]
+
+
+def test_runs_that_name_each_other_as_parents_are_listed_all_the_same(runs: Path) -> None:
+    one, other = ended(runs, "one", created=NOW - 100), ended(runs, "other", created=NOW - 50)
+    write_meta(one, Meta(name="one", created=NOW - 100, parent=other.id))
+    write_meta(other, Meta(name="other", created=NOW - 50, parent=one.id))
+    assert sorted(name.strip("├└") for name in names(index(runs))) == ["one", "other"]
+
+
+def test_the_best_come_first_and_those_without_a_finite_value_last(runs: Path) -> None:
+    for name, best in (("none", None), ("nan", math.nan), ("worse", 0.5), ("better", 0.1)):
+        ended(runs, name, best=best)
+    assert names(index(runs), RunsView("best"))[:2] == ["better", "worse"]
+    assert names(index(runs), RunsView("name")) == ["better", "nan", "none", "worse"]
+
+
+def test_a_row_that_did_not_change_is_the_same_object(runs: Path) -> None:
+    ended(runs, "still")
+    run, grower = fake_run(runs, "moves", steps=10, created=NOW - 1)
+    found = index(runs)
+    before = {row.name: row for row in found.rows(RunsView())}
+    grower.grow(200)
+    grower.status("training")
+    assert found.refresh()
+    after = {row.name: row for row in found.rows(RunsView())}
+    assert after["still"] is before["still"]
+    assert after["moves"] is not before["moves"]
+    assert after["moves"].status.step == 210
+    assert run.id == after["moves"].run.id
+
+
+def test_another_name_is_seen_at_once_by_the_run_and_by_those_that_came_from_it(runs: Path) -> None:
+    parent = ended(runs, "old", created=NOW - 100)
+    ended(runs, "child", parent=parent.id)
+    for number in range(60):  # more than one refresh looks at
+        ended(runs, f"other{number}", created=NOW - 9000 - number)
+    found = index(runs)
+    for _ in range(3):
+        found.refresh()
+    rename_run(parent, "new")
+    found.look_again(parent)
+    assert found.refresh()
+    rows = {row.name: row for row in found.rows(RunsView())}
+    assert "new" in rows
+    assert rows["child"].change == "as new"
+
+
+def test_a_run_that_is_gone_leaves_the_list(runs: Path) -> None:
+    run = ended(runs, "gone")
+    ended(runs, "stays")
+    found = index(runs)
+    trash_run(run)
+    found.look_again(run)
+    assert found.refresh()
+    assert names(found) == ["stays"]
+    assert len(found) == 1
+
+
+def test_a_silent_worker_is_silent_from_the_first_look_on(runs: Path) -> None:
+    _run, grower = fake_run(runs, "calm-ibex", steps=10, created=NOW - 500)
+    grower.status("training", updated=NOW - 120)
+    found = index(runs)
+    found.refresh()
+    assert [row.state for row in found.rows(RunsView())] == ["silent"]
+
+
+def test_the_last_words_follow_what_was_changed(runs: Path) -> None:
+    fake_run(runs, "grey-lynx", state="died", steps=5, changes=[("optimizer.lr", 1e-3, 2e-3)], log="one\nKilled\n")
+    (row,) = index(runs).rows(RunsView())
+    assert (row.change, row.words) == ("lr 0.001 → 0.002   Killed", "Killed")

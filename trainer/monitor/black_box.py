@@ -1,0 +1,137 @@
+"""What the last steps looked like, for the moment when something goes wrong."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from trainer.monitor.norms import Sample
+
+KEPT = 256
+TOLD_STEPS = 32
+TOLD_SAMPLES = 8
+TOLD_PARAMETERS = 12
+DEVIATIONS = 10.0
+ENOUGH = 64  # losses before a spike can be told from a beginning
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step as the stream `steps` has it."""
+
+    step: int
+    loss: float
+    lr: float
+    norm: float
+    clipped: float
+
+
+class BlackBox:
+    """Keeps the last 256 steps and the last 256 samples of norms, on the host."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        """`names`: of the trainable parameters, in the order of the samples."""
+        self._names = tuple(names)
+        self.steps: deque[StepRecord] = deque(maxlen=KEPT)
+        self.samples: deque[Sample] = deque(maxlen=KEPT)
+
+    def look_at(self, names: Sequence[str]) -> None:
+        """Samples are of other parameters from now on."""
+        self._names = tuple(names)
+        self.samples.clear()
+
+    def spike(self, loss: float) -> str:
+        """What makes this loss a spike against the steps that are kept: more than 10 deviations above their mean, or ""."""
+        before = [record.loss for record in self.steps]
+        if len(before) < ENOUGH or not loss > 0:
+            return ""
+        mean = statistics.fmean(before)
+        # A loss that hardly moves is not a spike when it does.
+        deviation = max(statistics.pstdev(before, mean), abs(mean) / 100)
+        limit = mean + DEVIATIONS * deviation
+        return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps" if loss > limit else ""
+
+    def culprit(self, step: int) -> str:
+        """The parameter that went wrong first, as far as the samples up to this step tell.
+
+        Backward runs from the last module to the first and carries a bad value along, so where gradients are not finite
+        it is the last module with one; else it is the parameter whose gradient grew most against its own median.
+        """
+        samples = [sample for sample in self.samples if sample.step <= step]
+        for sample in samples:
+            bad = [name for name, norm in zip(self._names, sample.gradients, strict=True) if not math.isfinite(norm)]
+            if bad:
+                return first_of_last_module(bad)
+        if len(samples) < 2 or not self._names:
+            return ""
+        growth = self._growth(samples)
+        largest = max(growth)
+        return self._names[growth.index(largest)] if largest > 1 else ""
+
+    def tell(self, step: int, what: str, parameter: str) -> dict[str, object]:
+        """A few kB of plain values: the last steps, and the norms of the parameters that grew most."""
+        steps = [record for record in self.steps if record.step <= step][-TOLD_STEPS:]
+        samples = [sample for sample in self.samples if sample.step <= step]
+        where = f"; {parameter} went wrong first" if parameter and parameter not in what else ""
+        return {
+            "step": step,
+            "what": what,
+            "parameter": parameter,
+            "message": f"step {step}: {what}{where}",
+            "steps": {
+                "step": [record.step for record in steps],
+                "loss": [short(record.loss) for record in steps],
+                "lr": [short(record.lr) for record in steps],
+                "grad_norm": [short(record.norm) for record in steps],
+                "clipped": [short(record.clipped) for record in steps],
+            },
+            "layers": {
+                "step": [sample.step for sample in samples[-TOLD_SAMPLES:]],
+                "grad_norm": {
+                    self._names[place]: [short(sample.gradients[place]) for sample in samples[-TOLD_SAMPLES:]]
+                    for place in self._worst(samples, parameter)
+                },
+            },
+        }
+
+    def _worst(self, samples: Sequence[Sample], parameter: str) -> list[int]:
+        if not samples:
+            return []
+        growth = self._growth(samples)
+        places = sorted(range(len(self._names)), key=lambda place: (self._names[place] != parameter, -growth[place]))
+        return sorted(places[:TOLD_PARAMETERS])
+
+    def _growth(self, samples: Sequence[Sample]) -> list[float]:
+        """The newest norm of each parameter in medians of those before."""
+        newest = samples[-1].gradients
+        found = []
+        for place, norm in enumerate(newest):
+            before = [sample.gradients[place] for sample in samples[:-1] if math.isfinite(sample.gradients[place])]
+            median = statistics.median(before) if before else 0.0
+            found.append(math.inf if not math.isfinite(norm) else norm / median if median else 0.0)
+        return found
+
+
+def wrong_parameter(model: nn.Module) -> str:
+    """The parameter that went wrong first by the gradients that are there now; "" where all are finite or gone."""
+    bad = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None and not bool(parameter.grad.isfinite().all())
+    ]
+    return first_of_last_module(bad) if bad else ""
+
+
+def first_of_last_module(names: Sequence[str]) -> str:
+    module = names[-1].rpartition(".")[0]
+    return next(name for name in names if name.rpartition(".")[0] == module)
+
+
+def short(value: float) -> float:
+    """Five digits tell enough."""
+    return float(f"{value:.5g}")

@@ -1,0 +1,93 @@
+"""What measuring costs, and how often it may therefore be done."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+WINDOW = 9
+KNOWN = 3  # costs from which on the first, cold one no longer counts for much
+
+
+class Meter:
+    """The seconds that pieces of work take: of the processor or of the device, whichever are more.
+
+    One waits for the other in turn, so the larger of the two is the most that training can be held up by.
+    """
+
+    def __init__(self, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._device = device if device.type == "cuda" else None
+        self._began = self._spent = 0.0
+        self._events: list[Any] = []  # torch.cuda.Event has no types
+        self._closed: deque[tuple[float, list[Any]]] = deque()
+
+    def begin(self) -> None:
+        if self._device is not None:
+            self._mark()
+        self._began = self._clock()
+
+    def end(self) -> None:
+        self._spent += self._clock() - self._began
+        if self._device is not None:
+            self._mark()
+
+    def close(self) -> None:
+        """All since the last `close` is one piece of work."""
+        self._closed.append((self._spent, self._events))
+        self._spent, self._events = 0.0, []
+
+    def costs(self) -> Iterable[float]:
+        """What the pieces of work have cost of which it is known by now; each is told once."""
+        while self._closed and (not self._closed[0][1] or self._closed[0][1][-1].query()):
+            spent, events = self._closed.popleft()
+            pairs = zip(events[::2], events[1::2], strict=False)
+            yield max(spent, sum(start.elapsed_time(end) for start, end in pairs) / 1e3)
+
+    def _mark(self) -> None:
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(self._device))
+        self._events.append(event)
+
+
+class Governor:
+    """Sets how many steps a measurement must wait after the one before it, to stay within its share of the time.
+
+    Until a few costs and the time of a step are known, it waits twice as long each time.
+    """
+
+    def __init__(
+        self, share: float, *, window: int = WINDOW, typical: Callable[[Iterable[float]], float] = statistics.median
+    ) -> None:
+        """`typical` makes one number of the last costs: the median where they are alike but for noise."""
+        self._share = share
+        self._typical = typical
+        self._costs: deque[float] = deque(maxlen=window)
+        self._steps: deque[float] = deque(maxlen=WINDOW)
+        self._wait = 1
+        self.overhead = 0.0  # seconds for which each measurement is paid for once more, when it is handed over
+
+    @property
+    def cost(self) -> float:
+        """Typical seconds of one measurement; 0 before the first."""
+        return self._typical(self._costs) if self._costs else 0.0
+
+    def observe_cost(self, seconds: float) -> None:
+        self._costs.append(seconds)
+
+    def observe_step(self, seconds: float) -> None:
+        self._steps.append(seconds)
+
+    def wait(self, stretch: int = 1) -> int:
+        """Steps until the next measurement, times `stretch`."""
+        step = statistics.median(self._steps) if self._steps else 0.0
+        if len(self._costs) < KNOWN or step <= 0:
+            self._wait *= 2
+            return self._wait * stretch
+        return max(1, math.ceil((self.cost + self.overhead) / (self._share * step))) * stretch

@@ -1,0 +1,109 @@
+"""The stream `steps`: every step has a record, and no step waits for one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trainer.monitor.transfer import Transfer
+from trainer.record import Column
+
+COLUMNS = (
+    Column("loss"),
+    Column("lr"),
+    Column("grad_norm", sparse=True),
+    Column("clipped", sparse=True),
+    Column("samples_per_s", "1/s", sparse=True),
+)
+NAN = math.nan
+# step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples
+Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
+
+
+class StepRow(NamedTuple):
+    """A record of the stream."""
+
+    step: int
+    time: float
+    loss: float
+    lr: float
+    grad_norm: float
+    clipped: float
+    samples_per_s: float
+
+
+class Batch:
+    """Steps on their way to the host."""
+
+    def __init__(self, noted: Sequence[Noted], samples_per_s: float) -> None:
+        self._noted = noted
+        self._samples_per_s = samples_per_s
+        self._losses = _Numbers([one[2] for one in noted])
+        self._norms = _Numbers([one[4] for one in noted if one[4] is not None])
+
+    @property
+    def ready(self) -> bool:
+        return self._losses.ready and self._norms.ready
+
+    def rows(self, offset: float, norms: Mapping[int, float]) -> list[StepRow]:
+        """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise."""
+        rate, known = self._samples_per_s, iter(self._norms.values())
+        rows = []
+        for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
+            total = norms.get(step, NAN) if norm is None else next(known)
+            clipped = float(total > clip) if norm is not None and clip else NAN
+            rows.append(StepRow(step, moment + offset, loss, lr, total, clipped, rate))
+        return rows
+
+
+class _Numbers:
+    """Single numbers, each a tensor of its own: kept as they are until many go to the host in one copy."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._transfer: Transfer | None = None
+        self._values: list[float] = []
+        if tensors and tensors[0].device.type == "cpu":
+            # Here nothing is to be copied, and reading one by one is faster than stacking.
+            self._values = [tensor.item() for tensor in tensors]
+        elif tensors:
+            self._transfer = Transfer(torch.stack(list(tensors)))
+
+    @property
+    def ready(self) -> bool:
+        return self._transfer is None or self._transfer.ready
+
+    def values(self) -> list[float]:
+        return self._values if self._transfer is None else self._transfer.values()
+
+
+class Pace:
+    """How fast training goes: samples a second since the last look, and the seconds of a step."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self.samples_per_s = NAN
+
+    def pause(self) -> None:
+        """What follows is not to be counted until the next step."""
+        self._last = None
+
+    def look(self, noted: Sequence[Noted]) -> float | None:
+        """Seconds of a typical step among these, None where there are too few to tell."""
+        times = [one[1] for one in noted]
+        samples = sum(one[6] for one in noted)
+        if self._last is None:
+            samples -= noted[0][6]
+        else:
+            times.insert(0, self._last)
+        self._last = times[-1]
+        if samples <= 0 or times[-1] <= times[0]:
+            return None
+        self.samples_per_s = samples / (times[-1] - times[0])
+        # The median passes over evaluations and the steps that measure.
+        return statistics.median([after - before for before, after in itertools.pairwise(times)])
