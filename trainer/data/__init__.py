@@ -1,26 +1,41 @@
-"""What a config's `data` names: tensors of images and labels, in two parts."""
+"""What a config's `data` names, in two parts, and how its images are varied."""
 
 from __future__ import annotations
 
-from trainer.config import DataConfig, Digits, Fake
-from trainer.data.dataset import DataInfo, Dataset
+from trainer.config import CustomData, DataConfig, Digits, Fake, ImageFolder, Text
+from trainer.data.augment import Augmentation, augmentation
+from trainer.data.dataset import DataInfo, Dataset, Source, Tones, TrainingBatches
 from trainer.data.digits import load_digits
 from trainer.data.downloaded import load_downloaded
 from trainer.data.fake import make_fake
+from trainer.data.text import load_text
 
-__all__ = ["DataInfo", "Dataset", "info_of", "load"]
+__all__ = [
+    "Augmentation", "DataInfo", "Dataset", "Source", "Tones", "TrainingBatches", "augmentation", "info_of", "load",
+]
 
 
-def load(config: DataConfig, *, seed: int) -> Dataset:
-    """Raises UserError where the data cannot be had; `seed` decides what is random in it, and nothing else."""
-    if isinstance(config, Digits):
-        return load_digits()
-    if isinstance(config, Fake):
-        return make_fake(config, seed=seed)
-    return load_downloaded(config)
+def load(config: DataConfig, *, seed: int, context: int = 0) -> Source:
+    """Raises UserError where the data cannot be had; `seed` decides what is random in it, and nothing else.
+
+    A text is cut into windows of `context` characters.
+    """
+    match config:
+        case Digits():
+            return load_digits()
+        case Fake():
+            return make_fake(config, seed=seed)
+        case Text():
+            return load_text(config, context=context)
+        case ImageFolder() | CustomData():
+            raise NotImplementedError
+        case _:
+            return load_downloaded(config)
 
 
 def info_of(config: DataConfig) -> DataInfo:
-    """What a model must know of the data, without opening it."""
+    """What a model must know of the data; opened only where the config does not say it."""
     shape = config.shape
+    if not shape.classes:
+        return load(config, seed=0).info
     return DataInfo(channels=shape.channels, size=shape.size, classes=shape.classes)

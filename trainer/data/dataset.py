@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,13 @@ class DataInfo:
     channels: int
     size: int
     classes: int
+
+
+class Tones(NamedTuple):
+    """What is black and what is white in images as they are stored, channel by channel: (channels, 1, 1), float32."""
+
+    black: Tensor
+    white: Tensor
 
 
 class TrainingBatches(Protocol):
@@ -46,6 +53,11 @@ class Source(Protocol):
     @property
     def prepare(self) -> Prepare | None: ...
 
+    @property
+    def tones(self) -> Tones | None:
+        """None where the inputs are no images."""
+        ...
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
 
     def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
@@ -68,6 +80,16 @@ class Dataset:
     info: DataInfo
     prepare: Prepare | None = None
 
+    @property
+    def tones(self) -> Tones | None:
+        """Of bytes 0 and 255; of other values the least and the largest of the training images."""
+        if self.train_images.dim() != 4:
+            return None
+        if self.train_images.dtype == torch.uint8:
+            return Tones(torch.zeros(self.info.channels, 1, 1), torch.full((self.info.channels, 1, 1), 255.0))
+        black, white = self.train_images.transpose(0, 1).flatten(1).aminmax(dim=1)
+        return Tones(black.view(-1, 1, 1), white.view(-1, 1, 1))
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)
         return Batches(images, labels, batch_size, seed=seed, prepare=self.prepare)
@@ -86,5 +108,5 @@ class Parts:
     prepare: Prepare | None = None
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in zip(self.images.split(self.batch_size), self.labels.split(self.batch_size), strict=True):
+        for images, labels in zip(torch.split(self.images, self.batch_size), torch.split(self.labels, self.batch_size), strict=True):
             yield (self.prepare(images) if self.prepare else images), labels
