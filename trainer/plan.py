@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from trainer import optim
 from trainer.config import Config
+from trainer.optim import planned_lr
 from trainer.record import Column, StreamWriter
 
 # The first steps are what a person waits for.
@@ -28,7 +28,7 @@ class Plan(threading.Thread):
 
     def run(self) -> None:
         self._hurry.wait(_START_AFTER)
-        points = optim.planned_lr(
+        points = planned_lr(
             self._config.schedule, self._config.optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch
         )
         now = time.time()

@@ -226,7 +226,7 @@ class Session:
 
     def state(self) -> State:
         """A copy of all that a resume needs to go on as if nothing had been."""
-        return checkpoint.detached(
+        state: State = checkpoint.detached(
             {
                 "step": self.step,
                 "epoch": self.epoch,
@@ -246,6 +246,7 @@ class Session:
                 "seconds": self.stopwatch.seconds,
             }
         )
+        return state
 
     # What a person sees, and how it ends
 

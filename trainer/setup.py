@@ -11,7 +11,7 @@ import torch
 from trainer import checkpoint, data, fork, models, optim
 from trainer.checkpoint import State
 from trainer.compute import Compute
-from trainer.config import Config, ConfigProblems, LanguageModel, TrainingConfig, load_config, to_tables
+from trainer.config import Config, ConfigProblems, LanguageModel, TorchvisionModel, TrainingConfig, load_config, to_tables
 from trainer.config.validate import validate
 from trainer.device import check_precision, choose_device
 from trainer.errors import UserError
@@ -69,7 +69,9 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         progress=progress,
         steering=steering,
         guard=Guard(model, optimizer, device, scaled=training.precision == "fp16"),
-        monitor=Monitor(model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch),
+        monitor=Monitor(
+            model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
+        ),
         sampler=SystemSampler(writer),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
@@ -90,6 +92,11 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         changes=dict(session.changes),
     )
     return session
+
+
+def name_of(config: Config) -> str:
+    """What the model is called, on the screen and in counts."""
+    return config.model.name if isinstance(config.model, TorchvisionModel) else config.model.kind
 
 
 def seed_generators(seed: int) -> None:

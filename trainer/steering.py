@@ -80,12 +80,15 @@ class Steering:
         self._look(run)
         if self._paused:
             run.pause()
-            while self._paused:
-                self._wait(LOOK_EVERY / 2)
-                if self.due():
-                    self._look(run)
+            self._wait_for_the_end_of_the_pause(run)
             run.go_on()
         return self._changed
+
+    def _wait_for_the_end_of_the_pause(self, run: Steered) -> None:
+        while self._paused:
+            self._wait(LOOK_EVERY / 2)
+            if self.due():
+                self._look(run)
 
     def _look(self, run: Steered) -> None:
         self._next_look = self._clock() + LOOK_EVERY

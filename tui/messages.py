@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual.message import Message
 
 from trainer.record import Run
-
 from tui.poll import Answer
 from tui.snapshot import Snapshot
 

@@ -52,7 +52,7 @@ class Memory:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(self._values, file, indent=1, sort_keys=True)
-            os.replace(name, self._path)
+            Path(name).replace(self._path)
         except OSError:
             Path(name).unlink(missing_ok=True)
             return False

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 TRUE_COLOUR = 1 << 24
@@ -91,7 +92,7 @@ def environment() -> dict[str, str]:
     """os.environ with the locale this process was started with: Python itself sets LC_CTYPE under LANG=C (PEP 538)."""
     env = dict(os.environ)
     try:
-        with open("/proc/self/environ", "rb") as file:
+        with Path("/proc/self/environ").open("rb") as file:
             pairs = (entry.partition(b"=") for entry in file.read(1 << 20).split(b"\0"))
             started = {os.fsdecode(name): os.fsdecode(value) for name, _equals, value in pairs}
     except OSError:

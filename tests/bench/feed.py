@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import replace
 
 from tests.bench.place import Place
 from tests.bench.terminal import Terminal
-from tests.tui.runs_fixture import PARAMETERS, fake_run
+from tests.tui.runs_fixture import PARAMETERS, fake_run, layer_table
 from trainer.record import Column, Run, StreamWriter, read_status
 from trainer.record.status import process_start
 
@@ -22,21 +23,21 @@ class Feed:
     def __init__(self, place: Place, *, values: int = 100, steps: int = 100) -> None:
         self.run, grower = fake_run(place.runs, "quick-heron", steps=steps, created=time.time() - steps)
         grower.close()
-        self.step = steps
+        self.step = self._begin = steps
         self._values = values - len(STEPS)
         names = [name for name, _kind, _shape in PARAMETERS]
         columns = [f"{what}/{name}" for name in names for what in ("grad_norm", "weight_norm")]
         columns += [f"grad_norm/more.{number}" for number in range(self._values - len(columns))]
         self._writer = StreamWriter(self.run)
         self._writer.open("steps", STEPS, first_step=steps)
-        self._writer.open("layers", [Column(name) for name in columns], first_step=steps)
+        self._writer.open("layers", [Column(name) for name in columns], first_step=steps, extra=layer_table())
         self._status = replace(read_status(self.run), pid=os.getpid(), pid_started=process_start(os.getpid()))
         self._next_beat = 0.0
         self.written: dict[int, float] = {}
 
     def loss(self, step: int) -> float:
-        """Told apart from those of all other steps by three digits."""
-        return 1.0 + (step * 37 % 900) / 100
+        """Falls as a loss does; for a hundred steps three digits tell each from the one before."""
+        return 1.0 + 3.0 * math.exp(-(step - self._begin) / 150)
 
     def take_step(self) -> None:
         self.step += 1

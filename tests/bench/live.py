@@ -11,12 +11,15 @@ from tests.bench.feed import Feed
 from tests.bench.figure import Figure, quantile
 from tests.bench.place import a_place
 from tests.bench.terminal import CHART, Terminal
+from tests.tui.runs_fixture import PARAMETERS
 
 WINDOW = 30.0
 AGES = 15
-PRESSES = 30
-MODES = {"1": "gradient norm", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate"}
-BLANK = re.compile(r"\x1b\[[0-9;]*m")
+PRESSES = 15
+# What stands in a mode alone, and in the help alone.
+MODES = {"1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate"}
+HELP = "esc closes"
+READING = re.compile(r"step +[\d\u202f]+ │")
 
 
 def measure() -> Iterator[Figure]:
@@ -59,43 +62,44 @@ def age(feed: Feed, terminal: Terminal) -> Figure:
     ages = []
     for turn in range(AGES):
         feed.go_on(terminal, 0.7 + 0.05 * (turn % 8))
-        terminal.forget()
         feed.take_step()
-        begin = time.monotonic()
-        wanted = f"{feed.loss(feed.step):.2f}"
-        while wanted not in BLANK.sub("", terminal.text) and time.monotonic() < begin + 5:
+        begin = terminal.seconds
+        wanted = f" {feed.loss(feed.step):.2f} "
+        while wanted not in terminal.text and terminal.seconds < begin + 5:
             feed.go_on(terminal, 0.01)
-        ages.append(time.monotonic() - begin)
+        ages.append(terminal.drawn - begin)
     return Figure("live: age of the newest step when it is seen", statistics.median(ages), "s", 0.5, details={"worst, s": max(ages)})
 
 
 def keys(feed: Feed, terminal: Terminal) -> Figure:
     """From a key to the frame that answers it, while ten steps a second come; every mode has been visited once."""
-    for key, words in [*MODES.items(), ("1", MODES["1"])]:
-        answer(feed, terminal, key, words)
-    taken: dict[str, list[float]] = {"mode": [], "cursor": [], "help": []}
+    taken: dict[str, list[float]] = {"chart": [], "list": [], "mode": [], "help": []}
+
+    def press(kind: str, key: str, words: str, *, gone: bool = False) -> None:
+        taken[kind].append(answer(feed, terminal, key, words, gone=gone))
+
+    for number, words in [*MODES.items(), ("1", MODES["1"])]:
+        press("mode", number, words)
+    taken["mode"].clear()
     for turn in range(PRESSES):
-        for key in "2345"[turn % 4], "1":
-            taken["mode"].append(answer(feed, terminal, key, MODES[key]))
-        taken["help"].append(answer(feed, terminal, "?", "everywhere"))
-        answer(feed, terminal, "\x1b", MODES["1"])
-        taken["cursor"].append(answer(feed, terminal, "\x1b[D", "step"))
+        for _ in range(2):
+            stands = READING.search(terminal.text)
+            press("chart", "\x1b[D", stands[0] if stands else READING.pattern, gone=stands is not None)
+        press("mode", "4", MODES["4"])
+        press("list", "j", f"─ {PARAMETERS[1][0]}  ")
+        press("list", "k", f"─ {PARAMETERS[0][0]}  ")
+        press("mode", "2" if turn % 2 else "5", MODES["2" if turn % 2 else "5"])
+        press("help", "?", HELP)
+        press("help", "\x1b", HELP, gone=True)
+        answer(feed, terminal, "1", MODES["1"])
     every = [value for values in taken.values() for value in values]
     details = {f"{name}, ms": statistics.median(values) for name, values in taken.items()} | {"95 of 100 keys, ms": quantile(every, 0.95)}
     return Figure("key to its answer, ten steps a second", statistics.median(every), "ms", 20, details=details)
 
 
-def answer(feed: Feed, terminal: Terminal, key: str, words: str) -> float:
+def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:
     """Milliseconds from the key to the frame that holds the words."""
     feed.go_on(terminal, 0.23, every=0.1)
+    begin = terminal.seconds
     terminal.press(key)
-    begin = time.monotonic()
-    while words not in BLANK.sub("", terminal.text):
-        if time.monotonic() > begin + 5:
-            raise AssertionError(f"{key!r} brought no {words!r}; drawn: {terminal.text[-2000:]!r}")
-        terminal.read(0.02)
-    return 1e3 * (terminal.drawn - begin_seconds(terminal, begin))
-
-
-def begin_seconds(terminal: Terminal, begin: float) -> float:
-    return terminal.seconds - (time.monotonic() - begin)
+    return 1e3 * (terminal.wait_for(words, 5, gone=gone) - begin)

@@ -17,7 +17,10 @@ MINIMAL = Path(__file__).with_name("minimal.py")
 
 @dataclass(frozen=True)
 class Place:
-    """`runs` is the runs directory; nothing that a screen remembers comes from, or gets to, the user's home."""
+    """`runs` is the runs directory; nothing that a screen remembers comes from, or gets to, the user's home.
+
+    Bytecode is cached, as it is on a user's machine from the second start on.
+    """
 
     folder: Path
 
@@ -27,7 +30,7 @@ class Place:
 
     @property
     def env(self) -> dict[str, str]:
-        return {"XDG_STATE_HOME": str(self.folder / "state"), "GRADTOP_RUNS": str(self.runs)}
+        return {"XDG_STATE_HOME": str(self.folder / "state"), "GRADTOP_RUNS": str(self.runs), "PYTHONDONTWRITEBYTECODE": ""}
 
     def watch(self, *options: str) -> Terminal:
         """The screen on the newest run."""

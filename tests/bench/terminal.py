@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import re
@@ -14,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tests.bench.glass import Glass
+
 CHART = re.compile("(?:[\u2801-\u28ff]){3}")  # three cells of a braille picture in a row
 QUIET = 0.003  # a frame comes in pieces; after so long without another one it is whole
 # What a terminal answers when asked for its background, its kind and whether it can draw whole frames at once.
 QUERIES = {b"\x1b]11;?": b"\x1b]11;rgb:0000/0000/0000\x1b\\", b"\x1b[c": b"\x1b[?62;22c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
 TICKS = os.sysconf("SC_CLK_TCK")
-KEPT = 1 << 20
 
 
 class Ended(Exception):
@@ -27,15 +29,16 @@ class Ended(Exception):
 
 
 class Terminal:
-    """The program, from exec on: `seconds` are counted from there, `drawn` is when `text` last grew."""
+    """The program, from exec on: `seconds` are counted from there, `drawn` is when something was last drawn."""
 
     def __init__(self, command: Sequence[str], *, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None) -> None:
         self._terminal, program_end = os.openpty()
         fcntl.ioctl(program_end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environment = {**os.environ, **(env or {}), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         self.bytes = 0
-        self.text = ""
         self.drawn = 0.0
+        self._glass = Glass(columns, rows)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begin = time.monotonic()
         self.process = subprocess.Popen(
             command, stdin=program_end, stdout=program_end, stderr=program_end, env=environment, start_new_session=True
@@ -67,31 +70,33 @@ class Terminal:
         except OSError:
             data = b""
         if not data:
-            raise Ended(self.text[-3000:])
+            raise Ended(self.text)
         for query, answer in QUERIES.items():
             if query in data:
                 os.write(self._terminal, answer)
         self.bytes += len(data)
         self.drawn = self.seconds
-        self.text = (self.text + data.decode("utf-8", "replace"))[-KEPT:]
+        self._glass.take(self._decoder.decode(data))
         return True
 
-    def forget(self) -> None:
-        """What was drawn so far is no answer any more."""
-        self.text = ""
+    @property
+    def text(self) -> str:
+        """What stands on the terminal."""
+        return self._glass.text
 
     def press(self, keys: str) -> None:
-        """Send keys; what is waited for next must be drawn from now on."""
-        self.forget()
         os.write(self._terminal, keys.encode())
 
-    def wait_for(self, pattern: re.Pattern[str] | str, timeout: float = 60.0) -> float:
-        """Wait for the frame that holds this text; returns the `seconds` when it was whole. Raises Ended, or AssertionError."""
+    def wait_for(self, pattern: re.Pattern[str] | str, timeout: float = 60.0, *, gone: bool = False) -> float:
+        """Wait for the frame that holds this text (or does not, with `gone`); the `seconds` when it was whole.
+
+        Raises Ended, or AssertionError when it took longer than `timeout`.
+        """
         until = time.monotonic() + timeout
         wanted = re.compile(pattern) if isinstance(pattern, str) else pattern
-        while not wanted.search(self.text):
+        while (wanted.search(self.text) is None) != gone:
             if time.monotonic() > until:
-                raise AssertionError(f"waited {timeout:g} s for {wanted.pattern!r}; drawn last: {self.text[-3000:]!r}")
+                raise AssertionError(f"waited {timeout:g} s for {wanted.pattern!r}; this stands there:\n{self.text}")
             self.read(0.05)
         found = time.monotonic()
         while time.monotonic() < found + 0.1 and self.read(QUIET):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,11 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture
 def start(zygote: Zygote) -> Iterator[Callable[..., Worker]]:
-    """Start a worker for a run, with options and a witness; it does not outlive the test."""
+    """Start a worker for a run, as `Zygote.start` does; it does not outlive the test."""
     started: list[Worker] = []
 
-    def start(run: Run, *options: str, witness: Path | None = None) -> Worker:
-        started.append(zygote.start(run, *options, witness=witness))
+    def start(run: Run, *options: str, **more: Any) -> Worker:
+        started.append(zygote.start(run, *options, **more))
         return started[-1]
 
     yield start

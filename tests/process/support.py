@@ -104,8 +104,16 @@ class Zygote:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def start(self, run: Run, *options: str, witness: Path | None = None) -> Worker:
-        return Worker(self, self.ask(arguments=[str(run.path), *options], log=str(run.log), witness=str(witness or "")))
+    def start(
+        self, run: Run, *options: str, witness: Path | None = None, log: Path | None = None, unprivileged: bool = False
+    ) -> Worker:
+        pid = self.ask(
+            arguments=[str(run.path), *options],
+            log=str(log or run.log),
+            witness=str(witness or ""),
+            unprivileged=unprivileged,
+        )
+        return Worker(self, pid)
 
     def close(self) -> None:
         with self._process:

@@ -100,6 +100,9 @@ class Tmux:
             raise AssertionError(f"{patterns} not shown within {timeout:g} s:\n{found}") from None
         return found
 
+    def wait_without(self, text: str, timeout: float = 60.0) -> None:
+        wait_until(lambda: text not in self.screen, timeout, f"{text!r} to go")
+
     def press_until(self, key: str, reached: Callable[[str], bool], most: int = 100) -> None:
         """Press a key, each time when the screen has followed, until it shows what is wanted."""
         for _ in range(most):

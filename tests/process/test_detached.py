@@ -68,10 +68,10 @@ def test_a_closed_terminal_leaves_the_run_of_a_project_with_its_own_trainer_unto
 
     os.write(keyboard, b"\x03")
     assert command.wait(30) == 130
-    wait_for_step(run, wait_for_step(run, 0).step + 100)
+    wait_for_step(run, wait_for_step(run, 0).step + 50)
     os.close(keyboard)
 
-    wait_for_step(run, wait_for_step(run, 0).step + 500)
+    wait_for_step(run, wait_for_step(run, 0).step + 50)
     assert worker.alive
     assert not (project / "imported").exists()
     assert Path(f"/proc/{worker.pid}/cwd").resolve() == project

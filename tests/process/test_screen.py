@@ -77,7 +77,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     said = screen.wait_for(f"{read_meta(second).name} goes on", "gradtop watch")
     assert "Traceback" not in said
     wait_until(lambda: screen.ended, 30, "the screen to end")
-    wait_for_step(second, read_status(second).step + 100)
+    wait_for_step(second, read_status(second).step + 50)
 
     screen.again(str(GRADTOP), "--runs", str(runs), "--no-standby")
     screen.wait_for(read_meta(second).name, "● training")
@@ -115,7 +115,7 @@ def test_two_screens_watch_and_steer_one_run(tmp_path: Path, tmux: Terminal, sta
     step = wait_for_step(run, 1).step
     other.keys("Space")
     one.wait_for("● training")
-    wait_for_step(run, step + 100)
+    wait_for_step(run, step + 50)
     one.keys("q")
     one.wait_for("goes on")
 

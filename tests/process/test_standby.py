@@ -155,7 +155,7 @@ def test_a_standby_ends_with_its_screen_and_a_run_that_it_was_given_does_not(
     giving.kill()
 
     assert unused.ends_within(10), "the standby outlives its screen"
-    wait_for_step(run, step + 500)
+    wait_for_step(run, step + 50)
     assert adopt(run).pid == used.pid
     assert used.alive
     for process in (unused, used):

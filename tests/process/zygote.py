@@ -1,12 +1,13 @@
 """A process that has imported PyTorch once and forks workers from then on: the real worker, without its seconds of import.
 
-Reads one JSON object a line and answers each with a number: `{"arguments": […], "log": …, "witness": …}` with the pid of
-a worker with these arguments, `{"wait": PID}` with its exit code, negative for a signal. With a witness, the worker adds
-a line to that file after each write of a record that returned.
+Reads one JSON object a line and answers each with a number: `{"arguments": […], "log": …, …}` with the pid of a worker with
+these arguments, `{"wait": PID}` with its exit code, negative for a signal. With a witness, the worker adds a line to that
+file after each write of a record that returned; an unprivileged one is bound by permissions though it may be root's.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -48,14 +49,27 @@ def be_worker(request: dict[str, Any]) -> None:
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for descriptor, place in ((null, 0), (log, 1), (log, 2)):
             os.dup2(descriptor, place)
-        if request.get("witness"):
+        if request["witness"]:
             testify(request["witness"])
+        if request["unprivileged"]:
+            obey_permissions()
         from trainer.__main__ import main as work
 
         code = work(request["arguments"])
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def obey_permissions() -> None:
+    """Give up what lets root write where no permission is given: the capabilities 1 and 2, CAP_DAC_OVERRIDE and _READ_SEARCH."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable of capabilities 0 to 31; the same of 32 to 63
+    assert libc.capget(version_3, sets) == 0
+    for place in range(3):
+        sets[place] &= ~0b110
+    assert libc.capset(version_3, sets) == 0
 
 
 def testify(path: str) -> None:

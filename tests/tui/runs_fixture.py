@@ -17,8 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer.record import Column, Meta, Run, SegmentWriter, Status, append_event, new_run, write_status
-from trainer.record.meta import Change, read_meta, write_meta
+from trainer.record import Column, Run, SegmentWriter, Status, append_event, new_run, write_status
 from trainer.record.status import process_start, this_host
 
 PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (

@@ -171,7 +171,7 @@ def test_a_detached_state_does_not_follow_the_training() -> None:
     copy = checkpoint.detached(state)
     with torch.no_grad():
         weight += 1
-    state["groups"][0]["step"] += 1  # type: ignore[index,operator]
+    state["groups"][0]["step"] += 1  # type: ignore[index]
 
     assert copy["model"]["weight"].tolist() == [0, 0, 0]
     assert copy["groups"][0] == {"betas": (0.9, 0.999), "step": torch.tensor(1.0)}

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.worker.runs import SignalAtLook, differences, events, newest_state, rows, tiny_run
-from trainer import checkpoint
+from trainer import checkpoint, loop
 from trainer.record import Run, read_status
+from trainer.signals import Signals
 from trainer.worker import work
 
 OPTIMIZERS = {
@@ -59,11 +61,17 @@ def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Pa
     assert steps == list(range(1, read_status(run).steps + 1))
 
 
-def test_a_stop_during_the_evaluation_leaves_it_to_the_resume(tmp_path: Path) -> None:
+def test_a_stop_during_the_evaluation_leaves_it_to_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny_run(tmp_path)
-    per_epoch = 7
-    # One look a step, and one after each batch of the evaluation.
-    assert work(run, signals=SignalAtLook(per_epoch)) == 0
+    signals, evaluate = Signals(), loop.evaluate
+
+    def evaluate_and_stop(*arguments: Any, **keywords: Any) -> Any:
+        signals.received, signals.name = 1, "SIGTERM"
+        return evaluate(*arguments, **keywords)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "evaluate", evaluate_and_stop)
+        assert work(run, signals=signals) == 0
     status = read_status(run)
     assert (status.state, status.step) == ("stopped", status.steps // 2)
     assert events(run, "epoch") == []

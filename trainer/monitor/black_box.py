@@ -17,6 +17,7 @@ TOLD_STEPS = 32
 TOLD_SAMPLES = 8
 TOLD_PARAMETERS = 12
 DEVIATIONS = 10.0
+LEAP = 0.05
 ENOUGH = 64  # losses before a spike can be told from a beginning
 
 
@@ -39,6 +40,13 @@ class BlackBox:
         self._names = tuple(names)
         self.steps: deque[StepRecord] = deque(maxlen=KEPT)
         self.samples: deque[Sample] = deque(maxlen=KEPT)
+        self._beginning, self._beginning_steps = 0.0, 0
+
+    def note(self, record: StepRecord) -> None:
+        self.steps.append(record)
+        if self._beginning_steps < ENOUGH and math.isfinite(record.loss):
+            self._beginning_steps += 1
+            self._beginning += (abs(record.loss) - self._beginning) / self._beginning_steps
 
     def look_at(self, names: Sequence[str]) -> None:
         """Samples are of other parameters from now on."""
@@ -46,18 +54,22 @@ class BlackBox:
         self.samples.clear()
 
     def spike(self, loss: float) -> str:
-        """What makes this loss a spike against the steps that are kept: more than 10 deviations above their mean, or ""."""
-        before = [record.loss for record in self.steps]
-        if len(before) < ENOUGH or not loss > 0:
+        """Why this loss is a spike against the steps that are kept; "" where it is none.
+
+        It stands more than 10 deviations above their mean and above all of them, by more than a twentieth of what the
+        loss was in the beginning: the losses of single batches that are learnt by heart leap by any factor.
+        """
+        before = [record.loss for record in self.steps if math.isfinite(record.loss)]
+        if len(before) < ENOUGH or not math.isfinite(loss):
             return ""
         mean = statistics.fmean(before)
-        # A loss that hardly moves is not a spike when it does.
-        deviation = max(statistics.pstdev(before, mean), abs(mean) / 100)
-        limit = mean + DEVIATIONS * deviation
-        return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps" if loss > limit else ""
+        deviation = statistics.pstdev(before, mean)
+        if loss <= mean + DEVIATIONS * deviation or loss - max(before) <= self._beginning * LEAP:
+            return ""
+        return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps"
 
-    def culprit(self, step: int) -> str:
-        """The parameter that went wrong first, as far as the samples up to this step tell.
+    def culprit(self, step: int) -> tuple[str, bool]:
+        """The parameter that went wrong first, as far as the samples up to this step tell, and whether it is certain.
 
         Backward runs from the last module to the first and carries a bad value along, so where gradients are not finite
         it is the last module with one; else it is the parameter whose gradient grew most against its own median.
@@ -66,18 +78,21 @@ class BlackBox:
         for sample in samples:
             bad = [name for name, norm in zip(self._names, sample.gradients, strict=True) if not math.isfinite(norm)]
             if bad:
-                return first_of_last_module(bad)
+                return first_of_last_module(bad), True
         if len(samples) < 2 or not self._names:
-            return ""
+            return "", False
         growth = self._growth(samples)
         largest = max(growth)
-        return self._names[growth.index(largest)] if largest > 1 else ""
+        return (self._names[growth.index(largest)] if largest > 1 else ""), False
 
-    def tell(self, step: int, what: str, parameter: str) -> dict[str, object]:
-        """A few kB of plain values: the last steps, and the norms of the parameters that grew most."""
+    def tell(self, step: int, what: str, parameter: str, *, wrong: bool) -> dict[str, object]:
+        """A few kB of plain values: the last steps, and the norms of the parameters whose gradients grew most.
+
+        `parameter` is the one to name: it went `wrong`, or else only its gradient grew.
+        """
         steps = [record for record in self.steps if record.step <= step][-TOLD_STEPS:]
         samples = [sample for sample in self.samples if sample.step <= step]
-        where = f"; {parameter} went wrong first" if parameter and parameter not in what else ""
+        where = f"; {parameter} {'went wrong first' if wrong else 'has the gradient that grew most'}" if parameter and parameter not in what else ""
         return {
             "step": step,
             "what": what,

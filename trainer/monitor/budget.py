@@ -84,10 +84,10 @@ class Governor:
     def observe_step(self, seconds: float) -> None:
         self._steps.append(seconds)
 
-    def wait(self, stretch: int = 1) -> int:
-        """Steps until the next measurement, times `stretch`."""
+    def wait(self) -> int:
+        """Steps until the next measurement."""
         step = statistics.median(self._steps) if self._steps else 0.0
         if len(self._costs) < KNOWN or step <= 0:
             self._wait *= 2
-            return self._wait * stretch
-        return max(1, math.ceil((self.cost + self.overhead) / (self._share * step))) * stretch
+            return self._wait
+        return max(1, math.ceil((self.cost + self.overhead) / (self._share * step)))

@@ -30,10 +30,6 @@ class Histograms:
         """Of the parameter with this number."""
         self._taken.append((step, time, index, Transfer(histogram(self._weights[index], self._bins))))
 
-    @property
-    def waiting(self) -> int:
-        return len(self._taken)
-
     def rows(self, *, wait: bool) -> Iterator[tuple[float, ...]]:
         """The records that have reached the host, in order; all of them where it may `wait`."""
         while self._taken and (wait or self._taken[0][3].ready):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -83,10 +84,11 @@ class _Numbers:
 
 
 class Pace:
-    """How fast training goes: samples a second since the last look, and the seconds of a step."""
+    """How fast training goes: samples a second in the last second of training, and the seconds of a step."""
 
     def __init__(self) -> None:
         self._last: float | None = None
+        self._looks: deque[tuple[float, int]] = deque()
         self.samples_per_s = NAN
 
     def pause(self) -> None:
@@ -104,6 +106,10 @@ class Pace:
         self._last = times[-1]
         if samples <= 0 or times[-1] <= times[0]:
             return None
-        self.samples_per_s = samples / (times[-1] - times[0])
+        self._looks.append((times[-1] - times[0], samples))
+        # As few looks as make a second: of a single step the rate would be anything.
+        while sum(seconds for seconds, _ in self._looks) - self._looks[0][0] >= 1:
+            self._looks.popleft()
+        self.samples_per_s = sum(count for _, count in self._looks) / sum(seconds for seconds, _ in self._looks)
         # The median passes over evaluations and the steps that measure.
         return statistics.median([after - before for before, after in itertools.pairwise(times)])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from tui.format import power_of_ten
+from tui.format import scientific
 
 WINDOW = 16  # records that make the level
 ENOUGH = 4  # records before anything but "not finite" is said, and parameters that make others
@@ -147,7 +147,7 @@ def alone(each: Measured, ceiling: float) -> Verdict | None:
     if 2 * zeros > len(last) >= ENOUGH:
         return Verdict("zero", f"in {zeros} of the last {len(last)} measurements: nothing reaches it", zeros)
     if each.level > ceiling * RISE:
-        return Verdict("exploding", f"{power_of_ten(each.level / ceiling)} × over the healthy band", each.level / ceiling)
+        return Verdict("exploding", f"{times(each.level / ceiling)} × over the healthy band", each.level / ceiling)
     return None
 
 
@@ -155,11 +155,11 @@ def among(each: Measured, factor: float, shrunk: float, healthy: tuple[float, fl
     """What its own history and its peers say of one parameter: `factor` is its size beside the reference, `shrunk` how its peers changed."""
     # Small layers that catch up with the others do not explode.
     if (risen := rise(each)) and each.level >= healthy[0] and factor >= 0.1:
-        return Verdict("exploding", f"{power_of_ten(risen)} × over its own level before", risen)
+        return Verdict("exploding", f"{times(risen)} × over its own level before", risen)
     if len(each.recent) < ENOUGH:
         return FINE
     if factor >= OVER and each.level >= healthy[1]:
-        return Verdict("exploding", f"{power_of_ten(factor)} × over the others", factor)
+        return Verdict("exploding", f"{times(factor)} × over the others", factor)
     if factor <= UNDER:
         return vanishing(factor, "{} × under the others")
     if each.before and shrunk and (fallen := each.level / each.before / shrunk) <= UNDER:
@@ -171,7 +171,12 @@ def among(each: Measured, factor: float, shrunk: float, healthy: tuple[float, fl
 
 def vanishing(factor: float, why: str) -> Verdict:
     size = 1 / max(factor, SMALLEST)
-    return Verdict("vanishing", why.format(power_of_ten(size)), size)
+    return Verdict("vanishing", why.format(times(size)), size)
+
+
+def times(factor: float) -> str:
+    """The order of magnitude, readable in ASCII too, where a superscript would become a digit: 40, 300, 1e6."""
+    return scientific(factor, 1) if factor >= 1000 else f"{float(f'{factor:.1g}'):.0f}"
 
 
 def rise(each: Measured) -> float:

@@ -54,6 +54,7 @@ class Tune(ModeScreen):
         self._part: TunePart | None = None  # the newest that was read
         self._base = NOTHING  # the one that the draft changes
         self._starting = False
+        self._started: object = None  # the configuration of the last run that was started here
         self._can: tuple[object, bool] = ((), False)
 
     def body(self) -> ComposeResult:
@@ -229,7 +230,9 @@ class Tune(ModeScreen):
 
         def work() -> Run:
             try:
-                return launcher.start(config, parent=base.run, changes=changes)
+                run = launcher.start(config, parent=base.run, changes=changes)
+                self._started = config
+                return run
             finally:
                 self._starting = False
 
@@ -293,6 +296,8 @@ class Tune(ModeScreen):
     def unsaved(self) -> str:
         if not self.is_mounted or self.draft is None or not self.draft.changes_something:
             return ""
+        if self.draft.config is not None and self.draft.config == self._started:
+            return ""  # the form takes the new run's configuration when it is looked at next
         return f"Tune has {counted(len(self.draft.differences()))} with which no run was started."
 
     def copied(self) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def test_a_layer_far_under_the_others_vanishes_and_the_others_are_fine() -> None
 
 def test_the_finding_says_by_how_much() -> None:
     found = judge([*net(), layer("stem.weight", [1e-6] * 16, [1e-6] * 16)])["stem.weight"]
-    assert found.why == "10⁶ × under the others"
+    assert found.why == "8e5 × under the others"
     assert (found.symbol, found.tone) == ("▼", "warning")
 
 

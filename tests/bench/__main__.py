@@ -1,0 +1,55 @@
+"""The benchmarks: `python -m tests.bench [NAME …] [--json FILE]`. Ends with 1 where a figure does not reach its limit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from tests.bench.figure import Figure, row, table
+
+NAMES = {
+    "opening": "from exec to the first chart; memory; bytes on disk",
+    "scalars": "recording twenty values",
+    "live": "an open screen while a run goes on, and its keys",
+    "restart": "from an edit to the first step of the new run",
+    "training": "monitoring, and a plain PyTorch loop",
+}
+
+
+def main() -> int:
+    listed = "\n".join(f"  {name:<10}{what}" for name, what in NAMES.items())
+    parser = argparse.ArgumentParser(description=f"{__doc__}\n\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which to run (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; these are: {', '.join(NAMES)}")
+    figures: list[Figure] = []
+    for name in options.names or NAMES:
+        for figure in import_module(f"tests.bench.{name}").measure():
+            print("  ".join(filter(None, row(figure)[:4])), file=sys.stderr, flush=True)
+            figures.append(figure)
+    print(table(figures))
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine(), "figures": [each.to_json() for each in figures]}, indent=1), encoding="utf-8")
+    return 0 if all(figure.reached for figure in figures) else 1
+
+
+def machine() -> dict[str, object]:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

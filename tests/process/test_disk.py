@@ -1,0 +1,95 @@
+"""No room, or no leave to write, while a real worker trains."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
+from tests.support import wait_until
+from tests.worker.runs import events
+from trainer.record import read_status
+
+Start = Callable[..., Worker]
+
+LOST = "some telemetry could not be written"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def occupy(folder: Path) -> Path:
+    """Take all the room that is left."""
+    ballast = folder / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(4 << 20))
+    return ballast
+
+
+def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_disk: Path, start: Start) -> None:
+    run = make_run(small_disk, epochs=400)
+    log = tmp_path / "log"  # on another disk, so that what the worker says can be read
+    worker = start(run, log=log)
+    wait_for_step(run, 20)
+    occupy(small_disk)
+
+    assert worker.wait(90) == 0
+
+    status = read_status(run)
+    assert (status.state, status.step, state_of(run)) == ("done", 400 * 25, "done")
+    assert status.dropped > 0
+    assert LOST in status.warning or "checkpoint" in status.warning
+    assert log.read_text().count(LOST) == 1
+
+
+def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, small_disk: Path, start: Start) -> None:
+    run = make_run(small_disk, epochs=FOREVER)
+    log = tmp_path / "log"
+    worker = start(run, log=log)
+    wait_for_step(run, 20)
+    ballast = occupy(small_disk)
+    wait_until(lambda: read_status(run).dropped > 0, 60, "records to be lost")
+    assert state_of(run) == "training"
+
+    ballast.unlink()
+    seen = len(events(run, "checkpoint"))
+    wait_until(lambda: len(events(run, "checkpoint")) > seen, 60, "a checkpoint")
+    worker.kill(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert state_of(run) == "stopped"
+    assert log.read_text().count(LOST) == 1
+    assert read_status(run).warning == "" or LOST in read_status(run).warning
+
+
+def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path, epochs=400)
+    worker = start(run, unprivileged=True)
+    wait_for_step(run, 20)
+    folders = [run.path, *(path for path in run.path.iterdir() if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        assert worker.wait(90) == 0
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+
+    status = read_status(run)
+    assert (status.state, status.step, state_of(run)) == ("done", 400 * 25, "done")
+    assert "checkpoint" in status.warning, "the warning tells of the checkpoint that could not be written"
+    assert run.log.read_text().splitlines()[-1].startswith("done at step")

@@ -1,0 +1,73 @@
+"""Makes the picture in the README: `python -m tests.screenshot` trains configs/digits.toml for a while and photographs it.
+
+With `--run RUN` it photographs a run that is there already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support import wait_until
+from trainer.config import load_config
+from trainer.launch import create_run, start_worker
+from trainer.record import Run, RunReader, is_alive, read_status, send
+from tui.app import GradtopApp
+from tui.remember import Memory
+
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "tests" / "screenshot.svg"
+SIZE = (120, 40)
+SHARE = 0.3  # of the training that is done when the picture is taken
+
+
+def trained(runs: Path) -> Run:
+    """A run of the digits that is under way."""
+    run = create_run(runs, load_config(ROOT / "configs" / "digits.toml"), name="quiet-heron")
+    start_worker(run)
+    reader = RunReader(run)
+
+    def far_enough() -> bool:
+        reader.refresh()
+        status = reader.status
+        assert reader.state in {"created", "starting", "training"}, f"{reader.state}: {status.error}"
+        return status.steps > 0 and status.step >= SHARE * status.steps
+
+    wait_until(far_enough, timeout=300, why="enough steps", interval=0.1)
+    return run
+
+
+async def photograph(run: Run, folder: Path, picture: Path, mode: str) -> None:
+    app = GradtopApp(run, run.path.parent, mode=mode, memory=Memory(folder / "memory.json"))
+    async with app.run_test(size=SIZE) as pilot:
+        until = time.monotonic() + 10
+        while app.snapshot.part is None and time.monotonic() < until:
+            await pilot.pause(0.05)
+        await pilot.pause(0.5)
+        drawn = app.export_screenshot(title="gradtop")
+    # Nothing else waits for this loop.
+    picture.write_text(drawn, encoding="utf-8")  # noqa: ASYNC240
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, help="the directory of a run to photograph instead")
+    parser.add_argument("--mode", default="overview")
+    parser.add_argument("--to", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
+        run = Run(options.run) if options.run else trained(Path(folder) / "runs")
+        asyncio.run(photograph(run, Path(folder), options.to, options.mode))
+        if not options.run:
+            send(run, "kill")
+            wait_until(lambda: not is_alive(read_status(run)), why="the end of the worker")
+    print(options.to)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
