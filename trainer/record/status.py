@@ -8,8 +8,11 @@ import functools
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from trainer.record.events import plain
 from trainer.record.files import overwrite, read_file, write_atomically
 from trainer.record.layout import Run
 
@@ -21,7 +24,10 @@ NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot."""
+    """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
+
+    `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
+    """
 
     state: str = "created"
     pid: int = 0
@@ -50,6 +56,7 @@ class Status:
     error: str = ""
     warning: str = ""
     dropped: int = 0
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
@@ -59,7 +66,7 @@ def write_status(run: Run, status: Status) -> None:
     """Replace status.json; on a full disk, or in a folder that takes no new file, the old one is overwritten. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        name: plain(value) if name == "changes" else str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name in TYPES
         for value in (getattr(status, name),)
     }
@@ -88,10 +95,13 @@ def load_status(run: Run) -> Status | None:
 def parse_status(found: object) -> Status | None:
     if not isinstance(found, dict):
         return None
-    values: dict[str, str | int | float] = {}
+    values: dict[str, Any] = {}
     for name, kind in TYPES.items():
         value = found.get(name)
-        if kind == "str":
+        if name == "changes":
+            if isinstance(value, dict):
+                values[name] = value
+        elif kind == "str":
             if isinstance(value, str):
                 values[name] = value
         elif isinstance(value, int | float | str) and not isinstance(value, bool):
@@ -103,7 +113,7 @@ def parse_status(found: object) -> Status | None:
                     values[name] = number
             except (ValueError, OverflowError):
                 continue
-    return Status(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+    return Status(**values)
 
 
 def process_start(pid: int) -> float:
