@@ -16,6 +16,7 @@ from trainer.config.validate import validate
 from trainer.device import check_precision, choose_device
 from trainer.errors import UserError
 from trainer.evaluation import Score
+from trainer.fit import check_fit, check_kind
 from trainer.freeze import freeze
 from trainer.guard import Guard
 from trainer.keeper import Keeper
@@ -43,9 +44,11 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     seed_generators(training.seed)
     context = config.model.context if isinstance(config.model, LanguageModel) else 0
     source = data.load(config.data, seed=training.seed, context=context)
+    check_kind(config, source.info)
     model = models.build(config.model, source.info)
     said = models.initialise(config.init, model)
     model.to(device, memory_format=torch.channels_last if training.channels_last else torch.preserve_format)
+    check_fit(config, model, source, device)
     freeze(config.freeze, model, epoch=1)  # what trains decides what is measured
     optimizer = optim.build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)

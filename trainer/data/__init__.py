@@ -8,6 +8,8 @@ from trainer.data.dataset import DataInfo, Dataset, Source, Tones, TrainingBatch
 from trainer.data.digits import load_digits
 from trainer.data.downloaded import load_downloaded
 from trainer.data.fake import make_fake
+from trainer.data.folder import load_folder
+from trainer.data.own import load_own
 from trainer.data.text import load_text
 
 __all__ = [
@@ -27,8 +29,10 @@ def load(config: DataConfig, *, seed: int, context: int = 0) -> Source:
             return make_fake(config, seed=seed)
         case Text():
             return load_text(config, context=context)
-        case ImageFolder() | CustomData():
-            raise NotImplementedError
+        case ImageFolder():
+            return load_folder(config)
+        case CustomData():
+            return load_own(config, seed=seed, context=context)
         case _:
             return load_downloaded(config)
 

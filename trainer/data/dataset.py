@@ -28,6 +28,16 @@ class Tones(NamedTuple):
     white: Tensor
 
 
+def tones_of(images: Tensor) -> Tones | None:
+    """Of bytes 0 and 255; of other values the least and the largest; None where these are no images."""
+    if images.dim() != 4 or not (images.dtype == torch.uint8 or images.is_floating_point()):
+        return None
+    if images.dtype == torch.uint8:
+        return Tones(torch.zeros(images.shape[1], 1, 1), torch.full((images.shape[1], 1, 1), 255.0))
+    least, largest = (bound(dim=(0, 2, 3)).view(-1, 1, 1) for bound in (images.amin, images.amax))
+    return Tones(least, largest)
+
+
 class TrainingBatches(Protocol):
     """Seed, epoch and position alone decide what a batch holds. `prepare` may be set to None: inputs then come as stored."""
 
@@ -82,13 +92,7 @@ class Dataset:
 
     @property
     def tones(self) -> Tones | None:
-        """Of bytes 0 and 255; of other values the least and the largest of the training images."""
-        if self.train_images.dim() != 4:
-            return None
-        if self.train_images.dtype == torch.uint8:
-            return Tones(torch.zeros(self.info.channels, 1, 1), torch.full((self.info.channels, 1, 1), 255.0))
-        black, white = self.train_images.transpose(0, 1).flatten(1).aminmax(dim=1)
-        return Tones(black.view(-1, 1, 1), white.view(-1, 1, 1))
+        return tones_of(self.train_images)
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)

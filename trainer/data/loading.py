@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from trainer.batches import Prepare, batch_count, order_of
 from trainer.errors import UserError
 from trainer.signals import ENDING
 
+# More unreadable samples in a row are no accident.
+_TRIES = 100
 _PR_SET_PDEATHSIG = 1
 
 
@@ -50,27 +51,29 @@ class Reading:
     def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool) -> Iterator[Sample]:
         """Inputs and targets of batches of sample numbers, on the device.
 
-        A sample that cannot be read is left out; with `fill` a copy of another one of its batch takes its place, so that
-        batches keep their size. Raises UserError where none of a batch can be read, or where a worker dies.
+        A sample that cannot be read is left out; with `fill` the next one that can be read takes its place, so that
+        batches keep their size. Raises UserError where there is none, or where a worker dies.
         """
         pinned = device.type == "cuda"
         loader: DataLoader[Any] = DataLoader(
-            samples,  # type: ignore[arg-type]
+            _Readable(samples, tries=_TRIES if fill else 1),  # type: ignore[arg-type]
             batch_sampler=[batch.tolist() for batch in batches],
             num_workers=min(self.workers, len(batches)),
-            collate_fn=_Collate(fill=fill),
+            collate_fn=_stack,
             pin_memory=pinned,
-            worker_init_fn=_outlive_signals,
+            worker_init_fn=_Outlive(),
             multiprocessing_context="fork" if self.workers and batches else None,
             # The seed that it draws for its workers must not come out of the state that a resume restores.
             generator=torch.Generator(),
         )
         begun = _begin(loader)
         try:
-            for inputs, targets, unreadable in begun:
+            for inputs, targets, missing, unreadable in begun:
                 self._tell(unreadable)
+                if fill and missing:
+                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1]}")
                 if not len(targets):
-                    raise UserError(f"none of {len(unreadable)} samples of a batch can be read: {unreadable[0]}")
+                    continue
                 yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
@@ -119,25 +122,39 @@ class LoadedParts:
 
     def __iter__(self) -> Iterator[Sample]:
         batches = torch.split(torch.arange(len(self.samples)), self.batch_size)
+        count = 0
         for inputs, targets in self.reading.read(self.samples, batches, self.device, fill=False):
+            count += len(targets)
             yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
+        if not count:
+            raise UserError("none of the samples for validation can be read; what has been left out is told above, in worker.log")
 
 
-class _Collate:
-    """Stacks samples; gives the sentences of the unreadable ones, too."""
+class _Readable:
+    """Each sample, or the first after it that can be read, within so many tries; and what is to be said of the others."""
 
-    def __init__(self, *, fill: bool) -> None:
-        self._fill = fill
+    def __init__(self, samples: Samples, *, tries: int) -> None:
+        self._samples = samples
+        self._tries = tries
 
-    def __call__(self, samples: Sequence[Sample | Unreadable]) -> tuple[Tensor, Tensor, list[str]]:
-        good = [sample for sample in samples if not isinstance(sample, Unreadable)]
-        unreadable = [sample.sentence for sample in samples if isinstance(sample, Unreadable)]
-        if not good:
-            return torch.empty(0), torch.empty(0), unreadable
-        if self._fill:
-            good += [good[number % len(good)] for number in range(len(unreadable))]
-        inputs, targets = zip(*good, strict=True)
-        return torch.stack(inputs), torch.stack(targets), unreadable
+    def __getitem__(self, index: int) -> tuple[Sample | None, list[str]]:
+        unreadable: list[str] = []
+        for number in range(self._tries):
+            sample = self._samples[(index + number) % len(self._samples)]
+            if not isinstance(sample, Unreadable):
+                return sample, unreadable
+            unreadable.append(sample.sentence)
+        return None, unreadable
+
+
+def _stack(read: Sequence[tuple[Sample | None, list[str]]]) -> tuple[Tensor, Tensor, int, list[str]]:
+    """Inputs and targets of what could be read, how many could not, and what is to be said."""
+    good = [sample for sample, _ in read if sample is not None]
+    unreadable = [sentence for _, sentences in read for sentence in sentences]
+    inputs, targets = ([sample[part] for sample in good] for part in (0, 1))
+    if not good:
+        return torch.empty(0), torch.empty(0), len(read), unreadable
+    return torch.stack(inputs), torch.stack(targets), len(read) - len(good), unreadable
 
 
 def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
@@ -154,16 +171,21 @@ def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _outlive_signals(_worker: int) -> None:
-    """A stop that is sent to the whole process group must leave the training its data until it has finished its step.
+class _Outlive:
+    """Prepares a worker for the end of the training.
 
-    A worker ends when it is told to, and with the process that trains, however that ends: it has inherited the lock
-    on the run, which a dead training must not keep.
+    A stop that is sent to the whole process group must leave the training its data until it has finished its step. A
+    worker ends when it is told to, and with the process that trains, however that ends: it has inherited the lock on
+    the run, which a dead training must not keep.
     """
-    for number in (*ENDING, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1 or threading.main_thread() is not threading.current_thread():
-        os._exit(1)
+
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+
+    def __call__(self, _worker: int) -> None:
+        for number in (*ENDING, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if prctl := getattr(ctypes.CDLL(None), "prctl", None):
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(1)
