@@ -17,7 +17,7 @@ from trainer.checkpoint import Saved, State
 from trainer.compute import Compute
 from trainer.config import Config, diff_config
 from trainer.data import Source, TrainingBatches
-from trainer.errors import NonFinite
+from trainer.errors import NonFinite, UserError
 from trainer.evaluation import Score
 from trainer.freeze import freeze, keep_statistics
 from trainer.guard import Guard
@@ -159,6 +159,11 @@ class Session:
         made = diff_config(self.config, new)
         if not made:
             raise ValueError("that is what it has already")
+        try:
+            data.augmentation(new.augment, self.source, seed=new.training.seed)
+        except UserError as error:
+            # What cannot be done must not end the training.
+            raise ValueError(str(error)) from None
         live.apply(self, new)
         self.changes.update({change.key: change.new for change in made})
         self.progress.update(changes=dict(self.changes))
