@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
+from tui.parts.marks import Mark, event_marks
 from tui.parts.model import LONGEST, Model, Node, model_of
 from tui.parts.overview import axis_end, newest, setting
 from tui.parts.verdict import TREND, Measured, Verdict, judge, trend, window
@@ -57,6 +58,7 @@ class Curves:
     weight: Series = EMPTY_SERIES
     ratio: Series = EMPTY_SERIES
     end: float = 1.0
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     if view.chart:
         end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
         norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
-        curves = Curves(view.chart, norm, weight, ratio, end)
+        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.events))
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
 
 
