@@ -16,6 +16,7 @@ from trainer.config import TrainingConfig
 Batch = tuple[Tensor, Tensor]
 # Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
 Augment = Callable[[Tensor, Tensor, int], Batch]
+_PICTURES = 4  # dimensions of a batch of them
 
 
 class Compute:
@@ -31,6 +32,7 @@ class Compute:
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
         self._device = device.type
+        self._channels_last = training.channels_last
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
         self.scaler = torch.amp.GradScaler(device.type) if training.precision == "fp16" else None
         self.ema: AveragedModel | None = None
@@ -46,6 +48,8 @@ class Compute:
         """Outputs in float32."""
         if model is None:
             model = self.model
+        if self._channels_last and inputs.dim() == _PICTURES:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
         if self._half is None:
             return model(inputs)  # type: ignore[no-any-return]
         with torch.autocast(self._device, self._half):
@@ -83,10 +87,20 @@ class Compute:
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
 
+    @property
+    def overflow(self) -> Tensor | None:
+        """Whether the scaler found a gradient that is not finite; call it after `unscale`."""
+        if self.scaler is None:
+            return None
+        found = self.scaler._found_inf_per_device(self.optimizer)  # noqa: SLF001 - it tells nobody otherwise
+        return torch.stack([each.to(self._device) for each in found.values()]).sum()
+
     def update(self) -> None:
         if self.scaler is None:
             self.optimizer.step()
         else:
+            # A step that the scaler skips is one to a schedule, which would warn.
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001 - what the warning looks at
             self.scaler.step(self.optimizer)
             self.scaler.update()
         if self.ema is not None:
@@ -104,3 +118,16 @@ class Compute:
             self.scaler.load_state_dict(state["scaler"])
         if self.ema is not None and state.get("ema"):
             self.ema.load_state_dict(state["ema"])
+
+
+def explain(error: Exception) -> str:
+    """A sentence for what torch refuses in a step and a setting would put right; "" where there is none."""
+    said = str(error)
+    if "Expected more than 1 value per channel" in said:
+        return (
+            "batch norm needs more than one value for each channel, and a batch of one image gives one; "
+            "make training.batch_size larger, or take a model without batch norm"
+        )
+    if "does not have a deterministic implementation" in said:
+        return f"training.deterministic is true, and {said.split(maxsplit=1)[0]} has no deterministic form on this device; set it to false"
+    return ""

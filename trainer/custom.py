@@ -20,7 +20,7 @@ def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> An
         return function(**{**wanted, **arguments})
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # It is the user's own code: its traceback tells them more than any sentence of ours.
         traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0]
@@ -37,10 +37,10 @@ def resolve(target: str, key: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name is not None and module_name.startswith(error.name):
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
             raise UserError(f"{key}: there is no module {module_name}; it is looked for in {here} and among what is installed") from error
         raise UserError(f"{key}: {module_name} needs {error.name}, which is not installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         raise UserError(f"{key}: {module_name} cannot be imported: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
     for name in path.split("."):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # What the parent's checkpoint is called in the new run's directory: the parent may prune or lose its own.
 ORIGIN = "origin.pt"
+# They remember the same.
+_ALIKE = {"adam", "adamw"}
+_VARIANTS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}
 
 
 @dataclass
@@ -44,13 +47,9 @@ def take_over(session: Session, state: State) -> Taken:
     taken = Taken()
     _take_weights(session.model, state["model"], taken)
     _take_optimizer(session.optimizer, session.config.optimizer.kind, state, taken)
-    if session.compute.ema is not None:
-        if state.get("ema"):
-            session.compute.load_state(state)
-            taken.kept.append("running mean of the weights")
-        else:
-            session.compute.ema.module.load_state_dict(session.model.state_dict())
-            taken.dropped.append("the running mean of the weights begins at them")
+    _take_running_mean(session, state, taken)
+    if session.compute.scaler is not None and state.get("scaler"):
+        session.compute.scaler.load_state_dict(state["scaler"])
     same_order = state.get("per_epoch") == session.per_epoch
     session.step = first_step(state, session.per_epoch)
     session.evaluated = session.step
@@ -58,7 +57,11 @@ def take_over(session: Session, state: State) -> Taken:
         checkpoint.restore_random_states(state["random"])
     else:
         taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
-    optim.advance(session.schedule, session.step)
+    # Past its end a schedule of a certain length goes nowhere.
+    optim.advance(session.schedule, min(session.step, session.steps))
+    if isinstance(session.schedule, optim.Plateau) and "plateau" in state["schedule"]:
+        session.schedule.take_over(state["schedule"])
+        taken.kept.append("what the plateau has seen")
     return taken
 
 
@@ -77,19 +80,37 @@ def _take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -
             taken.dropped.append(f"{len(names)} weights {why}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
 
 
+def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
+    ema, saved = session.compute.ema, state.get("ema")
+    if ema is None:
+        if saved:
+            taken.dropped.append("the running mean of the weights, which training.ema = 0 does without")
+        return
+    own = ema.state_dict()
+    if saved and saved.keys() == own.keys() and all(saved[name].shape == own[name].shape for name in own):
+        ema.load_state_dict(saved)
+        taken.kept.append("the running mean of the weights")
+    else:
+        ema.module.load_state_dict(session.model.state_dict())
+        ema.n_averaged.zero_()
+        taken.dropped.append("the running mean of the weights begins at them")
+
+
 def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken) -> None:
     """Moments by the names of the parameters; hyperparameters stay those of the new configuration."""
-    if state.get("optimizer_kind") != kind:
-        taken.dropped.append(f"the optimizer's state: {state.get('optimizer_kind', 'another')} has no {kind}'s")
+    before = state.get("optimizer_kind")
+    if before != kind and {before, kind} != _ALIKE:
+        taken.dropped.append(f"the optimizer's state: {before or 'another'} has no {kind}'s")
         return
     saved = optim.state_by_name(state["optimizer"])
     kept = 0
     for name, parameter in optim.named_parameters(optimizer):
         moments = saved.get(name)
-        if moments is None or not _fit(moments, parameter):
+        if moments is None or not _fit(moments, parameter) or not _all_there(moments, optimizer):
             continue
         optimizer.state[parameter] = {key: _placed(value, parameter) for key, value in moments.items()}
         kept += 1
+    optim.complete_state(optimizer)
     if kept == len(saved):
         taken.kept.append("the optimizer's state")
     else:
@@ -99,6 +120,11 @@ def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken)
 def _fit(moments: Mapping[str, Any], parameter: Tensor) -> bool:
     tensors = [value for value in moments.values() if isinstance(value, Tensor) and value.dim()]
     return all(value.shape == parameter.shape for value in tensors)
+
+
+def _all_there(moments: Mapping[str, Any], optimizer: Optimizer) -> bool:
+    """Whether a variant that was switched on finds what it remembers."""
+    return all(name in moments for switch, name in _VARIANTS.items() if optimizer.defaults.get(switch))
 
 
 def _placed(value: Any, parameter: Tensor) -> Any:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from trainer.errors import NonFinite
 
-
-# Steps in a row with a loss that is not finite, after which no smaller scale will help a training in half precision.
+# Steps in a row with a loss or a gradient that is not finite, after which no smaller scale will help a training in half precision.
 _LOST = 20
 
 
@@ -52,11 +51,17 @@ class Guard:
             self._since = torch.zeros((), device=device)
             optimizer.found_inf = self._found  # type: ignore[attr-defined]
 
-    def check(self, step: int, loss: Tensor, norm: Tensor | None = None) -> None:
-        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite."""
+    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> None:
+        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite.
+
+        `overflow` is what a scaler found: above 0 where a gradient is not finite.
+        """
         if self._scaled:
-            # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; of a loss it cannot.
-            self._streak.add_(1).mul_(torch.isfinite(loss).logical_not())
+            # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; in the end one must fit.
+            lost = torch.isfinite(loss).logical_not()
+            if overflow is not None:
+                lost = lost.logical_or(overflow > 0)
+            self._streak.add_(1).mul_(lost)
             if not self.deferred or self._clock() >= self._next_read:
                 self.settle(step)
             return
@@ -81,7 +86,7 @@ class Guard:
         if self._scaled:
             self._next_read = self._clock() + self._read_every
             if (streak := int(self._streak.item())) >= _LOST:
-                raise NonFinite(step - streak + 1, "the loss")
+                raise NonFinite(step - streak + 1, "the loss or a gradient, at whatever scale,")
             return
         if not self.deferred:
             return

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from trainer.config import Config, ConfigProblems, diff_config, find_spec, to_tables
 from trainer.config.override import full_key
 from trainer.config.validate import validate
+from trainer.optim import complete_state
 
 if TYPE_CHECKING:
     from trainer.session import Session
@@ -27,10 +28,13 @@ def changed(config: Config, changes: Mapping[str, object]) -> Config:
     A new learning rate scales the whole schedule, its lower bound included, unless the schedule is replaced with it.
     """
     tables = to_tables(config)
-    known = {_key(tables, key, value): value for key, value in changes.items()}
-    if replaced := {key: value for key, value in known.items() if key in LIVE_KINDS}:
-        for key, kind in replaced.items():
-            tables[key.partition(".")[0]] = {"kind": kind}
+    known: dict[str, object] = {}
+    # Kinds first, whatever the order: they decide what the other keys mean.
+    for short, value in sorted(changes.items(), key=lambda change: not change[0].endswith("kind")):
+        key = _key(tables, short, value)
+        known[key] = value
+        if key in LIVE_KINDS and tables[key.partition(".")[0]]["kind"] != value:
+            tables[key.partition(".")[0]] = {"kind": value}
     if "optimizer.lr" in known and "schedule.kind" not in known and "schedule.min_lr" not in known:
         _scale_lower_bound(tables, known["optimizer.lr"], config)
     for key, value in known.items():
@@ -55,7 +59,7 @@ def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> 
     except ConfigProblems as wrong:
         raise ValueError("; ".join(str(problem) for problem in wrong.problems)) from None
     if key in LIVE_KINDS:
-        if value not in LIVE_KINDS[key]:
+        if not isinstance(value, str) or value not in LIVE_KINDS[key]:
             raise ValueError(f"{key} can become {' or '.join(sorted(LIVE_KINDS[key]))} while training runs; another takes a fork")
         return key
     spec = find_spec(key, kinds.get(key.partition(".")[0], ""))
@@ -89,6 +93,7 @@ def _set_optimizer(optimizer: Optimizer, config: Config) -> None:
             # A group whose weight decay is zero is the one that decays not at all.
             if name in group and not (name == "weight_decay" and group.get("decays") is False):
                 group[name] = value
+    complete_state(optimizer)
 
 
 def _set_dropout(model: nn.Module, share: float) -> None:

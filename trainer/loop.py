@@ -31,7 +31,8 @@ def train(session: Session) -> None:
 def train_epoch(session: Session) -> None:
     """Train to the end of the epoch at hand, from wherever in it training stands, or until something was changed."""
     compute, optimizer, schedule, parameters = session.compute, session.optimizer, session.schedule, session.parameters
-    guard, monitor, steering, clip, clip_value = session.guard, session.monitor, session.steering, session.clip, session.clip_value
+    guard, monitor, steering = session.guard, session.monitor, session.steering
+    clip, clip_value = session.clip, session.clip_value
     accumulate, last = session.accumulate, session.steps
     session.enter_epoch()
     batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
@@ -44,7 +45,7 @@ def train_epoch(session: Session) -> None:
         compute.unscale()
         monitor.after_backward(step)
         norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]) if clip else None
-        guard.check(step, loss, norm)
+        guard.check(step, loss, norm, compute.overflow)
         if norm is not None:
             clip_grads_with_norm_(parameters, clip, norm)
         elif clip_value:

@@ -19,7 +19,7 @@ from trainer.config import Config, diff_config
 from trainer.data import Source, TrainingBatches
 from trainer.errors import NonFinite, UserError
 from trainer.evaluation import Score
-from trainer.freeze import freeze, keep_statistics
+from trainer.freeze import check_freeze, freeze, keep_statistics
 from trainer.guard import Guard
 from trainer.keeper import Keeper
 from trainer.monitor import Monitor, SystemSampler
@@ -58,6 +58,7 @@ class Session:
     newest: Score | None = None
     without_better: int = 0
     changes: dict[str, Any] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
 
     def __post_init__(self) -> None:
         self._plan: Plan | None = None
@@ -123,7 +124,7 @@ class Session:
         keep_statistics(self.config.freeze, self.model)
 
     def freeze(self) -> None:
-        frozen = freeze(self.config.freeze, self.model, self.epoch + 1)
+        frozen = freeze(self.config.freeze, self.model, self.epoch + 1, self.fixed)
         if frozen != self._frozen:
             before, self._frozen = self._frozen, frozen
             self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -161,11 +162,18 @@ class Session:
             raise ValueError("that is what it has already")
         try:
             data.augmentation(new.augment, self.source, seed=new.training.seed)
+            if new.freeze != self.config.freeze:
+                check_freeze(new.freeze, self.model, self.fixed)
         except UserError as error:
             # What cannot be done must not end the training.
             raise ValueError(str(error)) from None
         live.apply(self, new)
-        self.changes.update({change.key: change.new for change in made})
+        for change in made:
+            table, _, name = change.key.partition(".")
+            if name == "kind":
+                # What was changed of the kind that was is no part of the one that is.
+                self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
+            self.changes[change.key] = change.new
         self.progress.update(changes=dict(self.changes))
         self.write_plan()
         said = ", ".join(f"{change.key} {_short(change.old)} → {_short(change.new)}" for change in made)
@@ -178,13 +186,18 @@ class Session:
     def reschedule(self) -> None:
         """Build the schedule anew and put it where training stands."""
         self.take_settings()
+        before = self.schedule
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.optimizer.lr
-            group.pop("initial_lr", None)
+            for name in ("initial_lr", "max_lr", "min_lr"):
+                group.pop(name, None)
         self.schedule = optim.build_schedule(
             self.config.schedule, self.optimizer, total_steps=self.steps, steps_per_epoch=self.per_epoch
         )
-        optim.advance(self.schedule, self.step)
+        # Past its end a schedule of a certain length goes nowhere.
+        optim.advance(self.schedule, min(self.step, self.steps))
+        if isinstance(self.schedule, optim.Plateau) and isinstance(before, optim.Plateau):
+            self.schedule.take_over(before.state_dict())
 
     # What the end of an epoch leaves behind
 

@@ -11,13 +11,21 @@ import torch
 from trainer import checkpoint, data, fork, models, optim
 from trainer.checkpoint import State
 from trainer.compute import Compute
-from trainer.config import Config, ConfigProblems, LanguageModel, TorchvisionModel, TrainingConfig, load_config, to_tables
+from trainer.config import (
+    Config,
+    ConfigProblems,
+    LanguageModel,
+    TorchvisionModel,
+    TrainingConfig,
+    load_config,
+    to_tables,
+)
 from trainer.config.validate import validate
 from trainer.device import check_precision, choose_device
 from trainer.errors import UserError
 from trainer.evaluation import Score
 from trainer.fit import check_fit, check_kind
-from trainer.freeze import freeze
+from trainer.freeze import check_freeze, fixed_names, freeze
 from trainer.guard import Guard
 from trainer.keeper import Keeper
 from trainer.monitor import Monitor, SystemSampler
@@ -46,10 +54,15 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     source = data.load(config.data, seed=training.seed, context=context)
     check_kind(config, source.info)
     model = models.build(config.model, source.info)
-    said = models.initialise(config.init, model)
-    model.to(device, memory_format=torch.channels_last if training.channels_last else torch.preserve_format)
+    # What a checkpoint brings needs no file that may have gone since.
+    said = [] if state or origin else models.initialise(config.init, model)
+    model.to(device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     check_fit(config, model, source, device)
-    freeze(config.freeze, model, epoch=1)  # what trains decides what is measured
+    fixed = fixed_names(model)
+    check_freeze(config.freeze, model, fixed)
+    freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
     optimizer = optim.build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)
     per_epoch = -(-batches.per_epoch // training.accumulate)
@@ -78,13 +91,14 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         sampler=SystemSampler(writer),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
+        fixed=fixed,
     )
     if state:
         _put_back(session, state)
     elif origin:
         taken = fork.take_over(session, origin)
         writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
-    for sentence in () if state or origin else said:
+    for sentence in said:
         writer.event("init", message=sentence)
     writer.open("evals", EVALS, first_step=session.step + 1)
     progress.gauges = session.gauges
@@ -172,6 +186,11 @@ def _taken_words(taken: fork.Taken) -> str:
 
 def _put_back(session: Session, state: State) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
+    misfit = UserError(
+        f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
+    )
+    if state["optimizer_kind"] != session.config.optimizer.kind:
+        raise misfit
     session.step = state["step"]
     session.evaluated = state["evaluated"]
     # What trains decides what the optimizer has a state of.
@@ -182,9 +201,7 @@ def _put_back(session: Session, state: State) -> None:
         session.schedule.load_state_dict(state["schedule"])
         session.compute.load_state(state)
     except (RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
-        ) from error
+        raise misfit from error
     session.changes = dict(state["changes"])
     session.newest = Score(**state["newest"]) if state["newest"] else None
     session.best = Score(**state["best"]) if state["best"] else None

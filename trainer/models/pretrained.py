@@ -21,14 +21,17 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
 
     Raises UserError where the file cannot be read, or where nothing in it fits.
     """
-    saved = read_state_dict(Path(path).expanduser())
+    saved = read_state_dict(_expanded(path))
     own = model.state_dict()
     fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
     if not fits:
         raise UserError(
             f"init.pretrained: nothing in {path} fits the model: it has {_several(list(saved))}, the model {_several(list(own))}"
         )
-    model.load_state_dict(fits, strict=False)
+    try:
+        model.load_state_dict(fits, strict=False)
+    except RuntimeError as error:
+        raise UserError(f"init.pretrained: {path} holds tensors that are no plain numbers, as of a quantised or sparse model") from error
     said = [f"{len(fits)} of {len(own)} weights are from {path}"]
     mismatched = [
         f"{name} ({_shape(saved[name])} in the file, {_shape(own[name])} here)" for name in saved if name in own and name not in fits
@@ -51,7 +54,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise UserError(f"init.pretrained: there is no file {path}")
     try:
         found = _read(path)
-    except Exception as error:  # noqa: BLE001 - a broken file raises anything from EOFError to a pickle error
+    except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"init.pretrained: {path} cannot be read as a state dict ({first[:200]})") from error
     for name in _INSIDE:
@@ -61,8 +64,16 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)} if isinstance(found, dict) else {}
     if not tensors:
         raise UserError(f"init.pretrained: {path} holds no state dict")
-    # What a parallel training adds to every name.
-    return {name.removeprefix("module."): value for name, value in tensors.items()}
+    # What a parallel training and a compiled model add to every name.
+    return {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in tensors.items()}
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        # There is no such user.
+        return Path(path)
 
 
 def _read(path: Path) -> Any:

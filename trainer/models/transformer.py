@@ -45,8 +45,9 @@ class CharacterModel(nn.Module):
         self.head = nn.Linear(config.hidden_size, info.classes, bias=False)
         if config.tied:
             self.head.weight = self.embed.weight
-        mask = nn.Transformer.generate_square_subsequent_mask(config.context)
-        # What follows from the config needs no place in a checkpoint.
+        # True is not seen. What follows from the config needs no place in a checkpoint.
+        mask = torch.ones(config.context, config.context, dtype=torch.bool).triu(1)
+        self.mask: Tensor
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, characters: Tensor) -> Tensor:

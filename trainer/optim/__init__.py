@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from trainer.optim.optimizers import build_optimizer, named_parameters, state_by_name
+from trainer.optim.optimizers import build_optimizer, complete_state, named_parameters, state_by_name
 from trainer.optim.planned import planned_lr
-from trainer.optim.schedules import advance, build_schedule, scale
+from trainer.optim.schedules import Plateau, advance, build_schedule, scale
 
-__all__ = ["advance", "build_optimizer", "build_schedule", "named_parameters", "planned_lr", "scale", "state_by_name"]
+__all__ = [
+    "Plateau",
+    "advance",
+    "build_optimizer",
+    "build_schedule",
+    "complete_state",
+    "named_parameters",
+    "planned_lr",
+    "scale",
+    "state_by_name",
+]

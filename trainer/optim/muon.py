@@ -11,8 +11,12 @@ from torch.optim import AdamW, Optimizer
 
 from trainer.config.optimizer import Muon as MuonConfig
 from trainer.errors import UserError
+from trainer.models import head_of
 
 _MATRIX = 2
+_OUTER = ("embed", "position")
+
+Named = list[tuple[str, nn.Parameter]]
 
 
 class MuonWithAdamW(Optimizer):
@@ -23,11 +27,11 @@ class MuonWithAdamW(Optimizer):
     schedule and a checkpoint therefore see as any other optimizer.
     """
 
-    def __init__(self, config: MuonConfig, named: list[tuple[str, nn.Parameter]]) -> None:
+    def __init__(self, config: MuonConfig, model: nn.Module) -> None:
         kind = getattr(torch.optim, "Muon", None)
         if kind is None:
             raise UserError(f"optimizer.kind is muon, which torch {torch.__version__} has not; it comes with torch 2.9")
-        hidden, others = split(named)
+        hidden, others = split(model)
         rest = [(name, parameter) for name, parameter in others if parameter.dim() >= _MATRIX or config.decay_all]
         bare = [(name, parameter) for name, parameter in others if parameter.dim() < _MATRIX and not config.decay_all]
         self._parts: list[Optimizer] = []
@@ -38,7 +42,7 @@ class MuonWithAdamW(Optimizer):
                     nesterov=config.nesterov, adjust_lr_fn="match_rms_adamw",
                 )
             )  # fmt: skip
-        groups = [{"params": rest}, {"params": bare, "weight_decay": 0.0, "decays": False}]
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": bare, "weight_decay": 0.0, "decays": False}]
         if groups := [group for group in groups if group["params"]]:
             self._parts.append(AdamW(groups, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay))
         self._sizes = [len(part.param_groups) for part in self._parts]
@@ -64,10 +68,13 @@ class MuonWithAdamW(Optimizer):
         self._share()
 
 
-def split(named: list[tuple[str, nn.Parameter]]) -> tuple[list[tuple[str, nn.Parameter]], list[tuple[str, nn.Parameter]]]:
-    """Hidden matrices and all else: the last matrix is the head, and what is called an embedding or a position is none."""
-    matrices = [name for name, parameter in named if parameter.dim() == _MATRIX]
-    head = set(matrices[-1:])
-    outer = {name for name in matrices if any(word in name for word in ("embed", "position"))}
-    hidden = set(matrices) - head - outer
+def split(model: nn.Module) -> tuple[Named, Named]:
+    """Hidden matrices and all else: the head is none, nor is what is called an embedding or a position."""
+    named = list(model.named_parameters())
+    head = head_of(model)
+    hidden = {
+        name
+        for name, parameter in named
+        if parameter.dim() == _MATRIX and name not in head and not any(word in name for word in _OUTER)
+    }
     return [each for each in named if each[0] in hidden], [each for each in named if each[0] not in hidden]

@@ -39,7 +39,7 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.dev
     """
     named = list(model.named_parameters())
     if isinstance(config, MuonConfig):
-        return MuonWithAdamW(config, named)
+        return MuonWithAdamW(config, model)
     arguments = {name: value for name, value in vars(config).items() if name not in _OURS}
     if not arguments.get("momentum"):
         # Nesterov's look ahead is along the momentum; without any there is nowhere to look, and torch refuses.
@@ -75,6 +75,17 @@ def state_by_name(saved: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             if number in saved["state"]:
                 found[name] = saved["state"][number]
     return found
+
+
+def complete_state(optimizer: Optimizer) -> None:
+    """Give RMSprop the momentum that it makes room for before its first step alone."""
+    if not isinstance(optimizer, RMSprop):
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter)
+            if state and group["momentum"] and "momentum_buffer" not in state:
+                state["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
 
 
 @functools.cache

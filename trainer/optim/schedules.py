@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -49,7 +49,7 @@ def build_schedule(
     """
     warm = min(warmup_steps(config, steps_per_epoch), total_steps)
     if isinstance(config, PlateauSchedule):
-        return Plateau(config, optimizer, _warm_up(config, optimizer, warm))
+        return Plateau(config, optimizer, _warm_up(config, optimizer, warm), warm)
     parts = [(0, _warm_up(config, optimizer, warm))] if isinstance(config, WarmUp) and warm else []
     parts += _main(config, optimizer, warm, total_steps, steps_per_epoch)
     if len(parts) == 1:
@@ -72,16 +72,14 @@ def _main(
     unit = per_epoch if getattr(config, "unit", "steps") == "epochs" else 1
     match config:
         case StepSchedule():
-            drops = range(config.step_size * unit, total, config.step_size * unit)
-            return [(warm, MultiStepLR(optimizer, [max(drop - warm, 0) for drop in drops], config.gamma))]
+            return [(warm, _drops(optimizer, config.gamma, config.step_size * unit, warm))]
         case MultiStepSchedule():
             drops = [max(milestone * unit - warm, 0) for milestone in config.milestones]
             return [(warm, MultiStepLR(optimizer, drops, config.gamma))]
         case ExponentialSchedule() if unit == 1:
             return [(warm, ExponentialLR(optimizer, config.gamma))]
         case ExponentialSchedule():
-            drops = range(unit, total, unit)
-            return [(warm, MultiStepLR(optimizer, [max(drop - warm, 0) for drop in drops], config.gamma))]
+            return [(warm, _drops(optimizer, config.gamma, unit, warm))]
         case LinearSchedule():
             return [(warm, LinearLR(optimizer, 1.0, _share(config.min_lr, optimizer), length))]
         case PolynomialSchedule():
@@ -96,6 +94,11 @@ def _main(
             return _stable_then_decay(config, optimizer, warm, total)
         case _:
             return [(warm, _constant(optimizer))]
+
+
+def _drops(optimizer: Optimizer, gamma: float, every: int, warm: int) -> LRScheduler:
+    """A drop every so many steps, counted from the first step of training, `warm` steps before this one's."""
+    return LambdaLR(optimizer, lambda done: gamma ** ((done + warm) // every))
 
 
 def _constant(optimizer: Optimizer) -> LRScheduler:
@@ -153,10 +156,15 @@ def _stable_then_decay(config: WsdSchedule, optimizer: Optimizer, warm: int, tot
 
 
 class Plateau(LRScheduler):
-    """A warm-up, then torch's ReduceLROnPlateau, which is told each validation loss by `evaluated`."""
+    """A warm-up, then torch's ReduceLROnPlateau, which is told each validation loss by `evaluated`.
 
-    def __init__(self, config: PlateauSchedule, optimizer: Optimizer, warm_up: LRScheduler) -> None:
+    While it warms up no loss lowers the learning rate.
+    """
+
+    def __init__(self, config: PlateauSchedule, optimizer: Optimizer, warm_up: LRScheduler, warm: int) -> None:
         self.optimizer = optimizer
+        self._warm = warm
+        self._full = _full(optimizer)
         self._schedulers = [warm_up]
         self._plateau = ReduceLROnPlateau(
             optimizer, factor=config.factor, patience=config.patience, threshold=config.threshold, min_lr=config.min_lr
@@ -164,23 +172,55 @@ class Plateau(LRScheduler):
         self._last_lr = warm_up.get_last_lr()
 
     def step(self, epoch: int | None = None) -> None:  # noqa: ARG002 - torch's signature
-        self._schedulers[0].step()
+        # One that is over would take back what was lowered since.
+        if self._schedulers[0].last_epoch < self._warm:
+            self._schedulers[0].step()
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def evaluated(self, loss: float) -> None:
         """Take a validation loss into account; one that is not finite counts as no better."""
+        if self._schedulers[0].last_epoch < self._warm:
+            return
         self._plateau.step(loss if math.isfinite(loss) else math.inf)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def take_over(self, state: Mapping[str, Any]) -> None:
+        """Go on, with a learning rate of one's own, from the losses that another training of this kind was told."""
+        before = state["plateau"]
+        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+            setattr(self._plateau, name, before[name])
+        self.lower(state["lowered"])
 
     @property
-    def bounds(self) -> ReduceLROnPlateau:
-        return self._plateau
+    def lowered(self) -> float:
+        """What is left of the learning rate; 1 while it warms up."""
+        if self._schedulers[0].last_epoch < self._warm:
+            return 1.0
+        return float(self.optimizer.param_groups[0]["lr"]) / self._full
+
+    def lower(self, share: float) -> None:
+        if share != 1.0:
+            for group, bound in zip(self.optimizer.param_groups, self._plateau.min_lrs, strict=True):
+                group["lr"] = max(group["lr"] * share, bound)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"warm_up": self._schedulers[0].state_dict(), "plateau": self._plateau.state_dict()}
+        return {
+            "warm_up": self._schedulers[0].state_dict(),
+            "plateau": self._plateau.state_dict(),
+            "full": self._full,
+            "lowered": self.lowered,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._schedulers[0].load_state_dict(state_dict["warm_up"])
         self._plateau.load_state_dict(state_dict["plateau"])
+        self._full = state_dict["full"]
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def scale(self, factor: float) -> None:
+        self._full *= factor
+        self._plateau.min_lrs = [bound * factor for bound in self._plateau.min_lrs]
 
 
 def scale(optimizer: Optimizer, schedule: LRScheduler, factor: float) -> None:
@@ -196,7 +236,7 @@ def scale(optimizer: Optimizer, schedule: LRScheduler, factor: float) -> None:
         if hasattr(one, "eta_min"):
             one.eta_min *= factor
         if isinstance(one, Plateau):
-            one.bounds.min_lrs = [bound * factor for bound in one.bounds.min_lrs]
+            one.scale(factor)
         one._last_lr = [last * factor for last in one._last_lr]  # noqa: SLF001 - what get_last_lr and a resume read
 
 
