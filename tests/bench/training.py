@@ -83,6 +83,7 @@ def plain(config: Config) -> Epoch:
     """The same training as an expert writes it: data in memory, fused optimizer, nothing measured."""
     torch.manual_seed(config.training.seed)
     dataset = data.load(config.data, seed=config.training.seed)
+    assert isinstance(dataset, data.Dataset)
     images = dataset.prepare(dataset.train_images) if dataset.prepare is not None else dataset.train_images
     labels = dataset.train_labels
     model = models.build(config.model, dataset.info)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from trainer.config import CustomData, DataConfig, Digits, Fake, ImageFolder, Text
 from trainer.data.augment import Augmentation, augmentation
 from trainer.data.dataset import DataInfo, Dataset, Source, Tones, TrainingBatches
 from trainer.data.digits import load_digits
-from trainer.data.downloaded import load_downloaded
+from trainer.data.downloaded import Downloaded, load_downloaded
 from trainer.data.fake import make_fake
-from trainer.data.folder import load_folder
+from trainer.data.folder import Folder, load_folder
 from trainer.data.own import load_own
-from trainer.data.text import load_text
+from trainer.data.text import Characters, load_text
 
 __all__ = [
     "Augmentation", "DataInfo", "Dataset", "Source", "Tones", "TrainingBatches", "augmentation", "info_of", "load",
 ]
 
 
+@overload
+def load(config: Digits | Fake | Downloaded, *, seed: int, context: int = 0) -> Dataset: ...
+@overload
+def load(config: Text, *, seed: int, context: int = 0) -> Characters: ...
+@overload
+def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder: ...
+@overload
+def load(config: DataConfig, *, seed: int, context: int = 0) -> Source: ...
 def load(config: DataConfig, *, seed: int, context: int = 0) -> Source:
     """Raises UserError where the data cannot be had; `seed` decides what is random in it, and nothing else.
 

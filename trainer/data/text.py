@@ -103,9 +103,9 @@ class Windows:
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Characters and those that follow them, of `epoch`, from batch number `skip` on."""
         device = self._characters.device
-        starts = self.starts(epoch)[skip * self.batch_size :].to(device)
+        starts = self.starts(epoch).to(device)
         places = torch.arange(self._context + 1, device=device)
-        for some in torch.split(starts, self.batch_size):
+        for some in torch.split(starts, self.batch_size)[skip:]:
             windows = self._characters[some.unsqueeze(1) + places].long()
             yield windows[:, :-1], windows[:, 1:]
 
