@@ -13,12 +13,11 @@ from torch.optim import Optimizer
 
 from trainer import checkpoint, optim
 from trainer.checkpoint import State
+from trainer.record.layout import ORIGIN
 
 if TYPE_CHECKING:
     from trainer.session import Session
 
-# What the parent's checkpoint is called in the new run's directory: the parent may prune or lose its own.
-ORIGIN = "origin.pt"
 # They remember the same.
 _ALIKE = {"adam", "adamw"}
 _VARIANTS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}

@@ -158,6 +158,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
         started=earlier.started or now,
         updated=now,
         ended=0.0,
+        queued=0.0,
         samples_per_s=0.0,
         error="",
         warning="",

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer.record import Meta, Run, Status
 
-ALIVE = frozenset({"starting", "training", "paused", "silent"})
+ALIVE = frozenset({"queued", "starting", "training", "paused", "silent"})
 ENDED = frozenset({"done", "stopped", "failed", "died"})
 
 

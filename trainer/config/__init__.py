@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainer.config.augment import AugmentConfig
 from trainer.config.catalogue import FieldSpec, SectionSpec, find_spec, sections
 from trainer.config.config import Config
+from trainer.config.consequences import Consequences, consequences
 from trainer.config.data import (
     Cifar10,
     Cifar100,
@@ -51,6 +52,7 @@ __all__ = [
     "Cnn",
     "Config",
     "ConfigProblems",
+    "Consequences",
     "ConstantSchedule",
     "CosineSchedule",
     "CustomData",
@@ -84,6 +86,7 @@ __all__ = [
     "apply_overrides",
     "check_field",
     "check_form",
+    "consequences",
     "diff_config",
     "dump_config",
     "find_spec",

@@ -16,7 +16,7 @@ from trainer.record.events import plain
 from trainer.record.files import overwrite, read_file, write_atomically
 from trainer.record.layout import Run
 
-ACTIVE = frozenset({"starting", "training", "paused"})
+ACTIVE = frozenset({"queued", "starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
@@ -26,6 +26,7 @@ NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 class Status:
     """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
 
+    `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     """
 
@@ -56,6 +57,7 @@ class Status:
     error: str = ""
     warning: str = ""
     dropped: int = 0
+    queued: float = 0.0
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
