@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -30,13 +31,13 @@ def stored(count: int = COUNT, *, floats: bool = False) -> Dataset:
     return Dataset(images, labels, images, labels, info, NORMALISE)
 
 
-def varying(source: Dataset, seed: int = 0, **strengths: float) -> Augmentation:
+def varying(source: Dataset, seed: int = 0, **strengths: Any) -> Augmentation:
     made = augmentation(AugmentConfig(**strengths), source, seed=seed)
     assert made is not None
     return made
 
 
-def varied(source: Dataset, number: int = 0, **strengths: float) -> tuple[Tensor, Tensor]:
+def varied(source: Dataset, number: int = 0, **strengths: Any) -> tuple[Tensor, Tensor]:
     return varying(source, **strengths)(source.train_images, source.train_labels, number)
 
 
@@ -48,7 +49,7 @@ def different(images: Tensor) -> int:
     return len(torch.unique(images.flatten(1), dim=0))
 
 
-EACH = {"flip": 0.5, "rotation": 30.0, "crop": 3, "brightness": 0.5, "contrast": 0.5, "erasing": 1.0}
+EACH: dict[str, Any] = {"flip": 0.5, "rotation": 30.0, "crop": 3, "brightness": 0.5, "contrast": 0.5, "erasing": 1.0}
 
 
 @pytest.mark.parametrize("floats", [False, True])
@@ -71,7 +72,7 @@ def test_torchvision_draws_once_for_a_whole_batch() -> None:
 @pytest.mark.parametrize("floats", [False, True])
 def test_seed_and_number_of_the_batch_decide_and_no_other_random_state_is_touched(floats: bool) -> None:
     source = stored(floats=floats)
-    everything = {**EACH, "mixup": 0.4, "cutmix": 1.0}
+    everything: dict[str, Any] = {**EACH, "mixup": 0.4, "cutmix": 1.0}
     before = torch.get_rng_state()
     again = [varying(source, seed, **everything)(source.train_images, source.train_labels, number) for seed, number in ((1, 7), (1, 7), (1, 8), (2, 7))]
 
@@ -196,19 +197,20 @@ def test_a_rectangle_of_that_share_of_images_is_erased_to_black() -> None:
 def test_black_is_black_in_bytes_and_in_values_that_are_normalised(floats: bool) -> None:
     source = stored(floats=floats)
     black = NORMALISE(torch.zeros(1, 3, 1, 1, dtype=torch.uint8))
-    for strengths in ({"crop": 3}, {"rotation": 45.0}, {"erasing": 1.0}, {"brightness": 1.0}):
+    each: tuple[dict[str, Any], ...] = ({"crop": 3}, {"rotation": 45.0}, {"erasing": 1.0}, {"brightness": 1.0})
+    for strengths in each:
         images, _ = varied(source, **strengths)
         assert torch.allclose(images.amin((0, 2, 3)), black.flatten(), atol=1e-5)
 
 
 def test_bytes_and_the_same_images_normalised_are_varied_alike() -> None:
-    strengths = {**EACH, "mixup": 0.4, "cutmix": 1.0}
+    strengths: dict[str, Any] = {**EACH, "mixup": 0.4, "cutmix": 1.0}
     for one, other in zip(varied(stored(), **strengths), varied(stored(floats=True), **strengths), strict=True):
         assert torch.allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("strengths", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
-def test_labels_become_shares_that_sum_to_one_and_are_those_of_the_pixels(strengths: dict[str, float]) -> None:
+def test_labels_become_shares_that_sum_to_one_and_are_those_of_the_pixels(strengths: dict[str, Any]) -> None:
     """Each image is of the colour of its class, so that its pixels tell the shares."""
     labels = torch.arange(COUNT) % 2
     images = (labels.view(-1, 1, 1, 1) * 255).to(torch.uint8).expand(-1, 1, 16, 16).contiguous()

@@ -75,10 +75,11 @@ class Reading:
                 if not len(targets):
                     continue
                 yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            # One that dies while it hands over a batch leaves a connection that breaks.
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
-            first = str(error).strip().splitlines()[0].rstrip(".")
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller") from error
 
     def _tell(self, unreadable: Sequence[str]) -> None:
