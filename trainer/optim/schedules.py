@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,6 @@ from torch.optim.lr_scheduler import (
     LambdaLR,
     LinearLR,
     LRScheduler,
-    MultiStepLR,
     OneCycleLR,
     PolynomialLR,
     ReduceLROnPlateau,
@@ -74,8 +74,9 @@ def _main(
         case StepSchedule():
             return [(warm, _drops(optimizer, config.gamma, config.step_size * unit, warm))]
         case MultiStepSchedule():
-            drops = [max(milestone * unit - warm, 0) for milestone in config.milestones]
-            return [(warm, MultiStepLR(optimizer, drops, config.gamma))]
+            # Not MultiStepLR, whose Counter is no longer one when it comes back from a checkpoint.
+            drops, gamma = [milestone * unit for milestone in config.milestones], config.gamma
+            return [(warm, LambdaLR(optimizer, lambda done: gamma ** bisect_right(drops, done + warm)))]
         case ExponentialSchedule() if unit == 1:
             return [(warm, ExponentialLR(optimizer, config.gamma))]
         case ExponentialSchedule():
