@@ -41,16 +41,14 @@ def trained(runs: Path) -> Run:
     return run
 
 
-async def photograph(run: Run, folder: Path, picture: Path, mode: str) -> None:
+async def photograph(run: Run, folder: Path, mode: str) -> str:
     app = GradtopApp(run, run.path.parent, mode=mode, memory=Memory(folder / "memory.json"))
     async with app.run_test(size=SIZE) as pilot:
         until = time.monotonic() + 10
         while app.snapshot.part is None and time.monotonic() < until:
             await pilot.pause(0.05)
         await pilot.pause(0.5)
-        drawn = app.export_screenshot(title="gradtop")
-    # Nothing else waits for this loop.
-    picture.write_text(drawn, encoding="utf-8")  # noqa: ASYNC240
+        return app.export_screenshot(title="gradtop")
 
 
 def main() -> int:
@@ -61,7 +59,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
         run = Run(options.run) if options.run else trained(Path(folder) / "runs")
-        asyncio.run(photograph(run, Path(folder), options.to, options.mode))
+        picture = asyncio.run(photograph(run, Path(folder), options.mode))
+        options.to.write_text(picture, encoding="utf-8")
         if not options.run:
             send(run, "kill")
             wait_until(lambda: not is_alive(read_status(run)), why="the end of the worker")

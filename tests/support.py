@@ -12,11 +12,12 @@ T = TypeVar("T")
 _never = threading.Event()
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 30.0, why: str = "the condition", interval: float = 0.02) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = 30.0, why: str = "the condition", interval: float = 0.02) -> T:
     """Poll until the condition is true and return its value; fail with what was waited for after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while not (value := condition()):
+    while True:
+        if value := condition():
+            return value
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:g} s for {why}")
         _never.wait(interval)
-    return value

@@ -29,7 +29,7 @@ from trainer.steering import Steering
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES = {"MLP": "digits_mlp.toml", "CNN": "digits.toml"}
 WARM_UP = 6  # epochs
-EPOCHS = {"MLP": 90, "CNN": 25}
+EPOCHS = {"MLP": 60, "CNN": 15}
 Epoch = Callable[[], None]
 
 
@@ -37,7 +37,7 @@ def measure() -> Iterator[Figure]:
     for name, file in EXAMPLES.items():
         config = load_config(CONFIGS / file, ["training.device=cpu", "training.epochs=1000"])
         with session(config) as watched, session(without_monitor(config)) as bare:
-            ways = {"watched": partial(ours, watched), "bare": partial(ours, bare), "plain": plain(config)}
+            ways: dict[str, Epoch] = {"watched": partial(ours, watched), "bare": partial(ours, bare), "plain": plain(config)}
             timed = {way: partial(seconds, epoch) for way, epoch in ways.items()}
             in_turns(timed, WARM_UP)
             taken = in_turns(timed, EPOCHS[name])

@@ -11,6 +11,12 @@ from tests.process.terminals import Tmux
 from trainer.record import Run
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of several workers that spin for each other make tiny models ten times slower; and sums stay the same."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     zygote = Zygote()

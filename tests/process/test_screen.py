@@ -87,7 +87,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
 
 def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tmp_path: Path, tmux: Terminal, adopt: Adopt) -> None:
     runs = tmp_path / "runs"
-    screen = tmux(str(GRADTOP), "train", str(config_file(tmp_path, epochs=250)), "--watch", "--runs", str(runs))
+    screen = tmux(str(GRADTOP), "train", str(config_file(tmp_path, epochs=400)), "--watch", "--runs", str(runs))
     run = wait_for_run(runs)
     adopt(run)
     screen.wait_for("● training", timeout=90)
@@ -96,9 +96,9 @@ def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tm
     screen.kill()
 
     assert command.ends_within(20), "the screen goes on without a terminal"
-    assert read_status(run).step < 250 * 25, "the run ended before its terminal was closed"
+    assert read_status(run).step < 400 * 25, "the run ended before its terminal was closed"
     wait_for_state(run, "done", timeout=90)
-    assert read_status(run).step == 250 * 25
+    assert read_status(run).step == 400 * 25
     command.close()
 
 

@@ -62,9 +62,8 @@ seed = 7
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
-    """A standby that is ready, with one thread, as the zygote's workers."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def warm() -> Iterator[Standby]:
+    """A standby that is ready."""
     standby = Standby()
     standby.start()
     wait_until(lambda: standby.ready, 90, "readiness")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.worker.runs import SignalAtLook, differences, events, newest_state, rows, tiny_run
 from trainer import checkpoint, loop
+from trainer.evaluation import evaluate
 from trainer.record import Run, read_status
 from trainer.signals import Signals
 from trainer.worker import work
@@ -63,7 +64,7 @@ def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Pa
 
 def test_a_stop_during_the_evaluation_leaves_it_to_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny_run(tmp_path)
-    signals, evaluate = Signals(), loop.evaluate
+    signals = Signals()
 
     def evaluate_and_stop(*arguments: Any, **keywords: Any) -> Any:
         signals.received, signals.name = 1, "SIGTERM"

@@ -6,11 +6,11 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torch import nn
 
 from trainer.monitor.norms import Sample
+from trainer.monitor.steps import CLIPPED, GRAD_NORM, LOSS, LR, StepRow
 
 KEPT = 256
 TOLD_STEPS = 32
@@ -21,32 +21,22 @@ LEAP = 0.05
 ENOUGH = 64  # losses before a spike can be told from a beginning
 
 
-@dataclass(frozen=True)
-class StepRecord:
-    """One step as the stream `steps` has it."""
-
-    step: int
-    loss: float
-    lr: float
-    norm: float
-    clipped: float
-
-
 class BlackBox:
     """Keeps the last 256 steps and the last 256 samples of norms, on the host."""
 
     def __init__(self, names: Sequence[str] = ()) -> None:
         """`names`: of the trainable parameters, in the order of the samples."""
         self._names = tuple(names)
-        self.steps: deque[StepRecord] = deque(maxlen=KEPT)
+        self.steps: deque[StepRow] = deque(maxlen=KEPT)
         self.samples: deque[Sample] = deque(maxlen=KEPT)
         self._beginning, self._beginning_steps = 0.0, 0
 
-    def note(self, record: StepRecord) -> None:
-        self.steps.append(record)
-        if self._beginning_steps < ENOUGH and math.isfinite(record.loss):
+    def note(self, rows: Sequence[StepRow]) -> None:
+        self.steps.extend(rows[-KEPT:])
+        for row in rows[: ENOUGH - self._beginning_steps]:
             self._beginning_steps += 1
-            self._beginning += (abs(record.loss) - self._beginning) / self._beginning_steps
+            if math.isfinite(row[LOSS]):
+                self._beginning += (abs(row[LOSS]) - self._beginning) / self._beginning_steps
 
     def look_at(self, names: Sequence[str]) -> None:
         """Samples are of other parameters from now on."""
@@ -59,12 +49,12 @@ class BlackBox:
         It stands more than 10 deviations above their mean and above all of them, by more than a twentieth of what the
         loss was in the beginning: the losses of single batches that are learnt by heart leap by any factor.
         """
-        before = [record.loss for record in self.steps if math.isfinite(record.loss)]
-        if len(before) < ENOUGH or not math.isfinite(loss):
+        before = [row[LOSS] for row in self.steps if math.isfinite(row[LOSS])]
+        if len(before) < ENOUGH or not math.isfinite(loss) or loss - max(before) <= self._beginning * LEAP:
             return ""
         mean = statistics.fmean(before)
         deviation = statistics.pstdev(before, mean)
-        if loss <= mean + DEVIATIONS * deviation or loss - max(before) <= self._beginning * LEAP:
+        if loss <= mean + DEVIATIONS * deviation:
             return ""
         return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps"
 
@@ -90,7 +80,7 @@ class BlackBox:
 
         `parameter` is the one to name: it went `wrong`, or else only its gradient grew.
         """
-        steps = [record for record in self.steps if record.step <= step][-TOLD_STEPS:]
+        steps = [row for row in self.steps if row[0] <= step][-TOLD_STEPS:]
         samples = [sample for sample in self.samples if sample.step <= step]
         where = f"; {parameter} {'went wrong first' if wrong else 'has the gradient that grew most'}" if parameter and parameter not in what else ""
         return {
@@ -99,11 +89,11 @@ class BlackBox:
             "parameter": parameter,
             "message": f"step {step}: {what}{where}",
             "steps": {
-                "step": [record.step for record in steps],
-                "loss": [short(record.loss) for record in steps],
-                "lr": [short(record.lr) for record in steps],
-                "grad_norm": [short(record.norm) for record in steps],
-                "clipped": [short(record.clipped) for record in steps],
+                "step": [row[0] for row in steps],
+                "loss": [short(row[LOSS]) for row in steps],
+                "lr": [short(row[LR]) for row in steps],
+                "grad_norm": [short(row[GRAD_NORM]) for row in steps],
+                "clipped": [short(row[CLIPPED]) for row in steps],
             },
             "layers": {
                 "step": [sample.step for sample in samples[-TOLD_SAMPLES:]],

@@ -56,37 +56,42 @@ class Meter:
         self._events.append(event)
 
 
+class StepTime:
+    """The typical seconds of a step; 0 until one was observed. A pause or an evaluation changes nothing."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last: deque[float] = deque(maxlen=WINDOW)
+
+    def observe(self, seconds: float) -> None:
+        self._last.append(seconds)
+        self.seconds = statistics.median(self._last)
+
+
 class Governor:
     """Sets how many steps a measurement must wait after the one before it, to stay within its share of the time.
 
     Until a few costs and the time of a step are known, it waits twice as long each time.
     """
 
-    def __init__(
-        self, share: float, *, window: int = WINDOW, typical: Callable[[Iterable[float]], float] = statistics.median
-    ) -> None:
-        """`typical` makes one number of the last costs: the median where they are alike but for noise."""
+    def __init__(self, share: float, step_time: StepTime) -> None:
         self._share = share
-        self._typical = typical
-        self._costs: deque[float] = deque(maxlen=window)
-        self._steps: deque[float] = deque(maxlen=WINDOW)
+        self._step_time = step_time
+        self._costs: deque[float] = deque(maxlen=WINDOW)
         self._wait = 1
         self.overhead = 0.0  # seconds for which each measurement is paid for once more, when it is handed over
 
     @property
     def cost(self) -> float:
         """Typical seconds of one measurement; 0 before the first."""
-        return self._typical(self._costs) if self._costs else 0.0
+        return statistics.median(self._costs) if self._costs else 0.0
 
     def observe_cost(self, seconds: float) -> None:
         self._costs.append(seconds)
 
-    def observe_step(self, seconds: float) -> None:
-        self._steps.append(seconds)
-
     def wait(self) -> int:
         """Steps until the next measurement."""
-        step = statistics.median(self._steps) if self._steps else 0.0
+        step = self._step_time.seconds
         if len(self._costs) < KNOWN or step <= 0:
             self._wait *= 2
             return self._wait

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,15 +10,15 @@ from torch import nn
 
 from trainer.config.monitor import MonitorConfig
 from trainer.monitor import norms
-from trainer.monitor.budget import Governor, Meter
+from trainer.monitor.budget import Governor, Meter, StepTime
 from trainer.monitor.histograms import Histograms
 from trainer.monitor.norms import Norms, Sample, Table
 from trainer.monitor.thinning import Thinning
 from trainer.record import Lease
 
-# Of the budget; the rest is for what comes with it: caches that were swept, memory that was taken.
-NORMS_SHARE, HISTOGRAMS_SHARE = 0.6, 0.25
-LOOKED_AT_EVERY = 1.0  # seconds between two histograms of a parameter that somebody looks at
+# Of the budget; the rest is for what is not seen: caches that were swept, threads that read and write.
+NORMS_SHARE, HISTOGRAMS_SHARE = 0.45, 0.2
+LOOKED_AT_EVERY = 0.8  # seconds between two histograms of what somebody looks at; with the wait for a drain, one
 LOOKED_AT = 4  # parameters of which that is done
 AT_END = 0.5  # seconds that a last set of histograms may take
 
@@ -50,13 +49,12 @@ class Internals:
         self._clock, self._audience, self._thinning = clock, audience, thinning
         self._budget = config.budget
         self._norms_meter, self._histograms_meter = Meter(device, clock), Meter(device, clock)
-        self._norms_governor = Governor(config.budget * NORMS_SHARE)
-        # The parameters differ in size: over a whole set of them the mean is what counts.
-        parameters = len(self.histograms.names)
-        self._histograms_governor = Governor(
-            config.budget * HISTOGRAMS_SHARE, window=max(parameters, 1), typical=statistics.fmean
-        )
-        self._every = range(parameters)
+        self.step_time = StepTime()
+        self._norms_governor = Governor(config.budget * NORMS_SHARE, self.step_time)
+        self._every = range(len(self.histograms.names))
+        # Parameters differ in size, and so in what they cost.
+        self._governors = [Governor(config.budget * HISTOGRAMS_SHARE, self.step_time) for _ in self._every]
+        self._measured: deque[int] = deque()  # whose costs are not known yet
         self._sampling = False
         self._norms_at = self._histogram_at = first_step
         self._set_every = config.histogram_every * steps_per_epoch
@@ -98,8 +96,9 @@ class Internals:
             # What is left of a set for which there was no time comes first, and is the newer for it.
             self._due.extend(index for index in self._every if index not in self._due)
         if self._due and step >= self._histogram_at:
-            self._take((self._due.popleft(),), step)
-            self._histogram_at = step + self._histograms_governor.wait()
+            index = self._due.popleft()
+            self._take((index,), step)
+            self._histogram_at = step + self._governors[index].wait()
         self.look_at = min(self._norms_at, self._histogram_at if self._due else self._set_at)
 
     def _next_set(self, step: int) -> int:
@@ -112,6 +111,7 @@ class Internals:
             self.histograms.take(index, step, self._clock())
             self._histograms_meter.end()
             self._histograms_meter.close()
+            self._measured.append(index)
 
     # A few times a second
 
@@ -121,20 +121,16 @@ class Internals:
         shown = lease.layers if "weights" in lease.panes else ()
         indices = [index for index in self._every if self.histograms.names[index] in shown][:LOOKED_AT] if shown else []
         if indices and (now >= self._look_again_at or not self._looked_at.issuperset(indices)):
-            cost = self._histograms_governor.cost * len(indices)
+            cost = sum(self._governors[index].cost for index in indices)
             self._look_again_at = now + max(LOOKED_AT_EVERY * self._thinning.stretch, cost / self._budget)
             self._take(indices, step)
         self._looked_at = frozenset(indices)
-
-    def observe_step(self, seconds: float) -> None:
-        self._norms_governor.observe_step(seconds)
-        self._histograms_governor.observe_step(seconds)
 
     def observe_costs(self) -> None:
         for cost in self._norms_meter.costs():
             self._norms_governor.observe_cost(cost)
         for cost in self._histograms_meter.costs():
-            self._histograms_governor.observe_cost(cost)
+            self._governors[self._measured.popleft()].observe_cost(cost)
 
     def samples(self, batch: norms.Batch) -> Iterator[Sample]:
         """The samples of a batch; handing them over is counted as a part of what they cost."""
@@ -144,7 +140,7 @@ class Internals:
 
     def take_last(self, step: int) -> None:
         """At the end, what a set still lacks; of a training shorter than a set the whole of it."""
-        begun = bool(self._due) or step < self._set_every * self._thinning.stretch
-        if step >= self._first_step and begun and self._histograms_governor.cost * len(self._every) < AT_END:
+        wanted = bool(self._due) or step < self._set_every * self._thinning.stretch
+        if step >= self._first_step and wanted and sum(governor.cost for governor in self._governors) < AT_END:
             self._take(self._every, step)
             self._due.clear()

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +15,15 @@ from trainer.config.monitor import MonitorConfig
 from trainer.models import describe
 from trainer.monitor import norms, steps
 from trainer.monitor.audience import Audience
-from trainer.monitor.black_box import BlackBox, StepRecord, wrong_parameter
+from trainer.monitor.black_box import BlackBox, wrong_parameter
 from trainer.monitor.internals import Internals
-from trainer.monitor.steps import COLUMNS, Noted, Pace, StepRow
+from trainer.monitor.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
 from trainer.monitor.thinning import Thinning, size_of_streams
 from trainer.record import Lease, StreamWriter
 
 DRAIN_EVERY = 0.15  # seconds
 SPIKES_APART = 60.0  # seconds
+DRIFT = 0.1  # seconds by which clocks may come apart before the time of day is put right
 NEVER = math.inf
 
 
@@ -42,12 +44,15 @@ class Monitor:
         steps_per_epoch: int = 1000,
         name: str = "",
         clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
         audience: Callable[[], Lease] | None = None,
     ) -> None:
         """`name` is what the model is called; `audience` says who looks at what; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys(("loss", "grad_norm", "lr", "samples_per_s"))
         self.step = first_step - 1  # the newest step that was handed over
-        self._model, self._name, self._writer, self._clock = model, name, writer, clock
+        self._model, self._name, self._writer = model, name, writer
+        self._clock, self._wall = clock, wall
+        self._offset = wall() - clock()
         self._pending: list[Noted] = []
         self._append = self._pending.append
         self._under_way: deque[tuple[steps.Batch, norms.Batch | None]] = deque()
@@ -144,15 +149,14 @@ class Monitor:
             self.step = noted[-1][0]
             seconds = self._pace.look(noted)
             if seconds is not None and self._internals is not None:
-                self._internals.observe_step(seconds)
+                self._internals.step_time.observe(seconds)
         samples = self._internals.norms.send() if self._internals is not None else None
         if noted or samples is not None:
             self._under_way.append((steps.Batch(noted, self._pace.samples_per_s), samples))
 
     def _receive(self, *, wait: bool) -> None:
         """Write what has reached the host."""
-        # Records carry the time of day; steps are timed by a clock that is finer and does not jump.
-        offset = time.time() - self._clock()
+        offset = self._time_of_day()
         while self._under_way:
             batch, samples = self._under_way[0]
             if not (wait or (batch.ready and (samples is None or samples.transfer.ready))):
@@ -164,6 +168,13 @@ class Monitor:
             rows = self._internals.histograms.rows(wait=wait)
             self._put("histograms", [(row[0], row[1] + offset, *row[2:]) for row in rows])
             self._internals.observe_costs()
+
+    def _time_of_day(self) -> float:
+        """What makes a time of day of the clock by which steps are timed, and which does not jump or fall back."""
+        offset = self._wall() - self._clock()
+        if abs(offset - self._offset) > DRIFT:
+            self._offset = offset
+        return self._offset
 
     def _write_layers(self, batch: norms.Batch, offset: float) -> dict[int, float]:
         """Returns the total gradient norm at each sampled step."""
@@ -182,22 +193,20 @@ class Monitor:
         if not rows:
             return
         self._put("steps", rows)
-        highest = max(rows, key=lambda row: row.loss)
-        spike = self._black_box.spike(highest.loss)
-        for row in rows:
-            self._black_box.note(StepRecord(row.step, row.loss, row.lr, row.grad_norm, row.clipped))
-        known = [row.grad_norm for row in rows if not math.isnan(row.grad_norm)]
-        last = rows[-1]
+        highest = max(rows, key=itemgetter(LOSS))
+        spike = self._black_box.spike(highest[LOSS])
+        self._black_box.note(rows)
+        last, norm = rows[-1], next((row[GRAD_NORM] for row in reversed(rows) if not math.isnan(row[GRAD_NORM])), None)
         self.latest = {
-            "loss": last.loss,
-            "grad_norm": known[-1] if known else self.latest["grad_norm"],
-            "lr": last.lr,
-            "samples_per_s": None if math.isnan(last.samples_per_s) else last.samples_per_s,
+            "loss": last[LOSS],
+            "grad_norm": self.latest["grad_norm"] if norm is None else norm,
+            "lr": last[LR],
+            "samples_per_s": None if math.isnan(last[RATE]) else last[RATE],
         }
         if spike and self._clock() >= self._spike_at:
             self._spike_at = self._clock() + SPIKES_APART
-            parameter, _ = self._black_box.culprit(highest.step)
-            self._writer.event("black_box", **self._black_box.tell(highest.step, spike, parameter, wrong=False))
+            parameter, _ = self._black_box.culprit(highest[0])
+            self._writer.event("black_box", **self._black_box.tell(highest[0], spike, parameter, wrong=False))
 
     def _put(self, stream: str, rows: Sequence[tuple[float, ...]]) -> None:
         if not rows:

@@ -7,7 +7,6 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,20 +22,14 @@ COLUMNS = (
     Column("samples_per_s", "1/s", sparse=True),
 )
 NAN = math.nan
+ENOUGH = 64
 # step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples
 Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
 
 
-class StepRow(NamedTuple):
-    """A record of the stream."""
-
-    step: int
-    time: float
-    loss: float
-    lr: float
-    grad_norm: float
-    clipped: float
-    samples_per_s: float
+# A record of the stream: step, time, and the columns in their order.
+StepRow = tuple[int, float, float, float, float, float, float]
+LOSS, LR, GRAD_NORM, CLIPPED, RATE = range(2, 7)
 
 
 class Batch:
@@ -55,11 +48,13 @@ class Batch:
     def rows(self, offset: float, norms: Mapping[int, float]) -> list[StepRow]:
         """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise."""
         rate, known = self._samples_per_s, iter(self._norms.values())
-        rows = []
+        rows: list[StepRow] = []
         for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
-            total = norms.get(step, NAN) if norm is None else next(known)
-            clipped = float(total > clip) if norm is not None and clip else NAN
-            rows.append(StepRow(step, moment + offset, loss, lr, total, clipped, rate))
+            if norm is None:
+                rows.append((step, moment + offset, loss, lr, norms.get(step, NAN), NAN, rate))
+            else:
+                total = next(known)
+                rows.append((step, moment + offset, loss, lr, total, float(total > clip) if clip else NAN, rate))
         return rows
 
 
@@ -111,5 +106,5 @@ class Pace:
         while sum(seconds for seconds, _ in self._looks) - self._looks[0][0] >= 1:
             self._looks.popleft()
         self.samples_per_s = sum(count for _, count in self._looks) / sum(seconds for seconds, _ in self._looks)
-        # The median passes over evaluations and the steps that measure.
-        return statistics.median([after - before for before, after in itertools.pairwise(times)])
+        # The median passes over evaluations and the steps that measure; so many steps tell it well enough.
+        return statistics.median([after - before for before, after in itertools.pairwise(times[-ENOUGH:])])

@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
         options.run = options.run or "last"
         found = chosen_run(options)
     if has_screen():
-        return open_screen(found, runs, standby=not options.no_standby)
+        # A run that lies elsewhere is shown among those that lie beside it.
+        return open_screen(found, found.path.parent, standby=not options.no_standby)
     from tui.commands.follow import follow
 
     return follow(found, runs)

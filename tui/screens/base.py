@@ -226,7 +226,9 @@ class ModeScreen(Screen[None]):
         elif facts.state == "failed":
             lines = [facts.status.error or "The run failed.", "l shows the worker's log."]
         elif facts.state == "died":
-            lines = ["The worker died without a word: killed, out of memory, or the machine went down. Its last lines:", *facts.last_words[-3:]]
+            words = facts.last_words[-3:]
+            lines = [f"The worker died: killed, out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
+            lines.append("7 and r go on from its last checkpoint.")
         elif facts.state == "silent":
             lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:

@@ -9,7 +9,7 @@ def test_without_changes_the_tables_stay_the_same_object() -> None:
 
 
 def test_changes_take_the_place_of_what_run_toml_says_and_leave_it_alone() -> None:
-    tables = {"optimizer": {"kind": "adamw", "lr": 1e-3}, "training": {"clip": 0.0}}
+    tables: dict[str, dict[str, object]] = {"optimizer": {"kind": "adamw", "lr": 1e-3}, "training": {"clip": 0.0}}
     changed = effective(tables, {"optimizer.lr": 3e-4, "training.clip": 1.0, "augment.flip": 0.5})
     assert changed == {"optimizer": {"kind": "adamw", "lr": 3e-4}, "training": {"clip": 1.0}, "augment": {"flip": 0.5}}
     assert tables["optimizer"]["lr"] == 1e-3

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tui.parts.marks import event_marks, short
 
 
-def changed(step: int, old: dict[str, object], new: dict[str, object], *, ok: bool = True) -> dict[str, object]:
+def changed(step: int, old: Mapping[str, object], new: Mapping[str, object], *, ok: bool = True) -> dict[str, object]:
     return {"kind": "command", "command": "set", "ok": ok, "step": step, "changes": new, "old": old}
 
 

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tests.monitor.support import CPU, Audience, Training, monitored, small_model, table
+from trainer.monitor import norms as norms_module
+from trainer.monitor.norms import Norms
+
+
+def watch(training: Training, found: dict[str, list[float]]) -> None:
+    """Note by plain torch what each step's norms are."""
+
+    def note(step: int) -> None:
+        for name, parameter in training.model.named_parameters():
+            if parameter.grad is not None:
+                found.setdefault(f"grad_norm/{name}", []).append(parameter.grad.norm().item())
+                after = parameter.detach() - training.lr * parameter.grad
+                found.setdefault(f"weight_norm/{name}", []).append(after.norm().item())
+                moved = (after - parameter.detach()).norm() / after.norm()
+                found.setdefault(f"update_ratio/{name}", []).append(moved.item())
+
+    training.between = note
+
+
+def test_every_norm_is_that_of_torch_itself(tmp_path: Path) -> None:
+    found: dict[str, list[float]] = {}
+    with monitored(tmp_path, audience=Audience("gradients")) as (training, run, _):
+        watch(training, found)
+        training.train(30)
+
+    layers = table(run, "layers")
+    places = [int(step) - 1 for step in layers["step"]]
+    assert places[:3] == [0, 2, 6]
+    assert len(places) > 10
+    assert set(layers) - {"step", "time"} == set(found)
+    for name, values in found.items():
+        assert layers[name] == pytest.approx([values[place] for place in places], rel=1e-4), name
+
+
+def test_without_the_fused_norm_the_numbers_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def layers_of(folder: Path) -> dict[str, list[float]]:
+        with monitored(folder) as (training, run, _):
+            training.train(12)
+        layers = table(run, "layers")
+        return {name: layers[name] for name in layers if name.startswith(("step", "grad", "weight"))}
+
+    fused = layers_of(tmp_path / "fused")
+    monkeypatch.delattr(torch, "_foreach_norm")
+    plain = layers_of(tmp_path / "plain")
+
+    assert fused.keys() == plain.keys()
+    for name, values in fused.items():
+        assert plain[name] == pytest.approx(values, rel=1e-6)
+
+
+def test_updates_are_measured_while_the_gradients_are_looked_at_only(tmp_path: Path) -> None:
+    audience = Audience()
+    with monitored(tmp_path, audience=audience) as (training, run, _):
+        training.train(20)
+        audience.lease = Audience("gradients").lease
+        training.train(20)
+        audience.lease = Audience("overview").lease
+        training.train(20)
+
+    layers = table(run, "layers")
+    measured = {step for step, ratio in zip(layers["step"], layers["update_ratio/0.weight"], strict=True) if ratio == ratio}
+    assert measured
+    assert measured == {step for step in layers["step"] if 20 < step <= 40}
+
+
+def test_more_samples_than_slots_are_all_written_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(norms_module.Norms.__init__, "__kwdefaults__", {"slots": 4})
+    with monitored(tmp_path) as (training, run, _):
+        training.train(20)
+        training.monitor._drain_at = math.inf  # now nothing is handed over for want of time, only for want of room
+        training.train(2)
+        for _ in range(20):
+            training.train(1)
+            training.monitor._drain_at = math.inf
+
+    steps = table(run, "layers")["step"]
+    assert steps[-20:] == list(range(23, 43))
+    assert table(run, "steps")["step"] == list(range(1, 43))
+
+
+def test_a_slot_that_is_used_again_shows_nothing_of_its_last_use() -> None:
+    model = small_model()
+    norms = Norms(model, CPU, slots=2)
+    model(torch.ones(1, 4)).sum().backward()
+    for step in range(2):
+        norms.before_step(step, 0.0, updates=True)
+        norms.after_step()
+    first = norms.send()
+    norms.before_step(2, 0.0, updates=False)
+    second = norms.send()
+
+    assert first is not None
+    assert [sample.step for sample in first.samples()] == [0, 1]
+    assert second is not None
+    (sample,) = second.samples()
+    assert all(math.isfinite(norm) for norm in sample.gradients)
+    assert all(math.isnan(norm) for norm in (*sample.weights, *sample.updates))
+    assert norms.send() is None
+
+
+def test_a_tied_weight_is_measured_once(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3))
+    model[1].weight = model[0].weight
+    found: dict[str, list[float]] = {}
+    with monitored(tmp_path, model) as (training, run, _):
+        watch(training, found)
+        training.train(1)
+
+    layers = table(run, "layers")
+    assert "grad_norm/1.weight" not in layers
+    assert layers["grad_norm/0.weight"] == pytest.approx(found["grad_norm/0.weight"])
+    assert table(run, "histograms")["parameter"][:5] == [0, 1, 2, 3, 4]
+
+
+def test_a_frozen_parameter_has_a_weight_and_no_gradient(tmp_path: Path) -> None:
+    model = small_model()
+    model[0].requires_grad_(False)
+    with monitored(tmp_path, model) as (training, run, _):
+        training.train(3)
+
+    layers = table(run, "layers")
+    assert "grad_norm/0.weight" not in layers
+    assert "update_ratio/0.weight" not in layers
+    assert layers["weight_norm/0.weight"] == pytest.approx([model[0].weight.norm().item()] * 2)  # type: ignore[operator]
+    assert all(norm > 0 for norm in layers["grad_norm/2.weight"])
+
+
+def test_a_model_that_is_frozen_altogether_is_looked_at_too() -> None:
+    model = small_model().requires_grad_(False)
+    norms = Norms(model, CPU)
+    norms.before_step(1, 0.0, updates=True)
+    norms.after_step()
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    assert sample.total == 0
+    assert sample.weights == pytest.approx([parameter.norm().item() for parameter in model.parameters()])
+
+
+def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero() -> None:
+    model = small_model()
+    norms = Norms(model, CPU)
+    model[2](torch.ones(1, 8)).sum().backward()
+    norms.before_step(1, 0.0, updates=False)
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    assert sample.gradients[:2] == (0.0, 0.0)
+    assert min(sample.gradients[2:]) > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_norms_of_other_precisions_are_exact_enough(dtype: torch.dtype) -> None:
+    model = small_model().to(dtype)
+    norms = Norms(model, CPU)
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 300.0)  # whose square is beyond a float16
+    norms.before_step(1, 0.0, updates=False)
+    norms.after_step()
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    expected = [300 * math.sqrt(parameter.numel()) for parameter in model.parameters()]
+    assert sample.gradients == pytest.approx(expected, rel=1e-6)
+    weights = [parameter.double().norm().item() for parameter in model.parameters()]
+    assert sample.weights == pytest.approx(weights, rel=1e-6)
+
+
+def test_norms_that_are_not_finite_are_kept_as_they_are() -> None:
+    model = small_model()
+    norms = Norms(model, CPU)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    first, second = list(model.parameters())[:2]
+    assert first.grad is not None
+    assert second.grad is not None
+    first.grad[0, 0], second.grad[0] = math.nan, math.inf
+    norms.before_step(1, 0.0, updates=False)
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    assert math.isnan(sample.gradients[0])
+    assert sample.gradients[1] == math.inf
+    assert math.isnan(sample.total)
+
+
+def test_the_layers_come_with_the_table_of_the_model(tmp_path: Path) -> None:
+    with monitored(tmp_path) as (training, run, _):
+        training.train(1)
+
+    import json
+
+    schema = json.loads((run.streams / "layers.0.json").read_text())
+    assert [row["name"] for row in schema["extra"]["parameters"]] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert schema["extra"]["total"] == 4 * 8 + 8 + 8 * 3 + 3
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_norms_are_the_same() -> None:
+    device = torch.device("cuda", 0)
+    model = small_model().to(device)
+    norms = Norms(model, device)
+    model(torch.ones(1, 4, device=device)).sum().backward()
+    norms.before_step(1, 0.0, updates=False)
+    norms.after_step()
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    assert sample.gradients == pytest.approx([each.grad.norm().item() for each in model.parameters() if each.grad is not None])
