@@ -21,7 +21,9 @@ class Starts(Protocol):
 
     def rerun(self, run: Run) -> Run: ...
 
-    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run: ...
+    def start(
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+    ) -> Run: ...
 
     def close(self) -> None: ...
 
@@ -57,10 +59,13 @@ class Launcher:
 
         return self.start(load_config(run.config), parent=run)
 
-    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run:
+    def start(
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+    ) -> Run:
+        """A new run: from `checkpoint` of its parent on, or from the start."""
         from trainer.launch import create_run
 
-        run = create_run(self._runs, config, parent=parent, changes=changes)
+        run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
         self._begin(run)
         return run
 

@@ -37,11 +37,13 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         super().__init__()
         self._name, self._draft = name, draft
         self._checkpoints = list(reversed(checkpoints))
+        # Each that was the best when it was written says so: the newest of them still is.
+        self._best = next((each for each in self._checkpoints if each.best), None)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
-            yield OptionList(*(Option(Content(row(each, newest=not index))) for index, each in enumerate(self._checkpoints)), compact=True)
+            yield OptionList(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
             yield Static(id="consequence", markup=False)
 
     def on_mount(self) -> None:
@@ -101,7 +103,7 @@ class Scale(ModalScreen[bool | None]):
         (options.action_cursor_down if way == "down" else options.action_cursor_up)()
 
 
-def row(checkpoint: CheckpointInfo, *, newest: bool) -> str:
+def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:
     loss = significant(checkpoint.val_loss) if checkpoint.val_loss is not None else "–"
-    words = " ".join(word for word, said in (("newest", newest), ("best", checkpoint.best)) if said)
+    words = " ".join(word for word, said in (("newest", newest), ("best", best)) if said)
     return f"{number(checkpoint.step):>10}  {checkpoint.epoch:>6}  {loss:>9}  {words}"

@@ -37,7 +37,7 @@ def test_families_stand_together_the_newest_first(runs: Path) -> None:
     ended(runs, "alone", created=NOW - 4000)
     middle = ended(runs, "middle", created=NOW - 3000, parent=old.id)
     ended(runs, "young", created=NOW - 1000, parent=middle.id)
-    assert names(index(runs)) == ["young", "├middle", "└old", "alone"]
+    assert names(index(runs)) == ["old", "└middle", "  └young", "alone"]
 
 
 def test_runs_that_name_each_other_as_parents_are_listed_all_the_same(runs: Path) -> None:
