@@ -94,7 +94,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         part = next(part for part, _ in self.draft.sections() if part.name == section)
         return section in QUIET and self.draft.is_plain(part)
 
-    def keys(self) -> list[str]:
+    def stops(self) -> list[str]:
         """What the cursor can stand on, in the order of the screen: fields, and `section.` for a folded one."""
         if self.draft is None:
             return []
@@ -125,7 +125,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         draft = self.draft
         if draft is None:
             return
-        keys = self.keys()
+        keys = self.stops()
         if self.key not in keys:
             section = self.key.partition(".")[0]
             self.key = next((key for key in keys if key.startswith(f"{section}.")), keys[0] if keys else self.key)
@@ -148,7 +148,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def reveal(self) -> None:
         """Scroll so that the field under the cursor is seen, with its section's title where it is the first."""
-        if self.draft is None or not self.is_attached or self.key not in self.keys():
+        if self.draft is None or not self.is_attached or self.key not in self.stops():
             return
         row = self._row(self.key)
         y = self._line(self.key) - self.region.y + int(self.scroll_y)
@@ -159,7 +159,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def _row(self, key: str) -> int:
         section = key.partition(".")[0]
-        return [each for each in self.keys() if each.startswith(f"{section}.")].index(key)
+        return [each for each in self.stops() if each.startswith(f"{section}.")].index(key)
 
     def _line(self, key: str) -> int:
         """The line of the terminal that a field stands on."""
@@ -177,11 +177,11 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         self.call_after_refresh(self.reveal) if name and self._opened.get(section) else self.reveal()
 
     def move(self, step: int) -> None:
-        if keys := self.keys():
+        if keys := self.stops():
             self.go(keys[max(0, min(len(keys) - 1, keys.index(self.key) + step))])
 
     def move_section(self, step: int) -> None:
-        keys = self.keys()
+        keys = self.stops()
         names = list(dict.fromkeys(key.partition(".")[0] for key in keys))
         if names:
             wanted = names[(names.index(self.key.partition(".")[0]) + step) % len(names)]
@@ -193,7 +193,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         if self.draft is None or self.stacked or column == max(0, step):
             return
         line = self._line(self.key)
-        others = [key for key in self.keys() if key.partition(".")[0] in COLUMNS[max(0, step)]]
+        others = [key for key in self.stops() if key.partition(".")[0] in COLUMNS[max(0, step)]]
         if others:
             self.go(min(others, key=lambda key: abs(self._line(key) - line)))
 

@@ -59,7 +59,7 @@ class FilterRow(Lines):
     def show_filter(self, form: Form) -> None:
         edit = form.filter.edit
         text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
-        count = len(form.keys())
+        count = len(form.stops())
         said = f"{count} fields" if count else "no field of that name"
         pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
         if caret >= 0:
