@@ -17,7 +17,7 @@ from tests.support import wait_until
 from trainer.config import Config, dump_config, load_config
 from trainer.record import Run, StreamReader, list_runs, new_run, send
 
-TIMES = 5
+TIMES = 3
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.toml"
 QUIET = 1.0  # a standby that has not used the processor for so long is ready
 
