@@ -29,18 +29,18 @@ UNHURRIED = 20_000  # steps that are cheap enough to be taken without a rest
 
 
 def planned_lr(
-    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int
+    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int, resting: bool = True
 ) -> list[tuple[int, float]]:
     """The learning rates of optimizer steps 1 to `total_steps`, thinned to 2,000 points with every turn among them.
 
-    They come from the scheduler itself, stepped in a training without weights.
+    They come from the scheduler itself, stepped in a training without weights; not `resting` where no training goes on beside.
     """
-    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch))
+    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch, resting))
 
 
 @functools.lru_cache(maxsize=4)
 def _planned(
-    schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int
+    schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int, resting: bool
 ) -> tuple[tuple[int, float], ...]:
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=lr)
     real = build_schedule(schedule, dummy, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
@@ -52,7 +52,7 @@ def _planned(
         while step < wanted:
             real.step()
             step += 1
-            if step % AT_ONCE == 0 and total_steps > UNHURRIED:
+            if resting and step % AT_ONCE == 0 and total_steps > UNHURRIED:
                 time.sleep(REST)
         points.append((wanted, float(group["lr"])))
     return tuple(points)
