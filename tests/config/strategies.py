@@ -74,6 +74,8 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
         made["augment"] = {}
     if "hidden_size" in made["model"] and made["model"]["kind"] != "shared":
         made["model"]["num_heads"] = 1
+    if made["model"]["kind"] == "transformer":
+        made["model"]["patch_size"] = 1
     if "milestones" in made["schedule"]:
         made["schedule"]["milestones"] = sorted(set(made["schedule"]["milestones"]))
     made["schedule"].pop("warmup_epochs", None)
