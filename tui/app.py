@@ -29,7 +29,7 @@ from tui.remember import Memory, state_file
 from tui.repaint import Repaint
 from tui.screens.base import ModeScreen, Receiver, Target, bindings
 from tui.snapshot import EMPTY, Snapshot
-from tui.terminal import Capabilities, capabilities, environment
+from tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
 
 FULL = Capabilities()
 
@@ -319,6 +319,7 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
         print(f"gradtop: {terminal.why}", file=sys.stderr)
         return 2
     launcher = Launcher(runs, standby=standby)
+    end_with_the_terminal(launcher.close)
     app = GradtopApp(run, runs, mode=mode, launcher=launcher, capabilities=terminal)
     try:
         app.run()

@@ -10,13 +10,17 @@ terminal has no other characters, and no screen at all on a dumb terminal or on 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import select
+import sys
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 TRUE_COLOUR = 1 << 24
 VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
+HUNG_UP = 129  # as a shell tells of a process that SIGHUP ended
 NO_BRAILLE = ("linux", "vt100", "vt102", "vt220", "ansi", "cons25")
 
 
@@ -86,6 +90,27 @@ def unicode(env: Mapping[str, str]) -> bool:
         return False
     locale = next((env[name] for name in VARIABLES if env.get(name)), "")
     return not locale or "utf8" in locale.lower().replace("-", "")
+
+
+def end_with_the_terminal(before: Callable[[], object]) -> None:
+    """End this process when its terminal goes away without a SIGHUP, as after nohup, or where it is nobody's controlling one.
+
+    Textual would read the end of such a terminal over and over. `before` is called first.
+    """
+    try:
+        descriptor = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
+    except (OSError, ValueError):
+        return
+
+    def wait() -> None:
+        terminal = select.poll()
+        terminal.register(descriptor, 0)  # a hang-up is told of even where nothing is asked for
+        terminal.poll()
+        before()
+        os._exit(HUNG_UP)
+
+    if descriptor >= 0 and os.isatty(descriptor):
+        threading.Thread(target=wait, name="hang-up", daemon=True).start()
 
 
 def environment() -> dict[str, str]:

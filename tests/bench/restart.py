@@ -15,7 +15,7 @@ from tests.bench.place import GRADTOP, Place, a_place
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
 from trainer.config import Config, dump_config, load_config
-from trainer.record import Run, StreamReader, list_runs, new_run, send
+from trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_status, send
 
 TIMES = 3
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.toml"
@@ -44,10 +44,7 @@ def from_the_screen(place: Place, config: Config, *options: str) -> float:
         if not options:
             wait_for_standby(screen)
         screen.press("6")
-        screen.wait_for("what will change")
-        while "optimizer.lr ─" not in screen.text:
-            screen.press("j")
-            screen.rest(0.15)
+        screen.wait_for("optimizer.lr ─")  # the form opens on it
         screen.press("\r")
         screen.rest(0.3)
         screen.press("\x15\x0b0.003\r")
@@ -85,20 +82,21 @@ def first_step(run: Run) -> float:
 
 
 def end(run: Run) -> None:
-    from trainer.record import is_alive, read_status
-
     send(run, "kill")
     wait_until(lambda: not is_alive(read_status(run)), why="the end of the worker")
 
 
 def wait_for_standby(screen: Terminal) -> None:
     """Wait until some process that the screen started has imported PyTorch and rests."""
-    session = screen.process.pid
-    since, used = time.monotonic(), -1.0
+    since = begin = time.monotonic()
+    used = -1.0
     while time.monotonic() < since + QUIET:
+        assert time.monotonic() < begin + 120, "the standby does not get ready"
         screen.rest(0.1)
-        now = sum(sum(worker.cpu_times()[:2]) for worker in standbys(session))
-        if now != used or now == 0.0:
+        found = standbys(screen.process.pid)
+        now = sum(sum(worker.cpu_times()[:2]) for worker in found)
+        # One that waits for a processor does not use any either: it runs only where nobody else wants to.
+        if now != used or not found or any(worker.status() != psutil.STATUS_SLEEPING for worker in found):
             since, used = time.monotonic(), now
 
 
