@@ -9,10 +9,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from trainer.claim import claim
 from trainer.detach import detach
@@ -137,7 +138,7 @@ def locked(runs: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def main(become: Callable[[list[str]], object] | None = None) -> int:
+def main() -> int:
     """Returns 0 when the run was taken out of the line, 1 when it cannot wait; else this process becomes the worker."""
     parser = argparse.ArgumentParser(prog="python -P -m trainer.waiting", description="Wait in line, then train.")
     parser.add_argument("run")
@@ -152,23 +153,22 @@ def main(become: Callable[[list[str]], object] | None = None) -> int:
     try:
         held = claim(run, resume=options.resume)
         waiter = Waiter(run, resume=options.resume)
-    except (UserError, OSError) as error:
+    except (UserError, OSError, Left) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     begun()
     try:
         waiter.wait()
+        # The worker makes its own claim; until then the status, which has this very process, keeps others away.
+        os.close(held)
+        become_worker(run, ["--resume"] if options.resume else [])
     except Left as left:
         waiter.leave(str(left))
-        return 0
-    command = [sys.executable, "-P", "-m", "trainer", os.fspath(run.path), *(["--resume"] if options.resume else [])]
-    # The worker makes its own claim; until then the status, which has this very process, keeps others away.
-    os.close(held)
-    (become or _become)(command)
-    return 1
+    return 0
 
 
-def _become(command: list[str]) -> None:
+def become_worker(run: Run, options: list[str]) -> NoReturn:
+    command = [sys.executable, "-P", "-m", "trainer", os.fspath(run.path), *options]
     os.execv(command[0], command)  # noqa: S606 - the same process, so that the status stays true
 
 

@@ -41,7 +41,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("pause", "pause a run after its step"),
             ("continue", "let a paused run go on"),
             ("checkpoint", "have a run write a checkpoint now"),
-            ("stop", "end a run after its step, with a checkpoint, or take it out of the line"),
+            ("stop", "end a run with a checkpoint, or take it out of the line"),
             ("set", "change hyperparameters of a running run"),
         ),
     ),

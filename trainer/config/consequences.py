@@ -24,7 +24,7 @@ class Consequences:
 def consequences(old: Config, new: Config) -> Consequences:
     """Of a fork from a run of the configuration `old` that trains as `new`."""
     kept, dropped = [], []
-    if old.model.__class__ is new.model.__class__ and _fits(old, new):
+    if _fits(old, new):
         kept.append("all weights")
     else:
         kept.append("the weights whose names and shapes fit")
@@ -33,7 +33,7 @@ def consequences(old: Config, new: Config) -> Consequences:
     if new.training.ema and old.training.ema:
         kept.append("the running mean of the weights")
     elif new.training.ema:
-        dropped.append("nothing of a running mean of the weights: it begins at them")
+        dropped.append("the running mean of the weights, which begins at them")
     elif old.training.ema:
         dropped.append("the running mean of the weights")
     if same_epochs(old, new):
@@ -62,6 +62,7 @@ def same_epochs(old: Config, new: Config) -> bool:
 
 
 def _fits(old: Config, new: Config) -> bool:
+    """Whether all weights keep their shapes; other data may ask for another head or another first layer."""
     return old.data == new.data or (old.data.shape[1:] == new.data.shape[1:] and bool(old.data.shape.classes))
 
 
@@ -74,4 +75,8 @@ def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str]) ->
         if getattr(new.optimizer, switch, False) and not getattr(old.optimizer, switch, False):
             dropped.append(f"the optimizer's state, which has nothing for {switch}")
             return
-    kept.append("the optimizer's state")
+    if _fits(old, new):
+        kept.append("the optimizer's state")
+    else:
+        kept.append("the optimizer's state of those weights")
+        dropped.append("the optimizer's state of the others")

@@ -30,6 +30,11 @@ def newest_live(runs: Path) -> Run | None:
 
 
 def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
+    import gc
+
+    # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
+    # The app enables it again when its first frame is drawn.
+    gc.disable()
     from tui import app
 
     return app.run(run, runs, standby=standby)

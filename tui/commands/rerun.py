@@ -10,8 +10,9 @@ from tui.commands.start import add_settings, begin, check_settings
 
 EPILOG = """\
 A new run from the start with the configuration that the old one has now, what
-was changed live included, and changed where you say so. It remembers its parent and what was changed, and lies beside it unless
---runs names another place.
+was changed live included, and changed where you say so. It remembers its
+parent and what was changed, and lies beside it unless --runs names another
+place.
 
   gradtop rerun last optimizer.lr=3e-4 --watch
 """

@@ -13,8 +13,8 @@ from tui.commands.start import add_way, begin
 EPILOG = """\
 Weights, optimizer, schedule, random states and the order of the data go on
 where the last checkpoint left them; on a CPU the result is exactly that of a
-run that was never interrupted. The run keeps its directory and its name. To go on with other settings: gradtop
-fork.
+run that was never interrupted. The run keeps its directory and its name. To go
+on with other settings: gradtop fork.
 
   gradtop resume last --watch
 """
