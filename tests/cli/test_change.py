@@ -37,7 +37,8 @@ def test_what_can_be_live_reaches_the_worker_and_the_worker_takes_it(
     gradtop: Gradtop, living: tuple[Run, Grower], words: list[str], sent: dict[str, object]
 ) -> None:
     with FakeWorker(*living) as worker:
-        assert gradtop("set", "last", *words).code == 0
+        said = gradtop("set", "last", *words)
+    assert (said.code, "schedule has ended" in said.out) == (0, "--replace" in words)
     assert worker.seen == [("set", {"changes": sent})]
     live.changed(load_config(living[0].config), sent)  # raises where the worker would refuse
 

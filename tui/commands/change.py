@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tui.commands.mistake import Mistake
+from tui.commands.output import say
 from tui.commands.place import add_run, chosen_run, opened, reference, runs_directory
 from tui.commands.start import check_changes
 from tui.commands.steer import add_timeout, ask, require_alive
@@ -50,7 +51,10 @@ def run(options: argparse.Namespace) -> int:
         raise Mistake("--replace is for a new learning rate: give one, as in lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
-    return ask(options, "set", changes=changes)
+    code = ask(options, "set", changes=changes)
+    if code == 0 and "optimizer.lr" in changes:
+        say("The schedule has ended: the learning rate is constant." if options.replace else "The whole schedule is scaled with it.")
+    return code
 
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
