@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -124,6 +125,7 @@ class GradtopApp(App[None]):
         self._polling = True
         worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
         self.poll.wake = worker.cancelled_event
+        self.call_after_refresh(gc.enable)
         self.call_after_refresh(self._prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
