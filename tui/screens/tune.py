@@ -12,25 +12,19 @@ from textual.message import Message
 
 from trainer.record import CheckpointInfo, Run
 from tui.parts.tune import NOTHING, TunePart, read_tune
-from tui.planned import NO_CURVES, Curves, bends, same_epochs, series_of
 from tui.screens.actions import Actions
 from tui.screens.base import ModeScreen, bindings
 from tui.screens.form import Form
+from tui.screens.preview import Preview
 from tui.screens.tune_words import About, Differences, FilterRow, about_field, about_section, counted, what_will_change
 from tui.snapshot import Snapshot
 from tui.ways import Way, place, way_of
-from tui.widgets.line_chart import LineChart
-from tui.widgets.picture import Line
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
-
-    from trainer.config import Config
     from tui.draft import Draft
 
 BUTTONS = ("start", "apply_live", "fork", "restart", "save", "discard")
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
-DEBOUNCE = 0.25
 LOW = 16  # rows below which only the fields are shown
 
 
@@ -57,17 +51,8 @@ class Tune(ModeScreen):
             super().__init__()
             self.path, self.there, self.problem = path, there, problem
 
-    class Planned(Message):
-        """The curves of a draft's configuration."""
-
-        def __init__(self, config: Config, curves: Curves) -> None:
-            super().__init__()
-            self.config, self.curves = config, curves
-
     def __init__(self) -> None:
         super().__init__()
-        self._asked: Config | None = None  # whose curves were asked for last
-        self._soon: Timer | None = None
         self._part: TunePart | None = None  # the newest that was read
         self._base = NOTHING  # the one that the draft changes
         self._starting = False
@@ -81,7 +66,7 @@ class Tune(ModeScreen):
             yield About(id="about")
             with Vertical(id="changes"):
                 yield Differences(id="differences")
-                yield LineChart(id="curves", empty="the preview comes in some seconds")
+                yield Preview(id="curves")
                 yield Actions(id="actions", main="start")
 
     def on_mount(self) -> None:
@@ -178,54 +163,13 @@ class Tune(ModeScreen):
         draft = self.draft
         if draft is None:
             return
-        self._preview(draft)
+        self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
         self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
         can = [(self._button(action), action) for action in BUTTONS if self.check_action(action, ())]
         self.query_one(Actions).show(can)
         if (can, self.form.editing) != self._can:
             self._can = (can, self.form.editing)
             self.refresh_bindings()
-
-    # The curve of the learning rate
-
-    def _preview(self, draft: Draft) -> None:
-        """Ask for the curves once nothing was typed for a moment; what is shown stays until the new ones are there."""
-        shown = draft.config is not None and bends(draft)
-        self.set_class(shown, "-curves")
-        if not shown:
-            self.gradtop.drafted = NO_CURVES
-            self._asked = None
-        elif draft.config != self._asked:
-            self._asked = draft.config
-            if self._soon is not None:
-                self._soon.stop()
-            self._soon = self.set_timer(DEBOUNCE, self._ask_for_curves)
-
-    def _ask_for_curves(self) -> None:
-        draft, base, launcher = self.draft, self._base, self.gradtop.launcher
-        if draft is None or draft.config is None:
-            return
-        config, old = draft.config, draft.base
-        per_epoch = round(base.steps / base.epochs) if base.epochs and not old.training.steps else 0
-        new_per_epoch = per_epoch if same_epochs(draft) else 0
-
-        def plan() -> None:
-            if config != self._asked:
-                return
-            before, after = launcher.plan(old, per_epoch), launcher.plan(config, new_per_epoch)
-            curves = Curves(base.run, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
-            self.post_message(self.Planned(config, curves))
-
-        self.run_worker(plan, thread=True, name="curves")
-
-    def on_tune_planned(self, message: Planned) -> None:
-        if message.config != self._asked:
-            return
-        self.gradtop.drafted = curves = message.curves
-        chart = self.query_one(LineChart)
-        chart.set_empty(f"no preview: {curves.problem}" if curves.problem else "the preview comes in some seconds")
-        lines = [Line("old", curves.old, "a", planned=True), Line("new", curves.new, "b")]
-        chart.set_series(lines if curves.new.x else [], x_max=float(max(curves.steps, 1)))
 
     @property
     def live(self) -> bool:
