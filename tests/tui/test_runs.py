@@ -69,11 +69,11 @@ async def test_every_run_has_its_state_its_figures_and_what_was_changed(tmp_path
     async with piloted(tmp_path, family.training, mode="runs") as screen:
         await opened(screen)
         shown = screen.shown()
-        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ amber-finch", "quiet-heron ◂", "lr 0.001 → 0.0003"):
+        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ tidy-wren", "quiet-heron ◂", "lr 0.001 → 0.0003"):
             assert words in shown
         assert "Killed by the kernel" in shown
         assert "out of memory" in shown
-        assert order(screen) == ["quiet-heron", "brave-otter", "grey-lynx", "tidy-wren", "amber-finch"]
+        assert order(screen) == ["quiet-heron", "brave-otter", "grey-lynx", "amber-finch", "tidy-wren"]
 
 
 async def test_the_cursor_begins_on_the_watched_run_and_the_line_below_tells_of_its_row(tmp_path: Path, family: Family) -> None:
@@ -83,7 +83,7 @@ async def test_the_cursor_begins_on_the_watched_run_and_the_line_below_tells_of_
         assert isinstance(mode, Runs)
         assert mode.table.key == family.stopped.id
         await screen.shows("stopped   watched")
-        await screen.press("up")
+        await screen.press("up", "up")
         await screen.shows("Killed by the kernel")
         assert family.died.id in screen.shown()
 
