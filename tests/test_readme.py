@@ -48,7 +48,7 @@ def test_it_opens_with_one_sentence_a_picture_and_two_commands() -> None:
 
 @pytest.mark.parametrize("line", [line for line in TYPED if line.split()[1] in cli.COMMANDS])
 def test_its_commands_can_be_typed(line: str) -> None:
-    words = shlex.split(line)[1:]
+    words = shlex.split(line, comments=True)[1:]
     said, code = io.StringIO(), cli.DONE
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:

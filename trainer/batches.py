@@ -14,10 +14,29 @@ _FLOAT_BYTES = 4
 Prepare = Callable[[Tensor], Tensor]
 
 
+def generator_of(seed: int, epoch: int) -> torch.Generator:
+    """A generator of its own per epoch: what epoch 7 draws needs no trace of epochs 0 to 6."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % (1 << 63))
+
+
+def order_of(samples: int, seed: int, epoch: int) -> Tensor:
+    """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
+    return torch.randperm(samples, generator=generator_of(seed, epoch))
+
+
+def batch_count(samples: int, batch_size: int) -> tuple[int, int]:
+    """Batches of an epoch, and the samples in them; the last, smaller batch is kept, except one of a single sample.
+
+    Batch normalisation cannot take that.
+    """
+    whole, rest = divmod(samples, batch_size)
+    count = whole + (rest > 1 or (rest == 1 and whole == 0))
+    return count, min(samples, count * batch_size)
+
+
 class Batches:
     """The training batches of every epoch; seed, epoch and position alone decide what a batch holds.
 
-    The last, smaller batch of an epoch is kept, except one of a single sample, which batch normalisation cannot take.
     `prepare` makes images as they are stored ready for the model; it must treat each image alone, as it is called with
     several batches at once.
     """
@@ -31,18 +50,14 @@ class Batches:
         self.prepare = prepare
         self._seed = seed
         samples = len(images)
-        whole, rest = divmod(samples, batch_size)
-        self.per_epoch = whole + (rest > 1 or (rest == 1 and whole == 0))
-        self._used = min(samples, self.per_epoch * batch_size)
+        self.per_epoch, self._used = batch_count(samples, batch_size)
         bytes_per_value = _FLOAT_BYTES if prepare else images.element_size()
         bytes_per_sample = max(bytes_per_value * images[0].numel(), 1) if samples else 1
         self._gathered = max(_GATHER_BYTES // (bytes_per_sample * batch_size), 1) * batch_size
 
     def order(self, epoch: int) -> Tensor:
         """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
-        # A seed of its own per epoch: the permutation of epoch 7 needs no trace of epochs 0 to 6.
-        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % (1 << 63))
-        return torch.randperm(len(self.images), generator=generator)[: self._used]
+        return order_of(len(self.images), self._seed, epoch)[: self._used]
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of `epoch`, from batch number `skip` on."""

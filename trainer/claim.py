@@ -9,7 +9,7 @@ import time
 from trainer.errors import AlreadyTraining, UserError
 from trainer.record import Run, is_alive, read_status
 
-_LIVE = ("starting", "training", "paused")
+_LIVE = ("queued", "starting", "training", "paused")
 # A heartbeat comes twice a second; hosts' clocks differ.
 _SILENT_AFTER = 60.0
 
@@ -30,6 +30,12 @@ def claim(run: Run, *, resume: bool) -> int:
     except OSError:
         # A file system without locks: the status must do.
         return descriptor
+    try:
+        # One that waited in line lets go of the lock while it turns into a worker; its status tells of it then.
+        _refuse_live(run)
+    except UserError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -39,6 +45,8 @@ def _refuse_live(run: Run) -> None:
         return
     alive = is_alive(status)
     if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
+        if status.state == "queued":
+            raise AlreadyTraining(f"{run.id} waits in line already (process {status.pid} on {status.host})")
         raise AlreadyTraining(
             f"{run.id} is being trained by process {status.pid} on {status.host}; stop that one first"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Score:
-    """Mean cross-entropy without label smoothing, and the share of samples named rightly."""
+    """Mean cross-entropy without label smoothing, and the share of samples (of a text: of characters) named rightly."""
 
     loss: float
     accuracy: float
@@ -22,26 +22,22 @@ class Score:
 def evaluate(
     model: nn.Module,
     forward: Callable[[Tensor], Tensor],
-    images: Tensor,
-    labels: Tensor,
-    batch_size: int,
+    batches: Iterable[tuple[Tensor, Tensor]],
     *,
-    prepare: Callable[[Tensor], Tensor] | None = None,
     between: Callable[[], object] = lambda: None,
 ) -> Score:
-    """`prepare` makes stored images ready for the model; `between` is called after each batch and may raise to end the
-    evaluation; the model is left in training mode.
-    """
-    loss = torch.zeros((), device=images.device)
-    right = torch.zeros((), device=images.device)
+    """`between` is called after each batch and may raise to end the evaluation; the model is left in training mode."""
+    loss = right = torch.zeros(())
+    samples = 0
     model.eval()
     try:
-        for some, wanted in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
-            scores = forward(prepare(some) if prepare else some).float()
-            loss += functional.cross_entropy(scores, wanted, reduction="sum")
-            right += (scores.argmax(1) == wanted).sum()
+        for inputs, targets in batches:
+            outputs = forward(inputs).float().flatten(0, -2)
+            wanted = targets.flatten()
+            loss = loss.to(outputs.device) + functional.cross_entropy(outputs, wanted, reduction="sum")
+            right = right.to(outputs.device) + (outputs.argmax(1) == wanted).sum()
+            samples += len(wanted)
             between()
     finally:
         model.train()
-    samples = max(len(labels), 1)
-    return Score(loss.item() / samples, right.item() / samples)
+    return Score(loss.item() / max(samples, 1), right.item() / max(samples, 1))

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from trainer.errors import NonFinite
 
+# Steps in a row with a loss or a gradient that is not finite, after which no smaller scale will help a training in half precision.
+_LOST = 20
+
 
 class Guard:
     """Keeps a step with a non-finite loss or gradient from changing the weights.
@@ -27,10 +30,12 @@ class Guard:
         device: torch.device,
         *,
         deferred: bool | None = None,
+        scaled: bool = False,
         read_every: float = 0.25,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        # Frozen ones too, as they may train later; they have no gradient.
+        self._named = list(model.named_parameters())
         self._found = torch.zeros((), device=device)
         self._one = torch.ones((), device=device)
         self._mark = _choose_mark(self._found)
@@ -38,14 +43,28 @@ class Guard:
         self._read_every = read_every
         self._next_read = 0.0
         fused = bool(optimizer.defaults.get("fused"))
-        self.deferred = fused and device.type != "cpu" if deferred is None else deferred
-        if self.deferred:
+        self._scaled = scaled
+        self.deferred = (fused or scaled) and device.type != "cpu" if deferred is None else deferred
+        self._streak = torch.zeros((), device=device)
+        if self.deferred and not scaled:
             # Minus the number of steps since the flag went up: tells the bad step without a record of every step.
             self._since = torch.zeros((), device=device)
             optimizer.found_inf = self._found  # type: ignore[attr-defined]
 
-    def check(self, step: int, loss: Tensor, norm: Tensor | None = None) -> None:
-        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite."""
+    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> None:
+        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite.
+
+        `overflow` is what a scaler found: above 0 where a gradient is not finite.
+        """
+        if self._scaled:
+            # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; in the end one must fit.
+            lost = torch.isfinite(loss).logical_not()
+            if overflow is not None:
+                lost = lost.logical_or(overflow > 0)
+            self._streak.add_(1).mul_(lost)
+            if not self.deferred or self._clock() >= self._next_read:
+                self.settle(step)
+            return
         if not self.deferred:
             # Without an accelerator reading a number waits for nothing.
             if not math.isfinite(loss.item()):
@@ -64,6 +83,11 @@ class Guard:
 
     def settle(self, step: int) -> None:
         """Wait for the device and make sure that every step up to `step` was finite. Raises NonFinite."""
+        if self._scaled:
+            self._next_read = self._clock() + self._read_every
+            if (streak := int(self._streak.item())) >= _LOST:
+                raise NonFinite(step - streak + 1, "the loss or a gradient, at whatever scale,")
+            return
         if not self.deferred:
             return
         self._next_read = self._clock() + self._read_every

@@ -23,7 +23,7 @@ class Keeper:
     def __init__(self, run: Run, writer: StreamWriter, keep: int, problem: Callable[[str], object]) -> None:
         self._run = run
         self._writer = writer
-        self._keep = keep
+        self.keep = keep
         self._problem = problem
         self._lock = threading.Condition()
         self._waiting: dict[str, tuple[State, Saved]] = {}
@@ -91,7 +91,7 @@ class Keeper:
             "checkpoint", step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
         )
         try:
-            checkpoint.prune(folder, self._keep)
+            checkpoint.prune(folder, self.keep)
         except OSError as error:
             self._warn(saved.step, f"old checkpoints not removed ({_why(error)})")
         else:

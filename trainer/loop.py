@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import islice
 
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from trainer.evaluation import evaluate
 from trainer.session import Session
@@ -28,43 +29,47 @@ def train(session: Session) -> None:
 
 
 def train_epoch(session: Session) -> None:
-    """Train to the end of the epoch at hand, from wherever in it training stands."""
-    model, optimizer, schedule, parameters = session.model, session.optimizer, session.schedule, session.parameters
-    guard, monitor, steering, clip = session.guard, session.monitor, session.steering, session.clip
-    model.train()
-    for images, labels in session.batches.epoch(session.epoch, skip=session.position):
-        if steering.due():
-            steering.obey(session)
+    """Train to the end of the epoch at hand, from wherever in it training stands, or until something was changed."""
+    compute, optimizer, schedule, parameters = session.compute, session.optimizer, session.schedule, session.parameters
+    guard, monitor, steering = session.guard, session.monitor, session.steering
+    clip, clip_value = session.clip, session.clip_value
+    accumulate, last = session.accumulate, session.steps
+    session.enter_epoch()
+    batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
+    while group := tuple(islice(batches, accumulate)):
+        if steering.due() and steering.obey(session):
+            # What was changed may stand in any of the names above, or in the batches that lie ready.
+            return
         step = session.step + 1
-        loss = session.loss(images, labels)
-        loss.backward()
+        loss = compute.backward(group, session.step * accumulate)
+        compute.unscale()
         monitor.after_backward(step)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norm = get_total_norm(gradients) if clip else None
-        guard.check(step, loss, norm)
+        norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]) if clip else None
+        guard.check(step, loss, norm, compute.overflow)
         if norm is not None:
             clip_grads_with_norm_(parameters, clip, norm)
+        elif clip_value:
+            clip_grad_value_(parameters, clip_value)
         learning_rate = optimizer.param_groups[0]["lr"]
-        optimizer.step()
+        compute.update()
         schedule.step()
         # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping.
         for parameter in parameters:
             parameter.grad = None
-        monitor.after_step(step, loss.detach(), learning_rate, norm, clip, len(labels))
+        monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]))
         session.step = step
+        if step == last:
+            return
 
 
 def close_epoch(session: Session) -> None:
     """Evaluate, say how the epoch went, keep a checkpoint."""
     session.settle()
-    images, labels = session.validation
+    compute = session.compute
     score = evaluate(
-        session.model,
-        session.forward,
-        images,
-        labels,
-        session.evaluation_batch,
-        prepare=session.batches.prepare,
+        compute.evaluated,
+        lambda inputs: compute.forward(inputs, compute.evaluated),
+        session.validation,
         between=lambda: session.steering.obey(session) if session.steering.due() else None,
     )
     session.record_score(score)

@@ -14,17 +14,14 @@ _START_AFTER = 0.25
 
 
 class Plan(threading.Thread):
-    """Writes the planned learning rate of the steps after `after`, multiplied by `factor`, into the stream `plan`."""
+    """Writes the planned learning rate of the steps after `after` into the stream `plan`."""
 
-    def __init__(
-        self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, factor: float, after: int
-    ) -> None:
+    def __init__(self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, after: int) -> None:
         super().__init__(name="plan", daemon=True)
         self._writer = writer
         self._config = config
         self._steps = steps
         self._per_epoch = per_epoch
-        self._factor = factor
         self._after = after
         self._hurry = threading.Event()
         self._cancelled = False
@@ -35,7 +32,7 @@ class Plan(threading.Thread):
             self._config.schedule, self._config.optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch
         )
         now = time.time()
-        rows = [(step, now, lr * self._factor) for step, lr in points if step > self._after]
+        rows = [(step, now, lr) for step, lr in points if step > self._after]
         if rows and not self._cancelled:
             self._writer.open("plan", (Column("lr"),), first_step=self._after + 1, rollup=False)
             self._writer.put_many("plan", rows)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainer import checkpoint, live
-from trainer.batches import Batches
+from trainer import checkpoint, data, live, optim
 from trainer.checkpoint import Saved, State
-from trainer.config import Config
-from trainer.errors import NonFinite
+from trainer.compute import Compute
+from trainer.config import Config, diff_config
+from trainer.data import Source, TrainingBatches
+from trainer.errors import NonFinite, UserError
 from trainer.evaluation import Score
+from trainer.freeze import check_freeze, freeze, keep_statistics
 from trainer.guard import Guard
 from trainer.keeper import Keeper
 from trainer.monitor import Monitor, SystemSampler
@@ -29,16 +31,18 @@ from trainer.steering import Applied, Steering
 
 @dataclass
 class Session:
-    """The parts of a training; `step` counts the optimizer steps that are done."""
+    """The parts of a training; `step` counts the optimizer steps that are done. `config` is run.toml with what was changed live."""
 
     run: Run
     config: Config
     device: torch.device
+    source: Source
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: LRScheduler
-    batches: Batches
-    validation: tuple[Tensor, Tensor]
+    batches: TrainingBatches
+    validation: Iterable[tuple[Tensor, Tensor]]
+    compute: Compute
     writer: StreamWriter
     progress: Progress
     steering: Steering
@@ -52,49 +56,54 @@ class Session:
     best: Score | None = None
     best_accuracy: float | None = None
     newest: Score | None = None
-    changes: dict[str, float] = field(default_factory=dict)
+    without_better: int = 0
+    changes: dict[str, Any] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
 
     def __post_init__(self) -> None:
-        training = self.config.training
-        self.steps = training.epochs * self.batches.per_epoch
-        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        # No gradients are kept in an evaluation: several batches fit where one fits in training.
-        self.evaluation_batch = max(4 * training.batch_size, 256)
         self._plan: Plan | None = None
-        self.clip = training.clip or 0.0
-        self._smoothing = training.label_smoothing
-        self._autocast = training.precision == "bf16"
+        self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
+        self.accumulate = self.config.training.accumulate
+        self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
+        self.take_settings()
+
+    def take_settings(self) -> None:
+        """Have ready what the loop needs of the config, as it stands now."""
+        training = self.config.training
+        self.steps = training.steps or training.epochs * self.per_epoch
+        self.clip, self.clip_value = training.clip, training.clip_value
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.compute.label_smoothing = training.label_smoothing
+        self.compute.augment = data.augmentation(self.config.augment, self.source, seed=training.seed)
+        # What varies images wants them as they are stored.
+        self.batches.prepare = self.source.prepare if self.compute.augment is None else None
+        self.keeper.keep = training.keep_checkpoints
 
     # Where training stands
 
     @property
     def epoch(self) -> int:
         """Epochs whose steps are all done."""
-        return self.step // self.batches.per_epoch
+        return self.step // self.per_epoch
 
     @property
     def position(self) -> int:
         """Steps done in the epoch at hand."""
-        return self.step % self.batches.per_epoch
+        return self.step % self.per_epoch
 
     @property
     def evaluation_due(self) -> bool:
-        return self.position == 0 and self.evaluated < self.step
+        return self.evaluated < self.step and (self.position == 0 or self.step >= self.steps)
 
     @property
     def finished(self) -> bool:
-        return self.step >= self.steps and not self.evaluation_due
+        return (self.step >= self.steps or self.stopped_early) and not self.evaluation_due
 
-    # What a step computes
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self._autocast:
-            with torch.autocast(self.device.type, torch.bfloat16):
-                return self.model(images).float()  # type: ignore[no-any-return]
-        return self.model(images)  # type: ignore[no-any-return]
-
-    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(self.forward(images), labels, label_smoothing=self._smoothing)
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the validation loss has not become better for as long as was to be waited for."""
+        patience = self.config.training.early_stopping
+        return 0 < patience <= self.without_better
 
     # How it starts
 
@@ -102,9 +111,32 @@ class Session:
         self.stopwatch.go()
         self.progress.update(state="training")
         if not self.step:
-            self.writer.event("start", message=f"{self.config.training.epochs} epochs of {self.batches.per_epoch} steps on {self.device}")
+            length = f"{self.steps} steps" if self.config.training.steps else f"{self.config.training.epochs} epochs of {self.per_epoch} steps"
+            self.writer.event("start", message=f"{length} on {self.device}")
+            self._say_frozen()
         self.sampler.start()
         self.write_plan()
+
+    def enter_epoch(self) -> None:
+        """Before the steps of an epoch, and again after a change in it: what trains, and in which mode."""
+        self.freeze()
+        self.model.train()
+        keep_statistics(self.config.freeze, self.model)
+
+    def freeze(self) -> None:
+        frozen = freeze(self.config.freeze, self.model, self.epoch + 1, self.fixed)
+        if frozen != self._frozen:
+            before, self._frozen = self._frozen, frozen
+            self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            self.monitor.look_again(self.step + 1)
+            if before and not frozen:
+                self.writer.event("freeze", step=self.step, message="everything trains from now on")
+            self._say_frozen()
+
+    def _say_frozen(self) -> None:
+        if self._frozen:
+            many = f"{len(self._frozen)} parameters are frozen: {_several(self._frozen)}"
+            self.writer.event("freeze", step=self.step, message=many)
 
     # What steering asks for
 
@@ -124,14 +156,48 @@ class Session:
         return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
 
     def set_live(self, changes: Mapping[str, object]) -> Applied:
-        new = live.checked(changes)
-        old = {key: self.changes.get(key, self.config.optimizer.lr) for key in new}
-        for key, value in new.items():
-            live.scale_learning_rate(self.optimizer, self.schedule, value / old[key])
-        self.changes.update(new)
+        new = live.changed(self.config, changes)
+        made = diff_config(self.config, new)
+        if not made:
+            raise ValueError("that is what it has already")
+        try:
+            data.augmentation(new.augment, self.source, seed=new.training.seed)
+            if new.freeze != self.config.freeze:
+                check_freeze(new.freeze, self.model, self.fixed)
+        except UserError as error:
+            # What cannot be done must not end the training.
+            raise ValueError(str(error)) from None
+        live.apply(self, new)
+        for change in made:
+            table, _, name = change.key.partition(".")
+            if name == "kind":
+                # What was changed of the kind that was is no part of the one that is.
+                self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
+            self.changes[change.key] = change.new
+        self.progress.update(changes=dict(self.changes))
         self.write_plan()
-        said = [f"{key} {old[key]:g} → {value:g}" for key, value in new.items()]
-        return Applied(f"{', '.join(said)} from step {self.step + 1} on; the schedule is scaled by it", old, new)
+        said = ", ".join(f"{change.key} {_short(change.old)} → {_short(change.new)}" for change in made)
+        old, now = ({change.key: getattr(change, which) for change in made} for which in ("old", "new"))
+        return Applied(f"{said} from step {self.step + 1} on", old, now)
+
+    def scale_learning_rate(self, factor: float) -> None:
+        optim.scale(self.optimizer, self.schedule, factor)
+
+    def reschedule(self) -> None:
+        """Build the schedule anew and put it where training stands."""
+        self.take_settings()
+        before = self.schedule
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.optimizer.lr
+            for name in ("initial_lr", "max_lr", "min_lr"):
+                group.pop(name, None)
+        self.schedule = optim.build_schedule(
+            self.config.schedule, self.optimizer, total_steps=self.steps, steps_per_epoch=self.per_epoch
+        )
+        # Past its end a schedule of a certain length goes nowhere.
+        optim.advance(self.schedule, min(self.step, self.steps))
+        if isinstance(self.schedule, optim.Plateau) and isinstance(before, optim.Plateau):
+            self.schedule.take_over(before.state_dict())
 
     # What the end of an epoch leaves behind
 
@@ -144,11 +210,16 @@ class Session:
         best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
         if best:
             self.best = score
+        self.without_better = 0 if best else self.without_better + 1
         self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
+        if evaluated := getattr(self.schedule, "evaluated", None):
+            evaluated(score.loss)
         self.writer.put("evals", self.step, time.time(), (self.epoch, score.loss, score.accuracy))
         self.writer.event(
             "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
+        if self.stopped_early and self.step < self.steps:
+            self.writer.event("early_stopping", step=self.step, message=f"{self.without_better} evaluations without a better loss")
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""
@@ -177,13 +248,17 @@ class Session:
             {
                 "step": self.step,
                 "epoch": self.epoch,
+                "per_epoch": self.per_epoch,
+                "optimizer_kind": self.config.optimizer.kind,
                 "evaluated": self.evaluated,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
+                **self.compute.state(),
                 "newest": vars(self.newest) if self.newest else None,
                 "best": vars(self.best) if self.best else None,
                 "best_accuracy": self.best_accuracy,
+                "without_better": self.without_better,
                 "changes": dict(self.changes),
                 "random": checkpoint.random_states(),
                 "seconds": self.stopwatch.seconds,
@@ -196,9 +271,12 @@ class Session:
     def gauges(self) -> dict[str, object]:
         """What changes from step to step, for the status; called from the heartbeat's thread."""
         latest = self.monitor.latest
+        epochs = -(-self.steps // self.per_epoch)
         return {
-            "epoch": min(self.epoch + 1, self.config.training.epochs),
+            "epoch": min(self.epoch + 1, epochs),
+            "epochs": epochs,
             "step": self.step,
+            "steps": self.steps,
             "seconds": self.stopwatch.seconds,
             **{name: latest.get(name) for name in ("loss", "grad_norm", "lr")},
             "samples_per_s": latest.get("samples_per_s") or 0.0,
@@ -212,9 +290,7 @@ class Session:
         """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
         if self._plan is not None:
             self._plan.cancel()
-        factor = self.changes.get(live.LEARNING_RATE, self.config.optimizer.lr) / self.config.optimizer.lr
-        per_epoch = self.batches.per_epoch
-        self._plan = Plan(self.writer, self.config, self.steps, per_epoch, factor=factor, after=self.step)
+        self._plan = Plan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
         self._plan.start()
 
     def write_black_box(self, error: NonFinite) -> None:
@@ -229,3 +305,11 @@ class Session:
             self.keeper.close()
             if self._plan is not None:
                 self._plan.finish(timeout=2.0)
+
+
+def _several(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
+
+
+def _short(value: object) -> str:
+    return format(value, "g") if isinstance(value, float) else str(value)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 
 import torch
 
-from trainer import checkpoint, data, models, optim
-from trainer.batches import Batches
+from trainer import checkpoint, data, fork, models, optim
 from trainer.checkpoint import State
-from trainer.config import Config, ConfigProblems, load_config
+from trainer.compute import Compute
+from trainer.config import (
+    Config,
+    ConfigProblems,
+    LanguageModel,
+    TorchvisionModel,
+    TrainingConfig,
+    load_config,
+    to_tables,
+)
+from trainer.config.validate import validate
 from trainer.device import check_precision, choose_device
 from trainer.errors import UserError
 from trainer.evaluation import Score
+from trainer.fit import check_fit, check_kind
+from trainer.freeze import check_freeze, fixed_names, freeze
 from trainer.guard import Guard
 from trainer.keeper import Keeper
 from trainer.monitor import Monitor, SystemSampler
@@ -28,60 +40,80 @@ EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
 def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steering, *, resume: bool) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     config = _read_config(run)
+    state = _newest_checkpoint(run, writer) if resume else None
+    origin = None if state else _read_origin(run)
+    if state:
+        config = _with_changes(config, state["changes"])
     training = config.training
     device = choose_device(training.device)
     check_precision(training.precision, device)
-    state = _newest_checkpoint(run, writer) if resume else None
-    first_step = state["step"] + 1 if state else 1
+    _set_numerics(training)
 
     seed_generators(training.seed)
-    dataset = data.load(config.data, seed=training.seed)
-    model = models.build(config.model, dataset.info).to(device)
-    optimizer = optim.build_optimizer(config.optimizer, model.parameters(), device)
-    batches = Batches(
-        dataset.train_images.to(device),
-        dataset.train_labels.to(device),
-        training.batch_size,
-        seed=training.seed,
-        prepare=dataset.prepare,
-    )
-    steps = training.epochs * batches.per_epoch
-    schedule = optim.build_schedule(
-        config.schedule, optimizer, total_steps=steps, steps_per_epoch=batches.per_epoch
-    )
-    writer.open("evals", EVALS, first_step=first_step)
-    monitor = Monitor(
-        model, config.monitor, writer, device, first_step=first_step, steps_per_epoch=batches.per_epoch
-    )
+    context = config.model.context if isinstance(config.model, LanguageModel) else 0
+    source = data.load(config.data, seed=training.seed, context=context)
+    check_kind(config, source.info)
+    model = models.build(config.model, source.info)
+    # What a checkpoint brings needs no file that may have gone since.
+    said = [] if state or origin else models.initialise(config.init, model)
+    model.to(device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    check_fit(config, model, source, device)
+    fixed = fixed_names(model)
+    check_freeze(config.freeze, model, fixed)
+    freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
+    optimizer = optim.build_optimizer(config.optimizer, model, device)
+    batches = source.training(training.batch_size, seed=training.seed, device=device)
+    per_epoch = -(-batches.per_epoch // training.accumulate)
+    step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
+    if training.compile:
+        model.compile()
     session = Session(
         run=run,
         config=config,
         device=device,
+        source=source,
         model=model,
         optimizer=optimizer,
-        schedule=schedule,
+        schedule=_build_schedule(config, optimizer, per_epoch),
         batches=batches,
-        validation=(dataset.val_images.to(device), dataset.val_labels.to(device)),
+        # No gradients are kept in an evaluation: several batches fit where one fits in training.
+        validation=source.validation(max(4 * training.batch_size, 256), device),
+        compute=Compute(model, optimizer, device, training),
         writer=writer,
         progress=progress,
         steering=steering,
-        guard=Guard(model, optimizer, device),
-        monitor=monitor,
-        sampler=SystemSampler(writer, device, step=lambda: monitor.step, first_step=first_step),
+        guard=Guard(model, optimizer, device, scaled=training.precision == "fp16"),
+        monitor=Monitor(
+            model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
+        ),
+        sampler=SystemSampler(writer),
         keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
+        fixed=fixed,
     )
     if state:
         _put_back(session, state)
+    elif origin:
+        taken = fork.take_over(session, origin)
+        writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
+    for sentence in said:
+        writer.event("init", message=sentence)
+    writer.open("evals", EVALS, first_step=session.step + 1)
     progress.gauges = session.gauges
     progress.update(
-        epochs=training.epochs,
-        steps=session.steps,
         device=str(device),
         model=config.model.kind,
         parameters=models.describe(model).total,
+        changes=dict(session.changes),
     )
     return session
+
+
+def name_of(config: Config) -> str:
+    """What the model is called, on the screen and in counts."""
+    return config.model.name if isinstance(config.model, TorchvisionModel) else config.model.kind
 
 
 def seed_generators(seed: int) -> None:
@@ -99,32 +131,81 @@ def _read_config(run: Run) -> Config:
         raise UserError(str(error)) from error
 
 
+def _with_changes(config: Config, changes: dict[str, object]) -> Config:
+    """The configuration with what was changed while the run trained."""
+    tables = to_tables(config)
+    for key, value in changes.items():
+        table, _, name = key.partition(".")
+        if name == "kind":
+            tables[table] = {}
+        tables[table][name] = value
+    try:
+        return validate(tables)
+    except ConfigProblems as error:
+        raise UserError(f"what the checkpoint says was changed does not fit run.toml: {error}") from error
+
+
+def _set_numerics(training: TrainingConfig) -> None:
+    """Settings of the process: a worker trains one run."""
+    torch.set_float32_matmul_precision("high" if training.tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = training.tf32
+    if training.deterministic:
+        # cuBLAS reads it when its first handle is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(training.deterministic)
+
+
+def _build_schedule(config: Config, optimizer: torch.optim.Optimizer, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
+    training = config.training
+    steps = training.steps or training.epochs * per_epoch
+    return optim.build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
+
+
 def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
     def skipped(message: str) -> None:
         print(message, flush=True)
         writer.event("warning", message=f"{message}; the one before it is used")
 
     state = checkpoint.load_newest(run.checkpoints, skipped)
-    if state is None:
+    if state is None and fork.origin_of(run.path) is None:
         writer.event("warning", message="there is no checkpoint to resume from; training starts from the beginning")
     return state
 
 
+def _read_origin(run: Run) -> State | None:
+    """The checkpoint that this run was forked from; None for a run that begins at the beginning."""
+    path = fork.origin_of(run.path)
+    return checkpoint.load(path) if path is not None else None
+
+
+def _taken_words(taken: fork.Taken) -> str:
+    dropped = f"; dropped: {'; '.join(taken.dropped)}" if taken.dropped else ""
+    return f"kept {', '.join(taken.kept)}{dropped}"
+
+
 def _put_back(session: Session, state: State) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
+    misfit = UserError(
+        f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
+    )
+    if state["optimizer_kind"] != session.config.optimizer.kind:
+        raise misfit
+    session.step = state["step"]
+    session.evaluated = state["evaluated"]
+    # What trains decides what the optimizer has a state of.
+    session.freeze()
     try:
         session.model.load_state_dict(state["model"])
         session.optimizer.load_state_dict(state["optimizer"])
         session.schedule.load_state_dict(state["schedule"])
+        session.compute.load_state(state)
     except (RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
-        ) from error
-    session.step = state["step"]
-    session.evaluated = state["evaluated"]
+        raise misfit from error
     session.changes = dict(state["changes"])
     session.newest = Score(**state["newest"]) if state["newest"] else None
     session.best = Score(**state["best"]) if state["best"] else None
     session.best_accuracy = state["best_accuracy"]
+    session.without_better = state["without_better"]
     checkpoint.restore_random_states(state["random"])
     session.writer.event("resumed", step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

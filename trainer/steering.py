@@ -63,6 +63,7 @@ class Steering:
         self._next_look = 0.0
         self._paused = False
         self._stopping = ""
+        self._changed = False
         self._answered: set[str] = set()
 
     def refuse(self, why: str) -> None:
@@ -73,13 +74,15 @@ class Steering:
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look
 
-    def obey(self, run: Steered) -> None:
-        """Do what was asked; waits here while paused. Raises Stop, or EndNow for a kill."""
+    def obey(self, run: Steered) -> bool:
+        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, or EndNow for a kill."""
+        self._changed = False
         self._look(run)
         if self._paused:
             run.pause()
             self._wait_for_the_end_of_the_pause(run)
             run.go_on()
+        return self._changed
 
     def _wait_for_the_end_of_the_pause(self, run: Steered) -> None:
         while self._paused:
@@ -138,6 +141,7 @@ class Steering:
         except ValueError as error:
             self._answer(command, False, str(error))
         else:
+            self._changed = True
             self._answer(command, True, applied.message, step=run.step, changes=applied.new, old=applied.old)
 
     def _answer(self, command: Command, ok: bool, message: str, **more: object) -> None:

@@ -114,8 +114,11 @@ class Worker:
             self.session.write_black_box(error)
         if isinstance(error, UserError):
             return str(error)
+        from trainer.compute import explain
         from trainer.device import explain_out_of_memory, out_of_memory
 
+        if sentence := explain(error):
+            return sentence
         if self.session is not None and out_of_memory(error):
             return explain_out_of_memory(str(self.session.device), self.session.batches.batch_size)
         first = (str(error).strip().splitlines() or [""])[0]
@@ -155,6 +158,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
         started=earlier.started or now,
         updated=now,
         ended=0.0,
+        queued=0.0,
         samples_per_s=0.0,
         error="",
         warning="",

@@ -24,6 +24,7 @@ from trainer.record import RecordError, Run
 from tui import keys, theme
 from tui.launcher import Launcher, Starts
 from tui.messages import Answered, Launched, NewSnapshot
+from tui.planned import NO_CURVES
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
 from tui.repaint import Repaint
@@ -81,6 +82,7 @@ class GradtopApp(App[None]):
         self.runs = runs
         self.launcher: Starts = launcher if launcher is not None else Launcher(runs, standby=False)
         self.snapshot = EMPTY
+        self.drafted = NO_CURVES  # the learning rate as the form has it
         self._logged: Run | None = None
         self._polling = False
         self.poll = Poll(

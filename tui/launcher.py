@@ -10,6 +10,7 @@ from trainer.record import Run
 
 if TYPE_CHECKING:
     from trainer.launch import Standby
+    from trainer.launch.preview import Planned, Preview
 
 
 class Starts(Protocol):
@@ -21,7 +22,12 @@ class Starts(Protocol):
 
     def rerun(self, run: Run) -> Run: ...
 
-    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run: ...
+    def start(
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+    ) -> Run: ...
+
+    def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
+        """The learning rates that a configuration plans; takes seconds while PyTorch is imported for the first one."""
 
     def close(self) -> None: ...
 
@@ -33,6 +39,7 @@ class Launcher:
         self._runs = runs
         self._wanted = standby
         self._standby: Standby | None = None
+        self._preview: Preview | None = None
         self._closed = False
 
     def prepare(self) -> None:
@@ -57,10 +64,13 @@ class Launcher:
 
         return self.start(load_config(run.config), parent=run)
 
-    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run:
+    def start(
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+    ) -> Run:
+        """A new run: from `checkpoint` of its parent on, or from the start."""
         from trainer.launch import create_run
 
-        run = create_run(self._runs, config, parent=parent, changes=changes)
+        run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
         self._begin(run)
         return run
 
@@ -73,8 +83,18 @@ class Launcher:
         finally:
             self.prepare()
 
+    def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
+        from trainer.config import to_tables
+        from trainer.launch.preview import Preview
+
+        if self._preview is None:
+            self._preview = Preview()
+        return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
+
     def close(self) -> None:
         self._closed = True
+        if self._preview is not None:
+            self._preview.close()
         standby, self._standby = self._standby, None
         if standby is not None:
             standby.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer.record import Meta, Run, Status
 
-ALIVE = frozenset({"starting", "training", "paused", "silent"})
+ALIVE = frozenset({"queued", "starting", "training", "paused", "silent"})
 ENDED = frozenset({"done", "stopped", "failed", "died"})
 
 
@@ -17,7 +17,7 @@ class Facts:
     """What every mode knows about the watched run; `run` is None where none is watched.
 
     `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
-    time to the end in seconds, or None; `last_words` are the last lines of worker.log of a run that died or failed.
+    time to the end in seconds, or None; `config` is run.toml with what was changed live since; `last_words` are the last lines of worker.log of a run that died or failed.
     """
 
     run: Run | None = None
@@ -38,7 +38,7 @@ class Facts:
         return self.state in ALIVE
 
     def setting(self, key: str, default: Any = None) -> Any:
-        """One value of run.toml by its dotted path."""
+        """One value of the configuration by its dotted path."""
         value: Any = self.config
         for name in key.split("."):
             if not isinstance(value, Mapping) or name not in value:

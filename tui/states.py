@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 SYMBOLS = {
-    "created": "◌", "starting": "◌", "training": "●", "paused": "‖", "done": "■", "stopped": "□", "failed": "✕", "died": "†",
-    "silent": "?",
+    "created": "◌", "queued": "○", "starting": "◌", "training": "●", "paused": "‖", "done": "■", "stopped": "□", "failed": "✕",
+    "died": "†", "silent": "?",
 }
 TONES = {
-    "created": "muted", "starting": "muted", "training": "success", "paused": "warning", "done": "primary", "stopped": "muted",
+    "created": "muted", "queued": "muted", "starting": "muted", "training": "success", "paused": "warning", "done": "primary", "stopped": "muted",
     "failed": "error", "died": "error", "silent": "warning",
 }
 

@@ -19,11 +19,12 @@ NAMES = {
     "live": "an open screen while a run goes on, and its keys",
     "restart": "from an edit to the first step of the new run",
     "training": "monitoring, and a plain PyTorch loop",
+    "augmentation": "images varied on the device, and by workers",
 }
 
 
 def main() -> int:
-    listed = "\n".join(f"  {name:<10}{what}" for name, what in NAMES.items())
+    listed = "\n".join(f"  {name:<14}{what}" for name, what in NAMES.items())
     parser = argparse.ArgumentParser(description=f"{__doc__}\n\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", metavar="NAME", nargs="*", help="which to run (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -18,6 +18,7 @@ from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.place import a_place
 from trainer import data, models
 from trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule, dump_config, load_config
+from trainer.config.schedule import WarmUp
 from trainer.loop import train_epoch
 from trainer.progress import Progress
 from trainer.record import Inbox, Status, StreamWriter, new_run
@@ -83,6 +84,7 @@ def plain(config: Config) -> Epoch:
     """The same training as an expert writes it: data in memory, fused optimizer, nothing measured."""
     torch.manual_seed(config.training.seed)
     dataset = data.load(config.data, seed=config.training.seed)
+    assert isinstance(dataset, data.Dataset)
     images = dataset.prepare(dataset.train_images) if dataset.prepare is not None else dataset.train_images
     labels = dataset.train_labels
     model = models.build(config.model, dataset.info)
@@ -123,6 +125,7 @@ def expert_optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
 def factor(config: Config, steps: int, per_epoch: int) -> Callable[[int], float]:
     """Warm-up, and then the schedule, as one function of the step."""
     schedule, lr = config.schedule, config.optimizer.lr
+    assert isinstance(schedule, WarmUp)
 
     def of(step: int) -> float:
         if step < schedule.warmup_steps:

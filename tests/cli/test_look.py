@@ -16,13 +16,13 @@ from tui.commands.output import table
 
 def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: Gradtop, runs: Path) -> None:
     said = gradtop("ls")
-    title, otter, wren, finch = said.out.splitlines()
+    title, otter, finch, wren = said.out.splitlines()
     assert " ".join(title.split()) == "run state started took epoch val loss best loss accuracy changes or error"
-    assert otter.startswith("brave-otter    ✕ failed ")
+    assert otter.startswith("brave-otter  ✕ failed ")
     assert otter.endswith("out of memory on cuda:0 with batch_size 512: try training.batch_size=256")
-    assert "□ stopped" in wren
+    assert wren.startswith("└ tidy-wren  □ stopped ")
     assert wren.endswith("lr 0.001 → 0.0003")
-    assert finch.startswith("└ amber-finch  ■ done ")
+    assert finch.startswith("amber-finch  ■ done ")
     assert "  2/2  " in finch
     assert (said.code, said.err) == (0, "")
 

@@ -217,7 +217,7 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(gradt
         ("training", "is training already; watch it: gradtop watch quiet-heron"),
         ("paused", "is paused already; watch it: gradtop watch quiet-heron"),
         ("silent", "is silent already; watch it: gradtop watch quiet-heron"),
-        ("done", "is done; a new run with more epochs: gradtop rerun quiet-heron training.epochs=…"),
+        ("done", "is done; a new run that goes on with more epochs: gradtop fork quiet-heron training.epochs=…"),
     ],
 )
 def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: Starts, tmp_path: Path, state: str, sentence: str) -> None:

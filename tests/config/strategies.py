@@ -12,8 +12,9 @@ from trainer.config.catalogue import section
 from trainer.config.validate import validate
 
 FLOATS = st.one_of(st.floats(1e-12, 0.999), st.sampled_from([0.1, 1e-3, 3e-4, 1e-5, 0.5, 0.30000000000000004]))
-TEXTS = {"device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:31", "mps"]), "name": st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)}
-INTS = {"image_size": st.integers(16, 64), "histogram_bins": st.integers(8, 512), "max_bytes": st.integers(10**6, 10**12), "classes": st.integers(2, 99), "warmup_steps": st.integers(0, 3), "channels": st.integers(1, 64)}
+TEXTS = {"device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:31", "mps"]), "name": st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), "target": st.sampled_from(["my.models:build", "a:b.c"])}
+INTS = {"image_size": st.integers(16, 64), "histogram_bins": st.integers(8, 512), "max_bytes": st.integers(10**6, 10**12), "classes": st.integers(2, 99), "warmup_steps": st.integers(0, 3), "channels": st.integers(1, 64), "num_heads": st.just(1), "patch_size": st.just(1), "workers": st.integers(0, 8), "depth": st.integers(1, 5), "context": st.integers(2, 99), "layers": st.integers(1, 9), "growth": st.integers(1, 9), "num_layers": st.integers(1, 9), "crop": st.integers(0, 9)}
+ARGUMENTS = st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True), st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", "a b"]) | st.lists(st.integers(0, 3), max_size=2), max_size=2)
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=20).filter(lambda text: text.strip() and text.isprintable())
 
 
@@ -27,12 +28,18 @@ def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
         case "text":
             return TEXTS.get(spec.name, PRINTABLE)
         case "float":
+            if spec.bounds == "≥ 1":
+                return st.floats(1, 1e6)
             below_one = FLOATS.filter(lambda value: value <= 0.5) if spec.name == "budget" else FLOATS
-            return below_one if "≤" in spec.bounds or "<" in spec.bounds else st.one_of(FLOATS, st.floats(1, 1e6), st.integers(1, 100))
+            return below_one if "≤" in spec.bounds or "<" in spec.bounds or " to " in spec.bounds else st.one_of(FLOATS, st.floats(1, 1e6), st.integers(1, 100))
         case "int":
             return INTS.get(spec.name, st.integers(1, 10_000))
         case "ints":
             return st.integers(1, 3) if spec.per_layer else st.lists(st.integers(1, 2_000), min_size=1, max_size=4)
+        case "texts":
+            return st.lists(st.from_regex(r"[a-z*][a-z0-9.*]{0,8}", fullmatch=True), min_size=1, max_size=3)
+        case "table":
+            return ARGUMENTS
         case "floats":
             return st.lists(FLOATS, min_size=2, max_size=2)
 
@@ -51,11 +58,29 @@ def tables(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
         if draw(st.booleans()):
             layers = len(model.setdefault("channels", [8, 8]))
             model["kernel_size"] = draw(st.lists(st.integers(1, 3), min_size=layers, max_size=layers))
+    _put_right(made)
     made["optimizer"].pop("nesterov", None)
     if "min_lr" in made["schedule"]:
         made["optimizer"]["lr"] = made["schedule"]["min_lr"] + draw(st.sampled_from([0.0, 1e-3, 0.1]))
     made["monitor"] = {name: value for name, value in made["monitor"].items() if not name.startswith("healthy")}
     return made
+
+
+def _put_right(made: dict[str, dict[str, Any]]) -> None:
+    """What must hold between sections."""
+    if (made["data"]["kind"] == "text") != (made["model"]["kind"] == "language_model"):
+        made["data"], made["model"] = {"kind": "digits"}, {"kind": "mlp"}
+    if made["data"]["kind"] == "text":
+        made["augment"] = {}
+    if "hidden_size" in made["model"] and made["model"]["kind"] != "shared":
+        made["model"]["num_heads"] = 1
+    if made["model"]["kind"] == "transformer":
+        made["model"]["patch_size"] = 1
+    if "milestones" in made["schedule"]:
+        made["schedule"]["milestones"] = sorted(set(made["schedule"]["milestones"]))
+    made["schedule"].pop("warmup_epochs", None)
+    if made["training"].get("clip"):
+        made["training"].pop("clip_value", None)
 
 
 @st.composite

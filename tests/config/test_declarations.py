@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.config.strategies import attempt, every_field, tables
@@ -11,7 +11,7 @@ from trainer.config.table import markdown
 from trainer.config.validate import validate
 
 FIELDS = every_field()
-LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs"}
+LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs", "augment.rotation", "freeze.patterns"}
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
@@ -43,7 +43,7 @@ def test_a_field_that_two_kinds_share_takes_effect_in_one_way() -> None:
 
 
 def test_the_sections_stand_in_the_order_of_the_file_and_kind_stands_first() -> None:
-    assert [part.name for part in sections()] == ["model", "data", "optimizer", "schedule", "training", "monitor"]
+    assert [part.name for part in sections()] == ["model", "init", "freeze", "data", "augment", "optimizer", "schedule", "training", "monitor"]
     for part in sections():
         for kind in part.kinds:
             assert part.of(kind)[0].name == "kind"
@@ -55,7 +55,7 @@ def test_each_kind_has_its_own_fields() -> None:
     optimizer = next(part for part in sections() if part.name == "optimizer")
     assert optimizer.find("adamw", "betas")
     assert not optimizer.find("sgd", "betas")
-    assert optimizer.kinds_with("momentum") == ("sgd",)
+    assert optimizer.kinds_with("momentum") == ("sgd", "rmsprop", "muon")
     momentum = find_spec("optimizer.momentum", "adamw")
     assert momentum is not None
     assert momentum.key == "optimizer.momentum"
@@ -84,6 +84,7 @@ def test_values_within_the_declared_bounds_are_taken_as_they_are(made: dict[str,
 
 
 @pytest.mark.parametrize("spec", FIELDS, ids=lambda spec: f"{spec.key}-{spec.default}")
+@settings(max_examples=20)
 @given(value=ANY_VALUE)
 def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(spec: FieldSpec, value: object) -> None:
     part = next(part for part in sections() if part.name == spec.section)

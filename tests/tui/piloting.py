@@ -11,6 +11,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.tui.runs_fixture import NOW
+from trainer.launch.preview import Planned
 from trainer.record import Run
 from tui.app import FULL, GradtopApp
 from tui.remember import Memory
@@ -40,6 +41,11 @@ class Starts:
     def start(self, config: Any, *, parent: Run | None = None, **_more: object) -> Run:
         self.asked.append(("start", (config, parent)))
         raise OSError("nothing is started here")
+
+    def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
+        self.asked.append(("plan", (config, steps_per_epoch)))
+        points = tuple((step, config.optimizer.lr * (1 - step / 5160)) for step in range(1, 5161, 43))
+        return Planned(points, (), 5160, steps_per_epoch)
 
     def close(self) -> None:
         self.asked.append(("close", None))

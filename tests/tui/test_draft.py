@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from trainer.config import Config, FieldSpec, Mlp, Sgd, load_config, to_tables
-from trainer.record import Change
+from trainer.record import Change, CheckpointInfo
 from tui.draft import Difference, Draft, make_base, save_config
-from tui.parts.tune import applied_live
+from tui.ways import Way, consequences_of, way_of
 
 
 def field(draft: Draft, key: str) -> FieldSpec:
@@ -26,7 +26,7 @@ def test_what_is_typed_is_checked_and_told_as_a_difference() -> None:
     draft.type("optimizer.lr", "3e-4")
     assert draft.config is not None
     assert draft.config.optimizer.lr == 3e-4
-    assert draft.differences() == [Difference("optimizer.lr", "1e-3", "3e-4")]
+    assert draft.differences() == [Difference("optimizer.lr", "1e-3", "3e-4", "live")]
     assert draft.live_changes() == {"optimizer.lr": 3e-4}
 
 
@@ -68,40 +68,88 @@ def test_a_kind_keeps_what_it_shares_with_the_old_one() -> None:
     assert draft.config.optimizer == Sgd(lr=0.05, weight_decay=0.01)
 
 
-def test_more_than_a_running_worker_can_take_is_not_live() -> None:
+def test_what_can_be_live_is_live_and_the_rest_stays() -> None:
     draft = Draft(Config())
     draft.type("optimizer.lr", "3e-4")
     draft.type("training.batch_size", "128")
-    assert draft.live_changes() == {}
-    assert [change.effect for change in draft.changes()] == ["live", "fork"]
+    assert draft.live_changes() == {"optimizer.lr": 3e-4}
+    assert draft.strongest() == "fork"
+    draft.type("training.seed", "3")
+    assert draft.strongest() == "restart"
+
+
+def test_a_constant_schedule_and_frozen_patterns_are_live_and_other_kinds_are_not() -> None:
+    draft = Draft(Config())
+    draft.type("schedule.kind", "constant")
+    draft.type("freeze.kind", "pattern")
+    draft.type("freeze.patterns", "*.weight")
+    assert draft.strongest() == "live"
+    assert draft.live_changes() == {"freeze.kind": "pattern", "freeze.patterns": ["*.weight"], "schedule.kind": "constant"}
+    draft.type("freeze.kind", "backbone")
+    assert draft.strongest() == "fork"
+    assert draft.live_changes() == {"schedule.kind": "constant"}
+
+
+def test_a_new_learning_rate_asks_for_the_schedule_but_where_it_is_constant_or_becomes_so() -> None:
+    draft = Draft(Config())
+    draft.type("optimizer.lr", "3e-4")
+    assert draft.asks_for_the_schedule()
+    draft.type("schedule.kind", "constant")
+    assert not draft.asks_for_the_schedule()
+    assert draft.live_changes() == {"optimizer.lr": 3e-4, "schedule.kind": "constant"}
+
+
+def test_what_was_typed_stays_over_another_base() -> None:
+    draft = Draft(Config())
+    draft.type("optimizer.lr", "3e-4")
+    draft.type("training.batch_size", "128")
+    base, _ = make_base(to_tables(Config()), {"optimizer.lr": 3e-4})
+    assert base is not None
+    assert [each.key for each in draft.rebased(base).differences()] == ["training.batch_size"]
+
+
+def checkpoint(step: int, epoch: int) -> CheckpointInfo:
+    return CheckpointInfo(step, epoch, Path(f"step-{step:06d}.pt"))
+
+
+def test_a_start_forks_from_the_newest_checkpoint_and_says_why_where_it_cannot() -> None:
+    draft = Draft(Config())
+    there = [checkpoint(24, 1), checkpoint(48, 2)]
+    assert way_of(draft, there, has_run=True) == Way()
+    draft.type("training.batch_size", "128")
+    assert way_of(draft, there, has_run=True) == Way(there[1])
+    assert way_of(draft, there, has_run=False) == Way()
+    assert "no checkpoint" in way_of(draft, [], has_run=True).why
+    draft.type("training.epochs", "2")
+    assert "nothing is left to train" in way_of(draft, there, has_run=True).why
+    draft.type("training.epochs", "30")
+    draft.type("training.seed", "1")
+    assert way_of(draft, there, has_run=True) == Way(why="training.seed takes fresh weights")
+
+
+def test_what_a_fork_keeps_and_drops_is_told_before() -> None:
+    draft = Draft(Config())
+    draft.type("optimizer.kind", "sgd")
+    kept, dropped = consequences_of(draft)
+    assert "all weights" in kept
+    assert "the optimizer's state" in dropped
 
 
 def test_the_base_is_the_configuration_with_what_was_applied_live() -> None:
-    base, problem = make_base(to_tables(Config()), [("optimizer.lr", 0.5), ("optimizer.lr", 3e-4), ("training.from_the_future", 1)])
+    base, problem = make_base(to_tables(Config()), {"optimizer.lr": 3e-4, "training.from_the_future": 1, "schedule.kind": "constant"})
     assert problem == ""
     assert base is not None
     assert base.optimizer.lr == 3e-4
+    assert base.schedule.kind == "constant"
 
 
 def test_a_configuration_that_cannot_be_used_is_told() -> None:
-    base, problem = make_base({"optimizer": {"lr": -1}, "model": {"kind": "cnn", "depth": 3}})
+    base, problem = make_base({"optimizer": {"lr": -1}, "model": {"kind": "cnn", "colour": 3}})
     assert base is None
     assert problem.split("\n") == [
         "run.toml: optimizer.lr: must be a number > 0, not -1",
-        "run.toml: model.depth: unknown key; there are: kind, channels, kernel_size, stride, padding, dropout",
+        "run.toml: model.colour: unknown key; there are: kind, channels, depth, kernel_size, stride, padding, norm, activation, dropout",
     ]
-
-
-def test_live_changes_are_those_that_the_worker_confirmed() -> None:
-    events: list[dict[str, object]] = [
-        {"kind": "epoch", "changes": {"optimizer.lr": 1.0}},
-        {"kind": "command", "ok": True, "changes": {"optimizer.lr": 0.5}},
-        {"kind": "command", "ok": False, "changes": {"optimizer.lr": 0.7}},
-        {"kind": "command", "ok": True, "changes": "nonsense"},
-        {"kind": "command", "ok": True},
-        {"kind": "command", "ok": True, "changes": {"optimizer.lr": 0.25}},
-    ]
-    assert applied_live(events) == [("optimizer.lr", 0.5), ("optimizer.lr", 0.25)]
 
 
 def test_a_saved_configuration_is_the_configuration(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.tui.piloting import Piloted, Starts, piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 from trainer.record import Inbox, RecordError, Run, read_meta, write_meta
 from tui.remember import Memory
+from tui.screens.compare import Compare
 from tui.screens.confirm import Confirm
 from tui.screens.overview import Overview
 from tui.screens.rename import Rename
@@ -68,11 +69,11 @@ async def test_every_run_has_its_state_its_figures_and_what_was_changed(tmp_path
     async with piloted(tmp_path, family.training, mode="runs") as screen:
         await opened(screen)
         shown = screen.shown()
-        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ amber-finch", "quiet-heron ◂", "lr 0.001 → 0.0003"):
+        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ tidy-wren", "quiet-heron ◂", "lr 0.001 → 0.0003"):
             assert words in shown
         assert "Killed by the kernel" in shown
         assert "out of memory" in shown
-        assert order(screen) == ["quiet-heron", "brave-otter", "grey-lynx", "tidy-wren", "amber-finch"]
+        assert order(screen) == ["quiet-heron", "brave-otter", "grey-lynx", "amber-finch", "tidy-wren"]
 
 
 async def test_the_cursor_begins_on_the_watched_run_and_the_line_below_tells_of_its_row(tmp_path: Path, family: Family) -> None:
@@ -82,7 +83,7 @@ async def test_the_cursor_begins_on_the_watched_run_and_the_line_below_tells_of_
         assert isinstance(mode, Runs)
         assert mode.table.key == family.stopped.id
         await screen.shows("stopped   watched")
-        await screen.press("up")
+        await screen.press("up", "up")
         await screen.shows("Killed by the kernel")
         assert family.died.id in screen.shown()
 
@@ -335,3 +336,35 @@ async def test_no_file_is_touched_in_the_screens_thread(tmp_path: Path, family: 
     assert touched
     assert threading.main_thread().name not in touched
     assert stat.S_IMODE((family.died.path.parent / ".trash").stat().st_mode) == 0o700
+
+
+async def test_a_marked_run_is_compared_with_the_one_under_the_cursor(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, family.training, mode="runs") as screen:
+        mode = screen.mode
+        assert isinstance(mode, Runs)
+        await screen.until(lambda: mode.row is not None, "the rows")
+        assert mode.check_action("compare", ()) is None
+        await screen.press("m")
+        await screen.shows("= quiet-heron")
+        mode.table.go(family.stopped.id)
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, Compare), "the comparison")
+        await screen.shows("optimizer.lr")
+        await screen.shows("0.0003")
+        await screen.press("escape")
+        await screen.until(lambda: not isinstance(screen.app.screen, Compare), "the list")
+
+
+async def test_without_a_mark_a_run_is_compared_with_its_parent(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, family.stopped, mode="runs") as screen:
+        await screen.until(lambda: isinstance(screen.mode, Runs) and screen.mode.row is not None, "the rows")
+        await screen.press("equals_sign")
+        await screen.until(lambda: isinstance(screen.app.screen, Compare), "the comparison")
+        await screen.shows("amber-finch")
+
+
+async def test_f_opens_tune_over_the_run(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, family.stopped, mode="runs") as screen:
+        await screen.until(lambda: isinstance(screen.mode, Runs) and screen.mode.row is not None, "the rows")
+        await screen.press("f")
+        await screen.until(lambda: screen.app.current_mode == "tune" and screen.app.watched == family.stopped, "the form")

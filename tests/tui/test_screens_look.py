@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.tui.piloting import Starts
 from tests.tui.runs_fixture import NOW, fake_run
@@ -60,3 +61,39 @@ def test_sixteen_colours(tmp_path: Path, snap_compare: Any) -> None:
 
 def test_a_run_that_died(tmp_path: Path, snap_compare: Any) -> None:
     assert snap_compare(app(tmp_path, "overview", state="died"), terminal_size=(80, 24))
+
+
+async def form_is_there(pilot: Pilot[None]) -> None:
+    """The configuration is read in a thread of its own."""
+    while getattr(pilot.app.screen_stack[0], "draft", None) is None:
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_tune_with_a_change(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
+    async def change(pilot: Pilot[None]) -> None:
+        await form_is_there(pilot)
+        await pilot.press("enter", "3", "e", "minus", "4", "enter")
+        while not pilot.app.drafted.new.x:  # type: ignore[attr-defined]
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+    assert snap_compare(app(tmp_path, "tune"), terminal_size=size, run_before=change)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("keys", [(), ("m", "down", "x")], ids=["runs", "compare"])
+def test_runs(tmp_path: Path, snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    found = app(tmp_path, "runs")
+    parent, _ = fake_run(tmp_path / "runs", "amber-finch", state="done", steps=400, created=NOW - 4000)
+    fake_run(tmp_path / "runs", "tidy-wren", state="stopped", steps=300, created=NOW - 3600, parent=parent, changes=[("optimizer.lr", 1e-3, 3e-4)], lr=3e-4)
+
+    async def press(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press(*keys)
+        while keys and getattr(pilot.app.screen, "found", None) is None:
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+    assert snap_compare(found, terminal_size=size, run_before=press)

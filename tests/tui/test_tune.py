@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from textual.widgets import Input, OptionList
 
 from tests.tui.runs_fixture import fake_run
 from trainer.config import Change, Config, dump_config, load_config, parse_config
-from trainer.record import Command, Inbox, Run, append_event, new_run
+from trainer.launch.preview import Planned
+from trainer.record import Command, Inbox, Run, append_event, new_run, read_status, write_status
 from tui.app import GradtopApp
 from tui.draft import Draft
 from tui.remember import Memory
 from tui.screens.choose import Choose
 from tui.screens.confirm import Confirm
+from tui.screens.fork import ChooseCheckpoint, Scale
 from tui.screens.form import Form
 from tui.screens.save_as import SaveAs
 from tui.screens.tune import Tune
@@ -36,6 +39,7 @@ class Starter:
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self.started: list[tuple[Config, Run | None, list[Change]]] = []
+        self.checkpoints: list[Path | None] = []
         self.trouble: OSError | None = None
 
     def prepare(self) -> None: ...
@@ -45,10 +49,17 @@ class Starter:
     def resume(self, run: Run) -> Run:
         return run
 
+    def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
+        points = tuple((step, config.optimizer.lr) for step in (1, 100))
+        return Planned(points, (), 100, steps_per_epoch)
+
     def rerun(self, run: Run) -> Run:
         return run
 
-    def start(self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = ()) -> Run:
+    def start(
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+    ) -> Run:
+        self.checkpoints.append(checkpoint)
         self.started.append((config, parent, list(changes)))
         if self.trouble is not None:
             raise self.trouble
@@ -122,8 +133,9 @@ def run(tmp_path: Path) -> Run:
 async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         shown = screen.shown()
-        for spec in screen.draft.fields().values():
-            assert spec.name in shown
+        for key in screen.form.stops():
+            section, _, name = key.partition(".")
+            assert (name or section) in shown or section == "schedule"
         assert "2e-3" in shown
         assert "≥ 0 and < 1" in shown
         assert "epochs ≥ 1" in shown
@@ -251,33 +263,88 @@ async def test_a_start_that_fails_loses_nothing_that_was_typed(tmp_path: Path, r
         await screen.until(lambda: len(screen.starter.started) == 2, "another attempt")
 
 
-async def test_a_learning_rate_alone_is_applied_live_and_becomes_the_run_s_own(tmp_path: Path, run: Run) -> None:
+async def asked_of_the_worker(screen: Screen, run: Run) -> Command:
     inbox = Inbox(run)
+    commands: list[Command] = []
+
+    def arrived() -> bool:
+        commands.extend(inbox.poll())
+        return bool(commands)
+
+    await screen.until(arrived, "the command")
+    inbox.done(commands[0])
+    return commands[0]
+
+
+@pytest.mark.parametrize(("keys", "more"), [((), {}), (("down",), {"schedule.kind": "constant"})])
+async def test_a_learning_rate_applied_live_scales_the_schedule_or_takes_its_place(
+    tmp_path: Path, run: Run, keys: tuple[str, ...], more: dict[str, object]
+) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "1", "enter", "ctrl+l")
-        commands: list[Command] = []
-
-        def arrived() -> bool:
-            commands.extend(inbox.poll())
-            return bool(commands)
-
-        await screen.until(arrived, "the command")
-        assert commands[0].name == "set"
-        assert commands[0].arguments["changes"] == {LR: 1.0}
-        inbox.done(commands[0])
-        append_event(run, "command", id=commands[0].id, command="set", ok=True, message="lr 2e-3 → 1", changes={LR: 1.0})
+        await screen.until(lambda: isinstance(screen.app.screen, Scale), "the question")
+        await screen.press(*keys, "enter")
+        command = await asked_of_the_worker(screen, run)
+        assert command.name == "set"
+        assert command.arguments["changes"] == {LR: 1.0} | more
+        write_status(run, replace(read_status(run), changes={LR: 1.0} | more, updated=time.time()))
+        append_event(run, "command", id=command.id, command="set", ok=True, message="lr 2e-3 → 1", changes={LR: 1.0})
         await screen.until(lambda: not screen.draft.changes_something, "the form over what the worker has now")
         assert screen.text(LR) == "1"
         assert screen.starter.started == []
 
 
-async def test_what_cannot_be_live_is_not_offered_live(tmp_path: Path, run: Run) -> None:
+async def test_what_can_be_live_is_applied_and_the_rest_stays_in_the_form(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         screen.form.go("training.batch_size")
         await screen.press("enter", "8", "enter")
-        assert "ctrl+l live" not in screen.shown()
         assert screen.tune.check_action("apply_live", ()) is None
-        assert "strongest way: a new run" in screen.shown()
+        assert "fork from step" in screen.shown()
+        screen.form.go("training.clip")
+        await screen.press("enter", "2", "enter", "ctrl+l")
+        command = await asked_of_the_worker(screen, run)
+        assert command.arguments["changes"] == {"training.clip": 2.0}
+        write_status(run, replace(read_status(run), changes={"training.clip": 2.0}, updated=time.time()))
+        await screen.until(lambda: [each.key for each in screen.draft.differences()] == ["training.batch_size"], "what is left")
+
+
+async def test_ctrl_f_forks_from_the_checkpoint_that_is_chosen(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", "ctrl+f")
+        await screen.until(lambda: isinstance(screen.app.screen, ChooseCheckpoint), "the checkpoints")
+        assert "keeps all weights" in screen.shown()
+        await screen.press("down", "enter")
+        await screen.until(lambda: screen.starter.started, "a start")
+        assert [path and path.name for path in screen.starter.checkpoints] == ["step-001031.pt"]
+
+
+@pytest.mark.parametrize(("key", "checkpoint"), [("ctrl+s", "step-001203.pt"), ("ctrl+r", None)])
+async def test_ctrl_s_forks_where_it_can_and_ctrl_r_restarts_always(tmp_path: Path, run: Run, key: str, checkpoint: str | None) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", key)
+        await screen.until(lambda: screen.starter.started, "a start")
+        assert [path and path.name for path in screen.starter.checkpoints] == [checkpoint]
+
+
+async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("slash", *"decay")
+        assert screen.form.stops() == ["optimizer.weight_decay", "optimizer.decay_all"]
+        await screen.press("enter", "escape")
+        await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
+        screen.form.go("model.norm")
+        await screen.press("minus")
+        assert screen.form.key == "model."
+        assert "channels ≥ 1" not in screen.shown()
+        await screen.press("enter")
+        assert screen.form.key == "model.kind"
+
+
+async def test_old_and_new_learning_rates_are_drawn_together(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter")
+        await screen.until(lambda: screen.app.drafted.new.x, "the curves")
+        assert (screen.app.drafted.old.mean[0], screen.app.drafted.new.mean[0]) == (2e-3, 9.0)
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
@@ -287,7 +354,7 @@ async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
     async with opened(tmp_path, run=done) as screen:
         await screen.press("enter", "1", "enter")
         assert screen.tune.check_action("apply_live", ()) is None
-        assert "new run" in screen.shown()
+        assert "fork from step" in screen.shown()
 
 
 async def test_escape_asks_before_it_takes_back_changes(tmp_path: Path, run: Run) -> None:
@@ -401,7 +468,7 @@ async def test_at_every_size_the_field_under_the_cursor_is_seen(tmp_path: Path, 
 async def test_left_and_right_go_to_the_other_column(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("right")
-        assert screen.form.key.startswith("monitor.")
+        assert screen.form.key.startswith("training.")
         await screen.press("left")
         assert screen.form.key == LR
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trainer.batches import Batches
+from trainer.data.dataset import Parts
 from trainer.data.normalise import Normalise
 from trainer.evaluation import evaluate
 
@@ -113,7 +114,7 @@ def test_evaluation_prepares_what_is_stored_and_counts_every_sample() -> None:
     with torch.no_grad():
         linear.weight.copy_(torch.tensor([[-1.0], [1.0]]))
 
-    score = evaluate(model, model, stored, labels, 16, prepare=Normalise((0.5,), (0.5,)))
+    score = evaluate(model, model, Parts(stored, labels, 16, Normalise((0.5,), (0.5,))))
 
     assert score.accuracy == 1.0
     assert score.loss == pytest.approx(math.log1p(math.exp(-2)))

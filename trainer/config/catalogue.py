@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from trainer.config.config import Config
 from trainer.config.declare import Effect, declared
 
-Type = Literal["float", "int", "bool", "choice", "text", "ints", "floats"]
+Type = Literal["float", "int", "bool", "choice", "text", "ints", "floats", "texts", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FieldSpec:
     section: str
     name: str
     type: Type
-    default: Any
+    default: Any = field(hash=False)
     choices: tuple[str, ...]
     bounds: str
     unit: str
@@ -136,7 +136,10 @@ def _type(annotation: Any) -> tuple[Type, tuple[str, ...]]:
     if get_origin(annotation) is Literal:
         return "choice", get_args(annotation)
     if get_origin(annotation) is tuple:
-        return ("ints" if get_args(annotation)[0] is int else "floats"), ()
+        kinds: dict[Any, Type] = {int: "ints", float: "floats", str: "texts"}
+        return kinds[get_args(annotation)[0]], ()
+    if get_origin(annotation) is dict:
+        return "table", ()
     plain: dict[Any, Type] = {bool: "bool", int: "int", float: "float", str: "text"}
     return plain[annotation], ()
 
@@ -171,5 +174,9 @@ def _expected(kind: Type, choices: tuple[str, ...], bounds: str, per_layer: bool
             return "a text"
         case "ints":
             return f"a whole number{limits}, or a list of them" if per_layer else f"a list of whole numbers{each}"
+        case "texts":
+            return "a list of texts"
+        case "table":
+            return "a table of keyword arguments, such as {width = 64}"
         case "floats":
             return f"{'two' if len(arguments) == 2 and arguments[1] is not ... else 'a list of'} numbers{each}"

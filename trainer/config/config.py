@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from trainer.config.data import DataConfig, Digits
+from trainer.config.augment import AugmentConfig
+from trainer.config.data import DataConfig, Digits, Text
 from trainer.config.declare import Section
-from trainer.config.model import Cnn, ModelConfig
+from trainer.config.freeze import FreezeConfig, NoFreeze
+from trainer.config.init import DefaultInit, InitConfig
+from trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
 from trainer.config.monitor import MonitorConfig
 from trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
-from trainer.config.schedule import CosineSchedule, ScheduleConfig
+from trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig, WarmUp
 from trainer.config.training import TrainingConfig
 
 
@@ -20,7 +23,10 @@ class Config(Section):
     """Validated and frozen; every section has a default, so an empty file is a whole configuration."""
 
     model: ModelConfig = Cnn()
+    init: InitConfig = DefaultInit()
+    freeze: FreezeConfig = NoFreeze()
     data: DataConfig = Digits()
+    augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = AdamW()
     schedule: ScheduleConfig = CosineSchedule()
     training: TrainingConfig = TrainingConfig()
@@ -35,19 +41,60 @@ class Config(Section):
 
 def disagreements(config: Config) -> Iterator[tuple[str, str]]:
     """(key, sentence) of each pair of fields that cannot go together, as far as it can be known without torch."""
-    if isinstance(config.model, Cnn):
-        yield from _convolutions(config.model, config.data.shape.size, config.data.kind)
-    optimizer, schedule, training = config.optimizer, config.schedule, config.training
-    if isinstance(optimizer, Sgd) and optimizer.nesterov and not optimizer.momentum:
-        yield "optimizer.nesterov", "needs optimizer.momentum > 0, which is 0"
-    if isinstance(schedule, CosineSchedule) and schedule.min_lr > optimizer.lr:
-        yield "schedule.min_lr", f"must not exceed optimizer.lr, which is {optimizer.lr:g}; it is {schedule.min_lr:g}"
-    steps = training.epochs * -(-config.data.shape.samples // training.batch_size)
-    if schedule.warmup_steps > steps:
-        yield "schedule.warmup_steps", f"is {schedule.warmup_steps}, longer than the whole run: {training.epochs} epochs are {steps} steps"
-    monitor = config.monitor
+    yield from _model_and_data(config)
+    optimizer, training, monitor = config.optimizer, config.training, config.monitor
+    if isinstance(optimizer, Sgd) and optimizer.nesterov and (not optimizer.momentum or optimizer.dampening):
+        needed = "optimizer.momentum > 0, which is 0" if not optimizer.momentum else f"optimizer.dampening = 0, which is {optimizer.dampening:g}"
+        yield "optimizer.nesterov", f"needs {needed}"
+    yield from _lengths(config)
+    if training.clip and training.clip_value:
+        yield "training.clip_value", f"goes not with training.clip, which is {training.clip:g}: clip by norm or by value"
     if monitor.healthy_low >= monitor.healthy_high:
         yield "monitor.healthy_low", f"must be below monitor.healthy_high, which is {monitor.healthy_high:g}; it is {monitor.healthy_low:g}"
+
+
+def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
+    model, data = config.model, config.data
+    if isinstance(model, Transformer | LanguageModel) and model.hidden_size % model.num_heads:
+        yield "model.num_heads", f"must divide model.hidden_size, which is {model.hidden_size}; it is {model.num_heads}"
+    if isinstance(data, Text) != isinstance(model, LanguageModel) and not isinstance(model, CustomModel) and data.kind != "custom":
+        wanted = "language_model" if isinstance(data, Text) else "a model of images"
+        yield "model.kind", f"must be {wanted} where data.kind is {data.kind}, not {model.kind}"
+        return
+    if isinstance(data, Text) and any(vars(config.augment).values()):
+        key = next(key for key, value in vars(config.augment).items() if value)
+        yield f"augment.{key}", "is for images; data.kind is text"
+    if not data.shape.size:
+        return
+    if isinstance(model, Cnn):
+        yield from _convolutions(model, data.shape.size, data.kind)
+    if isinstance(model, Transformer) and data.shape.size % model.patch_size:
+        size = data.shape.size
+        yield "model.patch_size", f"must divide the side of the images, {size} for {data.kind}; it is {model.patch_size}"
+
+
+def _lengths(config: Config) -> Iterator[tuple[str, str]]:
+    """What the schedule asks of the length of the run, and of itself."""
+    optimizer, schedule, training = config.optimizer, config.schedule, config.training
+    lowest = getattr(schedule, "min_lr", 0.0)
+    if lowest > optimizer.lr:
+        yield "schedule.min_lr", f"must not exceed optimizer.lr, which is {optimizer.lr:g}; it is {lowest:g}"
+    if isinstance(schedule, MultiStepSchedule) and list(schedule.milestones) != sorted(set(schedule.milestones)):
+        yield "schedule.milestones", "must rise from each to the next"
+    if not isinstance(schedule, WarmUp):
+        return
+    if schedule.warmup_steps and schedule.warmup_epochs:
+        yield "schedule.warmup_epochs", f"goes not with schedule.warmup_steps, which is {schedule.warmup_steps}: give one of them"
+        return
+    if schedule.warmup_epochs > training.epochs and not training.steps:
+        yield "schedule.warmup_epochs", f"is {schedule.warmup_epochs:g}, longer than the whole run of {training.epochs} epochs"
+    if not config.data.shape.samples:
+        return
+    per_epoch = -(-config.data.shape.samples // (training.batch_size * training.accumulate))
+    steps = training.steps or training.epochs * per_epoch
+    if schedule.warmup_steps > steps:
+        length = f"{training.epochs} epochs are {steps} steps" if not training.steps else f"training.steps is {steps}"
+        yield "schedule.warmup_steps", f"is {schedule.warmup_steps}, longer than the whole run: {length}"
 
 
 def _convolutions(model: Cnn, size: int, data: str) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from trainer.config.declare import Section, setting
+from trainer.config.declare import Arguments, Section, setting, target
 
 
 class Shape(NamedTuple):
-    """What is known of a data set without opening it; `samples` are those of the training split."""
+    """What is known of a data set without opening it; `samples` are those of the training split, 0 where that is not known."""
 
     samples: int
     channels: int
@@ -52,6 +52,25 @@ class Cifar100(Downloaded):
     shape: ClassVar = Shape(50_000, 3, 32, 100)
 
 
+class ImageFolder(Section):
+    kind: Literal["image_folder"] = setting("image_folder", help="A folder with one folder of images for each class, or with train and val in it.", effect="fork")
+    root: str = setting("images", help="Folder that holds them.", effect="fork", pattern=r"\S", expected="a folder")
+    image_size: int = setting(64, help="Side that every image is brought to: the shorter side scaled, the middle cut out.", unit="pixels", effect="fork", ge=8, le=4_096)
+    validation: float = setting(0.1, help="Share of images kept for validation where there is no folder val.", effect="fork", gt=0, lt=1)
+    workers: int = setting(2, help="Processes that read and scale images; 0 does it in the training process.", unit="processes", effect="fork", ge=0, le=256)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(0, 3, self.image_size, 0)
+
+
+class Text(Section):
+    kind: Literal["text"] = setting("text", help="A text file, character by character, for language models.", effect="fork")
+    file: str = setting("", help="Any UTF-8 file; empty takes the book that comes with gradtop.", effect="fork")
+    validation: float = setting(0.1, help="Share of the text, at its end, kept for validation.", effect="fork", gt=0, lt=1)
+    shape: ClassVar = Shape(0, 0, 0, 0)
+
+
 class Fake(Section):
     kind: Literal["fake"] = setting("fake", help="Random images that can be learned: for timing and for tests.", effect="fork")
     samples: int = setting(1_024, help="Images to train on.", unit="images", effect="fork", ge=1, le=10_000_000)
@@ -64,4 +83,13 @@ class Fake(Section):
         return Shape(self.samples, self.channels, self.image_size, self.classes)
 
 
-DataConfig = Annotated[Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | Fake, Field(discriminator="kind")]
+class CustomData(Section):
+    kind: Literal["custom"] = setting("custom", help="A callable of your own project that gives the training and the validation set.", effect="fork")
+    target: str = target("my_project.data:load", help="package.module:callable; called with the arguments below.", effect="fork")
+    arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
+    shape: ClassVar = Shape(0, 0, 0, 0)
+
+
+DataConfig = Annotated[
+    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | ImageFolder | Text | Fake | CustomData, Field(discriminator="kind")
+]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 Effect = Literal["live", "fork", "restart"]
@@ -40,6 +40,25 @@ def declared(model: type[BaseModel], name: str) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
+def _plain_arguments(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not name.isidentifier():
+            raise PydanticCustomError("not_a_keyword", "not a keyword")
+    return value
+
+
+# Keyword arguments for something of another package: what TOML can hold, checked by whoever is called.
+Arguments = Annotated[dict[str, Any], AfterValidator(_plain_arguments)]
+
+
+def target(default: str, *, help: str, effect: Effect) -> Any:  # noqa: A002 - it is the help
+    """Declare a field that names a callable as `package.module:callable`."""
+    return setting(
+        default, help=help, effect=effect, pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+        expected="package.module:callable",
+    )
+
+
 class Section(BaseModel):
     """A table of the config: frozen, strict (`true` is not 1, `"3"` is not 3), closed to unknown keys and to nan and inf."""
 
@@ -64,7 +83,8 @@ class Section(BaseModel):
         for number in value if isinstance(value, tuple) else (value,):
             if not within(number, bounds):
                 raise PydanticCustomError("out_of_bounds", "out of bounds", {"number": number, "bounds": bounds})
-        if isinstance(value, str) and not value.isprintable():
+        texts = value if isinstance(value, tuple) else (repr(value),) if isinstance(value, dict) else (value,)
+        if any(isinstance(text, str) and not text.isprintable() for text in texts):
             raise PydanticCustomError("unprintable", "unprintable")
         return value
 

@@ -95,6 +95,8 @@ def find_line(text: str, key: str) -> int:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             here = header[1].strip("\"'")
+            if here == key:
+                return number
             if here == table:
                 table_line = number
         elif found := _KEY.match(line):

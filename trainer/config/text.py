@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import tomli
+import tomli_w
 
 from trainer.config.catalogue import FieldSpec
 
@@ -19,6 +21,10 @@ def parse_text(spec: FieldSpec, text: str) -> Any:
     value = _toml(text)
     if spec.type in {"text", "choice"}:
         return value if isinstance(value, str) else text
+    if spec.type == "table":
+        return {} if not text else value
+    if spec.type == "texts":
+        return value if isinstance(value, list) else _words(text)
     if spec.type in {"ints", "floats"} and not isinstance(value, list):
         return _numbers(spec, text, value)
     return _number(text) if isinstance(value, str) and spec.type == "float" else value
@@ -33,8 +39,23 @@ def to_text(value: Any) -> str:
             return float_text(value)
         case tuple() | list():
             return ", ".join(map(to_text, value))
+        case Mapping():
+            return inline(value)
         case _:
             return str(value)
+
+
+def inline(value: Any) -> str:
+    """A value as TOML writes it on one line."""
+    match value:
+        case Mapping():
+            return "{" + ", ".join(f"{name} = {inline(each)}" for name, each in value.items()) + "}" if value else ""
+        case list() | tuple():
+            return "[" + ", ".join(map(inline, value)) + "]"
+        case str():
+            return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
+        case _:
+            return to_text(value)
 
 
 def float_text(value: float) -> str:
@@ -64,6 +85,11 @@ def _toml(text: str) -> Any:
 
 def _number(text: str) -> Any:
     return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _words(text: str) -> list[str]:
+    bare = text.removeprefix("[").removesuffix("]")
+    return [word for part in bare.split(",") if (word := part.strip().strip("\"'"))]
 
 
 def _numbers(spec: FieldSpec, text: str, value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any, Protocol
 
 from trainer.config import Config, dump_config
 from trainer.launch.origin import CodeState, current_directory, user_name, versions
-from trainer.record import Run, new_run, this_host
+from trainer.record import RecordError, Run, new_run, this_host
 
 
 class Changed(Protocol):
@@ -31,14 +33,19 @@ def create_run(
     *,
     name: str | None = None,
     parent: Run | None = None,
+    checkpoint: Path | None = None,
     changes: Sequence[Changed] = (),
     command: Sequence[str] = (),
 ) -> Run:
-    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made."""
+    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made.
+
+    With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it.
+    """
     code = CodeState()  # git works while the rest is looked up
     meta = {
         "created": time.time(),
         "parent": parent.id if parent is not None else "",
+        "parent_checkpoint": checkpoint.name if checkpoint is not None else "",
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "command": list(command),
         "cwd": current_directory(),
@@ -48,4 +55,24 @@ def create_run(
     }
     text = dump_config(config)
     meta["git_commit"], meta["git_dirty"] = code.read()
-    return new_run(runs, text, meta, name=name)
+    run = new_run(runs, text, meta, name=name)
+    if checkpoint is not None:
+        _keep_origin(run, checkpoint)
+    return run
+
+
+def _keep_origin(run: Run, checkpoint: Path) -> None:
+    """Hold on to the checkpoint: a second name of its file, which costs no room, or a copy. Raises RecordError, and leaves no run."""
+    try:
+        try:
+            os.link(checkpoint, run.origin)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            # Another file system, or one without such names.
+            beside = run.origin.with_name(f".{run.origin.name}")
+            shutil.copyfile(checkpoint, beside)
+            beside.replace(run.origin)
+    except OSError as error:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise RecordError(f"{checkpoint}: the checkpoint cannot be taken over: {error.strerror}.") from None

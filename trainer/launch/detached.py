@@ -45,11 +45,23 @@ def start_anew(run: Run, *, resume: bool) -> None:
         raise
 
 
-def _start(run: Run, options: Sequence[str]) -> None:
+def queue_worker(run: Run, *, resume: bool = False) -> None:
+    """Have the run wait in line for its device, and trained when its turn has come; returns when it shows as queued.
+
+    What waits is a small process of its own, which becomes the worker. Raises OSError with a sentence.
+    """
+    try:
+        _start(run, ["--resume"] if resume else [], module="trainer.waiting")
+    except OSError as error:
+        say_failed(run, error)
+        raise
+
+
+def _start(run: Run, options: Sequence[str], module: str = "trainer") -> None:
     log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(log).st_size
-        code = spawn([os.fspath(run.path), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        code = spawn([os.fspath(run.path), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, module=module)
     finally:
         os.close(log)
     if code:
@@ -65,13 +77,13 @@ def say_failed(run: Run, error: OSError) -> None:
             write_status(run, replace(status, state="failed", error=str(error), updated=now, ended=now))
 
 
-def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int) -> int:
-    """Start `python -m trainer …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
+def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str = "trainer") -> int:
+    """Start `python -m MODULE …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
 
     What is started here is no more than the parent of the worker: it ends as soon as the worker has begun, or with the
     worker's exit code when that ended before.
     """
-    command = [sys.executable, "-P", "-m", "trainer", *arguments, "--detach"]
+    command = [sys.executable, "-P", "-m", module, *arguments, "--detach"]
     first = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment(), start_new_session=True)
     try:
         return first.wait(PATIENCE)

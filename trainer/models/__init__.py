@@ -1,8 +1,10 @@
-"""What a config's `model` names, and what is to be said about any module."""
+"""What a config's `model` names, what its weights start as, and what is to be said about any module."""
 
 from __future__ import annotations
 
 from trainer.models.description import Description, ModuleRow, ParameterRow, describe
+from trainer.models.initialise import initialise
 from trainer.models.kinds import build
+from trainer.models.parts import head_of, last_stage_of
 
-__all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe"]
+__all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe", "head_of", "initialise", "last_stage_of"]

@@ -8,22 +8,31 @@ from torch import nn
 
 from trainer.config import Cnn
 from trainer.data import DataInfo
+from trainer.models.layers import ACTIVATIONS, norm
 
 # The linear layer sees a picture of at most this side: one more pixel in each direction costs it a row of weights per class.
 LARGEST = 8
 
 
 class CNN(nn.Sequential):
-    """Convolutions `conv1`, `conv2`, …, each with activation and normalisation, then dropout and the linear layer `head`."""
+    """Convolutions `conv1`, `conv2`, … (`conv1_1`, `conv1_2`, … where there are several for one number of channels), each
+    with activation and normalisation, then dropout and the linear layer `head`.
+    """
 
     def __init__(self, config: Cnn, info: DataInfo) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         seen, size = info.channels, info.size
         for number, (channels, kernel, stride, padding) in enumerate(config.layers, start=1):
-            layers[f"conv{number}"] = nn.Conv2d(seen, channels, kernel, stride, padding)
-            layers[f"relu{number}"] = nn.ReLU()
-            # After the activation: before it the mean would be taken out again, and the convolution's bias learn nothing.
-            layers[f"norm{number}"] = nn.BatchNorm2d(channels)
+            for place in range(1, config.depth + 1):
+                name = f"{number}" if config.depth == 1 else f"{number}_{place}"
+                first = place == 1
+                layers[f"conv{name}"] = (
+                    nn.Conv2d(seen, channels, kernel, stride, padding) if first else nn.Conv2d(channels, channels, kernel, padding="same")
+                )
+                layers[f"{config.activation}{name}"] = ACTIVATIONS[config.activation]()
+                if config.norm != "none":
+                    # After the activation: before it the mean would be taken out again, and the convolution's bias learn nothing.
+                    layers[f"norm{name}"] = norm(config.norm, channels)
             seen, size = channels, (size + 2 * padding - kernel) // stride + 1
         if size > LARGEST:
             window = -(-size // LARGEST)

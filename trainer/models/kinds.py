@@ -4,24 +4,49 @@ from __future__ import annotations
 
 from torch import nn
 
-from trainer.config import Cnn, Mlp, ModelConfig
+from trainer import custom
+from trainer.config import Cnn, CustomModel, LanguageModel, Mlp, ModelConfig, Shared, TorchvisionModel, Transformer
 from trainer.data import DataInfo
 from trainer.device import out_of_memory
 from trainer.errors import UserError
 from trainer.models.cnn import CNN
 from trainer.models.mlp import MLP
+from trainer.models.shared import SharedMLP
+from trainer.models.transformer import CharacterModel, VisionTransformer
 from trainer.models.zoo import build_torchvision
 
 
 def build(config: ModelConfig, info: DataInfo) -> nn.Module:
     """The model with new weights, from torch's random state, on the default device. Raises UserError where it cannot be."""
     try:
-        if isinstance(config, Mlp):
-            return MLP(config, info)
-        if isinstance(config, Cnn):
-            return CNN(config, info)
-        return build_torchvision(config, info)
+        match config:
+            case Mlp():
+                return MLP(config, info)
+            case Cnn():
+                return CNN(config, info)
+            case Transformer():
+                return VisionTransformer(config, info)
+            case LanguageModel():
+                return CharacterModel(config, info)
+            case Shared():
+                return SharedMLP(config, info)
+            case TorchvisionModel():
+                return build_torchvision(config, info)
+            case CustomModel():
+                return _custom(config, info)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
         raise UserError(f"there is not enough memory for a {config.kind} of this size; make the model smaller") from error
+
+
+def _custom(config: CustomModel, info: DataInfo) -> nn.Module:
+    """`channels`, `size` and `classes` are given to a callable that takes them."""
+    made = custom.call(
+        config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes
+    )
+    if not isinstance(made, nn.Module):
+        raise UserError(f"model.target: {config.target} gives {type(made).__name__}, not a torch.nn.Module")
+    if not any(parameter.requires_grad for parameter in made.parameters()):
+        raise UserError(f"model.target: {config.target} gives a module without any parameter to train")
+    return made

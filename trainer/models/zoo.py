@@ -23,15 +23,35 @@ def build_torchvision(config: TorchvisionModel, info: DataInfo) -> nn.Module:
         near = difflib.get_close_matches(config.name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"such are {', '.join(names[:3])} … {names[-1]}"
         raise UserError(f"torchvision has no classification model {config.name!r}; {hint}")
+    ours = {"weights": None, "num_classes": info.classes}
+    if taken := sorted(ours.keys() & config.arguments.keys()):
+        raise UserError(f"model.arguments: {' and '.join(taken)} cannot be given, as the data and init.pretrained decide them")
+    model = _build(models, config, {**ours, **_options(config.name, info), **config.arguments}, info.size)
     try:
-        model: nn.Module = models.get_model(config.name, weights=None, num_classes=info.classes, **_options(config.name, info))
         adapt_channels(model, info.channels)
         _try_out(model, info)
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError) as error:
+    except Exception as error:
         if out_of_memory(error) or isinstance(error, NotImplementedError):
             raise
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise UserError(f"{config.name} cannot take images of {info.size}×{info.size} pixels ({reason}); choose another model") from error
+        raise _unfit(config, info.size, reason) from error
+    return model
+
+
+def _unfit(config: TorchvisionModel, size: int, reason: str) -> UserError:
+    return UserError(f"{config.name} cannot take images of {size}×{size} pixels ({reason}); choose another model")
+
+
+def _build(models: Any, config: TorchvisionModel, arguments: dict[str, Any], size: int) -> nn.Module:
+    try:
+        model: nn.Module = models.get_model(config.name, **arguments)
+    except Exception as error:
+        if out_of_memory(error) or isinstance(error, NotImplementedError):
+            raise
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        if config.arguments:
+            raise UserError(f"model.arguments: {config.name} cannot be built with {', '.join(config.arguments)} ({reason})") from error
+        raise _unfit(config, size, reason) from error
     return model
 
 
@@ -64,5 +84,7 @@ def _try_out(model: nn.Module, info: DataInfo) -> None:
     """One image through the model, for the error that it would raise in training."""
     device = next(model.parameters()).device
     model.eval()
-    model(torch.zeros(1, info.channels, info.size, info.size, device=device))
+    outputs = model(torch.zeros(1, info.channels, info.size, info.size, device=device))
     model.train()
+    if not isinstance(outputs, torch.Tensor):
+        raise TypeError(f"it gives {type(outputs).__name__}, not one tensor")

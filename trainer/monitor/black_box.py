@@ -38,6 +38,11 @@ class BlackBox:
             if math.isfinite(row[LOSS]):
                 self._beginning += (abs(row[LOSS]) - self._beginning) / self._beginning_steps
 
+    def look_at(self, names: Sequence[str]) -> None:
+        """Samples are of other parameters from now on."""
+        self._names = tuple(names)
+        self.samples.clear()
+
     def spike(self, loss: float) -> str:
         """Why this loss is a spike against the steps that are kept; "" where it is none.
 

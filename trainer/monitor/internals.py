@@ -42,6 +42,7 @@ class Internals:
         audience: Callable[[], Lease],
         thinning: Thinning,
     ) -> None:
+        self._device = device
         self.norms = Norms(model, device)
         self.table = Table(model, self.norms)
         self.histograms = Histograms(model, config.histogram_bins)
@@ -65,6 +66,11 @@ class Internals:
         self._begins = first_step == 1
         self._looked_at: frozenset[int] = frozenset()
         self._look_again_at = 0.0
+
+    def look_again(self, model: nn.Module) -> None:
+        """Other parameters train now; call it when nothing is under way."""
+        self.norms = Norms(model, self._device)
+        self.table = Table(model, self.norms)
 
     # In the steps that look
 

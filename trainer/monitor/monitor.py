@@ -42,14 +42,16 @@ class Monitor:
         *,
         first_step: int,
         steps_per_epoch: int = 1000,
+        name: str = "",
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
         audience: Callable[[], Lease] | None = None,
     ) -> None:
-        """`audience` says who looks at what; by default the leases of the run are read."""
+        """`name` is what the model is called; `audience` says who looks at what; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys(("loss", "grad_norm", "lr", "samples_per_s"))
         self.step = first_step - 1  # the newest step that was handed over
-        self._model, self._writer, self._clock, self._wall = model, writer, clock, wall
+        self._model, self._name, self._writer = model, name, writer
+        self._clock, self._wall = clock, wall
         self._offset = wall() - clock()
         self._pending: list[Noted] = []
         self._append = self._pending.append
@@ -82,7 +84,7 @@ class Monitor:
             self._open_streams(self._internals, first_step)
 
     def _open_streams(self, internals: Internals, first_step: int) -> None:
-        table = describe(self._model).to_json()
+        table = describe(self._model, self._name).to_json()
         self._writer.open("layers", internals.table.columns, first_step=first_step, extra=table)
         self._writer.open(
             "histograms",
@@ -220,6 +222,16 @@ class Monitor:
             )
 
     # Between steps
+
+    def look_again(self, first_step: int) -> None:
+        """Other parameters train from `first_step` on: their norms are measured from now."""
+        if self._internals is None:
+            return
+        self.flush()
+        self._internals.look_again(self._model)
+        self._black_box.look_at(self._internals.norms.trainable)
+        table = describe(self._model, self._name).to_json()
+        self._writer.open("layers", self._internals.table.columns, first_step=first_step, extra=table)
 
     def flush(self) -> None:
         """Hand over all that was measured so far; waits for the device."""

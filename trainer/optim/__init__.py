@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from trainer.optim.optimizers import build_optimizer
+from trainer.optim.optimizers import build_optimizer, complete_state, named_parameters, state_by_name
 from trainer.optim.planned import planned_lr
-from trainer.optim.schedules import build_schedule
+from trainer.optim.schedules import Plateau, advance, build_schedule, scale
 
-__all__ = ["build_optimizer", "build_schedule", "planned_lr"]
+__all__ = [
+    "Plateau",
+    "advance",
+    "build_optimizer",
+    "build_schedule",
+    "complete_state",
+    "named_parameters",
+    "planned_lr",
+    "scale",
+    "state_by_name",
+]

@@ -12,6 +12,7 @@ from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFoun
 from trainer.record.events import Event, EventReader, append_event
 from trainer.record.layout import Run, new_run
 from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
+from trainer.record.line import Waiting, waiting_line
 from trainer.record.meta import Change, Meta, read_meta, write_meta
 from trainer.record.reader import Record, StreamReader, list_streams
 from trainer.record.run_reader import CheckpointInfo, RunReader
@@ -45,6 +46,7 @@ __all__ = [
     "Status",
     "StreamReader",
     "StreamWriter",
+    "Waiting",
     "append_event",
     "clean",
     "derive_state",
@@ -64,6 +66,7 @@ __all__ = [
     "this_host",
     "trash_run",
     "wait_for_answer",
+    "waiting_line",
     "write_lease",
     "write_meta",
     "write_status",

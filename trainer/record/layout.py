@@ -26,6 +26,8 @@ ANIMALS = (
 
 
 STAMP = "%Y%m%d-%H%M"
+# What the parent's checkpoint is called in a fork's directory: the parent may prune or lose its own.
+ORIGIN = "origin.pt"
 
 
 class Run:
@@ -71,6 +73,11 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def origin(self) -> Path:
+        """The checkpoint that a fork begins at."""
+        return self.path / ORIGIN
 
     @property
     def log(self) -> Path:

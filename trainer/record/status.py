@@ -8,12 +8,15 @@ import functools
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from trainer.record.events import plain
 from trainer.record.files import overwrite, read_file, write_atomically
 from trainer.record.layout import Run
 
-ACTIVE = frozenset({"starting", "training", "paused"})
+ACTIVE = frozenset({"queued", "starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
@@ -21,7 +24,11 @@ NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot."""
+    """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
+
+    `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
+    `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
+    """
 
     state: str = "created"
     pid: int = 0
@@ -50,6 +57,8 @@ class Status:
     error: str = ""
     warning: str = ""
     dropped: int = 0
+    queued: float = 0.0
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
@@ -59,7 +68,7 @@ def write_status(run: Run, status: Status) -> None:
     """Replace status.json; on a full disk, or in a folder that takes no new file, the old one is overwritten. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        name: plain(value) if name == "changes" else str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name in TYPES
         for value in (getattr(status, name),)
     }
@@ -88,10 +97,13 @@ def load_status(run: Run) -> Status | None:
 def parse_status(found: object) -> Status | None:
     if not isinstance(found, dict):
         return None
-    values: dict[str, str | int | float] = {}
+    values: dict[str, Any] = {}
     for name, kind in TYPES.items():
         value = found.get(name)
-        if kind == "str":
+        if name == "changes":
+            if isinstance(value, dict):
+                values[name] = value
+        elif kind == "str":
             if isinstance(value, str):
                 values[name] = value
         elif isinstance(value, int | float | str) and not isinstance(value, bool):
@@ -103,7 +115,7 @@ def parse_status(found: object) -> Status | None:
                     values[name] = number
             except (ValueError, OverflowError):
                 continue
-    return Status(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+    return Status(**values)
 
 
 def process_start(pid: int) -> float:

@@ -106,14 +106,7 @@ def draw(
     steps = [x for each in found for x in (*each.x[:1], *each.x_last[-1:])]
     along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
 
-    plotext.clear_figure()
-    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
-    plotext.theme("clear")
-    plotext.plotsize(width, height)
-    plotext.xlim(0, 1)
-    plotext.ylim(0, 1)
-    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
-    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
+    frame(plotext, along, up, width, height)
     for number, each in enumerate(found):
         add(plotext, each, along, up, marks, number, COLOURS[number % 2] if colours else None)
     picture = plotext.build()
@@ -125,6 +118,40 @@ def draw(
         sample = plotext.colorize(marks.samples[number % 2], COLOURS[number % 2]) if colours else marks.samples[number % 2]
         lines.append(f"{sample} {metric.name}  {values_of(each, newest and newest[1])}")
     return "\n".join(lines)
+
+
+def picture(
+    curves: Sequence[Sequence[tuple[float, float]]], width: int, height: int, *, colours: bool, unicode: bool
+) -> tuple[list[str], list[str]]:
+    """One or two curves of finite points as lines of text, and a sample of each line for a legend."""
+    import plotext
+
+    marks = UNICODE if unicode else ASCII
+    values = [value for curve in curves for _, value in curve]
+    up = scale.linear(min(0.0, *values), max(values), max(2, (height - FRAME) // 2))
+    steps = [step for curve in curves for step, _ in curve]
+    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
+    frame(plotext, along, up, width, height)
+    for number, curve in enumerate(curves):
+        xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
+        plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
+    text = plotext.build()
+    if not colours:
+        text = plotext.uncolorize(text)
+    samples = [plotext.colorize(marks.samples[n % 2], COLOURS[n % 2]) if colours else marks.samples[n % 2] for n in range(len(curves))]
+    return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
+
+
+def frame(plotext: Any, along: Scale, up: Scale, width: int, height: int) -> None:
+    """An empty figure with our ticks, its sides 0 to 1."""
+    plotext.clear_figure()
+    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.xlim(0, 1)
+    plotext.ylim(0, 1)
+    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
+    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
 
 
 def add(plotext: Any, series: Series, along: Scale, up: Scale, marks: Marks, number: int, colour: str | None) -> None:

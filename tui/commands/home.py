@@ -20,12 +20,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def newest_live(runs: Path) -> Run | None:
-    """The newest run that a worker trains, by what its status says."""
+    """The newest run that a worker trains, by what its status says; else the newest that waits for its turn."""
     from trainer.record import derive_state, list_runs, read_status
     from tui.snapshot import ALIVE
 
     now = time.time()
-    return next((run for run in list_runs(runs) if derive_state(read_status(run), now=now) in ALIVE), None)
+    living = [(run, state) for run in list_runs(runs) if (state := derive_state(read_status(run), now=now)) in ALIVE]
+    return next((run for run, state in living if state != "queued"), living[0][0] if living else None)
 
 
 def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:

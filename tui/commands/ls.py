@@ -31,7 +31,7 @@ SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "List the runs, newest first, each below what was made from it."
+    parser.description = "List the runs, the newest family first, each below what it came from."
     parser.epilog = EPILOG
     parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or change has all the words")
     parser.add_argument("--json", action="store_true", help="print all that is known as JSON")

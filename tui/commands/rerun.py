@@ -9,9 +9,10 @@ from tui.commands.place import add_run, chosen_run, runs_directory
 from tui.commands.start import add_settings, begin, check_settings
 
 EPILOG = """\
-A new run from the start with the old one's configuration, changed where you
-say so. It remembers its parent and what was changed, and lies beside it unless
---runs names another place.
+A new run from the start with the configuration that the old one has now, what
+was changed live included, and changed where you say so. It remembers its
+parent and what was changed, and lies beside it unless --runs names another
+place.
 
   gradtop rerun last optimizer.lr=3e-4 --watch
 """
@@ -29,10 +30,9 @@ def run(options: argparse.Namespace) -> int:
     parent = chosen_run(options)
     runs = runs_directory(options) if options.runs else parent.path.parent
 
-    from trainer.config import apply_overrides, diff_config, load_config
     from trainer.launch import create_run
+    from tui.commands.configuration import changed_config
 
-    old = load_config(parent.config)
-    config = apply_overrides(old, options.changes)
-    new = create_run(runs, config, name=options.name, parent=parent, changes=diff_config(old, config), command=sys.argv)
+    _, config, changes = changed_config(parent, options.changes)
+    new = create_run(runs, config, name=options.name, parent=parent, changes=changes, command=sys.argv)
     return begin(new, runs, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from tui.commands.mistake import Mistake
 from tui.commands.output import say
@@ -12,7 +13,8 @@ from tui.commands.start import add_way, begin
 EPILOG = """\
 Weights, optimizer, schedule, random states and the order of the data go on
 where the last checkpoint left them; on a CPU the result is exactly that of a
-run that was never interrupted. The run keeps its directory and its name.
+run that was never interrupted. The run keeps its directory and its name. To go
+on with other settings: gradtop fork.
 
   gradtop resume last --watch
 """
@@ -22,6 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Go on from a run's last checkpoint."
     parser.epilog = EPILOG
     add_run(parser)
+    # Taken only to say what to do instead.
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help=argparse.SUPPRESS)
     add_way(parser)
 
 
@@ -31,13 +35,18 @@ def run(options: argparse.Namespace) -> int:
     runs, found = runs_directory(options), chosen_run(options)
     reader = opened(found)
     name, word = name_of(reader), reference(found, runs)
+    if options.changes:
+        words = shlex.join(options.changes)
+        raise Mistake(f"a resumed run goes on as it was; with other settings that is a fork: gradtop fork {word} {words}")
     if reader.state in ALIVE:
+        if reader.state == "queued":
+            raise Mistake(f"{name} waits in line already; take it out: gradtop stop {word}")
         raise Mistake(f"{name} is {reader.state} already; watch it: gradtop watch {word}")
     if reader.state == "done":
-        raise Mistake(f"{name} is done; a new run with more epochs: gradtop rerun {word} training.epochs=…")
+        raise Mistake(f"{name} is done; a new run that goes on with more epochs: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
         raise Mistake(f"{name} has no run.toml, so there is nothing to go on with")
     resume = any(found.checkpoints.glob("step-*.pt"))
-    if not resume:
+    if not resume and not found.origin.is_file():
         say(f"{name} has no checkpoint, so it starts from the beginning.")
     return begin(found, runs, options, resume=resume)

@@ -20,6 +20,7 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--watch", action="store_true", help="open the screen (progress lines where there is no terminal)")
     way.add_argument("--detach", action="store_true", help="return at once")
+    parser.add_argument("--queue", action="store_true", help="wait in line while another run of this directory has the device")
     parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
 
 
@@ -48,13 +49,13 @@ def check_changes(changes: list[str]) -> None:
 
 def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:
     """Start the worker, then watch, follow or return, as the options say."""
-    from trainer.launch import start_worker
+    from trainer.launch import queue_worker, start_worker
     from trainer.record import EventReader
 
     events = EventReader(run)
     events.refresh()  # what happened before is not told again
     try:
-        start_worker(run, resume=resume)
+        (queue_worker if options.queue else start_worker)(run, resume=resume)
     except OSError as error:
         say_not_started(run, error)
         return 1
@@ -64,7 +65,10 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
         return 130
     if options.watch and has_screen():
         return watched(run, runs, standby=not options.no_standby)
-    say_started(run, runs, resume=resume, detached=options.detach)
+    if options.queue:
+        say_queued(run, runs)
+    else:
+        say_started(run, runs, resume=resume, detached=options.detach)
     return 0 if options.detach else followed(run, runs, events)
 
 
@@ -96,3 +100,15 @@ def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
     say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
     if detached:
         say(f"How it stands: gradtop show {word} · watch it: gradtop watch {word} · stop it: gradtop stop {word}")
+
+
+def say_queued(run: Run, runs: Path) -> None:
+    from trainer.record import waiting_line
+
+    name, word = name_of(opened(run)), reference(run, runs)
+    before = next((place.before for place in waiting_line(run.path.parent) if place.run == run), ())
+    if before:
+        others = ", ".join(name_of(opened(other)) for other in before)
+        say(f"{name} waits in line behind {others}. Take it out: gradtop stop {word}")
+    else:
+        say(f"{name} has its turn at once: {shown(run.path)}")

@@ -10,6 +10,9 @@ from typing import Any
 from trainer.record import clean
 
 KNOWN = {"kind", "time", "id", "message", "ok"}
+# Kinds whose message says it all, and what stands before it.
+SAID = {"init": "weights: ", "freeze": "", "early_stopping": "stopped early: "}
+SAID_TONES = {"early_stopping": "warning"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,12 @@ def words(kind: str, event: Mapping[str, Any]) -> tuple[str, str]:
         return f"{kind.replace('_', ' ')}: {message or rest(event)}", "error"
     if kind == "warning":
         return message or rest(event), "warning"
+    if kind in SAID:
+        return f"{SAID[kind]}{message or rest(event)}".rstrip(" :"), SAID_TONES.get(kind, "text")
+    if kind == "forked":
+        return f"goes on from {f'step {step}' if isinstance(step := event.get('step'), int) else 'another run'}: {message or rest(event)}".rstrip(" :"), "success"
+    if kind == "resumed":
+        return f"resumed at step {event.get('step', '?')}{f' from {path}' if (path := event.get('path')) else ''}", "success"
     if kind == "end":
         state = str(event.get("state") or "ended")
         return f"{state}{': ' + message if message else ''}", "error" if state in {"failed", "died"} else "text"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from trainer.record import Run, RunReader, Status, clean
+from tui.parts.effective import effective
 from tui.snapshot import ENDED, Facts
 
 LAST_WORDS = 6
@@ -24,6 +26,7 @@ class Watch:
         self._clock, self._monotonic = clock, monotonic
         self._facts: Facts | None = None
         self._moved: float | None = None
+        self._merged: tuple[Mapping[str, Any], Mapping[str, object], Mapping[str, Any]] | None = None
 
     def read(self) -> Facts:
         reader, old = self.reader, self._facts
@@ -43,7 +46,7 @@ class Watch:
             state=state,
             status=status,
             meta=reader.meta,
-            config=reader.config,
+            config=self._config(status.changes),
             age=self._age(status, state),
             left=seconds_left(status) if state == "training" else None,
             last_words=words,
@@ -52,6 +55,13 @@ class Watch:
         if old is None or facts != old:
             self._facts = old = facts
         return old
+
+    def _config(self, changes: Mapping[str, object]) -> Mapping[str, Any]:
+        """run.toml with what was changed live; the same object as long as neither changed."""
+        tables = self.reader.config
+        if self._merged is None or self._merged[0] is not tables or self._merged[1] != changes:
+            self._merged = tables, changes, effective(tables, changes)
+        return self._merged[2]
 
     def _age(self, status: Status, state: str) -> str:
         """Since when nothing moved: by our own clock once we saw it move, so that another host's clock cannot lie."""

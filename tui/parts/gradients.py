@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
+from tui.parts.marks import Mark, event_marks
 from tui.parts.model import LONGEST, Model, Node, model_of
 from tui.parts.overview import axis_end, newest, setting
 from tui.parts.verdict import TREND, Measured, Verdict, judge, trend, window
@@ -57,6 +58,7 @@ class Curves:
     weight: Series = EMPTY_SERIES
     ratio: Series = EMPTY_SERIES
     end: float = 1.0
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     if view.chart:
         end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
         norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
-        curves = Curves(view.chart, norm, weight, ratio, end)
+        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.events))
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
 
 
@@ -162,17 +164,27 @@ class Recent:
         self._places = {column.name: place for place, column in enumerate(layers.columns, 2)}
         self._sparse = {column.name for column in layers.columns if column.sparse}
         self._columns = list(zip(*tail, strict=True))
+        self._segments = layers.segments
 
     def of(self, name: str) -> tuple[Sequence[float], Sequence[float]]:
         """Steps and values."""
         place = self._places.get(name)
         if place is None or not self._columns:
             return (), ()
-        steps, values = self._columns[0], self._columns[place]
+        steps, values = self._there(name, self._columns[0], self._columns[place])
         if name not in self._sparse or all(value == value for value in values):
             return steps, values
         known = [index for index, value in enumerate(values) if value == value]
         return [steps[index] for index in known], [values[index] for index in known]
+
+    def _there(self, name: str, steps: Sequence[float], values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """Without what was recorded while there was no such column: a parameter that was frozen has no norm, not a bad one."""
+        ends = [*(segment.first_step for segment in self._segments[1:]), math.inf]
+        without = [(s.first_step, end) for s, end in zip(self._segments, ends, strict=True) if name not in s.places]
+        if not without:
+            return steps, values
+        kept = [index for index, step in enumerate(steps) if not any(first <= step < end for first, end in without)]
+        return [steps[index] for index in kept], [values[index] for index in kept]
 
     def last(self, name: str) -> float | None:
         """The newest value that is a number."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer.record import EMPTY_SERIES, RunReader, Series
+from tui.parts.effective import effective
 from tui.parts.events import EventLine, event_lines
 from tui.parts.findings import Finding, findings
+from tui.parts.marks import Mark, event_marks
 
 if TYPE_CHECKING:
     from tui.poll import Source
@@ -32,6 +35,7 @@ class OverviewPart:
     healthy: tuple[float, float] = (1.0, 100.0)
     findings: tuple[Finding, ...] = ()
     events: tuple[EventLine, ...] = ()
+    marks: tuple[Mark, ...] = ()
     unreadable: str = ""
 
 
@@ -55,6 +59,7 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
         healthy=healthy,
         findings=findings(reader, healthy),
         events=event_lines(reader.events[-EVENTS:]),
+        marks=event_marks(reader.events),
         unreadable=steps.unreadable,
     )
 
@@ -75,9 +80,14 @@ def axis_end(step: float, steps: int) -> float:
     return min(ceiling, float(steps)) if steps else ceiling
 
 
+def present(reader: RunReader, table: str) -> Mapping[str, Any]:
+    """A table of the configuration as it is now, live changes included."""
+    found = effective(reader.config, reader.status.changes).get(table, {})
+    return found if isinstance(found, Mapping) else {}
+
+
 def setting(reader: RunReader, name: str, default: float) -> float:
-    monitor = reader.config.get("monitor", {})
-    value = monitor.get(name, default) if isinstance(monitor, dict) else default
+    value = present(reader, "monitor").get(name, default)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
 
 
@@ -85,6 +95,6 @@ def share_clipped(reader: RunReader) -> float | None:
     """The share of the last 500 measured steps whose gradient was clipped; None where clipping is off."""
     steps = reader.stream("steps")
     hits = [row["clipped"] for row in steps.tail(500) if row.get("clipped", float("nan")) == row.get("clipped")]
-    training = reader.config.get("training", {})
-    clips = bool(training.get("clip")) if isinstance(training, dict) else False
+    training = present(reader, "training")
+    clips = bool(training.get("clip") or training.get("clip_value"))
     return sum(hits) / len(hits) if hits and (clips or any(hits)) else None

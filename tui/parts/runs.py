@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 AT_ONCE = 25
 LIST_EVERY = 5.0
+DEEPEST = 9  # cells of branches before a name
+FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
 SORTS = ("newest", "best", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One line of the list; `branch` is what is drawn before the name ("├", "└" or ""); `change` ends with the last `words`, if any."""
+    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any.
+
+    `place` is that in the line of those that wait for their device, counted from 1; 0 for a run that does not wait.
+    """
 
     run: Run
     name: str
@@ -34,6 +40,7 @@ class RunRow:
     change: str
     branch: str = ""
     words: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,7 @@ class RunIndex:
             for entry in entries:
                 if entry.row is None:
                     entry.row = replace(row_of(entry, names), branch=branches.get(id(entry), ""))
+        self._put_in_line(entries)
         if view.sort == "newest":
             rows = [entry.row for entry, _branch in self._ordered or () if entry.row is not None]
         else:
@@ -159,6 +167,12 @@ class RunIndex:
                 rows.sort(key=lambda row: (row.name, row.run.id))
         wanted = view.filter.casefold().split()
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
+
+    def _put_in_line(self, entries: Iterable[Entry]) -> None:
+        waiting = sorted((entry for entry in entries if entry.state == "queued"), key=lambda entry: (entry.status.queued, entry.run.id))
+        for place, entry in enumerate(waiting, 1):
+            if entry.row is not None and entry.row.place != place:
+                entry.row = replace(entry.row, place=place)
 
     def _order(self, names: dict[str, str]) -> list[tuple[Entry, str]]:
         if self._ordered is None:
@@ -201,6 +215,8 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
     parent = entry.meta.parent
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"
+    if at := FORKED_AT.match(entry.meta.parent_checkpoint):
+        changes = f"from step {int(at[1])}: {changes}"
     if entry.words:
         return f"{changes}   {entry.words}" if changes else entry.words
     return changes
@@ -214,26 +230,43 @@ def brief(value: object) -> str:
 
 
 def lineage(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Families together, the family with the newest run first; within one the newest first, what it came from below it."""
-    rows = list(rows)
-    by_id = {row.run.id: row for row in rows}
+    """Trees: what came from a run below it, the oldest first; the family with the newest run first."""
+    by_id = {row.run.id: row for row in sorted(rows, key=lambda row: (row.created, row.run.id))}
+    children: dict[str, list[RunRow]] = {}
+    roots: list[RunRow] = []
+    for row in by_id.values():
+        if row.parent in by_id and not _descends(row.parent, row.run.id, by_id):
+            children.setdefault(row.parent, []).append(row)
+        else:
+            roots.append(row)
+    families = [_tree(root, children) for root in roots]
+    families.sort(key=lambda family: max((row.created, row.run.id) for row in family), reverse=True)
+    return [row for family in families for row in family]
 
-    def root(row: RunRow) -> str:
-        seen = {row.run.id}
-        while row.parent in by_id and row.parent not in seen:
-            row = by_id[row.parent]
-            seen.add(row.run.id)
-        return min(seen) if row.parent in seen else row.run.id
 
-    families: dict[str, list[RunRow]] = {}
-    for row in sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True):
-        families.setdefault(root(row), []).append(row)
-    ordered: list[RunRow] = []
-    for family in families.values():
-        for index, row in enumerate(family):
-            branch = "" if index == 0 else "└" if index == len(family) - 1 else "├"
-            ordered.append(replace(row, branch=branch))
-    return ordered
+def _descends(run: str, ancestor: str, by_id: Mapping[str, RunRow]) -> bool:
+    """Whether the parents of `run` lead to `ancestor`, as they do where runs name each other."""
+    seen: set[str] = set()
+    while run in by_id and run not in seen:
+        if run == ancestor:
+            return True
+        seen.add(run)
+        run = by_id[run].parent
+    return run in seen and ancestor == min(seen)
+
+
+def _tree(root: RunRow, children: Mapping[str, Sequence[RunRow]]) -> list[RunRow]:
+    """A run and all that came from it, each with what is drawn before its name."""
+    found: list[RunRow] = []
+    waiting = [(root, "", "")]
+    while waiting:
+        row, before, below = waiting.pop()
+        found.append(replace(row, branch=before if len(before) <= DEEPEST else f"…{before[1 - DEEPEST:]}"))
+        own = children.get(row.run.id, ())
+        for number in range(len(own) - 1, -1, -1):
+            last = number == len(own) - 1
+            waiting.append((own[number], f"{below}{'└' if last else '├'}", f"{below}{' ' if last else '│'} "))
+    return found
 
 
 def haystack(row: RunRow) -> str:

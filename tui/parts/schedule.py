@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer.record import EMPTY_SERIES, Series
+from tui.parts.marks import event_marks
+from tui.parts.overview import present
 
 if TYPE_CHECKING:
     from tui.poll import Source
@@ -33,9 +36,7 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
     reader = source.run
     if reader is None:
         return SchedulePart()
-    status, config = reader.status, reader.config
-    schedule = config.get("schedule", {})
-    schedule = schedule if isinstance(schedule, dict) else {}
+    status, schedule = reader.status, present(reader, "schedule")
     steps = status.steps
     per_epoch = steps / status.epochs if status.epochs else 0.0
     end = float(max(steps, 1))
@@ -47,9 +48,9 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
         per_epoch=per_epoch,
         lr=reader.stream("steps").series("lr", bins=BINS, first=0.0, last=end),
         planned=planned,
-        marks=tuple(marks(schedule, steps, per_epoch)),
+        marks=tuple(sorted([*marks(schedule, steps, per_epoch), *event_marks(reader.events)])),
         kind=str(schedule.get("kind", "")),
-        warmup=whole(schedule.get("warmup_steps")),
+        warmup=warmup_of(schedule, per_epoch),
         now=status.lr,
         highest=max(finite, default=None),
         last=lows[-1] if lows else None,
@@ -60,16 +61,44 @@ def whole(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def marks(schedule: dict[str, object], steps: int, per_epoch: float, most: int = 12) -> list[tuple[float, str]]:
-    """Where the plan turns: the end of the warm-up, each step of a step schedule; many steps are thinned."""
-    found: list[tuple[float, str]] = []
-    warmup = whole(schedule.get("warmup_steps"))
-    if 0 < warmup < steps:
-        found.append((float(warmup), "warm-up ends"))
-    size = whole(schedule.get("step_size"))
-    if schedule.get("kind") == "step" and size and per_epoch:
-        gamma = schedule.get("gamma")
-        label = f"× {gamma:g}" if isinstance(gamma, int | float) else "step"
-        turns = [turn * size * per_epoch for turn in range(1, int(steps / (size * per_epoch)) + 1) if turn * size * per_epoch < steps]
-        found += [(turn, label) for turn in turns[:: max(1, -(-len(turns) // most))]]
-    return found
+def marks(schedule: Mapping[str, Any], steps: int, per_epoch: float, most: int = 12) -> list[tuple[float, str]]:
+    """Where the plan turns: the end of the warm-up, each drop, each restart; many of them are thinned."""
+    warmup = warmup_of(schedule, per_epoch)
+    found = [(float(warmup), "warm-up ends")] if 0 < warmup < steps else []
+    unit = 1.0 if schedule.get("unit") == "steps" else per_epoch
+    gamma = schedule.get("gamma")
+    label = f"× {gamma:g}" if isinstance(gamma, int | float) else "drop"
+    match schedule.get("kind"):
+        case "step":
+            turns = repeated(whole(schedule.get("step_size")) * unit, 1, steps)
+        case "multistep":
+            listed = schedule.get("milestones")
+            turns = [whole(each) * unit for each in listed] if isinstance(listed, list | tuple) else []
+        case "cosine_restarts":
+            lengths = repeated(whole(schedule.get("period")) * unit, max(1, whole(schedule.get("growth"))), steps - warmup)
+            turns, label = [warmup + turn for turn in lengths], "restart"
+        case "wsd":
+            share = schedule.get("decay")
+            turns, label = [steps * (1 - share)] if isinstance(share, int | float) else [], "decay begins"
+        case _:
+            turns = []
+    turns = [turn for turn in turns if warmup < turn < steps]
+    return found + [(turn, label) for turn in turns[:: max(1, -(-len(turns) // most))]]
+
+
+def warmup_of(schedule: Mapping[str, Any], per_epoch: float) -> int:
+    """The steps of the warm-up, given in steps or in epochs."""
+    epochs = schedule.get("warmup_epochs")
+    given = whole(schedule.get("warmup_steps"))
+    return given or (round(epochs * per_epoch) if isinstance(epochs, int | float) and epochs > 0 else 0)
+
+
+def repeated(length: float, growth: int, end: float) -> list[float]:
+    """The ends of lengths one after the other, each `growth` times as long as the one before; a thousand at most."""
+    ends: list[float] = []
+    at = length
+    while length > 0 and at < end and len(ends) < 1000:
+        ends.append(at)
+        length *= growth
+        at += length
+    return ends

@@ -1,12 +1,12 @@
-"""What the tune mode reads: the configuration of the watched run, with what was applied to it live since."""
+"""What the tune mode reads: the configuration of the watched run, what was applied to it live since, and its checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trainer.record import Run
+from trainer.record import CheckpointInfo, Run
 
 if TYPE_CHECKING:
     from tui.poll import Source
@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TunePart:
-    """`tables` as they stand in run.toml (empty where it cannot be read); `live` are (key, value), the newest last."""
+    """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
+
+    `checkpoints` are in the order of steps; `steps` and `epochs` are the length of the run, `step` where it stands.
+    """
 
     run: Run | None = None
     name: str = ""
     tables: Mapping[str, Any] = field(default_factory=dict)
-    live: tuple[tuple[str, Any], ...] = ()
+    live: Mapping[str, object] = field(default_factory=dict)
+    checkpoints: tuple[CheckpointInfo, ...] = ()
+    steps: int = 0
+    epochs: int = 0
+
+    def same_configuration(self, other: TunePart | None) -> bool:
+        return other is not None and (self.run, self.tables, self.live) == (other.run, other.tables, other.live)
 
 
 NOTHING = TunePart()
@@ -29,10 +38,13 @@ def read_tune(source: Source, _view: object) -> TunePart:
     reader = source.run
     if reader is None:
         return NOTHING
-    return TunePart(reader.run, reader.meta.name or reader.run.id, reader.config, tuple(applied_live(reader.events)))
-
-
-def applied_live(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """What the worker said it changed while training."""
-    said = [event.get("changes") for event in events if event.get("kind") == "command" and event.get("ok")]
-    return [change for changes in said if isinstance(changes, Mapping) for change in changes.items()]
+    status = reader.status
+    return TunePart(
+        run=reader.run,
+        name=reader.meta.name or reader.run.id,
+        tables=reader.config,
+        live=status.changes,
+        checkpoints=tuple(reader.checkpoints()),
+        steps=status.steps,
+        epochs=status.epochs,
+    )

@@ -40,6 +40,8 @@ class Actions(Widget):
         """Where each button stands: first cell, cell after the last, its action."""
         found, x = [], 0
         for words, action in self._actions:
+            if x + len(words) + 2 > self.size.width:
+                break  # the key bar has it too
             found.append((x, x + len(words) + 2, action))
             x += len(words) + 2 + GAP
         return found
@@ -53,7 +55,7 @@ class Actions(Widget):
         if y:
             return Strip.blank(self.size.width, self.rich_style)
         segments = []
-        for words, action in self._actions:
+        for words, action in self._actions[: len(self.spans())]:
             tone = "main" if action == self._main else "other"
             segments += [Segment(f" {words} ", self.get_component_rich_style(f"actions--{tone}")), Segment(" " * GAP, self.rich_style)]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

@@ -23,6 +23,7 @@ MARKED = 5  # so many tones have a second one, for the row under the cursor
 LABEL = 19
 CHANGED, WRONG = "•", "✕"
 CHOICE = {True: "▾", False: "v"}
+FOLDED = {True: "▸", False: ">"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Row:
     choice: bool = False
     changed: bool = False
     wrong: bool = False
+    folded: bool = False
 
 
 class Fieldset(Widget):
@@ -96,7 +98,9 @@ class Fieldset(Widget):
         tone = {name: number for number, name in enumerate(TONES)}
         cells = Cells(width, tone["value"])
         room = max(8, min(24, (width - LABEL) * 45 // 100))
-        if row.changed:
+        if row.folded:
+            cells.put(0, FOLDED[draws_unicode(self)], tone["note"])
+        elif row.changed:
             cells.put(0, CHANGED, tone["changed"])
         cells.put(2, row.label, tone["label"])
         value = fit(row.value, room - 3 if row.choice else room - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,14 +16,18 @@ from textual.message import Message
 from tui import keys
 from tui.screens.fieldset import LABEL, Fieldset, Row
 from tui.screens.tune_words import spell
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.glyphs import draws_unicode
 from tui.widgets.line_edit import LineEdit
 
 if TYPE_CHECKING:
-    from trainer.config import FieldSpec
+    from trainer.config import FieldSpec, SectionSpec
     from tui.draft import Draft
 
-COLUMNS = (("model", "data", "optimizer", "schedule"), ("training", "monitor"))
+COLUMNS = (("model", "data", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor"))
+ORDER = tuple(section for column in COLUMNS for section in column)
+# With nothing but defaults, these are one line each until somebody opens them.
+QUIET = frozenset({"init", "freeze", "augment", "monitor"})
 LEAVE = {"enter": 0, "tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 
 
@@ -58,6 +63,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         self.key = "optimizer.lr"
         self._edit: LineEdit | None = None
         self._before = ""
+        self._opened: dict[str, bool] = {}  # what somebody opened or folded
+        self.filter = FilterLine()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -78,6 +85,29 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         """Whether the sections stand in one column."""
         return self.screen.has_class("-narrow")
 
+    def folded(self, section: str) -> bool:
+        """Whether a section is one line: by hand, or because it has nothing to say."""
+        if self.draft is None or self.filter.text:
+            return False
+        if section in self._opened:
+            return not self._opened[section]
+        part = next(part for part, _ in self.draft.sections() if part.name == section)
+        return section in QUIET and self.draft.is_plain(part)
+
+    def stops(self) -> list[str]:
+        """What the cursor can stand on, in the order of the screen: fields, and `section.` for a folded one."""
+        if self.draft is None:
+            return []
+        by_name = {part.name: specs for part, specs in self.draft.sections()}
+        found: list[str] = []
+        for section in ORDER:
+            found += [f"{section}."] if self.folded(section) else [spec.key for spec in by_name[section] if self._matches(spec)]
+        return found
+
+    def _matches(self, spec: FieldSpec) -> bool:
+        words = self.filter.text.casefold().replace(".", " ").split()
+        return all(word in spec.key for word in words)
+
     @property
     def spec(self) -> FieldSpec | None:
         """The field under the cursor."""
@@ -95,27 +125,30 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         draft = self.draft
         if draft is None:
             return
-        fields = draft.fields()
-        if self.key not in fields:
+        keys = self.stops()
+        if self.key not in keys:
             section = self.key.partition(".")[0]
-            self.key = next((key for key in fields if key.startswith(f"{section}.")), next(iter(fields)))
+            self.key = next((key for key in keys if key.startswith(f"{section}.")), keys[0] if keys else self.key)
         changed = {each.key for each in draft.differences()}
         for part, specs in draft.sections():
-            names = [spec.key for spec in specs]
-            here = names.index(self.key) if self.key in names else -1
             fieldset = self._fieldset(part.name)
             # A title on a line without corners wants its own gaps.
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
-            rows = [row_of(draft, spec, changed) for spec in specs]
+            folded = self.folded(part.name)
+            rows = [folded_row(draft, part, specs, changed)] if folded else [row_of(draft, spec, changed) for spec in specs if self._matches(spec)]
+            names = [row.key for row in rows]
+            here = names.index(self.key) if self.key in names else -1
             if not draws_unicode(self):
                 rows = [replace(row, note=spell(row.note)) for row in rows]
+            fieldset.display = bool(rows)
+            fieldset.set_class(folded, "-folded")
             fieldset.show(rows, here, self._edit if here >= 0 else None)
             fieldset.set_class(here >= 0, "-here")
         self.post_message(self.Moved())
 
     def reveal(self) -> None:
         """Scroll so that the field under the cursor is seen, with its section's title where it is the first."""
-        if self.draft is None or not self.is_attached:
+        if self.draft is None or not self.is_attached or self.key not in self.stops():
             return
         row = self._row(self.key)
         y = self._line(self.key) - self.region.y + int(self.scroll_y)
@@ -126,7 +159,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def _row(self, key: str) -> int:
         section = key.partition(".")[0]
-        return [each for each in self.draft.fields() if each.startswith(f"{section}.")].index(key) if self.draft else 0
+        return [each for each in self.stops() if each.startswith(f"{section}.")].index(key)
 
     def _line(self, key: str) -> int:
         """The line of the terminal that a field stands on."""
@@ -135,20 +168,24 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
     # The cursor
 
     def go(self, key: str) -> None:
+        """To a field, whose section is opened where it is folded."""
+        section, _, name = key.partition(".")
+        if name and self.folded(section):
+            self._opened[section] = True
         self.key = key
         self.draw()
-        self.reveal()
+        self.call_after_refresh(self.reveal) if name and self._opened.get(section) else self.reveal()
 
     def move(self, step: int) -> None:
-        if self.draft is not None:
-            fields = list(self.draft.fields())
-            self.go(fields[max(0, min(len(fields) - 1, fields.index(self.key) + step))])
+        if keys := self.stops():
+            self.go(keys[max(0, min(len(keys) - 1, keys.index(self.key) + step))])
 
     def move_section(self, step: int) -> None:
-        if self.draft is not None:
-            names = [part.name for part, _ in self.draft.sections()]
+        keys = self.stops()
+        names = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+        if names:
             wanted = names[(names.index(self.key.partition(".")[0]) + step) % len(names)]
-            self.go(next(key for key in self.draft.fields() if key.startswith(f"{wanted}.")))
+            self.go(next(key for key in keys if key.startswith(f"{wanted}.")))
 
     def move_beside(self, step: int) -> None:
         """To the field on the same line of the other column."""
@@ -156,8 +193,17 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         if self.draft is None or self.stacked or column == max(0, step):
             return
         line = self._line(self.key)
-        others = [key for key in self.draft.fields() if key.partition(".")[0] in COLUMNS[max(0, step)]]
-        self.go(min(others, key=lambda key: abs(self._line(key) - line)))
+        others = [key for key in self.stops() if key.partition(".")[0] in COLUMNS[max(0, step)]]
+        if others:
+            self.go(min(others, key=lambda key: abs(self._line(key) - line)))
+
+    def fold(self) -> None:
+        """Fold the section under the cursor into one line, or open it."""
+        section, _, name = self.key.partition(".")
+        self._opened[section] = not name
+        self.key = f"{section}." if name else f"{section}.kind"
+        self.draw()
+        self.call_after_refresh(self.reveal)
 
     def on_fieldset_clicked(self, message: Fieldset.Clicked) -> None:
         again = message.key == self.key
@@ -166,10 +212,36 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         if again:
             self.edit()
 
+    # The filter
+
+    @property
+    def filtering(self) -> bool:
+        """Whether a filter is being typed."""
+        return self.filter.edit is not None
+
+    def open_filter(self) -> None:
+        self.leave()
+        self.filter.open()
+        self.draw()
+
+    def clear_filter(self) -> bool:
+        """Show all fields again; whether some were hidden."""
+        if not self.filter.shown:
+            return False
+        self.filter.clear()
+        self.draw()
+        self.call_after_refresh(self.reveal)
+        return True
+
     # Typing
 
     def on_key(self, event: events.Key) -> None:
-        if self._edit is None:
+        if self.filtering:
+            if not self.filter.press(event.key, event.character):
+                return
+            self.draw()
+            self.call_after_refresh(self.reveal)
+        elif self._edit is None:
             if event.key != "enter":
                 return
             self.edit()
@@ -185,13 +257,17 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         event.prevent_default()
 
     def on_paste(self, event: events.Paste) -> None:
-        if self._edit is not None:
+        if self.filtering:
+            event.stop()
+            self.filter.paste(event.text)
+            self.draw()
+        elif self._edit is not None:
             event.stop()
             self._edit.insert(event.text)
             self.set_text(self._edit.text)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
-        return self._edit is not None and character is not None and character.isprintable()
+        return (self._edit is not None or self.filtering) and character is not None and character.isprintable()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"leave", "take_back"}:
@@ -201,6 +277,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
     def edit(self) -> None:
         """Type into the field under the cursor, or choose where there is a choice."""
         draft, spec = self.draft, self.spec
+        if draft is not None and self.key.endswith("."):
+            self.fold()
         if draft is None or spec is None:
             return
         if spec.type == "bool":
@@ -244,6 +322,15 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def action_take_back(self) -> None:
         self.take_back()
+
+
+def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> Row:
+    """A section in one line: its kind, and how much of it is not as it comes."""
+    mine = [spec for spec in specs if spec.key in changed]
+    others = [spec for spec in specs if spec.name != "kind"]
+    wrong = any(spec.key in draft.problems for spec in specs)
+    note = f"{len(mine)} changed" if mine else "all off" if part.name == "augment" and draft.is_plain(part) else "defaults" if draft.is_plain(part) else f"{len(others)} settings"
+    return Row(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
 
 
 def row_of(draft: Draft, spec: FieldSpec, changed: set[str]) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.style import Style
 from textual.geometry import Region
@@ -11,8 +10,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.cells import Cells, spans
+from tui.widgets.tones import Tone, tone_styles
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
+STYLES = tuple({"text": Tone("foreground"), "strong": Tone("foreground", bold=True), "key": Tone("primary", bold=True)}.get(tone, Tone(tone)) for tone in TONES)
 Piece = tuple[str, str]  # text, tone
 Line = Sequence[Piece]
 
@@ -20,27 +21,13 @@ Line = Sequence[Piece]
 class Lines(Widget):
     """Shows lines of pieces, cut at its edges; never parses them as markup."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    Lines {
-        width: 1fr; height: 1fr; color: $foreground;
-        & > .lines--text { color: $foreground; }
-        & > .lines--strong { color: $foreground; text-style: bold; }
-        & > .lines--muted { color: $muted; }
-        & > .lines--faint { color: $faint; }
-        & > .lines--primary { color: $primary; }
-        & > .lines--success { color: $success; }
-        & > .lines--warning { color: $warning; }
-        & > .lines--error { color: $error; }
-        & > .lines--key { color: $primary; text-style: bold; }
-    }
-    """
+    DEFAULT_CSS = "Lines { width: 1fr; height: 1fr; color: $foreground; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
         self._lines: Sequence[Line] = ()
         self._rows: list[Cells] = []
-        self._styles: list[Style] = []
+        self._styles: tuple[Style, ...] = ()
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; what stays the same is not painted again."""
@@ -56,7 +43,7 @@ class Lines(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles = []
+        self._styles = ()
 
     def _draw(self) -> None:
         width, height = self.size
@@ -80,7 +67,7 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         if not self._styles:
-            self._styles = [self.get_component_rich_style(f"lines--{tone}") for tone in TONES]
+            self._styles = tone_styles(self, STYLES)
         if y >= len(self._rows):
             return Strip.blank(self.size.width, self.rich_style)
         return self._rows[y].strip(self._styles)

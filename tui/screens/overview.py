@@ -64,14 +64,18 @@ class Overview(ModeScreen):
             chart[each].set_empty(waiting)
         chart["loss"].set_series(
             [Line("train", part.loss, "a"), Line("val", part.val_loss, "b")] if part.val_loss.x else [Line("train", part.loss, "a")],
+            marks=part.marks,
             x_max=part.end,
         )
         accuracy = [Line("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_max=part.end, notes=best_of(status.best_val_accuracy))
+        chart["accuracy"].set_series(accuracy, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
-        chart["gradient-norm"].set_series([Line("", part.grad_norm, "c")], log=True, band=part.healthy, notes=clipped, x_max=part.end)
+        chart["gradient-norm"].set_series(
+            [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_max=part.end
+        )
         chart["learning-rate"].set_series(
             [Line("so far", part.lr, "a"), Line("planned", part.planned, "a", planned=True)],
+            marks=part.marks,
             x_max=float(max(status.steps, 1)),
         )
         self.query_one(Findings).show(finding_lines(part))

@@ -55,6 +55,7 @@ class Runs(ModeScreen):
         self._rows: dict[str, RunRow] = {}
         self._state: tuple[str, str] = ("", "")
         self._placed = False
+        self._marked = ""  # the run to compare others with
 
     def body(self) -> ComposeResult:
         yield Table(COLUMNS, filters=True)
@@ -104,7 +105,7 @@ class Runs(ModeScreen):
         self._tell()
 
     def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
-        return cells(self._rows[key], now, watched=key == watched)
+        return cells(self._rows[key], now, watched=key == watched, marked=key == self._marked)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""
@@ -131,7 +132,9 @@ class Runs(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self.row if self.is_mounted and self._rows else None
-        if action in {"choose", "rerun", "rename"}:
+        if action == "compare":
+            return True if row is not None and self._other(row) is not None else None
+        if action in {"choose", "rerun", "rename", "fork", "mark"}:
             return True if row is not None else None
         if action == "resume":
             return True if row is not None and row.state in RESUMABLE else None
@@ -145,6 +148,28 @@ class Runs(ModeScreen):
     def action_choose(self) -> None:
         if self.row is not None:
             self.gradtop.watch_run(self.row.run)
+
+    def action_fork(self) -> None:
+        """Tune over this run: what is changed there goes on from one of its checkpoints."""
+        if self.row is not None:
+            self.gradtop.watch_run(self.row.run, "tune")
+
+    def action_mark(self) -> None:
+        if self.row is not None:
+            self._marked = "" if self._marked == self.row.run.id else self.row.run.id
+            self.show(self.snapshot)
+            self.refresh_bindings()
+
+    def _other(self, row: RunRow) -> RunRow | None:
+        """What a run is compared with: the marked one, else its parent."""
+        marked = self._rows.get(self._marked)
+        return marked if marked is not None and marked.run != row.run else self._rows.get(row.parent)
+
+    def action_compare(self) -> None:
+        from tui.screens.compare import Compare
+
+        if (row := self.row) is not None and (other := self._other(row)) is not None:
+            self.app.push_screen(Compare(other.run, row.run))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]

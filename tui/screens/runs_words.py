@@ -24,20 +24,23 @@ COLUMNS = (
     Column("changed against its parent", 30, 26, priority=5, grow=True),
 )
 WATCHED = " ◂"
+MARKED = "= "
 
 
 def shown_name(row: RunRow) -> str:
     return clean(row.name, 100)
 
 
-def cells(row: RunRow, now: float, *, watched: bool) -> list[Cell]:
+def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> list[Cell]:
     status = row.status
     name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
     if watched:
         name.append((WATCHED, "primary"))
+    if marked:
+        name.insert(0, (MARKED, "warning"))
     return [
         name,
-        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
         (moment(row.created, now) if row.created else "–", "muted"),
         duration(status.seconds) if status.seconds else "–",
         f"{status.epoch}/{status.epochs}" if status.epochs else "–",
@@ -46,6 +49,16 @@ def cells(row: RunRow, now: float, *, watched: bool) -> list[Cell]:
         figure(status.best_val_accuracy),
         change(row),
     ]
+
+
+def state_word(row: RunRow) -> str:
+    """The state, and the place in line of a run that waits."""
+    return f"queued {row.place}" if row.place else row.state
+
+
+def ordinal(place: int) -> str:
+    ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def figure(value: float | None) -> Piece:
@@ -72,7 +85,8 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
     words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
     first: Line = [
         (f" {shown_name(row)}  ", "strong"),
-        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
+        (f", waits for its device: {ordinal(row.place)} in line" if row.place else "", "muted"),
         ("   watched" if watched else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
     ]

@@ -40,7 +40,11 @@ class Schedule(ModeScreen):
             return
         self.explain("")
         planned = Line("planned", part.planned, "a", planned=True)
-        self.query_one(LineChart).set_series([Line("so far", part.lr, "a"), planned], marks=part.marks, x_max=float(max(part.steps, 1)))
+        lines, steps, drafted = [Line("so far", part.lr, "a"), planned], part.steps, self.gradtop.drafted
+        if drafted.run == snapshot.facts.run and drafted.new.x:
+            lines.append(Line("in the form", drafted.new, "b", planned=True))
+            steps = max(steps, drafted.steps)
+        self.query_one(LineChart).set_series(lines, marks=part.marks, x_max=float(max(steps, 1)))
         self.query_one("#figures", Lines).show([figures(part)])
         self._read_out()
 

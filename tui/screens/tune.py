@@ -10,18 +10,20 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from trainer.record import Run
+from trainer.record import CheckpointInfo, Run
 from tui.parts.tune import NOTHING, TunePart, read_tune
 from tui.screens.actions import Actions
 from tui.screens.base import ModeScreen, bindings
 from tui.screens.form import Form
-from tui.screens.tune_words import About, Differences, about_field, counted, what_will_change
+from tui.screens.preview import Preview
+from tui.screens.tune_words import About, Differences, FilterRow, about_field, about_section, counted, what_will_change
 from tui.snapshot import Snapshot
+from tui.ways import Way, place, way_of
 
 if TYPE_CHECKING:
     from tui.draft import Draft
 
-BUTTONS = (("ctrl+s start", "start"), ("ctrl+l live", "apply_live"), ("ctrl+o save", "save"), ("esc discard", "discard"))
+BUTTONS = ("start", "apply_live", "fork", "restart", "save", "discard")
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
 LOW = 16  # rows below which only the fields are shown
 
@@ -59,10 +61,12 @@ class Tune(ModeScreen):
 
     def body(self) -> ComposeResult:
         yield Form(id="form")
+        yield FilterRow(id="filter")
         with Horizontal(id="below"):
             yield About(id="about")
             with Vertical(id="changes"):
                 yield Differences(id="differences")
+                yield Preview(id="curves")
                 yield Actions(id="actions", main="start")
 
     def on_mount(self) -> None:
@@ -87,9 +91,12 @@ class Tune(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
-        if isinstance(part, TunePart) and part != self._part:
-            self._part = part
-            self._load(part)
+        if isinstance(part, TunePart):
+            before, self._part = self._part, part
+            if part.same_configuration(self._base) and before is not None:
+                self._base = part  # the same but for its checkpoints
+            if not part.same_configuration(before):
+                self._load(part)
         self._draw_changes()
 
     def _load(self, part: TunePart, *, anew: bool = False) -> None:
@@ -97,6 +104,8 @@ class Tune(ModeScreen):
 
         def load() -> None:
             # Pydantic costs 0.14 s to import: not in the screen's own thread.
+            # What the verdict needs comes with it.
+            import trainer.launch.forks  # noqa: F401
             from tui.draft import Draft, make_base
 
             if part.run is not None and not part.tables:
@@ -110,10 +119,14 @@ class Tune(ModeScreen):
         self.run_worker(load, thread=True, name="configuration")
 
     def on_tune_loaded(self, message: Loaded) -> None:
-        if message.part is not self._part:
+        if not message.part.same_configuration(self._part):
             return
         mine = self.draft
-        if mine is not None and mine.changes_something and (message.draft is None or mine.config != message.draft.base):
+        if mine is not None and mine.changes_something and message.draft is not None and message.part.run == self._base.run:
+            # The same run, changed live: what was typed stays, over what it has now.
+            self._base = message.part
+            self.form.take(mine.rebased(message.draft.base))
+        elif mine is not None and mine.changes_something and (message.draft is None or mine.config != message.draft.base):
             self.form.draw()  # what was typed stays, over the configuration that it was typed over
         elif message.draft is None:
             self.form.draft = None
@@ -132,33 +145,55 @@ class Tune(ModeScreen):
 
     def on_form_moved(self) -> None:
         draft, spec = self.draft, self.form.spec
-        if draft is None or spec is None:
+        self.set_class(self.form.filter.shown, "-filtered")
+        self.query_one(FilterRow).show_filter(self.form)
+        if draft is None:
             return
         about = self.query_one(About)
-        about.border_title = spec.key
+        about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
         count = len(draft.differences())
         said = f"{counted(count)}: tab shows, ctrl+s starts" if count else "ctrl+s starts it again"
         if draft.problems:
             said = f"{len(draft.problems)} to be put right: tab shows"
         about.border_subtitle = said if self.has_class("-narrow") else ""
-        about.show(about_field(draft, spec))
+        about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
 
     def _draw_changes(self) -> None:
         draft = self.draft
         if draft is None:
             return
-        live = self.snapshot.facts.state in {"training", "paused"} and not self.stale
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, live=live, stale=self.stale))
-        can = [(words, action) for words, action in BUTTONS if self.check_action(action, ())]
+        self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
+        can = [(self._button(action), action) for action in BUTTONS if self.check_action(action, ())]
         self.query_one(Actions).show(can)
         if (can, self.form.editing) != self._can:
             self._can = (can, self.form.editing)
             self.refresh_bindings()
 
+    @property
+    def live(self) -> bool:
+        """Whether the draft is over a run that takes changes now."""
+        return self.snapshot.facts.state in {"training", "paused"} and not self.stale
+
+    @property
+    def way(self) -> Way:
+        """How ctrl+s would begin."""
+        draft = self.draft
+        if draft is None:
+            return Way()
+        return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None)
+
+    def _button(self, action: str) -> str:
+        start = "ctrl+s fork" if self.way.checkpoint else "ctrl+s restart" if self._base.run is not None else "ctrl+s start"
+        words = {"start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save", "discard": "esc discard"}
+        return words[action]
+
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next":
             return ("fields" if self.has_class("-changes") else "changes") if self.has_class("-narrow") and not self.form.editing else ""
+        if identity == "tune.start":
+            return "fork" if self.way.checkpoint else "start"
         if identity == "tune.discard" and not self.check_action("discard", ()):
             return ""
         # The run's keys act here too; the bar has room for the form's own.
@@ -169,12 +204,16 @@ class Tune(ModeScreen):
         can: bool
         if action in {"start", "save"}:
             can = draft is not None and draft.config is not None and not self._starting
+        elif action == "restart":
+            can = draft is not None and draft.config is not None and not self._starting and self.way.checkpoint is not None
+        elif action == "fork":
+            can = draft is not None and draft.config is not None and not self._starting and bool(self._base.checkpoints)
         elif action == "apply_live":
-            can = draft is not None and bool(draft.live_changes()) and self.snapshot.facts.state in {"training", "paused"} and not self.stale
+            can = draft is not None and bool(draft.live_changes()) and self.live
         elif action == "discard":
             can = draft is not None and draft.changes_something
-        elif action in {"edit", "reset", "move", "beside", "section"}:
-            can = draft is not None and not self.form.editing and not self.has_class("-changes")
+        elif action in {"edit", "reset", "move", "beside", "section", "filter", "fold"}:
+            can = draft is not None and not self.form.editing and not self.form.filtering and not self.has_class("-changes")
         else:
             return super().check_action(action, parameters)
         return can or None
@@ -192,6 +231,12 @@ class Tune(ModeScreen):
 
     def action_edit(self) -> None:
         self.form.edit()
+
+    def action_filter(self) -> None:
+        self.form.open_filter()
+
+    def action_fold(self) -> None:
+        self.form.fold()
 
     def action_reset(self) -> None:
         self.form.reset()
@@ -218,8 +263,30 @@ class Tune(ModeScreen):
     # What can be done with it
 
     def action_start(self) -> None:
-        """Start a new run from the start with what the form says; the screen follows it."""
+        """Start a new run by the least costly way; the screen follows it."""
         self.form.leave()
+        self._start(self.way.checkpoint)
+
+    def action_restart(self) -> None:
+        self.form.leave()
+        self._start(None)
+
+    def action_fork(self) -> None:
+        """Choose a checkpoint to go on from."""
+        from tui.screens.fork import ChooseCheckpoint
+
+        self.form.leave()
+        draft, base = self.draft, self._base
+        if draft is None or draft.config is None or not base.checkpoints:
+            return
+
+        def fork(checkpoint: CheckpointInfo | None) -> None:
+            if checkpoint is not None:
+                self._start(checkpoint)
+
+        self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
+
+    def _start(self, checkpoint: CheckpointInfo | None) -> None:
         draft, base = self.draft, self._base
         if draft is None or draft.config is None or self._starting:
             return
@@ -230,18 +297,33 @@ class Tune(ModeScreen):
 
         def work() -> Run:
             try:
-                run = launcher.start(config, parent=base.run, changes=changes)
+                run = launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None)
                 self._started = config
                 return run
             finally:
                 self._starting = False
 
-        self.gradtop.launch(work, f"started a new run{beside}")
+        self.gradtop.launch(work, f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}")
 
     def action_apply_live(self) -> None:
+        """Change the running training; a new learning rate scales its schedule or takes its place, as the user says."""
+        from tui.screens.fork import Scale
+
         self.form.leave()
-        if self.draft is not None and (changes := self.draft.live_changes()):
+        draft = self.draft
+        if draft is None or not (changes := draft.live_changes()):
+            return
+        if not draft.asks_for_the_schedule():
             self.gradtop.command("set", changes=changes)
+            return
+
+        def apply(scale: bool | None) -> None:
+            if scale is not None:
+                self.gradtop.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
+
+        kind = draft.base.schedule.kind
+        said = f"Its {kind} schedule can be scaled as a whole, or end here: then the learning rate stays where you put it."
+        self.app.push_screen(Scale(said), apply)
 
     def action_save(self) -> None:
         from tui.screens.save_as import SaveAs
@@ -275,9 +357,11 @@ class Tune(ModeScreen):
             self.notify(f"saved {message.path}", markup=False)
 
     def back(self) -> bool:
-        """Escape: back to the fields; else take back what was typed, after a question."""
+        """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""
         if self.has_class("-changes"):
             self.turn(-1)
+        elif self.form.clear_filter():
+            return True
         elif self.draft is not None and self.draft.changes_something:
             self.action_discard()
         else:

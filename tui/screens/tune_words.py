@@ -10,11 +10,20 @@ from textual.widget import Widget
 
 from tui.parts.tune import TunePart
 from tui.screens.lines import Line, Lines
+from tui.ways import Way, consequences_of, place
 from tui.widgets.glyphs import draws_unicode
 
 if TYPE_CHECKING:
     from trainer.config import FieldSpec
     from tui.draft import Draft
+    from tui.screens.form import Form
+
+
+WAYS = {
+    "live": "live (ctrl+l), in a fork (ctrl+f) or in a new run",
+    "fork": "in a fork (ctrl+f), which goes on from a checkpoint, or in a new run",
+    "restart": "in a new run, from the start",
+}
 
 
 class About(Lines):
@@ -44,10 +53,23 @@ class Differences(Lines):
         return spelled(self, [*changes, [("", "text")], *verdict] if changes else verdict)
 
 
+class FilterRow(Lines):
+    """The filter as it is typed, and how many fields it shows."""
+
+    def show_filter(self, form: Form) -> None:
+        edit = form.filter.edit
+        text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
+        count = len(form.stops())
+        said = f"{count} fields" if count else "no field of that name"
+        pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
+        if caret >= 0:
+            pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
+        self.show([[*pieces, (f"   {said}   {'enter keeps, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
+
+
 def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
     """Help, what is expected, what it was; what is wrong comes first."""
     from trainer.config import to_text
-    from tui.draft import APPLIED_LIVE
 
     lines: list[Line] = []
     if problem := draft.problems.get(spec.key):
@@ -60,47 +82,68 @@ def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
     if draft.was(spec) not in {"", draft.text(spec)}:
         facts.append(f"was {draft.was(spec)}")
     lines.append([(" · ".join(facts), "muted")])
-    way = "in the running training (ctrl+l), or in a new run" if spec.key in APPLIED_LIVE else "in a new run, from the start"
-    lines.append([(f"A change takes effect {way}.", "muted")])
+    lines.append([(f"A change takes effect {WAYS[spec.effect]}.", "muted")])
     return lines
 
 
-def what_will_change(draft: Draft, base: TunePart, *, live: bool, stale: bool) -> tuple[list[Line], list[Line]]:
+def about_section(draft: Draft, section: str) -> list[Line]:
+    """A folded section: what is in it."""
+    specs = next(specs for part, specs in draft.sections() if part.name == section)
+    settings = ", ".join(f"{spec.name} {draft.text(spec) or '–'}" for spec in specs)
+    return [[(settings, "text")], [("enter opens it, - folds one that is open", "muted")]]
+
+
+def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[Line], list[Line]]:
     """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
 
     `live` says that the base is a run that can take changes now, `stale` that another run is watched.
     """
-    from tui.draft import APPLIED_LIVE, LIVE, NEW_RUN
-
-    name = base.name or "the defaults"
     differences = draft.differences()
     wide = max((len(each.key) for each in differences), default=0)
-    old = max((len(each.old or "–") for each in differences), default=0)
+    old = min(22, max((len(each.old or "–") for each in differences), default=0))
     new = max((len(each.new) for each in differences), default=0)
     changes: list[Line] = []
     for each in differences:
-        way = LIVE if live and each.key in APPLIED_LIVE else NEW_RUN
+        takes = each.effect if base.run is not None else "restart"
+        takes = "fork" if takes == "live" and not live else takes
         changes.append(
             [
                 (each.key.ljust(wide + 2), "text"),
                 ((each.old or "–").rjust(old), "muted"),
                 (" → ", "muted"),
                 (each.new.ljust(new + 3), "warning"),
-                (way, "primary" if way == LIVE else "muted"),
+                (takes, "primary" if takes == "live" else "muted"),
             ]
         )
-    verdict: list[Line] = []
-    if not changes:
-        verdict.append([(f"Nothing yet: this is what {name} has. ctrl+s starts a new run with it." if base.run else "These are the defaults. ctrl+s starts a run with them.", "muted")])
-    if draft.problems:
-        verdict.append([(f"✕ to be put right: {', '.join(draft.problems)}", "error")])
-    elif live and changes and draft.live_changes():
-        verdict.append([("strongest way: live (ctrl+l); or a new run (ctrl+s)", "text")])
-    elif changes:
-        verdict.append([("strongest way: a new run, from the start (ctrl+s)", "text")])
+    verdict = verdict_of(draft, base, way, live=live)
     if stale:
-        verdict.append([(f"over {name}, not the run you watch; esc takes up that one", "muted")])
+        verdict.append([(f"over {base.name or 'the defaults'}, not the run you watch; esc takes up that one", "muted")])
     return changes, verdict
+
+
+def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Line]:
+    """The strongest way, which key takes it, and what it keeps and drops."""
+    if draft.problems:
+        return [[(f"✕ to be put right: {', '.join(draft.problems)}", "error")]]
+    if not draft.changes_something:
+        return [[(f"Nothing yet: this is what {base.name} has. ctrl+s starts a new run with it." if base.run else "These are the defaults. ctrl+s starts a run with them.", "muted")]]
+    now = draft.live_changes() if live else {}
+    if now and draft.strongest() == "live":
+        forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s)" if way.checkpoint else "; or a new run from the start (ctrl+s)"
+        return [[(f"strongest way: live (ctrl+l){forks}", "text")]]
+    lines: list[Line] = []
+    if way.checkpoint is None:
+        lines.append([(f"strongest way: restart, a new run from the start (ctrl+s){': ' + way.why if way.why else ''}", "text")])
+    else:
+        running = f"; {base.name} goes on beside it" if live else ""
+        lines.append([(f"strongest way: fork from {place(way.checkpoint)} (ctrl+s){running}", "text")])
+        kept, dropped = consequences_of(draft)
+        lines.append([(f"keeps {kept}", "muted")])
+        if dropped:
+            lines.append([(f"drops {dropped}", "warning")])
+    if now:
+        lines.append([(f"ctrl+l applies {', '.join(now)} live, the rest stays here", "muted")])
+    return lines
 
 
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:

@@ -17,35 +17,28 @@ from textual.widget import Widget
 from tui.widgets.cells import Cells, spans
 from tui.widgets.glyphs import draws_unicode
 from tui.widgets.picture import TONES, Chart, Line, Picture
+from tui.widgets.tones import Tone, tone_styles
+
+RANGE = 0.38
+STYLES = {
+    **{tone: Tone(f"line-{tone}") for tone in "abcd"},
+    **{f"range-{tone}": Tone(f"line-{tone}", RANGE) for tone in "abcd"},
+    "text": Tone("foreground"),
+    "axis": Tone("border"),
+    "tick": Tone("muted"),
+    "value": Tone("foreground", bold=True),
+    "band": Tone("muted", 0.75),
+    "mark": Tone("muted"),
+    "bad": Tone("error", bold=True),
+    "cursor": Tone("foreground", bold=True),
+    "empty": Tone("muted"),
+}
 
 
 class LineChart(Widget, can_focus=True):
     """Lines over x on a braille grid: range dim, mean bright, NaN marked. Computed on data or resize, never while hidden."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    LineChart {
-        width: 1fr; height: 1fr;
-        & > .chart--text { color: $foreground; }
-        & > .chart--axis { color: $border; }
-        & > .chart--tick { color: $muted; }
-        & > .chart--value { color: $foreground; text-style: bold; }
-        & > .chart--a { color: $line-a; }
-        & > .chart--b { color: $line-b; }
-        & > .chart--c { color: $line-c; }
-        & > .chart--d { color: $line-d; }
-        & > .chart--range-a { color: $line-a 38%; }
-        & > .chart--range-b { color: $line-b 38%; }
-        & > .chart--range-c { color: $line-c 38%; }
-        & > .chart--range-d { color: $line-d 38%; }
-        & > .chart--band { color: $muted 75%; }
-        & > .chart--mark { color: $muted; }
-        & > .chart--bad { color: $error; text-style: bold; }
-        & > .chart--cursor { color: $foreground; text-style: bold; }
-        & > .chart--empty { color: $muted; }
-        &:ansi > .chart--range-a, &:ansi > .chart--range-b, &:ansi > .chart--range-c, &:ansi > .chart--range-d { text-style: dim; }
-    }
-    """
+    DEFAULT_CSS = "LineChart { width: 1fr; height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cursor(-1)", "read left", show=False),
         Binding("right", "cursor(1)", "read right", show=False),
@@ -157,7 +150,7 @@ class LineChart(Widget, can_focus=True):
 
     def _tone_styles(self) -> tuple[Style, ...]:
         if not self._styles:
-            self._styles = tuple(self.get_component_rich_style(f"chart--{tone}") for tone in TONES)
+            self._styles = tone_styles(self, (STYLES[tone] for tone in TONES))
         return self._styles
 
     def notify_style_update(self) -> None:

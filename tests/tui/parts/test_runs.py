@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Meta, Run, Status, new_run, rename_run, trash_run, write_meta, write_status
+from trainer.record import (
+    Meta,
+    Run,
+    Status,
+    new_run,
+    process_start,
+    rename_run,
+    this_host,
+    trash_run,
+    write_meta,
+    write_status,
+)
+from tui.parts.compare import compare
 from tui.parts.runs import RunIndex, RunsView
 
 
@@ -37,7 +50,7 @@ def test_families_stand_together_the_newest_first(runs: Path) -> None:
     ended(runs, "alone", created=NOW - 4000)
     middle = ended(runs, "middle", created=NOW - 3000, parent=old.id)
     ended(runs, "young", created=NOW - 1000, parent=middle.id)
-    assert names(index(runs)) == ["young", "├middle", "└old", "alone"]
+    assert names(index(runs)) == ["old", "└middle", "  └young", "alone"]
 
 
 def test_runs_that_name_each_other_as_parents_are_listed_all_the_same(runs: Path) -> None:
@@ -108,3 +121,32 @@ def test_the_last_words_follow_what_was_changed(runs: Path) -> None:
     fake_run(runs, "grey-lynx", state="died", steps=5, changes=[("optimizer.lr", 1e-3, 2e-3)], log="one\nKilled\n")
     (row,) = index(runs).rows(RunsView())
     assert (row.change, row.words) == ("lr 0.001 → 0.002   Killed", "Killed")
+
+
+def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(runs: Path) -> None:
+    root = ended(runs, "root", created=NOW - 5000)
+    left = ended(runs, "left", created=NOW - 4000, parent=root.id)
+    ended(runs, "leaf", created=NOW - 3000, parent=left.id)
+    right = ended(runs, "right", created=NOW - 2000, parent=root.id)
+    write_meta(right, Meta(name="right", created=NOW - 2000, parent=root.id, parent_checkpoint="step-001203.pt"))
+    found = index(runs)
+    assert names(found) == ["root", "├left", "│ └leaf", "└right"]
+    assert found.rows(RunsView())[3].change == "from step 1203: as root"
+
+
+def test_runs_that_wait_have_their_place_in_line(runs: Path) -> None:
+    host, boot = this_host()
+    for name, since in (("second", NOW - 10), ("first", NOW - 20)):
+        run = ended(runs, name)
+        write_status(run, Status(state="queued", queued=since, updated=NOW, host=host, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())))
+    assert {row.name: (row.state, row.place) for row in index(runs).rows(RunsView())} == {"first": ("queued", 1), "second": ("queued", 2)}
+
+
+def test_two_runs_side_by_side_tell_what_differs_and_which_is_better(runs: Path) -> None:
+    one, _ = fake_run(runs, "one", steps=400, state="done")
+    other, _ = fake_run(runs, "other", steps=1200, state="done", lr=3e-4)
+    found = compare(one, other)
+    assert found.names == ("one", "other")
+    assert [(pair.name, pair.one, pair.other) for pair in found.settings] == [("optimizer.lr", "0.001", "0.0003")]
+    assert {pair.name: pair.better for pair in found.results}["best val loss"] == 1
+    assert found.same > 10

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config import load_config
-from trainer.data import load
+from trainer.data import Dataset, load
 from trainer.models import build
 from tui.parts.verdict import TREND, Measured, Verdict, judge, window
 
@@ -66,6 +66,7 @@ def network(config: str, **changes: float) -> Watched:
     torch.manual_seed(0)
     settings = load_config(CONFIGS / config)
     data = load(settings.data, seed=0)
+    assert isinstance(data, Dataset)
     images = data.train_images if data.prepare is None else data.prepare(data.train_images)
     model = build(settings.model, data.info)
     for module in model.modules():

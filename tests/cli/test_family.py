@@ -1,0 +1,125 @@
+"""fork, rerun, resume with changes, --queue, lineage and diff: what is made, drawn and refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Gradtop
+from trainer import launch
+from trainer.config import dump_config, load_config, parse_config
+from trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
+
+CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Run:
+    """A run that is done, with a checkpoint at its end and a learning rate that was changed live."""
+    run = new_run(tmp_path / "runs", dump_config(CONFIG), {}, name="base")
+    weights = run.checkpoints / "step-000032.pt"
+    weights.write_bytes(b"weights")
+    weights.with_suffix(".json").write_text(json.dumps({"step": 32, "epoch": 2, "best": True}))
+    write_status(run, Status(state="done", step=32, steps=32, epoch=2, epochs=2, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}))
+    return run
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Run]]:
+    """What was started or queued, without a worker."""
+    found: list[tuple[str, Run]] = []
+
+    def as_if(way: str, state: str) -> None:
+        def start(run: Run, *, resume: bool = False) -> None:
+            found.append((way, run))
+            write_status(run, replace(read_status(run), state=state))
+
+        monkeypatch.setattr(launch, f"{way}_worker", start)
+
+    as_if("start", "done")
+    as_if("queue", "done")
+    return found
+
+
+def test_a_fork_goes_on_from_the_checkpoint_with_what_was_changed_live_and_now(gradtop: Gradtop, parent: Run) -> None:
+    said = gradtop("fork", "base", "training.epochs=4", "optimizer.kind=sgd", "--name", "child", "--detach")
+    assert (said.code, said.err) == (0, "")
+    assert "From step-000032.pt of base: keeps all weights" in said.out
+    assert "Drops the optimizer's state: adamw has no sgd's." in said.out
+    made = list_runs(parent.path.parent)[0]
+    assert made.origin.read_bytes() == b"weights"
+    config, meta = load_config(made.config), read_meta(made)
+    assert (config.optimizer.kind, config.optimizer.lr, config.training.epochs) == ("sgd", 2e-3, 4)
+    assert (meta.parent, meta.parent_checkpoint) == (parent.id, "step-000032.pt")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "nothing is left to train; give more epochs"),
+        (["training.seed=1", "epochs=4"], "training.seed decides what training starts from"),
+        (["model.kind=mlp", "epochs=4"], "gradtop rerun base model.kind=mlp epochs=4"),
+        (["epochs=4", "--from", "16"], "has no checkpoint '16': last, best, the path of a file, or one of the steps 32"),
+    ],
+)
+def test_a_fork_that_cannot_be_is_refused_and_nothing_is_made(gradtop: Gradtop, parent: Run, words: list[str], said: str) -> None:
+    result = gradtop("fork", "base", *words)
+    assert result.code == 2
+    assert said in result.err
+    assert list_runs(parent.path.parent) == [parent]
+
+
+def test_a_rerun_starts_from_what_the_run_has_now(gradtop: Gradtop, parent: Run) -> None:
+    assert gradtop("rerun", "base", "training.seed=1", "--detach").code == 0
+    made = list_runs(parent.path.parent)[0]
+    assert load_config(made.config).optimizer.lr == 2e-3
+    assert [change.key for change in read_meta(made).changes] == ["training.seed"]
+    assert not made.origin.exists()
+
+
+def test_resuming_with_other_settings_is_a_fork_and_says_which(gradtop: Gradtop, parent: Run) -> None:
+    result = gradtop("resume", "base", "optimizer.lr=3e-4")
+    assert result.code == 2
+    assert "that is a fork: gradtop fork base optimizer.lr=3e-4" in result.err
+
+
+@pytest.mark.parametrize("command", [("rerun", "base"), ("fork", "base", "epochs=4")])
+def test_queue_has_the_run_wait_in_line(gradtop: Gradtop, parent: Run, started: list[tuple[str, Run]], command: tuple[str, ...]) -> None:
+    assert gradtop(*command, "--queue", "--detach").code == 0
+    assert [way for way, _ in started] == ["queue"]
+
+
+def test_lineage_draws_the_whole_family_from_any_of_it(gradtop: Gradtop, parent: Run) -> None:
+    gradtop("fork", "base", "epochs=4", "--name", "child", "--detach")
+    gradtop("rerun", "child", "training.seed=1", "--name", "grandchild", "--detach")
+    gradtop("rerun", "base", "--name", "other", "--detach")
+    said = gradtop("lineage", "child").out.splitlines()
+    assert [line.split("  ")[0].rstrip() for line in said] == ["■ base", "├─ ■ child ◄", "│", "└─ ■ other"]
+    assert "(fork of step-000032: training.epochs 2 → 4)" in said[1]
+    assert "grandchild" in said[2]
+    assert "(from the start: training.seed 0 → 1)" in said[2]
+    found = json.loads(gradtop("lineage", "grandchild", "--json").out)
+    assert [(one["name"], one["chosen"]) for one in found] == [("base", False), ("child", False), ("grandchild", True), ("other", False)]
+
+
+def test_a_family_that_is_its_own_ancestor_is_drawn_all_the_same(gradtop: Gradtop, parent: Run) -> None:
+    gradtop("rerun", "base", "--name", "child", "--detach")
+    child = list_runs(parent.path.parent)[0]
+    meta = json.loads(parent.meta.read_text())
+    parent.meta.write_text(json.dumps({**meta, "parent": child.id}))
+    assert len(gradtop("lineage", "base").out.splitlines()) == 2
+
+
+def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> None:
+    gradtop("fork", "base", "epochs=4", "lr=1e-4", "--name", "child", "--detach")
+    said = gradtop("diff", "base", "child")
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line.strip()}
+    assert rows["optimizer.lr"] == ["0.002", "0.0001"]
+    assert rows["training.epochs"] == ["2", "4"]
+    assert rows["state"] == ["done", "done"]
+    found = json.loads(gradtop("diff", "base", "child", "--json").out)
+    assert {one["key"]: (one["a"], one["b"]) for one in found["config"]} == {"optimizer.lr": (2e-3, 1e-4), "training.epochs": (2, 4)}
+    assert found["results"]["a"]["best_val_loss"] == 0.5

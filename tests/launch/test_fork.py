@@ -1,0 +1,117 @@
+"""Forks: what the new directory holds, what is refused, and that what is told before is what the worker then does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.worker.runs import TINY, events, tiny_run
+from trainer.config import Config, apply_overrides, consequences, diff_config, parse_config
+from trainer.launch import create_run, find_checkpoint, fork_problems
+from trainer.record import CheckpointInfo, RecordError, Run, list_runs, read_meta, read_status
+from trainer.worker import work
+
+BASE = parse_config(TINY.format(epochs=2))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two epochs of eight steps."""
+    run = tiny_run(tmp_path_factory.mktemp("runs"), epochs=2)
+    assert work(run) == 0
+    return run
+
+
+def forked(parent: Run, runs: Path, *changes: str) -> tuple[Run, Config]:
+    config = apply_overrides(BASE, ["training.epochs=3", *changes])
+    checkpoint = find_checkpoint(parent).path
+    made = create_run(runs, config, parent=parent, checkpoint=checkpoint, changes=diff_config(BASE, config))
+    return made, config
+
+
+def test_a_fork_keeps_the_checkpoint_without_another_copy_of_it(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made, _ = forked(trained, trained.path.parent)
+    checkpoint = find_checkpoint(trained)
+    assert made.origin.samefile(checkpoint.path)
+    meta = read_meta(made)
+    assert (meta.parent, meta.parent_checkpoint) == (trained.id, "step-000016.pt")
+    assert [(change.key, change.old, change.new) for change in meta.changes] == [("training.epochs", 2, 3)]
+
+
+def test_where_a_file_can_have_no_second_name_it_is_copied(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    made, _ = forked(trained, tmp_path)
+    assert made.origin.read_bytes() == find_checkpoint(trained).path.read_bytes()
+
+
+def test_a_checkpoint_that_has_gone_leaves_no_run_behind(trained: Run, tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="cannot be taken over"):
+        create_run(tmp_path / "runs", BASE, parent=trained, checkpoint=tmp_path / "step-000009.pt")
+    assert list_runs(tmp_path / "runs") == []
+
+
+def test_checkpoints_are_found_by_word_step_and_file(trained: Run) -> None:
+    found = find_checkpoint(trained)
+    assert found.step == 16
+    for wanted in ("16", "step-16", "step-000016.pt", str(found.path)):
+        assert find_checkpoint(trained, wanted).path == found.path
+    assert find_checkpoint(trained, "best").best
+    with pytest.raises(RecordError, match="has no checkpoint '7': last, best, the path of a file, or one of the steps 8, 16"):
+        find_checkpoint(trained, "7")
+
+
+def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="has no checkpoint yet: gradtop checkpoint"):
+        find_checkpoint(tiny_run(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([], "training.epochs is 2, and the checkpoint of step 16 has 2 behind it: nothing is left to train"),
+        (["training.steps=16"], "training.steps is 16, and the checkpoint has 16 behind it"),
+        (["training.steps=8", "training.batch_size=16"], "training.steps is 8, and the checkpoint has 8 behind it"),
+        (["training.epochs=3", "training.seed=4"], "training.seed: this changes what training starts from, and takes a restart"),
+        (["training.epochs=3"], ""),
+        (["training.steps=17"], ""),
+    ],
+)
+def test_a_fork_that_cannot_train_is_refused(changes: list[str], words: str) -> None:
+    checkpoint = CheckpointInfo(16, 2, Path("step-000016.pt"))
+    said = "; ".join(fork_problems(BASE, apply_overrides(BASE, changes), checkpoint))
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        ["optimizer.lr=3e-4"],
+        ["optimizer.kind=adam"],
+        ["optimizer.kind=sgd"],
+        ["optimizer.amsgrad=true"],
+        ["training.batch_size=4"],
+        ["training.accumulate=2"],
+        ["training.ema=0.9"],
+        ["data.classes=5"],
+        ["schedule.kind=plateau"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_told_before_is_what_the_worker_does(trained: Run, tmp_path: Path, changes: list[str]) -> None:
+    made, config = forked(trained, tmp_path, *changes)
+    told = consequences(BASE, config)
+    assert work(made) == 0, read_status(made).error
+    (event,) = events(made, "forked")
+    kept, dropped = list(event["kept"]), list(event["dropped"])  # type: ignore[call-overload]
+    assert ("all weights" in told.kept) == ("all weights" in kept)
+    for words in ("the optimizer's state", "the running mean of the weights", "the place in the epoch"):
+        assert any(words in each for each in told.dropped) == any(words in each for each in dropped), (told, event)
+    assert ("the optimizer's state" in told.kept) == ("the optimizer's state" in kept)
+    assert read_status(made).state == "done"

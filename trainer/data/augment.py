@@ -1,0 +1,93 @@
+"""How a batch of training images is varied, on the device, all of it at once and each image by draws of its own.
+
+torchvision's transforms draw once for the whole batch that they are given, and from the global generator.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainer.config import AugmentConfig
+from trainer.data import vary
+from trainer.data.dataset import Source, Tones
+from trainer.data.vary import Draws
+from trainer.errors import UserError
+
+# Apart from the seeds of the order of epochs and of fake images.
+_SEEDS_FROM = 0x6A09_E667_F3BC_C908
+
+
+def augmentation(config: AugmentConfig, source: Source, *, seed: int) -> Augmentation | None:
+    """None where nothing is to be varied, as in a text. Raises UserError where the inputs are no images."""
+    strong = [name for name, strength in vars(config).items() if strength]
+    if not strong or not source.info.channels:
+        return None
+    tones = source.tones
+    if tones is None:
+        raise UserError(f"augment.{strong[0]} varies images, and the data are none; set it to 0")
+    return Augmentation(config, source, tones, seed)
+
+
+class Augmentation:
+    """Varies stored images and makes them ready for the model; labels become shares of the classes where images are mixed.
+
+    All that is random follows from the seed and the number of the batch.
+    """
+
+    def __init__(self, config: AugmentConfig, source: Source, tones: Tones, seed: int) -> None:
+        self._config = config
+        self._prepare = source.prepare
+        self._classes = source.info.classes
+        self._black, self._span = tones.black, (tones.white - tones.black)
+        # A channel that is the same everywhere.
+        self._span[self._span == 0] = 1.0
+        self._seed = seed * 1_000_003 + _SEEDS_FROM
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, targets: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        config = self._config
+        if self._black.device != images.device:
+            self._black, self._span = self._black.to(images.device), self._span.to(images.device)
+        draws = Draws(len(images), images.device, (self._seed + number) % (1 << 63))
+        if config.flip:
+            images = vary.flip(images, config.flip, draws)
+        if config.crop:
+            images = vary.shift(images, config.crop, self._black, draws)
+        if config.rotation or config.brightness or config.contrast:
+            images = self._in_light(images, draws)
+        if config.erasing:
+            images = vary.erase(images, config.erasing, self._black, draws)
+        if config.mixup or config.cutmix:
+            images, targets = self._mix(images, targets, draws)
+        if self._prepare is not None:
+            images = self._prepare(images)
+        return images, targets
+
+    def _in_light(self, images: Tensor, draws: Draws) -> Tensor:
+        """What is computed with 0 as black and 1 as white; the images come back as float32 on their own scale."""
+        config = self._config
+        light = (images - self._black) / self._span
+        if config.rotation:
+            light = vary.rotate(light, config.rotation, draws)
+        if config.brightness:
+            light = vary.brighten(light, config.brightness, draws)
+        if config.contrast:
+            light = vary.contrast(light, config.contrast, draws)
+        return light * self._span + self._black
+
+    def _mix(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Each image with another of the batch: by CutMix, by mixup or, where both are wanted, by either as often."""
+        config = self._config
+        others = draws.partners()
+        cutting = draws.chosen(0.5) if config.mixup and config.cutmix else torch.full_like(others, bool(config.cutmix), dtype=torch.bool)
+        mixed, own = images, torch.ones(len(images), device=images.device)
+        if config.cutmix:
+            mixed, own = vary.cut(images, config.cutmix, others, cutting, draws)
+        if config.mixup:
+            own = torch.where(cutting, own, draws.beta(config.mixup))
+            blended = torch.lerp(images[others].float(), images.float(), vary.each(own))
+            mixed = torch.where(vary.each(cutting), mixed, blended)
+        shares = functional.one_hot(targets, self._classes).float()
+        return mixed, torch.lerp(shares[others], shares, own.unsqueeze(1))

@@ -1,0 +1,73 @@
+"""Whether model and data fit together, tried out before training where the config alone does not tell."""
+
+from __future__ import annotations
+
+import traceback
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import Config, CustomData, CustomModel, LanguageModel, Mlp, Shared
+from trainer.data import DataInfo, Source
+from trainer.device import out_of_memory
+from trainer.errors import UserError
+
+
+def check_kind(config: Config, info: DataInfo) -> None:
+    """Refuse, before it is built, a model of another kind of input than the user's own data turn out to be."""
+    if isinstance(config.model, CustomModel) or not isinstance(config.data, CustomData):
+        return
+    if isinstance(config.model, LanguageModel):
+        wanted, fits = "takes characters, (samples, characters) as int64", not info.channels
+    elif isinstance(config.model, Mlp | Shared):
+        wanted, fits = "takes vectors or square images, as float32 or uint8", info.size > 0
+    else:
+        wanted, fits = "takes square images, (samples, channels, side, side) as float32 or uint8", info.size > 1
+    if not fits:
+        raise UserError(f"model.kind = {config.model.kind} {wanted}, and {config.data.target} gives something else")
+
+
+def check_fit(config: Config, model: nn.Module, source: Source, device: torch.device) -> None:
+    """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
+    if not isinstance(config.model, CustomModel) and not isinstance(config.data, CustomData):
+        return
+    inputs, targets = next(iter(source.validation(2, device)))
+    given = f"{config.data.kind} gives inputs of {_shape(inputs)} for a batch of {len(inputs)}"
+    training = model.training
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices):
+            outputs = model.eval()(inputs)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        traceback.print_exc()
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise UserError(
+            f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them "
+            f"({type(error).__name__}: {first}); the traceback is in worker.log"
+        ) from error
+    finally:
+        model.train(training)
+    _check_outputs(outputs, targets, source.info.classes)
+
+
+def _check_outputs(outputs: object, targets: Tensor, classes: int) -> None:
+    if not isinstance(outputs, Tensor):
+        raise UserError(f"the model gives {type(outputs).__name__}; a tensor with a value for each class is wanted")
+    wanted = (*targets.shape, classes)
+    if outputs.shape == wanted:
+        return
+    if outputs.shape[:-1] == targets.shape:
+        raise UserError(
+            f"the model does not fit the data: it gives {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
+            f"give its last layer {classes} outputs"
+        )
+    raise UserError(
+        f"the model does not fit the data: for labels of {_shape(targets)} it gives {_shape(outputs)}; "
+        f"{'×'.join(map(str, wanted))} is wanted, a value for each label and class"
+    )
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{'×'.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,0 +1,60 @@
+"""What a run can be forked from, and what stands against it; told before anything is started."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from trainer.config import Config, diff_config
+from trainer.config.consequences import same_epochs, steps_per_epoch
+from trainer.record import CheckpointInfo, RecordError, Run, RunReader
+from trainer.record.run_reader import read_checkpoint
+
+_STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
+
+
+def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
+    """The checkpoint that `last`, `best`, a step or a file means; a fork that has none yet has the one it began at.
+
+    Raises RecordError with what there is instead.
+    """
+    found = RunReader(run).checkpoints()
+    if wanted == "last" and found:
+        return found[-1]
+    if wanted == "best" and (best := [one for one in found if one.best]):
+        return best[-1]
+    if (match := _STEP.fullmatch(wanted)) and (exact := [one for one in found if one.step == int(match[1])]):
+        return exact[0]
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path.absolute())
+    if wanted == "last" and run.origin.is_file():
+        return CheckpointInfo(0, 0, run.origin)
+    if not found:
+        raise RecordError(f"{run.id} has no checkpoint yet: gradtop checkpoint {run.id} has it write one.")
+    there = ", ".join(str(one.step) for one in found)
+    raise RecordError(f"{run.id} has no checkpoint {wanted!r}: last, best, the path of a file, or one of the steps {there}.")
+
+
+def fork_problems(old: Config, new: Config, checkpoint: CheckpointInfo) -> list[str]:
+    """Why a fork of a run of the configuration `old` cannot train as `new` from there; a sentence each, [] where it can."""
+    problems = []
+    anew = [change.key for change in diff_config(old, new) if change.effect == "restart"]
+    if anew:
+        takes = "these change" if len(anew) > 1 else "this changes"
+        problems.append(f"{', '.join(anew)}: {takes} what training starts from, and takes a restart")
+    if not new.training.steps:
+        # An epoch that was begun counts where the epochs of both have as many steps; whole ones count always.
+        if checkpoint.epoch >= new.training.epochs:
+            problems.append(
+                f"training.epochs is {new.training.epochs}, and the checkpoint of step {checkpoint.step} has {checkpoint.epoch} behind it: "
+                "nothing is left to train; give more epochs"
+            )
+        return problems
+    per_epoch = steps_per_epoch(new)
+    done = checkpoint.step if same_epochs(old, new) else checkpoint.epoch * per_epoch if per_epoch else 0
+    if done >= new.training.steps:
+        problems.append(
+            f"training.steps is {new.training.steps}, and the checkpoint has {done} behind it: nothing is left to train; give more steps"
+        )
+    return problems

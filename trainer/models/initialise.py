@@ -1,0 +1,86 @@
+"""What the weights of a model are before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import InitConfig
+from trainer.config.init import (
+    DefaultInit,
+    KaimingNormal,
+    KaimingUniform,
+    Normal,
+    Orthogonal,
+    XavierNormal,
+    XavierUniform,
+    Zeros,
+)
+from trainer.models.pretrained import load_pretrained
+
+# The slope of nn.LeakyReLU; of what is no leaky ReLU it is not asked.
+_LEAK = 0.01
+
+
+def initialise(config: InitConfig, model: nn.Module) -> list[str]:
+    """Initialise every matrix and kernel, then load what was pretrained; returns what was done, in sentences.
+
+    Biases of these layers become zero. Norms keep scale 1 and shift 0, and what is no layer's weight (positions, say) is
+    left as its model made it. Raises UserError for a file that cannot be loaded.
+    """
+    said = []
+    if not isinstance(config, DefaultInit):
+        fill = _filler(config)
+        weights, biases = 0, 0
+        with torch.no_grad():
+            for weight in _weights(model):
+                fill(weight)
+                weights += 1
+            for bias in _biases(model):
+                bias.zero_()
+                biases += 1
+        said.append(f"{config.kind} on {weights} weights; {biases} biases are zero; norms keep scale 1 and shift 0")
+    if config.pretrained:
+        said += load_pretrained(config.pretrained, model)
+    return said
+
+
+def _filler(config: InitConfig) -> Callable[[Tensor], object]:
+    match config:
+        case XavierUniform():
+            return lambda weight: nn.init.xavier_uniform_(weight, config.gain)
+        case XavierNormal():
+            return lambda weight: nn.init.xavier_normal_(weight, config.gain)
+        case KaimingUniform():
+            return lambda weight: nn.init.kaiming_uniform_(weight, _LEAK, config.fan, config.nonlinearity)
+        case KaimingNormal():
+            return lambda weight: nn.init.kaiming_normal_(weight, _LEAK, config.fan, config.nonlinearity)
+        case Normal():
+            return lambda weight: nn.init.normal_(weight, std=config.std)
+        case Orthogonal():
+            return lambda weight: nn.init.orthogonal_(weight, config.gain)
+        case Zeros():
+            return nn.init.zeros_
+        case _:
+            raise AssertionError(f"no initialisation {config.kind}")
+
+
+def _weights(model: nn.Module) -> Iterator[Tensor]:
+    """Each matrix and kernel once; the three matrices that attention keeps in one are three."""
+    seen: set[int] = set()
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.dim() < 2 or id(parameter) in seen or not name.endswith("weight"):
+                continue
+            seen.add(id(parameter))
+            yield from parameter.chunk(3) if name == "in_proj_weight" else (parameter,)
+
+
+def _biases(model: nn.Module) -> Iterator[Tensor]:
+    """The biases of layers that have a matrix or a kernel."""
+    for module in model.modules():
+        own = dict(module.named_parameters(recurse=False))
+        if any(parameter.dim() >= 2 for parameter in own.values()):
+            yield from (parameter for name, parameter in own.items() if name.endswith("bias"))

@@ -1,0 +1,23 @@
+"""The configuration that a run trains with now: run.toml, and what was changed live since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def effective(tables: Mapping[str, Any], changes: Mapping[str, object]) -> Mapping[str, Any]:
+    """The tables with the changes by dotted key; a new kind begins with nothing of the old one."""
+    if not changes:
+        return tables
+    merged = {name: dict(table) if isinstance(table, Mapping) else table for name, table in tables.items()}
+    # The kinds first: what was changed before its kind was, or after, stands in any order.
+    for key, value in sorted(changes.items(), key=lambda each: not each[0].endswith(".kind")):
+        table, _, name = key.partition(".")
+        own = merged.setdefault(table, {})
+        if not name or not isinstance(own, dict):
+            continue
+        if name == "kind" and own.get("kind") != value:
+            own.clear()
+        own[name] = value
+    return merged
