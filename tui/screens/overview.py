@@ -38,18 +38,12 @@ class Overview(ModeScreen):
         self._shape = (0, 0)
 
     def body(self) -> ComposeResult:
+        charts = [LineChart(id=name) for name in PANES[:4]]
+        charts[1].set_empty("the first evaluation comes at the end of the epoch")
         with Container(id="panes"):
-            yield LineChart(id="loss")
-            yield LineChart(id="accuracy", empty="the first evaluation comes at the end of the epoch")
-            yield LineChart(id="gradient-norm")
-            yield LineChart(id="learning-rate")
-            yield Findings(id="findings")
-            yield Events(id="events")
-
-    def on_mount(self) -> None:
-        for name in PANES:
-            self.query_one(f"#{name}").border_title = name.replace("-", " ")
-        super().on_mount()
+            for pane in (*charts, Findings(id="findings"), Events(id="events")):
+                pane.border_title = (pane.id or "").replace("-", " ")
+                yield pane
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
