@@ -475,10 +475,10 @@ async def test_left_and_right_go_to_the_other_column(tmp_path: Path, run: Run) -
 
 async def test_a_click_goes_to_a_field_and_a_second_one_types_in_it(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
-        await screen.pilot.click("#section-training", offset=(5, 2))
+        await screen.pilot.click("#section-training", offset=(5, 3))
         await screen.until(lambda: screen.form.key == "training.batch_size", "the field")
         assert not screen.form.editing
-        await screen.pilot.click("#section-training", offset=(5, 2))
+        await screen.pilot.click("#section-training", offset=(5, 3))
         await screen.until(lambda: screen.form.editing, "typing")
 
 
