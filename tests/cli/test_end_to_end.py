@@ -110,8 +110,8 @@ def test_a_run_is_paused_changed_stopped_and_resumed(gradtop: Gradtop, config: P
     assert said.out.startswith("quiet-heron: optimizer.lr 0.001 → 0.0005 from step ")
     refused = gradtop("set", "last", "lr=-1")
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err == "gradtop: quiet-heron: optimizer.lr must be a number above 0, not -1\n"
-    assert "cannot be changed while training runs" in gradtop("set", "last", "batch_size=7").err
+    assert refused.err == "gradtop: optimizer.lr: must be a number > 0, not -1\n"
+    assert "it takes a fork" in gradtop("set", "last", "batch_size=7").err
     assert gradtop("checkpoint", "last").out.startswith("quiet-heron: checkpoint step-")
     assert gradtop("continue", "last").code == 0
     assert gradtop("stop", "last").out.startswith("quiet-heron: stopping after step ")

@@ -90,12 +90,12 @@ def test_what_happened_before_a_resume_is_not_told_again(living: tuple[Run, Grow
     events.refresh()
 
     def epoch() -> None:
-        append_event(run, "resumed", message="at step 172")
+        append_event(run, "resumed", step=172)
         grower.grow(STEPS_PER_EPOCH)
 
     assert told(run, epoch, lambda: grower.status("stopped"), events=events) == 0
     out = capsys.readouterr().out
-    assert "resumed  at step 172\n" in out
+    assert "resumed at step 172\n" in out
     assert " 2/3 " in out
     assert " 1/3 " not in out
     assert out.splitlines()[-1].startswith("quiet-heron was stopped after step 344: best validation accuracy 0.")

@@ -79,6 +79,8 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
     if "milestones" in made["schedule"]:
         made["schedule"]["milestones"] = sorted(set(made["schedule"]["milestones"]))
     made["schedule"].pop("warmup_epochs", None)
+    if made["training"].get("steps"):
+        made["schedule"].pop("warmup_steps", None)
     if made["training"].get("clip"):
         made["training"].pop("clip_value", None)
 
