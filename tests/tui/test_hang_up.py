@@ -19,9 +19,10 @@ def test_the_screen_ends_with_its_terminal_even_where_no_signal_tells_of_it(tmp_
     # A session of its own without a controlling terminal: nobody sends it a SIGHUP.
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True) as screen:
         os.close(theirs)
-        shown = b""
+        told, shown = select.poll(), b""
+        told.register(ours, select.POLLIN)
         while b"quiet-heron" not in shown:
-            assert select.select([ours], [], [], 60)[0], shown
+            assert told.poll(60_000), shown
             shown += os.read(ours, 65536)
 
         os.close(ours)
