@@ -148,6 +148,11 @@ class Grower:
             plan.append(step, start, [planned(step, self.steps, lr)])
         plan.close()
 
+    def __del__(self) -> None:
+        # Most tests want the run alone; ten open files for each of them are more than many systems allow.
+        if hasattr(self, "_system"):
+            self.close()
+
     @property
     def now(self) -> float:
         return self.start + self.pace * self.step
