@@ -108,7 +108,7 @@ def test_one_that_is_not_ready_is_given_the_run_at_once_and_takes_it_later(
 def test_one_that_ends_before_it_was_ready_is_replaced(
     tmp_path: Path, made: Made, anew: list[tuple[Run, bool]]
 ) -> None:
-    one, process = made("import sys; sys.stdin.read()")
+    one, process = made("import signal; signal.pause()")
     run = make_run(tmp_path)
 
     start_worker(run, resume=True, standby=one)

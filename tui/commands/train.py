@@ -52,8 +52,10 @@ def config_file(text: str) -> Path:
         return path
     import difflib
 
-    folders = {path.parent.absolute(), Path("configs").absolute(), Path(__file__).parents[2] / "configs"}
-    there = {file.stem: shown(file) for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.glob("*.toml"))}
+    folders = dict.fromkeys((path.parent.absolute(), Path("configs").absolute(), Path(__file__).parents[2] / "configs"))
+    there: dict[str, str] = {}
+    for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.toml"))):
+        there.setdefault(file.stem, shown(file))
     near = difflib.get_close_matches(path.stem, there, n=1)
     hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
     raise Mistake(f"there is no file {text}{hint}")
