@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+# The models of tests are tiny, and every core has a test of its own: a thread more would only wait for the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples on every machine; slow shared cores are no failure.
 hypothesis.settings.register_profile(

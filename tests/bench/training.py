@@ -1,24 +1,21 @@
-"""What monitoring costs a training step, and how fast training is beside a plain loop; both examples of the digits."""
+"""What monitoring costs a training step, and how fast training is beside a plain loop of PyTorch."""
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.place import a_place
-from trainer import data, models
-from trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule, dump_config, load_config
-from trainer.config.schedule import WarmUp
+from tests.bench.plain import Epoch, plain
+from trainer.config import Config, dump_config, load_config
 from trainer.loop import train_epoch
 from trainer.progress import Progress
 from trainer.record import Inbox, Status, StreamWriter, new_run
@@ -28,34 +25,61 @@ from trainer.signals import Signals
 from trainer.steering import Steering
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-EXAMPLES = {"MLP": "digits_mlp.toml", "CNN": "digits.toml"}
-WARM_UP = 6  # epochs
-EPOCHS = {"MLP": 60, "CNN": 15}
-Epoch = Callable[[], None]
+
+
+class Example(NamedTuple):
+    """A configuration, changed so that it needs no download and its schedule does not end, and how many epochs are timed."""
+
+    name: str
+    file: str
+    changes: tuple[str, ...]
+    warm_up: int
+    epochs: int
+
+
+EXAMPLES = (
+    Example("MLP on digits", "digits_mlp.toml", (), 6, 60),
+    Example("CNN on digits", "digits.toml", (), 6, 15),
+    Example("ResNet18 on 32×32", "cifar10_resnet18.toml", ("data.kind=fake", "data.samples=512", "training.batch_size=64"), 1, 9),
+    Example("character transformer", "language_model.toml", (), 1, 9),
+)
+# On a CPU as they are; on a GPU also as one would train there.
+WAYS: dict[str, tuple[tuple[str, ...], ...]] = {"cpu": ((),), "cuda": ((), ("training.precision=bf16", "training.compile=true"))}
 
 
 def measure() -> Iterator[Figure]:
-    for name, file in EXAMPLES.items():
-        config = load_config(CONFIGS / file, ["training.device=cpu", "training.epochs=1000"])
-        with session(config) as watched, session(without_monitor(config)) as bare:
-            ways: dict[str, Epoch] = {"watched": partial(ours, watched), "bare": partial(ours, bare), "plain": plain(config)}
-            timed = {way: partial(seconds, epoch) for way, epoch in ways.items()}
-            in_turns(timed, WARM_UP)
-            taken = in_turns(timed, EPOCHS[name])
-            steps = watched.batches.per_epoch
-        median = {way: 1e6 * statistics.median(times) / steps for way, times in taken.items()}
-        ratio = median_ratio(taken["watched"], taken["bare"])
-        reference = f"without, {median['bare']:.0f} µs a step"
-        yield Figure(f"{name} on digits: step with monitoring", ratio, "×", 1.01, reference=reference, ratio=ratio)
-        ratio = median_ratio(taken["plain"], taken["watched"])
-        reference = f"a plain PyTorch loop, {median['plain']:.0f} µs a step"
-        details = {"µs a step": median["watched"], "without monitoring": median_ratio(taken["plain"], taken["bare"])}
-        yield Figure(f"{name} on digits: samples/s", ratio, "×", 1.0, at_least=True, reference=reference, ratio=ratio, details=details)
+    for kind in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        for way in WAYS[kind]:
+            for example in EXAMPLES:
+                yield from figures(example, torch.device(kind), way)
 
 
-def seconds(epoch: Epoch) -> float:
+def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Iterator[Figure]:
+    """Each timed epoch of ours beside one of ours without monitoring and one of the plain loop."""
+    config = load_config(CONFIGS / example.file, ["training.epochs=1000", f"training.device={device.type}", *example.changes, *way])
+    with session(config) as watched, session(without_monitor(config)) as bare:
+        ways: dict[str, Epoch] = {"watched": partial(train_epoch, watched), "bare": partial(train_epoch, bare), "plain": plain(config, device)}
+        timed = {name: partial(seconds, epoch, device) for name, epoch in ways.items()}
+        in_turns(timed, example.warm_up)
+        taken = in_turns(timed, example.epochs)
+        steps = watched.batches.per_epoch
+        samples = sum(len(targets) for _, targets in watched.batches.epoch(0))
+    name = ", ".join((example.name, *([device.type] if device.type != "cpu" else []), *(["bf16", "compiled"] if way else [])))
+    median = {way: statistics.median(times) for way, times in taken.items()}
+    ratio = median_ratio(taken["watched"], taken["bare"])
+    reference = f"without, {1e6 * median['bare'] / steps:.0f} µs a step"
+    yield Figure(f"{name}: step with monitoring", ratio, "×", 1.01, reference=reference, ratio=ratio)
+    ratio = median_ratio(taken["plain"], taken["watched"])
+    reference = f"a plain PyTorch loop, {samples / median['plain']:,.0f} samples/s"
+    details = {"samples/s": samples / median["watched"], "without monitoring, ×": median_ratio(taken["plain"], taken["bare"])}
+    yield Figure(f"{name}: samples/s", ratio, "×", 1.0, at_least=True, reference=reference, ratio=ratio, details=details)
+
+
+def seconds(epoch: Epoch, device: torch.device) -> float:
     begin = time.perf_counter()
     epoch()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - begin
 
 
@@ -74,67 +98,3 @@ def session(config: Config) -> Iterator[Session]:
         yield made
         made.close(at_once=True)
         writer.close()
-
-
-def ours(session: Session) -> None:
-    train_epoch(session)
-
-
-def plain(config: Config) -> Epoch:
-    """The same training as an expert writes it: data in memory, fused optimizer, nothing measured."""
-    torch.manual_seed(config.training.seed)
-    dataset = data.load(config.data, seed=config.training.seed)
-    assert isinstance(dataset, data.Dataset)
-    images = dataset.prepare(dataset.train_images) if dataset.prepare is not None else dataset.train_images
-    labels = dataset.train_labels
-    model = models.build(config.model, dataset.info)
-    size, clip = config.training.batch_size, config.training.clip
-    per_epoch = math.ceil(len(labels) / size)
-    optimizer = expert_optimizer(config, model)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor(config, config.training.epochs * per_epoch, per_epoch))
-
-    def epoch() -> None:
-        model.train()
-        for batch in torch.randperm(len(labels)).split(size):
-            step(images[batch], labels[batch])
-
-    def step(some: Tensor, wanted: Tensor) -> None:
-        loss = functional.cross_entropy(model(some), wanted, label_smoothing=config.training.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if clip:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
-        schedule.step()
-
-    return epoch
-
-
-def expert_optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
-    chosen = config.optimizer
-    if isinstance(chosen, AdamW):
-        return torch.optim.AdamW(
-            model.parameters(), lr=chosen.lr, betas=chosen.betas, eps=chosen.eps, weight_decay=chosen.weight_decay, fused=True
-        )
-    assert isinstance(chosen, Sgd)
-    return torch.optim.SGD(
-        model.parameters(), lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov, weight_decay=chosen.weight_decay, fused=True
-    )
-
-
-def factor(config: Config, steps: int, per_epoch: int) -> Callable[[int], float]:
-    """Warm-up, and then the schedule, as one function of the step."""
-    schedule, lr = config.schedule, config.optimizer.lr
-    assert isinstance(schedule, WarmUp)
-
-    def of(step: int) -> float:
-        if step < schedule.warmup_steps:
-            return schedule.warmup_start + (1 - schedule.warmup_start) * step / schedule.warmup_steps
-        if isinstance(schedule, CosineSchedule):
-            low = schedule.min_lr / lr
-            return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * (step - schedule.warmup_steps) / (steps - schedule.warmup_steps)))
-        if isinstance(schedule, StepSchedule):
-            return float(schedule.gamma ** (step // (schedule.step_size * per_epoch)))
-        return 1.0
-
-    return of
