@@ -17,7 +17,7 @@ NAMES = {
     "opening": "from exec to the first chart; memory; bytes on disk",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",
-    "restart": "from an edit to the first step of the new run",
+    "restart": "from an edit to the first step of the new run, forked too; a live change",
     "training": "monitoring, and a plain PyTorch loop",
     "augmentation": "images varied on the device, and by workers",
 }

@@ -1,4 +1,4 @@
-"""From the key that starts an edited run to that run's first step."""
+"""From the key that starts or forks an edited run to that run's first step, and from a live change to its effect."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from math import isclose
 from pathlib import Path
 
 import psutil
@@ -15,9 +18,11 @@ from tests.bench.place import GRADTOP, Place, a_place
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
 from trainer.config import Config, dump_config, load_config
-from trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_status, send
+from trainer.monitor.steps import LR
+from trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
 
 TIMES = 3
+CHANGES = 21
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.toml"
 QUIET = 1.0  # a standby that has not used the processor for so long is ready
 
@@ -33,11 +38,62 @@ def measure() -> Iterator[Figure]:
     details = {"slowest, s": max(warm), "gradtop rerun --detach, s": statistics.median(alone)}
     ratio = median / statistics.median(cold)
     yield Figure("edit to the first step of the new run", median, "s", 0.5, reference=reference, ratio=ratio, details=details)
+    with a_place() as place:
+        half_trained(place)
+        forks = [from_the_screen(place) for _ in range(TIMES)]
+    median = statistics.median(forks)
+    ratio = median / statistics.median(cold)
+    yield Figure("fork to its first step", median, "s", 0.7, reference=reference, ratio=ratio, details={"slowest, s": max(forks)})
+    with a_place() as place:
+        yield live_change(place)
 
 
-def from_the_screen(place: Place, config: Config, *options: str) -> float:
-    """Type another learning rate into the form, press ctrl+s; seconds from there to the first step."""
-    new_run(place.runs, dump_config(config), {})
+def live_change(place: Place) -> Figure:
+    """Learning rates sent to a running worker one by one; seconds to the end of the first step with each, less that step."""
+    run = train(place, "training.epochs=1000")
+    first_step(run)
+    steps = StreamReader(run, "steps")
+    taken: list[float] = []
+    for number in range(CHANGES):
+        lr = 1e-3 * (1 + number % 2)
+        send(run, "set", changes={"optimizer.lr": lr, "schedule.kind": "constant"} if not number else {"optimizer.lr": lr})
+        sent = time.time()
+        taken.append(wait_until(partial(first_with, steps, lr, sent), timeout=30, why="the effect", interval=0.05) - sent)
+    times = [row[1] for row in steps.rows()]
+    end(run)
+    step = statistics.median(after - before for before, after in pairwise(times))
+    details = {"slowest, s": max(taken) - step, "a step, ms": 1e3 * step}
+    return Figure("live change to its effect, less a step", statistics.median(taken) - step, "s", 0.1, details=details)
+
+
+def first_with(steps: StreamReader, lr: float, sent: float) -> float | None:
+    steps.refresh()
+    # A stream holds its numbers in half their digits.
+    return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[LR], lr, rel_tol=1e-6)), None)
+
+
+def train(place: Place, *changes: str) -> Run:
+    command = [str(GRADTOP), "train", str(CONFIG), *changes, "--detach", "--runs", str(place.runs)]
+    subprocess.run(command, check=True, capture_output=True)
+    (run,) = list_runs(place.runs)
+    return run
+
+
+def half_trained(place: Place) -> None:
+    """A run that was stopped in the middle, with a checkpoint."""
+    run = train(place)
+    first_step(run)
+    send(run, "stop")
+    wait_until(lambda: not is_alive(read_status(run)), why="the end of the worker")
+
+
+def from_the_screen(place: Place, config: Config | None = None, *options: str) -> float:
+    """Type another learning rate into the form, press ctrl+s; seconds from there to the first step.
+
+    Of a run of `config` that has not begun, or without it of the newest run, which is then forked.
+    """
+    if config is not None:
+        new_run(place.runs, dump_config(config), {})
     before = set(list_runs(place.runs))
     with place.watch(*options) as screen:
         screen.wait_for("Overview")
@@ -55,6 +111,7 @@ def from_the_screen(place: Place, config: Config, *options: str) -> float:
         run = wait_until(lambda: next(iter(set(list_runs(place.runs)) - before), None), why="the new run", interval=0.01)
         seconds = first_step(run) - begin
         end(run)
+    assert bool(read_meta(run).parent_checkpoint) == (config is None)
     return seconds
 
 
