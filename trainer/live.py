@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from torch.optim import Optimizer
 
-from trainer.config import Config, ConfigProblems, diff_config, find_spec, to_tables
+from trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from trainer.config.override import full_key
 from trainer.config.validate import validate
 from trainer.optim import complete_state
@@ -16,8 +16,6 @@ from trainer.optim import complete_state
 if TYPE_CHECKING:
     from trainer.session import Session
 
-# A kind is changed by a fork, but for these: what they need is there in any training.
-LIVE_KINDS = {"schedule.kind": {"constant"}, "freeze.kind": {"none", "pattern"}}
 # Where these change, the schedule is another curve.
 RESCHEDULES = {"training.epochs", "training.steps", "schedule.kind"}
 

@@ -30,7 +30,7 @@ from trainer.guard import Guard
 from trainer.keeper import Keeper
 from trainer.monitor import Monitor, SystemSampler
 from trainer.progress import Progress, Stopwatch
-from trainer.record import Column, Run, StreamWriter
+from trainer.record import Column, Run, StreamWriter, effective
 from trainer.session import Session
 from trainer.steering import Steering
 
@@ -133,14 +133,8 @@ def _read_config(run: Run) -> Config:
 
 def _with_changes(config: Config, changes: dict[str, object]) -> Config:
     """The configuration with what was changed while the run trained."""
-    tables = to_tables(config)
-    for key, value in changes.items():
-        table, _, name = key.partition(".")
-        if name == "kind":
-            tables[table] = {}
-        tables[table][name] = value
     try:
-        return validate(tables)
+        return validate(effective(to_tables(config), changes))
     except ConfigProblems as error:
         raise UserError(f"what the checkpoint says was changed does not fit run.toml: {error}") from error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import (
+    LIVE_KINDS,
     Change,
     Config,
     ConfigProblems,
@@ -23,10 +24,8 @@ from trainer.config import (
 )
 from trainer.config.declare import EFFECTS, Effect
 from trainer.config.validate import validate
-from tui.parts.effective import effective
+from trainer.record import effective
 
-# A kind is changed by a fork, but for these, which need nothing that is not there in any training.
-LIVE_KINDS = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
 # Changed together with such a kind, these are part of it.
 LIVE_WITH_KIND = frozenset({"freeze.patterns"})
 

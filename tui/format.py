@@ -67,6 +67,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"< {10.0**-digits:.{digits}f} %" if share > 0 and float(text[:-2]) == 0 else text
 
 
+def share(value: float) -> str:
+    """A share of one with all the digits by which two may differ: 0.9889."""
+    return f"{value:.4f}" if math.isfinite(value) else "–"
+
+
 def duration(seconds: float) -> str:
     """0:41, 12:03, 2:05:00, 3 d 4 h; – where it is not known."""
     if not math.isfinite(seconds) or seconds < 0:

@@ -14,7 +14,6 @@ from tests.tui.runs_fixture import Grower, fake_run
 from trainer import live
 from trainer.config import dump_config, load_config, parse_config
 from trainer.record import Run, read_status, write_status
-from tui.commands.change import LIVE_KINDS
 
 
 @pytest.fixture
@@ -69,7 +68,3 @@ def test_what_was_changed_before_counts(gradtop: Gradtop, living: tuple[Run, Gro
     with FakeWorker(*living) as worker:
         assert gradtop("set", "last", "freeze.patterns=b.*").code == 0
     assert worker.seen == [("set", {"changes": {"freeze.patterns": ["b.*"]}})]
-
-
-def test_the_command_knows_the_kinds_that_the_worker_takes() -> None:
-    assert {key: set(kinds) for key, kinds in LIVE_KINDS.items()} == live.LIVE_KINDS

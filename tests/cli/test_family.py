@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.cli.conftest import Gradtop
 from trainer import launch
 from trainer.config import dump_config, load_config, parse_config
 from trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
+from tui.parts.compare import compare
 
 CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
 
@@ -92,6 +94,12 @@ def test_queue_has_the_run_wait_in_line(gradtop: Gradtop, parent: Run, started: 
     assert [way for way, _ in started] == ["queue"]
 
 
+def test_a_stopped_run_waits_in_line_to_be_resumed(gradtop: Gradtop, parent: Run, started: list[tuple[str, Run]]) -> None:
+    write_status(parent, replace(read_status(parent), state="stopped"))
+    assert gradtop("resume", "base", "--queue", "--detach").code == 0
+    assert started == [("queue", parent)]
+
+
 def test_lineage_draws_the_whole_family_from_any_of_it(gradtop: Gradtop, parent: Run) -> None:
     gradtop("fork", "base", "epochs=4", "--name", "child", "--detach")
     gradtop("rerun", "child", "training.seed=1", "--name", "grandchild", "--detach")
@@ -123,3 +131,19 @@ def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> 
     found = json.loads(gradtop("diff", "base", "child", "--json").out)
     assert {one["key"]: (one["a"], one["b"]) for one in found["config"]} == {"optimizer.lr": (2e-3, 1e-4), "training.epochs": (2, 4)}
     assert found["results"]["a"]["best_val_loss"] == 0.5
+
+
+def test_diff_and_the_screen_tell_the_same_with_what_was_changed_live(gradtop: Gradtop, parent: Run) -> None:
+    gradtop("rerun", "base", "lr=1e-4", "--name", "child", "--detach")
+    child = list_runs(parent.path.parent)[0]
+    write_status(child, replace(read_status(child), changes={"schedule.kind": "constant", "optimizer.betas": [0.8, 0.99]}, best_val_loss=0.25))
+    found = compare(parent, child)
+    rows = [re.split(r"\s{2,}", line.strip()) for line in gradtop("diff", "base", "child").out.splitlines()]
+    marked = {pair.name: [pair.one + " ✓" * (pair.better == 0), pair.other + " ✓" * (pair.better == 1)] for pair in (*found.results, *found.settings)}
+    assert {row[0]: row[1:] for row in rows if len(row) == 3} == marked
+    assert marked["best val loss"] == ["0.5", "0.25 ✓"]
+    assert (marked["optimizer.betas"], marked["schedule.min_lr"]) == (["[0.9, 0.999]", "[0.8, 0.99]"], ["0", "–"])
+    assert rows[-1] == [found.said_of_the_same]
+    assert json.loads(gradtop("diff", "base", "child", "--json").out)["config"] == [
+        {"key": key, "a": one, "b": other} for key, one, other in found.differing
+    ]

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Column, SegmentWriter, Status, find_run, new_run, write_status
+from trainer.record import (
+    Column,
+    SegmentWriter,
+    Status,
+    find_run,
+    new_run,
+    process_start,
+    read_status,
+    this_host,
+    write_status,
+)
 from tui.commands.output import table
 
 
@@ -82,14 +95,37 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
 
 def test_show_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("show", "tidy-wren", "--json").out)
-    assert list(found) == ["id", "name", "path", "state", "status", "meta", "config", "checkpoints", "events", "last_words", "health"]
+    assert list(found) == ["id", "name", "path", "state", "status", "meta", "config", "run_toml", "waits", "checkpoints", "events", "last_words", "health"]
     assert found["state"] == found["status"]["state"] == "stopped"
-    assert found["config"]["optimizer"]["lr"] == 1e-3
+    assert found["config"]["optimizer"]["lr"] == found["run_toml"]["optimizer"]["lr"] == 1e-3
+    assert found["waits"] is None
     assert [checkpoint["step"] for checkpoint in found["checkpoints"]] == [171, 343]
     assert found["checkpoints"][0]["path"].endswith("step-000171.pt")
     assert found["events"][-1]["kind"] == "end"
     assert found["health"] == {"records_lost": 0, "unreadable": {}}
     assert json.loads(gradtop("show", "brave", "--json").out)["last_words"][-1] == "epoch 2: loss 0.511"
+
+
+def test_show_tells_what_was_changed_live_beside_what_the_run_began_with(gradtop: Gradtop, runs: Path) -> None:
+    run = find_run(runs, "tidy-wren")
+    write_status(run, replace(read_status(run), changes={"optimizer.lr": 3e-4, "freeze.kind": "pattern", "freeze.patterns": ["stem.*"]}))
+    found = json.loads(gradtop("show", "tidy-wren", "--json").out)
+    assert (found["run_toml"]["optimizer"]["lr"], found["config"]["optimizer"]["lr"]) == (1e-3, 3e-4)
+    assert found["config"]["freeze"] == {"kind": "pattern", "patterns": ["stem.*"]}
+    assert "  changed live  optimizer.lr 0.001 → 0.0003, freeze.kind pattern, freeze.patterns [stem.*]\n" in gradtop("show", "tidy-wren").out
+
+
+def test_show_and_ls_tell_the_place_in_line_and_what_is_waited_for(gradtop: Gradtop, tmp_path: Path) -> None:
+    host, boot = this_host()
+    own = {"host": host, "boot": boot, "pid": os.getpid(), "pid_started": process_start(os.getpid()), "updated": time.time()}
+    made = {}
+    for name, device, state in (("first", "cpu", "training"), ("other", "cuda:1", "training"), ("second", "cpu", "queued"), ("third", "cpu", "queued")):
+        made[name] = run = new_run(tmp_path / "runs", f'[training]\ndevice = "{device}"\n', {"name": name}, name=name)
+        write_status(run, Status(state=state, device=device, queued=float(len(made)), **own))  # type: ignore[arg-type]
+    assert "  in line       waits for first and second on cpu: 2nd in line\n" in gradtop("show", "third").out
+    assert json.loads(gradtop("show", "third", "--json").out)["waits"] == {"place": 2, "device": "cpu", "for": [made["first"].id, made["second"].id]}
+    assert "in line" not in gradtop("show", "first").out
+    assert {line.split()[0]: " ".join(line.split()[2:4]) for line in gradtop("ls").out.splitlines()}["third"] == "queued 2"
 
 
 def test_a_dead_worker_is_shown_dead_with_its_last_words(gradtop: Gradtop, tmp_path: Path) -> None:

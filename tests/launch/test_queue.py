@@ -37,12 +37,14 @@ case "$*" in
     shift 3
     exec {python} -P -c "import sys; sys.executable = sys.argv.pop(1); from trainer.waiting import main; sys.exit(main())" "$0" "$@" ;;
 esac
-exec {python} -P - "$4" <<'END'
+shift 3
+exec {python} -P - "$@" <<'END'
 import sys, time
 from dataclasses import replace
 from pathlib import Path
 from trainer.record import Run, read_status, write_status
 run = Run(sys.argv[1])
+(run.path / "told.txt").write_text(" ".join(sys.argv[2:]))
 with (run.path.parent / "order.txt").open("a") as file:
     file.write(run.id.split("-")[-1] + "\\n")
 write_status(run, replace(read_status(run), state="done", queued=0.0))
@@ -169,6 +171,50 @@ def test_five_that_come_at_once_train_one_at_a_time(runs: Path) -> None:
     living(first, "done")
     wait_until(lambda: len(order(runs)) == 5, timeout=60)
     assert order(runs) == came
+
+
+# Imported by every Python that is started with its folder in PYTHONPATH.
+NO_LOCKS = """
+import errno, fcntl, os
+def flock(descriptor, operation):
+    open(os.path.join(os.path.dirname(__file__), "asked"), "w").close()
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+fcntl.flock = flock
+"""
+
+
+def test_where_the_file_system_has_no_locks_the_order_of_the_line_does(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "no_locks"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(NO_LOCKS)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}")
+    first = make(runs, "first")
+    living(first)
+    for name in "abc":
+        queue_worker(make(runs, name))
+    again = next(place.run for place in waiting_line(runs) if place.place == 2)
+    with pytest.raises(OSError, match="waits in line already"):
+        queue_worker(again)
+    assert in_line(runs) == ["a", "b", "c"]
+    living(first, "done")
+    wait_until(lambda: len(order(runs)) == 3, why="all three to have trained")
+    assert order(runs) == ["a", "b", "c"]
+    assert (folder / "asked").exists()
+
+
+def test_a_run_that_is_resumed_waits_with_all_that_is_known_of_it_and_goes_on_as_a_resume(runs: Path) -> None:
+    first, stopped = make(runs, "first"), make(runs, "stopped")
+    living(first)
+    (stopped.checkpoints / "step-000032.pt").write_bytes(b"weights")
+    write_status(stopped, Status(state="stopped", step=32, steps=64, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}, ended=5.0))
+    with pytest.raises(OSError, match="has been trained before"):
+        queue_worker(stopped)
+    queue_worker(stopped, resume=True)
+    status = read_status(stopped)
+    assert (status.state, status.step, status.best_val_loss, status.changes) == ("queued", 32, 0.5, {"optimizer.lr": 2e-3})
+    living(first, "done")
+    wait_until(lambda: read_status(stopped).state == "done")
+    assert (stopped.path / "told.txt").read_text() == "--resume"
 
 
 def test_what_waits_is_small(runs: Path) -> None:

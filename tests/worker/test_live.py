@@ -8,11 +8,14 @@ import pytest
 
 from tests.worker.runs import differences, events, newest_state, rows, tiny_run
 from trainer import loop
-from trainer.config import sections
+from trainer.config import load_config, sections, to_tables
+from trainer.config.freeze import FreezePattern
 from trainer.record import Run, read_status
 from trainer.session import Session
 from trainer.steering import Stop
 from trainer.worker import work
+from tui.commands.configuration import effective_config
+from tui.draft import make_base
 
 LM = '[model]\nkind = "language_model"'
 # What stands for another value of each live field: (key, sections of the run, new value).
@@ -230,6 +233,24 @@ def test_a_resume_after_live_changes_equals_the_uninterrupted_run_with_the_same(
     one.pop("seconds"), two.pop("seconds")
     assert differences(one, two) == []
     assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
+
+
+def test_the_worker_the_commands_and_the_form_agree_on_the_configuration_after_live_changes(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, '[freeze]\nkind = "pattern"\npatterns = ["linear1.*"]\n\n[schedule]\nkind = "cosine"\nmin_lr = 1e-5')
+    session = train(
+        run,
+        {
+            2: {"lr": 0.01, "freeze.kind": "none"},
+            4: {"freeze.kind": "pattern"},  # begins anew: nothing of what run.toml says is left
+            6: {"schedule.kind": "constant", "training.clip": 0.5},
+        },
+        stop=7,
+    )
+
+    assert session.config.freeze == FreezePattern()
+    assert effective_config(run) == session.config
+    assert make_base(to_tables(load_config(run.config)), read_status(run).changes) == (session.config, "")
+    assert train(run, {}, resume=True).config == session.config
 
 
 def test_a_frozen_part_stands_still_and_moves_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from trainer.config.data import (
     Shape,
     Text,
 )
-from trainer.config.declare import Effect
+from trainer.config.declare import LIVE_KINDS, Effect
 from trainer.config.diff import Change, diff_config, strongest
 from trainer.config.form import check_field, check_form, form_texts
 from trainer.config.freeze import FreezeConfig
@@ -43,6 +43,7 @@ from trainer.config.text import to_text
 from trainer.config.training import TrainingConfig
 
 __all__ = [
+    "LIVE_KINDS",
     "Adam",
     "AdamW",
     "AugmentConfig",

@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 Effect = Literal["live", "fork", "restart"]
 EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
+# A kind is changed by a fork, but for these, which need nothing that is not there in any training.
+LIVE_KINDS: dict[str, tuple[str, ...]] = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
 
 
 def setting(

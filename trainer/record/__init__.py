@@ -8,11 +8,12 @@ A stream's segment is read by one line of numpy, with the columns that its JSON 
 from __future__ import annotations
 
 from trainer.record.control import Command, Inbox, send, wait_for_answer
+from trainer.record.effective import effective
 from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from trainer.record.events import Event, EventReader, append_event
 from trainer.record.layout import Run, new_run
 from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
-from trainer.record.line import Waiting, waiting_line
+from trainer.record.line import Waiting, asked_device, in_line, waiting_line
 from trainer.record.meta import Change, Meta, read_meta, write_meta
 from trainer.record.reader import Record, StreamReader, list_streams
 from trainer.record.run_reader import CheckpointInfo, RunReader
@@ -48,10 +49,13 @@ __all__ = [
     "StreamWriter",
     "Waiting",
     "append_event",
+    "asked_device",
     "clean",
     "derive_state",
     "drop_lease",
+    "effective",
     "find_run",
+    "in_line",
     "is_alive",
     "list_runs",
     "list_streams",

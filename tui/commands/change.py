@@ -29,8 +29,6 @@ code: 0 it was done, 1 no answer came, 2 the run cannot do this now.
   gradtop set last lr=3e-4 training.clip=1 --replace
   gradtop set last freeze.kind=pattern 'freeze.patterns=conv1.*'
 """
-# A kind takes a fork, but for these, which need nothing that is not there in any training.
-LIVE_KINDS = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
     """Full keys and values, checked against the declarations. Raises Mistake or ConfigProblems; the worker has the last word."""
-    from trainer.config import ConfigProblems, Problem, apply_overrides, find_spec, to_tables
+    from trainer.config import LIVE_KINDS, ConfigProblems, Problem, apply_overrides, find_spec, to_tables
     from trainer.config.override import full_key
     from tui.commands.configuration import effective_config
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from trainer.config import Change, Config, apply_overrides, diff_config, load_config, to_tables
 from trainer.config.validate import validate
-from trainer.record import Run, read_status
-from tui.parts.effective import effective
+from trainer.record import Run, effective, read_status
 
 
 def effective_config(run: Run) -> Config:

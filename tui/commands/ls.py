@@ -104,6 +104,7 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
     from tui import states
     from tui.format import duration
     from tui.parts.facts import moment
+    from tui.parts.runs import state_word
 
     now = time.time()
     lines = []
@@ -112,7 +113,7 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
         lines.append(
             (
                 f"{row.branch} {clean(row.name, 40)}" if row.branch else clean(row.name, 40),
-                f"{states.symbol(row.state)} {row.state}",
+                f"{states.symbol(row.state)} {state_word(row)}",
                 moment(row.created, now) if row.created else "–",
                 duration(status.seconds) if status.seconds else "–",
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",

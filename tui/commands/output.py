@@ -129,4 +129,6 @@ def figure(value: object) -> str:
 
 def accuracy(value: object) -> str:
     """A share with all the digits by which two runs may differ; – where there is none."""
-    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "–"
+    from tui.format import share
+
+    return share(value) if isinstance(value, int | float) else "–"

@@ -15,11 +15,13 @@ from tui.commands.place import add_run, chosen_run, name_of, opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trainer.record import RunReader
+    from trainer.record import RunReader, Waiting
 
 EPILOG = """\
 The JSON has the keys id, name, path, state (derived: died and silent too),
-status (as in status.json), meta (as in meta.json), config (as in run.toml),
+status (as in status.json), meta (as in meta.json), config (as it is now: what
+was changed live included), run_toml (as it was at the start), waits (null, or
+of a run in line: place, device and for, the ids of the runs it waits for),
 checkpoints, events (the newest 20), last_words (of a run that died or failed)
 and health: records_lost and unreadable (streams).
 """
@@ -48,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def record(reader: RunReader) -> dict[str, object]:
+    from trainer.record import effective
+
+    place = waiting(reader)
     return {
         "id": reader.run.id,
         "name": name_of(reader),
@@ -55,12 +60,23 @@ def record(reader: RunReader) -> dict[str, object]:
         "state": reader.state,
         "status": asdict(reader.status),
         "meta": asdict(reader.meta),
-        "config": reader.config,
+        "config": effective(reader.config, reader.status.changes),
+        "run_toml": reader.config,
+        "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
         "last_words": last_words(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
     }
+
+
+def waiting(reader: RunReader) -> Waiting | None:
+    """The place in line of a run that waits."""
+    from trainer.record import waiting_line
+
+    if reader.state != "queued":
+        return None
+    return next((place for place in waiting_line(reader.run.path.parent) if place.run == reader.run), None)
 
 
 def unreadable(reader: RunReader) -> dict[str, str]:
@@ -80,14 +96,17 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
     from trainer.record import clean
     from tui.format import age, duration, number, percent, si
+    from tui.parts.compare import flat
     from tui.parts.facts import moment, seconds_left
-    from tui.parts.runs import brief
+    from tui.parts.runs import brief, line_words, waits_words
 
     status, meta, now = reader.status, reader.meta, time.time()
     if status.error:
         yield "error", clean(status.error)
     if status.warning:
         yield "warning", clean(status.warning)
+    if place := waiting(reader):
+        yield "in line", line_words(place.place, waits_words(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
         share = percent(status.step / status.steps)
         yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
@@ -104,7 +123,11 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
     if status.device:
-        yield "device", f"{clean(status.device)}, {si(status.samples_per_s)} samples/s"
+        yield "device", f"{clean(status.device)}{f', {si(status.samples_per_s)} samples/s' if status.samples_per_s else ''}"
+    if status.changes:
+        before = flat(reader.config)
+        changed = (f"{key} {f'{brief(before[key])} → ' if key in before else ''}{brief(value)}" for key, value in status.changes.items())
+        yield "changed live", clean(", ".join(changed))
     if meta.parent:
         changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
         yield "parent", clean(f"{meta.parent}: {changes or 'no change'}")

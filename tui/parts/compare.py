@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.record import Run, RunReader, clean
-from tui.format import duration, number, significant
-from tui.parts.effective import effective
+from trainer.record import Run, RunReader, Status, clean, effective
+from tui.format import duration, number, share, significant
 from tui.parts.runs import brief
 
 LONGEST = 120
+# Keys of the status that tell results, for programs.
+RESULTS = ("state", "epoch", "step", "seconds", "parameters", "loss", "val_loss", "val_accuracy", "best_val_loss", "best_val_accuracy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,60 +27,73 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`settings` are those that differ, of `same` more both have the same."""
+    """`settings` are those that differ, of `same` more both have the same.
+
+    `differing` has their keys with the values themselves, None where one has no such key; `measured` the results of each, by key.
+    """
 
     names: tuple[str, str] = ("", "")
     settings: tuple[Pair, ...] = ()
     results: tuple[Pair, ...] = ()
     same: int = 0
+    differing: tuple[tuple[str, Any, Any], ...] = ()
+    measured: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def said_of_the_same(self) -> str:
+        return f"{self.same} settings are the same" if self.settings else f"all {self.same} settings are the same"
 
 
 def compare(one: Run, other: Run) -> Comparison:
-    """Read both and put them side by side."""
-    readers = [RunReader(one), RunReader(other)]
+    """Read both and put them side by side, with the configurations as they are now: what was changed live included."""
+    readers = [RunReader(run) for run in (one, other)]
     for reader in readers:
         reader.refresh()
-    settings = [flat(effective(reader.config, reader.status.changes)) for reader in readers]
-    keys = list(dict.fromkeys([*settings[0], *settings[1]]))
-    differing = tuple(
-        pair(clean(key, LONGEST), [value_text(each.get(key)) for each in settings]) for key in keys if settings[0].get(key) != settings[1].get(key)
+    a, b = (flat(effective(reader.config, reader.status.changes)) for reader in readers)
+    keys = list(dict.fromkeys([*a, *b]))
+    differing = tuple((key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
+    return Comparison(
+        names=(clean(readers[0].meta.name or one.id, 40), clean(readers[1].meta.name or other.id, 40)),
+        settings=tuple(Pair(clean(key, LONGEST), value_text(mine), value_text(its)) for key, mine, its in differing),
+        results=results(readers[0], readers[1]),
+        same=len(keys) - len(differing),
+        differing=differing,
+        measured=tuple({name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS} for reader in readers),
     )
-    names = (clean(readers[0].meta.name or one.id, 40), clean(readers[1].meta.name or other.id, 40))
-    return Comparison(names, differing, results(readers[0], readers[1]), len(keys) - len(differing))
 
 
 def flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration by dotted key."""
     return {f"{section}.{name}": value for section, table in tables.items() if isinstance(table, Mapping) for name, value in table.items()}
 
 
 def value_text(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return clean(", ".join(map(brief, value)) if isinstance(value, list) else brief(value), LONGEST)
+    return "–" if value is None else clean(brief(value), LONGEST)
 
 
 def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
+    """The texts of what is told for people, the most telling first."""
     statuses = (one.status, other.status)
-    found = [pair("state", [one.state, other.state])]
-    for name, key, lower in (
-        ("best val loss", "best_val_loss", True), ("last val loss", "val_loss", True), ("best accuracy", "best_val_accuracy", False)
-    ):
+
+    def pair(name: str, text: Callable[[Status], str]) -> Pair:
+        return Pair(name, text(statuses[0]), text(statuses[1]))
+
+    def measured(name: str, key: str, text: Callable[[float], str], *, lower: bool) -> Pair:
         values = [getattr(status, key) for status in statuses]
-        found.append(pair(name, ["–" if value is None else significant(value) for value in values], better(values, lower=lower)))
+        mine, its = ("–" if value is None else text(value) for value in values)
+        return Pair(name, mine, its, better(values, lower=lower))
+
     return (
-        *found,
-        pair("epoch", [f"{status.epoch}/{status.epochs}" if status.epochs else "–" for status in statuses]),
-        pair("step", [f"{number(status.step)}/{number(status.steps)}" if status.steps else "–" for status in statuses]),
-        pair("trained", [duration(status.seconds) if status.seconds else "–" for status in statuses]),
-        pair("samples/s", [number(round(status.samples_per_s)) if status.samples_per_s else "–" for status in statuses]),
-        pair("parameters", [number(status.parameters) if status.parameters else "–" for status in statuses]),
+        Pair("state", one.state, other.state),
+        measured("best val loss", "best_val_loss", significant, lower=True),
+        measured("last val loss", "val_loss", significant, lower=True),
+        measured("best accuracy", "best_val_accuracy", share, lower=False),
+        pair("epoch", lambda status: f"{status.epoch}/{status.epochs}" if status.epochs else "–"),
+        pair("step", lambda status: f"{number(status.step)}/{number(status.steps)}" if status.steps else "–"),
+        pair("trained", lambda status: duration(status.seconds) if status.seconds else "–"),
+        pair("samples/s", lambda status: number(round(status.samples_per_s)) if status.samples_per_s else "–"),
+        pair("parameters", lambda status: number(status.parameters) if status.parameters else "–"),
     )
-
-
-def pair(name: str, texts: Sequence[str], better: int = -1) -> Pair:
-    return Pair(name, texts[0], texts[1], better)
 
 
 def better(values: list[float | None], *, lower: bool) -> int:

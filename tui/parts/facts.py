@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from trainer.record import Run, RunReader, Status, clean
-from tui.parts.effective import effective
+from trainer.record import Run, RunReader, Status, clean, effective
 from tui.snapshot import ENDED, Facts
 
 LAST_WORDS = 6

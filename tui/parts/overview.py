@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer.record import EMPTY_SERIES, RunReader, Series
-from tui.parts.effective import effective
+from trainer.record import EMPTY_SERIES, RunReader, Series, effective
 from tui.parts.events import EventLine, event_lines
 from tui.parts.findings import Finding, findings
 from tui.parts.marks import Mark, event_marks

@@ -10,7 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.record import Meta, Run, Status, clean, derive_state, list_runs, read_meta, read_status
+from trainer.record import (
+    Meta,
+    Run,
+    Status,
+    asked_device,
+    clean,
+    derive_state,
+    in_line,
+    list_runs,
+    read_meta,
+    read_status,
+)
+from trainer.record.line import ANY
 from tui.parts.facts import last_words
 from tui.snapshot import ALIVE
 
@@ -28,7 +40,8 @@ SORTS = ("newest", "best", "name")
 class RunRow:
     """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any.
 
-    `place` is that in the line of those that wait for their device, counted from 1; 0 for a run that does not wait.
+    `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
+    `waits_for` says what it waits for: "quiet-heron on cuda:0".
     """
 
     run: Run
@@ -41,6 +54,7 @@ class RunRow:
     branch: str = ""
     words: str = ""
     place: int = 0
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,7 @@ class Entry:
     state: str = ""
     moved: float = 0.0
     words: str = ""
+    asked: str = ""
     row: RunRow | None = None
 
 
@@ -156,7 +171,7 @@ class RunIndex:
             for entry in entries:
                 if entry.row is None:
                     entry.row = replace(row_of(entry, names), branch=branches.get(id(entry), ""))
-        self._put_in_line(entries)
+            self._put_in_line(names)
         if view.sort == "newest":
             rows = [entry.row for entry, _branch in self._ordered or () if entry.row is not None]
         else:
@@ -168,11 +183,19 @@ class RunIndex:
         wanted = view.filter.casefold().split()
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
 
-    def _put_in_line(self, entries: Iterable[Entry]) -> None:
-        waiting = sorted((entry for entry in entries if entry.state == "queued"), key=lambda entry: (entry.status.queued, entry.run.id))
-        for place, entry in enumerate(waiting, 1):
-            if entry.row is not None and entry.row.place != place:
-                entry.row = replace(entry.row, place=place)
+    def _put_in_line(self, names: Mapping[str, str]) -> None:
+        alive = {entry.run: entry.status for entry in self._entries.values() if entry.state in ALIVE}
+        for waiting in in_line(alive, self._asked_device):
+            entry = self._entries[waiting.run.path]
+            waits_for = waits_words(waiting.device, [names[other.id] for other in waiting.before])
+            if entry.row is not None and (entry.row.place, entry.row.waits_for) != (waiting.place, waits_for):
+                entry.row = replace(entry.row, place=waiting.place, waits_for=waits_for)
+
+    def _asked_device(self, run: Run) -> str:
+        """Read once: the configuration of a run stays as it is."""
+        entry = self._entries[run.path]
+        entry.asked = entry.asked or asked_device(run)
+        return entry.asked
 
     def _order(self, names: dict[str, str]) -> list[tuple[Entry, str]]:
         if self._ordered is None:
@@ -224,9 +247,37 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
 
 def brief(value: object) -> str:
     """A value of a configuration as a person would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         return format(value, ".4g").replace("e-0", "e-").replace("e+0", "e")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(brief, value))}]"
     return "none" if value is None else str(value)
+
+
+def state_word(row: RunRow) -> str:
+    """The state, and the place in line of a run that waits."""
+    return f"queued {row.place}" if row.place else row.state
+
+
+def waits_words(device: str, before: Sequence[str]) -> str:
+    """Which runs a run in line waits for, and where: "quiet-heron and 2 more on cuda:0"; "" where it has its turn."""
+    if not before:
+        return ""
+    first, *others = (clean(name, 60) for name in before)
+    more = f" and {others[0]}" if len(others) == 1 else f" and {len(others)} more" if others else ""
+    return f"{first}{more}{'' if device == ANY else f' on {clean(device, 20)}'}"
+
+
+def line_words(place: int, waits_for: str) -> str:
+    """"waits for quiet-heron on cuda:0: 2nd in line"."""
+    return f"waits for {waits_for}: {ordinal(place)} in line" if waits_for else "has its turn"
+
+
+def ordinal(place: int) -> str:
+    ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def lineage(rows: Iterable[RunRow]) -> list[RunRow]:

@@ -90,7 +90,7 @@ def composed(found: Comparison, width: int) -> list[Line]:
     if found.settings:
         lines.append([("what differs", "muted")])
         lines += [paired(pair, name, column) for pair in found.settings]
-    lines.append([(f"{found.same} settings are the same" if found.settings else f"all {found.same} settings are the same", "muted")])
+    lines.append([(found.said_of_the_same, "muted")])
     return lines
 
 

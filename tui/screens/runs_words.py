@@ -8,7 +8,7 @@ from trainer.record import clean
 from tui import states
 from tui.format import duration, number, significant
 from tui.parts.facts import moment
-from tui.parts.runs import RunRow
+from tui.parts.runs import RunRow, line_words, state_word
 from tui.screens.lines import Line
 from tui.widgets.columns import Cell, Column, Piece
 
@@ -51,16 +51,6 @@ def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> li
     ]
 
 
-def state_word(row: RunRow) -> str:
-    """The state, and the place in line of a run that waits."""
-    return f"queued {row.place}" if row.place else row.state
-
-
-def ordinal(place: int) -> str:
-    ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place}{ending}"
-
-
 def figure(value: float | None) -> Piece:
     if value is None:
         return "–", "faint"
@@ -86,7 +76,7 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
     first: Line = [
         (f" {shown_name(row)}  ", "strong"),
         (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
-        (f", waits for its device: {ordinal(row.place)} in line" if row.place else "", "muted"),
+        (f", {line_words(row.place, row.waits_for)}" if row.place else "", "muted"),
         ("   watched" if watched else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
     ]

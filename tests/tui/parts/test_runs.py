@@ -11,6 +11,7 @@ from trainer.record import (
     Meta,
     Run,
     Status,
+    in_line,
     new_run,
     process_start,
     rename_run,
@@ -140,6 +141,21 @@ def test_runs_that_wait_have_their_place_in_line(runs: Path) -> None:
         run = ended(runs, name)
         write_status(run, Status(state="queued", queued=since, updated=NOW, host=host, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())))
     assert {row.name: (row.state, row.place) for row in index(runs).rows(RunsView())} == {"first": ("queued", 1), "second": ("queued", 2)}
+
+
+def test_the_place_is_that_in_the_line_of_the_same_device_and_host_as_the_waiting_itself_has_it(runs: Path) -> None:
+    host, boot = this_host()
+    waiting = (("a", "cuda:1", host), ("b", "cpu", host), ("c", "cuda:1", host), ("d", "auto", host), ("e", "cpu", "elsewhere"))
+    for place, (name, device, where) in enumerate(waiting):
+        run = new_run(runs, f'[training]\ndevice = "{device}"\n', {"name": name}, name=name)
+        write_status(
+            run,
+            Status(state="queued", queued=NOW + place, updated=NOW, host=where, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())),
+        )
+    found = {row.name: (row.place, row.waits_for) for row in index(runs).rows(RunsView())}
+    assert found == {"a": (1, ""), "b": (1, ""), "c": (2, "a on cuda:1"), "d": (4, "a and 2 more"), "e": (1, "")}
+    line = in_line({row.run: row.status for row in index(runs).rows(RunsView())})
+    assert {place.run.id.split("-")[-1]: place.place for place in line} == {name: place for name, (place, _) in found.items()}
 
 
 def test_two_runs_side_by_side_tell_what_differs_and_which_is_better(runs: Path) -> None:

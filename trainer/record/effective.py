@@ -1,4 +1,4 @@
-"""The configuration that a run trains with now: run.toml, and what was changed live since."""
+"""The configuration that a run trains with: its tables, and what was changed live since."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def effective(tables: Mapping[str, Any], changes: Mapping[str, object]) -> Mapping[str, Any]:
-    """The tables with the changes by dotted key; a new kind begins with nothing of the old one."""
+    """The tables with the changes by dotted key; the table of a kind that was changed begins anew, with nothing it had before."""
     if not changes:
         return tables
     merged = {name: dict(table) if isinstance(table, Mapping) else table for name, table in tables.items()}
@@ -17,7 +17,7 @@ def effective(tables: Mapping[str, Any], changes: Mapping[str, object]) -> Mappi
         own = merged.setdefault(table, {})
         if not name or not isinstance(own, dict):
             continue
-        if name == "kind" and own.get("kind") != value:
+        if name == "kind":
             own.clear()
         own[name] = value
     return merged

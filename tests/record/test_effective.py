@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tui.parts.effective import effective
+from trainer.record import effective
 
 
 def test_without_changes_the_tables_stay_the_same_object() -> None:
@@ -21,6 +21,11 @@ def test_a_new_kind_begins_with_nothing_of_the_old_one_wherever_it_stands() -> N
     assert effective({}, {"freeze.patterns": ["*.bias"], "freeze.kind": "pattern"}) == {
         "freeze": {"kind": "pattern", "patterns": ["*.bias"]}
     }
+
+
+def test_a_kind_that_went_and_came_back_has_its_defaults_and_nothing_of_run_toml() -> None:
+    tables = {"freeze": {"kind": "pattern", "patterns": ["stem.*"], "unfreeze_epoch": 3}}
+    assert effective(tables, {"freeze.kind": "pattern"}) == {"freeze": {"kind": "pattern"}}
 
 
 def test_nonsense_of_another_version_does_no_harm() -> None:
