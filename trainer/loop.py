@@ -36,11 +36,12 @@ def train_epoch(session: Session) -> None:
     accumulate, last = session.accumulate, session.steps
     session.enter_epoch()
     batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
-    while group := tuple(islice(batches, accumulate)):
+    for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
+        # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
         if steering.due() and steering.obey(session):
             # What was changed may stand in any of the names above, or in the batches that lie ready.
             return
-        step = session.step + 1
+        group = tuple(islice(batches, accumulate))
         loss = compute.backward(group, session.step * accumulate)
         compute.unscale()
         monitor.after_backward(step)
@@ -58,8 +59,6 @@ def train_epoch(session: Session) -> None:
             parameter.grad = None
         monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]))
         session.step = step
-        if step == last:
-            return
 
 
 def close_epoch(session: Session) -> None:

@@ -123,12 +123,15 @@ class Session:
         self.model.train()
         keep_statistics(self.config.freeze, self.model)
 
-    def freeze(self) -> None:
+    def freeze(self, *, said: bool = False) -> None:
+        """Freeze and unfreeze as the epoch at hand wants it; `said` where an earlier process has told of it."""
         frozen = freeze(self.config.freeze, self.model, self.epoch + 1, self.fixed)
         if frozen != self._frozen:
             before, self._frozen = self._frozen, frozen
             self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
             self.monitor.look_again(self.step + 1)
+            if said:
+                return
             if before and not frozen:
                 self.writer.event("freeze", step=self.step, message="everything trains from now on")
             self._say_frozen()

@@ -188,7 +188,7 @@ def _put_back(session: Session, state: State) -> None:
     session.step = state["step"]
     session.evaluated = state["evaluated"]
     # What trains decides what the optimizer has a state of.
-    session.freeze()
+    session.freeze(said=not session.evaluation_due)
     try:
         session.model.load_state_dict(state["model"])
         session.optimizer.load_state_dict(state["optimizer"])

@@ -222,6 +222,38 @@ def test_a_state_put_back_goes_on_bit_for_bit(config: OptimizerConfig) -> None:
         assert state_by_name(other.state_dict()).keys() == {name for name, _ in model.named_parameters()}
 
 
+@pytest.mark.parametrize("dampening", [0.0, 0.5])
+def test_a_parameter_that_thaws_gets_a_momentum_of_its_own_beside_those_that_have_one(dampening: float) -> None:
+    model = net()
+    frozen = model.get_parameter("0.weight").requires_grad_(False)
+    optimizer = build_optimizer(Sgd(lr=0.01, momentum=0.9, dampening=dampening), model, CPU)
+    assert optimizer.defaults["fused"] is True
+    train(model, optimizer, range(2))
+    frozen.requires_grad_(True)
+    weight = frozen.detach().clone()
+    train(model, optimizer, range(2, 3))
+
+    assert frozen.grad is not None
+    torch.testing.assert_close(frozen.detach(), weight - 0.01 * (1 - dampening) * frozen.grad)
+    assert optimizer.state[frozen]["momentum_buffer"].isfinite().all()
+
+
+def test_a_first_step_that_a_scaler_skips_leaves_no_momentum_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What memory holds that nobody has filled.
+    monkeypatch.setattr(torch, "empty_like", lambda tensor, **_: torch.full_like(tensor, 7.0))
+    model = net()
+    optimizer = build_optimizer(Sgd(lr=0.01, momentum=0.9), model, CPU)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    scaler = torch.amp.GradScaler("cpu")
+
+    scaler.scale(model(torch.ones(1, 4)).sum() * math.inf).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+    assert all(torch.equal(one, two) for one, two in zip(before, model.parameters(), strict=True))
+    assert not any(state["momentum_buffer"].any() for state in optimizer.state.values())
+
+
 def test_schedules_and_changes_reach_both_parts_of_muon_also_after_a_load() -> None:
     model = net()
     optimizer = build_optimizer(Muon(lr=0.1), model, CPU)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from trainer import checkpoint
-from trainer.record import Event, EventReader, Run, StreamReader, new_run
+from trainer.record import Event, EventReader, Run, StreamReader, new_run, read_status
 from trainer.signals import Signals
+from trainer.worker import work
 
 TINY = """
 [model]
@@ -76,6 +77,31 @@ def newest_state(run: Run) -> dict[str, Any]:
     state = checkpoint.load_newest(run.checkpoints, print)
     assert state is not None
     return state
+
+
+# A resume is exact bit for bit but for the time that was spent.
+TIMES = {"seconds"}
+
+
+def finished(run: Run) -> dict[str, object]:
+    """What a run that is done has left in its last checkpoint."""
+    assert read_status(run).state == "done", read_status(run).error
+    return {key: value for key, value in newest_state(run).items() if key not in TIMES}
+
+
+def stop_and_resume(run: Run, *stops: int) -> None:
+    """Train `run` to its end by several workers; each looks as many times as said before it is stopped."""
+    for number, looks in enumerate(stops):
+        assert work(run, resume=number > 0, signals=SignalAtLook(looks)) == 0
+        assert read_status(run).state == "stopped", read_status(run).error
+    assert work(run, resume=True) == 0, read_status(run).error
+
+
+def check_alike(whole: Run, parted: Run) -> None:
+    """Both runs are done, with the same states bit for bit, and have recorded the same figures."""
+    assert differences(finished(whole), finished(parted)) == []
+    assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
+    assert rows(whole, "evals", "loss", "accuracy") == rows(parted, "evals", "loss", "accuracy")
 
 
 def differences(one: object, other: object, path: str = "") -> list[str]:

@@ -5,53 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.worker.runs import SignalAtLook, differences, events, newest_state, rows, tiny_run
+from tests.worker.runs import SignalAtLook, differences, events, finished, newest_state, rows, stop_and_resume, tiny_run
 from trainer import checkpoint, loop
 from trainer.evaluation import evaluate
-from trainer.record import Run, read_status
+from trainer.record import read_status
 from trainer.signals import Signals
 from trainer.worker import work
-
-OPTIMIZERS = {
-    "sgd": '[optimizer]\nkind = "sgd"\nlr = 0.05\nmomentum = 0.9',
-    "adam": '[optimizer]\nkind = "adam"\nlr = 0.01',
-    "adamw": '[optimizer]\nkind = "adamw"\nlr = 0.01',
-}
-SCHEDULES = {
-    "constant": '[schedule]\nkind = "constant"',
-    "step": '[schedule]\nkind = "step"\nstep_size = 1\ngamma = 0.5',
-    "cosine with warm-up": '[schedule]\nkind = "cosine"\nwarmup_steps = 4\nmin_lr = 1e-4',
-}
-# Bit for bit but for the time that was spent.
-TIMES = {"seconds"}
-
-
-def finished(run: Run) -> dict[str, object]:
-    assert read_status(run).state == "done"
-    return {key: value for key, value in newest_state(run).items() if key not in TIMES}
-
-
-def stop_and_resume(run: Run, *stops: int) -> None:
-    for number, steps in enumerate(stops):
-        assert work(run, resume=number > 0, signals=SignalAtLook(steps)) == 0
-        assert read_status(run).state == "stopped"
-    assert work(run, resume=True) == 0
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_a_run_stopped_in_the_middle_of_an_epoch_equals_an_uninterrupted_one(
-    tmp_path: Path, optimizer: str, schedule: str
-) -> None:
-    clip = "" if "adamw" not in optimizer else "clip = 0.5\nlabel_smoothing = 0.1"
-    whole = tiny_run(tmp_path, clip, optimizer, schedule)
-    work(whole)
-    parted = tiny_run(tmp_path, clip, optimizer, schedule)
-    stop_and_resume(parted, 3, 6)
-
-    assert differences(finished(whole), finished(parted)) == []
-    assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
-    assert rows(whole, "evals", "loss", "accuracy") == rows(parted, "evals", "loss", "accuracy")
 
 
 def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.dev
     if (fused := _fuses(kind, device, dtype)) is not None:
         arguments["fused"] = fused
     made: Optimizer = kind(groups(named, decay_all=config.decay_all), **arguments)
+    if kind is SGD:
+        made.register_step_pre_hook(_begin_momentum)
     return made
 
 
@@ -86,6 +88,22 @@ def complete_state(optimizer: Optimizer) -> None:
             state = optimizer.state.get(parameter)
             if state and group["momentum"] and "momentum_buffer" not in state:
                 state["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+
+
+def _begin_momentum(optimizer: Optimizer, _args: Any, _keywords: Any) -> None:
+    """Give parameters that fused SGD takes for the first time a momentum of zero, to which their first gradient is added.
+
+    Its kernel can begin only with all parameters of a group at once, and not with those that thaw later; and where a scaler
+    skips the first step it would leave as momentum what happened to lie in memory.
+    """
+    for group in optimizer.param_groups:
+        if not (group["fused"] and group["momentum"]):
+            continue
+        training = [parameter for parameter in group["params"] if parameter.grad is not None]
+        new = [parameter for parameter in training if optimizer.state[parameter].get("momentum_buffer") is None]
+        if len(new) < len(training) or getattr(optimizer, "found_inf", None) is not None:
+            for parameter in new:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
 
 
 @functools.cache
