@@ -85,6 +85,7 @@ class GradtopApp(App[None]):
         self.drafted = NO_CURVES  # the learning rate as the form has it
         self._logged: Run | None = None
         self._polling = False
+        self.failure: BaseException | None = None  # what the screen failed of
         self.poll = Poll(
             runs,
             show=self._take,
@@ -145,6 +146,18 @@ class GradtopApp(App[None]):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, Repaint.of(renderable) if type(renderable) is ChopsUpdate else renderable)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.
+        self.failure = self.failure or sys.exc_info()[1] or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without the pages of stack and locals that Textual would print: `run` leaves a sentence and a file."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         if self.unicode:
@@ -330,6 +343,10 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
     from tui.commands.ending import farewell
     from tui.commands.output import say
 
+    if app.failure is not None:
+        from tui import crash
+
+        crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
     if sentence := farewell(app.snapshot.facts, runs):
         say(sentence)
     return app.return_code or 0

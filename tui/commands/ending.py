@@ -65,4 +65,6 @@ def farewell(facts: Facts, runs: Path) -> str:
     if facts.run is None or facts.gone:
         return ""
     name, word = clean(facts.name, 80), reference(facts.run, runs)
+    if facts.state == "queued":
+        return f"{name} still waits in line. Come back: gradtop watch {word} · take it out: gradtop stop {word}"
     return goes_on(name, word) if facts.alive else f"{name} {STANDS.get(facts.state, facts.state)}. Look again: gradtop watch {word}"
