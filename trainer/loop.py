@@ -30,11 +30,12 @@ def train(session: Session) -> None:
 
 def train_epoch(session: Session) -> None:
     """Train to the end of the epoch at hand, from wherever in it training stands, or until something was changed."""
+    # First, as it may be the epoch in which other parameters train.
+    session.enter_epoch()
     compute, optimizer, schedule, parameters = session.compute, session.optimizer, session.schedule, session.parameters
     guard, monitor, steering = session.guard, session.monitor, session.steering
     clip, clip_value = session.clip, session.clip_value
     accumulate, last = session.accumulate, session.steps
-    session.enter_epoch()
     batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.

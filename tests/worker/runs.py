@@ -99,7 +99,7 @@ def stop_and_resume(run: Run, *stops: int) -> None:
 
 def check_alike(whole: Run, parted: Run) -> None:
     """Both runs are done, with the same states bit for bit, and have recorded the same figures."""
-    assert differences(finished(whole), finished(parted)) == []
+    assert not (found := differences(finished(whole), finished(parted))), found
     assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
     assert rows(whole, "evals", "loss", "accuracy") == rows(parted, "evals", "loss", "accuracy")
 

@@ -54,7 +54,9 @@ class Batch:
                 rows.append((step, moment + offset, loss, lr, norms.get(step, NAN), NAN, rate))
             else:
                 total = next(known)
-                rows.append((step, moment + offset, loss, lr, total, float(total > clip) if clip else NAN, rate))
+                # A norm that is not finite is that of a step that was not taken.
+                clipped = float(total > clip) if clip and math.isfinite(total) else NAN
+                rows.append((step, moment + offset, loss, lr, total, clipped, rate))
         return rows
 
 
