@@ -10,7 +10,7 @@ import pytest
 from tests.worker.runs import TINY, events, tiny_run
 from trainer.config import Config, apply_overrides, consequences, diff_config, parse_config
 from trainer.launch import create_run, find_checkpoint, fork_problems
-from trainer.record import CheckpointInfo, RecordError, Run, list_runs, read_meta, read_status
+from trainer.record import CheckpointInfo, RecordError, Run, RunReader, list_runs, read_meta, read_status
 from trainer.worker import work
 
 BASE = parse_config(TINY.format(epochs=2))
@@ -38,6 +38,29 @@ def test_a_fork_keeps_the_checkpoint_without_another_copy_of_it(trained: Run, tm
     meta = read_meta(made)
     assert (meta.parent, meta.parent_checkpoint) == (trained.id, "step-000016.pt")
     assert [(change.key, change.old, change.new) for change in meta.changes] == [("training.epochs", 2, 3)]
+
+
+def test_a_fork_without_a_checkpoint_of_its_own_is_forked_where_it_began(trained: Run, tmp_path: Path) -> None:
+    made, config = forked(trained, tmp_path)
+    (origin,) = RunReader(made).forkable()
+    assert (origin.path, origin.step, origin.epoch, origin.best) == (made.origin, 16, 2, False)
+    assert find_checkpoint(made) == origin
+
+    again = create_run(tmp_path, config, parent=made, checkpoint=origin.path)
+    assert again.origin.samefile(find_checkpoint(trained).path)
+    assert fork_problems(config, BASE, origin) == [
+        "training.epochs is 2, and the checkpoint of step 16 has 2 behind it: nothing is left to train; give more epochs"
+    ]
+
+    assert work(again) == 0
+    assert [one.path.parent for one in RunReader(again).forkable()] == [again.checkpoints]
+
+
+def test_a_file_that_somebody_kept_elsewhere_is_forked_without_its_note(trained: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.pt"
+    kept.write_bytes(find_checkpoint(trained).path.read_bytes())
+    made = create_run(tmp_path, BASE, parent=trained, checkpoint=kept)
+    assert [one.path for one in RunReader(made).forkable()] == [made.origin]
 
 
 def test_where_a_file_can_have_no_second_name_it_is_copied(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -73,6 +74,9 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
             beside = run.origin.with_name(f".{run.origin.name}")
             shutil.copyfile(checkpoint, beside)
             beside.replace(run.origin)
+        with contextlib.suppress(FileNotFoundError):
+            # What it says of the file; a file that somebody kept elsewhere may come without.
+            shutil.copyfile(checkpoint.with_suffix(".json"), run.origin.with_suffix(".json"))
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise RecordError(f"{checkpoint}: the checkpoint cannot be taken over: {error.strerror}.") from None

@@ -18,7 +18,7 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
 
     Raises RecordError with what there is instead.
     """
-    found = RunReader(run).checkpoints()
+    found = RunReader(run).forkable()
     if wanted == "last" and found:
         return found[-1]
     if wanted == "best" and (best := [one for one in found if one.best]):
@@ -28,8 +28,6 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
     path = Path(wanted).expanduser()
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path.absolute())
-    if wanted == "last" and run.origin.is_file():
-        return CheckpointInfo(0, 0, run.origin)
     if not found:
         raise RecordError(f"{run.id} has no checkpoint yet: gradtop checkpoint {run.id} has it write one.")
     there = ", ".join(str(one.step) for one in found)

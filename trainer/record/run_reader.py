@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,13 @@ class RunReader:
                 info = read_checkpoint(self.run.checkpoints / name, self.run.checkpoints / weights)
                 found += [info] if info is not None else []
         return sorted(found, key=lambda each: each.step)
+
+    def forkable(self) -> list[CheckpointInfo]:
+        """What a fork can go on from: the checkpoints; of a fork that has none yet, the one that it began at itself."""
+        if (found := self.checkpoints()) or not self.run.origin.is_file():
+            return found
+        note = read_checkpoint(self.run.origin.with_suffix(".json"), self.run.origin)
+        return [replace(note, best=False)] if note else [CheckpointInfo(0, 0, self.run.origin)]
 
 
 def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TunePart:
     """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
 
-    `checkpoints` are in the order of steps; `steps` and `epochs` are the length of the run, `step` where it stands.
+    `checkpoints` are what a fork can go on from, in the order of steps; `steps` and `epochs` are the length of the run, `step` where it stands.
     """
 
     run: Run | None = None
@@ -44,7 +44,7 @@ def read_tune(source: Source, _view: object) -> TunePart:
         name=reader.meta.name or reader.run.id,
         tables=reader.config,
         live=status.changes,
-        checkpoints=tuple(reader.checkpoints()),
+        checkpoints=tuple(reader.forkable()),
         steps=status.steps,
         epochs=status.epochs,
     )
