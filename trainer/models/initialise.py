@@ -22,6 +22,8 @@ from trainer.models.pretrained import load_pretrained
 
 # The slope of nn.LeakyReLU; of what is no leaky ReLU it is not asked.
 _LEAK = 0.01
+_NORMS = (nn.LayerNorm, nn.RMSNorm)
+_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
 
 def initialise(config: InitConfig, model: nn.Module) -> list[str]:
@@ -68,19 +70,34 @@ def _filler(config: InitConfig) -> Callable[[Tensor], object]:
 
 
 def _weights(model: nn.Module) -> Iterator[Tensor]:
-    """Each matrix and kernel once; the three matrices that attention keeps in one are three."""
+    """Each matrix and kernel once; what a layer keeps in one, as attention its three and an LSTM its four, are as many."""
     seen: set[int] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            if parameter.dim() < 2 or id(parameter) in seen or not name.endswith("weight"):
+            if parameter.dim() < 2 or id(parameter) in seen or not _is_weight(module, name):
                 continue
             seen.add(id(parameter))
-            yield from parameter.chunk(3) if name == "in_proj_weight" else (parameter,)
+            yield from parameter.chunk(_stacked(module, name))
 
 
 def _biases(model: nn.Module) -> Iterator[Tensor]:
     """The biases of layers that have a matrix or a kernel."""
     for module in model.modules():
         own = dict(module.named_parameters(recurse=False))
-        if any(parameter.dim() >= 2 for parameter in own.values()):
-            yield from (parameter for name, parameter in own.items() if name.endswith("bias"))
+        if any(parameter.dim() >= 2 and _is_weight(module, name) for name, parameter in own.items()):
+            recurrent = isinstance(module, _RECURRENT)
+            yield from (parameter for name, parameter in own.items() if name.endswith("bias") or (recurrent and name.startswith("bias_")))
+
+
+def _is_weight(module: nn.Module, name: str) -> bool:
+    # The scale of a norm over several dimensions is none, whatever its shape.
+    return not isinstance(module, _NORMS) and (name.endswith("weight") or (isinstance(module, _RECURRENT) and name.startswith("weight_")))
+
+
+def _stacked(module: nn.Module, name: str) -> int:
+    """How many matrices this one is, above each other."""
+    if name == "in_proj_weight":
+        return 3
+    gates = 4 if isinstance(module, nn.LSTM | nn.LSTMCell) else 3 if isinstance(module, nn.GRU | nn.GRUCell) else 1
+    # What an LSTM projects its output with has none.
+    return 1 if name.startswith("weight_hr") else gates
