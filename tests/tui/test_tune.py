@@ -26,6 +26,7 @@ from tui.screens.choose import Choose
 from tui.screens.confirm import Confirm
 from tui.screens.fork import ChooseCheckpoint, Scale
 from tui.screens.form import Form
+from tui.screens.overview import Overview
 from tui.screens.save_as import SaveAs
 from tui.screens.tune import Tune
 
@@ -164,6 +165,7 @@ async def test_keys_that_arrive_in_a_burst_act_in_their_order(tmp_path: Path, ru
         ((config, _, changes),) = screen.starter.started
         assert [(change.key, change.new) for change in changes] == [(LR, 5.0), ("optimizer.betas", [0.8, 0.9])]
         assert config.optimizer.lr == 5
+        await screen.until(lambda: isinstance(screen.app.screen, Overview) and screen.app.screen.is_current, "the new run's overview")
 
 
 async def test_a_wrong_text_has_its_problem_beside_it_at_once_and_cannot_be_started(tmp_path: Path, run: Run) -> None:
@@ -390,14 +392,18 @@ async def test_the_edited_configuration_is_saved_as_toml_and_overwrites_only_whe
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question whether")
         await screen.press("n")
         assert path.read_text() == "# precious\n"
-        await screen.press("ctrl+o")
-        await screen.until(lambda: isinstance(screen.app.screen, SaveAs), "the question where")
+        assert isinstance(screen.app.screen, SaveAs), "another name can be typed"
+        screen.app.screen.query_one(Input).value = str(path / "below")
+        await screen.press("enter")
+        await screen.until(lambda: "Not a directory" in screen.shown(), "what is wrong")
         screen.app.screen.query_one(Input).value = str(path)
         await screen.press("enter")
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question whether")
         await screen.press("y")
         await screen.until(lambda: "precious" not in path.read_text(), "the file")
         assert load_config(path).optimizer.lr == 9
+        await screen.until(lambda: not isinstance(screen.app.screen, SaveAs), "the form")
+        assert [each.message for each in screen.app._notifications] == [f"saved {path}"]
         assert screen.text(LR) == "9"
 
 

@@ -18,6 +18,7 @@ from tui.format import number, significant
 from tui.ways import consequences_of, problem_of
 
 if TYPE_CHECKING:
+    from tui.app import GradtopApp
     from tui.draft import Draft
 
 CLOSED: list[BindingType] = [
@@ -101,6 +102,22 @@ class Scale(ModalScreen[bool | None]):
     def action_move(self, way: str) -> None:
         options = self.query_one(OptionList)
         (options.action_cursor_down if way == "down" else options.action_cursor_up)()
+
+
+def apply_live(app: GradtopApp, draft: Draft) -> None:
+    """Have the running training changed; a new learning rate scales its schedule or takes its place, as the user says."""
+    changes = draft.live_changes()
+    if not changes or not draft.asks_for_the_schedule():
+        if changes:
+            app.command("set", changes=changes)
+        return
+
+    def apply(scale: bool | None) -> None:
+        if scale is not None:
+            app.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
+
+    said = f"Its {draft.base.schedule.kind} schedule can be scaled as a whole, or end here: then the learning rate stays where you put it."
+    app.push_screen(Scale(said), apply)
 
 
 def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:

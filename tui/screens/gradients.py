@@ -25,9 +25,9 @@ from tui.screens.base import ModeScreen, bindings
 from tui.screens.lines import Line as Words
 from tui.screens.lines import Lines
 from tui.snapshot import Facts, Snapshot
+from tui.widgets.chart import Line
 from tui.widgets.columns import Cell, Column, Piece
 from tui.widgets.line_chart import LineChart
-from tui.widgets.picture import Line
 from tui.widgets.sparkline import BAD, sparkline
 from tui.widgets.table import Table
 

@@ -13,8 +13,8 @@ from tui.screens.base import ModeScreen, bindings
 from tui.screens.lines import Line as Words
 from tui.screens.lines import Lines
 from tui.snapshot import Facts, Snapshot
+from tui.widgets.chart import Line
 from tui.widgets.line_chart import LineChart
-from tui.widgets.picture import Line
 
 PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
 WIDE = 100  # from this many columns on two panes stand side by side
@@ -79,7 +79,8 @@ class Overview(ModeScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self._arrange()
+        if self.app.is_running:  # not leaving, while the screens are being taken apart
+            self._arrange()
 
     def _arrange(self) -> None:
         """Lay the panes out in pages of as many as fit."""

@@ -8,8 +8,8 @@ from textual.message import Message
 
 from tui.parts.tune import TunePart
 from tui.planned import NO_CURVES, Curves, bends, same_epochs, series_of
+from tui.widgets.chart import Line
 from tui.widgets.line_chart import LineChart
-from tui.widgets.picture import Line
 
 if TYPE_CHECKING:
     from textual.timer import Timer

@@ -10,8 +10,8 @@ from tui.screens.base import ModeScreen, bindings
 from tui.screens.lines import Line as Words
 from tui.screens.lines import Lines
 from tui.snapshot import Snapshot
+from tui.widgets.chart import Line
 from tui.widgets.line_chart import LineChart
-from tui.widgets.picture import Line
 
 
 class Schedule(ModeScreen):

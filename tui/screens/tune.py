@@ -16,14 +16,22 @@ from tui.screens.actions import Actions
 from tui.screens.base import ModeScreen, bindings
 from tui.screens.form import Form
 from tui.screens.preview import Preview
-from tui.screens.tune_words import About, Differences, FilterRow, about_field, about_section, counted, what_will_change
+from tui.screens.tune_words import (
+    About,
+    Differences,
+    FilterRow,
+    about_field,
+    about_section,
+    buttons,
+    counted,
+    what_will_change,
+)
 from tui.snapshot import Snapshot
 from tui.ways import Way, place, way_of
 
 if TYPE_CHECKING:
     from tui.draft import Draft
 
-BUTTONS = ("start", "apply_live", "fork", "restart", "save", "discard")
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
 LOW = 16  # rows below which only the fields are shown
 
@@ -43,13 +51,6 @@ class Tune(ModeScreen):
         def __init__(self, part: TunePart, draft: Draft | None, problem: str) -> None:
             super().__init__()
             self.part, self.draft, self.problem = part, draft, problem
-
-    class Saved(Message):
-        """What became of saving: `there` where a file of that name exists, else what went wrong, "" for nothing."""
-
-        def __init__(self, path: str, there: bool, problem: str) -> None:
-            super().__init__()
-            self.path, self.there, self.problem = path, there, problem
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +166,7 @@ class Tune(ModeScreen):
             return
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
         self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
-        can = [(self._button(action), action) for action in BUTTONS if self.check_action(action, ())]
+        can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
         self.query_one(Actions).show(can)
         if (can, self.form.editing) != self._can:
             self._can = (can, self.form.editing)
@@ -183,11 +184,6 @@ class Tune(ModeScreen):
         if draft is None:
             return Way()
         return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None)
-
-    def _button(self, action: str) -> str:
-        start = "ctrl+s fork" if self.way.checkpoint else "ctrl+s restart" if self._base.run is not None else "ctrl+s start"
-        words = {"start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save", "discard": "esc discard"}
-        return words[action]
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next":
@@ -306,55 +302,25 @@ class Tune(ModeScreen):
         self.gradtop.launch(work, f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}")
 
     def action_apply_live(self) -> None:
-        """Change the running training; a new learning rate scales its schedule or takes its place, as the user says."""
-        from tui.screens.fork import Scale
+        """Change the running training."""
+        from tui.screens.fork import apply_live
 
         self.form.leave()
-        draft = self.draft
-        if draft is None or not (changes := draft.live_changes()):
-            return
-        if not draft.asks_for_the_schedule():
-            self.gradtop.command("set", changes=changes)
-            return
-
-        def apply(scale: bool | None) -> None:
-            if scale is not None:
-                self.gradtop.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
-
-        kind = draft.base.schedule.kind
-        said = f"Its {kind} schedule can be scaled as a whole, or end here: then the learning rate stays where you put it."
-        self.app.push_screen(Scale(said), apply)
+        if self.draft is not None:
+            apply_live(self.gradtop, self.draft)
 
     def action_save(self) -> None:
         from tui.screens.save_as import SaveAs
 
         self.form.leave()
-        if self.draft is not None and self.draft.config is not None:
-            proposed = str(Path.cwd() / f"{self._base.name or 'config'}.toml")
-            self.app.push_screen(SaveAs(proposed), lambda path: self._save(path) if path else None)
-
-    def _save(self, path: str, *, overwrite: bool = False) -> None:
-        config = self.draft.config if self.draft is not None else None
-        if config is None:
+        if self.draft is None or self.draft.config is None:
             return
 
-        def save() -> None:
-            from tui.draft import save_config
+        def saved(path: str | None) -> None:
+            if path is not None:
+                self.notify(f"saved {path}", markup=False)
 
-            self.post_message(self.Saved(path, *save_config(config, Path(path).expanduser(), overwrite=overwrite)))
-
-        self.run_worker(save, thread=True, name="save")
-
-    def on_tune_saved(self, message: Saved) -> None:
-        from tui.screens.confirm import Confirm
-
-        if message.there:
-            question = Confirm(f"Overwrite {message.path}?", "There is such a file. Its text and its comments would be lost.", "overwrite", "keep it")
-            self.app.push_screen(question, lambda yes: self._save(message.path, overwrite=True) if yes else None)
-        elif message.problem:
-            self.notify(message.problem, title="not saved", severity="error", timeout=10, markup=False)
-        else:
-            self.notify(f"saved {message.path}", markup=False)
+        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self._base.name or 'config'}.toml"), self.draft.config), saved)
 
     def back(self) -> bool:
         """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""

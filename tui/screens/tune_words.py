@@ -146,6 +146,15 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Li
     return lines
 
 
+def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
+    """What stands on the button of each action, in their order."""
+    start = "ctrl+s fork" if way.checkpoint else "ctrl+s restart" if has_run else "ctrl+s start"
+    return {
+        "start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save",
+        "discard": "esc discard",
+    }  # fmt: skip
+
+
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
     """Lines of one piece each, wrapped."""
     return [[(piece, line[0][1])] for line in lines for piece in wrap(line[0][0], max(10, width)) or [""]]

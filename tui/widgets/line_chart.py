@@ -15,8 +15,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.cells import Cells, spans
+from tui.widgets.chart import Chart, Line
 from tui.widgets.glyphs import draws_unicode
-from tui.widgets.picture import TONES, Chart, Line, Picture
+from tui.widgets.picture import TONES, Picture
 from tui.widgets.tones import Tone, tone_styles
 
 RANGE = 0.38

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from tui import format
 from tui.widgets.braille import Canvas, Point, envelope, trace
 from tui.widgets.cells import Cells
+from tui.widgets.chart import Chart, Line, data_range, legend, with_band
+from tui.widgets.projection import project
 from tui.widgets.scale import Scale, along, fitted
 
 STYLES = "abcd"
@@ -22,53 +20,6 @@ TONE = {name: index for index, name in enumerate(TONES)}
 PATTERNS: dict[str, tuple[int, ...]] = {"a": (1,), "b": (1, 1, 1, 1, 0, 0), "c": (1, 1, 0), "d": (1, 1, 1, 1, 1, 0, 1, 0), "planned": (1, 0, 0)}
 GLYPHS = {"a": "*", "b": "o", "c": "+", "d": "x", "planned": "."}
 NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
-
-
-class Drawable(Protocol):
-    """What a line is drawn from, binned: equally long; nan where a bin has no finite value."""
-
-    @property
-    def x(self) -> Sequence[float]: ...
-    @property
-    def low(self) -> Sequence[float]: ...
-    @property
-    def high(self) -> Sequence[float]: ...
-    @property
-    def mean(self) -> Sequence[float]: ...
-    @property
-    def nonfinite(self) -> Sequence[int]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range.
-
-    The legend shows `value`, or else the last mean; `text` stands in its place as it is.
-    """
-
-    label: str
-    series: Drawable
-    style: str = "a"
-    planned: bool = False
-    value: float | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """All that a chart shows. Marks are (x, words); notes are (words, value) added to the legend."""
-
-    lines: tuple[Line, ...] = ()
-    log: bool = False
-    band: tuple[float, float] | None = None
-    band_word: str = "healthy"
-    marks: tuple[tuple[float, str], ...] = ()
-    notes: tuple[tuple[str, str], ...] = ()
-    x_min: float = 0.0
-    x_max: float | None = None
-    y_range: tuple[float, float] | None = None
-    x_name: str = "step"
-    empty: str = "nothing measured yet"
 
 
 class Picture:
@@ -369,111 +320,9 @@ def same(a: object, b: object) -> bool:
     return isinstance(a, tuple) and isinstance(b, tuple) and a[0] is b[0] and a[1:] == b[1:]
 
 
-def data_range(chart: Chart) -> tuple[float, float] | None:
-    """The lowest and highest finite value of all lines, only positive ones on a logarithmic axis; None where there is none."""
-    low, high = math.inf, -math.inf
-    for line in chart.lines:
-        lows, highs = line.series.low, line.series.high
-        if chart.log or not math.isfinite(sum(lows) + sum(highs)):
-            least = 0.0 if chart.log else -math.inf
-            lows = [v for v in (*lows, *highs) if least < v < math.inf]
-            highs = lows
-        if lows:
-            low, high = min(low, *lows), max(high, *highs)
-    return (low, high) if low <= high else None
-
-
-def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> tuple[float, float]:
-    """The range widened to an edge of the band that is near: within half a decade, or a quarter of the range."""
-    for edge in band:
-        least, most = (low / 3.2, high * 3.2) if log else (low - (high - low) / 4, high + (high - low) / 4)
-        if (least < edge < low or high < edge < most) and (edge > 0 or not log):
-            low, high = min(low, edge), max(high, edge)
-    return low, high
-
-
-def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> list[Point]:
-    """Bins gathered into columns of dots, their values turned into rows of dots."""
-    x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
-    log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1
-    points: list[Point] = []
-    log10 = math.log10
-
-    def add(column: int, least: float, most: float, mean: float, gap: bool) -> None:
-        if log:
-            least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
-        lowest, highest, row = int((least - low) * per_y + 0.5), int((most - low) * per_y + 0.5), int((mean - low) * per_y + 0.5)
-        if lowest < 0 or row < 0 or highest > top:
-            lowest, highest, row = (0 if v < 0 else min(v, top) for v in (lowest, highest, row))
-        points.append((column, lowest, highest, row, gap))
-
-    now, count, gap, break_before = -1, 0, False, False
-    least = most = total = 0.0
-    for x, a, b, m, bad in zip(series.x, series.low, series.high, series.mean, series.nonfinite, strict=True):
-        if bad or m != m:
-            break_before = break_before or bool(bad)
-            if m != m:
-                continue
-        column = int((x - x0) * per_x)
-        if column >= columns:
-            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
-        if column == now >= 0:
-            count += 1
-            total += m
-            if a < least:  # noqa: PLR1730 - a call per bin would be felt here
-                least = a
-            if b > most:  # noqa: PLR1730
-                most = b
-            continue
-        if count:
-            add(now, least, most, total / count, gap)
-        if column < 0:
-            count, now = 0, -1
-            continue
-        now, count, gap, break_before = column, 1, break_before and now >= 0, False
-        least, most, total = a, b, m
-    if count:
-        add(now, least, most, total / count, gap)
-    return points
-
-
 def free(canvas: Canvas, x: int, y: int, width: int) -> bool:
     """Whether no line runs through some cells of a row."""
     if x < 0 or x + width > canvas.width + 1:
         return False
     start = (canvas.height - 1 - y) * canvas.width
     return not any(canvas.bits[start + x : start + min(x + width, canvas.width)])
-
-
-def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Line | None, str, str]]:
-    """Line, name and value of each entry: the newest values, or those nearest to `at`."""
-    entries: list[tuple[Line | None, str, str]] = []
-    if at is not None:
-        entries.append((None, chart.x_name, format.number(round(at)) if per_cell > 0.05 else format.significant(at)))
-    for line in chart.lines:
-        if at is None:
-            value = line.value if line.value is not None else last_finite(line.series.mean)
-            words = line.text if line.text is not None else "" if value is None else format.significant(value)
-        else:
-            value = nearest(line.series, at)
-            words = "" if value is None else format.significant(value)
-        if words or line.label:
-            entries.append((line, line.label, words))
-    if at is None:
-        entries += [(None, words, value) for words, value in chart.notes]
-    return entries
-
-
-def last_finite(values: Sequence[float]) -> float | None:
-    return next((v for v in reversed(values) if math.isfinite(v)), None)
-
-
-def nearest(series: Drawable, x: float) -> float | None:
-    """The mean of the bin whose x is nearest, nan where it is not finite; None where the line has not begun or has ended."""
-    count = len(series.x)
-    if not count:
-        return None
-    i = bisect_left(series.x, x)
-    i = min(count - 1, i) if i == 0 or (i < count and series.x[i] - x < x - series.x[i - 1]) else i - 1
-    gap = (series.x[-1] - series.x[0]) / count if count > 1 else math.inf
-    return series.mean[i] if series.x[0] - gap <= x <= series.x[-1] + gap else None

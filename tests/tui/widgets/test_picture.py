@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui import format
-from tui.widgets.picture import TONE, Chart, Line, Picture, data_range, nearest
+from tui.widgets.chart import Chart, Line, data_range, nearest
+from tui.widgets.picture import TONE, Picture
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -1,0 +1,57 @@
+"""From the bins of a series to the dots of a picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tui.widgets.braille import Point
+from tui.widgets.scale import Scale
+
+if TYPE_CHECKING:
+    from tui.widgets.chart import Drawable
+
+
+def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> list[Point]:
+    """Bins gathered into columns of dots, their values turned into rows of dots."""
+    x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
+    log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1
+    points: list[Point] = []
+    log10 = math.log10
+
+    def add(column: int, least: float, most: float, mean: float, gap: bool) -> None:
+        if log:
+            least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
+        lowest, highest, row = int((least - low) * per_y + 0.5), int((most - low) * per_y + 0.5), int((mean - low) * per_y + 0.5)
+        if lowest < 0 or row < 0 or highest > top:
+            lowest, highest, row = (0 if v < 0 else min(v, top) for v in (lowest, highest, row))
+        points.append((column, lowest, highest, row, gap))
+
+    now, count, gap, break_before = -1, 0, False, False
+    least = most = total = 0.0
+    for x, a, b, m, bad in zip(series.x, series.low, series.high, series.mean, series.nonfinite, strict=True):
+        if bad or m != m:
+            break_before = break_before or bool(bad)
+            if m != m:
+                continue
+        column = int((x - x0) * per_x)
+        if column >= columns:
+            column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
+        if column == now >= 0:
+            count += 1
+            total += m
+            if a < least:  # noqa: PLR1730 - a call per bin would be felt here
+                least = a
+            if b > most:  # noqa: PLR1730
+                most = b
+            continue
+        if count:
+            add(now, least, most, total / count, gap)
+        if column < 0:
+            count, now = 0, -1
+            continue
+        now, count, gap, break_before = column, 1, break_before and now >= 0, False
+        least, most, total = a, b, m
+    if count:
+        add(now, least, most, total / count, gap)
+    return points
