@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
-from trainer import checkpoint
+from trainer import checkpoint, loop
 from trainer.record import Event, EventReader, Run, StreamReader, new_run, read_status
+from trainer.session import Session
 from trainer.signals import Signals
 from trainer.worker import work
 
@@ -38,6 +40,22 @@ seed = 3
 def tiny_run(folder: Path, *sections: str, epochs: int = 2) -> Run:
     """A run of a few steps an epoch; `sections` are further TOML tables."""
     return new_run(folder, "\n".join([TINY.format(epochs=epochs), *sections]), {})
+
+
+def trained(run: Run, watch: Callable[[Session], object] = lambda session: None) -> Session:
+    """Train a run to its end and return its session, which `watch` was given before the first step."""
+    seen: list[Session] = []
+    train = loop.train
+
+    def watched(session: Session) -> None:
+        seen.append(session)
+        watch(session)
+        train(session)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loop, "train", watched)
+        assert work(run) == 0, read_status(run).error
+    return seen[0]
 
 
 class SignalAtLook(Signals):
