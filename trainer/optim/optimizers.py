@@ -96,6 +96,8 @@ def _begin_momentum(optimizer: Optimizer, _args: Any, _keywords: Any) -> None:
     Its kernel can begin only with all parameters of a group at once, and not with those that thaw later; and where a scaler
     skips the first step it would leave as momentum what happened to lie in memory.
     """
+    if len(optimizer.state) == sum([len(group["params"]) for group in optimizer.param_groups]):
+        return  # as in nearly every step: all have theirs
     for group in optimizer.param_groups:
         if not (group["fused"] and group["momentum"]):
             continue
