@@ -128,6 +128,11 @@ def explain(error: Exception) -> str:
             "batch norm needs more than one value for each channel, and a batch of one image gives one; "
             "make training.batch_size larger, or take a model without batch norm"
         )
+    if "does not require grad and does not have a grad_fn" in said:
+        return (
+            "the loss depends on no parameter that trains; freeze fewer of them, or look in the forward of model.target for what "
+            "detaches its outputs"
+        )
     if "does not have a deterministic implementation" in said:
         return f"training.deterministic is true, and {said.split(maxsplit=1)[0]} has no deterministic form on this device; set it to false"
     return ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config import Config, CustomData, CustomModel, LanguageModel, Mlp, Shared
+from trainer.config.config import misfits_of_size
 from trainer.data import DataInfo, Source
 from trainer.device import out_of_memory
 from trainer.errors import UserError
@@ -25,6 +26,8 @@ def check_kind(config: Config, info: DataInfo) -> None:
         wanted, fits = "takes square images, (samples, channels, side, side) as float32 or uint8", info.size > 1
     if not fits:
         raise UserError(f"model.kind = {config.model.kind} {wanted}, and {config.data.target} gives something else")
+    for key, sentence in misfits_of_size(config.model, info.size, config.data.target):
+        raise UserError(f"{key}: {sentence}")
 
 
 def check_fit(config: Config, model: nn.Module, source: Source, device: torch.device) -> None:
@@ -33,38 +36,52 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
         return
     inputs, targets = next(iter(source.validation(2, device)))
     given = f"{config.data.kind} gives inputs of {_shape(inputs)} for a batch of {len(inputs)}"
-    training = model.training
-    devices = [device] if device.type == "cuda" else []
+    # A batch of one is more than batch norm can train on, and says nothing of larger ones.
+    for training in (False, True) if len(inputs) > 1 else (False,):
+        try:
+            outputs = _outputs(model, inputs, training=training)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            traceback.print_exc()
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise UserError(
+                f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
+                f"{' in training' if training else ''} ({type(error).__name__}: {first}); the traceback is in worker.log"
+            ) from error
+        _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
+    before, devices = model.training, [inputs.device] if inputs.device.type == "cuda" else []
+    # What it counts in training, such as the means of a batch norm; what is made only now has nothing to go back to.
+    kept = {} if not training else {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices):
-            outputs = model.eval()(inputs)
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        traceback.print_exc()
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(
-            f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them "
-            f"({type(error).__name__}: {first}); the traceback is in worker.log"
-        ) from error
+        with torch.random.fork_rng(devices):
+            return model.train(training)(inputs)
     finally:
-        model.train(training)
-    _check_outputs(outputs, targets, source.info.classes)
+        model.train(before)
+        for name, buffer in model.named_buffers():
+            if name in kept and buffer.shape == kept[name].shape:
+                buffer.copy_(kept[name])
 
 
-def _check_outputs(outputs: object, targets: Tensor, classes: int) -> None:
+def _check_outputs(outputs: object, targets: Tensor, classes: int, when: str) -> None:
     if not isinstance(outputs, Tensor):
-        raise UserError(f"the model gives {type(outputs).__name__}; a tensor with a value for each class is wanted")
+        raise UserError(f"the model {when}gives {type(outputs).__name__}; a tensor with a value for each class is wanted")
+    if not outputs.is_floating_point():
+        raise UserError(f"the model {when}gives numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are wanted, a value for each class")
     wanted = (*targets.shape, classes)
     if outputs.shape == wanted:
         return
     if outputs.shape[:-1] == targets.shape:
         raise UserError(
-            f"the model does not fit the data: it gives {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
+            f"the model does not fit the data: it {when}gives {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
             f"give its last layer {classes} outputs"
         )
     raise UserError(
-        f"the model does not fit the data: for labels of {_shape(targets)} it gives {_shape(outputs)}; "
+        f"the model does not fit the data: for labels of {_shape(targets)} it {when}gives {_shape(outputs)}; "
         f"{'×'.join(map(str, wanted))} is wanted, a value for each label and class"
     )
 

@@ -65,7 +65,7 @@ def test_an_unknown_name_gets_a_suggestion(wrong: str, hint: str) -> None:
     with pytest.raises(UserError) as caught:
         shaped(wrong, SMALL)
 
-    assert str(caught.value).startswith(f"torchvision has no classification model {wrong!r}; {hint}")
+    assert str(caught.value).startswith(f"model.name: torchvision has no classification model {wrong!r}; {hint}")
 
 
 @pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "fcn_resnet50", "r3d_18", "list_models"])

@@ -155,7 +155,7 @@ def _bounds(bounds: Mapping[str, float]) -> str:
 
 def group(value: float) -> str:
     """A bound, with a space between thousands."""
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}".replace("e+", "e")
 
 
 def _expected(kind: Type, choices: tuple[str, ...], bounds: str, per_layer: bool, arguments: tuple[Any, ...]) -> str:

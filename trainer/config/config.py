@@ -64,13 +64,10 @@ def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
     if isinstance(data, Text) and any(vars(config.augment).values()):
         key = next(key for key, value in vars(config.augment).items() if value)
         yield f"augment.{key}", "is for images; data.kind is text"
-    if not data.shape.size:
-        return
-    if isinstance(model, Cnn):
-        yield from _convolutions(model, data.shape.size, data.kind)
-    if isinstance(model, Transformer) and data.shape.size % model.patch_size:
-        size = data.shape.size
-        yield "model.patch_size", f"must divide the side of the images, {size} for {data.kind}; it is {model.patch_size}"
+    if isinstance(model, Cnn) and (misfits := list(_lists(model))):
+        yield from misfits
+    elif data.shape.size:
+        yield from misfits_of_size(model, data.shape.size, data.kind)
 
 
 def _lengths(config: Config) -> Iterator[tuple[str, str]]:
@@ -97,16 +94,25 @@ def _lengths(config: Config) -> Iterator[tuple[str, str]]:
         yield "schedule.warmup_steps", f"is {schedule.warmup_steps}, longer than the whole run: {length}"
 
 
-def _convolutions(model: Cnn, size: int, data: str) -> Iterator[tuple[str, str]]:
+def _lists(model: Cnn) -> Iterator[tuple[str, str]]:
     count = len(model.channels)
     if not count:
         yield "model.channels", "needs at least one number: one for each convolution"
         return
-    uneven = [name for name in ("kernel_size", "stride", "padding") if len(getattr(model, name)) not in {1, count}]
-    for name in uneven:
-        yield f"model.{name}", f"has {len(getattr(model, name))} numbers, but model.channels makes {count} layers: give one number, or {count}"
-    if uneven:
-        return
+    for name in ("kernel_size", "stride", "padding"):
+        if len(getattr(model, name)) not in {1, count}:
+            yield f"model.{name}", f"has {len(getattr(model, name))} numbers, but model.channels makes {count} layers: give one number, or {count}"
+
+
+def misfits_of_size(model: ModelConfig, size: int, data: str) -> Iterator[tuple[str, str]]:
+    """What a model cannot do with square images of this side."""
+    if isinstance(model, Cnn):
+        yield from _convolutions(model, size, data)
+    if isinstance(model, Transformer) and size % model.patch_size:
+        yield "model.patch_size", f"must divide the side of the images, {size} for {data}; it is {model.patch_size}"
+
+
+def _convolutions(model: Cnn, size: int, data: str) -> Iterator[tuple[str, str]]:
     for number, (_, kernel, stride, padding) in enumerate(model.layers, 1):
         if kernel > size + 2 * padding:
             padded = f" ({size + 2 * padding}×{size + 2 * padding} with padding)" if padding else ""

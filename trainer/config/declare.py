@@ -11,6 +11,8 @@ Effect = Literal["live", "fork", "restart"]
 EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
 # A kind is changed by a fork, but for these, which need nothing that is not there in any training.
 LIVE_KINDS: dict[str, tuple[str, ...]] = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
+# What is computed with it is computed in float32, which holds 3.4e38 at most.
+LARGEST = 1e30
 
 
 def setting(
@@ -83,6 +85,8 @@ class Section(BaseModel):
     def _bounded(cls, value: Any, info: ValidationInfo) -> Any:
         bounds = declared(cls, info.field_name or "").get("bounds") or {}
         for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and number > LARGEST:
+                bounds = {"le": LARGEST, **bounds}
             if not within(number, bounds):
                 raise PydanticCustomError("out_of_bounds", "out of bounds", {"number": number, "bounds": bounds})
         texts = value if isinstance(value, tuple) else (repr(value),) if isinstance(value, dict) else (value,)

@@ -71,7 +71,7 @@ class Reading:
             for inputs, targets, missing, unreadable in begun:
                 self._tell(unreadable)
                 if fill and missing:
-                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1]}")
+                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1]}; take them out, or choose other data")
                 if not len(targets):
                     continue
                 yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)

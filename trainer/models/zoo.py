@@ -22,7 +22,7 @@ def build_torchvision(config: TorchvisionModel, info: DataInfo) -> nn.Module:
     if config.name not in names:
         near = difflib.get_close_matches(config.name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"such are {', '.join(names[:3])} … {names[-1]}"
-        raise UserError(f"torchvision has no classification model {config.name!r}; {hint}")
+        raise UserError(f"model.name: torchvision has no classification model {config.name!r}; {hint}")
     ours = {"weights": None, "num_classes": info.classes}
     if taken := sorted(ours.keys() & config.arguments.keys()):
         raise UserError(f"model.arguments: {' and '.join(taken)} cannot be given, as the data and init.pretrained decide them")
