@@ -51,9 +51,11 @@ def take_over(session: Session, state: State) -> Taken:
         session.compute.scaler.load_state_dict(state["scaler"])
     same_order = state.get("per_epoch") == session.per_epoch
     session.step = first_step(state, session.per_epoch)
-    session.evaluated = session.step
+    # An evaluation that the parent was stopped in is still due; before an epoch that begins anew there is none.
+    session.evaluated = state["evaluated"] if same_order else session.step
     if same_order:
         checkpoint.restore_random_states(state["random"])
+        taken.kept.append("the place in the epoch and the order of the data")
     else:
         taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
     # Past its end a schedule of a certain length goes nowhere.
@@ -113,6 +115,8 @@ def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken)
     if kept == len(saved):
         taken.kept.append("the optimizer's state")
     else:
+        if kept:
+            taken.kept.append(f"the optimizer's state of {kept} parameters")
         taken.dropped.append(f"the optimizer's state of {len(saved) - kept} parameters")
 
 

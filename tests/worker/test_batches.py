@@ -4,9 +4,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
-from trainer.batches import Batches
+from trainer.batches import Batches, batch_count
+from trainer.config import TrainingConfig
 from trainer.data.dataset import Parts
 from trainer.data.normalise import Normalise
 from trainer.evaluation import evaluate
@@ -128,3 +131,10 @@ def test_batches_are_prepared_where_they_lie() -> None:
     images, _ = next(Batches(stored, torch.zeros(10, device="cuda"), 4, seed=0, prepare=Normalise((0.5,), (0.5,))).epoch(0))
 
     assert images.device == stored.device
+
+
+@given(samples=st.integers(0, 300), batch_size=st.integers(1, 70), accumulate=st.integers(1, 5))
+def test_the_steps_of_an_epoch_are_known_without_opening_the_data(samples: int, batch_size: int, accumulate: int) -> None:
+    training = TrainingConfig(batch_size=batch_size, accumulate=accumulate)
+
+    assert training.steps_per_epoch(samples) == -(-batch_count(samples, batch_size)[0] // accumulate)

@@ -87,8 +87,7 @@ def _lengths(config: Config) -> Iterator[tuple[str, str]]:
         yield "schedule.warmup_epochs", f"is {schedule.warmup_epochs:g}, longer than the whole run of {training.epochs} epochs"
     if not config.data.shape.samples:
         return
-    per_epoch = -(-config.data.shape.samples // (training.batch_size * training.accumulate))
-    steps = training.steps or training.epochs * per_epoch
+    steps = training.steps or training.epochs * training.steps_per_epoch(config.data.shape.samples)
     if schedule.warmup_steps > steps:
         length = f"{training.epochs} epochs are {steps} steps" if not training.steps else f"training.steps is {steps}"
         yield "schedule.warmup_steps", f"is {schedule.warmup_steps}, longer than the whole run: {length}"

@@ -30,7 +30,7 @@ def consequences(old: Config, new: Config) -> Consequences:
         kept.append("the weights whose names and shapes fit")
         dropped.append("the weights that other data have no use for: the head, where the classes differ")
     _optimizer(old, new, kept, dropped)
-    if new.training.ema and old.training.ema:
+    if new.training.ema and old.training.ema and _fits(old, new):
         kept.append("the running mean of the weights")
     elif new.training.ema:
         dropped.append("the running mean of the weights, which begins at them")
@@ -49,8 +49,7 @@ def consequences(old: Config, new: Config) -> Consequences:
 
 def steps_per_epoch(config: Config) -> int:
     """Optimizer steps of one epoch; 0 where the data must be opened to know."""
-    samples, training = config.data.shape.samples, config.training
-    return -(-samples // (training.batch_size * training.accumulate))
+    return config.training.steps_per_epoch(config.data.shape.samples)
 
 
 def same_epochs(old: Config, new: Config) -> bool:

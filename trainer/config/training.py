@@ -29,3 +29,9 @@ class TrainingConfig(Section):
     )
     checkpoint_every: int = setting(1, help="Epochs between two checkpoints.", unit="epochs", effect="live", ge=1, le=1_000_000)
     keep_checkpoints: int = setting(3, help="Newest checkpoints to keep, besides the best.", unit="files", effect="live", ge=1, le=1_000_000)
+
+    def steps_per_epoch(self, samples: int) -> int:
+        """Optimizer steps of an epoch of so many samples; of a last batch that would be one sample alone there is none."""
+        whole, rest = divmod(samples, self.batch_size)
+        batches = whole + (rest > 1 or (rest == 1 and whole == 0))
+        return -(-batches // self.accumulate)
