@@ -128,6 +128,11 @@ def explain(error: Exception) -> str:
             "batch norm needs more than one value for each channel, and a batch of one image gives one; "
             "make training.batch_size larger, or take a model without batch norm"
         )
+    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        if "No working C++ compiler" in said:
+            return "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
+        first = (said.strip().splitlines() or [type(error).__name__])[0]
+        return f"training.compile is true, and torch cannot compile the model ({first}); set it to false"
     if "does not require grad and does not have a grad_fn" in said:
         return (
             "the loss depends on no parameter that trains; freeze fewer of them, or look in the forward of model.target for what "

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.config.strategies import problems_of
+from trainer.compute import explain
 from trainer.config import parse_config
 from trainer.launch import create_run
 from trainer.record import Run, read_status
@@ -83,3 +84,12 @@ def test_an_own_model_that_goes_wrong_in_training_alone_is_told_of_before_it(tmp
 
 def test_an_own_model_without_values_is_told_of(tmp_path: Path) -> None:
     assert "gives a module on the device meta" in failure(of(tmp_path, OWN, '[model]\nkind = "custom"\ntarget = "tests.worker.project:on_meta"'))
+
+
+def test_a_model_that_cannot_be_compiled_names_the_setting() -> None:
+    from torch._dynamo.exc import Unsupported
+    from torch._inductor.exc import InductorError, InvalidCxxCompiler
+
+    without = explain(InductorError(InvalidCxxCompiler(), None))
+    assert without == "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
+    assert explain(Unsupported("a graph break\nhere")) == "training.compile is true, and torch cannot compile the model (a graph break); set it to false"
