@@ -133,6 +133,8 @@ def explain(error: Exception) -> str:
             return "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
         first = (said.strip().splitlines() or [type(error).__name__])[0]
         return f"training.compile is true, and torch cannot compile the model ({first}); set it to false"
+    if "index out of range in self" in said:
+        return "an input is a number that the model has no embedding for; look at the inputs of data.target, which must be from 0 on, as many as there are classes"
     if "does not require grad and does not have a grad_fn" in said:
         return (
             "the loss depends on no parameter that trains; freeze fewer of them, or look in the forward of model.target for what "

@@ -35,6 +35,12 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
     if not isinstance(config.model, CustomModel) and not isinstance(config.data, CustomData):
         return
     inputs, targets = next(iter(source.validation(2, device)))
+    if isinstance(config.model, LanguageModel) and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
+        strange = int(inputs.max()) if int(inputs.min()) >= 0 else int(inputs.min())
+        raise UserError(
+            f"data.{'target' if isinstance(config.data, CustomData) else 'kind'}: an input is the number {strange}, and by the labels there are "
+            f"{source.info.classes} characters, 0 to {source.info.classes - 1}; inputs and labels must be numbered alike"
+        )
     given = f"{config.data.kind} gives inputs of {_shape(inputs)} for a batch of {len(inputs)}"
     # A batch of one is more than batch norm can train on, and says nothing of larger ones.
     for training in (False, True) if len(inputs) > 1 else (False,):

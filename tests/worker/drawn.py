@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
     "sequences": ({}, {"length": 3}, {"length": 1}, {"length": 40}),
 }  # fmt: skip
 MODELS = ("linear", "characters", "given", "double", "half", "half_weights", "lazy", "complex_weights", "on_meta", "unused", "infinite", "sparse", "instance_norm", "batch_norm", "identity", "nothing", "raises", "leaves", "number", "missing")
-DATA = ("pictures", "numbers_of", "singles", "broken", "one_class", "one_sample", "labels_of", "sequences", "nothing", "raises", "leaves", "number", "missing")
+DATA = ("pictures", "numbers_of", "singles", "broken", "one_class", "one_sample", "labels_of", "sequences", "strange_characters", "nothing", "raises", "leaves", "number", "missing")
 ELSEWHERE = ("no_such_package.at_all:build", "tests.worker.no_such_module:build", "os:getcwd", "json:loads")
 # Made by `hostile_files`, but for those that are missing.
 DOWNLOADED = ("downloads", "downloads", "downloads", "downloads", "damaged", "a file", "missing")

@@ -194,3 +194,8 @@ def labels_of(what: str) -> Any:
 def sequences(context: int, length: int = 0) -> Any:
     some = torch.arange(10 * (length or context)).view(10, -1) % 5
     return (some, some), (some, some)
+
+
+def strange_characters(context: int) -> Any:
+    (some, labels), _ = sequences(context)
+    return (some + 5, labels), (some + 5, labels)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.config.strategies import problems_of
+from tests.worker.runs import rows
 from trainer.compute import explain
 from trainer.config import parse_config
 from trainer.launch import create_run
@@ -93,3 +94,18 @@ def test_a_model_that_cannot_be_compiled_names_the_setting() -> None:
     without = explain(InductorError(InvalidCxxCompiler(), None))
     assert without == "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
     assert explain(Unsupported("a graph break\nhere")) == "training.compile is true, and torch cannot compile the model (a graph break); set it to false"
+
+
+@pytest.mark.parametrize("rise", ["5e-324", "1e-9", "0.9999999999999999"])
+def test_one_cycle_is_gone_through_however_short_the_run_and_the_rise(tmp_path: Path, rise: str) -> None:
+    run = of(tmp_path, f'[schedule]\nkind = "one_cycle"\nrise = {rise}\n[model]\nkind = "mlp"', steps=6)
+    assert work(run) == 0
+    rates = [lr for _, lr in rows(run, "steps", "lr")]
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[0] == pytest.approx(1e-3 / 25)
+    assert rates[-1] == pytest.approx(1e-3 / 25 / 1e4)
+
+
+def test_numbers_that_the_labels_of_a_text_do_not_have_are_told_of(tmp_path: Path) -> None:
+    run = of(tmp_path, '[data]\nkind = "custom"\ntarget = "tests.worker.project:strange_characters"', '[model]\nkind = "language_model"\ncontext = 4')
+    assert "data.target: an input is the number 9, and by the labels there are 5 characters, 0 to 4" in failure(run)

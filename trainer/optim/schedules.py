@@ -131,13 +131,14 @@ def _full(optimizer: Optimizer) -> float:
 
 
 def _one_cycle(config: OneCycleSchedule, optimizer: Optimizer, steps: int) -> LRScheduler:
-    # Both its phases need a step; torch divides by the length of each.
-    least = math.ceil(2 / min(config.rise, 1 - config.rise)) + 1
+    # Both its phases need a step, however short the run or the share; torch divides by the length of each.
+    steps = max(steps, 4)
+    rise = min(max(config.rise, 2 / steps), 1 - 2 / steps)
     return OneCycleLR(
         optimizer,
         max_lr=_full(optimizer),
-        total_steps=max(steps, least),
-        pct_start=config.rise,
+        total_steps=steps,
+        pct_start=rise,
         anneal_strategy=config.shape,
         # Momentum is a setting of its own, which can be changed live.
         cycle_momentum=False,
