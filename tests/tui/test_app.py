@@ -159,6 +159,20 @@ async def test_the_theme_changes_at_once_and_is_remembered(tmp_path: Path, train
         assert screen.app.current_mode == "schedule"
 
 
+async def test_a_theme_that_changed_in_another_mode_is_there_when_a_mode_comes_back(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+    run, _ = training
+
+    def colours(screen: Piloted) -> set[str]:
+        strips = screen.app.screen._compositor.render_strips()
+        return {segment.style.bgcolor.name for strip in strips for segment in strip if segment.style and segment.style.bgcolor}
+
+    async with piloted(tmp_path, run) as screen:
+        before = colours(screen)
+        await screen.press("5", "ctrl+t", "1")
+        assert screen.app.current_mode == "overview"
+        await screen.until(lambda: not colours(screen) & before, "no colour of the other theme")
+
+
 @pytest.mark.parametrize("dark", ["dark", "light"])
 async def test_with_sixteen_colours_or_none_the_terminals_own_are_used(tmp_path: Path, training: tuple[Run, Grower], dark: str) -> None:
     run, _ = training

@@ -102,6 +102,7 @@ class ModeScreen(Screen[None]):
         super().__init__()
         self.snapshot = EMPTY
         self._composed = False
+        self._dressed: tuple[object, ...] = ()
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -176,7 +177,11 @@ class ModeScreen(Screen[None]):
         self.ask()
         self.receive(self.gradtop.snapshot)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
+        dressed = (self.app.theme, self.app.app_focus, len(self.app.stylesheet.source))
+        event.refresh_styles = event.refresh_styles and dressed != self._dressed
+        self._dressed = dressed
         self.ask()
 
     def ask(self) -> None:

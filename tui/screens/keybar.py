@@ -33,6 +33,7 @@ class KeyBar(Widget):
         self._mode = mode
         self._entries: list[tuple[int, int, str]] = []
         self._strip: Strip | None = None
+        self._acted: list[Entry] = []
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.redraw())
@@ -45,8 +46,8 @@ class KeyBar(Widget):
         self._strip = None
 
     def redraw(self) -> None:
-        old, self._strip = self._strip, None
-        if old is None or self._lay_out() != old:
+        if self._strip is None or self._acting() != self._acted:
+            self._strip = None
             self.refresh()
 
     def on_click(self, event: events.Click) -> None:
@@ -61,7 +62,8 @@ class KeyBar(Widget):
         if self._strip is not None:
             return self._strip
         width = self.size.width
-        acting = [entry for entry in self._acting() if entry[0]]
+        self._acted = self._acting()
+        acting = [entry for entry in self._acted if entry[0]]
         here = keys.mode_named(self._mode) if self._mode else None
         full: list[Entry] = [(m.number, m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
         numbers: list[Entry] = [
