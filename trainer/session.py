@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer import checkpoint, data, live, optim
 from trainer.checkpoint import Saved, State
 from trainer.compute import Compute
-from trainer.config import Config, diff_config
+from trainer.config import Config, diff_config, to_tables
 from trainer.data import Source, TrainingBatches
 from trainer.errors import NonFinite, UserError
 from trainer.evaluation import Score
@@ -174,8 +174,9 @@ class Session:
         for change in made:
             table, _, name = change.key.partition(".")
             if name == "kind":
-                # What was changed of the kind that was is no part of the one that is.
+                # What was changed of the kind that was is no part of the one that is, which is told whole.
                 self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
+                self.changes |= {f"{table}.{each}": value for each, value in to_tables(new)[table].items()}
             self.changes[change.key] = change.new
         self.progress.update(changes=dict(self.changes))
         self.write_plan()
@@ -222,7 +223,7 @@ class Session:
             "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
         if self.stopped_early and self.step < self.steps:
-            self.writer.event("early_stopping", step=self.step, message=f"{self.without_better} evaluations without a better loss")
+            self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluations")
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""

@@ -35,7 +35,7 @@ from tui.terminal import Capabilities, capabilities, end_with_the_terminal, envi
 FULL = Capabilities()
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
-ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"starting", "training", "paused", "silent"}}
+ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"queued", "starting", "training", "paused", "silent"}}
 
 
 def load_screen(path: str) -> Screen[Any]:
@@ -230,6 +230,9 @@ class GradtopApp(App[None]):
             if yes:
                 self.poll.send(target.run, "stop")
 
+        if target.state == "queued":
+            self.push_screen(Confirm(f"Take {target.name} out of the line?", "It stays in the list, and r has it go on.", "take out", "keep"), stop)
+            return
         consequence = "It finishes its step, writes a checkpoint and ends. It can be resumed exactly where it was."
         self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "go on"), stop)
 

@@ -122,7 +122,7 @@ def test_show_and_ls_tell_the_place_in_line_and_what_is_waited_for(gradtop: Grad
     for name, device, state in (("first", "cpu", "training"), ("other", "cuda:1", "training"), ("second", "cpu", "queued"), ("third", "cpu", "queued")):
         made[name] = run = new_run(tmp_path / "runs", f'[training]\ndevice = "{device}"\n', {"name": name}, name=name)
         write_status(run, Status(state=state, device=device, queued=float(len(made)), **own))  # type: ignore[arg-type]
-    assert "  in line       waits for first and second on cpu: 2nd in line\n" in gradtop("show", "third").out
+    assert "  waits         2nd in line, behind first and second on cpu\n" in gradtop("show", "third").out
     assert json.loads(gradtop("show", "third", "--json").out)["waits"] == {"place": 2, "device": "cpu", "for": [made["first"].id, made["second"].id]}
     assert "in line" not in gradtop("show", "first").out
     assert {line.split()[0]: " ".join(line.split()[2:4]) for line in gradtop("ls").out.splitlines()}["third"] == "queued 2"

@@ -106,7 +106,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.warning:
         yield "warning", clean(status.warning)
     if place := waiting(reader):
-        yield "in line", line_words(place.place, waits_words(place.device, [name_of(opened(other)) for other in place.before]))
+        yield "waits", line_words(place.place, waits_words(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
         share = percent(status.step / status.steps)
         yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"

@@ -81,7 +81,7 @@ def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
     def measured(name: str, key: str, text: Callable[[float], str], *, lower: bool) -> Pair:
         values = [getattr(status, key) for status in statuses]
         mine, its = ("–" if value is None else text(value) for value in values)
-        return Pair(name, mine, its, better(values, lower=lower))
+        return Pair(name, mine, its, better(values, lower=lower) if mine != its else -1)
 
     return (
         Pair("state", one.state, other.state),

@@ -271,8 +271,8 @@ def waits_words(device: str, before: Sequence[str]) -> str:
 
 
 def line_words(place: int, waits_for: str) -> str:
-    """"waits for quiet-heron on cuda:0: 2nd in line"."""
-    return f"waits for {waits_for}: {ordinal(place)} in line" if waits_for else "has its turn"
+    """2nd in line, behind quiet-heron on cuda:0."""
+    return f"{ordinal(place)} in line, behind {waits_for}" if waits_for else "has its turn"
 
 
 def ordinal(place: int) -> str:

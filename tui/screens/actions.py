@@ -14,7 +14,7 @@ GAP = 1
 
 
 class Actions(Widget):
-    """Shows (words, action) pairs, the first as the main one; a click runs the action on the screen."""
+    """Shows (words, action) pairs, one of them as the main one; a click runs the action on the screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"actions--main", "actions--other"}
     DEFAULT_CSS = """
@@ -26,14 +26,14 @@ class Actions(Widget):
     }
     """
 
-    def __init__(self, *, id: str, main: str) -> None:  # noqa: A002 - Textual's name for it
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._main = main
+        self._main = ""
         self._actions: Sequence[tuple[str, str]] = ()
 
-    def show(self, actions: Sequence[tuple[str, str]]) -> None:
-        if actions != self._actions:
-            self._actions = actions
+    def show(self, actions: Sequence[tuple[str, str]], *, main: str) -> None:
+        if (actions, main) != (self._actions, self._main):
+            self._actions, self._main = actions, main
             self.refresh()
 
     def spans(self) -> list[tuple[int, int, str]]:

@@ -45,14 +45,14 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
             yield OptionList(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
-            yield Static(id="consequence", markup=False)
+            yield Static(self._said(self._checkpoints[0]), id="consequence", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"
         self.query_one("#fork").border_subtitle = "enter forks, esc leaves it"
         options = self.query_one(OptionList)
         options.highlighted = 0
-        options.styles.max_height = max(2, min(12, self.size.height - 12))
+        options.styles.max_height = max(2, min(12, self.size.height - 15))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self.query_one("#consequence", Static).update(self._said(self._checkpoints[event.option_index]))
@@ -94,6 +94,7 @@ class Scale(ModalScreen[bool | None]):
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = "a new learning rate, live"
+        self.query_one("#fork").border_subtitle = "enter applies, esc leaves it"
         self.query_one(OptionList).highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -116,7 +117,11 @@ def apply_live(app: GradtopApp, draft: Draft) -> None:
         if scale is not None:
             app.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
 
-    said = f"Its {draft.base.schedule.kind} schedule can be scaled as a whole, or end here: then the learning rate stays where you put it."
+    new = significant(float(changes["optimizer.lr"]))
+    said = (
+        f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled with it as a whole, "
+        f"or end here: then the learning rate stays {new}."
+    )
     app.push_screen(Scale(said), apply)
 
 

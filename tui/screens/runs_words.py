@@ -6,18 +6,19 @@ import math
 
 from trainer.record import clean
 from tui import states
-from tui.format import duration, number, significant
+from tui.format import duration, number, si, significant
 from tui.parts.facts import moment
 from tui.parts.runs import RunRow, line_words, state_word
 from tui.screens.lines import Line
 from tui.widgets.columns import Cell, Column, Piece
 
+EPOCH = 8
 COLUMNS = (
     Column("run", 24, 16),
     Column("state", 10),
     Column("started", 12, priority=3, right=True),
     Column("took", 8, priority=4, right=True),
-    Column("epoch", 7, priority=2, right=True),
+    Column("epoch", EPOCH, priority=2, right=True),
     Column("val loss", 8, priority=1, right=True),
     Column("best", 8, right=True),
     Column("accuracy", 8, priority=6, right=True),
@@ -43,12 +44,19 @@ def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> li
         (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
         (moment(row.created, now) if row.created else "–", "muted"),
         duration(status.seconds) if status.seconds else "–",
-        f"{status.epoch}/{status.epochs}" if status.epochs else "–",
+        epochs(status.epoch, status.epochs),
         figure(status.val_loss),
         figure(status.best_val_loss),
         figure(status.best_val_accuracy),
         change(row),
     ]
+
+
+def epochs(at: int, of: int) -> str:
+    """249/300, and 249/2k rather than a number that is cut."""
+    if not of:
+        return "–"
+    return next((text for text in (f"{at}/{of}", f"{at}/{si(of)}") if len(text) <= EPOCH), f"{si(at)}/{si(of)}")
 
 
 def figure(value: float | None) -> Piece:
@@ -75,12 +83,13 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
     words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
     first: Line = [
         (f" {shown_name(row)}  ", "strong"),
-        (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
-        (f", {line_words(row.place, row.waits_for)}" if row.place else "", "muted"),
+        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
         ("   watched" if watched else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
     ]
     second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
+    if row.place:
+        second = [(f" {line_words(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
     where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
     third: Line = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
     return [first, second, third]

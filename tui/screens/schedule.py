@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 
 from tui import format
@@ -25,7 +27,7 @@ class Schedule(ModeScreen):
     read = staticmethod(read_schedule)
 
     def body(self) -> ComposeResult:
-        yield Lines(id="figures")
+        yield Figures(id="figures")
         yield LineChart(id="lr", empty="the plan comes with the first step")
         yield Lines(id="reading")
 
@@ -45,7 +47,7 @@ class Schedule(ModeScreen):
             lines.append(Line("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)
         self.query_one(LineChart).set_series(lines, marks=part.marks, x_max=float(max(steps, 1)))
-        self.query_one("#figures", Lines).show([figures(part)])
+        self.query_one(Figures).show([figures(part)])
         self._read_out()
 
     def on_line_chart_cursor_moved(self) -> None:
@@ -77,12 +79,30 @@ class Schedule(ModeScreen):
         return (reading, "what is under the line") if self.query_one(LineChart).cursor_x is not None else super().copied()
 
 
+class Figures(Lines):
+    """Kind, now, highest and last value, and the warm-up: as many of them as fit whole."""
+
+    def lines(self, width: int, height: int) -> Sequence[Words]:  # noqa: ARG002 - one line
+        return [fitting(line, width) for line in self._lines]
+
+
 def figures(part: SchedulePart) -> Words:
-    """Kind, warm-up, now, highest and last value."""
+    """Pieces in pairs, a label and its value."""
     words: list[tuple[str, str]] = [(f" {part.kind or 'no schedule'}", "strong")]
+    facts = [(label, format.significant(value)) for label, value in (("now", part.now), ("highest", part.highest), ("at the end", part.last)) if value is not None]
     if part.warmup:
-        words += [("   warm-up ", "muted"), (f"{format.number(part.warmup)} steps", "text")]
-    for label, value in (("now", part.now), ("highest", part.highest), ("at the end", part.last)):
-        if value is not None:
-            words += [(f"   {label} ", "muted"), (format.significant(value), "text")]
+        facts.append(("warm-up", f"{format.number(part.warmup)} steps"))
+    for label, value in facts:
+        words += [(f"   {label} ", "muted"), (value, "text")]
     return words
+
+
+def fitting(words: Words, width: int) -> Words:
+    """The first piece, and of the pairs after it those that fit."""
+    found, used = list(words[:1]), sum(len(text) for text, _ in words[:1])
+    for label, value in zip(words[1::2], words[2::2], strict=True):
+        used += len(label[0]) + len(value[0])
+        if used > width:
+            break
+        found += [label, value]
+    return found

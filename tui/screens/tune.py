@@ -68,7 +68,7 @@ class Tune(ModeScreen):
             with Vertical(id="changes"):
                 yield Differences(id="differences")
                 yield Preview(id="curves")
-                yield Actions(id="actions", main="start")
+                yield Actions(id="actions")
 
     def on_mount(self) -> None:
         self.query_one("#changes").border_title = "what will change"
@@ -167,7 +167,9 @@ class Tune(ModeScreen):
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
         self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
         can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
-        self.query_one(Actions).show(can)
+        main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
+        can.sort(key=lambda button: button[1] != main)
+        self.query_one(Actions).show(can, main=main)
         if (can, self.form.editing) != self._can:
             self._can = (can, self.form.editing)
             self.refresh_bindings()

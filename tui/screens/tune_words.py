@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 WAYS = {
-    "live": "live (ctrl+l), in a fork (ctrl+f) or in a new run",
-    "fork": "in a fork (ctrl+f), which goes on from a checkpoint, or in a new run",
+    "live": "live (ctrl+l), in a fork (ctrl+f), in a new run",
+    "fork": "in a fork (ctrl+f), in a new run",
     "restart": "in a new run, from the start",
 }
 
@@ -82,7 +82,7 @@ def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
     if draft.was(spec) not in {"", draft.text(spec)}:
         facts.append(f"was {draft.was(spec)}")
     lines.append([(" · ".join(facts), "muted")])
-    lines.append([(f"A change takes effect {WAYS[spec.effect]}.", "muted")])
+    lines.append([(f"Takes effect {WAYS[spec.effect]}.", "muted")])
     return lines
 
 
@@ -147,7 +147,7 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Li
 
 
 def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
-    """What stands on the button of each action, in their order."""
+    """What stands on the button of each action."""
     start = "ctrl+s fork" if way.checkpoint else "ctrl+s restart" if has_run else "ctrl+s start"
     return {
         "start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save",

@@ -19,6 +19,8 @@ TONE = {name: index for index, name in enumerate(TONES)}
 # Columns of dots drawn of each so many, so that lines are told apart without colour; one alone is drawn whole.
 PATTERNS: dict[str, tuple[int, ...]] = {"a": (1,), "b": (1, 1, 1, 1, 0, 0), "c": (1, 1, 0), "d": (1, 1, 1, 1, 1, 0, 1, 0), "planned": (1, 0, 0)}
 GLYPHS = {"a": "*", "b": "o", "c": "+", "d": "x", "planned": "."}
+MARK = 18  # cells for the words of a mark, where there is no room for more
+Spot = tuple[int, int, int]  # a row, the first cell taken there, the first one after it
 NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
 
 
@@ -88,9 +90,8 @@ class Picture:
         if self.cursor is not None:
             self.cursor = max(0, min(self.plot_width - 1, self.cursor))
             self._draw_cursor(rows, canvas, self.cursor)
-        self._write_band(chart, rows, canvas)
-        self._write_marks(chart, rows, canvas)
-        self._write_legend(chart, rows, canvas)
+        taken = [*self._write_band(chart, rows, canvas), *self._write_legend(chart, rows, canvas)]
+        self._write_marks(chart, rows, canvas, taken)
         self.rows = rows
 
     def newest(self, chart: Chart) -> int:
@@ -228,10 +229,10 @@ class Picture:
         if len(rows) > self.plot_height and rows[-1].text[x] in "─-":
             rows[-1].put(x, "┴" if self._unicode else "+", TONE["cursor"])
 
-    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
+    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> list[Spot]:
         """The band's words on one of its dotted lines, where no line of the chart runs; or at the edge beyond which it lies."""
         if not chart.band or self.plot_width < NARROW:
-            return
+            return []
         low, high = chart.band
         words = f" {chart.band_word} {format.significant(low)}–{format.significant(high)} "
         seen = [y for y in (self._row(high), self._row(low)) if y >= 0]
@@ -246,25 +247,31 @@ class Picture:
                 x = int(share * self.plot_width)
                 if free(canvas, x, y, len(words)):
                     rows[y].put(self.plot_left + x, words if self._unicode else words.replace("–", "-"), TONE["band"])
-                    return
+                    return [(y, x, x + len(words))]
+        return []
 
-    def _write_marks(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
-        left, ends = self.plot_left, [-1] * self.plot_height
+    def _write_marks(self, chart: Chart, rows: list[Cells], canvas: Canvas, taken: list[Spot]) -> None:
+        """The words of each mark beside its line, as high up as they fit; cut short where they do not fit whole."""
+        ends = [-1] * self.plot_height
+        rows_down = range(min(self.plot_height, max(3, self.plot_height // 2)))
+
+        def fits(y: int, start: int, width: int) -> bool:
+            if start <= ends[y] or start + width > self.plot_width or not free(canvas, start, y, width):
+                return False
+            return not any(row == y and start < end and first < start + width for row, first, end in taken)
+
         for x, said in sorted(chart.marks):
-            column, words = self._column(x), format.ellipsis(said, 18)
-            if column < 0 or not words:
+            column = self._column(x)
+            if column < 0 or not said:
                 continue
-            for y in range(min(3, self.plot_height)):
-                for start in (column + 1, column - len(words)):
-                    if start > ends[y] and start + len(words) <= self.plot_width and free(canvas, start, y, len(words)):
-                        rows[y].put(left + start, words, TONE["mark"])
-                        ends[y] = start + len(words)
-                        break
-                else:
-                    continue
-                break
+            lengths = dict.fromkeys(format.ellipsis(said, most) for most in (max(MARK, self.plot_width // 2), MARK))
+            spots = ((words, y, at) for words in lengths for y in rows_down for at in (column + 1, column - len(words)))
+            if spot := next(((words, y, at) for words, y, at in spots if fits(y, at, len(words))), None):
+                words, y, at = spot
+                rows[y].put(self.plot_left + at, words, TONE["mark"])
+                ends[y] = at + len(words)
 
-    def _write_legend(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> None:
+    def _write_legend(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> list[Spot]:
         """Names and values at the right: in the top rows, or in the bottom ones where they would hide less."""
         entries = legend(chart, self.cursor_x, (self._x.high - self._x.low) / self.plot_width)
         self.read = tuple(f"{words} {value}".strip() for _line, words, value in entries)
@@ -275,7 +282,7 @@ class Picture:
         width = value_width + (words_width + 2 if words_width else 0) + (4 if sampled else 0)
         count = len(entries)
         if not count or width + 2 > self.plot_width or count > self.plot_height:
-            return
+            return []
         x = self.plot_width - width - 1
         top, bottom = 0, self.plot_height - count
         over = [sum(not free(canvas, x - 1, y + i, width + 2) for i in range(count)) for y in (top, bottom)]
@@ -291,6 +298,8 @@ class Picture:
             if words_width:
                 row.put(start, words, tone)
             row.put(self.plot_left + x + width - len(value), value, TONE["value"])
+        first = bottom if self._legend_low else top
+        return [(y, x - 1, x + width + 1) for y in range(first, first + count)]
 
     def _sample(self, line: Line | None) -> str:
         """Three cells of a line's pattern."""

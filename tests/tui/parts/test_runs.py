@@ -166,3 +166,8 @@ def test_two_runs_side_by_side_tell_what_differs_and_which_is_better(runs: Path)
     assert [(pair.name, pair.one, pair.other) for pair in found.settings] == [("optimizer.lr", "0.001", "0.0003")]
     assert {pair.name: pair.better for pair in found.results}["best val loss"] == 1
     assert found.same > 10
+
+
+def test_of_two_results_that_read_the_same_none_is_called_better(runs: Path) -> None:
+    one, other = ended(runs, "one", best=0.026401), ended(runs, "other", best=0.026402)
+    assert {pair.name: (pair.one, pair.other, pair.better) for pair in compare(one, other).results}["best val loss"] == ("0.0264", "0.0264", -1)

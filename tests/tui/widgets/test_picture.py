@@ -154,6 +154,18 @@ def test_the_range_stays_while_the_curve_grows_in_it() -> None:
         assert [row.text[: found.plot_left] for row in found.rows] == labels
 
 
+def test_the_words_of_a_mark_are_whole_where_there_is_room_and_never_over_those_of_the_band() -> None:
+    marks = ((20.0, "weight_decay 0.01→0.05 +1"), (22.0, "frozen +1"), (24.0, "clip 5→1"))
+    found = drawn(picture(Line("", curve([0.0] * 40)), band=(0.5, 0.9), y_range=(-0.1, 1.0), marks=marks, width=90, height=20))
+    assert "weight_decay 0.01→0.05 +1" in found
+    assert " healthy 0.5–0.9 " in found
+    under = drawn(picture(Line("train", curve([0.0] * 40)), y_range=(-1.0, 1.0), marks=((28.0, "lr 1e-3→3e-4"),), notes=(("clipped", "3 %"),)))
+    assert "lr 1e-3→3e-4" in under
+    assert "train " in under
+    assert "clipped  3 %" in under
+    assert "weight_decay 0.01→…" in drawn(picture(Line("", curve([0.0] * 40)), marks=marks, width=44, height=20))
+
+
 def test_a_mark_is_named_beside_its_line() -> None:
     found = picture(Line("lr", curve([0.0, 1.0] * 20)), marks=((20.0, "warm-up ends"),), height=20)
     assert "┊" in drawn(found)

@@ -1,0 +1,45 @@
+"""The turning points of a schedule as the screen names them, against those of the schedule that trains."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.config import parse_config, to_tables
+from trainer.optim.planned import planned_lr, turns_of
+from tui.parts.schedule import marks
+
+STEPS, PER_EPOCH = 200, 10
+
+
+@pytest.mark.parametrize(
+    ("schedule", "turns"),
+    [
+        ('kind = "multistep"\nmilestones = [5, 12]\ngamma = 0.5', [(50.0, "× 0.5"), (120.0, "× 0.5")]),
+        ('kind = "multistep"\nmilestones = [90, 150, 500]\nunit = "steps"\nwarmup_steps = 40', [(40.0, "warm-up ends"), (90.0, "× 0.1"), (150.0, "× 0.1")]),
+        ('kind = "step"\nstep_size = 8\nwarmup_epochs = 1', [(10.0, "warm-up ends"), (80.0, "× 0.1"), (160.0, "× 0.1")]),
+        ('kind = "cosine_restarts"\nperiod = 4', [(at, "restart") for at in (40.0, 80.0, 120.0, 160.0)]),
+        ('kind = "cosine_restarts"\nperiod = 3\ngrowth = 2\nwarmup_steps = 20', [(20.0, "warm-up ends"), (50.0, "restart"), (110.0, "restart")]),
+        ('kind = "wsd"\ndecay = 0.25\nwarmup_steps = 20', [(20.0, "warm-up ends"), (150.0, "decay begins")]),
+        ('kind = "wsd"\ndecay = 1.0', []),
+        ('kind = "constant"', []),
+    ],
+)
+def test_the_turning_points_are_those_of_the_schedule_that_trains(schedule: str, turns: list[tuple[float, str]]) -> None:
+    config = parse_config(f"[training]\nepochs = {STEPS // PER_EPOCH}\n[schedule]\n{schedule}")
+
+    assert marks(to_tables(config)["schedule"], STEPS, PER_EPOCH) == turns
+    assert [at for at, _ in turns] == list(turns_of(config.schedule, STEPS, PER_EPOCH))
+
+    rates = dict(planned_lr(config.schedule, config.optimizer, total_steps=STEPS, steps_per_epoch=PER_EPOCH, resting=False))
+    for at, word in turns:
+        before, after = rates[int(at)], rates[int(at) + 1]
+        if word.startswith("×"):
+            assert after == pytest.approx(before * float(word[2:]))
+        elif word == "restart":
+            assert after > 2 * before
+        else:
+            assert rates[int(at) - 1] != rates[int(at) + 5]
+
+
+def test_many_turning_points_are_thinned() -> None:
+    assert len(marks({"kind": "step", "step_size": 1, "unit": "steps", "gamma": 0.9}, STEPS, PER_EPOCH)) <= 12
