@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,22 @@ def test_lineage_draws_the_whole_family_from_any_of_it(gradtop: Gradtop, parent:
     assert "(from the start: training.seed 0 → 1)" in said[2]
     found = json.loads(gradtop("lineage", "grandchild", "--json").out)
     assert [(one["name"], one["chosen"]) for one in found] == [("base", False), ("child", False), ("grandchild", True), ("other", False)]
+
+
+def test_a_parent_that_is_gone_or_elsewhere_is_named(gradtop: Gradtop, parent: Run, tmp_path: Path) -> None:
+    gradtop("fork", "base", "epochs=4", "--name", "child", "--detach")
+    gradtop("fork", str(parent.path), "epochs=5", "--name", "distant", "--runs", "elsewhere", "--detach")
+    gradtop("rerun", "base", "--name", "again", "--detach")
+    assert "which is not here" not in gradtop("lineage", "child").out
+    (distant,) = list_runs(tmp_path / "elsewhere")
+    assert distant.origin.read_bytes() == b"weights"
+
+    shutil.rmtree(parent.path)
+
+    for name, where, words in (("child", "runs", "fork of step-000032"), ("distant", "elsewhere", "fork of step-000032"), ("again", "runs", "from the start, as")):
+        (line,) = gradtop("lineage", name, "--runs", where).out.splitlines()
+        assert f"({words} of {parent.id}, which is not here: " in line
+    assert f"parent        {parent.id} (step-000032): training.epochs 2 → 4" in gradtop("show", "child").out
 
 
 def test_a_family_that_is_its_own_ancestor_is_drawn_all_the_same(gradtop: Gradtop, parent: Run) -> None:

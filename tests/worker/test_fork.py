@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.support import wait_until
 from tests.worker.runs import TINY, SignalAtLook, differences, events, newest_state, rows
@@ -192,6 +193,54 @@ def test_another_optimizer_begins_without_what_it_has_no_use_for(
     expected = [] if kept else [f"the optimizer's state: {before} has no {after}'s"]
     assert said(child)[1] == expected
     assert ("the optimizer's state" in said(child)[0]) == kept
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon", "sgd"])
+def test_weight_decay_that_spares_biases_finds_the_moments_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """The parameters are then in other groups, and have other numbers."""
+    parent = begun(tmp_path, f"optimizer.kind={kind}")
+    child = fork(parent, "optimizer.decay_all=false", "optimizer.weight_decay=0.5")
+    held = loaded(find_checkpoint(parent).path)["optimizer"]
+
+    found = before_training(child, monkeypatch)["optimizer"]
+
+    assert [group["param_names"] for group in found["param_groups"]] != [group["param_names"] for group in held["param_groups"]]
+    assert differences(optim.state_by_name(held), optim.state_by_name(found)) == []
+    decay = {name: group["weight_decay"] for group in found["param_groups"] for name in group["param_names"]}
+    assert decay == {name: 0.0 if name.endswith("bias") else 0.5 for name in decay}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_what_a_fork_thaws_trains_with_every_optimizer(tmp_path: Path, kind: str) -> None:
+    parent = begun(tmp_path, f"optimizer.kind={kind}", "freeze.kind=backbone")
+    held = loaded(find_checkpoint(parent).path)["model"]
+    child = trained(fork(parent, "freeze.kind=none"))
+
+    assert said(child)[1] == []
+    assert set(differences(held, newest_state(child)["model"])) == {f".{name}" for name in held}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "the checkpoint origin.pt cannot be read"),
+        (b"no checkpoint", "the checkpoint origin.pt cannot be read"),
+        (None, "the checkpoint origin.pt is not one that gradtop wrote"),
+    ],
+    ids=["nothing", "text", "a state dict"],
+)
+def test_a_file_that_is_no_checkpoint_is_told_of_before_training(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    parent, given = begun(tmp_path), tmp_path / "given.pt"
+    if content is None:
+        torch.save(newest_state(parent)["model"], given)
+    else:
+        given.write_bytes(content)
+    child = fork(parent, wanted=str(given))
+
+    assert work(child) == 1
+
+    assert read_status(child).error.startswith(sentence)
+    assert "\n" not in read_status(child).error
 
 
 def test_other_classes_begin_with_a_new_head_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

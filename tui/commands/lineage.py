@@ -40,8 +40,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json([record(one, metas[one], chosen) for one, _ in rows])
         return 0
+    there = {one.id for one in metas}
     for one, branch in rows:
-        say(line(one, branch, metas[one], chosen))
+        say(line(one, branch, metas[one], chosen, parent_there=metas[one].parent in there))
     return 0
 
 
@@ -77,7 +78,7 @@ def walk(one: Run, children: Mapping[str, list[Run]]) -> Iterator[tuple[Run, str
         waiting += reversed([(child, below, "└─ " if child is kin[-1] else "├─ ") for child in kin])
 
 
-def line(one: Run, branch: str, meta: Meta, chosen: Run) -> str:
+def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
     from trainer.record import clean
     from tui import states
 
@@ -85,19 +86,21 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run) -> str:
     name = clean(meta.name or one.id, 40)
     best = f"  best {figure(status.best_val_loss)}, {accuracy(status.best_val_accuracy)}" if status.best_val_loss is not None else ""
     words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {state}{best}"]
-    if how := begins(meta):
+    if how := begins(meta, parent_there=parent_there):
         words.append(how)
     return "  ".join(words)
 
 
-def begins(meta: Meta) -> str:
-    """How a run differs from its parent: "fork of step-000450: lr 1e-3 → 3e-4"; "" for one without a parent."""
+def begins(meta: Meta, *, parent_there: bool = True) -> str:
+    """How a run differs from its parent, which is named where it is not drawn: "fork of step-000450: lr 1e-3 → 3e-4"."""
     from trainer.record import clean
     from tui.parts.runs import brief
 
     if not meta.parent:
         return ""
     way = f"fork of {meta.parent_checkpoint.removesuffix('.pt')}" if meta.parent_checkpoint else "from the start"
+    if not parent_there:
+        way += f"{'' if meta.parent_checkpoint else ', as'} of {meta.parent}, which is not here"
     changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
     return clean(f"({way}: {changes or 'nothing changed'})", 400)
 

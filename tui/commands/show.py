@@ -130,7 +130,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "changed live", clean(", ".join(changed))
     if meta.parent:
         changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
-        yield "parent", clean(f"{meta.parent}: {changes or 'no change'}")
+        start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""
+        yield "parent", clean(f"{meta.parent}{start}: {changes or 'no change'}")
     if meta.created:
         yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
     if meta.git_commit:
