@@ -62,6 +62,19 @@ def test_of_a_file_that_grew_large_the_end_is_read_and_the_newest_are_kept(tmp_p
     assert [event["epoch"] for event in reader.events] == list(range(60_000 - KEPT, 60_000))
 
 
+def test_what_is_no_routine_is_not_pushed_out_by_what_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    append_event(run, "command", command="set", step=7)
+    with run.events.open("a") as file:
+        file.writelines(json.dumps({"kind": kind, "time": 1.0}) + "\n" for _ in range(KEPT) for kind in ("epoch", "checkpoint"))
+    reader = EventReader(run)
+    reader.refresh()
+    append_event(run, "end")
+    reader.refresh()
+    assert [event["kind"] for event in reader.rare] == ["command", "end"]
+    assert "command" not in {event["kind"] for event in reader.events}
+
+
 def test_a_line_without_an_end_is_passed_over_piece_by_piece(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     run.events.write_bytes(b"")

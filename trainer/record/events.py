@@ -14,6 +14,7 @@ from trainer.record.files import open_regular
 from trainer.record.layout import Run
 
 KEPT = 2000
+ROUTINE = frozenset({"epoch", "checkpoint"})  # of these a long run has thousands
 LONGEST = 1 << 20  # bytes of one line; a longer one is not an event of ours
 FIRST_READ = 4 << 20  # of a file that grew large only the end is read
 AT_ONCE = 8 << 20
@@ -52,10 +53,14 @@ def plain(value: object) -> object:
 
 
 class EventReader:
-    """The newest events of a run. `refresh` reads what was appended since and leaves an unfinished line for later."""
+    """The newest events of a run. `refresh` reads what was appended since and leaves an unfinished line for later.
+
+    `rare` are those that are no routine, which the others do not push out.
+    """
 
     def __init__(self, run: Run) -> None:
         self.events: deque[Event] = deque(maxlen=KEPT)
+        self.rare: deque[Event] = deque(maxlen=KEPT)
         self._path = run.events
         self._offset = -1
         self._anchor = b""  # the bytes before the offset: by them a copy of the file is known to be the same
@@ -87,6 +92,7 @@ class EventReader:
         self._anchor = (self._anchor + data[max(0, end - ANCHOR) : end])[-ANCHOR:]
         new = [event for line in data[:end].split(b"\n") if (event := parse_event(line)) is not None]
         self.events.extend(new)
+        self.rare.extend(event for event in new if event["kind"] not in ROUTINE)
         return new
 
     def _goes_on(self, descriptor: int) -> bool:
@@ -97,6 +103,7 @@ class EventReader:
 
     def _start(self, descriptor: int, size: int) -> None:
         self.events.clear()
+        self.rare.clear()
         self._anchor = b""
         self._offset = max(0, size - FIRST_READ)
         if self._offset:  # in the middle of a line: the next one is the first

@@ -45,6 +45,7 @@ class RunReader:
         self.meta = Meta(name=run.id)
         self.config: Mapping[str, Any] = {}
         self.events: tuple[Event, ...] = ()
+        self.rare: tuple[Event, ...] = ()  # those of all that are no routine: changes, forks, resumes
         self.gone = False
         self._clock, self._monotonic = clock, monotonic
         self._streams: dict[str, StreamReader] = {}
@@ -65,7 +66,7 @@ class RunReader:
             self.config = read_config(self.run)
         news = bool(self._events.refresh())
         if news:
-            self.events = tuple(self._events.events)
+            self.events, self.rare = tuple(self._events.events), tuple(self._events.rare)
         state = self._derive()
         if state == "died" != self.state:
             # It may have written how it ended, and ended, since its status was read.

@@ -110,7 +110,7 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     if view.chart:
         end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
         norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
-        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.events))
+        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
 
 

@@ -58,7 +58,7 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
         healthy=healthy,
         findings=findings(reader, healthy),
         events=event_lines(reader.events[-EVENTS:]),
-        marks=event_marks(reader.events),
+        marks=event_marks(reader.rare),
         unreadable=steps.unreadable,
     )
 

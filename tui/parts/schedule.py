@@ -48,7 +48,7 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
         per_epoch=per_epoch,
         lr=reader.stream("steps").series("lr", bins=BINS, first=0.0, last=end),
         planned=planned,
-        marks=tuple(sorted([*marks(schedule, steps, per_epoch), *event_marks(reader.events)])),
+        marks=tuple(sorted([*marks(schedule, steps, per_epoch), *event_marks(reader.rare)])),
         kind=str(schedule.get("kind", "")),
         warmup=warmup_of(schedule, per_epoch),
         now=status.lr,
