@@ -18,6 +18,8 @@ from trainer.config.init import (
     XavierUniform,
     Zeros,
 )
+from trainer.device import out_of_memory
+from trainer.errors import UserError
 from trainer.models.pretrained import load_pretrained
 
 # The slope of nn.LeakyReLU; of what is no leaky ReLU it is not asked.
@@ -30,7 +32,8 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
     """Initialise every matrix and kernel, then load what was pretrained; returns what was done, in sentences.
 
     Biases of these layers become zero. Norms keep scale 1 and shift 0, and what is no layer's weight (positions, say) is
-    left as its model made it. Raises UserError for a file that cannot be loaded.
+    left as its model made it. Raises UserError for a file that cannot be loaded,
+    and for weights that cannot be filled so.
     """
     said = []
     if not isinstance(config, DefaultInit):
@@ -38,7 +41,13 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
         weights, biases = 0, 0
         with torch.no_grad():
             for weight in _weights(model):
-                fill(weight)
+                try:
+                    fill(weight)
+                except (RuntimeError, NotImplementedError) as error:
+                    if out_of_memory(error):
+                        raise
+                    dtype = str(weight.dtype).removeprefix("torch.")
+                    raise UserError(f"init.kind: {config.kind} cannot fill weights of {dtype} as configured; choose another, or default") from error
                 weights += 1
             for bias in _biases(model):
                 bias.zero_()
