@@ -15,6 +15,7 @@ from trainer import launch
 from trainer.config import dump_config, load_config, parse_config
 from trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
 from tui.parts.compare import compare
+from tui.parts.runs import RunIndex, RunsView
 
 CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
 
@@ -128,6 +129,17 @@ def test_a_parent_that_is_gone_or_elsewhere_is_named(gradtop: Gradtop, parent: R
         (line,) = gradtop("lineage", name, "--runs", where).out.splitlines()
         assert f"({words} of {parent.id}, which is not here: " in line
     assert f"parent        {parent.id} (step-000032): training.epochs 2 → 4" in gradtop("show", "child").out
+
+
+def test_lineage_the_list_and_the_screen_have_a_family_in_the_same_order(gradtop: Gradtop, parent: Run) -> None:
+    for name, of in (("left", "base"), ("leaf", "left"), ("right", "base"), ("twig", "left")):
+        gradtop("rerun", of, "--name", name, "--detach")
+    index = RunIndex(parent.path.parent)
+    index.refresh()
+    names = [row.name for row in index.rows(RunsView())]
+    assert names == ["base", "left", "leaf", "twig", "right"]
+    assert [one["name"] for one in json.loads(gradtop("lineage", "leaf", "--json").out)] == names
+    assert [line.split()[0 if line.startswith("base") else 1] for line in gradtop("ls").out.replace("│ ", "").splitlines()[1:]] == names
 
 
 def test_a_family_that_is_its_own_ancestor_is_drawn_all_the_same(gradtop: Gradtop, parent: Run) -> None:

@@ -11,6 +11,7 @@ from trainer.record import RunReader
 Record = Mapping[str, float]
 
 WINDOW = 500
+EVALS = 200  # the newest, that are looked at
 EVALS_PATIENCE = 5
 
 
@@ -75,14 +76,18 @@ def clipping(rows: Sequence[Record]) -> list[Finding]:
 
 def no_progress(reader: RunReader) -> list[Finding]:
     """Validation loss: since when it is no longer the best, and whether it rises while the training loss falls."""
-    evals = [row for row in reader.stream("evals").tail(200) if math.isfinite(row.get("loss", math.nan))]
+    newest = reader.stream("evals").tail(EVALS)
+    evals = [row for row in newest if math.isfinite(row.get("loss", math.nan))]
     if len(evals) <= EVALS_PATIENCE:
         return []
-    best = min(evals, key=lambda row: row["loss"])
-    since = len(evals) - 1 - evals.index(best)
-    if since < EVALS_PATIENCE:
+    row = min(evals, key=lambda row: row["loss"])
+    best, since = row["loss"], len(evals) - 1 - evals.index(row)
+    epoch = f"epoch {row['epoch']:.0f}" if math.isfinite(row.get("epoch", math.nan)) else f"step {row['step']:.0f}"
+    text = f"val loss best at {epoch} ({best:.3g}), {since} evaluations ago"
+    ever = reader.status.best_val_loss
+    if len(newest) == EVALS and ever is not None and ever < best:
+        best, text = ever, f"val loss best ({ever:.3g}) before the last {EVALS} evaluations"
+    elif since < EVALS_PATIENCE:
         return []
-    worse = evals[-1]["loss"] / best["loss"] - 1 if best["loss"] > 0 else 0.0
-    epoch = f"epoch {best['epoch']:.0f}" if math.isfinite(best.get("epoch", math.nan)) else f"step {best['step']:.0f}"
-    text = f"val loss best at {epoch} ({best['loss']:.3g}), {since} evaluations ago"
+    worse = evals[-1]["loss"] / best - 1 if best > 0 else 0.0
     return [Finding("warning", f"{text}, now {worse:.0%} above: overfitting?" if worse > 0.1 else text)]

@@ -90,7 +90,8 @@ class Picture:
         if self.cursor is not None:
             self.cursor = max(0, min(self.plot_width - 1, self.cursor))
             self._draw_cursor(rows, canvas, self.cursor)
-        taken = [*self._write_band(chart, rows, canvas), *self._write_legend(chart, rows, canvas)]
+        taken = self._write_legend(chart, rows, canvas)
+        taken += self._write_band(chart, rows, canvas, taken)
         self._write_marks(chart, rows, canvas, taken)
         self.rows = rows
 
@@ -229,7 +230,7 @@ class Picture:
         if len(rows) > self.plot_height and rows[-1].text[x] in "─-":
             rows[-1].put(x, "┴" if self._unicode else "+", TONE["cursor"])
 
-    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> list[Spot]:
+    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas, taken: list[Spot]) -> list[Spot]:
         """The band's words on one of its dotted lines, where no line of the chart runs; or at the edge beyond which it lies."""
         if not chart.band or self.plot_width < NARROW:
             return []
@@ -245,7 +246,7 @@ class Picture:
         for y in (*edges, *(y + d for d in (-1, 1) for y in edges if 0 <= y + d < self.plot_height), 0):
             for share in (0.3, 0.15, 0.45, 0.0):
                 x = int(share * self.plot_width)
-                if free(canvas, x, y, len(words)):
+                if free(canvas, x, y, len(words)) and not any(overlaps(spot, y, x, len(words)) for spot in taken):
                     rows[y].put(self.plot_left + x, words if self._unicode else words.replace("–", "-"), TONE["band"])
                     return [(y, x, x + len(words))]
         return []
@@ -258,7 +259,7 @@ class Picture:
         def fits(y: int, start: int, width: int) -> bool:
             if start <= ends[y] or start + width > self.plot_width or not free(canvas, start, y, width):
                 return False
-            return not any(row == y and start < end and first < start + width for row, first, end in taken)
+            return not any(overlaps(spot, y, start, width) for spot in taken)
 
         for x, said in sorted(chart.marks):
             column = self._column(x)
@@ -327,6 +328,11 @@ class Picture:
 def same(a: object, b: object) -> bool:
     """Whether two keys name the same series object and the same numbers."""
     return isinstance(a, tuple) and isinstance(b, tuple) and a[0] is b[0] and a[1:] == b[1:]
+
+
+def overlaps(spot: Spot, y: int, start: int, width: int) -> bool:
+    row, first, end = spot
+    return row == y and start < end and first < start + width
 
 
 def free(canvas: Canvas, x: int, y: int, width: int) -> bool:

@@ -105,6 +105,12 @@ def test_a_best_value_that_is_recent_is_no_finding(found: Steps) -> None:
     assert found([1.0] * 100, evals=[0.9, 0.8, 0.7, 0.6, 0.5, 0.51, 0.52])[0].tone == "success"
 
 
+def test_a_best_value_older_than_what_is_looked_at_is_still_the_best(run: Run, found: Steps) -> None:
+    write_status(run, Status(state="training", best_val_loss=0.1))
+    (finding,) = found([1.0] * 100, evals=[0.1] + [0.9] * 150 + [0.5] + [0.6] * 60)
+    assert finding.text == "val loss best (0.1) before the last 200 evaluations, now 500% above: overfitting?"
+
+
 def test_records_that_were_lost_are_said(run: Run, found: Steps) -> None:
     write_status(run, Status(state="training", dropped=12))
     assert found([1.0] * 100)[0].text == "12 records were lost: the curves have gaps"

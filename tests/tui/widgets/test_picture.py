@@ -163,6 +163,9 @@ def test_the_words_of_a_mark_are_whole_where_there_is_room_and_never_over_those_
     assert "lr 1e-3→3e-4" in under
     assert "train " in under
     assert "clipped  3 %" in under
+    beside = drawn(picture(Line("", curve([0.0] * 40)), band=(-0.9, 0.95), y_range=(-1.0, 1.0), notes=(("clipped by norm, at most", "3 %"),), width=60))
+    assert " healthy -0.9–0.95 " in beside
+    assert "clipped by norm, at most  3 %" in beside
     assert "weight_decay 0.01→…" in drawn(picture(Line("", curve([0.0] * 40)), marks=marks, width=44, height=20))
 
 
