@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from trainer import custom
@@ -47,7 +48,8 @@ def _custom(config: CustomModel, info: DataInfo) -> nn.Module:
     )
     if not isinstance(made, nn.Module):
         raise UserError(f"model.target: {config.target} gives {type(made).__name__}, not a torch.nn.Module")
-    if any(each.is_meta for each in (*made.parameters(), *made.buffers())):
+    # What only counts parameters builds there itself.
+    if torch.get_default_device().type != "meta" and any(each.is_meta for each in (*made.parameters(), *made.buffers())):
         raise UserError(f"model.target: {config.target} gives a module on the device meta, whose weights have no values; make it on another")
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise UserError(f"model.target: {config.target} gives a module without any parameter to train")
