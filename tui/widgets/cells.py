@@ -9,7 +9,9 @@ from itertools import groupby
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # would move the terminal's cursor, or do worse
 GAP = 6  # spans closer than this are repainted as one: moving the terminal's cursor costs bytes too
@@ -84,6 +86,16 @@ def spans(old: Cells, new: Cells) -> list[tuple[int, int]]:
             else:
                 found.append((x, x + 1))
     return [_whole(old, new, start, end) for start, end in found]
+
+
+def repaint(widget: Widget, old: Sequence[Cells], new: Sequence[Cells]) -> None:
+    """Have a widget draw the cells that are other ones than before; all of them in another size."""
+    if len(old) != len(new) or len(old[0].text) != len(new[0].text):
+        widget.refresh()
+        return
+    for y, (before, after) in enumerate(zip(old, new, strict=True)):
+        for start, end in spans(before, after):
+            widget.refresh(Region(start, y, end - start, 1))
 
 
 def _whole(old: Cells, new: Cells, start: int, end: int) -> tuple[int, int]:

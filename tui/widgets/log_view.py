@@ -8,12 +8,11 @@ from typing import ClassVar
 from rich.cells import cell_len, chop_cells
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.cells import Cells, spans
+from tui.widgets.cells import Cells, repaint
 
 WHEEL = 3  # rows
 
@@ -150,12 +149,7 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
             rows.append(row)
         rows += (Cells(width) for _ in range(height - len(rows)))
         old, self._drawn = self._drawn, rows
-        if len(old) != len(rows) or len(old[0].text) != width:
-            self.refresh()
-            return
-        for y, (before, after) in enumerate(zip(old, rows, strict=True)):
-            for start, end in spans(before, after):
-                self.refresh(Region(start, y, end - start, 1))
+        repaint(self, old, rows)
 
     def render_line(self, y: int) -> Strip:
         if y >= len(self._drawn):

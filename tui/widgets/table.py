@@ -8,13 +8,12 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui import keys
-from tui.widgets.cells import Cells, spans
+from tui.widgets.cells import Cells, repaint
 from tui.widgets.columns import TONE, TONES, Cell, Column, Place, arrange, draw_header, draw_row, put
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.rows import Rows
@@ -323,12 +322,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         self._rows.page = height - 1 - self._filter.shown
         rows = self._compose_rows(width, height)
         old, self._drawn = self._drawn, rows
-        if len(old) != len(rows) or len(old[0].text) != width:
-            self.refresh()
-            return
-        for y, (before, after) in enumerate(zip(old, rows, strict=True)):
-            for start, end in spans(before, after):
-                self.refresh(Region(start, y, end - start, 1))
+        repaint(self, old, rows)
 
     def _compose_rows(self, width: int, height: int) -> list[Cells]:
         places = self._arrange()
