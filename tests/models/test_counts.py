@@ -20,10 +20,12 @@ from trainer.config import (
     Shared,
     TorchvisionModel,
     Transformer,
+    parse_config,
     sections,
 )
 from trainer.data import DataInfo
 from trainer.models import Description, build, describe
+from trainer.models.__main__ import describe_config
 
 WIDTHS = st.integers(1, 40)
 PICTURES = st.builds(DataInfo, channels=st.integers(1, 4), size=st.sampled_from([4, 8, 12]), classes=st.integers(2, 30))
@@ -152,6 +154,12 @@ def test_a_custom_model_is_whatever_it_holds(width: int, classes: int) -> None:
     found = counted(CustomModel(target=f"{__name__}:two", arguments={"width": width}), DataInfo(1, 4, classes))
 
     assert found.total == 2 * width + (4 * 3 * (width + 3) + 2 * 4 * 3) + linear(3, classes)
+
+
+def test_a_custom_model_is_counted_as_the_command_counts_it() -> None:
+    config = parse_config(f'[model]\nkind = "custom"\ntarget = "{__name__}:two"\narguments = {{width = 4}}')
+
+    assert describe_config(config).total == 2 * 4 + (4 * 3 * (4 + 3) + 2 * 4 * 3) + linear(3, 10)
 
 
 def test_every_kind_of_model_is_counted_here() -> None:
