@@ -223,7 +223,7 @@ class Session:
             "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
         if self.stopped_early and self.step < self.steps:
-            self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluations")
+            self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluation{'s' * (self.without_better > 1)}")
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""
