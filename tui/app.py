@@ -34,6 +34,9 @@ from tui.terminal import Capabilities, capabilities, end_with_the_terminal, envi
 
 FULL = Capabilities()
 
+# A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
+FULL_COLLECTION, NEVER = 60.0, 1_000_000
+
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"queued", "starting", "training", "paused", "silent"}}
 
@@ -85,6 +88,8 @@ class GradtopApp(App[None]):
         self.drafted = NO_CURVES  # the learning rate as the form has it
         self._logged: Run | None = None
         self._polling = False
+        self._visited: set[str] = set()
+        self._comes_back = False
         self.failure: BaseException | None = None  # what the screen failed of
         self.poll = Poll(
             runs,
@@ -126,7 +131,7 @@ class GradtopApp(App[None]):
         self._polling = True
         worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
         self.poll.wake = worker.cancelled_event
-        self.call_after_refresh(gc.enable)
+        self.call_after_refresh(self._collect_garbage)
         self.call_after_refresh(self._prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
@@ -139,6 +144,15 @@ class GradtopApp(App[None]):
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
             self.action_mode("runs")
+
+    def _collect_garbage(self) -> None:
+        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, not in the way of a key."""
+        if gc.isenabled():
+            return
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, NEVER)
+        gc.enable()
+        self.set_interval(FULL_COLLECTION, gc.collect)
 
     def remember(self, key: str, value: str) -> None:
         if self.memory.put(key, value):
@@ -159,6 +173,11 @@ class GradtopApp(App[None]):
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        # Textual paints what lies over a screen anew whenever that changes, even where nothing of it shows through.
+        return [] if self.screen.styles.background.a == 1 else super()._background_screens
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         if self.unicode:
             return super().get_line_filters()
@@ -168,9 +187,16 @@ class GradtopApp(App[None]):
 
     # Modes
 
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Hide for so long, as Textual does at each change of mode, that a screen is put together; one that comes back is whole."""
+        if not self._comes_back:
+            super().delay_update(delay)
+
     def action_mode(self, mode: str) -> None:
         if mode == self.current_mode:
             return
+        self._comes_back = mode in self._visited
+        self._visited.add(mode)
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)
@@ -277,10 +303,11 @@ class GradtopApp(App[None]):
         if target is not None:
             self.push_screen(Log(target.run, target.name))
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         from tui.screens.help import Help
 
-        self.push_screen(Help(self.current_mode))
+        with self.batch_update():  # else each step of its making is sent, a screenful each
+            await self.push_screen(Help(self.current_mode))
 
     async def action_back(self) -> None:
         if len(self.screen_stack) > 1:

@@ -73,7 +73,7 @@ def age(feed: Feed, terminal: Terminal) -> Figure:
 
 def keys(feed: Feed, terminal: Terminal) -> Figure:
     """From a key to the frame that answers it, while ten steps a second come; every mode has been visited once."""
-    taken: dict[str, list[float]] = {"chart": [], "list": [], "mode": [], "help": []}
+    taken: dict[str, list[float]] = {"chart": [], "list": [], "mode": [], "help": [], "esc": []}
 
     def press(kind: str, key: str, words: str, *, gone: bool = False) -> None:
         taken[kind].append(answer(feed, terminal, key, words, gone=gone))
@@ -90,7 +90,7 @@ def keys(feed: Feed, terminal: Terminal) -> Figure:
         press("list", "k", f"─ {PARAMETERS[0][0]}  ")
         press("mode", "2" if turn % 2 else "5", MODES["2" if turn % 2 else "5"])
         press("help", "?", HELP)
-        press("help", "\x1b", HELP, gone=True)
+        press("esc", "\x1b", HELP, gone=True)
         answer(feed, terminal, "1", MODES["1"])
     every = [value for values in taken.values() for value in values]
     details = {f"{name}, ms": statistics.median(values) for name, values in taken.items()} | {"95 of 100 keys, ms": quantile(every, 0.95)}

@@ -159,6 +159,19 @@ async def test_the_theme_changes_at_once_and_is_remembered(tmp_path: Path, train
         assert screen.app.current_mode == "schedule"
 
 
+async def test_a_mode_that_comes_back_is_drawn_at_once_and_nothing_is_drawn_behind_the_help(
+    tmp_path: Path, training: tuple[Run, Grower]
+) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("5")
+        screen.app.action_mode("overview")
+        assert screen.app._batch_count == 0
+        await screen.pilot.pause()
+        await screen.press("question_mark")
+        assert screen.app._background_screens == []
+
+
 async def test_a_theme_that_changed_in_another_mode_is_there_when_a_mode_comes_back(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     run, _ = training
 

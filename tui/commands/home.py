@@ -31,10 +31,13 @@ def newest_live(runs: Path) -> Run | None:
 
 def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
     import gc
+    import os
 
     # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
     # The app enables it again when its first frame is drawn.
     gc.disable()
+    # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
     from tui import app
 
     return app.run(run, runs, standby=standby)
