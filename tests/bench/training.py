@@ -40,8 +40,8 @@ class Example(NamedTuple):
 EXAMPLES = (
     Example("MLP on digits", "digits_mlp.toml", (), 6, 60),
     Example("CNN on digits", "digits.toml", (), 6, 15),
-    Example("ResNet18 on 32×32", "cifar10_resnet18.toml", ("data.kind=fake", "data.samples=512", "training.batch_size=64"), 1, 9),
-    Example("character transformer", "language_model.toml", (), 1, 9),
+    Example("ResNet18 on 32×32", "cifar10_resnet18.toml", ("data.kind=fake", "data.samples=512", "training.batch_size=64"), 5, 21),
+    Example("character transformer", "language_model.toml", (), 2, 9),
 )
 # On a CPU as they are; on a GPU also as one would train there.
 WAYS: dict[str, tuple[tuple[str, ...], ...]] = {"cpu": ((),), "cuda": ((), ("training.precision=bf16", "training.compile=true"))}

@@ -165,6 +165,7 @@ async def test_a_mode_that_comes_back_is_drawn_at_once_and_nothing_is_drawn_behi
     run, _ = training
     async with piloted(tmp_path, run) as screen:
         await screen.press("5")
+        await screen.until(lambda: screen.app._batch_count == 0, "the first sight of the mode")
         screen.app.action_mode("overview")
         assert screen.app._batch_count == 0
         await screen.pilot.pause()
