@@ -195,8 +195,8 @@ class GradtopApp(App[None]):
     def action_mode(self, mode: str) -> None:
         if mode == self.current_mode:
             return
+        self._visited.add(self.current_mode)
         self._comes_back = mode in self._visited
-        self._visited.add(mode)
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)
