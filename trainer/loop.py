@@ -43,6 +43,10 @@ def train_epoch(session: Session) -> None:
             # What was changed may stand in any of the names above, or in the batches that lie ready.
             return
         group = tuple(islice(batches, accumulate))
+        # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping; and not sooner: freed before the batch is
+        # gathered, memory on the CPU goes back to the system and must be fetched again, which costs a ResNet18 4 % of a step.
+        for parameter in parameters:
+            parameter.grad = None
         loss = compute.backward(group, session.step * accumulate)
         compute.unscale()
         monitor.after_backward(step)
@@ -55,9 +59,6 @@ def train_epoch(session: Session) -> None:
         learning_rate = optimizer.param_groups[0]["lr"]
         compute.update()
         schedule.step()
-        # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping.
-        for parameter in parameters:
-            parameter.grad = None
         monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]))
         session.step = step
 
