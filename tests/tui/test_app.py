@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -171,6 +172,29 @@ async def test_a_mode_that_comes_back_is_drawn_at_once_and_nothing_is_drawn_behi
         await screen.pilot.pause()
         await screen.press("question_mark")
         assert screen.app._background_screens == []
+
+
+async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_then(
+    tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = training
+    thresholds, full = gc.get_threshold(), []
+    monkeypatch.setattr("tui.app.FULL_COLLECTION", 0.01)
+
+    def seen(phase: str, about: dict[str, int]) -> None:
+        full.extend([1] if phase == "stop" and about["generation"] == 2 else [])
+
+    gc.disable()
+    gc.callbacks.append(seen)
+    try:
+        async with piloted(tmp_path, run) as screen:
+            await screen.until(gc.isenabled, "the collection of garbage")
+            assert gc.get_threshold()[2] > thresholds[2]
+            await screen.until(lambda: len(full) > 1, "a full one")
+    finally:
+        gc.callbacks.remove(seen)
+        gc.set_threshold(*thresholds)
+        gc.enable()
 
 
 async def test_a_theme_that_changed_in_another_mode_is_there_when_a_mode_comes_back(tmp_path: Path, training: tuple[Run, Grower]) -> None:
