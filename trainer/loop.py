@@ -22,6 +22,8 @@ def train(session: Session) -> None:
             else:
                 train_epoch(session)
     except Stop:
+        # First: the checkpoint tells a resume how long training took, and what writing it takes is no part of that.
+        session.stopwatch.halt()
         # A disk without room has been told of by the keeper, and is no reason not to stop.
         with contextlib.suppress(OSError):
             session.checkpoint_now()
