@@ -55,6 +55,7 @@ def take_over(session: Session, state: State) -> Taken:
     session.evaluated = state["evaluated"] if same_order else session.step
     if same_order:
         checkpoint.restore_random_states(state["random"])
+        session.guard.load_state_dict(state.get("guard", {}))
         taken.kept.append("the place in the epoch and the order of the data")
     else:
         taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")

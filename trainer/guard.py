@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -94,6 +94,13 @@ class Guard:
         since = -int(self._since.item())
         if since:
             raise NonFinite(step - since + 1, "")
+
+    def state_dict(self) -> dict[str, int]:
+        """How many steps in a row a training in half precision has left out."""
+        return {"streak": int(self._streak.item())} if self._scaled else {}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        self._streak.fill_(state.get("streak", 0))
 
     def culprit(self) -> str:
         """The parameter whose gradient went wrong first.

@@ -259,6 +259,7 @@ class Session:
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 **self.compute.state(),
+                "guard": self.guard.state_dict(),
                 "newest": vars(self.newest) if self.newest else None,
                 "best": vars(self.best) if self.best else None,
                 "best_accuracy": self.best_accuracy,

@@ -196,6 +196,7 @@ def _put_back(session: Session, state: State) -> None:
         session.compute.load_state(state)
     except (RuntimeError, ValueError, KeyError) as error:
         raise misfit from error
+    session.guard.load_state_dict(state.get("guard", {}))
     session.changes = dict(state["changes"])
     session.newest = Score(**state["newest"]) if state["newest"] else None
     session.best = Score(**state["best"]) if state["best"] else None

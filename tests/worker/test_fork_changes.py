@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,16 @@ def test_a_running_mean_that_is_new_begins_at_the_weights_and_one_that_goes_is_s
     held = loaded(find_checkpoint(having).path)
     assert differences(held["ema"], before_training(keeps, monkeypatch)["ema"]) == []
     assert "the running mean of the weights" in said(keeps)[0]
+
+
+@pytest.mark.parametrize(("change", "streak"), [("optimizer.lr=1e-5", 11), ("training.batch_size=4", 0)])
+def test_overflows_in_a_row_are_counted_on_with_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, streak: int
+) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(torch.amp.GradScaler, init_scale=2.0**120))
+    parent = begun(tmp_path, "training.precision=fp16")
+
+    assert before_training(fork(parent, change), monkeypatch)["guard"] == {"streak": streak}
 
 
 def topics(sentences: object) -> set[str]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tests.worker.runs import check_alike, events, finished, newest_state, rows, stop_and_resume, tiny_run
+from trainer import checkpoint
 from trainer.compute import Compute
 from trainer.config import sections
 from trainer.record import Run, new_run, read_status
@@ -184,6 +185,37 @@ def test_a_scale_that_fell_with_overflows_and_rose_again_is_resumed(tmp_path: Pa
 
     assert work(parted, resume=True) == 0
     check_alike(whole, parted)
+
+
+def forget_the_guard(run: Run) -> None:
+    """Make its newest checkpoint one of a version that did not count."""
+    state = newest_state(run)
+    del state["guard"], state["format"]
+    saved = checkpoint.read_sidecar(checkpoint.path_of(run.checkpoints, state["step"]))
+    assert saved is not None
+    checkpoint.save(run.checkpoints, state, saved)
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "from an older version"])
+def test_a_training_that_overflows_at_any_scale_fails_at_the_same_step_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: bool
+) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(torch.amp.GradScaler, init_scale=2.0**120))
+    whole, parted = (tiny_run(tmp_path, 'precision = "fp16"', epochs=6) for _ in range(2))
+    assert work(whole) == 1
+    for number, steps in enumerate((7, 5)):
+        with monkeypatch.context() as patched:
+            assert work(parted, resume=number > 0, signals=signal_at(patched, Compute, "update", steps)) == 0
+    assert newest_state(parted)["guard"] == {"streak": 12}
+    if not counted:
+        forget_the_guard(parted)
+
+    assert work(parted, resume=True) == 1
+
+    first = 1 if counted else 13
+    assert read_status(whole).error.startswith("step 1: the loss or a gradient, at whatever scale,")
+    assert read_status(parted).error == read_status(whole).error.replace("step 1:", f"step {first}:")
+    assert len(rows(parted, "steps")) == len(rows(whole, "steps")) + first - 1
 
 
 @pytest.mark.parametrize("more", ["", "channels_last = true\nema = 0.8", 'precision = "bf16"\naccumulate = 2'])
