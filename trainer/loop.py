@@ -67,7 +67,7 @@ def train_epoch(session: Session) -> None:
 
 def close_epoch(session: Session) -> None:
     """Evaluate, say how the epoch went, keep a checkpoint."""
-    session.settle()
+    session.begin_evaluation()
     compute = session.compute
     score = evaluate(
         compute.evaluated,

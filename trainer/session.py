@@ -62,6 +62,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._plan: Plan | None = None
+        self._random: State | None = None
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -209,8 +210,14 @@ class Session:
         """Wait for the device and make sure that the weights are good. Raises NonFinite."""
         self.guard.settle(self.step)
 
+    def begin_evaluation(self) -> None:
+        """Raises NonFinite where there is nothing good to evaluate."""
+        self.settle()
+        # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
+        self._random = checkpoint.random_states()
+
     def record_score(self, score: Score) -> None:
-        self.evaluated, self.newest = self.step, score
+        self.evaluated, self.newest, self._random = self.step, score, None
         best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
         if best:
             self.best = score
@@ -265,7 +272,7 @@ class Session:
                 "best_accuracy": self.best_accuracy,
                 "without_better": self.without_better,
                 "changes": dict(self.changes),
-                "random": checkpoint.random_states(),
+                "random": self._random or checkpoint.random_states(),
                 "seconds": self.stopwatch.seconds,
             }
         )

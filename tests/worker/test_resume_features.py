@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tests.worker.runs import check_alike, events, finished, newest_state, rows, stop_and_resume, tiny_run
+from tests.worker.runs import check_alike, events, finished, newest_state, rows, stop_and_resume, tiny_run, trained
 from trainer import checkpoint
 from trainer.compute import Compute
 from trainer.config import sections
 from trainer.record import Run, new_run, read_status
 from trainer.session import Session
-from trainer.signals import Signals
+from trainer.signals import EndNow, Signals
+from trainer.steering import Stop
 from trainer.worker import work
 
 # A strength of each way to vary images; one that is not named takes a half.
@@ -261,6 +264,50 @@ def noisy() -> tuple[Noisy, tuple[Tensor, Tensor]]:
 
 def test_data_that_draw_from_the_generators_of_the_process_are_resumed(tmp_path: Path) -> None:
     check_resume(new_run(tmp_path, OWN, {}), new_run(tmp_path, OWN, {}), 1, 2)
+
+
+def noisy_throughout() -> tuple[Noisy, Noisy]:
+    return Noisy(), Noisy()
+
+
+def stop(session: Session) -> None:
+    raise Stop("test")
+
+
+def kill_after_checkpoint(session: Session) -> None:
+    session.checkpoint_now()
+    raise EndNow("test")
+
+
+@dataclass
+class InEvaluation:
+    """Steers nothing until the first batch of an evaluation is done."""
+
+    then: Callable[[Session], None]
+
+    def due(self) -> bool:
+        return True
+
+    def obey(self, session: Session) -> bool:
+        if session.evaluation_due:
+            self.then(session)
+        return False
+
+
+@pytest.mark.parametrize("end", [stop, kill_after_checkpoint])
+def test_an_evaluation_that_draws_is_made_anew_with_the_same_numbers(tmp_path: Path, end: Callable[[Session], None]) -> None:
+    text = OWN.replace(":noisy", ":noisy_throughout")
+    whole, parted = new_run(tmp_path, text, {}), new_run(tmp_path, text, {})
+    work(whole)
+
+    def steer(session: Session) -> None:
+        session.steering = InEvaluation(end)  # type: ignore[assignment]
+
+    trained(parted, steer)
+    assert (newest_state(parted)["step"], newest_state(parted)["evaluated"]) == (3, 0)
+
+    assert work(parted, resume=True) == 0
+    check_alike(whole, parted)
 
 
 @pytest.mark.parametrize("backward", [1, 2, 3, 7, 8])
