@@ -74,6 +74,29 @@ def test_a_bad_gradient_is_named(value: float, plain: bool, monkeypatch: pytest.
         guard.check(12, loss)
 
 
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_one_bad_number_among_very_many_is_noticed(value: float) -> None:
+    net = nn.Sequential(nn.Linear(1024, 1024, bias=False))
+    guard, _ = guarded(net)
+    loss = net(torch.ones(2, 1024)).square().mean()
+    loss.backward()
+    guard.check(4, loss)
+    gradient(net, 0)[513, 77] = value
+
+    with pytest.raises(NonFinite, match=r"step 5: the gradient of 0\.weight is not finite"):
+        guard.check(5, loss)
+
+
+def test_finite_numbers_with_a_sum_that_is_not_pass() -> None:
+    net = nn.Sequential(nn.Linear(1024, 1024))
+    guard, _ = guarded(net)
+    loss = net(torch.ones(2, 1024)).square().mean()
+    loss.backward()
+    gradient(net, 0).fill_(1e38)
+
+    guard.check(4, loss)
+
+
 def test_a_norm_that_is_known_is_enough_to_notice() -> None:
     net = model()
     guard, _ = guarded(net)

@@ -9,11 +9,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trainer
+from trainer.launch.environment import environment
 from trainer.record import Run, clean, read_status, write_status
 
 if TYPE_CHECKING:
@@ -89,18 +88,6 @@ def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, mod
         return first.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         raise OSError(f"the worker has not started within {PATIENCE:g} s") from None
-
-
-def environment() -> dict[str, str]:
-    """The environment of a worker: ours, with what it takes to import this very `trainer`."""
-    env = dict(os.environ)
-    here = Path(trainer.__file__).parents[1]
-    # As a new interpreter with -P will search: without the script's or the current directory that may stand first here.
-    path = sys.path if sys.flags.safe_path else sys.path[1:]
-    found = PathFinder.find_spec("trainer", path)
-    if found is None or found.origin is None or not Path(found.origin).samefile(trainer.__file__):
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.fspath(here), env.get("PYTHONPATH")]))
-    return env
 
 
 def last_words(log: Path, begin: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from trainer.launch.detached import environment
+from trainer.launch.environment import environment
 
 IMPORTING = 60.0  # PyTorch, cold, on a slow file system
 ANSWERING = 30.0
