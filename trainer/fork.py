@@ -64,6 +64,7 @@ def take_over(session: Session, state: State) -> Taken:
     if isinstance(session.schedule, optim.Plateau) and "plateau" in state["schedule"]:
         session.schedule.take_over(state["schedule"])
         taken.kept.append("what the plateau has seen")
+    _take_patience(session, state, taken)
     return taken
 
 
@@ -96,6 +97,20 @@ def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
         ema.module.load_state_dict(session.model.state_dict())
         ema.n_averaged.zero_()
         taken.dropped.append("the running mean of the weights begins at them")
+
+
+def _take_patience(session: Session, state: State, taken: Taken) -> None:
+    """What early stopping goes by; the best loss that a run shows is its own."""
+    same = state.get("data") == session.described_data
+    if same:
+        session.to_beat, session.without_better = state["to_beat"], state["without_better"]
+    if session.stopped_early:
+        # It would end before its first step.
+        session.without_better = 0
+        taken.kept.append("the loss that early stopping wants beaten")
+        taken.dropped.append("the count of early stopping, which had run out")
+    elif session.config.training.early_stopping:
+        (taken.kept if same else taken.dropped).append("the loss that early stopping wants beaten, and its count")
 
 
 def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -56,6 +57,7 @@ class Session:
     best: Score | None = None
     best_accuracy: float | None = None
     newest: Score | None = None
+    to_beat: float = math.inf  # the lowest validation loss so far, the runs that it was forked from included
     without_better: int = 0
     changes: dict[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
@@ -216,12 +218,18 @@ class Session:
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
         self._random = checkpoint.random_states()
 
+    @property
+    def described_data(self) -> str:
+        """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
+        return json.dumps(to_tables(self.config)["data"], default=str)
+
     def record_score(self, score: Score) -> None:
         self.evaluated, self.newest, self._random = self.step, score, None
         best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
         if best:
             self.best = score
-        self.without_better = 0 if best else self.without_better + 1
+        better = math.isfinite(score.loss) and score.loss < self.to_beat
+        self.to_beat, self.without_better = (score.loss, 0) if better else (self.to_beat, self.without_better + 1)
         self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
@@ -270,7 +278,9 @@ class Session:
                 "newest": vars(self.newest) if self.newest else None,
                 "best": vars(self.best) if self.best else None,
                 "best_accuracy": self.best_accuracy,
+                "to_beat": self.to_beat,
                 "without_better": self.without_better,
+                "data": self.described_data,
                 "changes": dict(self.changes),
                 "random": self._random or checkpoint.random_states(),
                 "seconds": self.stopwatch.seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -201,6 +202,7 @@ def _put_back(session: Session, state: State) -> None:
     session.newest = Score(**state["newest"]) if state["newest"] else None
     session.best = Score(**state["best"]) if state["best"] else None
     session.best_accuracy = state["best_accuracy"]
+    session.to_beat = state.get("to_beat", session.best.loss if session.best else math.inf)
     session.without_better = state["without_better"]
     checkpoint.restore_random_states(state["random"])
     session.writer.event("resumed", step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

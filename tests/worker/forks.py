@@ -22,7 +22,7 @@ from tui.commands.configuration import changed_config
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
 # What is counted anew in a fork, and what says where it stands in time.
-ITS_OWN = {"seconds", "best", "best_accuracy", "newest", "without_better"}
+ITS_OWN = {"seconds", "best", "best_accuracy", "newest"}
 
 
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:

@@ -33,7 +33,7 @@ from trainer.worker import work
 UNCHANGED = (
     [[f"optimizer.kind={kind}", *settings] for kind, settings in OPTIMIZERS.items()]
     + [[f"schedule.kind={kind}", *settings, *(["training.epochs=8"] if "milestones" in str(settings) else [])] for kind, settings in SCHEDULES.items()]
-    + [["training.ema=0.9"], ["training.accumulate=2"], ["training.clip=0.1", "augment.rotation=20"], ["training.precision=bf16"]]
+    + [["training.ema=0.9"], ["training.accumulate=2"], ["training.clip=0.1", "augment.rotation=20"], ["training.precision=bf16"], ["training.early_stopping=9"]]
 )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.worker.forks import (
+    PER_EPOCH,
     before_training,
     begun,
     fork,
@@ -18,7 +20,7 @@ from tests.worker.forks import (
     said,
     trained,
 )
-from tests.worker.runs import differences, newest_state, rows
+from tests.worker.runs import differences, events, newest_state, rows
 from tests.worker.test_learning import OPTIMIZERS, SCHEDULES
 from trainer import optim
 from trainer.config import apply_overrides, consequences, load_config
@@ -165,9 +167,52 @@ def test_overflows_in_a_row_are_counted_on_with_the_steps(
     assert before_training(fork(parent, change), monkeypatch)["guard"] == {"streak": streak}
 
 
+# Steps too small to change a weight: the first evaluation stays the best.
+STILL = ("optimizer.kind=sgd", "optimizer.lr=1e-30", "optimizer.momentum=0", "training.epochs=9")
+
+
+def test_early_stopping_goes_on_as_in_the_parent(tmp_path: Path) -> None:
+    parent = begun(tmp_path, *STILL, "training.early_stopping=3", steps=20)
+    child = trained(fork(parent))
+    trained(parent, resume=True)
+
+    assert read_status(child).step == read_status(parent).step == 4 * PER_EPOCH
+    assert said(child)[0][-1] == "the loss that early stopping wants beaten, and its count"
+    # What a run shows as its best is its own.
+    assert [event["best"] for event in events(child, "epoch")] == [True, False]
+
+
+def test_a_fork_of_a_training_that_was_stopped_early_has_the_whole_patience_again(tmp_path: Path) -> None:
+    parent = trained(begun(tmp_path, *STILL, "training.early_stopping=2"), resume=True)
+    assert read_status(parent).step == 3 * PER_EPOCH
+    child = trained(fork(parent))
+
+    assert read_status(child).step == 5 * PER_EPOCH
+    assert (said(child)[0][-1], said(child)[1]) == (
+        "the loss that early stopping wants beaten",
+        ["the count of early stopping, which had run out"],
+    )
+
+
+@pytest.mark.parametrize(("settings", "since"), [(("training.early_stopping=4",), 2), (("training.early_stopping=2", "data.samples=62"), 0)])
+def test_a_loss_is_measured_against_those_on_the_same_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...], since: int
+) -> None:
+    parent = begun(tmp_path, *STILL, steps=26)
+    held = loaded(find_checkpoint(parent).path)
+    assert held["to_beat"] == held["best"]["loss"]
+    child = fork(parent, *settings)
+
+    found = before_training(child, monkeypatch)
+
+    assert (found["to_beat"], found["without_better"]) == (held["to_beat"] if since else math.inf, since)
+    assert found["best"] is None
+    assert ("the loss that early stopping wants beaten, and its count" in said(child)[1]) == (not since)
+
+
 def topics(sentences: object) -> set[str]:
     """What sentences of what is kept and dropped are about."""
-    words = {"weights": r"weights", "mean": "running mean", "optimizer": "optimizer's state", "place": "place in the epoch", "plateau": "plateau"}
+    words = {"weights": r"weights", "mean": "running mean", "optimizer": "optimizer's state", "place": "place in the epoch", "plateau": "plateau", "patience": "early stopping"}
     found = set()
     for sentence in sentences:  # type: ignore[attr-defined]
         about = [name for name, word in words.items() if word in sentence.partition(":")[0]]
@@ -199,10 +244,11 @@ CHANGES = [
 @pytest.fixture(scope="module")
 def parents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     folder = tmp_path_factory.mktemp("parents")
-    return {"plain": begun(folder), "plateau and mean": begun(folder, "schedule.kind=plateau", "training.ema=0.9")}
+    settings = {"plain": (), "plateau, mean and patience": ("schedule.kind=plateau", "training.ema=0.9", "training.early_stopping=5")}
+    return {name: begun(folder, *given) for name, given in settings.items()}
 
 
-@pytest.mark.parametrize("kind", ["plain", "plateau and mean"])
+@pytest.mark.parametrize("kind", ["plain", "plateau, mean and patience"])
 @pytest.mark.parametrize("changes", CHANGES, ids=" ".join)
 def test_what_is_told_before_is_about_what_the_event_tells_after(
     parents: dict[str, Run], monkeypatch: pytest.MonkeyPatch, kind: str, changes: list[str]

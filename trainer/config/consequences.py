@@ -44,6 +44,11 @@ def consequences(old: Config, new: Config) -> Consequences:
         kept.append("what the plateau has seen")
     elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
         kept.append("the step at which the schedule stands; its curve is the new one's")
+    if new.training.early_stopping:
+        if old.data == new.data:
+            kept.append("the loss that early stopping wants beaten, and its count unless that has run out")
+        else:
+            dropped.append("the loss that early stopping wants beaten, and its count")
     return Consequences(tuple(kept), tuple(dropped))
 
 
