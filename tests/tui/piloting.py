@@ -38,7 +38,7 @@ class Starts:
         self.asked.append(("rerun", run))
         return run
 
-    def start(self, config: Any, *, parent: Run | None = None, **_more: object) -> Run:
+    def start(self, config: Any, *, parent: Run | None = None, **_more: Any) -> Run:
         self.asked.append(("start", (config, parent)))
         raise OSError("nothing is started here")
 
@@ -61,7 +61,7 @@ class Piloted:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
-    async def until(self, condition: Callable[[], Any], why: str, seconds: float = 10) -> None:
+    async def until(self, condition: Callable[[], Any], why: str, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited for {why}; shown was:\n{self.shown()}"

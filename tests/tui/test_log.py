@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 from trainer.record import Run
@@ -12,17 +10,6 @@ from tui.screens.log import Log
 from tui.widgets.log_view import LogView
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\x1b[0m [bold]markup[/bold] \x1b[2J\x9b1m\n" + "漢" * 90 + "\n" + "x" * 10_000 + "\nwrong \udcff utf-8\n"
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def training(runs: Path) -> tuple[Run, Grower]:
-    return fake_run(runs, created=NOW - 30.1)
 
 
 async def test_the_log_opens_over_the_mode_and_closes_again(tmp_path: Path, training: tuple[Run, Grower]) -> None:

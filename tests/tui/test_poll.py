@@ -47,12 +47,6 @@ class Watcher:
         self.poll.ask(Request(run=run, mode="overview", read=self.read, view=view, streams=("steps",), panes=("overview",), **more))
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
-
-
 def test_a_part_is_read_for_what_was_asked_and_given_once(runs: Path) -> None:
     run, grower = fake_run(runs, created=NOW - 30.1)
     watcher = Watcher(runs)

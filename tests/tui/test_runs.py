@@ -36,12 +36,6 @@ class Family:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
-
-
-@pytest.fixture
 def family(runs: Path) -> Family:
     return Family(runs)
 

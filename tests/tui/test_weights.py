@@ -18,17 +18,6 @@ SHAPES = {name: shape for name, _kind, shape in PARAMETERS}
 NAMES = [name for name, _kind, _shape in PARAMETERS]
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def training(runs: Path) -> tuple[Run, Grower]:
-    return fake_run(runs, created=NOW - 30.1)
-
-
 async def test_the_first_parameter_is_shown_with_its_figures_and_its_history(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     async with piloted(tmp_path, training[0], mode="weights") as screen:
         await screen.shows("step 1\u202f200 · 4 steps ago")

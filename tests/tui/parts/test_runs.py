@@ -4,8 +4,6 @@ import math
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.tui.runs_fixture import NOW, fake_run
 from trainer.record import (
     Meta,
@@ -22,12 +20,6 @@ from trainer.record import (
 )
 from tui.parts.compare import compare
 from tui.parts.runs import RunIndex, RunsView
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs"
 
 
 def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:
