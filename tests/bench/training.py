@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import statistics
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from tests.bench.figure import Figure, in_turns, median_ratio
-from tests.bench.place import a_place
-from tests.bench.plain import Epoch, plain
-from trainer.config import Config, dump_config, load_config
-from trainer.loop import train_epoch
-from trainer.progress import Progress
-from trainer.record import Inbox, Status, StreamWriter, new_run
-from trainer.session import Session
-from trainer.setup import prepare
-from trainer.signals import Signals
-from trainer.steering import Steering
+from tests.bench.lane import Lane
+from trainer import data
+from trainer.config import Config, LanguageModel, load_config
+from trainer.launch.environment import environment
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -55,15 +48,26 @@ def measure() -> Iterator[Figure]:
 
 
 def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Iterator[Figure]:
-    """Each timed epoch of ours beside one of ours without monitoring and one of the plain loop."""
-    config = load_config(CONFIGS / example.file, ["training.epochs=1000", f"training.device={device.type}", *example.changes, *way])
-    with session(config) as watched, session(without_monitor(config)) as bare:
-        ways: dict[str, Epoch] = {"watched": partial(train_epoch, watched), "bare": partial(train_epoch, bare), "plain": plain(config, device)}
-        timed = {name: partial(seconds, epoch, device) for name, epoch in ways.items()}
-        in_turns(timed, example.warm_up)
-        taken = in_turns(timed, example.epochs)
-        steps = watched.batches.per_epoch
-        samples = sum(len(targets) for _, targets in watched.batches.epoch(0))
+    """Each timed epoch of ours beside one of ours without monitoring, and of the plain loop in two environments."""
+    file = CONFIGS / example.file
+    changes = ("training.epochs=1000", f"training.device={device.type}", *example.changes, *way)
+    worker, script = environment(), dict(os.environ)
+    with ExitStack() as stack:
+
+        def lane(kind: str, env: Mapping[str, str], *more: str) -> Callable[[], float]:
+            made = Lane(kind, file, [*changes, *more], env)
+            stack.callback(made.close)
+            return made.epoch
+
+        ways = {
+            "watched": lane("ours", worker),
+            "bare": lane("ours", worker, "monitor.enabled=false"),
+            "plain": lane("plain", script),
+            "kept": lane("plain", worker),
+        }
+        in_turns(ways, example.warm_up)
+        taken = in_turns(ways, example.epochs)
+    steps, samples = size(load_config(file, changes), device)
     name = ", ".join((example.name, *([device.type] if device.type != "cpu" else []), *(["bf16", "compiled"] if way else [])))
     median = {way: statistics.median(times) for way, times in taken.items()}
     ratio = median_ratio(taken["watched"], taken["bare"])
@@ -71,30 +75,16 @@ def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Ite
     yield Figure(f"{name}: step with monitoring", ratio, "×", 1.01, reference=reference, ratio=ratio)
     ratio = median_ratio(taken["plain"], taken["watched"])
     reference = f"a plain PyTorch loop, {samples / median['plain']:,.0f} samples/s"
-    details = {"samples/s": samples / median["watched"], "without monitoring, ×": median_ratio(taken["plain"], taken["bare"])}
+    details = {
+        "samples/s": samples / median["watched"],
+        "without monitoring, ×": median_ratio(taken["plain"], taken["bare"]),
+        "against the loop in a worker's environment, ×": median_ratio(taken["kept"], taken["watched"]),
+    }
     yield Figure(f"{name}: samples/s", ratio, "×", 1.0, at_least=True, reference=reference, ratio=ratio, details=details)
 
 
-def seconds(epoch: Epoch, device: torch.device) -> float:
-    begin = time.perf_counter()
-    epoch()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
-
-
-def without_monitor(config: Config) -> Config:
-    return config.model_copy(update={"monitor": config.monitor.model_copy(update={"enabled": False})})
-
-
-@contextmanager
-def session(config: Config) -> Iterator[Session]:
-    """A run as the worker makes it, its streams and its system sampler included."""
-    with a_place() as place:
-        run = new_run(place.runs, dump_config(config), {})
-        writer = StreamWriter(run)
-        made = prepare(run, writer, Progress(Status(), writer), Steering(Inbox(run), writer, Signals()), resume=False)
-        made.begin()
-        yield made
-        made.close(at_once=True)
-        writer.close()
+def size(config: Config, device: torch.device) -> tuple[int, int]:
+    """Steps and samples of an epoch."""
+    context = config.model.context if isinstance(config.model, LanguageModel) else 0
+    batches = data.load(config.data, seed=0, context=context).training(config.training.batch_size, seed=0, device=device)
+    return batches.per_epoch, sum(len(targets) for _, targets in batches.epoch(0))

@@ -1,0 +1,92 @@
+"""Training in a process of its own, an epoch at a time: `python -m tests.bench.lane ours|plain FILE [KEY=VALUE …]`.
+
+So each trains as it does for a user: ours in the environment of a worker, the plain loop in that of a script.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from tests.bench.place import a_place
+from tests.bench.plain import Epoch, plain
+from trainer.config import Config, dump_config, load_config
+from trainer.device import choose_device
+from trainer.loop import train_epoch
+from trainer.progress import Progress
+from trainer.record import Inbox, Status, StreamWriter, new_run
+from trainer.setup import prepare
+from trainer.signals import Signals
+from trainer.steering import Steering
+
+
+class Lane:
+    """The side that measures. Raises RuntimeError where the other side ends."""
+
+    def __init__(self, way: str, file: Path, changes: Sequence[str], env: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "tests.bench.lane", way, str(file), *changes]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
+        self._answer()
+
+    def epoch(self) -> float:
+        """Have an epoch trained; the seconds that it took."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("epoch\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def close(self) -> None:
+        # The end of its input ends it.
+        self._process.communicate()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
+        return line
+
+
+def main(way: str, file: str, *changes: str) -> None:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what is printed is no answer
+    config = load_config(Path(file), changes)
+    device = choose_device(config.training.device)
+    with ours(config) if way == "ours" else a_plain_loop(config, device) as epoch:
+        print("ready", file=answers)
+        for _ in sys.stdin:
+            begin = time.perf_counter()
+            epoch()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            print(time.perf_counter() - begin, file=answers)
+
+
+@contextmanager
+def a_plain_loop(config: Config, device: torch.device) -> Iterator[Epoch]:
+    yield plain(config, device)
+
+
+@contextmanager
+def ours(config: Config) -> Iterator[Epoch]:
+    """A run as the worker makes it, its streams and its system sampler included."""
+    with a_place() as place:
+        run = new_run(place.runs, dump_config(config), {})
+        writer = StreamWriter(run)
+        session = prepare(run, writer, Progress(Status(), writer), Steering(Inbox(run), writer, Signals()), resume=False)
+        session.begin()
+        yield partial(train_epoch, session)
+        session.close(at_once=True)
+        writer.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
