@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 from tests.bench.figure import Figure, row, table
 
@@ -31,15 +34,24 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; these are: {', '.join(NAMES)}")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
     figures: list[Figure] = []
     for name in options.names or NAMES:
-        for figure in import_module(f"tests.bench.{name}").measure():
-            print("  ".join(filter(None, row(figure)[:4])), file=sys.stderr, flush=True)
-            figures.append(figure)
+        # Closed at once where it is left in the middle, and what it started with it.
+        with closing(import_module(f"tests.bench.{name}").measure()) as measured:
+            for figure in measured:
+                print("  ".join(filter(None, row(figure)[:4])), file=sys.stderr, flush=True)
+                figures.append(figure)
     print(table(figures))
     if options.json:
         options.json.write_text(json.dumps({"machine": machine(), "figures": [each.to_json() for each in figures]}, indent=1), encoding="utf-8")
     return 0 if all(figure.reached for figure in figures) else 1
+
+
+def leave(number: int, _frame: FrameType | None) -> None:
+    """End as after an error: what was started ends too."""
+    sys.exit(128 + number)
 
 
 def machine() -> dict[str, object]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tests.bench.terminal import Terminal
 
@@ -36,13 +41,34 @@ class Place:
         """The screen on the newest run."""
         return Terminal([str(GRADTOP), "watch", "last", *options], env=self.env)
 
+    def gradtop(self, *words: str) -> None:
+        """Run a command of gradtop's."""
+        subprocess.run([str(GRADTOP), *words], check=True, capture_output=True, env={**os.environ, **self.env})
+
     def minimal(self) -> Terminal:
         return Terminal([sys.executable, str(MINIMAL)], env=self.env)
+
+    def end_all(self) -> None:
+        """End what was started here and lives on by itself: workers, and those that wait for a run."""
+        while found := self._processes():
+            for process in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=1.0)
+
+    def _processes(self) -> list[psutil.Process]:
+        # They are nobody's children; but whoever was started here has this environment from whoever started it.
+        every = psutil.process_iter(["environ"])
+        return [each for each in every if (each.info["environ"] or {}).get("GRADTOP_RUNS") == str(self.runs)]
 
 
 @contextmanager
 def a_place() -> Iterator[Place]:
+    """Nothing of it is left afterwards, no folder and no process, however the benchmark ends."""
     with tempfile.TemporaryDirectory(prefix="gradtop-bench-", ignore_cleanup_errors=True) as folder:
         place = Place(Path(folder))
         place.runs.mkdir()
-        yield place
+        try:
+            yield place
+        finally:
+            place.end_all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.figure import Figure
-from tests.bench.place import GRADTOP, Place, a_place
+from tests.bench.place import Place, a_place
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
 from trainer.config import Config, dump_config, load_config
@@ -74,8 +73,7 @@ def first_with(steps: StreamReader, lr: float, sent: float) -> float | None:
 
 
 def train(place: Place, *changes: str) -> Run:
-    command = [str(GRADTOP), "train", str(CONFIG), *changes, "--detach", "--runs", str(place.runs)]
-    subprocess.run(command, check=True, capture_output=True)
+    place.gradtop("train", str(CONFIG), *changes, "--detach")
     (run,) = list_runs(place.runs)
     return run
 
@@ -120,8 +118,7 @@ def from_the_command(place: Place) -> float:
     """A new run from the command line, without any screen."""
     before = set(list_runs(place.runs))
     begin = time.time()
-    command = [str(GRADTOP), "rerun", "last", "optimizer.lr=0.002", "--detach", "--runs", str(place.runs)]
-    subprocess.run(command, check=True, capture_output=True)
+    place.gradtop("rerun", "last", "optimizer.lr=0.002", "--detach")
     (run,) = set(list_runs(place.runs)) - before
     seconds = first_step(run) - begin
     end(run)

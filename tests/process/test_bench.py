@@ -1,0 +1,50 @@
+"""A benchmark that is ended before its time leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.process.support import ROOT, Process, wait_for_run, wait_for_step
+from tests.support import wait_until
+from trainer.record import Run
+
+# The last part of the benchmark of restarts, with changes without end, as `python -m tests.bench restart` would run it.
+ENDLESS = """
+import sys
+from tests.bench import __main__ as bench, restart
+
+def measure():
+    with restart.a_place() as place:
+        yield restart.live_change(place)
+
+restart.CHANGES, restart.measure, sys.argv = sys.maxsize, measure, ["bench", "restart"]
+sys.exit(bench.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(
+    tmp_path: Path, adopt: Callable[[Run], Process], number: signal.Signals
+) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as bench:
+        try:
+            (runs,) = wait_until(lambda: list(tmp_path.glob("gradtop-bench-*/runs")), 60, "the runs of the benchmark")
+            run = wait_for_run(runs)
+            worker = adopt(run)
+            wait_for_step(run, 1)
+            bench.send_signal(number)
+            _, said = bench.communicate(timeout=60)
+        finally:
+            bench.kill()
+
+    assert (bench.returncode, said) == (128 + number, "")
+    assert not worker.alive
+    assert not runs.parent.exists()
