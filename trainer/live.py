@@ -12,6 +12,7 @@ from trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find
 from trainer.config.override import full_key
 from trainer.config.validate import validate
 from trainer.optim import complete_state
+from trainer.threads import use_threads
 
 if TYPE_CHECKING:
     from trainer.session import Session
@@ -80,6 +81,8 @@ def apply(session: Session, new: Config) -> None:
         _set_dropout(session.model, float(getattr(new.model, "dropout", 0.0)))
     if any(key.startswith("freeze.") for key in keys):
         session.freeze()
+    if "training.threads" in keys:
+        use_threads(new.training.threads)
     session.take_settings()
 
 

@@ -34,6 +34,7 @@ from trainer.progress import Progress, Stopwatch
 from trainer.record import Column, Run, StreamWriter, effective
 from trainer.session import Session
 from trainer.steering import Steering
+from trainer.threads import crowding, use_threads
 
 EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
 
@@ -49,6 +50,8 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
     device = choose_device(training.device)
     check_precision(training.precision, device)
     _set_numerics(training)
+    if device.type == "cpu" and (crowded := crowding(run)):
+        writer.event("warning", message=crowded)
 
     seed_generators(training.seed)
     context = config.model.context if isinstance(config.model, LanguageModel) else 0
@@ -142,6 +145,7 @@ def _with_changes(config: Config, changes: dict[str, object]) -> Config:
 
 def _set_numerics(training: TrainingConfig) -> None:
     """Settings of the process: a worker trains one run."""
+    use_threads(training.threads)
     torch.set_float32_matmul_precision("high" if training.tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = training.tf32
     if training.deterministic:

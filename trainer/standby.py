@@ -139,15 +139,6 @@ def take(order: Order) -> None:
     os.dup2(log, 2)
     for descriptor in (null, log):
         os.close(descriptor)
-    _take_threads(order.env)
-
-
-def _take_threads(env: Mapping[str, str]) -> None:
-    # OpenMP has read its environment at import; PyTorch can still be told.
-    import torch
-
-    if env.get("OMP_NUM_THREADS", "").isdigit():
-        torch.set_num_threads(max(int(env["OMP_NUM_THREADS"]), 1))
 
 
 def _import_everything() -> None:

@@ -30,6 +30,7 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "training.epochs": {"": 1},
     "training.steps": {"": 5},
     "training.early_stopping": {"": 7},
+    "training.threads": {"": 2},
     "training.checkpoint_every": {"": 2},
     "training.keep_checkpoints": {"": 5},
     "augment.crop": {"": 1},
@@ -107,7 +108,7 @@ def test_every_field_that_is_declared_live_changes_a_running_training(tmp_path: 
     wanted = tuple(value) if isinstance(value, list) else value
     assert getattr(getattr(after.config, section), name) == wanted
     assert after.changes[key] == value or after.changes[key] == list(wanted)
-    if not key.startswith(("monitor.", "training.early", "training.checkpoint", "training.keep")):
+    if not key.startswith(("monitor.", "training.early", "training.checkpoint", "training.keep", "training.threads")):
         one, two = rows(plain, "steps", "loss", "lr"), rows(changed, "steps", "loss", "lr")
         assert one[:3] == two[:3]
         weights = differences(newest_state(plain)["model"], newest_state(changed)["model"])
