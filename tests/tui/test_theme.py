@@ -17,14 +17,15 @@ from tui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, THEMES
 SOURCES = [path for folder in (tui, textual) for path in Path(folder.__file__ or "").parent.rglob("*") if path.suffix in {".tcss", ".py"}]
 # Names that stand in CSS where the rest of the rule says what the theme must have.
 VARIABLE = re.compile(r"(?:color|background|border[a-z-]*|tint|outline|style|hatch)[a-z-]*:[^;{}\n]*?\$([a-z][a-z0-9-]*)")
+DRAWN = re.compile(r'Tone\("([a-z][a-z0-9-]*)"')
 WORDS = ("foreground", "muted", "primary", "success", "warning", "error", "line-a", "line-b", "line-c", "line-d")
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
-def test_every_variable_that_css_uses_is_there_in_every_theme(tmp_path: Path, theme: textual.theme.Theme) -> None:
+def test_every_variable_that_is_used_is_there_in_every_theme(tmp_path: Path, theme: textual.theme.Theme) -> None:
     app = GradtopApp(None, tmp_path, memory=Memory(tmp_path / "memory.json"), launcher=Starts())
     app.theme = theme.name
-    used = {name for path in SOURCES for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
+    used = {name for path in SOURCES for pattern in (VARIABLE, DRAWN) for name in pattern.findall(path.read_text(encoding="utf-8"))}
     assert {"line-a", "muted", "block-cursor-text-style"} <= used
     assert used - set(app.get_css_variables()) == set()
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+
+from tui.screens.ask import Ask
 
 if TYPE_CHECKING:
     from trainer.config import Config
 
 
-class SaveAs(ModalScreen[str | None]):
+class SaveAs(Ask):
     """Gives the path of the file that was written, or None; stays open where it could not be."""
 
-    CSS_PATH = "save_as.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="save.back", tooltip="Save nothing.")]
 
     class Done(Message):
@@ -30,25 +27,12 @@ class SaveAs(ModalScreen[str | None]):
             self.path, self.there, self.problem = path, there, problem
 
     def __init__(self, proposed: str, config: Config) -> None:
-        super().__init__()
-        self._proposed, self._config = proposed, config
+        super().__init__("Save this configuration as", proposed, "enter saves · esc goes back")
+        self._config = config
 
-    def compose(self) -> ComposeResult:
-        with Vertical(id="dialog"):
-            yield Static("Save this configuration as", id="asked", markup=False)
-            yield Input(self._proposed, compact=True, select_on_focus=False)
-            yield Static(id="problem", markup=False)
-            yield Static("enter saves · esc goes back", id="keys", markup=False)
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
-
-    def on_input_changed(self) -> None:
-        self.query_one("#problem").display = False
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if path := event.value.strip():
-            self._save(path)
+    def take(self, text: str) -> None:
+        if text:
+            self._save(text)
 
     def _save(self, path: str, *, overwrite: bool = False) -> None:
         def save() -> None:
@@ -65,8 +49,6 @@ class SaveAs(ModalScreen[str | None]):
             question = Confirm(f"Overwrite {message.path}?", "There is such a file. Its text and its comments would be lost.", "overwrite", "keep it")
             self.app.push_screen(question, lambda yes: self._save(message.path, overwrite=True) if yes else None)
         elif message.problem:
-            problem = self.query_one("#problem", Static)
-            problem.update(message.problem)
-            problem.display = True
+            self.refuse(message.problem)
         else:
             self.dismiss(message.path)

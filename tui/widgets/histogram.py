@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.style import Style
-from textual.geometry import Region
-from textual.strip import Strip
-from textual.widget import Widget
-
-from tui.widgets.cells import Cells, spans
+from tui.widgets.cells import Cells
+from tui.widgets.drawn import Drawn
 from tui.widgets.glyphs import draws_unicode
 from tui.widgets.scale import Scale, fitted, linear
+from tui.widgets.tones import Tone
 
-TONES = ("text", "bar", "axis", "tick", "mark", "empty")
-TONE = {name: index for index, name in enumerate(TONES)}
+STYLES = {
+    "text": Tone("foreground"),
+    "bar": Tone("line-a"),
+    "axis": Tone("border"),
+    "tick": Tone("muted"),
+    "mark": Tone("line-b"),
+    "empty": Tone("muted"),
+}
+TONE = {name: index for index, name in enumerate(STYLES)}
 AXIS = frozenset("│┤└┬─┼┘┐┌├┴")
 MARK = "┊"
 
@@ -32,21 +36,11 @@ class Shape:
     mark: float | None = None
 
 
-class HistogramPlot(Widget):
+class HistogramPlot(Drawn):
     """Shows one `Shape`, or a sentence; the axes stay where they are while the data fits them."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"histogram--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    HistogramPlot {
-        width: 1fr; height: 1fr;
-        & > .histogram--text { color: $foreground; }
-        & > .histogram--bar { color: $line-a; }
-        & > .histogram--axis { color: $border; }
-        & > .histogram--tick { color: $muted; }
-        & > .histogram--mark { color: $line-b; }
-        & > .histogram--empty { color: $muted; }
-    }
-    """
+    DEFAULT_CSS = "HistogramPlot { width: 1fr; height: 1fr; }"
+    PALETTE: ClassVar[tuple[Tone, ...]] = tuple(STYLES.values())
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
@@ -54,9 +48,6 @@ class HistogramPlot(Widget):
         self._sentence = ""
         self._x: Scale | None = None
         self._y: Scale | None = None
-        self._rows: list[Cells] = []
-        self._styles: list[Style] = []
-        self._hidden = self._stale = False
 
     def show(self, shape: Shape | None, sentence: str = "", *, fresh: bool = False) -> None:
         """Show this shape, or where there is none the sentence; `fresh` axes are not those of what was shown before."""
@@ -65,20 +56,6 @@ class HistogramPlot(Widget):
         if shape != self._shape or sentence != self._sentence or fresh:
             self._shape, self._sentence = shape, sentence
             self._draw()
-
-    def _draw(self) -> None:
-        width, height = self.size
-        if self._hidden or not width or not height:
-            self._stale = True
-            return
-        self._stale = False
-        old, self._rows = self._rows, self._lay_out(width, height)
-        if len(old) != len(self._rows) or len(old[0].text) != width:
-            self.refresh()
-            return
-        for y, (before, after) in enumerate(zip(old, self._rows, strict=True)):
-            for start, end in spans(before, after):
-                self.refresh(Region(start, y, end - start, 1))
 
     def _lay_out(self, width: int, height: int) -> list[Cells]:
         rows = [Cells(width) for _ in range(height)]
@@ -110,28 +87,6 @@ class HistogramPlot(Widget):
         for row in rows[:-2]:
             if 0 <= share <= 1 and row.text[x] == " ":
                 row.put(x, MARK, TONE["mark"])
-
-    def render_line(self, y: int) -> Strip:
-        if not self._styles:
-            self._styles = [self.get_component_rich_style(f"histogram--{tone}") for tone in TONES]
-        if y >= len(self._rows):
-            return Strip.blank(self.size.width, self.rich_style)
-        return self._rows[y].strip(self._styles)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles = []
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    def on_hide(self) -> None:
-        self._hidden = True
-
-    def on_show(self) -> None:
-        self._hidden = False
-        if self._stale:
-            self._draw()
 
 
 def widened(shape: Shape) -> tuple[float, float, Sequence[float]]:

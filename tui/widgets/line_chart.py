@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
-from tui.widgets.cells import Cells, spans
+from tui.widgets.cells import Cells
 from tui.widgets.chart import Chart, Line
+from tui.widgets.drawn import Drawn
 from tui.widgets.glyphs import draws_unicode
 from tui.widgets.picture import TONES, Picture
-from tui.widgets.tones import Tone, tone_styles
+from tui.widgets.tones import Tone
 
 RANGE = 0.38
 STYLES = {
@@ -36,10 +33,11 @@ STYLES = {
 }
 
 
-class LineChart(Widget, can_focus=True):
+class LineChart(Drawn, can_focus=True):
     """Lines over x on a braille grid: range dim, mean bright, NaN marked. Computed on data or resize, never while hidden."""
 
     DEFAULT_CSS = "LineChart { width: 1fr; height: 1fr; }"
+    PALETTE: ClassVar[tuple[Tone, ...]] = tuple(STYLES[tone] for tone in TONES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cursor(-1)", "read left", show=False),
         Binding("right", "cursor(1)", "read right", show=False),
@@ -75,10 +73,6 @@ class LineChart(Widget, can_focus=True):
         self._unicode = unicode
         self._picture: Picture | None = None
         self._chart = Chart(empty=empty, x_name=x_name)
-        self._rows: list[Cells] = []
-        self._strips: dict[int, Strip] = {}
-        self._styles: tuple[Style, ...] = ()
-        self._hidden = self._stale = False
 
     def set_series(
         self,
@@ -120,55 +114,12 @@ class LineChart(Widget, can_focus=True):
         """Where the reading line stands, None where there is none."""
         return self._picture.cursor_x if self._picture is not None else None
 
-    def _draw(self) -> None:
-        """Compute the picture and repaint the cells that are other ones than before."""
-        width, height = self.size
-        if self._hidden or not width or not height:
-            self._stale = True
-            return
-        self._stale = False
+    def _lay_out(self, width: int, height: int) -> list[Cells]:
         if self._picture is None:
             unicode = draws_unicode(self) if self._unicode is None else self._unicode
             self._picture = Picture(unicode=unicode, thin=self.app.native_ansi_color)
         self._picture.draw(self._chart, width, height)
-        old, new = self._rows, self._picture.rows
-        self._rows = new
-        if len(old) != len(new) or (new and len(old[0].text) != len(new[0].text)):
-            self._strips.clear()
-            self.refresh()
-            return
-        for y, (before, after) in enumerate(zip(old, new, strict=True)):
-            if changed := spans(before, after):
-                self._strips.pop(y, None)
-                self.refresh(*(Region(start, y, end - start, 1) for start, end in changed))
-
-    def render_line(self, y: int) -> Strip:
-        if y not in self._strips:
-            if y >= len(self._rows):
-                return Strip.blank(self.size.width, self.rich_style)
-            self._strips[y] = self._rows[y].strip(self._tone_styles())
-        return self._strips[y]
-
-    def _tone_styles(self) -> tuple[Style, ...]:
-        if not self._styles:
-            self._styles = tone_styles(self, (STYLES[tone] for tone in TONES))
-        return self._styles
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles = ()
-        self._strips.clear()
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    def on_hide(self) -> None:
-        self._hidden = True
-
-    def on_show(self) -> None:
-        self._hidden = False
-        if self._stale:
-            self._draw()
+        return self._picture.rows
 
     # The reading line
 

@@ -1,0 +1,43 @@
+"""Asks for one line of text; what is wrong with it is said below, and it can be typed anew."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+
+class Ask(ModalScreen[str | None]):
+    """Gives what was typed, once `take` is content with it, or None. Subclasses bind escape."""
+
+    CSS_PATH = "ask.tcss"
+
+    def __init__(self, question: str, proposed: str, keys: str, *, selected: bool = False) -> None:
+        super().__init__()
+        self._question, self._proposed, self._keys, self._selected = question, proposed, keys, selected
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._question, id="asked", markup=False)
+            yield Input(self._proposed, compact=True, select_on_focus=self._selected)
+            yield Static(id="problem", markup=False)
+            yield Static(self._keys, id="keys", markup=False)
+
+    def take(self, text: str) -> None:
+        """Dismiss with it, or refuse it."""
+        raise NotImplementedError
+
+    def refuse(self, problem: str) -> None:
+        told = self.query_one("#problem", Static)
+        told.update(problem)
+        told.display = True
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_changed(self) -> None:
+        self.query_one("#problem").display = False
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.take(event.value.strip())
