@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.disk import mounted, occupy
 from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
 from tests.worker.runs import events
@@ -21,23 +21,8 @@ LOST = "some telemetry could not be written"
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def occupy(folder: Path) -> Path:
-    """Take all the room that is left."""
-    ballast = folder / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(bytes(4 << 20))
-    return ballast
+    with mounted(tmp_path, "2m") as disk:
+        yield disk
 
 
 def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_disk: Path, start: Start) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disk import mounted, occupy
 from tests.record.support import make_run, read
 from tests.support import wait_until
 from trainer.record import Column, RunReader, Status, StreamWriter, write_status
@@ -22,21 +23,8 @@ COLUMNS = [Column(f"v{number}") for number in range(20)]
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)], capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def occupy(folder: Path) -> Path:
-    """Take all the room that is left."""
-    ballast = folder / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(bytes(1 << 20))
-    return ballast
+    with mounted(tmp_path, "256k") as disk:
+        yield disk
 
 
 def test_a_full_disk_costs_records_and_the_next_ones_are_whole(small_disk: Path) -> None:

@@ -149,21 +149,27 @@ def test_a_new_record_costs_one_read_whatever_came_before(tmp_path: Path, monkey
     writer.close()
 
 
+def sizes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of every read from now on."""
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", counted)
+    return sizes
+
+
 def test_a_million_records_are_binned_without_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
     writer = SegmentWriter(run, "steps", [Column("v0")])
     for start in range(0, 1_000_000, 10_000):
         writer.append_many([(step, 0.0, 1.0) for step in range(start, start + 10_000)])
     writer.close()
-    asked: list[int] = []
-    pread = os.pread
-
-    def counted(descriptor: int, size: int, offset: int) -> bytes:
-        asked.append(size)
-        return pread(descriptor, size, offset)
-
     reader = read(run)
-    monkeypatch.setattr(os, "pread", counted)
+    asked = sizes_read(monkeypatch)
     assert sum(reader.series("v0", bins=200).finite) == 1_000_000
     assert sum(asked) < 100_000
 
@@ -171,15 +177,8 @@ def test_a_million_records_are_binned_without_reading_them(tmp_path: Path, monke
 def test_a_hundred_thousand_records_in_a_thousand_bins_are_read_from_the_rollup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
     write_segment(run, [(step, 0.0, 1.0) for step in range(100_000)])
-    asked: list[int] = []
-    pread = os.pread
-
-    def counted(descriptor: int, size: int, offset: int) -> bytes:
-        asked.append(size)
-        return pread(descriptor, size, offset)
-
     reader = read(run)
-    monkeypatch.setattr(os, "pread", counted)
+    asked = sizes_read(monkeypatch)
     assert sum(reader.series("v0", bins=1000).finite) == 100_000
     assert sum(asked) < 200_000
 

@@ -20,9 +20,8 @@ MODES = [mode.name for mode in keys.MODES]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    (tmp_path / "runs").mkdir()
-    return fake_run(tmp_path / "runs")[0]
+def run(runs: Path) -> Run:
+    return fake_run(runs)[0]
 
 
 def method(action: str) -> str:

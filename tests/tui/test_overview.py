@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import NOW, fake_run
+from tests.tui.runs_fixture import Grower
 from trainer.record import Run
 from tui.screens.overview import PANES, Overview
 from tui.widgets.line_chart import LineChart
@@ -14,9 +14,8 @@ TITLES = [pane.replace("-", " ") for pane in PANES]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    (tmp_path / "runs").mkdir()
-    return fake_run(tmp_path / "runs", created=NOW - 30.1)[0]
+def run(training: tuple[Run, Grower]) -> Run:
+    return training[0]
 
 
 def seen(screen: Piloted) -> list[str]:
