@@ -30,6 +30,7 @@ from tui.remember import Memory, state_file
 from tui.repaint import Repaint
 from tui.screens.base import ModeScreen, Receiver, Target, bindings
 from tui.snapshot import EMPTY, Snapshot
+from tui.stylesheet import ParsedOnce
 from tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
 
 FULL = Capabilities()
@@ -80,6 +81,7 @@ class GradtopApp(App[None]):
         self.capabilities = capabilities
         self.unicode = capabilities.unicode
         self.theme = theme.THEMES[self.memory.get("theme") != "light", capabilities.ansi].name
+        self.stylesheet = ParsedOnce(self.get_css_variables())
         self.animation_level = "none"
         self.watched = run
         self.runs = runs
@@ -107,7 +109,7 @@ class GradtopApp(App[None]):
         if screen is not self.screen_stack[0]:
             return
         self.poll.ask(replace(screen.request(), log=self._logged))
-        if not self._polling:
+        if not self._polling and self.snapshot is EMPTY:
             self.poll.tick()
             screen.receive(self.snapshot)
 

@@ -9,13 +9,18 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainer.record import Run, RunReader, drop_lease, send, write_lease
+from trainer import record
+from trainer.record import Run, RunReader
 from tui.parts.facts import Watch
 from tui.parts.log import LogTail
-from tui.parts.runs import RunIndex
 from tui.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
+
+if TYPE_CHECKING:
+    from tui.parts.runs import RunIndex
 
 TICK = 0.25
 TICK_ENDED = 1.0
@@ -48,8 +53,14 @@ class Source:
     def __init__(self, runs: Path, clock: Callable[[], float]) -> None:
         self.run: RunReader | None = None
         self.facts = NO_RUN
-        self.runs = RunIndex(runs, clock=clock)
         self.clock = clock
+        self._runs = runs
+
+    @cached_property
+    def runs(self) -> RunIndex:
+        from tui.parts.runs import RunIndex
+
+        return RunIndex(self._runs, clock=self.clock)
 
 
 class Poll:
@@ -88,8 +99,9 @@ class Poll:
     # From any thread
 
     def ask(self, request: Request) -> None:
-        """Read this from now on; the answer comes at once."""
-        self._request = request
+        """Read this from now on; the answer comes at once, to the same question only where there is news."""
+        if request != self._request:
+            self._request = request
         self.wake.set()
 
     def send(self, run: Run, command: str, **arguments: object) -> None:
@@ -177,7 +189,7 @@ class Poll:
 
     def _send(self, run: Run, command: str, arguments: dict[str, object]) -> None:
         try:
-            identity = send(run, command, **arguments)
+            identity = record.send(run, command, **arguments)
         except OSError as error:
             self._tell(Answer(command, run.id, False, f"it could not be written: {error.strerror or error}"))
             return
@@ -211,7 +223,7 @@ class Poll:
         if wanted == self._leased and self._monotonic() < self._lease_due:
             return
         try:
-            write_lease(facts.run, self.name, request.panes, request.layers)
+            record.write_lease(facts.run, self.name, request.panes, request.layers)
             self._lease_trouble = False
         except OSError as error:
             if not self._lease_trouble:
@@ -225,7 +237,7 @@ class Poll:
             return
         run, self._leased = self._leased[0], None
         try:
-            drop_lease(run, self.name)
+            record.drop_lease(run, self.name)
         except OSError:
             return  # it grows stale by itself
 

@@ -46,12 +46,14 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
     steps, evals, plan = (reader.stream(name) for name in ("steps", "evals", "plan"))
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    loss, grad_norm = steps.series_of(["loss", "grad_norm"], bins=BINS, first=0.0, last=end)
+    val_loss, val_accuracy = evals.series_of(["loss", "accuracy"], bins=BINS, first=0.0, last=end)
     return OverviewPart(
         end=end,
-        loss=steps.series("loss", bins=BINS, first=0.0, last=end),
-        val_loss=evals.series("loss", bins=BINS, first=0.0, last=end),
-        val_accuracy=evals.series("accuracy", bins=BINS, first=0.0, last=end),
-        grad_norm=steps.series("grad_norm", bins=BINS, first=0.0, last=end),
+        loss=loss,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        grad_norm=grad_norm,
         lr=steps.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         planned=plan.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         clipped=share_clipped(reader),

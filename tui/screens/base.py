@@ -102,7 +102,6 @@ class ModeScreen(Screen[None]):
         super().__init__()
         self.snapshot = EMPTY
         self._composed = False
-        self._dressed: tuple[object, ...] = ()
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -179,10 +178,17 @@ class ModeScreen(Screen[None]):
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
-        dressed = (self.app.theme, self.app.app_focus, len(self.app.stylesheet.source))
-        event.refresh_styles = event.refresh_styles and dressed != self._dressed
-        self._dressed = dressed
+        # What another theme changes it sees to by itself.
+        event.refresh_styles = False
         self.ask()
+
+    def _compositor_refresh(self) -> None:
+        # In the middle of a change Textual (8.2) renders whole frames and throws them away; after one it draws the first twice.
+        if self.app._batch_count:  # noqa: SLF001 - it tells this to nobody else
+            return
+        if self.size.region in self._compositor._dirty_regions:  # noqa: SLF001
+            self._repaint_required = False
+        super()._compositor_refresh()
 
     def ask(self) -> None:
         """Have this screen's part read with its present view."""

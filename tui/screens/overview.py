@@ -77,6 +77,9 @@ class Overview(ModeScreen):
 
     # What fits
 
+    def on_mount(self) -> None:
+        self._arrange()  # else a first layout would be for nothing
+
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         if self.app.is_running:  # not leaving, while the screens are being taken apart
@@ -84,7 +87,8 @@ class Overview(ModeScreen):
 
     def _arrange(self) -> None:
         """Lay the panes out in pages of as many as fit."""
-        width, height = self.size.width, self.query_one("#body").size.height or self.size.height - 3
+        size = self.size or self.app.size
+        width, height = size.width, self.query_one("#body").size.height or size.height - 3
         columns = 2 if width >= WIDE else 1
         rows = 1 if width < NARROW else max(1, min(3, height // LEAST))
         if self._zoomed:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual._compositor import LayoutUpdate
+
+from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import fake_run
+from tui.app import GradtopApp
+from tui.screens.header import Header
+
+
+async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    frames: list[tuple[str, bool]] = []  # of which mode, and whether whole
+
+    def display(_app: GradtopApp, screen: Any, renderable: Any) -> None:
+        if renderable is not None:
+            frames.append((screen.mode, isinstance(renderable, LayoutUpdate)))
+
+    monkeypatch.setattr(GradtopApp, "_display", display)
+    async with piloted(tmp_path, run, interval=60) as screen:
+        for mode in ("overview", "parameters", "gradients", "weights", "schedule"):
+            screen.app.action_mode(mode)
+            await screen.until(partial(frames.count, (mode, True)), "a frame of it")
+            screen.mode.query_one(Header).refresh()
+            await screen.until(partial(frames.count, (mode, False)), "a frame of its header alone")
+            assert frames.count((mode, True)) == 1, frames

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from textual.color import Color
+
+from tui.stylesheet import ParsedOnce
+
+
+def dressed() -> ParsedOnce:
+    """With one source, parsed."""
+    stylesheet = ParsedOnce({"muted": "#111111"})
+    stylesheet.add_source("Screen { color: $muted; }", read_from=("one.tcss", ""))
+    stylesheet.parse()
+    return stylesheet
+
+
+def colours(stylesheet: ParsedOnce) -> list[Color]:
+    return [rule.styles.color for rule in stylesheet.rules]
+
+
+def test_a_new_source_has_the_others_stay_as_they_were_parsed() -> None:
+    stylesheet = dressed()
+    before = stylesheet.rules[0]
+    stylesheet.add_source("Header { color: #222222; }", read_from=("two.tcss", ""))
+    stylesheet.reparse()
+    assert colours(stylesheet) == [Color.parse("#111111"), Color.parse("#222222")]
+    assert stylesheet.rules[0] is before
+
+
+def test_the_same_variables_again_have_nothing_parsed_and_others_all() -> None:
+    stylesheet = dressed()
+    before = stylesheet.rules[0]
+    stylesheet.set_variables({"muted": "#111111"})
+    stylesheet.reparse()
+    assert stylesheet.rules[0] is before
+    stylesheet.set_variables({"muted": "#333333"})
+    stylesheet.reparse()
+    assert colours(stylesheet) == [Color.parse("#333333")]
