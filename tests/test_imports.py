@@ -66,9 +66,23 @@ def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
 
 
 def test_the_run_directory_needs_the_standard_library_alone() -> None:
-    found = {name.partition(".")[0] for name in imported("import trainer.record")} - {"trainer"}
+    code = f"import importlib\nfor name in {modules_of('trainer/record')!r}: importlib.import_module(name)"
+    found = {name.partition(".")[0] for name in imported(code)} - {"trainer"}
     site = {name.partition(".")[0] for name in imported("pass")}
     assert found - site <= sys.stdlib_module_names
+
+
+def test_showing_a_run_imports_nothing_that_writes_one() -> None:
+    found = {name.removeprefix("trainer.record.") for name in imported("import tui.app, tui.screens.overview")}
+    assert "reader" in found
+    assert not {"control", "lease", "line", "writer"} & found
+
+
+def test_all_that_the_run_directory_offers_is_there() -> None:
+    from trainer import record
+
+    assert [name for name in record.__all__ if not hasattr(record, name)] == []
+    assert not hasattr(record, "overwrite")
 
 
 def test_the_worker_runs_without_a_screen() -> None:

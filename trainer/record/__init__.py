@@ -7,13 +7,13 @@ A stream's segment is read by one line of numpy, with the columns that its JSON 
 
 from __future__ import annotations
 
-from trainer.record.control import Command, Inbox, send, wait_for_answer
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from trainer.record.effective import effective
 from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from trainer.record.events import Event, EventReader, append_event
 from trainer.record.layout import Run, new_run
-from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
-from trainer.record.line import Waiting, asked_device, in_line, waiting_line
 from trainer.record.meta import Change, Meta, read_meta, write_meta
 from trainer.record.reader import Record, StreamReader, list_streams
 from trainer.record.run_reader import CheckpointInfo, RunReader
@@ -22,7 +22,28 @@ from trainer.record.series import EMPTY_SERIES, Series
 from trainer.record.status import Status, derive_state, is_alive, process_start, read_status, this_host, write_status
 from trainer.record.streams import Column, SegmentWriter
 from trainer.record.text import clean
-from trainer.record.writer import StreamWriter
+
+if TYPE_CHECKING:
+    from trainer.record.control import Command, Inbox, send, wait_for_answer
+    from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
+    from trainer.record.line import Waiting, asked_device, in_line, waiting_line
+    from trainer.record.writer import StreamWriter
+else:
+    # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
+    LATER = {
+        "control": ("Command", "Inbox", "send", "wait_for_answer"),
+        "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
+        "line": ("Waiting", "asked_device", "in_line", "waiting_line"),
+        "writer": ("StreamWriter",),
+    }
+
+    def __getattr__(name: str) -> object:
+        module = next((module for module, names in LATER.items() if name in names), None)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return value
+
 
 __all__ = [
     "EMPTY_SERIES",
