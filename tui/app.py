@@ -23,7 +23,7 @@ from textual.screen import Screen
 from trainer.record import RecordError, Run
 from tui import keys, theme
 from tui.launcher import Launcher, Starts
-from tui.messages import Answered, Launched, NewSnapshot
+from tui.messages import Answered, Launched, NewSnapshot, NoStandby
 from tui.planned import NO_CURVES
 from tui.poll import TICK, Poll
 from tui.remember import Memory, state_file
@@ -37,6 +37,9 @@ FULL = Capabilities()
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
+
+# A run that has just begun wants every core for its first steps; the next one is not edited as soon.
+UNTIL_NEXT_STANDBY = 2.0
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"queued", "starting", "training", "paused", "silent"}}
@@ -281,6 +284,7 @@ class GradtopApp(App[None]):
         self.run_worker(begin, thread=True, name="launch")
 
     def on_launched(self, message: Launched) -> None:
+        self.set_timer(UNTIL_NEXT_STANDBY, self._prepare)
         if message.run is None:
             self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
             return
@@ -292,9 +296,12 @@ class GradtopApp(App[None]):
             try:
                 self.launcher.prepare()
             except OSError as error:
-                self._from_thread(Launched(None, problem=f"no standby: {error}"))
+                self._from_thread(NoStandby(str(error)))
 
         self.run_worker(prepare, thread=True, name="standby")
+
+    def on_no_standby(self, message: NoStandby) -> None:
+        self.notify(f"{message.problem}; runs start all the same, later", title="no standby", severity="warning", markup=False)
 
     # Everywhere
 

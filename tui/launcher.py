@@ -33,7 +33,7 @@ class Starts(Protocol):
 
 
 class Launcher:
-    """Starts detached workers, from the standby where there is one; giving it away starts the next."""
+    """Starts detached workers, from the standby where there is one; `prepare` again for the next."""
 
     def __init__(self, runs: Path, *, standby: bool = True) -> None:
         self._runs = runs
@@ -78,10 +78,7 @@ class Launcher:
         from trainer.launch import start_worker
 
         standby, self._standby = self._standby, None
-        try:
-            start_worker(run, resume=resume, standby=standby)
-        finally:
-            self.prepare()
+        start_worker(run, resume=resume, standby=standby)
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
         from trainer.config import to_tables

@@ -34,3 +34,11 @@ class Launched(Message):
     def __init__(self, run: Run | None, said: str = "", problem: str = "") -> None:
         super().__init__()
         self.run, self.said, self.problem = run, said, problem
+
+
+class NoStandby(Message):
+    """No worker could be made ready for the next run; `problem` tells why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
