@@ -272,12 +272,12 @@ class GradtopApp(App[None]):
         said = answer.message or ("done" if answer.ok else "refused")
         self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning", markup=False)
 
-    def launch(self, work: Callable[[], Run], said: str) -> None:
-        """Start a run in a thread (`work` may block), then watch it."""
+    def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True) -> None:
+        """Start a run in a thread (`work` may block), then watch it, unless it is to wait."""
 
         def begin() -> None:
             try:
-                self._from_thread(Launched(work(), said))
+                self._from_thread(Launched(work(), said, watch=watch))
             except (OSError, RecordError, ValueError) as error:
                 self._from_thread(Launched(None, problem=str(error)))
 
@@ -289,7 +289,8 @@ class GradtopApp(App[None]):
             self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
             return
         self.notify(message.said, markup=False)
-        self.watch_run(message.run)
+        if message.watch:
+            self.watch_run(message.run)
 
     def _prepare(self) -> None:
         def prepare() -> None:

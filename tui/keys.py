@@ -112,6 +112,7 @@ KEYS: tuple[Key, ...] = (
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run by the least costly way: a fork from the newest checkpoint where the changes allow it, else from the start.", modes=("tune",), footer=True),
+    Key("ctrl+n", "screen.start_next", "tune.next", "start next", "Start as ctrl+s does, but in line: when the runs before it on its device have ended.", modes=("tune",)),
     Key("ctrl+l", "screen.apply_live", "tune.live", "apply live", "Apply what can be changed live in the running training, after this step.", modes=("tune",), footer=True),
     Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: a new run that goes on from a checkpoint, which you choose.", modes=("tune",), footer=True),
     Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Start a new run with this configuration from the start, always.", modes=("tune",), footer=True),

@@ -23,7 +23,7 @@ class Starts(Protocol):
     def rerun(self, run: Run) -> Run: ...
 
     def start(
-        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False
     ) -> Run: ...
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
@@ -65,13 +65,16 @@ class Launcher:
         return self.start(load_config(run.config), parent=run)
 
     def start(
-        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False
     ) -> Run:
-        """A new run: from `checkpoint` of its parent on, or from the start."""
-        from trainer.launch import create_run
+        """A new run: from `checkpoint` of its parent on, or from the start; at once, or in line."""
+        from trainer.launch import create_run, queue_worker
 
         run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
-        self._begin(run)
+        if queue:
+            queue_worker(run)
+        else:
+            self._begin(run)
         return run
 
     def _begin(self, run: Run, *, resume: bool = False) -> None:

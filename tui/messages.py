@@ -29,11 +29,11 @@ class Answered(Message):
 
 
 class Launched(Message):
-    """A run was started (`said` tells how), or `problem` tells why not."""
+    """A run was started (`said` tells how) and is to be watched, or `problem` tells why not."""
 
-    def __init__(self, run: Run | None, said: str = "", problem: str = "") -> None:
+    def __init__(self, run: Run | None, said: str = "", problem: str = "", *, watch: bool = True) -> None:
         super().__init__()
-        self.run, self.said, self.problem = run, said, problem
+        self.run, self.said, self.problem, self.watch = run, said, problem, watch
 
 
 class NoStandby(Message):

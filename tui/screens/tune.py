@@ -200,7 +200,7 @@ class Tune(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         draft = self.draft if self.is_mounted else None
         can: bool
-        if action in {"start", "save"}:
+        if action in {"start", "start_next", "save"}:
             can = draft is not None and draft.config is not None and not self._starting
         elif action == "restart":
             can = draft is not None and draft.config is not None and not self._starting and self.way.checkpoint is not None
@@ -265,6 +265,11 @@ class Tune(ModeScreen):
         self.form.leave()
         self._start(self.way.checkpoint)
 
+    def action_start_next(self) -> None:
+        """The same, in line; the screen stays with what trains."""
+        self.form.leave()
+        self._start(self.way.checkpoint, queue=True)
+
     def action_restart(self) -> None:
         self.form.leave()
         self._start(None)
@@ -284,7 +289,7 @@ class Tune(ModeScreen):
 
         self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
 
-    def _start(self, checkpoint: CheckpointInfo | None) -> None:
+    def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
         draft, base = self.draft, self._base
         if draft is None or draft.config is None or self._starting:
             return
@@ -295,13 +300,17 @@ class Tune(ModeScreen):
 
         def work() -> Run:
             try:
-                run = launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None)
+                run = launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None, queue=queue)
                 self._started = config
                 return run
             finally:
                 self._starting = False
 
-        self.gradtop.launch(work, f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}")
+        if queue:
+            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} waits in line (7 shows it)"
+        else:
+            said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
+        self.gradtop.launch(work, said, watch=not queue)
 
     def action_apply_live(self) -> None:
         """Change the running training."""

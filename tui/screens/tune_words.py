@@ -129,13 +129,13 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Li
         return [[(f"Nothing yet: this is what {base.name} has. ctrl+s starts a new run with it." if base.run else "These are the defaults. ctrl+s starts a run with them.", "muted")]]
     now = draft.live_changes() if live else {}
     if now and draft.strongest() == "live":
-        forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s)" if way.checkpoint else "; or a new run from the start (ctrl+s)"
+        forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s; in line: ctrl+n)" if way.checkpoint else "; or a new run from the start (ctrl+s; in line: ctrl+n)"
         return [[(f"strongest way: live (ctrl+l){forks}", "text")]]
     lines: list[Line] = []
     if way.checkpoint is None:
         lines.append([(f"strongest way: restart, a new run from the start (ctrl+s){': ' + way.why if way.why else ''}", "text")])
     else:
-        running = f"; {base.name} goes on beside it" if live else ""
+        running = f"; {base.name} goes on beside it (ctrl+n: the fork waits for its end)" if live else ""
         lines.append([(f"strongest way: fork from {place(way.checkpoint)} (ctrl+s){running}", "text")])
         kept, dropped = consequences_of(draft)
         lines.append([(f"keeps {kept}", "muted")])

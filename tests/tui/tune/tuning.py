@@ -31,6 +31,7 @@ class Starter(Starts):
         self.runs = runs
         self.started: list[tuple[Config, Run | None, list[Change]]] = []
         self.checkpoints: list[Path | None] = []
+        self.queued: list[bool] = []
         self.trouble: OSError | None = None
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
@@ -38,9 +39,11 @@ class Starter(Starts):
         return Planned(points, (), 100, steps_per_epoch)
 
     def start(
-        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, **_more: Any
+        self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None,
+        queue: bool = False, **_more: Any,
     ) -> Run:
         self.checkpoints.append(checkpoint)
+        self.queued.append(queue)
         self.started.append((config, parent, list(changes)))
         if self.trouble is not None:
             raise self.trouble
