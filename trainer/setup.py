@@ -101,6 +101,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         _put_back(session, state)
     elif origin:
         taken = fork.take_over(session, origin)
+        progress.update(began=session.step)
         writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
     for sentence in said:
         writer.event("init", message=sentence)

@@ -35,6 +35,7 @@ def test_another_batch_size_goes_on_at_the_next_epoch_and_says_so(tmp_path: Path
 
     # One epoch of four steps is behind it; the second, which was begun, is trained whole.
     assert [int(step) for step, in rows(child, "steps")] == list(range(5, 13))
+    assert read_status(child).began == 4
     kept, dropped = said(child)
     assert kept == ["all weights", "the optimizer's state"]
     assert dropped == ["the place in the epoch: training goes on at the beginning of epoch 2"]

@@ -26,6 +26,7 @@ NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 class Status:
     """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
 
+    `began` is the step at which a fork took over; the steps up to it cost this run no time.
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     """
@@ -43,6 +44,7 @@ class Status:
     epochs: int = 0
     step: int = 0
     steps: int = 0
+    began: int = 0
     device: str = ""
     model: str = ""
     parameters: int = 0

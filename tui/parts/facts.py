@@ -114,6 +114,7 @@ def moment(then: float, now: float) -> str:
 
 def seconds_left(status: Status) -> float | None:
     """The time to the last step at the mean pace so far, in seconds."""
-    if status.step <= 0 or status.steps <= status.step or status.seconds <= 0:
+    done = status.step - status.began  # what a fork took over took it no time
+    if done <= 0 or status.steps <= status.step or status.seconds <= 0:
         return None
-    return status.seconds / status.step * (status.steps - status.step)
+    return status.seconds / done * (status.steps - status.step)

@@ -20,7 +20,9 @@ def test_ages_are_coarse_and_never_younger_than_the_last() -> None:
 
 def test_the_time_left_follows_the_mean_pace() -> None:
     assert seconds_left(Status(step=100, steps=300, seconds=10.0)) == 20.0
-    for status in (Status(), Status(step=300, steps=300, seconds=1.0), Status(step=5, steps=9)):
+    # The hundred steps that a fork took over cost it no time.
+    assert seconds_left(Status(began=100, step=200, steps=300, seconds=10.0)) == 10.0
+    for status in (Status(), Status(began=5, step=5, steps=9, seconds=1.0), Status(step=300, steps=300, seconds=1.0), Status(step=5, steps=9)):
         assert seconds_left(status) is None
 
 
