@@ -62,6 +62,21 @@ async def test_with_sixteen_colours_or_none_the_terminals_own_are_used(tmp_path:
         await screen.shows("keys in 1 Overview")
         await screen.press("escape", "ctrl+p")
         await screen.shows("Search for commands")
+        assert underlined(screen)[0] == "Gradients  (3)"
+
+
+async def test_without_colours_the_cursor_of_a_list_is_seen(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run, mode="tune", capabilities=Capabilities(colours=0)) as screen:
+        await screen.shows("kernel_size")
+        await screen.press("home", "enter", "down")
+        await screen.until(lambda: underlined(screen) == ["transformer"], "the kind under the cursor")
+
+
+def underlined(screen: Piloted) -> list[str]:
+    """What stands underlined on the terminal."""
+    strips = screen.app.screen._compositor.render_strips()
+    return [text for strip in strips for segment in strip if segment.style and segment.style.underline and (text := segment.text.strip())]
 
 
 async def test_where_nothing_but_ascii_can_be_drawn_nothing_else_is(tmp_path: Path, training: tuple[Run, Grower]) -> None:

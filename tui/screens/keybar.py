@@ -98,8 +98,9 @@ class KeyBar(Widget):
             binding = active.binding
             if binding.show and active.enabled:
                 label = self._label(binding.description, binding.id)
-                if label:
-                    found.append((binding.key_display or binding.key, label, binding.action, "label"))
+                entry = (binding.key_display or binding.key, label, binding.action, "label")
+                if label and entry not in found:  # two keys may do the same, under one name
+                    found.append(entry)
         order = {key.action: index for index, key in enumerate(keys.KEYS)}
         return sorted(found, key=lambda entry: (entry[2] in GENERAL, order.get(entry[2], 0)))
 
