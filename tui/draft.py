@@ -141,7 +141,8 @@ class Draft:
 
     def asks_for_the_schedule(self) -> bool:
         """Whether a new learning rate, applied live, may scale the schedule or take its place."""
-        return "optimizer.lr" in self.live_changes() and self.base.schedule.kind != "constant" and "schedule.kind" not in self.kinds()
+        changes = self.live_changes()
+        return "optimizer.lr" in changes and self.base.schedule.kind != "constant" and "schedule.kind" not in changes
 
     def _text(self, key: str, default: str) -> str:
         return self._typed.get(key, self._base.get(key, default))

@@ -97,6 +97,10 @@ def test_a_new_learning_rate_asks_for_the_schedule_but_where_it_is_constant_or_b
     draft.type("schedule.kind", "constant")
     assert not draft.asks_for_the_schedule()
     assert draft.live_changes() == {"optimizer.lr": 3e-4, "schedule.kind": "constant"}
+    # Another kind waits in the form for a fork: the schedule that runs is asked for all the same.
+    draft.type("schedule.kind", "one_cycle")
+    assert draft.asks_for_the_schedule()
+    assert draft.live_changes() == {"optimizer.lr": 3e-4}
 
 
 def test_what_was_typed_stays_over_another_base() -> None:
