@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer import checkpoint, data, live, optim
 from trainer.checkpoint import Saved, State
 from trainer.compute import Compute
-from trainer.config import Config, diff_config, to_tables
+from trainer.config import Config, diff_config, to_tables, to_text
 from trainer.data import Source, TrainingBatches
 from trainer.errors import NonFinite, UserError
 from trainer.evaluation import Score
@@ -334,4 +334,5 @@ def _several(names: list[str], most: int = 3) -> str:
 
 
 def _short(value: object) -> str:
-    return format(value, "g") if isinstance(value, float) else str(value)
+    """As the form has it; one that was computed, such as a bound that was scaled, without the noise in its last digits."""
+    return "none" if value is None else to_text(float(f"{value:.6g}") if isinstance(value, float) else value)

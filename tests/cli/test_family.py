@@ -154,7 +154,7 @@ def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> 
     gradtop("fork", "base", "epochs=4", "lr=1e-4", "--name", "child", "--detach")
     said = gradtop("diff", "base", "child")
     rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line.strip()}
-    assert rows["optimizer.lr"] == ["0.002", "0.0001"]
+    assert rows["optimizer.lr"] == ["2e-3", "1e-4"]
     assert rows["training.epochs"] == ["2", "4"]
     assert rows["state"] == ["done", "done"]
     found = json.loads(gradtop("diff", "base", "child", "--json").out)

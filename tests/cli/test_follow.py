@@ -149,13 +149,13 @@ def test_warnings_and_what_was_steered_are_told(living: tuple[Run, Grower], caps
 
     def happen() -> None:
         append_event(run, "warning", message="\x1b[31mthe disk\nis full")
-        append_event(run, "command", id="x", command="set", ok=True, message="optimizer.lr 0.001 → 0.0003")
+        append_event(run, "command", id="x", command="set", ok=True, message="optimizer.lr 1e-3 → 3e-4")
         append_event(run, "checkpoint", step=3)
 
     assert told(run, happen, lambda: grower.status("done")) == 0
     out, err = capsys.readouterr()
     assert err == "the disk is full\n"
-    assert "\nset: optimizer.lr 0.001 → 0.0003\n" in out
+    assert "\nset: optimizer.lr 1e-3 → 3e-4\n" in out
     assert "checkpoint" not in out
 
 

@@ -34,7 +34,7 @@ def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: 
     assert otter.startswith("brave-otter  ✕ failed ")
     assert otter.endswith("out of memory on cuda:0 with batch_size 512: try training.batch_size=256")
     assert wren.startswith("└ tidy-wren  □ stopped ")
-    assert wren.endswith("lr 0.001 → 0.0003")
+    assert wren.endswith("lr 1e-3 → 3e-4")
     assert finch.startswith("amber-finch  ■ done ")
     assert "  2/2  " in finch
     assert (said.code, said.err) == (0, "")
@@ -86,7 +86,7 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
     assert head == "tidy-wren  □ stopped"
     found = {line[2:16].strip(): line[16:] for line in lines}
     assert found["progress"] == "epoch 3/30, step 400 of 5\u202f160 (8 %)"
-    assert found["parent"] == f"{find_run(runs, 'amber-finch').id}: optimizer.lr 0.001 → 0.0003"
+    assert found["parent"] == f"{find_run(runs, 'amber-finch').id}: optimizer.lr 1e-3 → 3e-4"
     assert found["checkpoints"] == "2, newest of step 343, best of step 343"
     assert found["directory"] == str(find_run(runs, "tidy-wren").path)
     assert "error" not in found
@@ -112,7 +112,8 @@ def test_show_tells_what_was_changed_live_beside_what_the_run_began_with(gradtop
     found = json.loads(gradtop("show", "tidy-wren", "--json").out)
     assert (found["run_toml"]["optimizer"]["lr"], found["config"]["optimizer"]["lr"]) == (1e-3, 3e-4)
     assert found["config"]["freeze"] == {"kind": "pattern", "patterns": ["stem.*"]}
-    assert "  changed live  optimizer.lr 0.001 → 0.0003, freeze.kind pattern, freeze.patterns [stem.*]\n" in gradtop("show", "tidy-wren").out
+    write_status(run, replace(read_status(run), changes={**read_status(run).changes, "optimizer.weight_decay": 0.01}))
+    assert "  changed live  optimizer.lr 1e-3 → 3e-4, freeze.kind pattern, freeze.patterns [stem.*]\n" in gradtop("show", "tidy-wren").out
 
 
 def test_show_and_ls_tell_the_place_in_line_and_what_is_waited_for(gradtop: Gradtop, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import Grower
-from trainer.record import Run
+from tests.tui.runs_fixture import Grower, fake_run
+from trainer.record import Run, append_event
+from tui.format import THIN
 from tui.screens.overview import PANES, Overview
 from tui.widgets.line_chart import LineChart
 
@@ -28,6 +29,23 @@ async def test_at_the_home_size_all_six_panes_are_seen(tmp_path: Path, run: Run)
     async with piloted(tmp_path, run) as screen:
         assert seen(screen) == TITLES
         assert "tab" not in screen.keybar()
+
+
+async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -> None:
+    message = "kept all weights, the optimizer's state; dropped the place in the epoch: training goes on at the beginning of epoch 4"
+    append_event(run, "forked", step=1032, message=message)
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows(f"goes on from step 1{THIN}032: kept all weights,")
+        right = " ".join(line.rpartition("││")[2].strip(" │") for line in screen.shown().splitlines())
+        assert message in " ".join(right.split())
+
+
+async def test_a_run_that_ended_before_it_measured_promises_nothing(tmp_path: Path, runs: Path) -> None:
+    run, _ = fake_run(runs, state="stopped", steps=0)
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("nothing was measured")
+        assert "the first evaluation comes" not in screen.shown()
+        assert "nothing measured yet" not in screen.shown()
 
 
 async def test_at_80_by_24_tab_turns_the_pages_and_comes_round(tmp_path: Path, run: Run) -> None:

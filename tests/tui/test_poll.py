@@ -126,9 +126,9 @@ def test_a_command_is_answered_by_the_worker(runs: Path) -> None:
     append_event(run, "command", id="another", command="set", ok=False, message="not mine")
     watcher.poll.tick()
     assert watcher.told == []
-    append_event(run, "command", id=command.id, command="set", ok=True, message="lr 0.001 → 0.0003")
+    append_event(run, "command", id=command.id, command="set", ok=True, message="lr 1e-3 → 3e-4")
     watcher.poll.tick()
-    assert watcher.told == [Answer("set", run.id, True, "lr 0.001 → 0.0003")]
+    assert watcher.told == [Answer("set", run.id, True, "lr 1e-3 → 3e-4")]
     assert watcher.poll.tick() == TICK
 
 

@@ -63,7 +63,7 @@ async def test_every_run_has_its_state_its_figures_and_what_was_changed(tmp_path
     async with piloted(tmp_path, family.training, mode="runs") as screen:
         await opened(screen)
         shown = screen.shown()
-        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ tidy-wren", "quiet-heron ◂", "lr 0.001 → 0.0003"):
+        for words in ("● training", "■ done", "□ stopped", "† died", "✕ failed", "└ tidy-wren", "quiet-heron ◂", "lr 1e-3 → 3e-4"):
             assert words in shown
         assert "Killed by the kernel" in shown
         assert "out of memory" in shown
@@ -374,9 +374,16 @@ async def test_a_marked_run_is_compared_with_the_one_under_the_cursor(tmp_path: 
         await screen.press("x")
         await screen.until(lambda: isinstance(screen.app.screen, Compare), "the comparison")
         await screen.shows("optimizer.lr")
-        await screen.shows("0.0003")
+        await screen.shows("3e-4")
         await screen.press("escape")
         await screen.until(lambda: not isinstance(screen.app.screen, Compare), "the list")
+
+
+async def test_a_key_with_two_names_stands_in_the_bar_once(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, family.stopped, mode="runs", size=(200, 40)) as screen:
+        await opened(screen)
+        await screen.until(lambda: "x compare" in screen.keybar(), "the key")
+        assert screen.keybar().count("compare") == 1
 
 
 async def test_without_a_mark_a_run_is_compared_with_its_parent(tmp_path: Path, family: Family) -> None:
@@ -385,6 +392,25 @@ async def test_without_a_mark_a_run_is_compared_with_its_parent(tmp_path: Path, 
         await screen.press("equals_sign")
         await screen.until(lambda: isinstance(screen.app.screen, Compare), "the comparison")
         await screen.shows("amber-finch")
+
+
+async def test_a_run_is_compared_with_a_parent_that_the_filter_hides(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, family.training, mode="runs") as screen:
+        await opened(screen)
+        await screen.press("slash", *"wren", "enter")
+        await screen.until(lambda: order(screen) == ["tidy-wren"], "the filtered list")
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, Compare), "both side by side")
+        await screen.shows("amber-finch")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_why_a_run_failed_is_read_to_its_end(tmp_path: Path, runs: Path, size: tuple[int, int]) -> None:
+    why = "step 3: the loss is not finite; training ended before the step changed the weights. Try a smaller learning rate, a warm-up or gradient clipping."
+    run, _ = fake_run(runs, "brave-otter", state="failed", steps=3, error=why)
+    async with piloted(tmp_path, run, mode="runs", size=size) as screen:
+        await screen.shows("y copies the path")
+        assert why in " ".join(" ".join(screen.shown().splitlines()[-5:]).split())
 
 
 async def test_f_opens_tune_over_the_run(tmp_path: Path, family: Family) -> None:

@@ -126,8 +126,13 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "device", f"{clean(status.device)}{f', {si(status.samples_per_s)} samples/s' if status.samples_per_s else ''}"
     if status.changes:
         before = flat(reader.config)
-        changed = (f"{key} {f'{brief(before[key])} → ' if key in before else ''}{brief(value)}" for key, value in status.changes.items())
-        yield "changed live", clean(", ".join(changed))
+        changed = [
+            f"{key} {f'{brief(before[key])} → ' if key in before else ''}{brief(value)}"
+            for key, value in status.changes.items()
+            if key not in before or before[key] != value
+        ]
+        if changed:  # all of it may have been taken back
+            yield "changed live", clean(", ".join(changed))
     if meta.parent:
         changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
         start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""

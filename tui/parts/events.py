@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.record import clean
+from tui.format import number, significant
 
 KNOWN = {"kind", "time", "id", "message", "ok"}
 # Kinds whose message says it all, and what stands before it.
@@ -41,7 +42,7 @@ def words(kind: str, event: Mapping[str, Any]) -> tuple[str, str]:
         text = f"epoch {event.get('epoch', '?')}"
         for key, name in (("val_loss", "val loss"), ("val_accuracy", "accuracy")):
             if isinstance(event.get(key), int | float):
-                text += f"  {name} {event[key]:.3g}"
+                text += f"  {name} {significant(event[key])}"
         return (text + "  best", "success") if event.get("best") else (text, "text")
     if kind == "checkpoint":
         return f"checkpoint step-{event['step']:06d}" if isinstance(event.get("step"), int) else f"checkpoint {message}", "muted"
@@ -55,9 +56,10 @@ def words(kind: str, event: Mapping[str, Any]) -> tuple[str, str]:
     if kind in SAID:
         return f"{SAID[kind]}{message or rest(event)}".rstrip(" :"), SAID_TONES.get(kind, "text")
     if kind == "forked":
-        return f"goes on from {f'step {step}' if isinstance(step := event.get('step'), int) else 'another run'}: {message or rest(event)}".rstrip(" :"), "success"
+        return f"goes on from {f'step {number(step)}' if isinstance(step := event.get('step'), int) else 'another run'}: {message or rest(event)}".rstrip(" :"), "success"
     if kind == "resumed":
-        return f"resumed at step {event.get('step', '?')}{f' from {path}' if (path := event.get('path')) else ''}", "success"
+        step = event.get("step")
+        return f"resumed at step {number(step) if isinstance(step, int) else '?'}{f' from {path}' if (path := event.get('path')) else ''}", "success"
     if kind == "end":
         state = str(event.get("state") or "ended")
         return f"{state}{': ' + message if message else ''}", "error" if state in {"failed", "died"} else "text"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.record import RunReader
+from tui.format import percent
 
 Record = Mapping[str, float]
 
@@ -61,9 +62,9 @@ def out_of_band(rows: Sequence[Record], healthy: tuple[float, float]) -> list[Fi
     low, high = healthy
     above, below = sum(norm > high for norm in norms) / len(norms), sum(norm < low for norm in norms) / len(norms)
     if above > 0.05:
-        return [Finding("warning", f"gradient norm above {high:g} in {above:.0%} of the last {len(rows)} steps")]
+        return [Finding("warning", f"gradient norm above {high:g} in {percent(above)} of the last {len(rows)} steps")]
     if below > 0.5:
-        return [Finding("warning", f"gradient norm below {low:g} in {below:.0%} of the last {len(rows)} steps")]
+        return [Finding("warning", f"gradient norm below {low:g} in {percent(below)} of the last {len(rows)} steps")]
     return []
 
 
@@ -71,7 +72,7 @@ def clipping(rows: Sequence[Record]) -> list[Finding]:
     hits = [row["clipped"] for row in rows if math.isfinite(row.get("clipped", math.nan))]
     if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
         return []
-    return [Finding("warning", f"clipped in {sum(hits) / len(hits):.0%} of the last {len(rows)} steps: clip rules the step size, not lr")]
+    return [Finding("warning", f"clipped in {percent(sum(hits) / len(hits))} of the last {len(rows)} steps: clip rules the step size, not lr")]
 
 
 def no_progress(reader: RunReader) -> list[Finding]:
@@ -90,4 +91,4 @@ def no_progress(reader: RunReader) -> list[Finding]:
     elif since < EVALS_PATIENCE:
         return []
     worse = evals[-1]["loss"] / best - 1 if best > 0 else 0.0
-    return [Finding("warning", f"{text}, now {worse:.0%} above: overfitting?" if worse > 0.1 else text)]
+    return [Finding("warning", f"{text}, now {percent(worse)} above: overfitting?" if worse > 0.1 else text)]

@@ -43,8 +43,8 @@ def mark_of(event: Mapping[str, Any]) -> Mark | None:
 def changed_words(changes: Mapping[str, Any], old: object) -> str:
     """`lr 1e-3→3e-4`; of several changes the first, and how many more there are."""
     before = old if isinstance(old, Mapping) else {}
-    # What follows from a change of the learning rate, a lower bound scaled with it, is not what was changed.
-    keys = [key for key in changes if not (key == "schedule.min_lr" and "optimizer.lr" in changes)]
+    # What follows from a change, a bound scaled with the rate or the fields that go with a kind, is not what was changed.
+    keys = [key for key in changes if not (key.startswith("schedule.") and key != "schedule.kind" and changes.keys() & {"optimizer.lr", "schedule.kind"})]
     key = "optimizer.lr" if "optimizer.lr" in changes else keys[0]
     name = key.partition(".")[0] if key.endswith(".kind") else key.rpartition(".")[2]
     words = f"{name} {short(before[key])}→{short(changes[key])}" if before.get(key) is not None else f"{name} {short(changes[key])}"

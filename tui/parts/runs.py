@@ -23,6 +23,7 @@ from trainer.record import (
     read_status,
 )
 from trainer.record.line import ANY
+from tui.format import number, scientific
 from tui.parts.facts import last_words
 from tui.snapshot import ALIVE
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 25
 LIST_EVERY = 5.0
+SENTENCE = 300  # characters of what was changed, and of the last words
 DEEPEST = 9  # cells of branches before a name
 FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
 SORTS = ("newest", "best", "name")
@@ -65,12 +67,13 @@ class RunsView:
 
 @dataclass(frozen=True, slots=True)
 class RunsPart:
-    """`total` runs are there, `rows` of them match the filter."""
+    """`total` runs are there, with the ids `known`; `rows` of them match the filter."""
 
     rows: tuple[RunRow, ...] = ()
     total: int = 0
     sort: str = "newest"
     now: float = 0.0
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -203,12 +206,16 @@ class RunIndex:
             self._ordered = [(by_path[row.run.path], row.branch) for row in lineage(row_of(entry, names) for entry in by_path.values())]
         return self._ordered
 
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(path.name for path in self._entries)
+
     def __len__(self) -> int:
         return len(self._entries)
 
 
 def read_runs(source: Source, view: RunsView) -> RunsPart:
-    return RunsPart(source.runs.rows(view), len(source.runs), view.sort, source.clock())
+    return RunsPart(source.runs.rows(view), len(source.runs), view.sort, source.clock(), source.runs.ids)
 
 
 def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
@@ -220,8 +227,8 @@ def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
         created=meta.created or entry.status.started,
         status=entry.status,
         parent=meta.parent or "",
-        change=clean(describe_change(entry, names), 400),
-        words=clean(entry.words, 200),
+        change=describe_change(entry, names),
+        words=clean(entry.words, SENTENCE),
     )
 
 
@@ -239,10 +246,8 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"
     if at := FORKED_AT.match(entry.meta.parent_checkpoint):
-        changes = f"from step {int(at[1])}: {changes}"
-    if entry.words:
-        return f"{changes}   {entry.words}" if changes else entry.words
-    return changes
+        changes = f"from step {number(int(at[1]))}: {changes}"
+    return "   ".join(filter(None, (clean(changes, SENTENCE), clean(entry.words, SENTENCE))))
 
 
 def brief(value: object) -> str:
@@ -250,7 +255,7 @@ def brief(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return format(value, ".4g").replace("e-0", "e-").replace("e+0", "e")
+        return format(value, ".6g") if value == 0 or 0.01 <= abs(value) < 1e6 else scientific(value, 4)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(brief, value))}]"
     return "none" if value is None else str(value)
@@ -314,9 +319,9 @@ def _tree(root: RunRow, children: Mapping[str, Sequence[RunRow]]) -> list[RunRow
         row, before, below = waiting.pop()
         found.append(replace(row, branch=before if len(before) <= DEEPEST else f"…{before[1 - DEEPEST:]}"))
         own = children.get(row.run.id, ())
-        for number in range(len(own) - 1, -1, -1):
-            last = number == len(own) - 1
-            waiting.append((own[number], f"{below}{'└' if last else '├'}", f"{below}{' ' if last else '│'} "))
+        for index in range(len(own) - 1, -1, -1):
+            last = index == len(own) - 1
+            waiting.append((own[index], f"{below}{'└' if last else '├'}", f"{below}{' ' if last else '│'} "))
     return found
 
 

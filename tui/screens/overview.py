@@ -20,6 +20,8 @@ PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "even
 WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 LEAST = 8  # rows of a pane
+LONGEST = 4  # lines of an event
+FIRST_EVALUATION = "the first evaluation comes at the end of the epoch"
 
 
 class Overview(ModeScreen):
@@ -39,7 +41,6 @@ class Overview(ModeScreen):
 
     def body(self) -> ComposeResult:
         charts = [LineChart(id=name) for name in PANES[:4]]
-        charts[1].set_empty("the first evaluation comes at the end of the epoch")
         with Container(id="panes"):
             for pane in (*charts, Findings(id="findings"), Events(id="events")):
                 pane.border_title = (pane.id or "").replace("-", " ")
@@ -54,8 +55,9 @@ class Overview(ModeScreen):
         status = snapshot.facts.status
         chart = {name: self.query_one(f"#{name}", LineChart) for name in PANES[:4]}
         waiting = waiting_for(snapshot.facts)
-        for each in ("loss", "gradient-norm"):
+        for each in ("loss", "gradient-norm", "learning-rate"):
             chart[each].set_empty(waiting)
+        chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
         chart["loss"].set_series(
             [Line("train", part.loss, "a"), Line("val", part.val_loss, "b")] if part.val_loss.x else [Line("train", part.loss, "a")],
             marks=part.marks,
@@ -68,7 +70,7 @@ class Overview(ModeScreen):
             [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_max=part.end
         )
         chart["learning-rate"].set_series(
-            [Line("so far", part.lr, "a"), Line("planned", part.planned, "a", planned=True)],
+            [Line("so far", part.lr, "a", value=status.lr), Line("planned", part.planned, "a", planned=True)],
             marks=part.marks,
             x_max=float(max(status.steps, 1)),
         )
@@ -177,7 +179,18 @@ class Findings(Lines):
 
 
 class Events(Lines):
-    """What happened, the newest first."""
+    """What happened, the newest first; what is too long for a line goes on below it."""
+
+    def lines(self, width: int, height: int) -> Sequence[Words]:
+        from textwrap import wrap
+
+        lines: list[Words] = []
+        for (clock, muted), (text, tone) in ((line[0], line[1]) for line in super().lines(width, height)):
+            room = max(10, width - len(clock) - 1)
+            pieces = wrap(text, room, max_lines=LONGEST, placeholder=" …") if len(text) > room else [text]
+            for index, piece in enumerate(pieces):
+                lines.append([(clock if not index else " " * len(clock), muted), (piece, tone)])
+        return lines
 
 
 def waiting_for(facts: Facts) -> str:

@@ -14,8 +14,8 @@ from tui.messages import Answered
 from tui.parts.runs import SORTS, RunRow, RunsPart, RunsView, read_runs
 from tui.poll import Answer
 from tui.screens.base import ModeScreen, Target, bindings
-from tui.screens.lines import Line, Lines
-from tui.screens.runs_words import COLUMNS, about, cells, shown_name
+from tui.screens.lines import Line
+from tui.screens.runs_words import COLUMNS, About, about, cells, shown_name
 from tui.snapshot import ALIVE, Snapshot
 from tui.widgets.columns import Cell
 from tui.widgets.table import Table
@@ -53,13 +53,14 @@ class Runs(ModeScreen):
         self._sort = SORTS[0]
         self._filter = ""
         self._rows: dict[str, RunRow] = {}
+        self._known: frozenset[str] = frozenset()
         self._state: tuple[str, str] = ("", "")
         self._placed = False
         self._marked = ""  # the run to compare others with
 
     def body(self) -> ComposeResult:
         yield Table(COLUMNS, filters=True)
-        yield Lines(id="about")
+        yield About(id="about")
 
     def on_mount(self) -> None:
         wanted = self.gradtop.memory.get(KEY)
@@ -94,6 +95,7 @@ class Runs(ModeScreen):
         if self.focused is None:
             self.set_focus(self.table)
         self._rows = {row.run.id: row for row in part.rows}
+        self._known = part.known
         self.table.set_empty("No runs yet. 6 starts one, or: gradtop train configs/digits.toml")
         watched = self.gradtop.watched
         if not self._placed and part.rows:
@@ -112,7 +114,7 @@ class Runs(ModeScreen):
         row = self.row
         watched = row is not None and row.run == self.gradtop.watched
         nothing: list[Line] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
-        self.query_one("#about", Lines).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
+        self.query_one(About).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
             self._state = state
@@ -160,16 +162,16 @@ class Runs(ModeScreen):
             self.show(self.snapshot)
             self.refresh_bindings()
 
-    def _other(self, row: RunRow) -> RunRow | None:
-        """What a run is compared with: the marked one, else its parent."""
-        marked = self._rows.get(self._marked)
-        return marked if marked is not None and marked.run != row.run else self._rows.get(row.parent)
+    def _other(self, row: RunRow) -> Run | None:
+        """What a run is compared with: the marked one, else its parent; a filter may hide it."""
+        found = next((each for each in (self._marked, row.parent) if each in self._known and each != row.run.id), None)
+        return Run(row.run.path.parent / found) if found is not None else None
 
     def action_compare(self) -> None:
         from tui.screens.compare import Compare
 
         if (row := self.row) is not None and (other := self._other(row)) is not None:
-            self.app.push_screen(Compare(other.run, row.run))
+            self.app.push_screen(Compare(other, row.run))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from trainer.record import clean
 from tui import states
 from tui.format import duration, number, si, significant
 from tui.parts.facts import moment
 from tui.parts.runs import RunRow, line_words, state_word
-from tui.screens.lines import Line
+from tui.screens.lines import Line, Lines
 from tui.widgets.columns import Cell, Column, Piece
 
 EPOCH = 8
@@ -24,6 +25,7 @@ COLUMNS = (
     Column("accuracy", 8, priority=6, right=True),
     Column("changed against its parent", 30, 26, priority=5, grow=True),
 )
+ROWS = 3
 WATCHED = " ◂"
 MARKED = "= "
 
@@ -75,8 +77,27 @@ def change(row: RunRow) -> list[Piece]:
     return pieces or [("–", "faint")]
 
 
+class About(Lines):
+    """The row in full: how far it is, what was changed and its last words in two lines at most, where it is."""
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        from textwrap import wrap
+
+        lines = super().lines(width, height)
+        if len(lines) != ROWS:
+            return lines
+        first, second, third = lines
+        wrapped: list[Line] = []
+        for text, tone in second:
+            room = max(10, width - 2)
+            # Each piece on a line of its own where they do not fit side by side.
+            wrapped += [[(f" {piece}", tone)] for piece in wrap(text.strip(), room, max_lines=2, placeholder=" …")]
+        whole = sum(len(text) for text, _tone in second) < width
+        return [first, *([second] if whole else wrapped[:2]), third]
+
+
 def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
-    """The row in full: how far it is, what was changed, its last words, where it is."""
+    """What the pane says of a row, in three lines of any length."""
     status = row.status
     words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
     words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]

@@ -42,7 +42,7 @@ class Schedule(ModeScreen):
             return
         self.explain("")
         planned = Line("planned", part.planned, "a", planned=True)
-        lines, steps, drafted = [Line("so far", part.lr, "a"), planned], part.steps, self.gradtop.drafted
+        lines, steps, drafted = [Line("so far", part.lr, "a", value=snapshot.facts.status.lr), planned], part.steps, self.gradtop.drafted
         if drafted.run == snapshot.facts.run and drafted.new.x:
             lines.append(Line("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from tui.format import ellipsis
 from tui.parts.tune import TunePart
 from tui.screens.lines import Line, Lines
 from tui.ways import Way, consequences_of, place
@@ -20,17 +21,23 @@ if TYPE_CHECKING:
 
 
 WAYS = {
-    "live": "live (ctrl+l), in a fork (ctrl+f), in a new run",
-    "fork": "in a fork (ctrl+f), in a new run",
+    "live": "live (ctrl+l), in a fork or a new run",
+    "fork": "in a fork (ctrl+f) or a new run",
     "restart": "in a new run, from the start",
 }
+FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the end
 
 
 class About(Lines):
-    """The field under the cursor in words, wrapped to the pane."""
+    """The field under the cursor in words, wrapped to the pane; where they are too long, what is expected gives way."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        return spelled(self, wrapped(self._lines, width)[:height])
+        parts = [wrapped([line], width) for line in self._lines]
+        over = sum(map(len, parts)) - height
+        if over > 0 and len(parts) > FACTS_FROM_END:
+            facts = parts[-FACTS_FROM_END]
+            parts[-FACTS_FROM_END] = shortened(facts, max(0, len(facts) - over), width)
+        return spelled(self, [line for part in parts for line in part][:height])
 
 
 class Differences(Lines):
@@ -60,7 +67,7 @@ class FilterRow(Lines):
         edit = form.filter.edit
         text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
         count = len(form.stops())
-        said = f"{count} fields" if count else "no field of that name"
+        said = f"{count} field{'s' if count != 1 else ''}" if count else "no field of that name"
         pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
         if caret >= 0:
             pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
@@ -158,6 +165,15 @@ def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
     """Lines of one piece each, wrapped."""
     return [[(piece, line[0][1])] for line in lines for piece in wrap(line[0][0], max(10, width)) or [""]]
+
+
+def shortened(lines: Sequence[Line], height: int, width: int) -> list[Line]:
+    """So many lines of one piece each, the last with … where some are missing."""
+    kept = [*lines[:height]]
+    if 0 < height < len(lines):
+        text, tone = kept[-1][0]
+        kept[-1] = [(f"{ellipsis(text, width - 2).rstrip(' ,…')} …", tone)]
+    return kept
 
 
 def spelled(widget: Widget, lines: Sequence[Line]) -> Sequence[Line]:

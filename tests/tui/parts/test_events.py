@@ -32,8 +32,8 @@ NAMES = st.sampled_from(["kind", "time", "message", "ok", "epoch", "step", "val_
         ({"kind": "early_stopping", "step": 90, "message": "no better loss in 5 evaluations"}, "stopped early: no better loss in 5 evaluations", "warning"),
         ({"kind": "init", "message": "2 of 8 were missing"}, "weights: 2 of 8 were missing", "text"),
         (
-            {"kind": "command", "command": "set", "ok": True, "message": "optimizer.lr 0.001 → 0.0003 from step 121 on", "changes": {"optimizer.lr": 3e-4}},
-            "set: optimizer.lr 0.001 → 0.0003 from step 121 on",
+            {"kind": "command", "command": "set", "ok": True, "message": "optimizer.lr 1e-3 → 3e-4 from step 121 on", "changes": {"optimizer.lr": 3e-4}},
+            "set: optimizer.lr 1e-3 → 3e-4 from step 121 on",
             "text",
         ),
         ({"kind": "start", "message": "training started"}, "start  training started", "text"),

@@ -66,11 +66,11 @@ def test_many_losses_that_are_not_finite_are_counted(found: Steps) -> None:
 @pytest.mark.parametrize(
     ("norms", "words"),
     [
-        ([150.0] * 10 + [5.0] * 90, "gradient norm above 100 in 10% of the last 100 steps"),
-        ([0.1] * 60 + [5.0] * 40, "gradient norm below 1 in 60% of the last 100 steps"),
+        ([150.0] * 10 + [5.0] * 90, "gradient norm above 100 in 10 % of the last 100 steps"),
+        ([0.1] * 60 + [5.0] * 40, "gradient norm below 1 in 60 % of the last 100 steps"),
         ([150.0] * 4 + [5.0] * 96, "nothing wrong"),
         ([0.1] * 40 + [5.0] * 60, "nothing wrong"),
-        ([0.1, math.nan] * 50, "gradient norm below 1 in 100%"),
+        ([0.1, math.nan] * 50, "gradient norm below 1 in 100 %"),
     ],
 )
 def test_gradient_norms_outside_the_healthy_band(found: Steps, norms: list[float], words: str) -> None:
@@ -83,7 +83,7 @@ def test_too_few_norms_are_not_judged(found: Steps) -> None:
 
 
 def test_clipping_that_rules_the_step_size(found: Steps) -> None:
-    assert "clipped in 60% of the last 100 steps" in found([1.0] * 100, clipped=[1.0] * 60 + [0.0] * 40)[0].text
+    assert "clipped in 60 % of the last 100 steps" in found([1.0] * 100, clipped=[1.0] * 60 + [0.0] * 40)[0].text
 
 
 def test_clipping_now_and_then_is_no_finding(found: Steps) -> None:
@@ -92,7 +92,7 @@ def test_clipping_now_and_then_is_no_finding(found: Steps) -> None:
 
 def test_a_validation_loss_that_rises_is_called_overfitting(found: Steps) -> None:
     (finding,) = found([1.0] * 100, evals=[0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6])
-    assert finding.text == "val loss best at epoch 2 (0.5), 5 evaluations ago, now 20% above: overfitting?"
+    assert finding.text == "val loss best at epoch 2 (0.5), 5 evaluations ago, now 20 % above: overfitting?"
 
 
 def test_a_validation_loss_that_stands_still_is_no_overfitting(found: Steps) -> None:
@@ -108,7 +108,7 @@ def test_a_best_value_that_is_recent_is_no_finding(found: Steps) -> None:
 def test_a_best_value_older_than_what_is_looked_at_is_still_the_best(run: Run, found: Steps) -> None:
     write_status(run, Status(state="training", best_val_loss=0.1))
     (finding,) = found([1.0] * 100, evals=[0.1] + [0.9] * 150 + [0.5] + [0.6] * 60)
-    assert finding.text == "val loss best (0.1) before the last 200 evaluations, now 500% above: overfitting?"
+    assert finding.text == "val loss best (0.1) before the last 200 evaluations, now 500 % above: overfitting?"
 
 
 def test_records_that_were_lost_are_said(run: Run, found: Steps) -> None:

@@ -21,6 +21,12 @@ def test_of_several_changes_the_learning_rate_is_named_and_what_follows_from_it_
     assert event_marks([changed(7, old, new)]) == ((7.0, "lr 1e-3→5e-4 +1"),)
 
 
+def test_what_goes_with_a_schedule_that_takes_the_place_of_another_is_not_counted() -> None:
+    old = {"optimizer.lr": 3e-4, "schedule.kind": "cosine", "schedule.warmup_steps": 100}
+    new = {"optimizer.lr": 1e-3, "schedule.kind": "constant", "schedule.warmup_steps": 0}
+    assert event_marks([changed(7, old, new)]) == ((7.0, "lr 3e-4→1e-3 +1"),)
+
+
 def test_a_kind_is_called_by_its_section() -> None:
     assert event_marks([changed(7, {"schedule.kind": "cosine"}, {"schedule.kind": "constant"})]) == ((7.0, "schedule cosine→constant"),)
 

@@ -4,6 +4,8 @@ import math
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.tui.runs_fixture import NOW, fake_run
 from trainer.record import (
     Meta,
@@ -18,8 +20,9 @@ from trainer.record import (
     write_meta,
     write_status,
 )
+from tui.format import THIN
 from tui.parts.compare import compare
-from tui.parts.runs import RunIndex, RunsView
+from tui.parts.runs import RunIndex, RunsView, brief
 
 
 def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:
@@ -113,7 +116,22 @@ def test_a_silent_worker_is_silent_from_the_first_look_on(runs: Path) -> None:
 def test_the_last_words_follow_what_was_changed(runs: Path) -> None:
     fake_run(runs, "grey-lynx", state="died", steps=5, changes=[("optimizer.lr", 1e-3, 2e-3)], log="one\nKilled\n")
     (row,) = index(runs).rows(RunsView())
-    assert (row.change, row.words) == ("lr 0.001 → 0.002   Killed", "Killed")
+    assert (row.change, row.words) == ("lr 1e-3 → 2e-3   Killed", "Killed")
+
+
+def test_last_words_that_are_cut_are_still_the_end_of_what_is_told(runs: Path) -> None:
+    fake_run(runs, "grey-lynx", state="failed", steps=5, changes=[("optimizer.lr", 1e-3, 2e-3)], error="no " * 200)
+    (row,) = index(runs).rows(RunsView())
+    assert row.words.endswith("…")
+    assert row.change == f"lr 1e-3 → 2e-3   {row.words}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e-3, "1e-3"), (2.5e-6, "2.5e-6"), (0.01, "0.01"), (0.9, "0.9"), (0.0, "0"), (1e10, "1e10"), (-5e-3, "-5e-3"), (True, "true"), ((0.9, 1e-3), "[0.9, 1e-3]"), (None, "none")],
+)
+def test_a_value_of_a_configuration_reads_as_in_the_form(value: object, text: str) -> None:
+    assert brief(value) == text
 
 
 def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(runs: Path) -> None:
@@ -124,7 +142,7 @@ def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(r
     write_meta(right, Meta(name="right", created=NOW - 2000, parent=root.id, parent_checkpoint="step-001203.pt"))
     found = index(runs)
     assert names(found) == ["root", "├left", "│ └leaf", "└right"]
-    assert found.rows(RunsView())[3].change == "from step 1203: as root"
+    assert found.rows(RunsView())[3].change == f"from step 1{THIN}203: as root"
 
 
 def test_runs_that_wait_have_their_place_in_line(runs: Path) -> None:
@@ -155,7 +173,7 @@ def test_two_runs_side_by_side_tell_what_differs_and_which_is_better(runs: Path)
     other, _ = fake_run(runs, "other", steps=1200, state="done", lr=3e-4)
     found = compare(one, other)
     assert found.names == ("one", "other")
-    assert [(pair.name, pair.one, pair.other) for pair in found.settings] == [("optimizer.lr", "0.001", "0.0003")]
+    assert [(pair.name, pair.one, pair.other) for pair in found.settings] == [("optimizer.lr", "1e-3", "3e-4")]
     assert {pair.name: pair.better for pair in found.results}["best val loss"] == 1
     assert found.same > 10
 

@@ -108,6 +108,12 @@ async def test_the_copied_text_is_a_setting_for_the_command_line(tmp_path: Path,
         assert screen.tune.copied() == ("optimizer.lr=2e-3", "the setting")
 
 
+async def test_one_field_is_not_called_fields(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("slash", *"batch_size", "enter")
+        await screen.shows("batch_size   1 field   ")
+
+
 async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("slash", *"decay")
@@ -120,6 +126,14 @@ async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_pa
         assert "channels ≥ 1" not in screen.shown()
         await screen.press("enter")
         assert screen.form.key == "model.kind"
+
+
+@pytest.mark.parametrize(("size", "key"), [((60, 20), LR), ((60, 20), "schedule.kind"), ((80, 24), "model.kind")])
+async def test_in_a_small_terminal_the_way_of_a_field_is_still_said(tmp_path: Path, run: Run, size: tuple[int, int], key: str) -> None:
+    async with opened(tmp_path, run=run, size=size) as screen:
+        screen.form.go(key)
+        ways = {LR: "Takes effect live (ctrl+l), in a fork or a new run.", "schedule.kind": "Takes effect in a fork (ctrl+f) or a new run."}
+        await screen.shows(ways.get(key, "Takes effect in a new run, from the start."))
 
 
 async def test_left_and_right_go_to_the_other_column(tmp_path: Path, run: Run) -> None:
