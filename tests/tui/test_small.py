@@ -80,3 +80,10 @@ async def test_a_run_in_line_says_its_place_and_s_takes_it_out(tmp_path: Path, t
         write_status(second, replace(read_status(second), state="stopped", queued=0.0, updated=time.time()))
         await screen.until(lambda: "queued 2" not in screen.shown(), "a line of one")
         assert first.path.is_dir()
+
+
+async def test_what_does_not_fit_into_a_line_says_so(tmp_path: Path, training: Run) -> None:
+    async with piloted(tmp_path, training, mode="runs", size=SMALL) as screen:
+        await screen.shows("y copies the path")
+        line = next(line for line in screen.shown().splitlines() if " watched " in line)
+        assert line.rstrip().endswith("…")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.record import RunReader
-from tui.format import percent
+from tui.format import percent, significant
 
 Record = Mapping[str, float]
 
@@ -84,10 +84,10 @@ def no_progress(reader: RunReader) -> list[Finding]:
     row = min(evals, key=lambda row: row["loss"])
     best, since = row["loss"], len(evals) - 1 - evals.index(row)
     epoch = f"epoch {row['epoch']:.0f}" if math.isfinite(row.get("epoch", math.nan)) else f"step {row['step']:.0f}"
-    text = f"val loss best at {epoch} ({best:.3g}), {since} evaluations ago"
+    text = f"val loss best at {epoch} ({significant(best)}), {since} evaluations ago"
     ever = reader.status.best_val_loss
     if len(newest) == EVALS and ever is not None and ever < best:
-        best, text = ever, f"val loss best ({ever:.3g}) before the last {EVALS} evaluations"
+        best, text = ever, f"val loss best ({significant(ever)}) before the last {EVALS} evaluations"
     elif since < EVALS_PATIENCE:
         return []
     worse = evals[-1]["loss"] / best - 1 if best > 0 else 0.0

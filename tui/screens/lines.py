@@ -9,6 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.format import ellipsis
 from tui.widgets.cells import Cells, spans
 from tui.widgets.tones import Tone, tone_styles
 
@@ -19,7 +20,7 @@ Line = Sequence[Piece]
 
 
 class Lines(Widget):
-    """Shows lines of pieces, cut at its edges; never parses them as markup."""
+    """Shows lines of pieces, cut at its edges with …; never parses them as markup."""
 
     DEFAULT_CSS = "Lines { width: 1fr; height: 1fr; color: $foreground; }"
 
@@ -53,7 +54,8 @@ class Lines(Widget):
         for line in self.lines(width, height)[:height]:
             row, x = Cells(width), 0
             for text, tone in line:
-                x = row.put(x, text, TONES.index(tone))
+                whole = x + len(text.rstrip()) <= width
+                x = row.put(x, text if whole else ellipsis(text, width - x), TONES.index(tone))
             rows.append(row)
         old, blank = self._rows, Cells(width)
         self._rows = rows

@@ -186,8 +186,9 @@ class Events(Lines):
 
         lines: list[Words] = []
         for (clock, muted), (text, tone) in ((line[0], line[1]) for line in super().lines(width, height)):
-            room = max(10, width - len(clock) - 1)
-            pieces = wrap(text, room, max_lines=LONGEST, placeholder=" …") if len(text) > room else [text]
+            room = max(10, width - len(clock))
+            # A gap is given up before a word has to go on in the next line.
+            pieces = wrap(text.replace("  ", " "), room, max_lines=LONGEST, placeholder=" …") if len(text) > room else [text]
             for index, piece in enumerate(pieces):
                 lines.append([(clock if not index else " " * len(clock), muted), (piece, tone)])
         return lines
