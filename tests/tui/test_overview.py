@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower, fake_run
-from trainer.record import Run, append_event
+from trainer.record import Run, append_event, read_status, write_status
 from tui.format import THIN
 from tui.screens.overview import PANES, Overview
 from tui.widgets.line_chart import LineChart
@@ -38,6 +39,16 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
         await screen.shows(f"goes on from step 1{THIN}032: kept all weights,")
         right = " ".join(line.rpartition("││")[2].strip(" │") for line in screen.shown().splitlines())
         assert message in " ".join(right.split())
+
+
+@pytest.mark.parametrize("mode", ["overview", "schedule"])
+async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Run, mode: str) -> None:
+    write_status(run, replace(read_status(run), began=1000))
+    async with piloted(tmp_path, run, mode=mode) as screen:
+        charts = screen.mode.query(LineChart)
+        await screen.until(lambda: any("step" in line for line in screen.shown().splitlines()[4:]), "an axis")
+        assert len(charts) == (4 if mode == "overview" else 1)
+        assert "└0" not in screen.shown()
 
 
 async def test_an_epoch_stays_on_one_line_at_the_home_size(tmp_path: Path, run: Run) -> None:

@@ -55,23 +55,26 @@ class Overview(ModeScreen):
         status = snapshot.facts.status
         chart = {name: self.query_one(f"#{name}", LineChart) for name in PANES[:4]}
         waiting = waiting_for(snapshot.facts)
+        first = float(status.began)  # a fork's curves have the width to themselves
         for each in ("loss", "gradient-norm", "learning-rate"):
             chart[each].set_empty(waiting)
         chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
         chart["loss"].set_series(
             [Line("train", part.loss, "a"), Line("val", part.val_loss, "b")] if part.val_loss.x else [Line("train", part.loss, "a")],
             marks=part.marks,
+            x_min=first,
             x_max=part.end,
         )
         accuracy = [Line("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
+        chart["accuracy"].set_series(accuracy, x_min=first, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
-            [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_max=part.end
+            [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=part.end
         )
         chart["learning-rate"].set_series(
             [Line("so far", part.lr, "a", value=status.lr), Line("planned", part.planned, "a", planned=True)],
             marks=part.marks,
+            x_min=first,
             x_max=float(max(status.steps, 1)),
         )
         self.query_one(Findings).show(finding_lines(part))

@@ -46,7 +46,7 @@ class Schedule(ModeScreen):
         if drafted.run == snapshot.facts.run and drafted.new.x:
             lines.append(Line("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)
-        self.query_one(LineChart).set_series(lines, marks=part.marks, x_max=float(max(steps, 1)))
+        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=float(snapshot.facts.status.began), x_max=float(max(steps, 1)))
         self.query_one(Figures).show([figures(part)])
         self._read_out()
 
