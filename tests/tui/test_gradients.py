@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support import wait_until
 from tests.tui.layers_fixture import NAMES, Layers, small_table, wide_table
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Lease, read_leases
+from trainer.record import Lease, read_leases, read_status, write_status
 from tui.remember import Memory
 from tui.screens.gradients import Gradients
 from tui.terminal import Capabilities
@@ -136,6 +137,15 @@ async def test_enter_shows_one_parameter_in_a_large_chart_and_esc_brings_the_lis
         await hands.until(lambda: table(hands).has_focus, "the list")
         await hands.until(lambda: not chart.display, "the chart to go")
         assert table(hands).key == key
+
+
+async def test_the_large_chart_of_a_fork_begins_where_it_began(tmp_path: Path, layers: Layers) -> None:
+    write_status(layers.run, replace(read_status(layers.run), began=20))
+    async with piloted(tmp_path, layers.run, mode="gradients") as hands:
+        await hands.shows("vanishing")
+        await hands.press("enter")
+        await hands.shows("── step")
+        assert "└0" not in hands.shown()
 
 
 async def test_j_and_k_walk_through_the_parameters_while_the_chart_is_open(tmp_path: Path, layers: Layers) -> None:

@@ -51,6 +51,13 @@ async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Ru
         assert "└0" not in screen.shown()
 
 
+async def test_a_fork_before_its_first_step_has_an_axis_all_the_same(tmp_path: Path, runs: Path) -> None:
+    run, _ = fake_run(runs, state="training", steps=0)
+    write_status(run, replace(read_status(run), began=1000, step=1000, steps=5160))
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("nothing measured yet")
+
+
 async def test_an_epoch_stays_on_one_line_at_the_home_size(tmp_path: Path, run: Run) -> None:
     append_event(run, "epoch", epoch=1028, val_loss=0.02014, val_accuracy=0.9921, best=True)
     async with piloted(tmp_path, run) as screen:

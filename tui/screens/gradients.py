@@ -111,7 +111,8 @@ class Gradients(ModeScreen):
             return
         # Until the large curves are read, the small ones are there.
         curves = part.curves if part.curves.name == row.name else Curves(row.name, row.over_time, end=part.step or 1.0)
-        self.chart.set_series([Line("", curves.norm, "c")], log=True, marks=curves.marks, x_max=curves.end)
+        first = float(self.snapshot.facts.status.began)
+        self.chart.set_series([Line("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=curves.end)
         place = f"{self.table.keys.index(row.name) + 1} of {len(self.table.keys)}" if row.name in self.table.keys else ""
         self.query_one("#title", Lines).show([title(row, place)])
 
