@@ -316,8 +316,11 @@ class GradtopApp(App[None]):
     async def action_help(self) -> None:
         from tui.screens.help import Help
 
+        name = f"help-{self.current_mode}"
+        if not self.is_screen_installed(name):  # made once, it is there the next time at once
+            self.install_screen(Help(self.current_mode), name)
         with self.batch_update():  # else each step of its making is sent, a screenful each
-            await self.push_screen(Help(self.current_mode))
+            await self.push_screen(name)
 
     async def action_back(self) -> None:
         if len(self.screen_stack) > 1:

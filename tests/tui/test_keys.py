@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.actions import parse
 from textual.binding import Binding
+from textual.color import Color
 from textual.widget import Widget
 
 from tests.tui.piloting import Piloted, piloted
@@ -15,6 +16,7 @@ from trainer.record import Run
 from tui import keys
 from tui.app import GradtopApp
 from tui.screens.help import Help
+from tui.theme import LIGHT
 
 MODES = [mode.name for mode in keys.MODES]
 
@@ -82,6 +84,25 @@ async def test_the_help_lists_every_key_of_the_mode(tmp_path: Path, run: Run, mo
                 assert f"{row.name}  {row.help[:30]}" in shown
         await screen.press("escape")
         await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
+
+
+async def test_the_help_begins_at_its_top_each_time_and_follows_size_and_theme(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run, mode="tune") as screen:
+        first = keys.groups("tune")[0][1][0].help[:30]
+        await screen.press("question_mark")
+        await screen.shows(first)
+        await screen.press("end")
+        await screen.until(lambda: first not in screen.shown(), "its end")
+        await screen.press("escape")
+        await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
+        await screen.press("ctrl+t")
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.press("question_mark")
+        await screen.shows(first)
+        assert screen.app.screen.size == (80, 24)
+        assert screen.app.screen.styles.background == Color.parse(LIGHT.background or "")
+        await screen.press("escape", "1", "question_mark")
+        await screen.shows("keys in 1 Overview")
 
 
 async def test_every_number_key_opens_its_mode_and_the_run_goes_with_it(tmp_path: Path, run: Run) -> None:

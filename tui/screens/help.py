@@ -42,6 +42,9 @@ class Help(ModalScreen[None]):
                 yield Static(title, classes="title", markup=False)
                 yield Rows(rows)
 
+    def on_screen_resume(self) -> None:
+        self.query_one("#keys").scroll_home(animate=False, immediate=True)
+
 
 class Rows(Lines):
     """Two columns: the keys on the right edge of theirs, what they do wrapped in its own."""
