@@ -75,7 +75,7 @@ def keys(feed: Feed, terminal: Terminal) -> Figure:
     """From a key to the frame that answers it, while ten steps a second come; every mode has been visited once."""
     taken: dict[str, list[float]] = {"chart": [], "list": [], "mode": [], "help": [], "esc": []}
 
-    def press(kind: str, key: str, words: str, *, gone: bool = False) -> None:
+    def press(kind: str, key: str, words: str = "", *, gone: bool = False) -> None:
         taken[kind].append(answer(feed, terminal, key, words, gone=gone))
 
     for number, words in [*MODES.items(), ("1", MODES["1"])]:
@@ -83,8 +83,7 @@ def keys(feed: Feed, terminal: Terminal) -> Figure:
     taken["mode"].clear()
     for turn in range(PRESSES):
         for _ in range(2):
-            stands = READING.search(terminal.text)
-            press("chart", "\x1b[D", stands[0] if stands else READING.pattern, gone=stands is not None)
+            press("chart", "\x1b[D")
         press("mode", "4", MODES["4"])
         press("list", "j", f"─ {PARAMETERS[1][0]}  ")
         press("list", "k", f"─ {PARAMETERS[0][0]}  ")
@@ -98,8 +97,11 @@ def keys(feed: Feed, terminal: Terminal) -> Figure:
 
 
 def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:
-    """Milliseconds from the key to the frame that holds the words."""
+    """Milliseconds from the key to the frame that holds the words; without any, to another reading of the chart."""
     feed.go_on(terminal, 0.23, every=0.1)
+    if not words:  # what stands there now: while steps come it changes by itself too
+        stands = READING.search(terminal.text)
+        words, gone = (stands[0], True) if stands else (READING.pattern, False)
     begin = terminal.seconds
     terminal.press(key)
     return 1e3 * (terminal.wait_for(words, 5, gone=gone) - begin)
