@@ -27,7 +27,7 @@ class TrainingConfig(Section):
         "auto", help="Where it trains; auto takes a GPU where there is one.", effect="fork",
         pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9]\d{0,3}))?)$", expected="auto, cpu, cuda, cuda:N or mps",
     )
-    threads: int = setting(0, help="CPU threads that compute, at most one for each core; 0 takes them all. Runs side by side want a share each.", unit="threads", effect="live", ge=0, le=1024)
+    threads: int = setting(0, help="CPU threads that compute, at most one for each core; 0 takes them all. Runs side by side want a share each.", unit="threads", effect="live", ge=0, le=1_000_000)
     checkpoint_every: int = setting(1, help="Epochs between two checkpoints.", unit="epochs", effect="live", ge=1, le=1_000_000)
     keep_checkpoints: int = setting(3, help="Newest checkpoints to keep, besides the best.", unit="files", effect="live", ge=1, le=1_000_000)
 
