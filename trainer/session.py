@@ -181,7 +181,7 @@ class Session:
                 self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
                 self.changes |= {f"{table}.{each}": value for each, value in to_tables(new)[table].items()}
             self.changes[change.key] = change.new
-        self.progress.update(changes=dict(self.changes))
+        self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
         self.write_plan()
         said = ", ".join(f"{change.key} {_short(change.old)} → {_short(change.new)}" for change in made)
         old, now = ({change.key: getattr(change, which) for change in made} for which in ("old", "new"))

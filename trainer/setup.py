@@ -111,6 +111,7 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         device=str(device),
         model=config.model.kind,
         parameters=models.describe(model).total,
+        threads=torch.get_num_threads(),
         changes=dict(session.changes),
     )
     return session

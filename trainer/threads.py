@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 
 import torch
 
-from trainer.record import Run, Status, derive_state, effective, list_runs, this_host
-from trainer.record.run_reader import read_config
+from trainer.record import Run, Status, derive_state, list_runs, this_host
 from trainer.record.status import load_status
 
 # PyTorch's own number: one for each core, or what the environment said when it was imported.
@@ -20,15 +18,10 @@ _FRESH = 60.0
 
 def use_threads(asked: int) -> None:
     """Compute with so many, at most one for each core; 0 takes what OMP_NUM_THREADS says, else PyTorch's own number."""
-    torch.set_num_threads(_number(asked))
-
-
-def _number(asked: int) -> int:
-    if asked:
-        return min(asked, cores())
     # A standby has imported PyTorch before it came to the environment of its run.
     said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(int(said), 1) if said.isdigit() else _AT_START
+    own = max(int(said), 1) if said.isdigit() else _AT_START
+    torch.set_num_threads(min(asked, cores()) if asked else own)
 
 
 def cores() -> int:
@@ -43,7 +36,7 @@ def crowding(run: Run) -> str:
     cores, a training falls to a tenth, not to a half.
     """
     others = [(other, status) for other in list_runs(run.path.parent) if other != run and (status := _beside(other)) is not None]
-    wanted = torch.get_num_threads() + sum(_threads_of(other, status) for other, status in others)
+    wanted = torch.get_num_threads() + sum(status.threads for _, status in others)
     if not others or wanted <= cores():
         return ""
     names = ", ".join(other.id for other, _ in others)
@@ -65,9 +58,3 @@ def _beside(run: Run) -> Status | None:
     if status is None or status.host != this_host()[0] or status.device != "cpu":
         return None
     return status if derive_state(status, now=time.time()) == "training" else None
-
-
-def _threads_of(run: Run, status: Status) -> int:
-    training = effective(read_config(run), status.changes).get("training")
-    asked = training.get("threads") if isinstance(training, Mapping) else None
-    return min(asked, cores()) if isinstance(asked, int) and asked > 0 else _AT_START

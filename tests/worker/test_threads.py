@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.worker.runs import events, tiny_run, trained
 from trainer import threads
-from trainer.record import Run, Status, process_start, this_host, write_status
+from trainer.record import Run, Status, process_start, read_status, this_host, write_status
 from trainer.session import Session
 from trainer.worker import work
 
@@ -54,15 +55,16 @@ def test_threads_change_while_it_trains_and_a_resume_has_them_again(tmp_path: Pa
     torch.set_num_threads(1)
     assert work(run, resume=True) == 0
     assert torch.get_num_threads() == 3
+    assert read_status(run).threads == 3
 
 
-def beside(folder: Path, state: str = "training", device: str = "cpu", host: str = "", section: str = "", **changes: object) -> Run:
-    """A run that this process trains, as far as anybody can see."""
-    run = tiny_run(folder, section)
+def beside(folder: Path, count: int = 3, state: str = "training", device: str = "cpu", host: str = "") -> Run:
+    """A run that this process trains with so many threads, as far as anybody can see."""
+    run = tiny_run(folder)
     name, boot = this_host()
     status = Status(
         state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host or name, boot=boot, updated=time.time(),
-        device=device, changes={key.replace("_", "."): value for key, value in changes.items()},
+        device=device, threads=count,
     )
     write_status(run, status)
     return run
@@ -74,7 +76,7 @@ def told(run: Run) -> list[str]:
 
 
 def test_runs_that_want_more_threads_than_there_are_cores_are_named_with_the_share_of_each(tmp_path: Path) -> None:
-    other = beside(tmp_path, training_threads=3)
+    other = beside(tmp_path)
 
     (said,) = told(run_of(tmp_path, 2))
 
@@ -83,31 +85,15 @@ def test_runs_that_want_more_threads_than_there_are_cores_are_named_with_the_sha
     assert "--queue" in said
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"training_threads": 2}, {"section": "threads = 2"}, {"state": "paused"}, {"state": "done"}, {"device": "cuda:0"}, {"host": "elsewhere"},
-    ],
-    ids=str,
-)
-def test_nothing_is_said_where_there_is_room(tmp_path: Path, other: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_AT_START", 4)
+@pytest.mark.parametrize("other", [{"count": 2}, {"state": "paused"}, {"state": "done"}, {"device": "cuda:0"}, {"host": "elsewhere"}], ids=str)
+def test_nothing_is_said_where_there_is_room(tmp_path: Path, other: dict[str, Any]) -> None:
     beside(tmp_path, **other)
 
     assert told(run_of(tmp_path, 2)) == []
 
 
-def test_a_run_that_says_nothing_counts_with_a_thread_for_each_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_AT_START", 4)
-    beside(tmp_path)
-
-    (said,) = told(run_of(tmp_path, 1))
-
-    assert "5 threads on 4 cores" in said
-
-
 def test_a_status_of_long_ago_is_not_even_read(tmp_path: Path) -> None:
-    other = beside(tmp_path, training_threads=4)
+    other = beside(tmp_path)
     os.utime(other.status, (1.0, 1.0))
 
     assert told(run_of(tmp_path, 2)) == []

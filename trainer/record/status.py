@@ -28,6 +28,7 @@ class Status:
 
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
+    `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     """
 
@@ -60,6 +61,7 @@ class Status:
     warning: str = ""
     dropped: int = 0
     queued: float = 0.0
+    threads: int = 0
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
