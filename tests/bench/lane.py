@@ -1,6 +1,7 @@
-"""Training in a process of its own, an epoch at a time: `python -m tests.bench.lane ours|plain FILE [KEY=VALUE …]`.
+"""Training in a process of its own, an epoch at a time: `python -m tests.bench.lane WAY[,WAY] FILE [KEY=VALUE …]`.
 
-So each trains as it does for a user: ours in the environment of a worker, the plain loop in that of a script.
+So each way trains as it does for a user: ours, `watched` or `bare` of monitoring, in the environment of a worker, the `plain`
+loop in that of a script. Two ways that differ by a hundredth share a process: where its memory lies makes as much.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -31,15 +32,15 @@ from trainer.steering import Steering
 class Lane:
     """The side that measures. Raises RuntimeError where the other side ends."""
 
-    def __init__(self, way: str, file: Path, changes: Sequence[str], env: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "tests.bench.lane", way, str(file), *changes]
+    def __init__(self, ways: Sequence[str], file: Path, changes: Sequence[str], env: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "tests.bench.lane", ",".join(ways), str(file), *changes]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
         self._answer()
 
-    def epoch(self) -> float:
-        """Have an epoch trained; the seconds that it took."""
+    def epoch(self, way: str) -> float:
+        """Have an epoch trained in one of its ways; the seconds that it took."""
         assert self._process.stdin is not None
-        self._process.stdin.write("epoch\n")
+        self._process.stdin.write(f"{way}\n")
         self._process.stdin.flush()
         return float(self._answer())
 
@@ -55,29 +56,27 @@ class Lane:
         return line
 
 
-def main(way: str, file: str, *changes: str) -> None:
+def main(ways: str, file: str, *changes: str) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what is printed is no answer
     config = load_config(Path(file), changes)
     device = choose_device(config.training.device)
-    with ours(config) if way == "ours" else a_plain_loop(config, device) as epoch:
+    with ExitStack() as stack:
+        epochs = {way: plain(config, device) if way == "plain" else stack.enter_context(ours(config, way)) for way in ways.split(",")}
         print("ready", file=answers)
-        for _ in sys.stdin:
+        for way in map(str.strip, sys.stdin):
             begin = time.perf_counter()
-            epoch()
+            epochs[way]()
             if device.type == "cuda":
                 torch.cuda.synchronize()
             print(time.perf_counter() - begin, file=answers)
 
 
 @contextmanager
-def a_plain_loop(config: Config, device: torch.device) -> Iterator[Epoch]:
-    yield plain(config, device)
-
-
-@contextmanager
-def ours(config: Config) -> Iterator[Epoch]:
+def ours(config: Config, way: str) -> Iterator[Epoch]:
     """A run as the worker makes it, its streams and its system sampler included."""
+    monitor = config.monitor.model_copy(update={"enabled": way == "watched"})
+    config = config.model_copy(update={"monitor": monitor})
     with a_place() as place:
         run = new_run(place.runs, dump_config(config), {})
         writer = StreamWriter(run)

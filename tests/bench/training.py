@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,16 +55,17 @@ def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Ite
     worker, script = environment(), dict(os.environ)
     with ExitStack() as stack:
 
-        def lane(kind: str, env: Mapping[str, str], *more: str) -> Callable[[], float]:
-            made = Lane(kind, file, [*changes, *more], env)
+        def lane(ways: Sequence[str], env: Mapping[str, str]) -> Lane:
+            made = Lane(ways, file, changes, env)
             stack.callback(made.close)
-            return made.epoch
+            return made
 
+        ours, plain, kept = lane(("watched", "bare"), worker), lane(("plain",), script), lane(("plain",), worker)
         ways = {
-            "watched": lane("ours", worker),
-            "bare": lane("ours", worker, "monitor.enabled=false"),
-            "plain": lane("plain", script),
-            "kept": lane("plain", worker),
+            "watched": partial(ours.epoch, "watched"),
+            "bare": partial(ours.epoch, "bare"),
+            "plain": partial(plain.epoch, "plain"),
+            "kept": partial(kept.epoch, "plain"),
         }
         in_turns(ways, example.warm_up)
         taken = in_turns(ways, example.epochs)
