@@ -129,36 +129,6 @@ async def test_r_resumes_and_a_runs_again(tmp_path: Path, family: Family, key: s
         await screen.until(lambda: screen.app.watched == family.stopped, "the run")
 
 
-async def test_a_run_that_starts_has_the_cores_for_itself_before_the_next_worker_gets_ready(
-    tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tui.app.UNTIL_NEXT_STANDBY", 0.1)
-    starts = Starts()
-    async with piloted(tmp_path, family.training, mode="runs", launcher=starts) as screen:
-        await opened(screen)
-        await screen.until(lambda: starts.asked == [("prepare", None)], "the first standby")
-        await go(screen, family.stopped)
-        await screen.press("r")
-        await screen.until(lambda: starts.asked[1:] == [("resume", family.stopped), ("prepare", None)], "the next one")
-
-
-class WithoutStandby(Starts):
-    def prepare(self) -> None:
-        super().prepare()
-        raise OSError("the worker could not be started")
-
-
-async def test_a_standby_that_cannot_be_is_told_once_and_runs_start_all_the_same(tmp_path: Path, family: Family) -> None:
-    starts = WithoutStandby()
-    async with piloted(tmp_path, family.training, mode="runs", launcher=starts) as screen:
-        await screen.shows("no standby")
-        await opened(screen)
-        await go(screen, family.stopped)
-        await screen.press("r")
-        await screen.until(lambda: screen.app.watched == family.stopped, "the run")
-        assert [what for what, _ in starts.asked] == ["prepare", "resume"]
-
-
 async def test_what_cannot_be_resumed_or_deleted_is_not_offered(tmp_path: Path, family: Family) -> None:
     starts = Starts()
     async with piloted(tmp_path, None, mode="runs", launcher=starts) as screen:

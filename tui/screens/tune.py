@@ -307,7 +307,7 @@ class Tune(ModeScreen):
                 self._starting = False
 
         if queue:
-            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} waits in line (7 shows it)"
+            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} stands in line (7 shows its place)"
         else:
             said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
         self.gradtop.launch(work, said, watch=not queue)
