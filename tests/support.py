@@ -12,7 +12,7 @@ T = TypeVar("T")
 _never = threading.Event()
 
 
-def wait_until(condition: Callable[[], T | None], timeout: float = 30.0, why: str = "the condition", interval: float = 0.02) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = 60.0, why: str = "the condition", interval: float = 0.02) -> T:
     """Poll until the condition is true and return its value; fail with what was waited for after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

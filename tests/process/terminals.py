@@ -110,7 +110,7 @@ class Tmux:
             if reached(before):
                 return
             self.keys(key)
-            wait_until(lambda shown=before: self.screen != shown, 10, f"{key} to move something:\n{before}")  # type: ignore[misc]
+            wait_until(lambda shown=before: self.screen != shown, 60, f"{key} to move something:\n{before}")  # type: ignore[misc]
         raise AssertionError(f"not reached by {most} times {key}:\n{self.screen}")
 
     def kill(self) -> None:

@@ -63,7 +63,7 @@ def test_names_and_log_lines_are_shown_and_do_nothing(tmp_path: Path, tmux: Call
 
     assert_harmless(terminal, title)
     terminal.keys("q")
-    wait_until(lambda: terminal.ended, 30, "the screen to end")
+    wait_until(lambda: terminal.ended, 60, "the screen to end")
     assert_harmless(terminal, title)
 
 

@@ -76,7 +76,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     screen.keys("q")
     said = screen.wait_for(f"{read_meta(second).name} goes on", "gradtop watch")
     assert "Traceback" not in said
-    wait_until(lambda: screen.ended, 30, "the screen to end")
+    wait_until(lambda: screen.ended, 60, "the screen to end")
     wait_for_step(second, read_status(second).step + 50)
 
     screen.again(str(GRADTOP), "--runs", str(runs), "--no-standby")

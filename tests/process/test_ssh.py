@@ -83,7 +83,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
-    wait_until(listens, 20, "sshd to listen")
+    wait_until(listens, 60, "sshd to listen")
     yield Server(port, folder, process)
     for session in Server(port, folder, process).sessions():
         session.kill()
@@ -108,7 +108,7 @@ def test_a_connection_that_is_cut_leaves_the_run_and_the_next_one_finds_it(
     for session in server.sessions():
         session.kill()
 
-    wait_until(lambda: here.ended, 20, "the connection to end")
+    wait_until(lambda: here.ended, 60, "the connection to end")
     assert there
     assert not psutil.wait_procs(there, timeout=20)[1], "the screen goes on without a connection"
     wait_for_step(run, read_status(run).step + 50)

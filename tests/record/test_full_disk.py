@@ -104,7 +104,7 @@ def test_a_segment_that_finds_no_room_is_begun_when_there_is_some(small_disk: Pa
         writer.put("steps", 1, 0.0, [0.0] * 20)
         return writer.flush() and read(run).count > 0
 
-    wait_until(written, 20, "the segment")
+    wait_until(written, 60, "the segment")
     writer.close()
 
 

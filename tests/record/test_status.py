@@ -117,7 +117,7 @@ def test_a_zombie_is_dead() -> None:
         status = status_of(process.pid)
         assert is_alive(status)
         process.kill()
-        wait_until(lambda: is_alive(status) is False, 10, "the process to end")
+        wait_until(lambda: is_alive(status) is False, 60, "the process to end")
         assert Path(f"/proc/{process.pid}/stat").exists(), "it was not a zombie that was looked at"
 
 
