@@ -83,8 +83,7 @@ def test_records_arrive_without_being_asked_for(tmp_path: Path) -> None:
     writer = StreamWriter(run)
     writer.open("steps", COLUMNS)
     writer.put("steps", 1, 0.0, (1.0, 2.0))
-    reader = read(run)
-    wait_until(lambda: reader.refresh() and reader.count == 1, 60, "the record")
+    wait_until(lambda: read(run).count == 1, 60, "the record")
     writer.close()
 
 
