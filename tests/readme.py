@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from trainer.config import table
-from tui import cli, keys
+from gradtop.trainer.config import table
+from gradtop.tui import keys
+from gradtop.tui.cli import main as cli
 
 README = Path(__file__).parents[1] / "README.md"
 PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)

@@ -12,12 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from gradtop.trainer.config import load_config
+from gradtop.trainer.launch import create_run, start_worker
+from gradtop.trainer.record import Run, RunReader, is_alive, read_status, send
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.ui_state import Memory
 from tests.support import wait_until
-from trainer.config import load_config
-from trainer.launch import create_run, start_worker
-from trainer.record import Run, RunReader, is_alive, read_status, send
-from tui.app import GradtopApp
-from tui.remember import Memory
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "tests" / "screenshot.svg"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tui.cli import COMMANDS
+from gradtop.tui.cli.main import COMMANDS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1] / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "launch"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch"}
 
 
 def imported(code: str, *, cwd: Path | None = None) -> set[str]:
@@ -33,27 +33,27 @@ def modules_of(package: str) -> list[str]:
 
 
 def test_the_whole_screen_runs_without_torch_and_numpy() -> None:
-    code = f"import importlib\nfor name in {modules_of('tui')!r}: importlib.import_module(name)"
+    code = f"import importlib\nfor name in {modules_of('gradtop/tui')!r}: importlib.import_module(name)"
     assert not TORCH & imported(code)
 
 
-@pytest.mark.parametrize("package", ["trainer.config", "trainer.record", "trainer.launch"])
+@pytest.mark.parametrize("package", ["gradtop.trainer.config", "gradtop.trainer.record", "gradtop.trainer.analysis", "gradtop.trainer.launch"])
 def test_what_the_screen_may_import_runs_without_torch_and_without_a_screen(package: str) -> None:
     code = f"import importlib\nfor name in {modules_of(package.replace('.', '/'))!r}: importlib.import_module(name)"
-    assert not (TORCH | {"textual", "tui"}) & imported(code)
+    assert not (TORCH | {"textual", "gradtop.tui"}) & imported(code)
 
 
 def test_the_screen_names_no_other_part_of_the_trainer() -> None:
     """import-linter needs a list of what is forbidden; this has a list of what is allowed, so a new module is covered."""
-    for file in (ROOT / "tui").rglob("*.py"):
+    for file in (ROOT / "gradtop" / "tui").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module] if node.module != "trainer" else [f"trainer.{alias.name}" for alias in node.names]
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
             for name in names:
                 parts = name.split(".")
-                if parts[0] == "trainer" and len(parts) > 1 and parts[1] != "__version__":
-                    assert parts[1] in OPEN_TO_THE_SCREEN, f"{file} imports {name}"
+                if parts[:2] == ["gradtop", "trainer"] and len(parts) > 2 and parts[2] != "__version__":
+                    assert parts[2] in OPEN_TO_THE_SCREEN, f"{file} imports {name}"
 
 
 def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
@@ -61,38 +61,38 @@ def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
 
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     closed = set(contracts[0]["forbidden_modules"])
-    parts = {f"trainer.{path.stem}" for path in (ROOT / "trainer").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert parts - {f"trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"trainer.__init__"} == closed
+    parts = {f"gradtop.trainer.{path.stem}" for path in (ROOT / "gradtop" / "trainer").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert parts - {f"trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"gradtop.trainer.__init__"} == closed
 
 
 def test_the_run_directory_needs_the_standard_library_alone() -> None:
-    code = f"import importlib\nfor name in {modules_of('trainer/record')!r}: importlib.import_module(name)"
-    found = {name.partition(".")[0] for name in imported(code)} - {"trainer"}
+    code = f"import importlib\nfor name in {modules_of('gradtop/trainer/record')!r}: importlib.import_module(name)"
+    found = {name.partition(".")[0] for name in imported(code)} - {"gradtop"}
     site = {name.partition(".")[0] for name in imported("pass")}
     assert found - site <= sys.stdlib_module_names
 
 
 def test_showing_a_run_imports_nothing_that_writes_one() -> None:
-    found = {name.removeprefix("trainer.record.") for name in imported("import tui.app, tui.screens.overview")}
+    found = {name.removeprefix("gradtop.trainer.record.") for name in imported("import gradtop.tui.app, gradtop.tui.screens.overview.screen")}
     assert "reader" in found
-    assert not {"control", "lease", "line", "writer"} & found
+    assert not {"control", "lease", "queue", "writer"} & found
 
 
 def test_all_that_the_run_directory_offers_is_there() -> None:
-    from trainer import record
+    from gradtop.trainer import record
 
     assert [name for name in record.__all__ if not hasattr(record, name)] == []
     assert not hasattr(record, "overwrite")
 
 
 def test_the_worker_runs_without_a_screen() -> None:
-    code = f"import importlib\nfor name in {modules_of('trainer')!r}: importlib.import_module(name)"
-    assert not {"textual", "tui", "rich", "plotext"} & imported(code)
+    code = f"import importlib\nfor name in {modules_of('gradtop/trainer')!r}: importlib.import_module(name)"
+    assert not {"textual", "gradtop.tui", "rich", "plotext"} & imported(code)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    code = f"import contextlib\nfrom tui.cli import main\nwith contextlib.suppress(SystemExit): main({arguments!r})"
+    code = f"import contextlib\nfrom gradtop.tui.cli.main import main\nwith contextlib.suppress(SystemExit): main({arguments!r})"
     assert not HEAVY & imported(code)
 
 
@@ -101,5 +101,5 @@ def test_listing_and_showing_runs_imports_neither_textual_nor_pydantic(tmp_path:
 
     fake_run(tmp_path, "quiet-heron", steps=200)
     for command in (["ls"], ["show", "last"], ["plot", "last"]):
-        code = f"from tui.cli import main\nassert main([*{command!r}, '--runs', {str(tmp_path)!r}]) == 0"
+        code = f"from gradtop.tui.cli.main import main\nassert main([*{command!r}, '--runs', {str(tmp_path)!r}]) == 0"
         assert not (TORCH | {"textual", "pydantic"}) & imported(code)

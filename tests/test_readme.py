@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run
+from gradtop.tui.cli import main as cli
 from tests.readme import MADE, PART, README, renewed
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Run
-from tui import cli
 
 ROOT = README.parent
 TEXT = README.read_text(encoding="utf-8")

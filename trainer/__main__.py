@@ -1,4 +1,4 @@
-"""`python -P -m trainer RUN_DIR [--resume]` or `python -P -m trainer --standby`, either with `--detach`."""
+"""`python -P -m gradtop.trainer RUN_DIR [--resume]` or `python -P -m gradtop.trainer --standby`, either with `--detach`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import io
 import sys
 from collections.abc import Sequence
 
-from trainer.detach import detach
-from trainer.record import Run
-from trainer.signals import Signals
-from trainer.worker import work
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.detach import detach
+from gradtop.trainer.runtime.signals import Signals
+from gradtop.trainer.runtime.worker import work
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 when the run is done or was stopped, 1 when it failed or cannot be trained, 2 for a wrong call."""
-    parser = argparse.ArgumentParser(prog="python -P -m trainer", description="Train what a run directory says.")
+    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer", description="Train what a run directory says.")
     parser.add_argument("run", nargs="?", help="the run directory")
     parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     parser.add_argument("--standby", action="store_true", help="get ready, then read the run from standard input")
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = detach() if options.detach else lambda: None
     path, resume = options.run, options.resume
     if options.standby:
-        from trainer import standby
+        from gradtop.trainer.runtime import standby
 
         begun()
         screen = standby.Screen()

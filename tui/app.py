@@ -20,18 +20,18 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from trainer.record import RecordError, Run
-from tui import keys, theme
-from tui.launcher import Launcher, Starts
-from tui.messages import Answered, Launched, NewSnapshot, NoStandby
-from tui.planned import NO_CURVES
-from tui.poll import TICK, Poll
-from tui.remember import Memory, state_file
-from tui.repaint import Repaint
-from tui.screens.base import ModeScreen, Receiver, Target, bindings
-from tui.snapshot import EMPTY, Snapshot
-from tui.stylesheet import ParsedOnce
-from tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
+from gradtop.trainer.record import RecordError, Run
+from gradtop.tui import keys, theme
+from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
+from gradtop.tui.framework.repaint import Repaint
+from gradtop.tui.framework.stylesheet import ParsedOnce
+from gradtop.tui.launcher import Launcher, Starts
+from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoStandby
+from gradtop.tui.reading.poll import TICK, Poll
+from gradtop.tui.reading.snapshot import EMPTY, Snapshot
+from gradtop.tui.screens.tune.lr_preview import NO_CURVES
+from gradtop.tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
+from gradtop.tui.ui_state import Memory, state_file
 
 FULL = Capabilities()
 
@@ -186,7 +186,7 @@ class GradtopApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         if self.unicode:
             return super().get_line_filters()
-        from tui.widgets.glyphs import AsciiFilter
+        from gradtop.tui.widgets.glyphs import AsciiFilter
 
         return [*super().get_line_filters(), AsciiFilter()]
 
@@ -251,7 +251,7 @@ class GradtopApp(App[None]):
         self.command("continue" if self.can("continue") else "pause")
 
     def action_stop(self) -> None:
-        from tui.screens.confirm import Confirm
+        from gradtop.tui.dialogs.confirm import Confirm
 
         target = self.target()
         if target is None:
@@ -307,14 +307,14 @@ class GradtopApp(App[None]):
     # Everywhere
 
     def action_log(self) -> None:
-        from tui.screens.log import Log
+        from gradtop.tui.dialogs.log import Log
 
         target = self.target()
         if target is not None:
             self.push_screen(Log(target.run, target.name))
 
     async def action_help(self) -> None:
-        from tui.screens.help import Help
+        from gradtop.tui.dialogs.help import Help
 
         name = f"help-{self.current_mode}"
         if not self.is_screen_installed(name):  # made once, it is there the next time at once
@@ -361,7 +361,7 @@ class GradtopApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave; ask where something typed would be lost. The run goes on."""
-        from tui.screens.confirm import Confirm
+        from gradtop.tui.dialogs.confirm import Confirm
 
         lost = [screen.unsaved() for stack in self._screen_stacks.values() for screen in stack if isinstance(screen, ModeScreen)]
         if not any(lost):
@@ -383,11 +383,11 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
         app.run()
     finally:
         launcher.close()
-    from tui.commands.ending import farewell
-    from tui.commands.output import say
+    from gradtop.tui.cli.ending import farewell
+    from gradtop.tui.cli.output import say
 
     if app.failure is not None:
-        from tui import crash
+        from gradtop.tui.framework import crash
 
         crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
     if sentence := farewell(app.snapshot.facts, runs):

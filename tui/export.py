@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trainer.record import Column, RecordError, Run, StreamReader, list_streams
-from tui.event_file import EventFile, Histogram
+from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_streams
+from gradtop.tui.event_file import EventFile, Histogram
 
 BATCH = 8192
 HISTOGRAMS = "histograms"

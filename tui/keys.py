@@ -18,13 +18,13 @@ class Mode:
 
 
 MODES = (
-    Mode("overview", "1", "Overview", "tui.screens.overview:Overview", "Is it going well? Loss, accuracy, gradient norm, learning rate, findings, events."),
-    Mode("parameters", "2", "Parameters", "tui.screens.parameters:Parameters", "The model as a tree: kind, shape, formula, parameters, bytes."),
-    Mode("gradients", "3", "Gradients", "tui.screens.gradients:Gradients", "One row per parameter: its gradient norm over time, and what is wrong with it."),
-    Mode("weights", "4", "Weights", "tui.screens.weights:Weights", "The histogram of one parameter, and how it moved since the start."),
-    Mode("schedule", "5", "Schedule", "tui.screens.schedule:Schedule", "The learning rate so far and planned to the end."),
-    Mode("tune", "6", "Tune", "tui.screens.tune:Tune", "Change the configuration and start the next run."),
-    Mode("runs", "7", "Runs", "tui.screens.runs:Runs", "All runs, newest first, with what changed between them."),
+    Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Is it going well? Loss, accuracy, gradient norm, learning rate, findings, events."),
+    Mode("parameters", "2", "Parameters", "gradtop.tui.screens.parameters.screen:Parameters", "The model as a tree: kind, shape, formula, parameters, bytes."),
+    Mode("gradients", "3", "Gradients", "gradtop.tui.screens.gradients.screen:Gradients", "One row per parameter: its gradient norm over time, and what is wrong with it."),
+    Mode("weights", "4", "Weights", "gradtop.tui.screens.weights.screen:Weights", "The histogram of one parameter, and how it moved since the start."),
+    Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "The learning rate so far and planned to the end."),
+    Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
+    Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs, newest first, with what changed between them."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs")
 CURSORS = ("overview", "schedule", "gradients")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trainer.record import Run
+from gradtop.trainer.record import Run
 
 if TYPE_CHECKING:
-    from trainer.launch import Standby
-    from trainer.launch.preview import Planned, Preview
+    from gradtop.trainer.launch import Standby
+    from gradtop.trainer.launch.lr_preview import Planned, Preview
 
 
 class Starts(Protocol):
@@ -46,7 +46,7 @@ class Launcher:
         """Start the standby, which dies with this process unless it was given a run."""
         if not self._wanted or self._closed or self._standby is not None:
             return
-        from trainer.launch import Standby
+        from gradtop.trainer.launch import Standby
 
         standby = Standby()
         standby.start()
@@ -60,7 +60,7 @@ class Launcher:
 
     def rerun(self, run: Run) -> Run:
         """The same configuration again, from the start; the new run's parent is the old one."""
-        from trainer.config import load_config
+        from gradtop.trainer.config import load_config
 
         return self.start(load_config(run.config), parent=run)
 
@@ -68,7 +68,7 @@ class Launcher:
         self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False
     ) -> Run:
         """A new run: from `checkpoint` of its parent on, or from the start; at once, or in line."""
-        from trainer.launch import create_run, queue_worker
+        from gradtop.trainer.launch import create_run, queue_worker
 
         run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
         if queue:
@@ -78,14 +78,14 @@ class Launcher:
         return run
 
     def _begin(self, run: Run, *, resume: bool = False) -> None:
-        from trainer.launch import start_worker
+        from gradtop.trainer.launch import start_worker
 
         standby, self._standby = self._standby, None
         start_worker(run, resume=resume, standby=standby)
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
-        from trainer.config import to_tables
-        from trainer.launch.preview import Preview
+        from gradtop.trainer.config import to_tables
+        from gradtop.trainer.launch.lr_preview import Preview
 
         if self._preview is None:
             self._preview = Preview()

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from gradtop.trainer import data
+from gradtop.trainer.config import AugmentConfig
+from gradtop.trainer.data.normalise import Normalise
 from tests.bench.figure import Figure, in_turns, median_ratio
-from trainer import data
-from trainer.config import AugmentConfig
-from trainer.data.normalise import Normalise
 
 SAMPLES, BATCH, WORKERS, TIMES = 4_096, 128, 2, 7
 CLASSES = 10

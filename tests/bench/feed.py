@@ -7,11 +7,11 @@ import os
 import time
 from dataclasses import replace
 
+from gradtop.trainer.record import Column, Run, StreamWriter, read_status
+from gradtop.trainer.record.status import process_start
 from tests.bench.place import Place
 from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import PARAMETERS, fake_run, layer_table
-from trainer.record import Column, Run, StreamWriter, read_status
-from trainer.record.status import process_start
 
 BEATS = 0.5
 STEPS = (Column("loss"), Column("lr"), Column("grad_norm", sparse=True), Column("clipped", sparse=True), Column("samples_per_s", "1/s"))

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import torch
 
+from gradtop.trainer.config import Config, dump_config, load_config
+from gradtop.trainer.record import Inbox, Status, StreamWriter, new_run
+from gradtop.trainer.runtime.control import Steering
+from gradtop.trainer.runtime.device import choose_device
+from gradtop.trainer.runtime.progress import Progress
+from gradtop.trainer.runtime.signals import Signals
+from gradtop.trainer.training.build import prepare
+from gradtop.trainer.training.loop import train_epoch
 from tests.bench.place import a_place
 from tests.bench.plain import Epoch, plain
-from trainer.config import Config, dump_config, load_config
-from trainer.device import choose_device
-from trainer.loop import train_epoch
-from trainer.progress import Progress
-from trainer.record import Inbox, Status, StreamWriter, new_run
-from trainer.setup import prepare
-from trainer.signals import Signals
-from trainer.steering import Steering
 
 
 class Lane:

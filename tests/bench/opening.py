@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gradtop.trainer.record import Column, Run, SegmentWriter
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.place import Place, a_place
 from tests.bench.terminal import CHART, Terminal
 from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run, planned
-from trainer.record import Column, Run, SegmentWriter
 
 TIMES = 11
 STEPS = 1_000_000

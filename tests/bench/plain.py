@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer import data, models
-from trainer.config import AdamW, Config, CosineSchedule, LanguageModel, Sgd, StepSchedule
-from trainer.config.schedule import WarmUp
-from trainer.data.text import Characters
+from gradtop.trainer import data, models
+from gradtop.trainer.config import AdamW, Config, CosineSchedule, LanguageModel, Sgd, StepSchedule
+from gradtop.trainer.config.schedule import WarmUp
+from gradtop.trainer.data.text import Characters
 
 Epoch = Callable[[], None]
 Batch = tuple[Tensor, Tensor]

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import psutil
 
+from gradtop.trainer.config import Config, dump_config, load_config
+from gradtop.trainer.monitor.instruments.steps import LR
+from gradtop.trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
 from tests.bench.figure import Figure
 from tests.bench.place import Place, a_place
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
-from trainer.config import Config, dump_config, load_config
-from trainer.monitor.steps import LR
-from trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
 
 TIMES = 3
 CHANGES = 21

@@ -9,9 +9,9 @@ from functools import partial
 
 from tensorboardX import SummaryWriter
 
+from gradtop.trainer.record import Column, StreamWriter, new_run
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.place import a_place
-from trainer.record import Column, StreamWriter, new_run
 
 TIMES = 21
 RECORDS = 500

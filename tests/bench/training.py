@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import torch
 
+from gradtop.trainer import data
+from gradtop.trainer.config import Config, LanguageModel, load_config
+from gradtop.trainer.launch.worker_environment import environment
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.lane import Lane
-from trainer import data
-from trainer.config import Config, LanguageModel, load_config
-from trainer.launch.environment import environment
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.tui.cli import output
+from gradtop.tui.cli.main import main
 from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run
-from tui.cli import main
-from tui.commands import output
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ Gradtop = Callable[..., Said]
 def known_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty working directory, and a terminal whose locale is UTF-8, whatever the machine's is."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tui.terminal.environment", lambda: {"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": "xterm-256color", "LANG": "C.UTF-8"})
     output.environment.cache_clear()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gradtop.trainer import __version__
+from gradtop.tui.cli.main import COMMANDS
 from tests.cli.conftest import Gradtop
-from trainer import __version__
-from tui.cli import COMMANDS
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

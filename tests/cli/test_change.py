@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.record import Run, read_status, write_status
+from gradtop.trainer.training import live
 from tests.cli.conftest import Gradtop
 from tests.cli.worker import FakeWorker
 from tests.tui.runs_fixture import Grower, fake_run
-from trainer import live
-from trainer.config import dump_config, load_config, parse_config
-from trainer.record import Run, read_status, write_status
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from gradtop.tui.cli import checks
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import fake_run
-from tui.commands import checks
 
 TORCH = {"version": "2.14.1+cu130", "cuda": "13.0", "threads": 2, "devices": []}
 FITS = {"torch": TORCH, "torchvision": {"version": "0.29.1"}}

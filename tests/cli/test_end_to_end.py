@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run, is_alive, list_runs, read_status, send
 from tests.cli.conftest import Gradtop
 from tests.support import wait_until
-from trainer.record import Run, is_alive, list_runs, read_status, send
 
 CONFIG = """\
 [model]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import launch
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
+from gradtop.tui.reading.compare import compare
+from gradtop.tui.screens.runs.data import RunIndex, RunsView
 from tests.cli.conftest import Gradtop
-from trainer import launch
-from trainer.config import dump_config, load_config, parse_config
-from trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
-from tui.parts.compare import compare
-from tui.parts.runs import RunIndex, RunsView
 
 CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
 

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import (
+    Column,
+    EventReader,
+    Run,
+    SegmentWriter,
+    Status,
+    append_event,
+    new_run,
+    write_status,
+)
+from gradtop.tui.cli import output
+from gradtop.tui.cli.follow import TITLES, follow
 from tests.tui.runs_fixture import DEAD_PID, NOW, STEPS_PER_EPOCH, Grower, fake_run
-from trainer.record import Column, EventReader, Run, SegmentWriter, Status, append_event, new_run, write_status
-from tui.commands import output
-from tui.commands.follow import TITLES, follow
 
 Story = Callable[[], object]
 
@@ -192,7 +201,7 @@ def test_a_line_is_rewritten_in_place_on_a_terminal_that_can(living: tuple[Run, 
     run, grower = living
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
-    monkeypatch.setattr("tui.terminal.environment", lambda: {"TERM": term})
+    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": term})
     output.environment.cache_clear()
     grower.status("training", updated=time.time())
     assert told(run, lambda: grower.status("paused", updated=time.time()), lambda: grower.status("done")) == 0
@@ -206,7 +215,7 @@ def test_a_line_is_rewritten_in_place_on_a_terminal_that_can(living: tuple[Run, 
 
 
 def test_watch_without_a_terminal_follows(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tui.cli import main
+    from gradtop.tui.cli.main import main
 
     assert main(["watch", "amber"]) == 0
     assert [row[0] for row in lines(capsys.readouterr().out)] == ["epoch", "1/2", "2/2", "amber-finch"]
@@ -215,7 +224,7 @@ def test_watch_without_a_terminal_follows(runs: Path, capsys: pytest.CaptureFixt
 
 
 def test_watch_prefers_the_newest_run_that_lives(runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui.commands import home
+    from gradtop.tui.cli import home
 
     now = time.time()
     living, grower = fake_run(runs, "quiet-heron", steps=10, created=now - 9000)

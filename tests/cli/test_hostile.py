@@ -9,12 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import (
+    Change,
+    Column,
+    Meta,
+    Run,
+    SegmentWriter,
+    append_event,
+    new_run,
+    write_meta,
+    write_status,
+)
+from gradtop.trainer.record.status import Status
+from gradtop.tui.cli import output
 from tests.cli.conftest import Gradtop
 from tests.cli.worker import FakeWorker
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Change, Column, Meta, Run, SegmentWriter, append_event, new_run, write_meta, write_status
-from trainer.record.status import Status
-from tui.commands import output
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m\r\nnext[bold]line\u202e日本\udcff"
 STEERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\udc80-\udcff]")
@@ -40,7 +50,7 @@ def evil_run(folder: Path, state: str) -> Run:
 @pytest.mark.parametrize("command", ["ls", "show ID", "plot ID", "watch ID", "resume ID", "stop ID", "export ID --to csv", "params ID", "show nobody"])
 @pytest.mark.parametrize("state", ["failed", "died", "done"])
 def test_no_command_prints_what_could_steer_a_terminal(gradtop: Gradtop, tmp_path: Path, command: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer import launch
+    from gradtop.trainer import launch
 
     monkeypatch.setattr(launch, "start_worker", lambda run, *, resume: None)
     run = evil_run(tmp_path / "runs", state)
@@ -85,7 +95,7 @@ def test_a_name_of_wide_characters_keeps_the_columns_aligned(gradtop: Gradtop, t
 @pytest.mark.parametrize("command", ["ls", "show tidy", "plot amber", "watch amber", "params amber", "stop amber", "show nobody"])
 def test_where_the_locale_is_not_utf_8_everything_is_ascii(gradtop: Gradtop, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     wide = gradtop(*command.split())
-    monkeypatch.setattr("tui.terminal.environment", lambda: {"TERM": "xterm", "LANG": "C"})
+    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": "xterm", "LANG": "C"})
     output.environment.cache_clear()
     narrow = gradtop(*command.split())
     assert (narrow.out + narrow.err).isascii()

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Gradtop
-from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import (
+from gradtop.trainer.record import (
     Column,
     SegmentWriter,
     Status,
@@ -24,7 +22,9 @@ from trainer.record import (
     this_host,
     write_status,
 )
-from tui.commands.output import table
+from gradtop.tui.cli.output import table
+from tests.cli.conftest import Gradtop
+from tests.tui.runs_fixture import NOW, fake_run
 
 
 def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: Gradtop, runs: Path) -> None:

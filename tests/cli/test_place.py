@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run, find_run, rename_run
+from gradtop.tui.cli.locate import reference, shown
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Run, find_run, rename_run
-from tui.commands.place import reference, shown
 
 
 @pytest.mark.parametrize("word", ["last", "brave-otter", "brave", "ID", "PATH", "./runs/ID"])

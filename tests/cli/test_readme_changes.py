@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import launch
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.record import Run, list_runs, new_run, read_meta, read_status, send
+from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
 from tests.readme import README
 from tests.support import wait_until
 from tests.worker.runs import SignalAtLook, events, rows
-from trainer import launch
-from trainer.config import dump_config, load_config, parse_config
-from trainer.optim import planned_lr
-from trainer.record import Run, list_runs, new_run, read_meta, read_status, send
-from trainer.worker import work
 
 TEXT = README.read_text(encoding="utf-8")
 SECTION = TEXT.partition("### Change: live, fork, restart")[2].partition("\n### ")[0]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import launch
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.record import Run, Status, find_run, list_runs, read_meta, write_status
+from gradtop.tui.cli import home, start
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import fake_run
-from trainer import launch
-from trainer.config import dump_config, load_config, parse_config
-from trainer.record import Run, Status, find_run, list_runs, read_meta, write_status
-from tui.commands import home, start
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
 

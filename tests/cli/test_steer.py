@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Inbox, Run, find_run
 from tests.cli.conftest import Gradtop
 from tests.cli.worker import FakeWorker
 from tests.tui.runs_fixture import Grower, fake_run
-from trainer.record import Inbox, Run, find_run
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_an_answer_that_does_not_come_in_time_is_said_and_the_command_waits(grad
 def test_a_run_that_ends_before_it_answers_is_not_waited_for(
     gradtop: Gradtop, living: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch, state: str, words: str
 ) -> None:
-    from trainer import record
+    from gradtop.trainer import record
 
     def send(run: Run, command: str, **arguments: object) -> str:
         living[1].status("training" if state == "died" else state, pid=1 << 22)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import SectionSpec, sections
 from tests.cli.conftest import Gradtop
-from trainer.config import SectionSpec, sections
 
 WRONG = {
     "bool": ("perhaps", "1"),

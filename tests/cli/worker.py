@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from gradtop.trainer.record import Inbox, Run, append_event
 from tests.tui.runs_fixture import Grower
-from trainer.record import Inbox, Run, append_event
 
 Answer = Callable[[str], tuple[bool, str]]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from trainer.config import Config, ConfigProblems, FieldSpec, Problem, parse_config, sections
-from trainer.config.catalogue import section
-from trainer.config.validate import validate
+from gradtop.trainer.config import Config, ConfigProblems, FieldSpec, Problem, parse_config, sections
+from gradtop.trainer.config.schema import section
+from gradtop.trainer.config.validate import validate
 
 FLOATS = st.one_of(st.floats(1e-12, 0.999), st.sampled_from([0.1, 1e-3, 3e-4, 1e-5, 0.5, 0.30000000000000004]))
 TEXTS = {"device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:31", "mps"]), "name": st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), "target": st.sampled_from(["my.models:build", "a:b.c"])}

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradtop.trainer.config import Config, FieldSpec, find_spec, sections, to_tables
+from gradtop.trainer.config.declare import EFFECTS
+from gradtop.trainer.config.table import markdown
+from gradtop.trainer.config.validate import validate
 from tests.config.strategies import attempt, every_field, tables
-from trainer.config import Config, FieldSpec, find_spec, sections, to_tables
-from trainer.config.declare import EFFECTS
-from trainer.config.table import markdown
-from trainer.config.validate import validate
 
 FIELDS = every_field()
 LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs", "augment.rotation", "freeze.patterns"}

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.config.strategies import attempt, configs
-from trainer.config import (
+from gradtop.trainer.config import (
     Change,
     Config,
     ConfigProblems,
@@ -19,7 +18,8 @@ from trainer.config import (
     strongest,
     to_tables,
 )
-from trainer.config.validate import validate
+from gradtop.trainer.config.validate import validate
+from tests.config.strategies import attempt, configs
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 

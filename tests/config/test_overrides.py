@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.trainer.config import Cnn, Config, ConfigProblems, Mlp, Sgd, apply_overrides, form_texts, parse_config
 from tests.config.strategies import attempt, configs, problems_of
-from trainer.config import Cnn, Config, ConfigProblems, Mlp, Sgd, apply_overrides, form_texts, parse_config
 
 
 def refused(*changes: str) -> list[str]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from gradtop.trainer.config import Config, ConfigProblems, parse_config
 from tests.config.strategies import problems_of
-from trainer.config import Config, ConfigProblems, parse_config
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from trainer.config import AugmentConfig, Cifar10, Digits, Fake
-from trainer.data import Augmentation, DataInfo, Dataset, augmentation, load
-from trainer.data import vary as ways
-from trainer.data.normalise import Normalise
-from trainer.data.vary import Draws
-from trainer.errors import UserError
+from gradtop.trainer.config import AugmentConfig, Cifar10, Digits, Fake
+from gradtop.trainer.data import Augmentation, DataInfo, Dataset, augmentation, load
+from gradtop.trainer.data import transforms as ways
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.transforms import Draws
+from gradtop.trainer.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 COUNT, SIZE, CLASSES = 400, 8, 5

@@ -7,8 +7,8 @@ from importlib import resources
 import torch
 from torch import Tensor
 
-from trainer.config import Digits
-from trainer.data import DataInfo, load
+from gradtop.trainer.config import Digits
+from gradtop.trainer.data import DataInfo, load
 
 # Of the 1,797 records in scikit-learn's digits.csv.gz, each as 64 bytes of pixels and one of label.
 PUBLISHED = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"
@@ -19,14 +19,14 @@ def rows(images: Tensor) -> set[bytes]:
 
 
 def test_the_bundled_file_is_the_published_one_and_small() -> None:
-    packed = resources.files("trainer.data").joinpath("digits.gz").read_bytes()
+    packed = resources.files("gradtop.trainer.data").joinpath("digits.gz").read_bytes()
 
     assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == PUBLISHED
     assert len(packed) < 60_000
 
 
 def test_its_authors_and_licence_lie_beside_it() -> None:
-    text = resources.files("trainer.data").joinpath("digits.txt").read_text(encoding="utf-8")
+    text = resources.files("gradtop.trainer.data").joinpath("digits.txt").read_text(encoding="utf-8")
 
     assert "Alpaydin" in text
     assert "CC BY 4.0" in text

@@ -21,9 +21,9 @@ import pytest
 import torch
 from torchvision import datasets
 
-from trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
-from trainer.data import load
-from trainer.errors import UserError
+from gradtop.trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
+from gradtop.trainer.data import load
+from gradtop.trainer.runtime.errors import UserError
 
 
 def idx(values: np.ndarray[Any, Any]) -> bytes:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.config import Fake
-from trainer.data import DataInfo, info_of, load
-from trainer.errors import UserError
+from gradtop.trainer.config import Fake
+from gradtop.trainer.data import DataInfo, info_of, load
+from gradtop.trainer.runtime.errors import UserError
 
 
 def test_the_shape_is_the_one_asked_for() -> None:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from gradtop.trainer.config import ImageFolder
+from gradtop.trainer.data import load
+from gradtop.trainer.data.folder import Folder
+from gradtop.trainer.data.images import read_picture
+from gradtop.trainer.runtime.errors import UserError
 from tests.support import wait_until
-from trainer.config import ImageFolder
-from trainer.data import load
-from trainer.data.folder import Folder
-from trainer.data.pictures import read_picture
-from trainer.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -90,7 +90,7 @@ def test_an_epoch_entered_in_the_middle_reads_only_what_is_left(root: Path, monk
         return read_picture(path, size)
 
     whole = read(folder, 3)
-    monkeypatch.setattr("trainer.data.folder.read_picture", noted)
+    monkeypatch.setattr("gradtop.trainer.data.folder.read_picture", noted)
     assert same(read(folder, 3, skip=2), whole[2:])
     assert len(opened) == sum(len(labels) for _, labels in whole[2:])
     assert not same(read(folder, 4), whole)

@@ -9,11 +9,11 @@ from torch import nn
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
-from trainer import fit
-from trainer.config import AugmentConfig, Config, CustomData, CustomModel, Mlp
-from trainer.data import Dataset, Source, augmentation, load
-from trainer.data.own import Own
-from trainer.errors import UserError
+from gradtop.trainer.config import AugmentConfig, Config, CustomData, CustomModel, Mlp
+from gradtop.trainer.data import Dataset, Source, augmentation, load
+from gradtop.trainer.data.custom import Own
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training import check as fit
 
 CPU = torch.device("cpu")
 _given: Any = None

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.config import AugmentConfig, Text
-from trainer.data import augmentation, info_of, load
-from trainer.data.text import Characters
-from trainer.errors import UserError
+from gradtop.trainer.config import AugmentConfig, Text
+from gradtop.trainer.data import augmentation, info_of, load
+from gradtop.trainer.data.text import Characters
+from gradtop.trainer.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 

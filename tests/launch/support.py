@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.config import Config, parse_config
-from trainer.launch import create_run
-from trainer.record import Run
+from gradtop.trainer.config import Config, parse_config
+from gradtop.trainer.launch import create_run
+from gradtop.trainer.record import Run
 
 CONFIG = parse_config("")
 

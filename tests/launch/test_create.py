@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import __version__
+from gradtop.trainer.config import apply_overrides, diff_config, load_config
+from gradtop.trainer.launch import create_run, origin
+from gradtop.trainer.record import Change, RecordError, read_meta, read_status
 from tests.launch.support import CONFIG, make_run
-from trainer import __version__
-from trainer.config import apply_overrides, diff_config, load_config
-from trainer.launch import create_run, origin
-from trainer.record import Change, RecordError, read_meta, read_status
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_run_knows_its_parent_what_was_changed_and_how_it_was_started(
 
 def test_versions_are_recorded_without_importing_what_they_are_of(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from trainer.config import parse_config; from trainer.launch import create_run\n"
+        "import sys; from pathlib import Path; from gradtop.trainer.config import parse_config; from gradtop.trainer.launch import create_run\n"
         "create_run(Path(sys.argv[1]), parse_config(''), name='v')\n"
         "assert not {'torch', 'torchvision', 'numpy', 'textual'} & set(sys.modules)"
     )
@@ -86,7 +86,7 @@ def test_versions_are_recorded_without_importing_what_they_are_of(tmp_path: Path
 
     from importlib.metadata import version
 
-    from trainer.record import list_runs
+    from gradtop.trainer.record import list_runs
 
     found = read_meta(list_runs(tmp_path)[0]).versions
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch import detached, start_worker
+from gradtop.trainer.record import Status, process_start, read_status, this_host, write_status
 from tests.launch.support import make_run
-from trainer.launch import detached, start_worker
-from trainer.record import Status, process_start, read_status, this_host, write_status
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from trainer.launch.environment import environment
+from gradtop.trainer.launch.worker_environment import environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2] / ".src"
 
 
 def python_path(*arguments: str, cwd: Path, **env: str) -> str | None:
-    """The PYTHONPATH that a process gives to its workers, which imports the trainer in the way of `arguments`."""
-    code = "from trainer.launch.environment import environment; print(environment().get('PYTHONPATH'))"
+    """The PYTHONPATH that a process gives to its workers, which imports gradtop in the way of `arguments`."""
+    code = "from gradtop.trainer.launch.worker_environment import environment; print(environment().get('PYTHONPATH'))"
     done = subprocess.run(
         [sys.executable, *arguments, "-c", code], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=True
     )
@@ -25,48 +26,48 @@ def python_path(*arguments: str, cwd: Path, **env: str) -> str | None:
     return None if found == "None" else found
 
 
-def trainer_seen_with(path: str | None, cwd: Path) -> Path:
+def gradtop_found_with(path: str | None, cwd: Path) -> Path:
     env = dict(os.environ) | ({"PYTHONPATH": path} if path is not None else {})
-    code = "import trainer; print(trainer.__file__)"
+    code = "import gradtop; print(gradtop.__file__)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=cwd, env=env, capture_output=True, text=True, check=True
     )
     return Path(done.stdout.strip())
 
 
-def test_an_installed_trainer_leaves_the_environment_as_it_is(tmp_path: Path) -> None:
+def test_an_installed_gradtop_leaves_the_environment_as_it_is(tmp_path: Path) -> None:
     assert python_path("-P", cwd=tmp_path) is None
     assert python_path(cwd=tmp_path) is None
     assert python_path("-P", cwd=tmp_path, PYTHONPATH="/elsewhere") == "/elsewhere"
 
 
-def test_a_trainer_that_only_the_current_directory_holds_is_given_to_the_worker(tmp_path: Path) -> None:
+def test_a_gradtop_that_only_the_current_directory_holds_is_given_to_the_worker(tmp_path: Path) -> None:
     """As when the command is run from a checkout that is not installed: here, another copy than the installed one."""
     copy = tmp_path / "checkout"
     copy.mkdir()
-    subprocess.run(["cp", "-r", str(ROOT / "trainer"), str(copy / "trainer")], check=True)
+    shutil.copytree(ROOT / "gradtop", copy / "gradtop")
 
     found = python_path(cwd=copy)
 
     assert found == str(copy)
-    assert trainer_seen_with(found, tmp_path) == copy / "trainer" / "__init__.py"
+    assert gradtop_found_with(found, tmp_path) == copy / "gradtop" / "__init__.py"
 
 
-def test_a_trainer_of_the_users_on_the_path_does_not_take_the_place_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "trainer.py").write_text("raise SystemExit('the wrong trainer')")
+def test_another_gradtop_on_the_path_does_not_take_the_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "gradtop.py").write_text("raise SystemExit('another gradtop')")
     before = os.pathsep.join([str(ROOT), str(tmp_path)])  # ours is found first by the command, as by its entry point
 
     code = (
-        "import os, sys; import trainer\n"
+        "import os, sys; import gradtop\n"
         f"sys.path.remove({str(ROOT)!r}); sys.path.insert(1, {str(tmp_path)!r}); os.environ['PYTHONPATH'] = {str(tmp_path)!r}\n"
-        "from trainer.launch.environment import environment; print(environment()['PYTHONPATH'])"
+        "from gradtop.trainer.launch.worker_environment import environment; print(environment()['PYTHONPATH'])"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env={**os.environ, "PYTHONPATH": before}, capture_output=True, text=True, check=True
     )
 
     assert done.stdout.strip() == os.pathsep.join([str(ROOT), str(tmp_path)])
-    assert trainer_seen_with(done.stdout.strip(), tmp_path) == ROOT / "trainer" / "__init__.py"
+    assert gradtop_found_with(done.stdout.strip(), tmp_path) == ROOT / "gradtop" / "__init__.py"
 
 
 LARGE = """

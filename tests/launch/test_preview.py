@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import load_config, sections, to_tables
+from gradtop.trainer.launch.lr_preview import Preview
+from gradtop.trainer.runtime.worker import work
 from tests.worker.runs import rows, tiny_run
-from trainer.config import load_config, sections, to_tables
-from trainer.launch.preview import Preview
-from trainer.worker import work
 
 KINDS = next(part.kinds for part in sections() if part.name == "schedule")
 MORE = {
@@ -25,7 +25,7 @@ MORE = {
 @pytest.fixture(autouse=True)
 def of_this_checkout(quiet_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is installed, the process that plans is this trainer's."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / ".src"))
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import wait_until
-from trainer.config import parse_config
-from trainer.launch import create_run, queue_worker
-from trainer.record import (
+from gradtop.trainer.config import parse_config
+from gradtop.trainer.launch import create_run, queue_worker
+from gradtop.trainer.record import (
     Run,
     Status,
     process_start,
@@ -27,22 +26,23 @@ from trainer.record import (
     waiting_line,
     write_status,
 )
-from trainer.record.errors import RunBusy
-from trainer.record.line import same_device
+from gradtop.trainer.record.errors import RunBusy
+from gradtop.trainer.record.queue import same_device
+from tests.support import wait_until
 
 # Becomes the trainer where the module is `trainer`, in Python without PyTorch: it notes that it began, and ends at once.
 WORKER = """#!/bin/sh
 case "$*" in
-  *trainer.waiting*)
+  *gradtop.trainer.runtime.queue*)
     shift 3
-    exec {python} -P -c "import sys; sys.executable = sys.argv.pop(1); from trainer.waiting import main; sys.exit(main())" "$0" "$@" ;;
+    exec {python} -P -c "import sys; sys.executable = sys.argv.pop(1); from gradtop.trainer.runtime.queue import main; sys.exit(main())" "$0" "$@" ;;
 esac
 shift 3
 exec {python} -P - "$@" <<'END'
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from trainer.record import Run, read_status, write_status
+from gradtop.trainer.record import Run, read_status, write_status
 run = Run(sys.argv[1])
 (run.path / "told.txt").write_text(" ".join(sys.argv[2:]))
 with (run.path.parent / "order.txt").open("a") as file:
@@ -58,7 +58,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     interpreter = tmp_path / "python"
     interpreter.write_text(WORKER.format(python=sys.executable))
     interpreter.chmod(0o755)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / ".src"))
     monkeypatch.setattr(sys, "executable", str(interpreter))
     folder = tmp_path / "runs"
     yield folder

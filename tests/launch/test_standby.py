@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch import Standby, standby, start_worker
+from gradtop.trainer.record import Run, process_start, read_status
 from tests.launch.support import make_run
 from tests.support import wait_until
-from trainer.launch import Standby, standby, start_worker
-from trainer.record import Run, process_start, read_status
 
 Made = Callable[[str], tuple[Standby, "subprocess.Popen[bytes]"]]
 
@@ -52,7 +52,7 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Run, bool]]:
     """The runs for which a process was started instead."""
     started: list[tuple[Run, bool]] = []
     monkeypatch.setattr(standby, "start_anew", lambda run, *, resume: started.append((run, resume)))
-    monkeypatch.setattr("trainer.launch.detached.start_anew", lambda run, *, resume: started.append((run, resume)))
+    monkeypatch.setattr("gradtop.trainer.launch.detached.start_anew", lambda run, *, resume: started.append((run, resume)))
     return started
 
 

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from trainer.config import Cnn, Fake, Mlp, ModelConfig, TorchvisionModel
-from trainer.data import DataInfo, load
-from trainer.errors import UserError
-from trainer.models import build, describe
+from gradtop.trainer.config import Cnn, Fake, Mlp, ModelConfig, TorchvisionModel
+from gradtop.trainer.data import DataInfo, load
+from gradtop.trainer.models import build, describe
+from gradtop.trainer.runtime.errors import UserError
 
 GREY = DataInfo(channels=1, size=8, classes=10)
 COLOUR = DataInfo(channels=3, size=32, classes=10)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.models.test_description import evaluated
-from trainer.config import (
+from gradtop.trainer.config import (
     Cnn,
     CustomModel,
     LanguageModel,
@@ -23,9 +22,10 @@ from trainer.config import (
     parse_config,
     sections,
 )
-from trainer.data import DataInfo
-from trainer.models import Description, build, describe
-from trainer.models.__main__ import describe_config
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models import Description, build, describe
+from gradtop.trainer.models.__main__ import describe_config
+from tests.models.test_description import evaluated
 
 WIDTHS = st.integers(1, 40)
 PICTURES = st.builds(DataInfo, channels=st.integers(1, 4), size=st.sampled_from([4, 8, 12]), classes=st.integers(2, 30))

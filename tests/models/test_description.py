@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet18, vit_b_16
 
+from gradtop.trainer.models import describe
 from tests.tui.runs_fixture import layer_table
-from trainer.models import describe
 
 
 def total(module: nn.Module) -> int:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.config import InitConfig, LanguageModel, Mlp, Shared, parse_config, sections
-from trainer.config.init import (
+from gradtop.trainer.config import InitConfig, LanguageModel, Mlp, Shared, parse_config, sections
+from gradtop.trainer.config.init import (
     DefaultInit,
     Fan,
     KaimingNormal,
@@ -23,8 +23,8 @@ from trainer.config.init import (
     XavierUniform,
     Zeros,
 )
-from trainer.data import DataInfo
-from trainer.models import build, initialise
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models import build, initialise
 
 WIDTH = 96
 # torch's own fans: of a kernel, its channels times its window; of an embedding, as of any matrix, its columns and its rows.

@@ -15,8 +15,7 @@ from safetensors.torch import save_file, save_model
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from tests.worker.runs import SignalAtLook, events, newest_state, rows
-from trainer.config import (
+from gradtop.trainer.config import (
     Cnn,
     LanguageModel,
     ModelConfig,
@@ -26,12 +25,13 @@ from trainer.config import (
     load_config,
     parse_config,
 )
-from trainer.config.init import DefaultInit, Normal
-from trainer.data import DataInfo
-from trainer.errors import UserError
-from trainer.models import build, initialise
-from trainer.record import Run, new_run, read_status
-from trainer.worker import work
+from gradtop.trainer.config.init import DefaultInit, Normal
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models import build, initialise
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.worker import work
+from tests.worker.runs import SignalAtLook, events, newest_state, rows
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 INFO = DataInfo(1, 8, 10)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2] / ".src"
 MISFIT = "raise RuntimeError('operator torchvision::nms does not exist')"
 MISSING = "raise ModuleNotFoundError('No module named torchvision', name='torchvision')"
 
@@ -25,10 +25,10 @@ def run(tmp_path: Path, torchvision: str, code: str) -> str:
 
 
 BUILD = """
-from trainer.config import TorchvisionModel
-from trainer.data import DataInfo
-from trainer.errors import UserError
-from trainer.models import build
+from gradtop.trainer.config import TorchvisionModel
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.models import build
 for attempt in range(2):
     try:
         build(TorchvisionModel(), DataInfo(3, 32, 10))
@@ -59,8 +59,8 @@ def test_a_torchvision_that_is_not_installed_is_named_with_what_to_install(tmp_p
 @pytest.mark.parametrize("kind", ["Mnist", "FashionMnist", "Cifar10", "Cifar100"])
 def test_data_of_torchvision_needs_it_and_says_so(tmp_path: Path, kind: str) -> None:
     code = f"""
-from trainer import config, data
-from trainer.errors import UserError
+from gradtop.trainer import config, data
+from gradtop.trainer.runtime.errors import UserError
 try:
     data.load(config.{kind}(), seed=0)
 except UserError as error:
@@ -72,9 +72,9 @@ except UserError as error:
 @pytest.mark.parametrize("torchvision", [MISFIT, MISSING], ids=["misfit", "missing"])
 def test_everything_else_works_without_torchvision(tmp_path: Path, torchvision: str) -> None:
     code = """
-from trainer.config import Cnn, Digits, Fake, Mlp
-from trainer.data import load
-from trainer.models import build, describe
+from gradtop.trainer.config import Cnn, Digits, Fake, Mlp
+from gradtop.trainer.data import load
+from gradtop.trainer.models import build, describe
 for data in (Digits(), Fake()):
     info = load(data, seed=0).info
     for model in (Mlp(), Cnn()):

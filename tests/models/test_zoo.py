@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import TorchvisionModel
-from trainer.data import DataInfo
-from trainer.errors import UserError
-from trainer.models import build, describe
+from gradtop.trainer.config import TorchvisionModel
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models import build, describe
+from gradtop.trainer.runtime.errors import UserError
 
 SMALL = DataInfo(channels=3, size=32, classes=10)
 FAMILIES = (

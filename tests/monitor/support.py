@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from trainer.config.monitor import MonitorConfig
-from trainer.monitor import Monitor
-from trainer.record import Event, EventReader, Lease, Run, StreamReader, StreamWriter, new_run
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.monitor import Monitor
+from gradtop.trainer.record import Event, EventReader, Lease, Run, StreamReader, StreamWriter, new_run
 
 CPU = torch.device("cpu")
 

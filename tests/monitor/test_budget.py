@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from gradtop.trainer.monitor.budget import Governor, Meter, StepTime
 from tests.monitor.support import CPU, Clock
-from trainer.monitor.budget import Governor, Meter, StepTime
 
 
 def governed(share: float, step: float) -> Governor:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from gradtop.trainer.monitor.instruments import histograms as histograms_module
+from gradtop.trainer.monitor.instruments.histograms import FIGURES, histogram, histogram_at_once
 from tests.monitor.support import Audience, Clock, monitored, small_model, table
-from trainer.monitor import histograms as histograms_module
-from trainer.monitor.histograms import FIGURES, histogram, histogram_at_once
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.monitor import Monitor
+from gradtop.trainer.monitor.instruments.norms import Norms
+from gradtop.trainer.monitor.instruments.steps import Noted, Pace
+from gradtop.trainer.monitor.viewers import Audience as Leases
+from gradtop.trainer.record import Run, StreamWriter, drop_lease, list_streams, new_run, write_lease
 from tests.monitor.support import CPU, Audience, Clock, events, monitored, small_model, table
 from tests.support import wait_until
-from trainer.config.monitor import MonitorConfig
-from trainer.monitor import Monitor
-from trainer.monitor.audience import Audience as Leases
-from trainer.monitor.norms import Norms
-from trainer.monitor.steps import Noted, Pace
-from trainer.record import Run, StreamWriter, drop_lease, list_streams, new_run, write_lease
 
 
 def test_every_step_has_a_record_once_and_in_order(tmp_path: Path) -> None:

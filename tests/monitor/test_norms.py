@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from gradtop.trainer.monitor.instruments import norms as norms_module
+from gradtop.trainer.monitor.instruments.norms import Norms
 from tests.monitor.support import CPU, Audience, Training, monitored, small_model, table
-from trainer.monitor import norms as norms_module
-from trainer.monitor.norms import Norms
 
 
 def watch(training: Training, found: dict[str, list[float]]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer.monitor import SystemSampler
+from gradtop.trainer.monitor.instruments.system import NOTHING, gpu_reader
+from gradtop.trainer.record import Run, StreamReader, StreamWriter, new_run
 from tests.monitor.support import table
 from tests.support import wait_until
-from trainer.monitor import SystemSampler
-from trainer.monitor.system import NOTHING, gpu_reader
-from trainer.record import Run, StreamReader, StreamWriter, new_run
 
 CUDA = torch.device("cuda", 0)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.monitor.thinning import Thinning, size_of_streams
-from trainer.record import new_run
+from gradtop.trainer.monitor.size_limit import Thinning, size_of_streams
+from gradtop.trainer.record import new_run
 
 
 def test_each_doubling_gets_half_of_the_room_that_is_left() -> None:

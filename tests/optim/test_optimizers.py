@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config.optimizer import Adagrad, Adam, AdamW, Muon, NAdam, OptimizerConfig, RAdam, RmsProp, Sgd
-from trainer.config.schedule import CosineSchedule
-from trainer.optim import build_optimizer, build_schedule, named_parameters, scale, state_by_name
-from trainer.optim import optimizers as optimizers_module
-from trainer.optim.muon import split
+from gradtop.trainer.config.optimizer import Adagrad, Adam, AdamW, Muon, NAdam, OptimizerConfig, RAdam, RmsProp, Sgd
+from gradtop.trainer.config.schedule import CosineSchedule
+from gradtop.trainer.optim import build_optimizer, build_schedule, named_parameters, scale, state_by_name
+from gradtop.trainer.optim import optimizers as optimizers_module
+from gradtop.trainer.optim.muon import split
 
 CPU = torch.device("cpu")
 CONFIGS: dict[str, OptimizerConfig] = {

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from gradtop.trainer.config.optimizer import Sgd
+from gradtop.trainer.config.schedule import CosineSchedule, ScheduleConfig, StepSchedule
+from gradtop.trainer.optim import lr_preview as planned
+from gradtop.trainer.optim import planned_lr
 from tests.optim.test_schedules import LR, PER_EPOCH, SCHEDULES, STEPS, by_hand, train, training
-from trainer.config.optimizer import Sgd
-from trainer.config.schedule import CosineSchedule, ScheduleConfig, StepSchedule
-from trainer.optim import planned, planned_lr
 
 
 @pytest.mark.parametrize("config", SCHEDULES.values(), ids=SCHEDULES)
@@ -17,7 +18,7 @@ def test_a_short_plan_is_what_training_takes_bit_for_bit(config: ScheduleConfig)
 
 def test_a_long_plan_is_thinned_and_every_point_of_it_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
-    monkeypatch.setattr("trainer.optim.planned.time.sleep", rests.append)
+    monkeypatch.setattr("gradtop.trainer.optim.lr_preview.time.sleep", rests.append)
     config = StepSchedule(step_size=700, gamma=0.5, warmup_steps=333)
     steps = 50_000
 

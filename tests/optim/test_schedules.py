@@ -10,8 +10,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainer import checkpoint
-from trainer.config.schedule import (
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.config.schedule import (
     ConstantSchedule,
     CosineRestartsSchedule,
     CosineSchedule,
@@ -25,7 +25,7 @@ from trainer.config.schedule import (
     StepSchedule,
     WsdSchedule,
 )
-from trainer.optim import Plateau, advance, build_schedule, scale
+from gradtop.trainer.optim import Plateau, advance, build_schedule, scale
 
 LR, STEPS, PER_EPOCH = 0.2, 60, 5
 

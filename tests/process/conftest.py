@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.record import Run
 from tests.process.support import Process, Worker, Zygote, worker_of
 from tests.process.terminals import Tmux
-from trainer.record import Run
 
 
 @pytest.fixture(autouse=True)

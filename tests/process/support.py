@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gradtop.trainer.record import Run, RunReader, Status, list_runs, new_run, read_status
+from gradtop.trainer.record.status import ACTIVE
 from tests.support import wait_until
-from trainer.record import Run, RunReader, Status, list_runs, new_run, read_status
-from trainer.record.status import ACTIVE
 
 ROOT = Path(__file__).parents[2]
 GRADTOP = Path(sys.executable).with_name("gradtop")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run
 from tests.process.support import ROOT, Process, wait_for_run, wait_for_step
 from tests.support import wait_until
-from trainer.record import Run
 
 # The last part of the benchmark of restarts, with changes without end, as `python -m tests.bench restart` would run it.
 ENDLESS = """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch import start_worker
+from gradtop.trainer.record import read_status
 from tests.process.support import Worker, make_run, state_of, wait_for_state, wait_for_step
-from trainer.launch import start_worker
-from trainer.record import read_status
 
 Start = Callable[..., Worker]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run, read_meta
 from tests.process.support import CONFIG, FOREVER, GRADTOP, Process, stat_of, wait_for_run, wait_for_step
-from trainer.record import Run, read_meta
 
 # As a terminal emulator does it: the command's standard input is the terminal of a session of its own.
 ON_TERMINAL = """

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import read_status
 from tests.disk import mounted, occupy
 from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
 from tests.worker.runs import events
-from trainer.record import read_status
 
 Start = Callable[..., Worker]
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from gradtop.trainer.record import Run, Status, append_event, write_status
 from tests.process.support import GRADTOP, make_run
 from tests.process.terminals import Tmux
 from tests.support import wait_until
-from trainer.record import Run, Status, append_event, write_status
 
 TITLE, CLEAR, CLIPBOARD, QUERY = "\x1b]0;pwned\x07", "\x1b[2J\x1b[H", "\x1b]52;c;cHduZWQ=\x07", "\x1b[6n\x1b[c"
 LINES = (

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.record import EventReader, Run, read_status
 from tests.process.support import Worker, make_run, state_of
 from tests.worker.runs import differences, newest_state, rows
-from trainer import checkpoint
-from trainer.record import EventReader, Run, read_status
 
 Start = Callable[..., Worker]
 

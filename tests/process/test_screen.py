@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from gradtop.trainer.config import load_config
+from gradtop.trainer.record import Run, list_runs, read_meta, read_status
 from tests.process.support import (
     CONFIG,
     FOREVER,
@@ -20,8 +22,6 @@ from tests.process.support import (
 )
 from tests.process.terminals import Tmux
 from tests.support import wait_until
-from trainer.config import load_config
-from trainer.record import Run, list_runs, read_meta, read_status
 
 Terminal = Callable[..., Tmux]
 Adopt = Callable[[Run], Process]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.checkpoint.format import saved_steps
+from gradtop.trainer.record import read_status, send
 from tests.process.support import Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
-from trainer.checkpoint import saved_steps
-from trainer.record import read_status, send
 
 Start = Callable[..., Worker]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gradtop.trainer.record import Run, read_meta, read_status
 from tests.process.support import CONFIG, FOREVER, GRADTOP, Process, state_of, wait_for_run, wait_for_step
 from tests.process.terminals import Tmux, require
 from tests.support import wait_until
-from trainer.record import Run, read_meta, read_status
 
 SSHD = "/usr/sbin/sshd"
 CONF = """

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch import Standby, start_worker
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.standby import rehearse
 from tests.process.support import FOREVER, Process, Worker, make_run, stat_of, wait_for_state, wait_for_step
 from tests.support import wait_until
 from tests.worker.runs import differences, newest_state, rows
-from trainer.launch import Standby, start_worker
-from trainer.record import Run
-from trainer.standby import rehearse
 
 Adopt = Callable[[Run], Process]
 
 # What a screen does, without the screen: `give` has the run trained, anything else only keeps the standby.
 SCREEN = """
 import os, sys
-from trainer.launch import Standby, start_worker
-from trainer.record import Run
+from gradtop.trainer.launch import Standby, start_worker
+from gradtop.trainer.record import Run
 standby = Standby()
 standby.start()
 while not standby.ready:

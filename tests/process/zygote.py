@@ -20,8 +20,8 @@ from typing import Any
 def main() -> None:
     import torchvision  # noqa: F401 - as a worker has it
 
-    import trainer.loop
-    import trainer.session  # noqa: F401 - ditto
+    import gradtop.trainer.training.loop
+    import gradtop.trainer.training.session  # noqa: F401 - ditto
 
     # More threads than this one would be lost in a fork.
     assert len(list(Path("/proc/self/task").iterdir())) == 1
@@ -53,7 +53,7 @@ def be_worker(request: dict[str, Any]) -> None:
             testify(request["witness"])
         if request["unprivileged"]:
             obey_permissions()
-        from trainer.__main__ import main as work
+        from gradtop.trainer.__main__ import main as work
 
         code = work(request["arguments"])
     finally:
@@ -74,9 +74,9 @@ def obey_permissions() -> None:
 
 def testify(path: str) -> None:
     """Wrap what writes records, so that each return is written down."""
-    from trainer import checkpoint
-    from trainer.record import writer
-    from trainer.record.streams import SegmentWriter
+    from gradtop.trainer.checkpoint import format as checkpoint
+    from gradtop.trainer.record import writer
+    from gradtop.trainer.record.streams import SegmentWriter
 
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.record import Column, Run, SegmentWriter, Series, StreamReader, new_run
+from gradtop.trainer.record import Column, Run, SegmentWriter, Series, StreamReader, new_run
 
 NAN, INF = math.nan, math.inf
 

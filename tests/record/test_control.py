@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Inbox, append_event, drop_lease, read_leases, send, wait_for_answer, write_lease
 from tests.record.support import make_run
-from trainer.record import Inbox, append_event, drop_lease, read_leases, send, wait_for_answer, write_lease
 
 
 def test_commands_come_in_the_order_they_were_sent_until_they_are_done(tmp_path: Path) -> None:

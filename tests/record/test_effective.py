@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from trainer.record import effective
+from gradtop.trainer.record import effective
 
 
 def test_without_changes_the_tables_stay_the_same_object() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.trainer.record import EventReader, append_event
+from gradtop.trainer.record.events import KEPT, plain
 from tests.record.support import make_run
-from trainer.record import EventReader, append_event
-from trainer.record.events import KEPT, plain
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())) | st.binary() | st.just(math),

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Column, RunReader, Status, StreamWriter, write_status
+from gradtop.trainer.record.streams import SegmentWriter, ShortWrite
 from tests.disk import mounted, occupy
 from tests.record.support import make_run, read
 from tests.support import wait_until
-from trainer.record import Column, RunReader, Status, StreamWriter, write_status
-from trainer.record.streams import SegmentWriter, ShortWrite
 
 COLUMNS = [Column(f"v{number}") for number in range(20)]
 
@@ -127,7 +127,7 @@ def test_a_read_only_run_costs_telemetry_alone(small_disk: Path) -> None:
 
 LIMITED = """
 import json, os, resource, sys
-from trainer.record import Column, Run, StreamWriter
+from gradtop.trainer.record import Column, Run, StreamWriter
 run, said = Run(sys.argv[1]), []
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 writer = StreamWriter(run, on_loss=said.append)

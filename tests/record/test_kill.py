@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import EventReader, read_status
 from tests.record.support import make_run, read
-from trainer.record import EventReader, read_status
 
 WRITER = """
 import sys
-from trainer.record import Column, Run, Status, StreamWriter
+from gradtop.trainer.record import Column, Run, Status, StreamWriter
 writer = StreamWriter(Run(sys.argv[1]), maximum=100_000)
 writer.open("steps", [Column(f"v{number}") for number in range(20)], first_step=int(sys.argv[2]))
 step = int(sys.argv[2])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import RunReader, Status, append_event, rename_run, write_status
 from tests.record.support import make_run, write_segment
-from trainer.record import RunReader, Status, append_event, rename_run, write_status
 
 
 def test_each_change_is_seen_once(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_checkpoints_are_read_from_their_notes_in_the_order_of_steps(tmp_path: P
 
 def test_importing_the_record_is_quick_and_needs_the_standard_library_alone() -> None:
     code = (
-        "import sys; before = set(sys.modules); import trainer.record;"
+        "import sys; before = set(sys.modules); import gradtop.trainer.record;"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names);"
         "print(sorted(new), 'tomllib' in sys.modules, 'socket' in sys.modules, 'random' in sys.modules)"
     )

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.record.support import make_run
-from trainer.record import (
+from gradtop.trainer.record import (
     AmbiguousRun,
     Change,
     Meta,
@@ -31,6 +30,7 @@ from trainer.record import (
     write_meta,
     write_status,
 )
+from tests.record.support import make_run
 
 NOON = time.mktime((2026, 11, 24, 12, 0, 0, 0, 0, -1))
 

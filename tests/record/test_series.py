@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from gradtop.trainer.record import EMPTY_SERIES, Column, SegmentWriter, StreamReader
 from tests.record.support import INF, NAN, assert_exact, curve, make_run, read, write_segment
-from trainer.record import EMPTY_SERIES, Column, SegmentWriter, StreamReader
 
 SIZES = st.sampled_from([1, 63, 64, 65, 200, 4095, 4096, 4097, 9000, 20_000])
 SEEDS = st.integers(0, 10**6)

@@ -14,9 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.record.support import make_run
-from tests.support import wait_until
-from trainer.record import (
+from gradtop.trainer.record import (
     Run,
     RunReader,
     Status,
@@ -27,7 +25,9 @@ from trainer.record import (
     this_host,
     write_status,
 )
-from trainer.record.status import parse_status
+from gradtop.trainer.record.status import parse_status
+from tests.record.support import make_run
+from tests.support import wait_until
 
 NOW = 1_795_000_000.0
 

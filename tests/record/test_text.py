@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.record import clean
+from gradtop.trainer.record import clean
 
 ANY = st.text(st.characters(exclude_categories=()) | st.sampled_from("\x1b[]m;\x07\x9b\n\r\t\\PX^_"))
 

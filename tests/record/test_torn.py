@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.record.support import assert_exact, curve, make_run, read, write_segment
-from trainer.record import (
+from gradtop.trainer.record import (
     EventReader,
     Run,
     RunReader,
@@ -24,7 +23,8 @@ from trainer.record import (
     read_status,
     write_status,
 )
-from trainer.record.streams import Column
+from gradtop.trainer.record.streams import Column
+from tests.record.support import assert_exact, curve, make_run, read, write_segment
 
 RECORD = 24
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Column, EventReader, Run, Status, StreamWriter, read_status
 from tests.record.support import make_run, read
 from tests.support import wait_until
-from trainer.record import Column, EventReader, Run, Status, StreamWriter, read_status
 
 COLUMNS = [Column("loss"), Column("lr")]
 

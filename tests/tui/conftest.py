@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run
 from tests.tui.runs_fixture import NOW, Grower, fake_run
-from trainer.record import Run
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.record import Column, Run, SegmentWriter
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Column, Run, SegmentWriter
 
 
 def parameter(name: str, *sizes: int, **more: Any) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from gradtop.trainer.launch.lr_preview import Planned
+from gradtop.trainer.record import Run
+from gradtop.tui.app import FULL, GradtopApp
+from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.framework.mode_screen import ModeScreen
+from gradtop.tui.reading.snapshot import Snapshot
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.ui_state import Memory
 from tests.tui.runs_fixture import NOW
-from trainer.launch.preview import Planned
-from trainer.record import Run
-from tui.app import FULL, GradtopApp
-from tui.remember import Memory
-from tui.screens.base import ModeScreen
-from tui.screens.keybar import KeyBar
-from tui.snapshot import Snapshot
-from tui.terminal import Capabilities
 
 
 class Starts:

@@ -1,4 +1,4 @@
-"""Run directories as a worker would have left them, written with trainer.record alone: quick, seeded, without torch.
+"""Run directories as a worker would have left them, written with gradtop.trainer.record alone: quick, seeded, without torch.
 
 `fake_run` writes one in any state; `Grower` lets it go on, step by step. For looking by hand::
 
@@ -17,8 +17,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer.record import Column, Run, SegmentWriter, Status, append_event, new_run, write_status
-from trainer.record.status import process_start, this_host
+from gradtop.trainer.record import Column, Run, SegmentWriter, Status, append_event, new_run, write_status
+from gradtop.trainer.record.status import process_start, this_host
 
 PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("stem.weight", "Conv2d", (16, 1, 3, 3)),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Inbox, Run, append_event, new_run
+from gradtop.tui.cli.ending import farewell
+from gradtop.tui.dialogs.confirm import Confirm
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
-from trainer.record import Inbox, Run, append_event, new_run
-from tui.commands.ending import farewell
-from tui.screens.confirm import Confirm
 
 
 async def test_a_finished_run_is_there_with_the_first_frame(tmp_path: Path, runs: Path) -> None:

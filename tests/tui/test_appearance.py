@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from textual.widgets import Static
 
+from gradtop.trainer.record import Run
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.ui_state import Memory
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower
-from trainer.record import Run
-from tui.remember import Memory
-from tui.terminal import Capabilities
 
 
 async def test_the_theme_changes_at_once_and_is_remembered(tmp_path: Path, training: tuple[Run, Grower]) -> None:

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.tui.framework import crash
+from gradtop.tui.screens.overview.screen import Overview
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
-from tui import crash
-from tui.screens.overview import Overview
 
 # The command with a screen that fails, in the way that the words before it say.
 FAILING = """
 import sys
-from tui import poll
-from tui.screens.overview import Overview
+from gradtop.tui.reading import poll
+from gradtop.tui.screens.overview.screen import Overview
 
 def fails(*_):
     raise ZeroDivisionError("all is lost\\x1b[31m")
 
 {place} = fails
-from tui.cli import main
+from gradtop.tui.cli.main import main
 sys.exit(main())
 """
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import Config, FieldSpec, Mlp, Sgd, load_config, to_tables
-from trainer.record import Change, CheckpointInfo
-from tui.draft import Difference, Draft, make_base, save_config
-from tui.ways import Way, consequences_of, way_of
+from gradtop.trainer.config import Config, FieldSpec, Mlp, Sgd, load_config, to_tables
+from gradtop.trainer.record import Change, CheckpointInfo
+from gradtop.tui.screens.tune.draft import Difference, Draft, make_base, save_config
+from gradtop.tui.screens.tune.effect import Way, consequences_of, way_of
 
 
 def field(draft: Draft, key: str) -> FieldSpec:

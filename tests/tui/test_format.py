@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui import format
+from gradtop.trainer.analysis import formatting
+from gradtop.tui import format
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=64)
 NUMBERS = FLOATS | st.integers(-(10**18), 10**18)
@@ -15,8 +16,8 @@ NUMBERS = FLOATS | st.integers(-(10**18), 10**18)
 
 @given(NUMBERS)
 def test_every_number_has_words_and_none_raises(value: float) -> None:
-    whats = (format.number, format.significant, format.scientific, format.si, format.percent, format.duration, format.age, format.size)
-    for what in (*whats, format.power_of_ten):
+    whats = (formatting.number, formatting.significant, formatting.scientific, formatting.si, formatting.percent, formatting.duration, formatting.age, formatting.size)
+    for what in (*whats, formatting.power_of_ten):
         text = what(value)
         assert text
         assert "e+" not in text
@@ -25,14 +26,14 @@ def test_every_number_has_words_and_none_raises(value: float) -> None:
 
 @given(st.floats(-1.7e308, 1.7e308))
 def test_what_is_shown_is_the_value_to_its_digits(value: float) -> None:
-    shown = float(format.significant(value).replace(format.THIN, ""))
+    shown = float(formatting.significant(value).replace(formatting.THIN, ""))
     assert shown == pytest.approx(value, rel=0.06 if abs(value) < 0.01 or abs(value) >= 1e6 else 0.006, abs=1e-322)
-    assert float(format.scientific(value)) == pytest.approx(value, rel=0.06, abs=1e-322)
+    assert float(formatting.scientific(value)) == pytest.approx(value, rel=0.06, abs=1e-322)
 
 
 @given(st.floats(0.01, 999_999))
 def test_a_number_on_the_chart_takes_at_most_seven_cells(value: float) -> None:
-    assert len(format.significant(value)) <= 7
+    assert len(formatting.significant(value)) <= 7
 
 
 @pytest.mark.parametrize(
@@ -43,38 +44,38 @@ def test_a_number_on_the_chart_takes_at_most_seven_cells(value: float) -> None:
     ],
 )  # fmt: skip
 def test_significant_digits(value: float, text: str) -> None:
-    assert format.significant(value) == text
+    assert formatting.significant(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(12_412, "12.4k"), (999.4, "999"), (999_600, "1M"), (1.2e6, "1.2M"), (3, "3")])
 def test_letters_for_thousands(value: float, text: str) -> None:
-    assert format.si(value) == text
+    assert formatting.si(value) == text
 
 
 @pytest.mark.parametrize(
     ("share", "text"), [(0.234, "23 %"), (0.0, "0 %"), (1e-9, "< 1 %"), (1.0, "100 %"), (math.nan, "–")]
 )
 def test_a_share_that_is_not_zero_never_reads_as_zero(share: float, text: str) -> None:
-    assert format.percent(share) == text
+    assert formatting.percent(share) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(41, "0:41"), (59.6, "1:00"), (723, "12:03"), (7500, "2:05:00"), (273_600, "3 d 4 h"), (-1, "–"), (math.inf, "–")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert format.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "0.2 s ago"), (41, "41 s ago"), (720, "12 min ago"), (11_000, "3 h ago"), (432_000, "5 d ago"), (-5, "0.0 s ago")]
 )
 def test_ages(seconds: float, text: str) -> None:
-    assert format.age(seconds) == text
+    assert formatting.age(seconds) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(512, "512 B"), (1331, "1.3 KiB"), (125_608, "123 KiB"), (46_758_048, "44.6 MiB"), (1023, "1.0 KiB")])
 def test_amounts_of_memory(count: float, text: str) -> None:
-    assert format.size(count) == text
+    assert formatting.size(count) == text
 
 
 @given(st.text(max_size=200), st.integers(-2, 60), st.sampled_from(["start", "end"]))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from textual._compositor import LayoutUpdate
 
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.framework.header import Header
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
-from tui.app import GradtopApp
-from tui.screens.header import Header
 
 
 async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

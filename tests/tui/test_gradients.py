@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Lease, read_leases, read_status, write_status
+from gradtop.tui.screens.gradients.screen import Gradients
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.ui_state import Memory
+from gradtop.tui.widgets.line_chart import LineChart
+from gradtop.tui.widgets.table import Table
 from tests.support import wait_until
 from tests.tui.layers_fixture import NAMES, Layers, small_table, wide_table
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Lease, read_leases, read_status, write_status
-from tui.remember import Memory
-from tui.screens.gradients import Gradients
-from tui.terminal import Capabilities
-from tui.widgets.line_chart import LineChart
-from tui.widgets.table import Table
 
 VANISHING = "body.second.weight"
 

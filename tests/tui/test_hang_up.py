@@ -7,15 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gradtop.tui.terminal import HUNG_UP
 from tests.tui.runs_fixture import fake_run
-from tui.terminal import HUNG_UP
 
 
 def test_the_screen_ends_with_its_terminal_even_where_no_signal_tells_of_it(tmp_path: Path) -> None:
     fake_run(tmp_path, "quiet-heron", state="done", steps=40)
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "HOME": str(tmp_path)}
-    command = [sys.executable, "-P", "-m", "tui.cli", "watch", "last", "--runs", str(tmp_path), "--no-standby"]
+    command = [sys.executable, "-P", "-m", "gradtop.tui.cli.main", "watch", "last", "--runs", str(tmp_path), "--no-standby"]
     # A session of its own without a controlling terminal: nobody sends it a SIGHUP.
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True) as screen:
         os.close(theirs)

@@ -10,13 +10,13 @@ from textual.binding import Binding
 from textual.color import Color
 from textual.widget import Widget
 
+from gradtop.trainer.record import Run
+from gradtop.tui import keys
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.dialogs.help import Help
+from gradtop.tui.theme import LIGHT
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Run
-from tui import keys
-from tui.app import GradtopApp
-from tui.screens.help import Help
-from tui.theme import LIGHT
 
 MODES = [mode.name for mode in keys.MODES]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run
 from tests.tui.piloting import Starts, piloted
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Run
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def run(runs: Path) -> Run:
 async def test_a_run_that_starts_has_the_cores_for_itself_before_the_next_worker_gets_ready(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.app.UNTIL_NEXT_STANDBY", 0.1)
+    monkeypatch.setattr("gradtop.tui.app.UNTIL_NEXT_STANDBY", 0.1)
     starts = Starts()
     async with piloted(tmp_path, run, launcher=starts) as screen:
         await screen.until(lambda: starts.asked == [("prepare", None)], "the first standby")

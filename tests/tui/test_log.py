@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.log import Log
+from gradtop.tui.reading.log import LogTail
+from gradtop.tui.widgets.log_view import LogView
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
-from trainer.record import Run
-from tui.parts.log import LogTail
-from tui.screens.log import Log
-from tui.widgets.log_view import LogView
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\x1b[0m [bold]markup[/bold] \x1b[2J\x9b1m\n" + "漢" * 90 + "\n" + "x" * 10_000 + "\nwrong \udcff utf-8\n"
 

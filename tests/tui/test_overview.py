@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.formatting import THIN
+from gradtop.trainer.record import Run, append_event, read_status, write_status
+from gradtop.tui.screens.overview.screen import PANES, Overview
+from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower, fake_run
-from trainer.record import Run, append_event, read_status, write_status
-from tui.format import THIN
-from tui.screens.overview import PANES, Overview
-from tui.widgets.line_chart import LineChart
 
 TITLES = [pane.replace("-", " ") for pane in PANES]
 

@@ -9,15 +9,15 @@ import pytest
 from textual._compositor import ChopsUpdate
 from textual.geometry import Region
 
+from gradtop.trainer.record import Run
+from gradtop.trainer.record.status import load_status
+from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.repaint import Repaint
+from gradtop.tui.reading.messages import NewSnapshot
+from gradtop.tui.reading.snapshot import EMPTY
+from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower
-from trainer.record import Run
-from trainer.record.status import load_status
-from tui.messages import NewSnapshot
-from tui.repaint import Repaint
-from tui.screens.lines import Lines
-from tui.snapshot import EMPTY
-from tui.widgets.line_chart import LineChart
 
 
 async def test_nothing_is_painted_and_no_snapshot_posted_while_nothing_changes(
@@ -139,7 +139,7 @@ async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_t
 ) -> None:
     run, _ = training
     thresholds, full = gc.get_threshold(), []
-    monkeypatch.setattr("tui.app.FULL_COLLECTION", 0.01)
+    monkeypatch.setattr("gradtop.tui.app.FULL_COLLECTION", 0.01)
 
     def seen(phase: str, about: dict[str, int]) -> None:
         full.extend([1] if phase == "stop" and about["generation"] == 2 else [])

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run
+from gradtop.tui.screens.parameters.screen import Parameters
+from gradtop.tui.ui_state import Memory
+from gradtop.tui.widgets.columns import Cell
+from gradtop.tui.widgets.table import Table
 from tests.tui.layers_fixture import Layers, parameter, small_table, wide_table
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
-from trainer.record import Run
-from tui.remember import Memory
-from tui.screens.parameters import Parameters
-from tui.widgets.columns import Cell
-from tui.widgets.table import Table
 
 
 @pytest.fixture

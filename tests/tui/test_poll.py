@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.record import Inbox, Run, append_event, read_leases
+from gradtop.tui.reading.poll import ANSWER_WITHIN, LEASE_EVERY, TICK, TICK_ENDED, TICK_WAITING, Answer, Poll
+from gradtop.tui.reading.snapshot import Request, Snapshot
 from tests.support import wait_until
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Inbox, Run, append_event, read_leases
-from tui.poll import ANSWER_WITHIN, LEASE_EVERY, TICK, TICK_ENDED, TICK_WAITING, Answer, Poll
-from tui.snapshot import Request, Snapshot
 
 
 @dataclass

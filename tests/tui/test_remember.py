@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.remember import Memory, state_file
+from gradtop.tui.ui_state import Memory, state_file
 
 
 def test_what_is_put_is_there_next_time(tmp_path: Path) -> None:

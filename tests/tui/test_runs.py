@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, write_meta
+from gradtop.tui.dialogs.compare import Compare
+from gradtop.tui.dialogs.confirm import Confirm
+from gradtop.tui.dialogs.rename import Rename
+from gradtop.tui.screens.overview.screen import Overview
+from gradtop.tui.screens.runs.screen import Runs
+from gradtop.tui.ui_state import Memory
 from tests.tui.piloting import Piloted, Starts, piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
-from trainer.record import Inbox, RecordError, Run, read_meta, write_meta
-from tui.remember import Memory
-from tui.screens.compare import Compare
-from tui.screens.confirm import Confirm
-from tui.screens.overview import Overview
-from tui.screens.rename import Rename
-from tui.screens.runs import Runs
 
 
 class Family:
@@ -191,7 +191,7 @@ async def test_a_name_that_cannot_be_written_is_told(tmp_path: Path, family: Fam
     def refuse(run: Run, _name: str) -> None:
         raise RecordError(f"{run.meta}: cannot be written: Read-only file system.")
 
-    monkeypatch.setattr("tui.screens.runs.rename_run", refuse)
+    monkeypatch.setattr("gradtop.tui.screens.runs.screen.rename_run", refuse)
     async with piloted(tmp_path, None, mode="runs") as screen:
         await opened(screen)
         await go(screen, family.stopped)
@@ -244,7 +244,7 @@ async def test_a_run_that_came_to_life_meanwhile_is_not_deleted(tmp_path: Path, 
         def refuse(run: Run) -> Path:
             raise RecordError(f"{run.id} is training: stop it first.")
 
-        monkeypatch.setattr("tui.screens.runs.trash_run", refuse)
+        monkeypatch.setattr("gradtop.tui.screens.runs.screen.trash_run", refuse)
         await screen.press("y")
         await screen.shows("is training: stop it first.")
         assert family.died.path.is_dir()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run, append_event
+from gradtop.tui.screens.tune.form import Form
+from gradtop.tui.screens.tune.screen import Tune
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Run, append_event
-from tui.screens.form import Form
-from tui.screens.tune import Tune
 
 
 def planned_by(tmp_path: Path, schedule: str) -> Run:

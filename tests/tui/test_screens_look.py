@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.ui_state import Memory
 from tests.tui.piloting import Starts
 from tests.tui.runs_fixture import NOW, fake_run
-from tui.app import GradtopApp
-from tui.remember import Memory
-from tui.terminal import Capabilities
 
 SIZES = [(120, 40), (80, 24)]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Inbox, Run, process_start, read_status, this_host, write_status
+from gradtop.tui.dialogs.compare import Compare
+from gradtop.tui.dialogs.fork import ChooseCheckpoint
+from gradtop.tui.screens.tune.screen import Tune
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Inbox, Run, process_start, read_status, this_host, write_status
-from tui.screens.compare import Compare
-from tui.screens.fork import ChooseCheckpoint
-from tui.screens.tune import Tune
 
 SMALL = (60, 20)
 

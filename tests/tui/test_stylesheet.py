@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from textual.color import Color
 
-from tui.stylesheet import ParsedOnce
+from gradtop.tui.framework.stylesheet import ParsedOnce
 
 
 def dressed() -> ParsedOnce:

@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 
-from tui.terminal import TRUE_COLOUR, capabilities
+from gradtop.tui.terminal import TRUE_COLOUR, capabilities
 
 
 class Terminal(StringIO):

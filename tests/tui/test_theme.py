@@ -7,12 +7,12 @@ import pytest
 import textual
 from textual.color import Color
 
-import tui
+from gradtop import tui
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.framework.states import SYMBOLS, TONES
+from gradtop.tui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, THEMES
+from gradtop.tui.ui_state import Memory
 from tests.tui.piloting import Starts
-from tui.app import GradtopApp
-from tui.remember import Memory
-from tui.states import SYMBOLS, TONES
-from tui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, THEMES
 
 SOURCES = [path for folder in (tui, textual) for path in Path(folder.__file__ or "").parent.rglob("*") if path.suffix in {".tcss", ".py"}]
 # Names that stand in CSS where the rest of the rule says what the theme must have.

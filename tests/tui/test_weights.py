@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Run, new_run, read_leases
+from gradtop.tui.screens.weights.screen import History
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.ui_state import Memory
+from gradtop.tui.widgets.histogram import HistogramPlot
+from gradtop.tui.widgets.table import Table
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, PARAMETERS, Grower, fake_run
-from trainer.record import Run, new_run, read_leases
-from tui.remember import Memory
-from tui.screens.weights import History
-from tui.terminal import Capabilities
-from tui.widgets.histogram import HistogramPlot
-from tui.widgets.table import Table
 
 SHAPES = {name: shape for name, _kind, shape in PARAMETERS}
 NAMES = [name for name, _kind, _shape in PARAMETERS]

@@ -7,13 +7,13 @@ import re
 
 import torch
 
+from gradtop.trainer import data, models
+from gradtop.trainer.config import Config, LanguageModel, load_config
+from gradtop.trainer.config.schema import all_keys
+from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.record import Run, Status, read_status
+from gradtop.trainer.runtime.worker import work
 from tests.worker.runs import rows
-from trainer import data, models
-from trainer.config import Config, LanguageModel, load_config
-from trainer.config.catalogue import all_keys
-from trainer.optim import planned_lr
-from trainer.record import Run, Status, read_status
-from trainer.worker import work
 
 # What a sentence has that helps: a key, or what to do.
 KEY = re.compile("|".join(map(re.escape, all_keys())))

@@ -9,9 +9,9 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from trainer.config import Config, ConfigProblems, FieldSpec, sections
-from trainer.config.declare import declared
-from trainer.config.validate import validate
+from gradtop.trainer.config import Config, ConfigProblems, FieldSpec, sections
+from gradtop.trainer.config.declare import declared
+from gradtop.trainer.config.validate import validate
 
 Tables = dict[str, dict[str, Any]]
 

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.config import Config, apply_overrides, dump_config, parse_config
+from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
+from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.session import Session
+from gradtop.tui.cli.configuration import changed_config
 from tests.worker.runs import TINY, events, newest_state, rows
 from tests.worker.test_live import train as steered
-from trainer import checkpoint, loop
-from trainer.checkpoint import State
-from trainer.config import Config, apply_overrides, dump_config, parse_config
-from trainer.launch import create_run, find_checkpoint, fork_problems
-from trainer.optim import planned_lr
-from trainer.record import Run, new_run, read_status
-from trainer.session import Session
-from trainer.worker import work
-from tui.commands.configuration import changed_config
 
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8

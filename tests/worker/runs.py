@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from trainer import checkpoint, loop
-from trainer.record import Event, EventReader, Run, StreamReader, new_run, read_status
-from trainer.session import Session
-from trainer.signals import Signals
-from trainer.worker import work
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.record import Event, EventReader, Run, StreamReader, new_run, read_status
+from gradtop.trainer.runtime.signals import Signals
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.session import Session
 
 TINY = """
 [model]

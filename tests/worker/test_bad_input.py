@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer.config import parse_config
+from gradtop.trainer.launch import create_run
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.step import explain
 from tests.config.strategies import problems_of
 from tests.worker.runs import rows
-from trainer.compute import explain
-from trainer.config import parse_config
-from trainer.launch import create_run
-from trainer.record import Run, read_status
-from trainer.worker import work
 
 OWN = '[data]\nkind = "custom"\ntarget = "tests.worker.project:pictures"\n'
 

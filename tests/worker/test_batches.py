@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainer.batches import Batches, batch_count
-from trainer.config import TrainingConfig
-from trainer.data.dataset import Parts
-from trainer.data.normalise import Normalise
-from trainer.evaluation import evaluate
+from gradtop.trainer.config import TrainingConfig
+from gradtop.trainer.data.batches import Batches, batch_count
+from gradtop.trainer.data.dataset import Parts
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.training.evaluate import evaluate
 
 
 def batches(samples: int = 100, batch_size: int = 8, seed: int = 1, width: int = 4) -> Batches:

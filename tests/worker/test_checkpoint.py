@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainer import checkpoint
-from trainer.checkpoint import Saved
-from trainer.errors import UserError
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.runtime.errors import UserError
 
 
 def save(folder: Path, step: int, loss: float | None = None) -> Path:

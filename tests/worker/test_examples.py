@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
+from gradtop.trainer.config import dump_config, load_config
+from gradtop.trainer.record import new_run, read_status
+from gradtop.trainer.runtime.worker import work
 from tests.worker.runs import events, rows
-from trainer.config import dump_config, load_config
-from trainer.record import new_run, read_status
-from trainer.worker import work
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 # Their data is not on this machine; a stand-in of the same shape is.

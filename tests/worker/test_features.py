@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import detached
+from gradtop.trainer.config import TrainingConfig, sections
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.evaluate import evaluate
+from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.step import Compute
 from tests.worker.runs import TINY, differences, events, newest_state, rows, tiny_run, trained
-from trainer import checkpoint
-from trainer.checkpoint import detached
-from trainer.compute import Compute
-from trainer.config import TrainingConfig, sections
-from trainer.evaluation import evaluate
-from trainer.record import Run, new_run, read_status
-from trainer.session import Session
-from trainer.worker import work
 
 SGD = '[optimizer]\nkind = "sgd"\nlr = 0.05\n[schedule]\nkind = "constant"'
 OPTIMIZERS = next(part.kinds for part in sections() if part.name == "optimizer")

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.config import apply_overrides, dump_config, load_config
+from gradtop.trainer.launch import find_checkpoint
+from gradtop.trainer.record import Run, RunReader, list_runs, new_run, read_meta, read_status
+from gradtop.trainer.runtime.worker import work
 from tests.support import wait_until
 from tests.worker.forks import (
     BASE,
@@ -24,11 +29,6 @@ from tests.worker.forks import (
 from tests.worker.runs import SignalAtLook, differences, events, newest_state, rows
 from tests.worker.test_learning import OPTIMIZERS, SCHEDULES
 from tests.worker.test_live import train as steered
-from trainer import checkpoint
-from trainer.config import apply_overrides, dump_config, load_config
-from trainer.launch import find_checkpoint
-from trainer.record import Run, RunReader, list_runs, new_run, read_meta, read_status
-from trainer.worker import work
 
 UNCHANGED = (
     [[f"optimizer.kind={kind}", *settings] for kind, settings in OPTIMIZERS.items()]
@@ -116,7 +116,7 @@ def end_badly(run: Run, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("trainer.keeper.Keeper.submit", never)
+        patched.setattr("gradtop.trainer.checkpoint.writer.Keeper.submit", never)
         assert work(run, signals=SignalAtLook(after, die)) == 1
     assert len(rows(run, "steps")) > 5
     assert checkpoint.saved_steps(run.checkpoints) == []

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer import optim
+from gradtop.trainer.config import apply_overrides, consequences, load_config
+from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.runtime.worker import work
 from tests.worker.forks import (
     PER_EPOCH,
     before_training,
@@ -22,11 +27,6 @@ from tests.worker.forks import (
 )
 from tests.worker.runs import differences, events, newest_state, rows
 from tests.worker.test_learning import OPTIMIZERS, SCHEDULES
-from trainer import optim
-from trainer.config import apply_overrides, consequences, load_config
-from trainer.launch import create_run, find_checkpoint, fork_problems
-from trainer.record import Run, read_status
-from trainer.worker import work
 
 
 def test_another_batch_size_goes_on_at_the_next_epoch_and_says_so(tmp_path: Path) -> None:

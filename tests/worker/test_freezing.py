@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
+from gradtop.trainer.checkpoint.format import detached
+from gradtop.trainer.config import sections
+from gradtop.trainer.optim import state_by_name
+from gradtop.trainer.record import Run, StreamReader, new_run, read_status
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.step import Compute
 from tests.worker.runs import events, rows, trained
-from trainer.checkpoint import detached
-from trainer.compute import Compute
-from trainer.config import sections
-from trainer.optim import state_by_name
-from trainer.record import Run, StreamReader, new_run, read_status
-from trainer.session import Session
-from trainer.worker import work
 
 MODELS = {
     "mlp": 'kind = "mlp"\nhidden = [8, 8]\nactivation = "tanh"',

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer import guard as guard_module
-from trainer.errors import NonFinite
-from trainer.guard import Guard
+from gradtop.trainer.runtime.errors import NonFinite
+from gradtop.trainer.training import nonfinite_guard as guard_module
+from gradtop.trainer.training.nonfinite_guard import Guard
 
 NAN, INF = float("nan"), float("inf")
 

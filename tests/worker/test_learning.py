@@ -12,11 +12,11 @@ from PIL import Image
 from torch import nn
 from torchvision import datasets
 
+from gradtop.trainer.config import apply_overrides, dump_config, parse_config, sections
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.worker import work
 from tests.data.test_downloaded import mnist_files, put, small_cifar
 from tests.worker.runs import newest_state, rows
-from trainer.config import apply_overrides, dump_config, parse_config, sections
-from trainer.record import Run, new_run, read_status
-from trainer.worker import work
 
 BASE = parse_config("""
 [model]

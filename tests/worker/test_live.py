@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.config import load_config, sections, to_tables
+from gradtop.trainer.config.freeze import FreezePattern
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.runtime.control import Stop
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.session import Session
+from gradtop.tui.cli.configuration import effective_config
+from gradtop.tui.screens.tune.draft import make_base
 from tests.worker.runs import differences, events, newest_state, rows, tiny_run
-from trainer import loop
-from trainer.config import load_config, sections, to_tables
-from trainer.config.freeze import FreezePattern
-from trainer.record import Run, read_status
-from trainer.session import Session
-from trainer.steering import Stop
-from trainer.worker import work
-from tui.commands.configuration import effective_config
-from tui.draft import make_base
 
 LM = '[model]\nkind = "language_model"'
 # What stands for another value of each live field: (key, sections of the run, new value).

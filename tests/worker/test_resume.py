@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.record import read_status
+from gradtop.trainer.runtime.signals import Signals
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.evaluate import evaluate
 from tests.worker.runs import SignalAtLook, differences, events, finished, newest_state, rows, stop_and_resume, tiny_run
-from trainer import checkpoint, loop
-from trainer.evaluation import evaluate
-from trainer.record import read_status
-from trainer.signals import Signals
-from trainer.worker import work
 
 
 def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.config import sections
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.control import Stop
+from gradtop.trainer.runtime.signals import EndNow, Signals
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.step import Compute
 from tests.worker.runs import check_alike, events, finished, newest_state, rows, stop_and_resume, tiny_run, trained
-from trainer import checkpoint
-from trainer.compute import Compute
-from trainer.config import sections
-from trainer.record import Run, new_run, read_status
-from trainer.session import Session
-from trainer.signals import EndNow, Signals
-from trainer.steering import Stop
-from trainer.worker import work
 
 # A strength of each way to vary images; one that is not named takes a half.
 STRENGTHS = {"rotation": 20.0, "crop": 1}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import sections
+from gradtop.trainer.runtime.worker import work
 from tests.worker.runs import check_alike, rows, stop_and_resume, tiny_run
-from trainer.config import sections
-from trainer.worker import work
 
 # Three batches make a step; the last step of each epoch has two, and the last batch is half a one.
 GROUPS = "accumulate = 3"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from trainer.signals import EndNow, Signals
+from gradtop.trainer.runtime.signals import EndNow, Signals
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_hang_up_is_ignored(signals: Signals) -> None:
 # long a switch interval the other thread can only speak when the main one is inside that call.
 STUCK = """
 import hashlib, os, sys, threading
-from trainer.signals import LastResort, Signals
+from gradtop.trainer.runtime.signals import LastResort, Signals
 signals = Signals()
 signals.install()
 LastResort(lambda: os.write(1, b"status written"), grace=0.2).start()

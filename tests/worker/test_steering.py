@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
-from trainer.signals import EndNow, Signals
-from trainer.steering import LOOK_EVERY, Applied, Steering, Stop
+from gradtop.trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
+from gradtop.trainer.runtime.control import LOOK_EVERY, Applied, Steering, Stop
+from gradtop.trainer.runtime.signals import EndNow, Signals
 
 
 @dataclass

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from gradtop.trainer.launch import create_run
 from tests.worker import check, drawn, hostile_files
-from trainer.launch import create_run
 
 # Nobody listens at the port of discard.
 NOBODY = "http://127.0.0.1:9/"

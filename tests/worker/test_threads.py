@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from gradtop.trainer.record import Run, Status, process_start, read_status, this_host, write_status
+from gradtop.trainer.runtime import threads
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.session import Session
 from tests.worker.runs import events, tiny_run, trained
-from trainer import threads
-from trainer.record import Run, Status, process_start, read_status, this_host, write_status
-from trainer.session import Session
-from trainer.worker import work
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from trainer.config.augment import AugmentConfig
-from trainer.config.catalogue import FieldSpec, SectionSpec, find_spec, sections
-from trainer.config.config import Config
-from trainer.config.consequences import Consequences, consequences
-from trainer.config.data import (
+from gradtop.trainer.config.augment import AugmentConfig
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.data import (
     Cifar10,
     Cifar100,
     CustomData,
@@ -19,13 +17,14 @@ from trainer.config.data import (
     Shape,
     Text,
 )
-from trainer.config.declare import LIVE_KINDS, Effect
-from trainer.config.diff import Change, diff_config, strongest
-from trainer.config.form import check_field, check_form, form_texts
-from trainer.config.freeze import FreezeConfig
-from trainer.config.init import InitConfig
-from trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
-from trainer.config.model import (
+from gradtop.trainer.config.declare import LIVE_KINDS, Effect
+from gradtop.trainer.config.diff import Change, diff_config, strongest
+from gradtop.trainer.config.fork_preview import Consequences, consequences
+from gradtop.trainer.config.form import check_field, check_form, form_texts
+from gradtop.trainer.config.freeze import FreezeConfig
+from gradtop.trainer.config.init import InitConfig
+from gradtop.trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
+from gradtop.trainer.config.model import (
     Cnn,
     CustomModel,
     LanguageModel,
@@ -35,12 +34,13 @@ from trainer.config.model import (
     TorchvisionModel,
     Transformer,
 )
-from trainer.config.monitor import MonitorConfig
-from trainer.config.optimizer import Adam, AdamW, OptimizerConfig, Sgd
-from trainer.config.problems import ConfigProblems, Problem
-from trainer.config.schedule import ConstantSchedule, CosineSchedule, ScheduleConfig, StepSchedule
-from trainer.config.text import to_text
-from trainer.config.training import TrainingConfig
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.config.optimizer import Adam, AdamW, OptimizerConfig, Sgd
+from gradtop.trainer.config.problems import ConfigProblems, Problem
+from gradtop.trainer.config.schedule import ConstantSchedule, CosineSchedule, ScheduleConfig, StepSchedule
+from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
+from gradtop.trainer.config.text import to_text
+from gradtop.trainer.config.training import TrainingConfig
 
 __all__ = [
     "LIVE_KINDS",

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from trainer.config.augment import AugmentConfig
-from trainer.config.data import DataConfig, Digits, Text
-from trainer.config.declare import Section
-from trainer.config.freeze import FreezeConfig, NoFreeze
-from trainer.config.init import DefaultInit, InitConfig
-from trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
-from trainer.config.monitor import MonitorConfig
-from trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
-from trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig, WarmUp
-from trainer.config.training import TrainingConfig
+from gradtop.trainer.config.augment import AugmentConfig
+from gradtop.trainer.config.data import DataConfig, Digits, Text
+from gradtop.trainer.config.declare import Section
+from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
+from gradtop.trainer.config.init import DefaultInit, InitConfig
+from gradtop.trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
+from gradtop.trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig, WarmUp
+from gradtop.trainer.config.training import TrainingConfig
 
 
 class Config(Section):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.config.catalogue import section, sections
-from trainer.config.config import Config
-from trainer.config.declare import EFFECTS, Effect
-from trainer.config.load import to_tables
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.declare import EFFECTS, Effect
+from gradtop.trainer.config.load import to_tables
+from gradtop.trainer.config.schema import section, sections
 
 
 @dataclass(frozen=True, slots=True)

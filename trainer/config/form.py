@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.config.catalogue import find_spec, section, sections
-from trainer.config.config import Config
-from trainer.config.load import to_tables
-from trainer.config.problems import ConfigProblems
-from trainer.config.text import parse_text, to_text
-from trainer.config.validate import validate
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.load import to_tables
+from gradtop.trainer.config.problems import ConfigProblems
+from gradtop.trainer.config.schema import find_spec, section, sections
+from gradtop.trainer.config.text import parse_text, to_text
+from gradtop.trainer.config.validate import validate
 
 
 def check_field(tables: Mapping[str, Any], key: str, text: str) -> tuple[Any, str | None]:

@@ -12,11 +12,11 @@ from typing import Any
 import tomli
 import tomli_w
 
-from trainer.config.catalogue import sections
-from trainer.config.config import Config
-from trainer.config.override import override
-from trainer.config.problems import ConfigProblems, Problem
-from trainer.config.validate import in_order, validate
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.override import override
+from gradtop.trainer.config.problems import ConfigProblems, Problem
+from gradtop.trainer.config.schema import sections
+from gradtop.trainer.config.validate import in_order, validate
 
 LARGEST_FILE = 1_000_000
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")

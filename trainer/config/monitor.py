@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.config.declare import Section, setting
+from gradtop.trainer.config.declare import Section, setting
 
 
 class MonitorConfig(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainer.config.declare import Section, setting
+from gradtop.trainer.config.declare import Section, setting
 
 _BETAS = "How slowly the running mean of the gradient and of its square forget."
 _EPS = "Added to the denominator, so that it is never zero."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.config.catalogue import SectionSpec, all_keys, find_spec, section, sections
-from trainer.config.problems import ConfigProblems, Problem
-from trainer.config.text import parse_text
-from trainer.config.validate import did_you_mean, unknown_key
+from gradtop.trainer.config.problems import ConfigProblems, Problem
+from gradtop.trainer.config.schema import SectionSpec, all_keys, find_spec, section, sections
+from gradtop.trainer.config.text import parse_text
+from gradtop.trainer.config.validate import did_you_mean, unknown_key
 
 COMMAND_LINE = ""
 Tables = dict[str, dict[str, Any]]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainer.config.declare import Section, setting
+from gradtop.trainer.config.declare import Section, setting
 
 Unit = Literal["epochs", "steps"]
 

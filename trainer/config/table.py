@@ -1,9 +1,9 @@
-"""Every field as the README shows it: `python -m trainer.config.table`."""
+"""Every field as the README shows it: `python -m gradtop.trainer.config.table`."""
 
 from __future__ import annotations
 
-from trainer.config.catalogue import FieldSpec, sections
-from trainer.config.text import to_text
+from gradtop.trainer.config.schema import FieldSpec, sections
+from gradtop.trainer.config.text import to_text
 
 
 def markdown() -> str:

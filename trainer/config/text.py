@@ -9,7 +9,7 @@ from typing import Any
 import tomli
 import tomli_w
 
-from trainer.config.catalogue import FieldSpec
+from gradtop.trainer.config.schema import FieldSpec
 
 # TOML wants 0.5 and 5.0; a person also types .5 and 5.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

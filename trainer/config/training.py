@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from trainer.config.declare import Section, setting
+from gradtop.trainer.config.declare import Section, setting
 
 
 class TrainingConfig(Section):

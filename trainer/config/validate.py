@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trainer.config.catalogue import SectionSpec, all_keys, group, section, sections
-from trainer.config.config import Config
-from trainer.config.problems import ConfigProblems, Problem, cut, printable
-from trainer.config.text import float_text
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
+from gradtop.trainer.config.schema import SectionSpec, all_keys, group, section, sections
+from gradtop.trainer.config.text import float_text
 
 
 def validate(tables: Mapping[str, Any], file: str = "") -> Config:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import overload
 
-from trainer.config import CustomData, DataConfig, Digits, Fake, ImageFolder, Text
-from trainer.data.augment import Augmentation, augmentation
-from trainer.data.dataset import DataInfo, Dataset, Source, Tones, TrainingBatches
-from trainer.data.digits import load_digits
-from trainer.data.downloaded import Downloaded, load_downloaded
-from trainer.data.fake import make_fake
-from trainer.data.folder import Folder, load_folder
-from trainer.data.own import load_own
-from trainer.data.text import Characters, load_text
+from gradtop.trainer.config import CustomData, DataConfig, Digits, Fake, ImageFolder, Text
+from gradtop.trainer.data.augment import Augmentation, augmentation
+from gradtop.trainer.data.custom import load_own
+from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Tones, TrainingBatches
+from gradtop.trainer.data.digits import load_digits
+from gradtop.trainer.data.downloaded import Downloaded, load_downloaded
+from gradtop.trainer.data.fake import make_fake
+from gradtop.trainer.data.folder import Folder, load_folder
+from gradtop.trainer.data.text import Characters, load_text
 
 __all__ = [
     "Augmentation", "DataInfo", "Dataset", "Source", "Tones", "TrainingBatches", "augmentation", "info_of", "load",

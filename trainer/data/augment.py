@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.config import AugmentConfig
-from trainer.data import vary
-from trainer.data.dataset import Source, Tones
-from trainer.data.vary import Draws
-from trainer.errors import UserError
+from gradtop.trainer.config import AugmentConfig
+from gradtop.trainer.data import transforms as vary
+from gradtop.trainer.data.dataset import Source, Tones
+from gradtop.trainer.data.transforms import Draws
+from gradtop.trainer.runtime.errors import UserError
 
 # Apart from the seeds of the order of epochs and of fake images.
 _SEEDS_FROM = 0x6A09_E667_F3BC_C908

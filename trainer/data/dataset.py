@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from trainer.batches import Batches, Prepare
+from gradtop.trainer.data.batches import Batches, Prepare
 
 
 @dataclass(frozen=True)

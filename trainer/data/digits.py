@@ -7,7 +7,7 @@ from importlib import resources
 
 import torch
 
-from trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.data.dataset import DataInfo, Dataset
 
 _PIXELS = 64
 

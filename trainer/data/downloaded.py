@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
-from trainer.data.dataset import DataInfo, Dataset
-from trainer.data.fetch import FetchError, download, md5_of, written_whole
-from trainer.data.normalise import Normalise
-from trainer.errors import UserError
-from trainer.vision import torchvision
+from gradtop.trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
+from gradtop.trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.data.fetch import FetchError, download, md5_of, written_whole
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.vision import torchvision
 
 Downloaded = Mnist | FashionMnist | Cifar10 | Cifar100
 

@@ -8,9 +8,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from trainer.config import Fake
-from trainer.data.dataset import DataInfo, Dataset
-from trainer.errors import UserError
+from gradtop.trainer.config import Fake
+from gradtop.trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.runtime.errors import UserError
 
 
 def make_fake(config: Fake, *, seed: int) -> Dataset:

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer.config import ImageFolder
-from trainer.data.dataset import DataInfo, Tones
-from trainer.data.loading import LoadedBatches, LoadedParts, Reading, Unreadable
-from trainer.data.normalise import Normalise
-from trainer.data.pictures import SUFFIXES, Unopenable, check_decoder, read_picture
-from trainer.errors import UserError
+from gradtop.trainer.config import ImageFolder
+from gradtop.trainer.data.dataset import DataInfo, Tones
+from gradtop.trainer.data.images import SUFFIXES, Unopenable, check_decoder, read_picture
+from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, Unreadable
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.runtime.errors import UserError
 
 # Of the pixels of ImageNet, in 0..1: what published weights expect.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from trainer.batches import Prepare, batch_count, order_of
-from trainer.errors import UserError
-from trainer.signals import ENDING
+from gradtop.trainer.data.batches import Prepare, batch_count, order_of
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.signals import ENDING
 
 # More unreadable samples in a row are no accident.
 _TRIES = 100

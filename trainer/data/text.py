@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer.batches import Prepare, batch_count, generator_of, order_of
-from trainer.config import Text
-from trainer.data.dataset import DataInfo, Tones
-from trainer.errors import UserError
+from gradtop.trainer.config import Text
+from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of
+from gradtop.trainer.data.dataset import DataInfo, Tones
+from gradtop.trainer.runtime.errors import UserError
 
 # Where the model does not say how much it sees at once.
 _CONTEXT = 128

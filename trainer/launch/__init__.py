@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainer.launch.create import create_run
-from trainer.launch.detached import queue_worker, start_worker
-from trainer.launch.forks import find_checkpoint, fork_problems
-from trainer.launch.standby import Standby
+from gradtop.trainer.launch.create import create_run
+from gradtop.trainer.launch.detached import queue_worker, start_worker
+from gradtop.trainer.launch.forks import find_checkpoint, fork_problems
+from gradtop.trainer.launch.standby import Standby
 
 __all__ = ["Standby", "create_run", "find_checkpoint", "fork_problems", "queue_worker", "start_worker"]

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainer.config import Config, dump_config
-from trainer.launch.origin import CodeState, current_directory, user_name, versions
-from trainer.record import RecordError, Run, new_run, this_host
+from gradtop.trainer.config import Config, dump_config
+from gradtop.trainer.launch.origin import CodeState, current_directory, user_name, versions
+from gradtop.trainer.record import RecordError, Run, new_run, this_host
 
 
 class Changed(Protocol):
-    """A key that differs from the parent's, as `trainer.config.diff_config` and `trainer.record.Meta` have it."""
+    """A key that differs from the parent's, as `gradtop.trainer.config.diff_config` and `gradtop.trainer.record.Meta` have it."""
 
     @property
     def key(self) -> str: ...

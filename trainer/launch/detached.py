@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.launch.environment import environment
-from trainer.record import Run, clean, read_status, write_status
+from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.record import Run, clean, read_status, write_status
 
 if TYPE_CHECKING:
-    from trainer.launch.standby import Standby
+    from gradtop.trainer.launch.standby import Standby
 
 # Python's own start on a slow network file system; past it the worker may still come, but nobody should wait.
 PATIENCE = 60.0
@@ -50,13 +50,13 @@ def queue_worker(run: Run, *, resume: bool = False) -> None:
     What waits is a small process of its own, which becomes the worker. Raises OSError with a sentence.
     """
     try:
-        _start(run, ["--resume"] if resume else [], module="trainer.waiting")
+        _start(run, ["--resume"] if resume else [], module="gradtop.trainer.runtime.queue")
     except OSError as error:
         say_failed(run, error)
         raise
 
 
-def _start(run: Run, options: Sequence[str], module: str = "trainer") -> None:
+def _start(run: Run, options: Sequence[str], module: str = "gradtop.trainer") -> None:
     log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(log).st_size
@@ -76,7 +76,7 @@ def say_failed(run: Run, error: OSError) -> None:
             write_status(run, replace(status, state="failed", error=str(error), updated=now, ended=now))
 
 
-def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str = "trainer") -> int:
+def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str = "gradtop.trainer") -> int:
     """Start `python -m MODULE …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
 
     What is started here is no more than the parent of the worker: it ends as soon as the worker has begun, or with the

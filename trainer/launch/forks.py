@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainer.config import Config, diff_config
-from trainer.config.consequences import same_epochs, steps_per_epoch
-from trainer.record import CheckpointInfo, RecordError, Run, RunReader
-from trainer.record.run_reader import read_checkpoint
+from gradtop.trainer.config import Config, diff_config
+from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
+from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader
+from gradtop.trainer.record.run_reader import read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trainer import __version__
+from gradtop.trainer import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy")
 # A person waits; a repository that takes longer than this to compare with its commit is left unnamed.

@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from trainer.launch.detached import spawn, start_anew
-from trainer.launch.origin import current_directory
-from trainer.record import Run
+from gradtop.trainer.launch.detached import spawn, start_anew
+from gradtop.trainer.launch.origin import current_directory
+from gradtop.trainer.record import Run
 
 # A ready worker takes a run within milliseconds; one that does not is stopped, or swapped out for good.
 TAKES = 10.0

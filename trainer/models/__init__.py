@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainer.models.description import Description, ModuleRow, ParameterRow, describe
-from trainer.models.initialise import initialise
-from trainer.models.kinds import build
-from trainer.models.parts import head_of, last_stage_of
+from gradtop.trainer.models.description import Description, ModuleRow, ParameterRow, describe
+from gradtop.trainer.models.initialise import initialise
+from gradtop.trainer.models.kinds import build
+from gradtop.trainer.models.stages import head_of, last_stage_of
 
 __all__ = ["Description", "ModuleRow", "ParameterRow", "build", "describe", "head_of", "initialise", "last_stage_of"]

@@ -1,4 +1,4 @@
-"""`python -P -m trainer.models RUN_TOML --json`: what the model of a config is made of, without data and without weights."""
+"""`python -P -m gradtop.trainer.models RUN_TOML --json`: what the model of a config is made of, without data and without weights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from trainer.config import Config, ConfigProblems, load_config
-from trainer.data import info_of
-from trainer.errors import UserError
-from trainer.models import Description, build, describe
+from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.data import info_of
+from gradtop.trainer.models import Description, build, describe
+from gradtop.trainer.runtime.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m trainer.models", description="Count the parameters of a config's model.")
+    parser = argparse.ArgumentParser(prog="python -m gradtop.trainer.models", description="Count the parameters of a config's model.")
     parser.add_argument("file", metavar="RUN_TOML", type=Path, help="a configuration")
     parser.add_argument("--json", action="store_true", help="print all that is known, as JSON")
     options = parser.parse_args(arguments)

@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from trainer.config import Cnn
-from trainer.data import DataInfo
-from trainer.models.layers import ACTIVATIONS, norm
+from gradtop.trainer.config import Cnn
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models.layers import ACTIVATIONS, norm
 
 # The linear layer sees a picture of at most this side: one more pixel in each direction costs it a row of weights per class.
 LARGEST = 8

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from trainer.models.formulas import formula_of, shape_of
+from gradtop.trainer.models.formulas import formula_of, shape_of
 
 
 @dataclass(frozen=True)

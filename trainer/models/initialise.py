@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from trainer.config import InitConfig
-from trainer.config.init import (
+from gradtop.trainer.config import InitConfig
+from gradtop.trainer.config.init import (
     DefaultInit,
     KaimingNormal,
     KaimingUniform,
@@ -18,9 +18,9 @@ from trainer.config.init import (
     XavierUniform,
     Zeros,
 )
-from trainer.device import out_of_memory
-from trainer.errors import UserError
-from trainer.models.pretrained import load_pretrained
+from gradtop.trainer.models.pretrained import load_pretrained
+from gradtop.trainer.runtime.device import out_of_memory
+from gradtop.trainer.runtime.errors import UserError
 
 # The slope of nn.LeakyReLU; of what is no leaky ReLU it is not asked.
 _LEAK = 0.01

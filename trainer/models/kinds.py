@@ -5,16 +5,25 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from trainer import custom
-from trainer.config import Cnn, CustomModel, LanguageModel, Mlp, ModelConfig, Shared, TorchvisionModel, Transformer
-from trainer.data import DataInfo
-from trainer.device import out_of_memory
-from trainer.errors import UserError
-from trainer.models.cnn import CNN
-from trainer.models.mlp import MLP
-from trainer.models.shared import SharedMLP
-from trainer.models.transformer import CharacterModel, VisionTransformer
-from trainer.models.zoo import build_torchvision
+from gradtop.trainer.config import (
+    Cnn,
+    CustomModel,
+    LanguageModel,
+    Mlp,
+    ModelConfig,
+    Shared,
+    TorchvisionModel,
+    Transformer,
+)
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models.cnn import CNN
+from gradtop.trainer.models.mlp import MLP
+from gradtop.trainer.models.shared import SharedMLP
+from gradtop.trainer.models.torchvision import build_torchvision
+from gradtop.trainer.models.transformer import CharacterModel, VisionTransformer
+from gradtop.trainer.runtime import user_code as custom
+from gradtop.trainer.runtime.device import out_of_memory
+from gradtop.trainer.runtime.errors import UserError
 
 
 def build(config: ModelConfig, info: DataInfo) -> nn.Module:

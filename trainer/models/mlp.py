@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from trainer.config import Mlp
-from trainer.data import DataInfo
-from trainer.models.layers import ACTIVATIONS
+from gradtop.trainer.config import Mlp
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models.layers import ACTIVATIONS
 
 
 class MLP(nn.Sequential):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.errors import UserError
+from gradtop.trainer.runtime.errors import UserError
 
 # Where well-known programs keep a state dict within what they save.
 _INSIDE = ("model", "state_dict", "model_state_dict")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainer.config import LanguageModel, Transformer
-from trainer.data import DataInfo
-from trainer.models.layers import blocks
+from gradtop.trainer.config import LanguageModel, Transformer
+from gradtop.trainer.data import DataInfo
+from gradtop.trainer.models.layers import blocks
 
 # What a place in the picture or the text starts as (Dosovitskiy et al. 2021).
 _POSITION_STD = 0.02

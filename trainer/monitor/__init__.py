@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.monitor.monitor import Monitor
-from trainer.monitor.system import SystemSampler
+from gradtop.trainer.monitor.instruments.system import SystemSampler
+from gradtop.trainer.monitor.monitor import Monitor
 
 __all__ = ["Monitor", "SystemSampler"]

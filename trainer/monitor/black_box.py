@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from trainer.monitor.norms import Sample
-from trainer.monitor.steps import CLIPPED, GRAD_NORM, LOSS, LR, StepRow
+from gradtop.trainer.monitor.instruments.norms import Sample
+from gradtop.trainer.monitor.instruments.steps import CLIPPED, GRAD_NORM, LOSS, LR, StepRow
 
 KEPT = 256
 TOLD_STEPS = 32

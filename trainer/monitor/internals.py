@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
-from trainer.config.monitor import MonitorConfig
-from trainer.monitor import norms
-from trainer.monitor.budget import Governor, Meter, StepTime
-from trainer.monitor.histograms import Histograms
-from trainer.monitor.norms import Norms, Sample, Table
-from trainer.monitor.thinning import Thinning
-from trainer.record import Lease
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.monitor.budget import Governor, Meter, StepTime
+from gradtop.trainer.monitor.instruments import norms
+from gradtop.trainer.monitor.instruments.histograms import Histograms
+from gradtop.trainer.monitor.instruments.norms import Norms, Sample, Table
+from gradtop.trainer.monitor.size_limit import Thinning
+from gradtop.trainer.record import Lease
 
 # Of the budget. Runs in pairs, with and without, show that steps lose as much again to what no clock around the
 # measuring sees: caches that were swept, and threads that read leases and write records.

@@ -11,15 +11,15 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 
-from trainer.config.monitor import MonitorConfig
-from trainer.models import describe
-from trainer.monitor import norms, steps
-from trainer.monitor.audience import Audience
-from trainer.monitor.black_box import BlackBox, wrong_parameter
-from trainer.monitor.internals import Internals
-from trainer.monitor.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
-from trainer.monitor.thinning import Thinning, size_of_streams
-from trainer.record import Lease, StreamWriter
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.models import describe
+from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
+from gradtop.trainer.monitor.instruments import norms, steps
+from gradtop.trainer.monitor.instruments.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
+from gradtop.trainer.monitor.internals import Internals
+from gradtop.trainer.monitor.size_limit import Thinning, size_of_streams
+from gradtop.trainer.monitor.viewers import Audience
+from gradtop.trainer.record import Lease, StreamWriter
 
 DRAIN_EVERY = 0.15  # seconds
 SPIKES_APART = 60.0  # seconds

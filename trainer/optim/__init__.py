@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainer.optim.optimizers import build_optimizer, complete_state, named_parameters, state_by_name
-from trainer.optim.planned import planned_lr
-from trainer.optim.schedules import Plateau, advance, build_schedule, scale
+from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.optimizers import build_optimizer, complete_state, named_parameters, state_by_name
+from gradtop.trainer.optim.schedules import Plateau, advance, build_schedule, scale
 
 __all__ = [
     "Plateau",

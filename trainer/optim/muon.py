@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from trainer.config.optimizer import Muon as MuonConfig
-from trainer.errors import UserError
-from trainer.models import head_of
+from gradtop.trainer.config.optimizer import Muon as MuonConfig
+from gradtop.trainer.models import head_of
+from gradtop.trainer.runtime.errors import UserError
 
 _MATRIX = 2
 _OUTER = ("embed", "position")

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
-from trainer.config.optimizer import Muon as MuonConfig
-from trainer.config.optimizer import OptimizerConfig
-from trainer.optim.muon import MuonWithAdamW
+from gradtop.trainer.config.optimizer import Muon as MuonConfig
+from gradtop.trainer.config.optimizer import OptimizerConfig
+from gradtop.trainer.optim.muon import MuonWithAdamW
 
 KINDS: dict[str, type[Optimizer]] = {
     "sgd": SGD,

@@ -1,4 +1,4 @@
-"""`python -P -m trainer.optim.preview`: plans learning rates for whoever asks, one JSON line in, one out.
+"""`python -P -m gradtop.trainer.optim.preview`: plans learning rates for whoever asks, one JSON line in, one out.
 
 A request is {"id", "tables", "steps_per_epoch"}, the tables being those of a configuration and steps_per_epoch 0 where the
 data tell it. The answer is {"id", "points": [[step, lr], …], "turns": [step, …], "steps", "steps_per_epoch"}, or {"id", "problem"}.
@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.config import ConfigProblems
-from trainer.config.consequences import steps_per_epoch
-from trainer.config.validate import validate
-from trainer.errors import UserError
-from trainer.optim.planned import planned_lr, turns_of
+from gradtop.trainer.config import ConfigProblems
+from gradtop.trainer.config.fork_preview import steps_per_epoch
+from gradtop.trainer.config.validate import validate
+from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
+from gradtop.trainer.runtime.errors import UserError
 
 LONGEST = 20_000_000  # steps; to walk more takes a minute
 READY = {"ready": True}

@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import (
     SequentialLR,
 )
 
-from trainer.config.schedule import (
+from gradtop.trainer.config.schedule import (
     CosineRestartsSchedule,
     CosineSchedule,
     ExponentialSchedule,

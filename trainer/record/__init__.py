@@ -10,24 +10,32 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from trainer.record.effective import effective
-from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
-from trainer.record.events import Event, EventReader, append_event
-from trainer.record.layout import Run, new_run
-from trainer.record.meta import Change, Meta, read_meta, write_meta
-from trainer.record.reader import Record, StreamReader, list_streams
-from trainer.record.run_reader import CheckpointInfo, RunReader
-from trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
-from trainer.record.series import EMPTY_SERIES, Series
-from trainer.record.status import Status, derive_state, is_alive, process_start, read_status, this_host, write_status
-from trainer.record.streams import Column, SegmentWriter
-from trainer.record.text import clean
+from gradtop.trainer.record.effective import effective
+from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
+from gradtop.trainer.record.events import Event, EventReader, append_event
+from gradtop.trainer.record.layout import Run, new_run
+from gradtop.trainer.record.meta import Change, Meta, read_meta, write_meta
+from gradtop.trainer.record.reader import Record, StreamReader, list_streams
+from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
+from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
+from gradtop.trainer.record.series import EMPTY_SERIES, Series
+from gradtop.trainer.record.status import (
+    Status,
+    derive_state,
+    is_alive,
+    process_start,
+    read_status,
+    this_host,
+    write_status,
+)
+from gradtop.trainer.record.streams import Column, SegmentWriter
+from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
-    from trainer.record.control import Command, Inbox, send, wait_for_answer
-    from trainer.record.lease import Lease, drop_lease, read_leases, write_lease
-    from trainer.record.line import Waiting, asked_device, in_line, waiting_line
-    from trainer.record.writer import StreamWriter
+    from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
+    from gradtop.trainer.record.lease import Lease, drop_lease, read_leases, write_lease
+    from gradtop.trainer.record.queue import Waiting, asked_device, in_line, waiting_line
+    from gradtop.trainer.record.writer import StreamWriter
 else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trainer.record.events import Event, EventReader, plain
-from trainer.record.files import Stamp, read_file, remove, write_atomically
-from trainer.record.layout import Run
+from gradtop.trainer.record.events import Event, EventReader, plain
+from gradtop.trainer.record.files import Stamp, read_file, remove, write_atomically
+from gradtop.trainer.record.layout import Run
 
 LARGEST = 1 << 20
 LOOK_EVERY = 0.02

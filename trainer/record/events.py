@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
-from trainer.record.files import open_regular
-from trainer.record.layout import Run
+from gradtop.trainer.record.files import open_regular
+from gradtop.trainer.record.layout import Run
 
 KEPT = 2000
 ROUTINE = frozenset({"epoch", "checkpoint"})  # of these a long run has thousands

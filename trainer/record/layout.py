@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer.record.errors import RecordError
-from trainer.record.files import write_atomically
+from gradtop.trainer.record.errors import RecordError
+from gradtop.trainer.record.files import write_atomically
 
 ADJECTIVES = (
     "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "eager", "fair", "fleet", "fond", "gentle", "glad", "grand",

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trainer.record.files import read_file, write_atomically
-from trainer.record.layout import Run
+from gradtop.trainer.record.files import read_file, write_atomically
+from gradtop.trainer.record.layout import Run
 
 VALID = 6.0  # seconds; screens renew their note every two
 LARGEST = 1 << 20

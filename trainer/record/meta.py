@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer.record.events import plain
-from trainer.record.files import read_file, write_atomically
-from trainer.record.layout import Run
+from gradtop.trainer.record.events import plain
+from gradtop.trainer.record.files import read_file, write_atomically
+from gradtop.trainer.record.layout import Run
 
 TEXTS = ("name", "parent", "parent_checkpoint", "cwd", "host", "user", "git_commit")
 

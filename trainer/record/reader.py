@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from trainer.record.files import Stamp, look
-from trainer.record.layout import Run
-from trainer.record.rollup import FAN
-from trainer.record.segment import Places, Segment, UnknownSchema
-from trainer.record.series import EMPTY_SERIES, Envelope, Series, fill
-from trainer.record.streams import Column, segment_number
+from gradtop.trainer.record.files import Stamp, look
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.rollup import FAN
+from gradtop.trainer.record.segment import Places, Segment, UnknownSchema
+from gradtop.trainer.record.series import EMPTY_SERIES, Envelope, Series, fill
+from gradtop.trainer.record.streams import Column, segment_number
 
 Record: TypeAlias = Mapping[str, float]
 KEPT = 512  # curves kept up to date

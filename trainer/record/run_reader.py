@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.record.events import Event, EventReader
-from trainer.record.files import Stamp, look, open_regular, read_file
-from trainer.record.layout import Run
-from trainer.record.meta import Meta, read_meta
-from trainer.record.reader import StreamReader
-from trainer.record.status import Status, derive_state, load_status
-from trainer.record.text import clean
+from gradtop.trainer.record.events import Event, EventReader
+from gradtop.trainer.record.files import Stamp, look, open_regular, read_file
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.meta import Meta, read_meta
+from gradtop.trainer.record.reader import StreamReader
+from gradtop.trainer.record.status import Status, derive_state, load_status
+from gradtop.trainer.record.text import clean
 
 LOG_END = 64 * 1024
 LONGEST_LINE = 1000

@@ -8,10 +8,10 @@ import re
 import time
 from pathlib import Path
 
-from trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
-from trainer.record.layout import STAMP, Run
-from trainer.record.meta import read_meta, write_meta
-from trainer.record.status import ACTIVE, derive_state, read_status
+from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
+from gradtop.trainer.record.layout import STAMP, Run
+from gradtop.trainer.record.meta import read_meta, write_meta
+from gradtop.trainer.record.status import ACTIVE, derive_state, read_status
 
 TRASH = ".trash"
 STAMPED = re.compile(r"\d{8}-\d{4}")

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from trainer.record.files import identity, look, open_regular, read_file
-from trainer.record.rollup import (
+from gradtop.trainer.record.files import identity, look, open_regular, read_file
+from gradtop.trainer.record.rollup import (
     FAN,
     HEAD,
     PER_COLUMN,
@@ -23,7 +23,7 @@ from trainer.record.rollup import (
     record_width,
     strided,
 )
-from trainer.record.streams import FORMAT, STEP, TIME, Column
+from gradtop.trainer.record.streams import FORMAT, STEP, TIME, Column
 
 BLOCK = 1 << 18  # bytes read at a time
 SPANS = {1: FAN, 2: FAN * FAN}  # records under one record of a level of the rollup

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.record.events import plain
-from trainer.record.files import overwrite, read_file, write_atomically
-from trainer.record.layout import Run
+from gradtop.trainer.record.events import plain
+from gradtop.trainer.record.files import overwrite, read_file, write_atomically
+from gradtop.trainer.record.layout import Run
 
 ACTIVE = frozenset({"queued", "starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists

@@ -13,11 +13,11 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trainer.record.events import plain
-from trainer.record.files import remove, write_atomically
-from trainer.record.layout import Run
-from trainer.record.rollup import Rollup
-from trainer.record.status import this_host
+from gradtop.trainer.record.events import plain
+from gradtop.trainer.record.files import remove, write_atomically
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.rollup import Rollup
+from gradtop.trainer.record.status import this_host
 
 FORMAT = 1
 PENDING = 1 << 20  # bytes of rollup that wait for room on a full disk

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from trainer.record.events import append_event
-from trainer.record.layout import Run
-from trainer.record.status import Status, write_status
-from trainer.record.streams import Column, SegmentWriter, ShortWrite
+from gradtop.trainer.record.events import append_event
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.status import Status, write_status
+from gradtop.trainer.record.streams import Column, SegmentWriter, ShortWrite
 
 WRITE_EVERY = 0.1
 TRY_AGAIN_AFTER = 1.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tui import format
+from gradtop.trainer.analysis import formatting
 
 
 class Drawable(Protocol):
@@ -85,14 +85,14 @@ def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Line |
     """Line, name and value of each entry: the newest values, or those nearest to `at`."""
     entries: list[tuple[Line | None, str, str]] = []
     if at is not None:
-        entries.append((None, chart.x_name, format.number(round(at)) if per_cell > 0.05 else format.significant(at)))
+        entries.append((None, chart.x_name, formatting.number(round(at)) if per_cell > 0.05 else formatting.significant(at)))
     for line in chart.lines:
         if at is None:
             value = line.value if line.value is not None else last_finite(line.series.mean)
-            words = line.text if line.text is not None else "" if value is None else format.significant(value)
+            words = line.text if line.text is not None else "" if value is None else formatting.significant(value)
         else:
             value = nearest(line.series, at)
-            words = "" if value is None else format.significant(value)
+            words = "" if value is None else formatting.significant(value)
         if words or line.label:
             entries.append((line, line.label, words))
     if at is None:

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
 
-from tui.format import ellipsis
-from tui.widgets.cells import Cells
+from gradtop.tui.format import ellipsis
+from gradtop.tui.widgets.cells import Cells
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "caret", "thumb")
 TONE = {name: index for index, name in enumerate(TONES)}

@@ -8,8 +8,8 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.cells import Cells, repaint
-from tui.widgets.tones import Tone, tone_styles
+from gradtop.tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.tones import Tone, tone_styles
 
 
 class Drawn(Widget):

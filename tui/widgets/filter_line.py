@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from tui.widgets.cells import Cells
-from tui.widgets.columns import TONE, put
-from tui.widgets.line_edit import LineEdit
+from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.columns import TONE, put
+from gradtop.tui.widgets.line_edit import LineEdit
 
 ROOM = 40  # cells for what is typed
 

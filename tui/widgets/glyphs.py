@@ -7,7 +7,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.widget import Widget
 
-from tui.ascii import to_ascii
+from gradtop.tui.ascii import to_ascii
 
 
 class AsciiFilter(LineFilter):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tui.widgets.cells import Cells
-from tui.widgets.drawn import Drawn
-from tui.widgets.glyphs import draws_unicode
-from tui.widgets.scale import Scale, fitted, linear
-from tui.widgets.tones import Tone
+from gradtop.tui.widgets.axis import Scale, fitted, linear
+from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.drawn import Drawn
+from gradtop.tui.widgets.glyphs import draws_unicode
+from gradtop.tui.widgets.tones import Tone
 
 STYLES = {
     "text": Tone("foreground"),
@@ -63,7 +63,7 @@ class HistogramPlot(Drawn):
             rows[min(1, height - 1)].put(1, self._sentence, TONE["empty"])
             return rows
         # Imported with the first picture: a terminal that shows no histogram does not pay for it.
-        from tui.widgets.plots import bars
+        from gradtop.tui.widgets.plots import bars
 
         shape = self._shape
         low, high, bins = widened(shape)

@@ -10,12 +10,12 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.widgets.cells import Cells
-from tui.widgets.chart import Chart, Line
-from tui.widgets.drawn import Drawn
-from tui.widgets.glyphs import draws_unicode
-from tui.widgets.picture import TONES, Picture
-from tui.widgets.tones import Tone
+from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.chart import Chart, Line
+from gradtop.tui.widgets.chart_renderer import TONES, Picture
+from gradtop.tui.widgets.drawn import Drawn
+from gradtop.tui.widgets.glyphs import draws_unicode
+from gradtop.tui.widgets.tones import Tone
 
 RANGE = 0.38
 STYLES = {

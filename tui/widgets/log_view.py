@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.cells import Cells, repaint
 
 WHEEL = 3  # rows
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import plotext
 
-from tui.widgets.scale import Scale
+from gradtop.tui.widgets.axis import Scale
 
 LEAST = (12, 4)  # below, there is nothing but axes
 

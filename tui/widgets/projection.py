@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tui.widgets.braille import Point
-from tui.widgets.scale import Scale
+from gradtop.tui.widgets.axis import Scale
+from gradtop.tui.widgets.braille import Point
 
 if TYPE_CHECKING:
-    from tui.widgets.chart import Drawable
+    from gradtop.tui.widgets.chart import Drawable
 
 
 def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> list[Point]:

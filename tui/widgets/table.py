@@ -12,11 +12,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import keys
-from tui.widgets.cells import Cells, repaint
-from tui.widgets.columns import TONE, TONES, Cell, Column, Place, arrange, draw_header, draw_row, put
-from tui.widgets.filter_line import FilterLine
-from tui.widgets.rows import Rows
+from gradtop.tui import keys
+from gradtop.tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.columns import TONE, TONES, Cell, Column, Place, arrange, draw_header, draw_row, put
+from gradtop.tui.widgets.filter_line import FilterLine
+from gradtop.tui.widgets.rows import Rows
 
 WHEEL = 3  # rows
 

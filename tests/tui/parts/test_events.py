@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.tui.reading.events import clock, event_line, event_lines
 from tests.tui.runs_fixture import NOW
-from tui.parts.events import clock, event_line, event_lines
 
 VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=30) | st.lists(st.integers(), max_size=3)
 NAMES = st.sampled_from(["kind", "time", "message", "ok", "epoch", "step", "val_loss", "val_accuracy", "best", "state", "command", "id", "x"])

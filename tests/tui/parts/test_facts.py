@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import Status
+from gradtop.tui.reading.facts import Watch, coarse_age, moment, seconds_left
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import Status
-from tui.parts.facts import Watch, coarse_age, moment, seconds_left
 
 
 def test_ages_are_coarse_and_never_younger_than_the_last() -> None:

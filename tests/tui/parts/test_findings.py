@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.record import Column, Run, RunReader, SegmentWriter, Status, new_run, write_status
-from tui.parts.findings import Finding, findings
+from gradtop.trainer.analysis.findings import Finding, findings
+from gradtop.trainer.record import Column, Run, RunReader, SegmentWriter, Status, new_run, write_status
 
 HEALTHY = (1.0, 100.0)
 Steps = Callable[..., tuple[Finding, ...]]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from trainer.record import Column, Run, SegmentWriter, StreamReader, new_run
-from tui.parts.gradients import Recent
+from gradtop.trainer.record import Column, Run, SegmentWriter, StreamReader, new_run
+from gradtop.tui.screens.gradients.data import Recent
 
 
 def segment(run: Run, names: list[str], first: int, values: list[float]) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.trainer.record import RunReader
+from gradtop.tui.reading.model import NO_MODEL, ROOT, build, model_of
+from gradtop.tui.screens.parameters.data import above, matching, open_at_first, visible
 from tests.tui.layers_fixture import Layers, module, parameter, small_table, wide_table
-from trainer.record import RunReader
-from tui.parts.model import NO_MODEL, ROOT, build, model_of
-from tui.parts.parameters import above, matching, open_at_first, visible
 
 
 def test_a_module_has_what_all_that_is_below_it_has() -> None:
@@ -54,7 +54,7 @@ def test_frozen_parameters_are_counted_apart() -> None:
 
 def test_the_numbers_of_a_known_network_are_right() -> None:
     torchvision = pytest.importorskip("torchvision")
-    from trainer.models import describe
+    from gradtop.trainer.models import describe
 
     model = build(describe(torchvision.models.resnet18(), "resnet18").to_json())
     assert model.root.count == model.root.trainable == 11_689_512

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.trainer.record import RunReader
+from gradtop.tui.reading.poll import Source
+from gradtop.tui.screens.overview.data import OverviewPart, axis_end, read_overview, share_clipped
+from gradtop.tui.screens.schedule.data import marks, read_schedule
 from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import RunReader
-from tui.parts.overview import OverviewPart, axis_end, read_overview, share_clipped
-from tui.parts.schedule import marks, read_schedule
-from tui.poll import Source
 
 
 def source(runs: Path, reader: RunReader | None) -> Source:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.runs_fixture import NOW, fake_run
-from trainer.record import (
+from gradtop.trainer.analysis.formatting import THIN
+from gradtop.trainer.record import (
     Meta,
     Run,
     Status,
@@ -20,9 +20,9 @@ from trainer.record import (
     write_meta,
     write_status,
 )
-from tui.format import THIN
-from tui.parts.compare import compare
-from tui.parts.runs import RunIndex, RunsView, brief
+from gradtop.tui.reading.compare import compare
+from gradtop.tui.screens.runs.data import RunIndex, RunsView, brief
+from tests.tui.runs_fixture import NOW, fake_run
 
 
 def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.config import parse_config, to_tables
-from trainer.optim.planned import planned_lr, turns_of
-from tui.parts.schedule import marks
+from gradtop.trainer.config import parse_config, to_tables
+from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
+from gradtop.tui.screens.schedule.data import marks
 
 STEPS, PER_EPOCH = 200, 10
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.parts.verdict import STATES, Measured, Verdict, judge, trend, upper_quartile, window
+from gradtop.trainer.analysis.gradient_health import STATES, Measured, Verdict, judge, trend, upper_quartile, window
 
 NAN, INF = math.nan, math.inf
 

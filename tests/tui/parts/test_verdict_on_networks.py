@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.config import load_config
-from trainer.data import Dataset, load
-from trainer.models import build
-from tui.parts.verdict import TREND, Measured, Verdict, judge, window
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
+from gradtop.trainer.config import load_config
+from gradtop.trainer.data import Dataset, load
+from gradtop.trainer.models import build
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 

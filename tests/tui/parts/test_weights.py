@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from trainer.record import Column, Run, RunReader, SegmentWriter, append_event, new_run
-from tui.parts import weights
-from tui.parts.weights import Histogram, WeightsPart, WeightsView, movement, parameters, read_weights, rebinned, span
-from tui.poll import Source
-from tui.screens.weights_words import axis, history_lines, ridge, thinned
+from gradtop.trainer.record import Column, Run, RunReader, SegmentWriter, append_event, new_run
+from gradtop.tui.reading.poll import Source
+from gradtop.tui.screens.weights import data as weights
+from gradtop.tui.screens.weights.data import (
+    Histogram,
+    WeightsPart,
+    WeightsView,
+    movement,
+    parameters,
+    read_weights,
+    rebinned,
+    span,
+)
+from gradtop.tui.screens.weights.text import axis, history_lines, ridge, thinned
 
 BINS = 8
 COLUMNS = ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count", *(f"b{n}" for n in range(BINS)))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import dump_config
+from gradtop.trainer.record import Run
 from tests.tui.runs_fixture import fake_run
 from tests.tui.tune.tuning import CONFIG
-from trainer.config import dump_config
-from trainer.record import Run
 
 
 @pytest.fixture

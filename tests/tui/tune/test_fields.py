@@ -10,9 +10,9 @@ import pytest
 from textual.events import Paste
 from textual.widgets import OptionList
 
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.choose import Choose
 from tests.tui.tune.tuning import LR, opened
-from trainer.record import Run
-from tui.screens.choose import Choose
 
 
 async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_path: Path, run: Run) -> None:
@@ -178,6 +178,6 @@ async def test_at_every_size_the_field_under_the_cursor_is_seen(tmp_path: Path, 
 
 
 async def test_pydantic_is_not_imported_on_the_way_to_the_first_frame() -> None:
-    program = "import sys, tui.app, tui.screens.tune; sys.exit('pydantic' in sys.modules or 'trainer.config' in sys.modules)"
+    program = "import sys, gradtop.tui.app, gradtop.tui.screens.tune.screen; sys.exit('pydantic' in sys.modules or 'gradtop.trainer.config' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
     assert await process.wait() == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from textual.widgets import Input
 
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.confirm import Confirm
+from gradtop.tui.dialogs.save_as import SaveAs
 from tests.tui.runs_fixture import fake_run
 from tests.tui.tune.tuning import LR, opened
-from trainer.config import dump_config, load_config, parse_config
-from trainer.record import Run
-from tui.screens.confirm import Confirm
-from tui.screens.save_as import SaveAs
 
 
 async def test_nothing_typed_is_lost_by_looking_at_another_mode(tmp_path: Path, run: Run) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from gradtop.trainer.config import Change, Config, dump_config, load_config
+from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
+from gradtop.tui.dialogs.fork import ChooseCheckpoint, Scale
+from gradtop.tui.screens.overview.screen import Overview
 from tests.tui.runs_fixture import fake_run
 from tests.tui.tune.tuning import CONFIG, LR, Tuned, opened
-from trainer.config import Change, Config, dump_config, load_config
-from trainer.record import Command, Inbox, Run, append_event, read_status, write_status
-from tui.screens.fork import ChooseCheckpoint, Scale
-from tui.screens.overview import Overview
 
 
 async def test_ctrl_s_starts_a_new_run_with_its_lineage_and_the_screen_follows_it(tmp_path: Path, run: Run) -> None:

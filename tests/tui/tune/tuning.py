@@ -10,14 +10,14 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from gradtop.trainer.config import Change, Config, dump_config, parse_config
+from gradtop.trainer.launch.lr_preview import Planned
+from gradtop.trainer.record import Run, new_run
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.screens.tune.draft import Draft
+from gradtop.tui.screens.tune.form import Form
+from gradtop.tui.screens.tune.screen import Tune
 from tests.tui.piloting import Piloted, Starts, piloted
-from trainer.config import Change, Config, dump_config, parse_config
-from trainer.launch.preview import Planned
-from trainer.record import Run, new_run
-from tui.app import GradtopApp
-from tui.draft import Draft
-from tui.screens.form import Form
-from tui.screens.tune import Tune
 
 LR = "optimizer.lr"
 CONFIG = parse_config("[optimizer]\nlr = 2e-3\n[training]\nclip = 5.0\n")

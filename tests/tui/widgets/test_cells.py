@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.widgets.cells import Cells, spans
+from gradtop.tui.widgets.cells import Cells, spans
 
 STYLES = [Style(), Style(bold=True), Style(dim=True), Style(italic=True)]
 TEXT = st.text(alphabet=st.sampled_from("abc é模🙂e\u0301\u200b─"), max_size=30)

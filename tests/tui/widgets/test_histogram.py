@@ -6,10 +6,10 @@ import random
 import pytest
 from textual.app import App, ComposeResult
 
-from tui.theme import DARK
-from tui.widgets.histogram import HistogramPlot, Shape, merged, widened
-from tui.widgets.plots import bars, outlines
-from tui.widgets.scale import linear
+from gradtop.tui.theme import DARK
+from gradtop.tui.widgets.axis import linear
+from gradtop.tui.widgets.histogram import HistogramPlot, Shape, merged, widened
+from gradtop.tui.widgets.plots import bars, outlines
 
 X, Y = linear(-1.0, 1.0, 4), linear(0.0, 100.0, 4)
 BELL = tuple(100 * math.exp(-0.5 * ((number - 31.5) / 10) ** 2) for number in range(64))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.widgets.line_edit import _KEYS, LineEdit
+from gradtop.tui.widgets.line_edit import _KEYS, LineEdit
 
 
 def typed(edit: LineEdit, *keys: str) -> LineEdit:

@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from tui.theme import DARK
-from tui.widgets.log_view import LogView, forgotten, wrap
+from gradtop.tui.theme import DARK
+from gradtop.tui.widgets.log_view import LogView, forgotten, wrap
 
 
 class Logged(App[None]):

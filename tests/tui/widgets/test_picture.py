@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import format
-from tui.widgets.chart import Chart, Line, data_range, nearest
-from tui.widgets.picture import TONE, Picture
+from gradtop.trainer.analysis import formatting
+from gradtop.tui.widgets.chart import Chart, Line, data_range, nearest
+from gradtop.tui.widgets.chart_renderer import TONE, Picture
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -111,7 +111,7 @@ def test_the_cursor_reads_the_value_of_the_nearest_bin() -> None:
         x = found.cursor_x
         assert x is not None
         assert found.read[0] == f"step {round(x)}"
-        assert found.read[1] == f"loss {format.significant(10.0 * round(x))}"
+        assert found.read[1] == f"loss {formatting.significant(10.0 * round(x))}"
 
 
 def test_the_cursor_says_nan_in_a_gap_and_nothing_beyond_the_end() -> None:

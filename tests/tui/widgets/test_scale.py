@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tui.widgets.scale import Scale, along, fitted, linear, logarithmic
+from gradtop.tui.widgets.axis import Scale, along, fitted, linear, logarithmic
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e12, 1e12)

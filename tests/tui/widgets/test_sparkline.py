@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.sparkline import sparkline
+from gradtop.tui.widgets.sparkline import sparkline
 
 NAN = math.nan
 

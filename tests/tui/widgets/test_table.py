@@ -10,8 +10,8 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from tui.widgets.columns import Cell, Column
-from tui.widgets.table import Table
+from gradtop.tui.widgets.columns import Cell, Column
+from gradtop.tui.widgets.table import Table
 
 COLUMNS = (
     Column("name", 12, least=6, keep="end", grow=True),

@@ -1,0 +1,94 @@
+"""What is worth saying about a run without being asked. Rules of thumb, each with its figure; nothing is guessed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradtop.trainer.analysis.formatting import percent, significant
+from gradtop.trainer.record import RunReader
+
+Record = Mapping[str, float]
+
+WINDOW = 500
+EVALS = 200  # the newest, that are looked at
+EVALS_PATIENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence; `tone` is success, warning or error."""
+
+    tone: str
+    text: str
+
+    @property
+    def symbol(self) -> str:
+        return {"success": "✓", "warning": "▲", "error": "✕"}[self.tone]
+
+
+def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
+    """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
+    rows = reader.stream("steps").tail(WINDOW)
+    found = [*lost(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
+    if not found and rows:
+        many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
+        found = [Finding("success", f"nothing wrong in {many}")]
+    order = ("error", "warning", "success")
+    return tuple(sorted(found, key=lambda finding: order.index(finding.tone)))
+
+
+def lost(reader: RunReader) -> list[Finding]:
+    found = []
+    if reader.status.dropped:
+        found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
+    streams = {name: reader.stream(name).unreadable for name in ("steps", "evals")}
+    return found + [Finding("error", f"stream {name}: {problem}") for name, problem in streams.items() if problem]
+
+
+def non_finite(rows: Sequence[Record]) -> list[Finding]:
+    bad = [row["step"] for row in rows if not math.isfinite(row.get("loss", 0.0))]
+    if not bad:
+        return []
+    where = f"step {bad[0]:.0f}" if len(bad) == 1 else f"{len(bad)} steps from {bad[0]:.0f}"
+    return [Finding("error", f"the loss is not finite at {where}: lower the lr, clip, or look for bad data")]
+
+
+def out_of_band(rows: Sequence[Record], healthy: tuple[float, float]) -> list[Finding]:
+    norms = [row["grad_norm"] for row in rows if math.isfinite(row.get("grad_norm", math.nan))]
+    if len(norms) < 20:
+        return []
+    low, high = healthy
+    above, below = sum(norm > high for norm in norms) / len(norms), sum(norm < low for norm in norms) / len(norms)
+    if above > 0.05:
+        return [Finding("warning", f"gradient norm above {high:g} in {percent(above)} of the last {len(rows)} steps")]
+    if below > 0.5:
+        return [Finding("warning", f"gradient norm below {low:g} in {percent(below)} of the last {len(rows)} steps")]
+    return []
+
+
+def clipping(rows: Sequence[Record]) -> list[Finding]:
+    hits = [row["clipped"] for row in rows if math.isfinite(row.get("clipped", math.nan))]
+    if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
+        return []
+    return [Finding("warning", f"clipped in {percent(sum(hits) / len(hits))} of the last {len(rows)} steps: clip rules the step size, not lr")]
+
+
+def no_progress(reader: RunReader) -> list[Finding]:
+    """Validation loss: since when it is no longer the best, and whether it rises while the training loss falls."""
+    newest = reader.stream("evals").tail(EVALS)
+    evals = [row for row in newest if math.isfinite(row.get("loss", math.nan))]
+    if len(evals) <= EVALS_PATIENCE:
+        return []
+    row = min(evals, key=lambda row: row["loss"])
+    best, since = row["loss"], len(evals) - 1 - evals.index(row)
+    epoch = f"epoch {row['epoch']:.0f}" if math.isfinite(row.get("epoch", math.nan)) else f"step {row['step']:.0f}"
+    text = f"val loss best at {epoch} ({significant(best)}), {since} evaluations ago"
+    ever = reader.status.best_val_loss
+    if len(newest) == EVALS and ever is not None and ever < best:
+        best, text = ever, f"val loss best ({significant(ever)}) before the last {EVALS} evaluations"
+    elif since < EVALS_PATIENCE:
+        return []
+    worse = evals[-1]["loss"] / best - 1 if best > 0 else 0.0
+    return [Finding("warning", f"{text}, now {percent(worse)} above: overfitting?" if worse > 0.1 else text)]

@@ -1,0 +1,122 @@
+"""Values as people read them. Every function takes any number, the non-finite ones too, and never raises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+THIN = "\u202f"
+SI = ("", "k", "M", "G", "T", "P", "E")
+BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def number(value: float) -> str:
+    """A whole number with thin thousands: 31 402. What is no whole number is given `significant`."""
+    if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
+        return f"{int(value):,}".replace(",", THIN)
+    return significant(value)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """So many significant digits, in the shortest way: 0.113, 12.3, 1 234, 9.1e-4, 3e-4, 1e12.
+
+    Zeros at the end are kept where they were measured (0.130 for 0.12998) and left out where the value is exact (0.1).
+    """
+    if not math.isfinite(value):
+        return "nan" if value != value else "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size < 0.01 or size >= 1e6:
+        return scientific(value, max(1, digits - 1))
+    rounded = float(f"{value:.{digits}g}")
+    exponent = math.floor(math.log10(abs(rounded)))
+    text = f"{rounded:,.{max(0, digits - 1 - exponent)}f}" if exponent < digits else f"{value:,.0f}"
+    if "." in text and rounded == value:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace(",", THIN)
+
+
+def scientific(value: float, digits: int = 2) -> str:
+    """A mantissa with so many digits and an exponent without padding: 3.1e-1, 2e-7, 1e12."""
+    if not math.isfinite(value):
+        return significant(value)
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def si(value: float) -> str:
+    """Three significant digits and a letter: 12.4k, 1.2M; below 1000 as it is."""
+    if not math.isfinite(value) or abs(value) < 999.5:
+        return significant(value)
+    power = min(len(SI) - 1, int(math.log10(abs(value)) / 3))
+    if abs(value) / 1000**power >= 999.5 and power < len(SI) - 1:
+        power += 1
+    return f"{value / 1000**power:.3g}{SI[power]}" if abs(value) / 1000**power < 999.5 else scientific(value)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share of one as 23 %; what is not zero never reads as zero."""
+    if not math.isfinite(share):
+        return "–"
+    text = f"{100 * share:.{digits}f} %"
+    return f"< {10.0**-digits:.{digits}f} %" if share > 0 and float(text[:-2]) == 0 else text
+
+
+def share(value: float) -> str:
+    """A share of one with all the digits by which two may differ: 0.9889."""
+    return f"{value:.4f}" if math.isfinite(value) else "–"
+
+
+def duration(seconds: float) -> str:
+    """0:41, 12:03, 2:05:00, 3 d 4 h; – where it is not known."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = int(seconds + 0.5)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def age(seconds: float) -> str:
+    """How long ago: 0.2 s ago, 41 s ago, 12 min ago, 3 h ago, 5 d ago."""
+    if not math.isfinite(seconds):
+        return "–"
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s ago"
+    for unit, size, limit in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172800)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds / 86400:.0f} d ago"
+
+
+def size(count: float) -> str:
+    """An amount of memory given in bytes: 512 B, 1.3 KiB, 123 KiB, 44.6 MiB."""
+    if not math.isfinite(count) or count < 0:
+        return "–"
+    power = 0
+    while count >= 999.5 and power < len(BINARY) - 1:
+        count, power = count / 1024, power + 1
+    text = f"{count:.0f}" if power == 0 or count >= 99.95 else f"{count:.1f}"
+    return f"{text} {BINARY[power]}"
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """A tensor's shape: 32×1×3×3; a scalar's is `scalar`."""
+    return "×".join(str(each) for each in sizes) or "scalar"
+
+
+def power_of_ten(value: float) -> str:
+    """The order of magnitude: 1000 as 10³; small ones as they are: 40, 300."""
+    if not math.isfinite(value):
+        return "∞"
+    if value < 1000:
+        return f"{value:.0f}" if value < 10 else f"{float(f'{value:.1g}'):.0f}"
+    return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

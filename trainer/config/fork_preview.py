@@ -1,0 +1,86 @@
+"""What a fork keeps of its checkpoint and what it drops, as far as the two configurations tell it; trainer/training/fork.py does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.schedule import PlateauSchedule
+
+# Both remember the same.
+_ALIKE = {"adam", "adamw"}
+# Switched on, these variants of an optimizer remember more than the checkpoint holds.
+_VARIANTS = ("amsgrad", "centered")
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """In words, as they follow "keeps" and "drops"."""
+
+    kept: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def consequences(old: Config, new: Config) -> Consequences:
+    """Of a fork from a run of the configuration `old` that trains as `new`."""
+    kept, dropped = [], []
+    if _fits(old, new):
+        kept.append("all weights")
+    else:
+        kept.append("the weights whose names and shapes fit")
+        dropped.append("the weights that other data have no use for: the head, where the classes differ")
+    _optimizer(old, new, kept, dropped)
+    if new.training.ema and old.training.ema and _fits(old, new):
+        kept.append("the running mean of the weights")
+    elif new.training.ema:
+        dropped.append("the running mean of the weights, which begins at them")
+    elif old.training.ema:
+        dropped.append("the running mean of the weights")
+    if same_epochs(old, new):
+        kept.append("the place in the epoch and the order of the data")
+    else:
+        dropped.append("the place in the epoch: training goes on at the beginning of the next one")
+    if isinstance(old.schedule, PlateauSchedule) and isinstance(new.schedule, PlateauSchedule):
+        kept.append("what the plateau has seen")
+    elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
+        kept.append("the step at which the schedule stands; its curve is the new one's")
+    if new.training.early_stopping:
+        if old.data == new.data:
+            kept.append("the loss that early stopping wants beaten, and its count unless that has run out")
+        else:
+            dropped.append("the loss that early stopping wants beaten, and its count")
+    return Consequences(tuple(kept), tuple(dropped))
+
+
+def steps_per_epoch(config: Config) -> int:
+    """Optimizer steps of one epoch; 0 where the data must be opened to know."""
+    return config.training.steps_per_epoch(config.data.shape.samples)
+
+
+def same_epochs(old: Config, new: Config) -> bool:
+    """Whether epochs of both have as many steps; where that cannot be known, whether nothing that decides it was changed."""
+    before, after = steps_per_epoch(old), steps_per_epoch(new)
+    if before and after:
+        return before == after
+    return (old.data, old.training.batch_size, old.training.accumulate) == (new.data, new.training.batch_size, new.training.accumulate)
+
+
+def _fits(old: Config, new: Config) -> bool:
+    """Whether all weights keep their shapes; other data may ask for another head or another first layer."""
+    return old.data == new.data or (old.data.shape[1:] == new.data.shape[1:] and bool(old.data.shape.classes))
+
+
+def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str]) -> None:
+    before, after = old.optimizer.kind, new.optimizer.kind
+    if before != after and {before, after} != _ALIKE:
+        dropped.append(f"the optimizer's state: {before} has no {after}'s")
+        return
+    for switch in _VARIANTS:
+        if getattr(new.optimizer, switch, False) and not getattr(old.optimizer, switch, False):
+            dropped.append(f"the optimizer's state, which has nothing for {switch}")
+            return
+    if _fits(old, new):
+        kept.append("the optimizer's state")
+    else:
+        kept.append("the optimizer's state of those weights")
+        dropped.append("the optimizer's state of the others")

@@ -1,0 +1,182 @@
+"""What the declarations say, as plain data: for the form, the command line, the problems and the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.declare import Effect, declared
+
+Type = Literal["float", "int", "bool", "choice", "text", "ints", "floats", "texts", "table"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of one kind. `bounds` is for people ("> 0"), `expected` a noun phrase ("a number > 0")."""
+
+    key: str
+    section: str
+    name: str
+    type: Type
+    default: Any = field(hash=False)
+    choices: tuple[str, ...]
+    bounds: str
+    unit: str
+    help: str
+    effect: Effect
+    expected: str
+    per_layer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SectionSpec:
+    """A table of the config. `kinds` is empty where there is but one; `fields` maps each kind (or "") to its fields, `kind` first."""
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+    default_kind: str
+    fields: Mapping[str, tuple[FieldSpec, ...]] = field(hash=False)
+
+    def of(self, kind: str) -> tuple[FieldSpec, ...]:
+        """The fields of a kind; those of the default kind where there is no such kind."""
+        return self.fields.get(kind, self.fields[self.default_kind])
+
+    def find(self, kind: str, name: str) -> FieldSpec | None:
+        return next((spec for spec in self.of(kind) if spec.name == name), None)
+
+    def kinds_with(self, name: str) -> tuple[str, ...]:
+        """The kinds that have a field of this name."""
+        return tuple(kind for kind, specs in self.fields.items() if any(spec.name == name for spec in specs))
+
+
+@cache
+def sections() -> tuple[SectionSpec, ...]:
+    """Every section in the order of the file."""
+    return tuple(_section(name) for name in Config.model_fields)
+
+
+@cache
+def section(name: str) -> SectionSpec:
+    """Raises KeyError."""
+    return {spec.name: spec for spec in sections()}[name]
+
+
+@cache
+def all_keys() -> tuple[str, ...]:
+    """Every dotted key of any kind, once."""
+    return tuple(dict.fromkeys(spec.key for part in sections() for specs in part.fields.values() for spec in specs))
+
+
+def find_spec(key: str, kind: str = "") -> FieldSpec | None:
+    """The field of this key in that kind, or in the first kind that has it."""
+    table, _, name = key.partition(".")
+    part = next((part for part in sections() if part.name == table), None)
+    if part is None:
+        return None
+    if found := part.find(kind or part.default_kind, name):
+        return found
+    kinds = part.kinds_with(name)
+    return part.find(kinds[0], name) if kinds else None
+
+
+def _section(name: str) -> SectionSpec:
+    about = Config.model_fields[name]
+    annotation = about.annotation
+    classes: list[type[BaseModel]] = list(get_args(annotation)) if isinstance(annotation, UnionType) else [annotation]  # type: ignore[list-item]
+    default = getattr(about.default, "kind", "")
+    fields: dict[str, tuple[FieldSpec, ...]] = {}
+    for each in classes:
+        kind = each.model_fields["kind"].default if "kind" in each.model_fields else ""
+        inherited = {name for base in each.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
+        # What makes the kind comes first, what it shares with its siblings last.
+        order = {field: (field != "kind", field in inherited) for field in each.model_fields}
+        fields[kind] = tuple(_spec(name, each, field) for field in sorted(order, key=order.__getitem__))
+    kinds = tuple(kind for kind in fields if kind)
+    fields = {kind: tuple(_with_kinds(spec, kinds) for spec in specs) for kind, specs in fields.items()}
+    return SectionSpec(name, name, kinds, default, fields)
+
+
+def _with_kinds(spec: FieldSpec, kinds: tuple[str, ...]) -> FieldSpec:
+    if spec.name != "kind":
+        return spec
+    return FieldSpec(
+        spec.key, spec.section, spec.name, "choice", spec.default, kinds, "", "", spec.help, spec.effect, f"one of {', '.join(kinds)}"
+    )
+
+
+def _spec(table: str, model: type[BaseModel], name: str) -> FieldSpec:
+    about, extra = model.model_fields[name], declared(model, name)
+    kind, choices = _type(about.annotation)
+    bounds, per_layer = _bounds(extra.get("bounds", {})), bool(extra.get("per_layer"))
+    limits = f"from {bounds}" if " to " in bounds else bounds
+    return FieldSpec(
+        key=f"{table}.{name}",
+        section=table,
+        name=name,
+        type=kind,
+        default=about.default,
+        choices=choices,
+        bounds=extra.get("expected", "") if kind == "text" else bounds,
+        unit=extra.get("unit", ""),
+        help=about.description or "",
+        effect=extra["effect"],
+        expected=extra.get("expected") or _expected(kind, choices, limits, per_layer, get_args(about.annotation)),
+        per_layer=per_layer,
+    )
+
+
+def _type(annotation: Any) -> tuple[Type, tuple[str, ...]]:
+    if get_origin(annotation) is Literal:
+        return "choice", get_args(annotation)
+    if get_origin(annotation) is tuple:
+        kinds: dict[Any, Type] = {int: "ints", float: "floats", str: "texts"}
+        return kinds[get_args(annotation)[0]], ()
+    if get_origin(annotation) is dict:
+        return "table", ()
+    plain: dict[Any, Type] = {bool: "bool", int: "int", float: "float", str: "text"}
+    return plain[annotation], ()
+
+
+def _bounds(bounds: Mapping[str, float]) -> str:
+    low = f"≥ {group(bounds['ge'])}" if "ge" in bounds else f"> {group(bounds['gt'])}" if "gt" in bounds else ""
+    # A bound that only keeps out what would fit nowhere is no news to anybody, until it is crossed.
+    high = f"< {group(bounds['lt'])}" if "lt" in bounds else f"≤ {group(bounds['le'])}" if bounds.get("le", 1e9) < 1_000 else ""
+    if low[:1] == "≥" and high[:1] == "≤":
+        return f"{low[2:]} to {high[2:]}"
+    return " and ".join(filter(None, (low, high)))
+
+
+def group(value: float) -> str:
+    """A bound, with a space between thousands."""
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}".replace("e+", "e")
+
+
+def _expected(kind: Type, choices: tuple[str, ...], bounds: str, per_layer: bool, arguments: tuple[Any, ...]) -> str:
+    limits = f" {bounds}" if bounds else ""
+    each = f", each {bounds}" if bounds else ""
+    match kind:
+        case "int":
+            return f"a whole number{limits}"
+        case "float":
+            return f"a number{limits}"
+        case "bool":
+            return "true or false"
+        case "choice":
+            return f"one of {', '.join(choices)}"
+        case "text":
+            return "a text"
+        case "ints":
+            return f"a whole number{limits}, or a list of them" if per_layer else f"a list of whole numbers{each}"
+        case "texts":
+            return "a list of texts"
+        case "table":
+            return "a table of keyword arguments, such as {width = 64}"
+        case "floats":
+            return f"{'two' if len(arguments) == 2 and arguments[1] is not ... else 'a list of'} numbers{each}"

@@ -1,0 +1,224 @@
+"""Data of the user's own project: two sets that a callable gives, each of tensors or a torch Dataset."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Sized
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import IterableDataset, TensorDataset
+
+from gradtop.trainer.config import CustomData
+from gradtop.trainer.data.batches import Prepare
+from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Tones, tones_of
+from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.runtime import user_code as custom
+from gradtop.trainer.runtime.errors import UserError
+
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_WANTED = "a torch Dataset of (input, label), or a tuple of tensors (inputs, labels)"
+# So many of a Dataset's inputs say what black, white, mean and deviation are.
+_LOOKED_AT = 256
+_SAY_EVERY = 2.0
+
+
+def load_own(config: CustomData, *, seed: int, context: int = 0) -> Source:
+    """`seed` and `context` are given to a callable that takes them. Raises UserError for whatever does not fit."""
+    name = f"data.target: {config.target}"
+    given = custom.call(config.target, config.arguments, "data.target", seed=seed, context=context)
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise UserError(f"{name} gives {_kind(given)}; two sets are wanted, for training and for validation, each {_WANTED}")
+    training, validation = (_part(part, f"{name}: the {which} set") for part, which in zip(given, ("training", "validation"), strict=True))
+    one, other = training.inputs[0], validation.inputs[0]
+    if one.shape != other.shape or one.dtype != other.dtype:
+        raise UserError(f"{name}: an input of training is {_like(one)}, and one of validation {_like(other)}; they must be alike")
+    if training.labels.shape[1:] != validation.labels.shape[1:]:
+        raise UserError(f"{name}: a label of training is {_like(training.labels[0])}, and one of validation {_like(validation.labels[0])}; they must be alike")
+    classes = training.classes or 1 + int(training.labels.max())
+    for part in (training, validation):
+        part.check_labels(classes)
+    info = _info(one, classes)
+    prepare = _normalise(training.inputs) if one.dtype == torch.uint8 and info.channels else None
+    if training.items is None and validation.items is None:
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
+    tones = tones_of(training.inputs)
+    return Own(training.as_items(classes), validation.as_items(classes), info, prepare, tones)
+
+
+@dataclass(frozen=True)
+class Own:
+    """Samples that the user's code gives one by one, in the training process, where it may do as it likes."""
+
+    train: Items
+    val: Items
+    info: DataInfo
+    prepare: Prepare | None
+    tones: Tones | None
+    reading: Reading = field(default_factory=Reading)
+
+    def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
+        return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
+
+    def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
+        return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
+
+
+@dataclass
+class Part:
+    """One of the two sets: all that it has, or `items` and what some of them look like; `classes` is 0 where it does not say."""
+
+    said: str
+    inputs: Tensor
+    labels: Tensor
+    items: Items | None = None
+    classes: int = 0
+
+    def check_labels(self, classes: int) -> None:
+        least, largest = int(self.labels.min()), int(self.labels.max())
+        if least < 0 or largest >= classes:
+            raise UserError(f"{self.said} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
+        if classes < 2:
+            raise UserError(f"{self.said} is of one class alone; there is nothing to tell apart")
+
+    def as_items(self, classes: int) -> Items:
+        items = self.items or Items(TensorDataset(self.inputs, self.labels), self.said)
+        items.classes = classes
+        return items
+
+
+class Items:
+    """A torch Dataset whose samples are looked at as they come: whatever is wrong with one is said with its number."""
+
+    def __init__(self, samples: Any, said: str) -> None:
+        self._samples = samples
+        self._said = said
+        self._like: tuple[Any, ...] = ()
+        self.classes = 0
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        said = f"{self._said}, sample {index}"
+        try:
+            sample = self._samples[index]
+        except Exception as error:
+            # It is the user's own code: its traceback tells them more than any sentence of ours.
+            traceback.print_exc()
+            raise UserError(f"{said}: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
+        if not isinstance(sample, tuple | list) or len(sample) != 2:
+            raise UserError(f"{said} is {_kind(sample)}; (input, label) is wanted")
+        try:
+            given, label = (torch.as_tensor(each) for each in sample)
+        except (TypeError, ValueError, RuntimeError):
+            kinds = " and ".join(type(each).__name__ for each in sample)
+            raise UserError(f"{said} is {kinds}; a tensor and a whole number are wanted") from None
+        given, label = _of_use(given, label, said)
+        like = (given.shape, given.dtype, label.shape)
+        if like != (self._like or like):
+            raise UserError(f"{said} is {_like(given)}, and others are not; all samples must be of one shape and kind")
+        self._like = like
+        if self.classes and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
+            raise UserError(f"{said} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
+        return given, label
+
+
+def _part(given: Any, said: str) -> Part:
+    if isinstance(given, TensorDataset):
+        given = given.tensors
+    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Tensor) for each in given):
+        inputs, labels = given
+        if not inputs.dim() or not labels.dim() or len(inputs) != len(labels):
+            counts = " and ".join(f"{len(each):,}" if each.dim() else "no" for each in given)
+            raise UserError(f"{said} has {counts} inputs and labels; there must be as many")
+        _check_filled(len(inputs), said)
+        inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), said)
+        if not labels[0].numel() or not inputs[0].numel():
+            raise UserError(f"{said} has samples of nothing: inputs {_like(inputs)}, labels {_like(labels)}")
+        return Part(said, inputs, labels)
+    if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
+        raise UserError(f"{said} is {_kind(given)}; {_WANTED} is wanted")
+    _check_filled(len(given), said)
+    items = Items(given, said)
+    step = max(len(given) // _LOOKED_AT, 1)
+    some = [items[index] for index in range(0, len(given), step)][:_LOOKED_AT]
+    inputs = torch.stack([each for each, _ in some])
+    classes = _classes_of(given)
+    labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, said)
+    return Part(said, inputs, labels, items, classes)
+
+
+def _classes_of(samples: Any) -> int:
+    """How many it says, as torchvision's sets do; 0 where it does not."""
+    names = getattr(samples, "classes", None)
+    return len(names) if isinstance(names, list | tuple) else 0
+
+
+def _all_labels(items: Items, said: str) -> Tensor:
+    """Every sample read once, as only that tells how many classes there are."""
+    labels, say_at = [], time.monotonic() + _SAY_EVERY
+    for index in range(len(items)):
+        labels.append(items[index][1])
+        if time.monotonic() >= say_at:
+            say_at = time.monotonic() + _SAY_EVERY
+            print(f"{said}: {index + 1:,} of {len(items):,} labels read; an attribute `classes` would save that", flush=True)
+    return torch.stack(labels)
+
+
+def _check_filled(count: int, said: str) -> None:
+    if not count:
+        raise UserError(f"{said} is empty")
+
+
+def _of_use(inputs: Tensor, labels: Tensor, said: str) -> tuple[Tensor, Tensor]:
+    """As a model takes them: bytes, float32 or int64, and int64 labels. Raises UserError."""
+    if labels.dtype not in _WHOLE:
+        raise UserError(f"{said} has labels of {_name(labels.dtype)}; whole numbers are wanted, the numbers of the classes")
+    if inputs.dtype in _FLOATS:
+        inputs = inputs.float()
+        if not bool(inputs.isfinite().all()):
+            raise UserError(f"{said} has inputs that are not finite; clear out NaN and infinity")
+    elif inputs.dtype in _WHOLE:
+        # Bytes of pixels stay bytes; other whole numbers name something, as characters.
+        inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
+    else:
+        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or whole numbers are wanted")
+    return inputs, labels.long()
+
+
+def _info(one: Tensor, classes: int) -> DataInfo:
+    """A vector is as an image of one pixel; a size of 0 is of what is not square, channels of 0 of what is no image."""
+    if one.dim() == 3 and one.dtype in (torch.uint8, torch.float32):
+        return DataInfo(channels=one.shape[0], size=one.shape[1] if one.shape[1] == one.shape[2] else 0, classes=classes)
+    if one.dim() == 1 and one.dtype == torch.float32:
+        return DataInfo(channels=len(one), size=1, classes=classes)
+    return DataInfo(channels=0, size=0, classes=classes)
+
+
+def _normalise(images: Tensor) -> Normalise:
+    """By mean and deviation of the training images."""
+    some = images[:: max(len(images) // _LOOKED_AT, 1)].float().div_(255).transpose(0, 1).flatten(1)
+    # A channel that is the same everywhere tells nothing, and must not become infinite.
+    return Normalise(some.mean(1).tolist(), some.std(1, correction=0).clamp_min(1 / 255).tolist())
+
+
+def _kind(given: Any) -> str:
+    if isinstance(given, tuple | list):
+        inside = ", ".join(type(each).__name__ for each in given[:4]) + (" …" if len(given) > 4 else "")
+        return f"a {type(given).__name__} of {len(given)} ({inside})" if given else f"an empty {type(given).__name__}"
+    return type(given).__name__
+
+
+def _like(tensor: Tensor) -> str:
+    return f"{_name(tensor.dtype)} {'×'.join(map(str, tensor.shape)) or 'number'}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

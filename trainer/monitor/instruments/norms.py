@@ -1,0 +1,171 @@
+"""Norms of gradients, weights and updates, of every parameter, gathered on the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.monitor.transfer import Transfer
+from gradtop.trainer.record import Column
+
+SLOTS = 256
+NAN = math.nan
+_HALF = {torch.float16, torch.bfloat16}
+
+Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The norms at one step; `gradients` and `updates` are of the trainable parameters, NaN where not measured."""
+
+    step: int
+    time: float
+    gradients: tuple[float, ...]
+    weights: tuple[float, ...]
+    updates: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """The norm of all gradients together."""
+        # math.hypot would hide a NaN beside an infinity.
+        return math.sqrt(sum(norm * norm for norm in self.gradients))
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """‖Δw‖ / ‖w‖ with the weights after the step."""
+        pairs = zip(self.updates, self.weights, strict=False)
+        return tuple(update / weight if weight else NAN for update, weight in pairs)
+
+
+class Norms:
+    """Takes samples into slots on the device; a Batch brings all that were taken to the host at once.
+
+    The trainable parameters come first. A weight that is used twice is one parameter.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device, *, slots: int = SLOTS) -> None:
+        named = sorted(model.named_parameters(), key=lambda pair: not pair[1].requires_grad)
+        self.names = tuple(name for name, _ in named)
+        self.trainable = tuple(name for name, parameter in named if parameter.requires_grad)
+        self._parameters = [parameter for _, parameter in named]
+        self._learning = self._parameters[: len(self.trainable)]
+        self._weights = [parameter.detach() for parameter in self._parameters]
+        self._before: list[Tensor] = []
+        self._norm, dtype = choose_norm(self._weights)
+        self._zero = torch.zeros((), device=device, dtype=dtype)
+        self._ends = (len(self.trainable), len(self.trainable) + len(self.names))
+        self._slots = torch.full((slots, self._ends[1] + len(self.trainable)), NAN, device=device, dtype=dtype)
+        self._taken: list[tuple[int, float]] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self._taken) == len(self._slots)
+
+    def before_step(self, step: int, time: float, *, updates: bool) -> None:
+        """Measure the gradients, and keep the weights if the update is to be measured."""
+        slot = self._slots[len(self._taken)]
+        self._taken.append((step, time))
+        gradients = [parameter.grad for parameter in self._learning if parameter.grad is not None]
+        norms = self._norm(gradients)
+        if len(gradients) < len(self._learning):
+            # What the loss does not depend on has no gradient, which is one of zero.
+            left = iter(norms)
+            norms = [self._zero if parameter.grad is None else next(left) for parameter in self._learning]
+        if norms:
+            torch.stack(list(norms), out=slot[: self._ends[0]])
+        if not updates:
+            self._before = []
+        elif self._before:
+            torch._foreach_copy_(self._before, self._weights[: self._ends[0]])
+        else:
+            self._before = [weight.clone() for weight in self._weights[: self._ends[0]]]
+
+    def after_step(self) -> None:
+        """Complete the sample that `before_step` began."""
+        slot = self._slots[len(self._taken) - 1]
+        first, second = self._ends
+        torch.stack(list(self._norm(self._weights)), out=slot[first:second])
+        if self._before:
+            torch._foreach_sub_(self._before, self._weights[:first])
+            torch.stack(list(self._norm(self._before)), out=slot[second:])
+
+    def send(self) -> Batch | None:
+        """All that was taken since the last time, on its way to the host."""
+        if not self._taken:
+            return None
+        used = self._slots[: len(self._taken)]
+        batch = Batch(tuple(self._taken), Transfer(used), self._ends)
+        used.fill_(NAN)
+        self._taken = []
+        return batch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples on their way to the host."""
+
+    taken: Sequence[tuple[int, float]]
+    transfer: Transfer
+    ends: tuple[int, int]
+
+    def samples(self) -> Iterator[Sample]:
+        """In the order in which they were taken; waits for the device."""
+        first, second = self.ends
+        for (step, time), row in zip(self.taken, self.transfer.values(), strict=True):
+            yield Sample(step, time, tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]))
+
+
+class Table:
+    """How samples stand in the stream `layers`: the columns of one parameter side by side, in the order of the model."""
+
+    def __init__(self, model: nn.Module, norms: Norms) -> None:
+        trainable, total = len(norms.trainable), len(norms.names)
+        places: list[int] = []
+        columns: list[Column] = []
+        place_of = {name: place for place, name in enumerate(norms.names)}
+        for name, parameter in model.named_parameters():
+            place = place_of[name]
+            if parameter.requires_grad:
+                columns.append(Column(f"grad_norm/{name}"))
+                places.append(place)
+            columns.append(Column(f"weight_norm/{name}"))
+            places.append(trainable + place)
+            if parameter.requires_grad:
+                columns.append(Column(f"update_ratio/{name}", sparse=True))
+                places.append(trainable + total + place)
+        self.columns = tuple(columns)
+        # With a second place an itemgetter returns a tuple, whatever there is to get.
+        self._pick = itemgetter(*places, 0) if places else None
+
+    def row(self, sample: Sample) -> tuple[float, ...]:
+        if self._pick is None:
+            return (sample.step, sample.time)
+        return (sample.step, sample.time, *self._pick(sample.gradients + sample.weights + sample.ratios)[:-1])
+
+
+def choose_norm(weights: Sequence[Tensor]) -> tuple[Norm, torch.dtype]:
+    """The norm of each tensor of a list, in a precision that holds it: fused where this torch and device have that."""
+    dtypes = {weight.dtype for weight in weights}
+    dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+    wanted = None if dtypes <= {dtype} else dtype
+
+    def plain(tensors: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.linalg.vector_norm(tensor, dtype=wanted) for tensor in tensors]
+
+    fused = getattr(torch, "_foreach_norm", None)
+    if fused is None or not weights:
+        return plain, dtype
+    try:
+        (found,) = fused([torch.full((2,), 3.0, device=weights[0].device, dtype=weights[0].dtype)], 2, wanted)
+        works = abs(found.item() - math.sqrt(18)) < 1e-2
+    except (RuntimeError, TypeError, NotImplementedError):
+        works = False
+    if not works:
+        return plain, dtype
+    return (lambda tensors: fused(tensors, 2, wanted) if tensors else []), dtype

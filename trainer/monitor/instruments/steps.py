@@ -1,0 +1,115 @@
+"""The stream `steps`: every step has a record, and no step waits for one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gradtop.trainer.monitor.transfer import Transfer
+from gradtop.trainer.record import Column
+
+COLUMNS = (
+    Column("loss"),
+    Column("lr"),
+    Column("grad_norm", sparse=True),
+    Column("clipped", sparse=True),
+    Column("samples_per_s", "1/s", sparse=True),
+)
+NAN = math.nan
+ENOUGH = 64
+# step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples
+Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
+
+
+# A record of the stream: step, time, and the columns in their order.
+StepRow = tuple[int, float, float, float, float, float, float]
+LOSS, LR, GRAD_NORM, CLIPPED, RATE = range(2, 7)
+
+
+class Batch:
+    """Steps on their way to the host."""
+
+    def __init__(self, noted: Sequence[Noted], samples_per_s: float) -> None:
+        self._noted = noted
+        self._samples_per_s = samples_per_s
+        self._losses = _Numbers([one[2] for one in noted])
+        self._norms = _Numbers([one[4] for one in noted if one[4] is not None])
+
+    @property
+    def ready(self) -> bool:
+        return self._losses.ready and self._norms.ready
+
+    def rows(self, offset: float, norms: Mapping[int, float]) -> list[StepRow]:
+        """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise."""
+        rate, known = self._samples_per_s, iter(self._norms.values())
+        rows: list[StepRow] = []
+        for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
+            if norm is None:
+                rows.append((step, moment + offset, loss, lr, norms.get(step, NAN), NAN, rate))
+            else:
+                total = next(known)
+                # A norm that is not finite is that of a step that was not taken.
+                clipped = float(total > clip) if clip and math.isfinite(total) else NAN
+                rows.append((step, moment + offset, loss, lr, total, clipped, rate))
+        return rows
+
+
+class _Numbers:
+    """Single numbers, each a tensor of its own: kept as they are until many go to the host in one copy."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._transfer: Transfer | None = None
+        self._values: list[float] = []
+        if tensors and tensors[0].device.type == "cpu":
+            # Here nothing is to be copied, and reading one by one is faster than stacking.
+            self._values = [tensor.item() for tensor in tensors]
+        elif tensors:
+            self._transfer = Transfer(torch.stack(list(tensors)))
+
+    @property
+    def ready(self) -> bool:
+        return self._transfer is None or self._transfer.ready
+
+    def values(self) -> list[float]:
+        return self._values if self._transfer is None else self._transfer.values()
+
+
+class Pace:
+    """How fast training goes: samples a second in the last second of training, and the seconds of a step."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._looks: deque[tuple[float, int]] = deque()
+        self._steps: deque[float] = deque(maxlen=ENOUGH)
+        self.samples_per_s = NAN
+
+    def pause(self) -> None:
+        """What follows is not to be counted until the next step."""
+        self._last = None
+
+    def look(self, noted: Sequence[Noted]) -> float | None:
+        """Seconds of a typical step among these, None where there are too few to tell."""
+        times = [one[1] for one in noted]
+        samples = sum(one[6] for one in noted)
+        if self._last is None:
+            samples -= noted[0][6]
+        else:
+            times.insert(0, self._last)
+        self._last = times[-1]
+        if samples <= 0 or times[-1] <= times[0]:
+            return None
+        self._looks.append((times[-1] - times[0], samples))
+        # As few looks as make a second: of a single step the rate would be anything.
+        while sum(seconds for seconds, _ in self._looks) - self._looks[0][0] >= 1:
+            self._looks.popleft()
+        self.samples_per_s = sum(count for _, count in self._looks) / sum(seconds for seconds, _ in self._looks)
+        # The median of so many steps passes over evaluations, each of which may stand alone in its look, and over the
+        # steps that measure.
+        self._steps.extend(after - before for before, after in itertools.pairwise(times[-ENOUGH:]))
+        return statistics.median(self._steps)

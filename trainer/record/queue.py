@@ -1,0 +1,119 @@
+"""The line in which runs wait for their device: one for each runs directory, host and device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.run_reader import read_config
+from gradtop.trainer.record.runs import list_runs
+from gradtop.trainer.record.status import ACTIVE, Status, derive_state, load_status
+
+ANY = "auto"  # which device that will be is known when PyTorch is there: it may be any
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run in line; `before` are the runs that it waits for, `place` is its own among those that wait, counted from 1."""
+
+    run: Run
+    device: str
+    before: tuple[Run, ...]
+    place: int
+
+
+def asked_device(run: Run) -> str:
+    training = read_config(run).get("training")
+    word = training.get("device", ANY) if isinstance(training, dict) else ANY
+    return f"{word}:0" if word == "cuda" else str(word)
+
+
+def waiting_line(runs: Path) -> list[Waiting]:
+    """The runs that wait, the first in line first."""
+    line = Line(runs)
+    line.refresh()
+    return in_line(line.alive)
+
+
+def in_line(alive: Mapping[Run, Status], asked: Callable[[Run], str] = asked_device) -> list[Waiting]:
+    """Of the runs that live, those that wait, the first in line first; `asked` tells which device a run's configuration asks for."""
+    queued = sorted((run for run, status in alive.items() if status.state == "queued"), key=lambda run: order(run, alive[run]))
+    if not queued:
+        return []
+    devices = {run: device_of(run, status, asked) for run, status in alive.items()}
+    found = []
+    for run in queued:
+        before = ahead(run, alive, devices)
+        found.append(Waiting(run, devices[run], tuple(before), 1 + sum(alive[other].state == "queued" for other in before)))
+    return found
+
+
+def order(run: Run, status: Status) -> tuple[float, str]:
+    """What the line is ordered by: since when a run waits."""
+    return status.queued, run.id
+
+
+def ahead(run: Run, alive: Mapping[Run, Status], devices: Mapping[Run, str]) -> list[Run]:
+    """The runs on the same host and device that train, and then those that wait in front of this one, which must be among those alive."""
+    own = alive[run]
+    found = [
+        other
+        for other, status in alive.items()
+        if other != run
+        and status.host == own.host
+        and (status.state != "queued" or order(other, status) < order(run, own))
+        and same_device(devices[other], devices[run])
+    ]
+    return sorted(found, key=lambda other: (alive[other].state == "queued", order(other, alive[other])))
+
+
+class Line:
+    """The runs of a directory that live; `refresh` reads only what has changed."""
+
+    def __init__(self, runs: Path) -> None:
+        self.alive: dict[Run, Status] = {}
+        self._runs = runs
+        self._known: dict[Run, tuple[tuple[int, int], Status]] = {}
+        self._asked: dict[Run, str] = {}
+
+    def refresh(self) -> None:
+        now = time.time()
+        known = {}
+        for run in list_runs(self._runs):
+            try:
+                found = run.status.stat()
+            except OSError:
+                continue
+            stamp = (found.st_mtime_ns, found.st_ino)
+            before = self._known.get(run)
+            if before is not None and before[0] == stamp:
+                known[run] = before
+            elif (status := load_status(run)) is not None:
+                known[run] = (stamp, status)
+        self._known = known
+        self.alive = {
+            run: status for run, (_, status) in known.items() if status.state in ACTIVE and derive_state(status, now=now) != "died"
+        }
+
+    def before(self, run: Run) -> list[Run]:
+        """The runs that this one, which must be among those alive, waits for."""
+        return ahead(run, self.alive, {other: device_of(other, status, self.asked) for other, status in self.alive.items()})
+
+    def asked(self, run: Run) -> str:
+        """`asked_device`, read once: the configuration of a run stays as it is."""
+        if run not in self._asked:
+            self._asked[run] = asked_device(run)
+        return self._asked[run]
+
+
+def device_of(run: Run, status: Status, asked: Callable[[Run], str] = asked_device) -> str:
+    """The device that a run trains on, as its worker found it or as its configuration asks for it."""
+    return status.device if status.state != "queued" and status.device else asked(run)
+
+
+def same_device(one: str, other: str) -> bool:
+    """Whether two words may mean one device."""
+    return one == other or ANY in (one, other)

@@ -1,0 +1,150 @@
+"""Obeys the commands of the control inbox and the signals, between two steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gradtop.trainer.record import Command, Inbox, StreamWriter
+from gradtop.trainer.runtime.signals import EndNow, Signals
+
+LOOK_EVERY = 0.1
+
+
+class Stop(Exception):
+    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Live hyperparameters by full key, as they were and as they are from the next step on."""
+
+    message: str
+    old: Mapping[str, object]
+    new: Mapping[str, object]
+
+
+class Steered(Protocol):
+    """What can be steered."""
+
+    @property
+    def step(self) -> int: ...
+
+    def pause(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def checkpoint_now(self) -> str:
+        """Write a checkpoint and wait for it; returns its name. Raises OSError."""
+
+    def set_live(self, changes: Mapping[str, object]) -> Applied:
+        """Change live hyperparameters, all or none. Raises ValueError with a sentence."""
+
+
+class Steering:
+    """Looks for commands at most every 100 ms, with one stat; training asks `due` in each step and calls `obey`."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        writer: StreamWriter,
+        signals: Signals,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._inbox = inbox
+        self._writer = writer
+        self._signals = signals
+        self._clock = clock
+        self._wait = wait
+        self._next_look = 0.0
+        self._paused = False
+        self._stopping = ""
+        self._changed = False
+        self._answered: set[str] = set()
+
+    def refuse(self, why: str) -> None:
+        """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
+        for command in self._new():
+            self._answer(command, False, why)
+
+    def due(self) -> bool:
+        return self._signals.received > 0 or self._clock() >= self._next_look
+
+    def obey(self, run: Steered) -> bool:
+        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, or EndNow for a kill."""
+        self._changed = False
+        self._look(run)
+        if self._paused:
+            run.pause()
+            self._wait_for_the_end_of_the_pause(run)
+            run.go_on()
+        return self._changed
+
+    def _wait_for_the_end_of_the_pause(self, run: Steered) -> None:
+        while self._paused:
+            self._wait(LOOK_EVERY / 2)
+            if self.due():
+                self._look(run)
+
+    def _look(self, run: Steered) -> None:
+        self._next_look = self._clock() + LOOK_EVERY
+        for command in self._new():
+            self._apply(command, run)
+        if self._signals.received and not self._stopping:
+            self._stopping = self._signals.name
+        if self._stopping:
+            self._paused = False
+            raise Stop(self._stopping)
+
+    def _new(self) -> list[Command]:
+        # A directory that has become read-only keeps the file of a command that was answered.
+        return [command for command in self._inbox.poll() if command.id not in self._answered]
+
+    def _apply(self, command: Command, run: Steered) -> None:
+        match command.name:
+            case "pause":
+                self._answer(command, True, f"paused after step {run.step}")
+                self._paused = True
+            case "continue":
+                self._answer(command, True, "training goes on" if self._paused else "training was not paused")
+                self._paused = False
+            case "stop":
+                self._answer(command, True, f"stopping after step {run.step}, with a checkpoint")
+                self._stopping = "stop"
+            case "kill":
+                self._answer(command, True, f"ended at once after step {run.step}, without a checkpoint")
+                raise EndNow("ended by the command kill")
+            case "checkpoint":
+                self._try(command, run.checkpoint_now)
+            case "set":
+                changes = command.arguments.get("changes")
+                if isinstance(changes, Mapping) and changes:
+                    self._set(command, run, changes)
+                else:
+                    self._answer(command, False, "set needs changes, such as optimizer.lr=1e-3")
+            case name:
+                self._answer(command, False, f"{name} is not a command that this worker knows")
+
+    def _try(self, command: Command, action: Callable[[], str]) -> None:
+        try:
+            self._answer(command, True, action())
+        except (ValueError, OSError) as error:
+            self._answer(command, False, str(error))
+
+    def _set(self, command: Command, run: Steered, changes: Mapping[str, object]) -> None:
+        try:
+            applied = run.set_live(changes)
+        except ValueError as error:
+            self._answer(command, False, str(error))
+        else:
+            self._changed = True
+            self._answer(command, True, applied.message, step=run.step, changes=applied.new, old=applied.old)
+
+    def _answer(self, command: Command, ok: bool, message: str, **more: object) -> None:
+        self._answered.add(command.id)
+        self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message, **more)
+        self._inbox.done(command)

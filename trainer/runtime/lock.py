@@ -1,0 +1,52 @@
+"""One live worker a run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from gradtop.trainer.record import Run, is_alive, read_status
+from gradtop.trainer.runtime.errors import AlreadyTraining, UserError
+
+_LIVE = ("queued", "starting", "training", "paused")
+# A heartbeat comes twice a second; hosts' clocks differ.
+_SILENT_AFTER = 60.0
+
+
+def claim(run: Run, *, resume: bool) -> int:
+    """Make sure that this process alone trains the run; returns a descriptor to hold. Raises UserError or OSError."""
+    _refuse_live(run)
+    if not resume and any(run.checkpoints.glob("step-*.pt")):
+        raise UserError(f"{run.id} has been trained before; continue it with --resume, or start a new run")
+    # The status tells of workers on every host; the lock of one that starts at this very moment on this one. However
+    # the process ends, the kernel lets go of it.
+    descriptor = os.open(run.path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyTraining(f"{run.id} is being trained by another process; stop that one first") from None
+    except OSError:
+        # A file system without locks: the status must do.
+        return descriptor
+    try:
+        # One that waited in line lets go of the lock while it turns into a worker; its status tells of it then.
+        _refuse_live(run)
+    except UserError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_live(run: Run) -> None:
+    status = read_status(run)
+    if status.state not in _LIVE or status.pid == os.getpid():
+        return
+    alive = is_alive(status)
+    if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
+        if status.state == "queued":
+            raise AlreadyTraining(f"{run.id} waits in line already (process {status.pid} on {status.host})")
+        raise AlreadyTraining(
+            f"{run.id} is being trained by process {status.pid} on {status.host}; stop that one first"
+        )

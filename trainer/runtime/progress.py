@@ -1,0 +1,78 @@
+"""What status.json says: plain assignments by the training thread, written by a heartbeat of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from gradtop.trainer.record import Status, StreamWriter
+
+
+class Stopwatch:
+    """Seconds spent training, pauses left out, on top of those of earlier processes."""
+
+    def __init__(self, earlier: float = 0.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._before = earlier
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        since = self._since
+        return self._before + (self._clock() - since if since is not None else 0.0)
+
+    def go(self) -> None:
+        if self._since is None:
+            self._since = self._clock()
+
+    def halt(self) -> None:
+        self._before, self._since = self.seconds, None
+
+
+class Progress:
+    """The newest status of a run; every method may be called from any thread."""
+
+    def __init__(self, status: Status, writer: StreamWriter, *, clock: Callable[[], float] = time.time) -> None:
+        self._status = status
+        self._writer = writer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.gauges: Callable[[], Mapping[str, object]] = dict
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    def update(self, **fields: object) -> Status:
+        """Change fields and hand the status to the writer; what the gauges read is filled in."""
+        with self._lock:
+            now = self._clock()
+            changed = {**self.gauges(), "updated": now, "dropped": self._writer.dropped, **fields}
+            if not self._status.warning and self._writer.trouble:
+                changed.setdefault("warning", self._writer.trouble)
+            self._status = replace(self._status, **changed)  # type: ignore[arg-type]
+            self._writer.status(self._status)
+            return self._status
+
+
+class Heartbeat:
+    """Renews the status twice a second, however long a step takes, so that a silent worker is a dead one."""
+
+    def __init__(self, progress: Progress, *, every: float = 0.5) -> None:
+        self._progress = progress
+        self._every = every
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join(timeout=2.0)
+
+    def _beat(self) -> None:
+        while not self._end.wait(self._every):
+            self._progress.update()

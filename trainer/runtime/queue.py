@@ -1,0 +1,180 @@
+"""`python -P -m gradtop.trainer.runtime.queue RUN_DIR [--resume] --detach`: waits in line for the device, then becomes the run's worker."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from gradtop.trainer.record import (
+    Command,
+    Inbox,
+    Run,
+    Status,
+    append_event,
+    process_start,
+    read_status,
+    this_host,
+    write_status,
+)
+from gradtop.trainer.record.queue import Line
+from gradtop.trainer.runtime.detach import detach
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.lock import claim
+
+LOOK_EVERY = 0.5
+BEAT_EVERY = 5.0
+LOCK = ".queue.lock"
+
+
+class Left(Exception):
+    """The run does not wait any more; the message is why."""
+
+
+class Waiter:
+    """One run's place in line. The status is this process's, and after it the worker's, which is the same process."""
+
+    def __init__(self, run: Run, *, resume: bool) -> None:
+        self.run = run
+        self.inbox = Inbox(run)
+        self.line = Line(run.path.parent)
+        self.status = queued_status(run, resume=resume)
+        self._announced: list[Run] | None = None
+        self._beat = 0.0
+        write_status(run, self.status)
+
+    def wait(self) -> None:
+        """Return when it is this run's turn, which then shows as starting. Raises Left."""
+        while True:
+            self._obey()
+            if self._first():
+                return
+            time.sleep(LOOK_EVERY)
+
+    def _first(self) -> bool:
+        if not self.run.path.is_dir():
+            raise Left("its directory is gone")
+        if time.monotonic() - self._beat >= BEAT_EVERY:
+            self._beat = time.monotonic()
+            self._write(self.status.state)
+        # Under the lock nobody else takes the device between the look and the word that it is taken.
+        with locked(self.run.path.parent):
+            self.line.refresh()
+            if self.run not in self.line.alive:
+                return False
+            before = self.line.before(self.run)
+            if not before:
+                self._write("starting")
+                return True
+        self._announce(before)
+        return False
+
+    def _announce(self, before: list[Run]) -> None:
+        if before != self._announced:
+            self._announced = before
+            print(f"waits for {', '.join(run.id for run in before)}", flush=True)
+
+    def _obey(self) -> None:
+        for command in self.inbox.poll():
+            if command.name in {"stop", "kill"}:
+                self._answer(command, True, "no longer waits in line")
+                raise Left(f"taken out of the line by the command {command.name}")
+            self._answer(command, False, "waits in line and does not train yet; stop takes it out of the line")
+
+    def _answer(self, command: Command, ok: bool, message: str) -> None:
+        with contextlib.suppress(OSError):
+            append_event(self.run, "command", id=command.id, command=command.name, ok=ok, message=message)
+        self.inbox.done(command)
+
+    def _write(self, state: str) -> None:
+        now = time.time()
+        self.status = replace(self.status, state=state, updated=now)
+        with contextlib.suppress(OSError):
+            write_status(self.run, self.status)
+
+    def leave(self, why: str) -> None:
+        """Say that the run is stopped; a directory that is gone wants nothing said."""
+        print(why, flush=True)
+        if not self.run.path.is_dir():
+            return
+        now = time.time()
+        with contextlib.suppress(OSError):
+            write_status(self.run, replace(self.status, state="stopped", updated=now, ended=now, queued=0.0))
+            append_event(self.run, "end", state="stopped", step=self.status.step, message=why)
+
+
+def queued_status(run: Run, *, resume: bool) -> Status:
+    host, boot = this_host()
+    now = time.time()
+    earlier = read_status(run) if resume else Status()
+    return replace(
+        earlier, state="queued", pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
+        queued=now, ended=0.0, error="", warning="", samples_per_s=0.0,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def locked(runs: Path) -> Iterator[None]:
+    """Alone with the line of this runs directory; where there are no locks, the order of the line must do."""
+    try:
+        descriptor = os.open(runs / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def main() -> int:
+    """Returns 0 when the run was taken out of the line, 1 when it cannot wait; else this process becomes the worker."""
+    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.runtime.queue", description="Wait in line, then train.")
+    parser.add_argument("run")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--detach", action="store_true")
+    options = parser.parse_args()
+    begun = detach() if options.detach else lambda: None
+    run = Run(options.run)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _asked_to_end)
+    try:
+        held = claim(run, resume=options.resume)
+        waiter = Waiter(run, resume=options.resume)
+    except (UserError, OSError, Left) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    begun()
+    try:
+        waiter.wait()
+        # The worker makes its own claim; until then the status, which has this very process, keeps others away.
+        os.close(held)
+        become_worker(run, ["--resume"] if options.resume else [])
+    except Left as left:
+        waiter.leave(str(left))
+    return 0
+
+
+def become_worker(run: Run, options: list[str]) -> NoReturn:
+    command = [sys.executable, "-P", "-m", "gradtop.trainer", os.fspath(run.path), *options]
+    os.execv(command[0], command)  # noqa: S606 - the same process, so that the status stays true
+
+
+def _asked_to_end(number: int, _frame: FrameType | None) -> None:
+    raise Left(f"taken out of the line by {signal.Signals(number).name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Callables of the user's own project, named as package.module:callable."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradtop.trainer.runtime.errors import UserError
+
+
+def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> Any:
+    """What the callable gives for its keyword arguments. `more` are given too where it takes them. Raises UserError."""
+    function = resolve(target, key)
+    wanted = {name: value for name, value in more.items() if _takes(function, name)}
+    try:
+        return function(**{**wanted, **arguments})
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        # It is the user's own code: its traceback tells them more than any sentence of ours.
+        traceback.print_exc()
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise UserError(f"{key}: {target} raised {type(error).__name__}: {first} (the traceback is in worker.log)") from error
+
+
+def resolve(target: str, key: str) -> Any:
+    """The callable itself. Raises UserError where there is none of that name."""
+    module_name, _, path = target.partition(":")
+    # Last on the path: all of our own modules are imported by now, and the project must not hide what they import later.
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise UserError(f"{key}: there is no module {module_name}; it is looked for in {here} and among what is installed") from error
+        raise UserError(f"{key}: {module_name} needs {error.name}, which is not installed") from error
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        raise UserError(f"{key}: {module_name} cannot be imported: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise UserError(f"{key}: {module_name} has no {path}") from None
+    if not callable(found):
+        raise UserError(f"{key}: {target} is {type(found).__name__}, which cannot be called")
+    return found
+
+
+def _takes(function: Any, name: str) -> bool:
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    return name in parameters

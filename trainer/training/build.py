@@ -1,0 +1,216 @@
+"""From a run directory to a session: everything that the config names, built, and put where a checkpoint left it."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import sys
+
+import torch
+
+from gradtop.trainer import data, models, optim
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.checkpoint.writer import Keeper
+from gradtop.trainer.config import (
+    Config,
+    ConfigProblems,
+    LanguageModel,
+    TorchvisionModel,
+    TrainingConfig,
+    load_config,
+    to_tables,
+)
+from gradtop.trainer.config.validate import validate
+from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.record import Column, Run, StreamWriter, effective
+from gradtop.trainer.runtime.control import Steering
+from gradtop.trainer.runtime.device import check_precision, choose_device
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.progress import Progress, Stopwatch
+from gradtop.trainer.runtime.threads import crowding, use_threads
+from gradtop.trainer.training import fork
+from gradtop.trainer.training.check import check_fit, check_kind
+from gradtop.trainer.training.evaluate import Score
+from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
+from gradtop.trainer.training.nonfinite_guard import Guard
+from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.step import Compute
+
+EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
+
+
+def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steering, *, resume: bool) -> Session:
+    """Raises UserError with a sentence for whatever the user can put right."""
+    config = _read_config(run)
+    state = _newest_checkpoint(run, writer) if resume else None
+    origin = None if state else _read_origin(run)
+    if state:
+        config = _with_changes(config, state["changes"])
+    training = config.training
+    device = choose_device(training.device)
+    check_precision(training.precision, device)
+    _set_numerics(training)
+    if device.type == "cpu" and (crowded := crowding(run)):
+        writer.event("warning", message=crowded)
+
+    seed_generators(training.seed)
+    context = config.model.context if isinstance(config.model, LanguageModel) else 0
+    source = data.load(config.data, seed=training.seed, context=context)
+    check_kind(config, source.info)
+    model = models.build(config.model, source.info)
+    # What a checkpoint brings needs no file that may have gone since.
+    said = [] if state or origin else models.initialise(config.init, model)
+    model.to(device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    check_fit(config, model, source, device)
+    fixed = fixed_names(model)
+    check_freeze(config.freeze, model, fixed)
+    freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
+    optimizer = optim.build_optimizer(config.optimizer, model, device)
+    batches = source.training(training.batch_size, seed=training.seed, device=device)
+    per_epoch = -(-batches.per_epoch // training.accumulate)
+    step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
+    if training.compile:
+        model.compile()
+    session = Session(
+        run=run,
+        config=config,
+        device=device,
+        source=source,
+        model=model,
+        optimizer=optimizer,
+        schedule=_build_schedule(config, optimizer, per_epoch),
+        batches=batches,
+        # No gradients are kept in an evaluation: several batches fit where one fits in training.
+        validation=source.validation(max(4 * training.batch_size, 256), device),
+        compute=Compute(model, optimizer, device, training),
+        writer=writer,
+        progress=progress,
+        steering=steering,
+        guard=Guard(model, optimizer, device, scaled=training.precision == "fp16"),
+        monitor=Monitor(
+            model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
+        ),
+        sampler=SystemSampler(writer),
+        keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
+        stopwatch=Stopwatch(state["seconds"] if state else 0.0),
+        fixed=fixed,
+    )
+    if state:
+        _put_back(session, state)
+    elif origin:
+        taken = fork.take_over(session, origin)
+        progress.update(began=session.step)
+        writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
+    for sentence in said:
+        writer.event("init", message=sentence)
+    writer.open("evals", EVALS, first_step=session.step + 1)
+    progress.gauges = session.gauges
+    progress.update(
+        device=str(device),
+        model=config.model.kind,
+        parameters=models.describe(model).total,
+        threads=torch.get_num_threads(),
+        changes=dict(session.changes),
+    )
+    return session
+
+
+def name_of(config: Config) -> str:
+    """What the model is called, on the screen and in counts."""
+    return config.model.name if isinstance(config.model, TorchvisionModel) else config.model.kind
+
+
+def seed_generators(seed: int) -> None:
+    """Every generator that training may draw from, so that its seed alone decides a run."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+
+
+def _read_config(run: Run) -> Config:
+    try:
+        return load_config(run.config)
+    except (ConfigProblems, OSError) as error:
+        raise UserError(str(error)) from error
+
+
+def _with_changes(config: Config, changes: dict[str, object]) -> Config:
+    """The configuration with what was changed while the run trained."""
+    try:
+        return validate(effective(to_tables(config), changes))
+    except ConfigProblems as error:
+        raise UserError(f"what the checkpoint says was changed does not fit run.toml: {error}") from error
+
+
+def _set_numerics(training: TrainingConfig) -> None:
+    """Settings of the process: a worker trains one run."""
+    use_threads(training.threads)
+    torch.set_float32_matmul_precision("high" if training.tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = training.tf32
+    if training.deterministic:
+        # cuBLAS reads it when its first handle is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(training.deterministic)
+
+
+def _build_schedule(config: Config, optimizer: torch.optim.Optimizer, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
+    training = config.training
+    steps = training.steps or training.epochs * per_epoch
+    return optim.build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
+
+
+def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
+    def skipped(message: str) -> None:
+        print(message, flush=True)
+        writer.event("warning", message=f"{message}; the one before it is used")
+
+    state = checkpoint.load_newest(run.checkpoints, skipped)
+    if state is None and fork.origin_of(run.path) is None:
+        writer.event("warning", message="there is no checkpoint to resume from; training starts from the beginning")
+    return state
+
+
+def _read_origin(run: Run) -> State | None:
+    """The checkpoint that this run was forked from; None for a run that begins at the beginning."""
+    path = fork.origin_of(run.path)
+    return checkpoint.load(path) if path is not None else None
+
+
+def _taken_words(taken: fork.Taken) -> str:
+    dropped = f"; dropped: {'; '.join(taken.dropped)}" if taken.dropped else ""
+    return f"kept {', '.join(taken.kept)}{dropped}"
+
+
+def _put_back(session: Session, state: State) -> None:
+    """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
+    misfit = UserError(
+        f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
+    )
+    if state["optimizer_kind"] != session.config.optimizer.kind:
+        raise misfit
+    session.step = state["step"]
+    session.evaluated = state["evaluated"]
+    # What trains decides what the optimizer has a state of.
+    session.freeze(said=not session.evaluation_due)
+    try:
+        session.model.load_state_dict(state["model"])
+        session.optimizer.load_state_dict(state["optimizer"])
+        session.schedule.load_state_dict(state["schedule"])
+        session.compute.load_state(state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise misfit from error
+    session.guard.load_state_dict(state.get("guard", {}))
+    session.changes = dict(state["changes"])
+    session.newest = Score(**state["newest"]) if state["newest"] else None
+    session.best = Score(**state["best"]) if state["best"] else None
+    session.best_accuracy = state["best_accuracy"]
+    session.to_beat = state.get("to_beat", session.best.loss if session.best else math.inf)
+    session.without_better = state["without_better"]
+    checkpoint.restore_random_states(state["random"])
+    session.writer.event("resumed", step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

@@ -1,0 +1,96 @@
+"""Whether model and data fit together, tried out before training where the config alone does not tell."""
+
+from __future__ import annotations
+
+import traceback
+
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.config import Config, CustomData, CustomModel, LanguageModel, Mlp, Shared
+from gradtop.trainer.config.config import misfits_of_size
+from gradtop.trainer.data import DataInfo, Source
+from gradtop.trainer.runtime.device import out_of_memory
+from gradtop.trainer.runtime.errors import UserError
+
+
+def check_kind(config: Config, info: DataInfo) -> None:
+    """Refuse, before it is built, a model of another kind of input than the user's own data turn out to be."""
+    if isinstance(config.model, CustomModel) or not isinstance(config.data, CustomData):
+        return
+    if isinstance(config.model, LanguageModel):
+        wanted, fits = "takes characters, (samples, characters) as int64", not info.channels
+    elif isinstance(config.model, Mlp | Shared):
+        wanted, fits = "takes vectors or square images, as float32 or uint8", info.size > 0
+    else:
+        wanted, fits = "takes square images, (samples, channels, side, side) as float32 or uint8", info.size > 1
+    if not fits:
+        raise UserError(f"model.kind = {config.model.kind} {wanted}, and {config.data.target} gives something else")
+    for key, sentence in misfits_of_size(config.model, info.size, config.data.target):
+        raise UserError(f"{key}: {sentence}")
+
+
+def check_fit(config: Config, model: nn.Module, source: Source, device: torch.device) -> None:
+    """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
+    if not isinstance(config.model, CustomModel) and not isinstance(config.data, CustomData):
+        return
+    inputs, targets = next(iter(source.validation(2, device)))
+    if isinstance(config.model, LanguageModel) and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
+        strange = int(inputs.max()) if int(inputs.min()) >= 0 else int(inputs.min())
+        raise UserError(
+            f"data.{'target' if isinstance(config.data, CustomData) else 'kind'}: an input is the number {strange}, and by the labels there are "
+            f"{source.info.classes} characters, 0 to {source.info.classes - 1}; inputs and labels must be numbered alike"
+        )
+    given = f"{config.data.kind} gives inputs of {_shape(inputs)} for a batch of {len(inputs)}"
+    # A batch of one is more than batch norm can train on, and says nothing of larger ones.
+    for training in (False, True) if len(inputs) > 1 else (False,):
+        try:
+            outputs = _outputs(model, inputs, training=training)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            traceback.print_exc()
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise UserError(
+                f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
+                f"{' in training' if training else ''} ({type(error).__name__}: {first}); the traceback is in worker.log"
+            ) from error
+        _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
+    before, devices = model.training, [inputs.device] if inputs.device.type == "cuda" else []
+    # What it counts in training, such as the means of a batch norm; what is made only now has nothing to go back to.
+    kept = {} if not training else {name: buffer.clone() for name, buffer in model.named_buffers()}
+    try:
+        with torch.random.fork_rng(devices):
+            return model.train(training)(inputs)
+    finally:
+        model.train(before)
+        for name, buffer in model.named_buffers():
+            if name in kept and buffer.shape == kept[name].shape:
+                buffer.copy_(kept[name])
+
+
+def _check_outputs(outputs: object, targets: Tensor, classes: int, when: str) -> None:
+    if not isinstance(outputs, Tensor):
+        raise UserError(f"the model {when}gives {type(outputs).__name__}; a tensor with a value for each class is wanted")
+    if not outputs.is_floating_point():
+        raise UserError(f"the model {when}gives numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are wanted, a value for each class")
+    wanted = (*targets.shape, classes)
+    if outputs.shape == wanted:
+        return
+    if outputs.shape[:-1] == targets.shape:
+        raise UserError(
+            f"the model does not fit the data: it {when}gives {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
+            f"give its last layer {classes} outputs"
+        )
+    raise UserError(
+        f"the model does not fit the data: for labels of {_shape(targets)} it {when}gives {_shape(outputs)}; "
+        f"{'×'.join(map(str, wanted))} is wanted, a value for each label and class"
+    )
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{'×'.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,0 +1,154 @@
+"""A new run that goes on from a checkpoint of another: what fits is taken over, what does not is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradtop.trainer import optim
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.record.layout import ORIGIN
+
+if TYPE_CHECKING:
+    from gradtop.trainer.training.session import Session
+
+# They remember the same.
+_ALIKE = {"adam", "adamw"}
+_VARIANTS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}
+
+
+@dataclass
+class Taken:
+    """What was taken over and what was dropped, in words."""
+
+    kept: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+
+def origin_of(run_path: Path) -> Path | None:
+    path = run_path / ORIGIN
+    return path if path.is_file() else None
+
+
+def first_step(state: State, per_epoch: int) -> int:
+    """The steps that count as done: those of the parent, or, where an epoch has another number of them, its whole epochs."""
+    return int(state["step"] if state.get("per_epoch") == per_epoch else state["epoch"] * per_epoch)
+
+
+def take_over(session: Session, state: State) -> Taken:
+    """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
+    taken = Taken()
+    _take_weights(session.model, state["model"], taken)
+    _take_optimizer(session.optimizer, session.config.optimizer.kind, state, taken)
+    _take_running_mean(session, state, taken)
+    if session.compute.scaler is not None and state.get("scaler"):
+        session.compute.scaler.load_state_dict(state["scaler"])
+    same_order = state.get("per_epoch") == session.per_epoch
+    session.step = first_step(state, session.per_epoch)
+    # An evaluation that the parent was stopped in is still due; before an epoch that begins anew there is none.
+    session.evaluated = state["evaluated"] if same_order else session.step
+    if same_order:
+        checkpoint.restore_random_states(state["random"])
+        session.guard.load_state_dict(state.get("guard", {}))
+        taken.kept.append("the place in the epoch and the order of the data")
+    else:
+        taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
+    # Past its end a schedule of a certain length goes nowhere.
+    optim.advance(session.schedule, min(session.step, session.steps))
+    if isinstance(session.schedule, optim.Plateau) and "plateau" in state["schedule"]:
+        session.schedule.take_over(state["schedule"])
+        taken.kept.append("what the plateau has seen")
+    _take_patience(session, state, taken)
+    return taken
+
+
+def _take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -> None:
+    own = model.state_dict()
+    fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
+    model.load_state_dict(fits, strict=False)
+    if len(fits) == len(own) == len(saved):
+        taken.kept.append("all weights")
+        return
+    taken.kept.append(f"{len(fits)} of {len(own)} weights")
+    other = sorted(name for name in own if name in saved and name not in fits)
+    new, gone = sorted(own.keys() - saved.keys()), sorted(saved.keys() - own.keys())
+    for names, why in ((other, "have another shape"), (new, "are new"), (gone, "are there no longer")):
+        if names:
+            taken.dropped.append(f"{len(names)} weights {why}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
+
+
+def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
+    ema, saved = session.compute.ema, state.get("ema")
+    if ema is None:
+        if saved:
+            taken.dropped.append("the running mean of the weights, which training.ema = 0 does without")
+        return
+    own = ema.state_dict()
+    if saved and saved.keys() == own.keys() and all(saved[name].shape == own[name].shape for name in own):
+        ema.load_state_dict(saved)
+        taken.kept.append("the running mean of the weights")
+    else:
+        ema.module.load_state_dict(session.model.state_dict())
+        ema.n_averaged.zero_()
+        taken.dropped.append("the running mean of the weights begins at them")
+
+
+def _take_patience(session: Session, state: State, taken: Taken) -> None:
+    """What early stopping goes by; the best loss that a run shows is its own."""
+    same = state.get("data") == session.described_data
+    if same:
+        session.to_beat, session.without_better = state["to_beat"], state["without_better"]
+    if session.stopped_early:
+        # It would end before its first step.
+        session.without_better = 0
+        taken.kept.append("the loss that early stopping wants beaten")
+        taken.dropped.append("the count of early stopping, which had run out")
+    elif session.config.training.early_stopping:
+        (taken.kept if same else taken.dropped).append("the loss that early stopping wants beaten, and its count")
+
+
+def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken) -> None:
+    """Moments by the names of the parameters; hyperparameters stay those of the new configuration."""
+    before = state.get("optimizer_kind")
+    if before != kind and {before, kind} != _ALIKE:
+        taken.dropped.append(f"the optimizer's state: {before or 'another'} has no {kind}'s")
+        return
+    saved = optim.state_by_name(state["optimizer"])
+    kept = 0
+    for name, parameter in optim.named_parameters(optimizer):
+        moments = saved.get(name)
+        if moments is None or not _fit(moments, parameter) or not _all_there(moments, optimizer):
+            continue
+        optimizer.state[parameter] = {key: _placed(value, parameter) for key, value in moments.items()}
+        kept += 1
+    optim.complete_state(optimizer)
+    if kept == len(saved):
+        taken.kept.append("the optimizer's state")
+    else:
+        if kept:
+            taken.kept.append(f"the optimizer's state of {kept} parameters")
+        taken.dropped.append(f"the optimizer's state of {len(saved) - kept} parameters")
+
+
+def _fit(moments: Mapping[str, Any], parameter: Tensor) -> bool:
+    tensors = [value for value in moments.values() if isinstance(value, Tensor) and value.dim()]
+    return all(value.shape == parameter.shape for value in tensors)
+
+
+def _all_there(moments: Mapping[str, Any], optimizer: Optimizer) -> bool:
+    """Whether a variant that was switched on finds what it remembers."""
+    return all(name in moments for switch, name in _VARIANTS.items() if optimizer.defaults.get(switch))
+
+
+def _placed(value: Any, parameter: Tensor) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    # A counter of steps stays where the optimizer keeps it: fused ones want it on the device.
+    return value.to(parameter.device, copy=True) if value.dim() or parameter.is_cuda else torch.clone(value)

@@ -1,0 +1,110 @@
+"""Hyperparameters that change in a running training: which can, and how each takes effect between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
+from gradtop.trainer.config.override import full_key
+from gradtop.trainer.config.validate import validate
+from gradtop.trainer.optim import complete_state
+from gradtop.trainer.runtime.threads import use_threads
+
+if TYPE_CHECKING:
+    from gradtop.trainer.training.session import Session
+
+# Where these change, the schedule is another curve.
+RESCHEDULES = {"training.epochs", "training.steps", "schedule.kind"}
+
+
+def changed(config: Config, changes: Mapping[str, object]) -> Config:
+    """The configuration with live changes by key, all or none. Raises ValueError with a sentence.
+
+    A new learning rate scales the whole schedule, its lower bound included, unless the schedule is replaced with it.
+    """
+    tables = to_tables(config)
+    known: dict[str, object] = {}
+    # Kinds first, whatever the order: they decide what the other keys mean.
+    for short, value in sorted(changes.items(), key=lambda change: not change[0].endswith("kind")):
+        key = _key(tables, short, value)
+        known[key] = value
+        if key in LIVE_KINDS and tables[key.partition(".")[0]]["kind"] != value:
+            tables[key.partition(".")[0]] = {"kind": value}
+    if "optimizer.lr" in known and "schedule.kind" not in known and "schedule.min_lr" not in known:
+        _scale_lower_bound(tables, known["optimizer.lr"], config)
+    for key, value in known.items():
+        table, _, name = key.partition(".")
+        tables[table][name] = value
+    try:
+        return validate(tables)
+    except ConfigProblems as wrong:
+        raise ValueError("; ".join(str(problem) for problem in wrong.problems)) from None
+
+
+def _scale_lower_bound(tables: Mapping[str, dict[str, Any]], lr: object, config: Config) -> None:
+    if "min_lr" in tables["schedule"] and isinstance(lr, int | float) and not isinstance(lr, bool):
+        tables["schedule"]["min_lr"] *= lr / config.optimizer.lr
+
+
+def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> str:
+    """The full key of something that can be changed live. Raises ValueError."""
+    kinds = {name: str(table["kind"]) for name, table in tables.items() if "kind" in table}
+    try:
+        key = full_key(short, kinds)
+    except ConfigProblems as wrong:
+        raise ValueError("; ".join(str(problem) for problem in wrong.problems)) from None
+    if key in LIVE_KINDS:
+        if not isinstance(value, str) or value not in LIVE_KINDS[key]:
+            raise ValueError(f"{key} can become {' or '.join(sorted(LIVE_KINDS[key]))} while training runs; another takes a fork")
+        return key
+    spec = find_spec(key, kinds.get(key.partition(".")[0], ""))
+    effect = spec.effect if spec is not None else "restart"
+    if effect != "live":
+        raise ValueError(f"{key} cannot be changed while training runs: it takes a {effect}")
+    return key
+
+
+def apply(session: Session, new: Config) -> None:
+    """Make a running training that of the new configuration, from the next step on."""
+    old, session.config = session.config, new
+    keys = {change.key for change in diff_config(old, new)}
+    if keys & RESCHEDULES:
+        session.reschedule()
+    elif "optimizer.lr" in keys:
+        session.scale_learning_rate(new.optimizer.lr / old.optimizer.lr)
+    _set_optimizer(session.optimizer, new)
+    if "model.dropout" in keys:
+        _set_dropout(session.model, float(getattr(new.model, "dropout", 0.0)))
+    if any(key.startswith("freeze.") for key in keys):
+        session.freeze()
+    if "training.threads" in keys:
+        use_threads(new.training.threads)
+    session.take_settings()
+
+
+def _set_optimizer(optimizer: Optimizer, config: Config) -> None:
+    """Everything but the learning rate, which is the schedule's."""
+    values = {name: value for name, value in vars(config.optimizer).items() if name not in {"kind", "lr"}}
+    for group in optimizer.param_groups:
+        for name, value in values.items():
+            # A group whose weight decay is zero is the one that decays not at all.
+            if name in group and not (name == "weight_decay" and group.get("decays") is False):
+                group[name] = value
+    complete_state(optimizer)
+
+
+def _set_dropout(model: nn.Module, share: float) -> None:
+    for module in _droppers(model):
+        if isinstance(module, nn.MultiheadAttention):
+            module.dropout = share
+        else:
+            module.p = share
+
+
+def _droppers(model: nn.Module) -> Iterator[Any]:
+    kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.MultiheadAttention)
+    return (module for module in model.modules() if isinstance(module, kinds))

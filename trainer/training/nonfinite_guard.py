@@ -1,0 +1,156 @@
+"""The guard against a non-finite loss or gradient: it acts before the optimizer does."""
+
+from __future__ import annotations
+
+import cmath
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.runtime.errors import NonFinite
+
+# Steps in a row with a loss or a gradient that is not finite, after which no smaller scale will help a training in half precision.
+_LOST = 20
+# Numbers in a gradient from which on reading it, and not the call, is what a check costs: more than a cache holds.
+_LARGE = 1 << 18
+
+
+class Guard:
+    """Keeps a step with a non-finite loss or gradient from changing the weights.
+
+    On the CPU, and with optimizers that are not fused, every step reads one flag. A fused optimizer on an accelerator
+    reads the flag on the device itself and skips the step and, as the flag stays up, every step after it: the weights
+    stay those from before the bad step until the host looks, every `read_every` seconds, without waiting in the step.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+        *,
+        deferred: bool | None = None,
+        scaled: bool = False,
+        read_every: float = 0.25,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # Frozen ones too, as they may train later; they have no gradient.
+        self._named = list(model.named_parameters())
+        self._found = torch.zeros((), device=device)
+        self._one = torch.ones((), device=device)
+        self._mark = _choose_mark(self._found)
+        self._clock = clock
+        self._read_every = read_every
+        self._next_read = 0.0
+        fused = bool(optimizer.defaults.get("fused"))
+        self._scaled = scaled
+        self.deferred = (fused or scaled) and device.type != "cpu" if deferred is None else deferred
+        self._streak = torch.zeros((), device=device)
+        if self.deferred and not scaled:
+            # Minus the number of steps since the flag went up: tells the bad step without a record of every step.
+            self._since = torch.zeros((), device=device)
+            optimizer.found_inf = self._found  # type: ignore[attr-defined]
+
+    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> None:
+        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite.
+
+        `overflow` is what a scaler found: above 0 where a gradient is not finite.
+        """
+        if self._scaled:
+            # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; in the end one must fit.
+            lost = torch.isfinite(loss).logical_not()
+            if overflow is not None:
+                lost = lost.logical_or(overflow > 0)
+            self._streak.add_(1).mul_(lost)
+            if not self.deferred or self._clock() >= self._next_read:
+                self.settle(step)
+            return
+        if not self.deferred:
+            # Without an accelerator reading a number waits for nothing.
+            if not math.isfinite(loss.item()):
+                raise NonFinite(step, "the loss")
+            if not (self._finite() if norm is None else math.isfinite(norm.item())):
+                raise NonFinite(step, self.culprit())
+            return
+        gradients = self._gradients()
+        gradients.append(loss.detach())
+        self._mark(gradients, self._found, self._one)
+        self._since.sub_(self._found)
+        if self._clock() >= self._next_read:
+            self.settle(step)
+
+    def settle(self, step: int) -> None:
+        """Wait for the device and make sure that every step up to `step` was finite. Raises NonFinite."""
+        if self._scaled:
+            self._next_read = self._clock() + self._read_every
+            if (streak := int(self._streak.item())) >= _LOST:
+                raise NonFinite(step - streak + 1, "the loss or a gradient, at whatever scale,")
+            return
+        if not self.deferred:
+            return
+        self._next_read = self._clock() + self._read_every
+        since = -int(self._since.item())
+        if since:
+            raise NonFinite(step - since + 1, "")
+
+    def state_dict(self) -> dict[str, int]:
+        """How many steps in a row a training in half precision has left out."""
+        return {"streak": int(self._streak.item())} if self._scaled else {}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        self._streak.fill_(state.get("streak", 0))
+
+    def culprit(self) -> str:
+        """The parameter whose gradient went wrong first.
+
+        Backward runs from the last module to the first and carries a bad value along, so the last module with a bad
+        gradient is where it came from.
+        """
+        bad = [
+            name
+            for name, parameter in self._named
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all())
+        ]
+        if not bad:
+            return "the total gradient norm"
+        module = bad[-1].rpartition(".")[0]
+        first = next(name for name in bad if name.rpartition(".")[0] == module)
+        others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        return f"the gradient of {first}{others}"
+
+    def _gradients(self) -> list[Tensor]:
+        return [parameter.grad for _, parameter in self._named if parameter.grad is not None]
+
+    def _finite(self) -> bool:
+        """Whether every gradient is finite, by numbers that the CPU reads at once."""
+        gradients = self._gradients()
+        # A sum with a bad value in it is bad, and takes half the time of the fused check, which also writes what it reads.
+        doubtful = [each for each in gradients if each.numel() < _LARGE or not cmath.isfinite(each.sum().item())]
+        # Finite numbers may have a sum that is not.
+        self._mark(doubtful, self._found, self._one)
+        return not self._found.item()
+
+
+Mark = Callable[[Sequence[Tensor], Tensor, Tensor], object]
+
+
+def _choose_mark(found: Tensor) -> Mark:
+    """The fused check of a list of tensors where this torch and device have it."""
+    fused: Mark | None = getattr(torch, "_amp_foreach_non_finite_check_and_unscale_", None)
+    if fused is not None:
+        flag = torch.zeros_like(found)
+        try:
+            fused([torch.full_like(found, math.inf)], flag, torch.ones_like(found))
+        except (RuntimeError, TypeError, NotImplementedError):
+            return _mark_plainly
+        if flag.item() == 1.0:
+            return fused
+    return _mark_plainly
+
+
+def _mark_plainly(tensors: Sequence[Tensor], found: Tensor, _one: Tensor) -> None:
+    for tensor in tensors:
+        found.copy_(torch.maximum(found, torch.isfinite(tensor).all().logical_not().to(found.dtype)))

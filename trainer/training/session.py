@@ -1,0 +1,340 @@
+"""One run in the hands of one worker: what its config names, and where training stands."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from gradtop.trainer import data, optim
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.writer import Keeper
+from gradtop.trainer.config import Config, diff_config, to_tables, to_text
+from gradtop.trainer.data import Source, TrainingBatches
+from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.record import Run, StreamWriter
+from gradtop.trainer.runtime.control import Applied, Steering
+from gradtop.trainer.runtime.errors import NonFinite, UserError
+from gradtop.trainer.runtime.progress import Progress, Stopwatch
+from gradtop.trainer.training import live
+from gradtop.trainer.training.evaluate import Score
+from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
+from gradtop.trainer.training.lr_plan import Plan
+from gradtop.trainer.training.nonfinite_guard import Guard
+from gradtop.trainer.training.step import Compute
+
+
+@dataclass
+class Session:
+    """The parts of a training; `step` counts the optimizer steps that are done. `config` is run.toml with what was changed live."""
+
+    run: Run
+    config: Config
+    device: torch.device
+    source: Source
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: LRScheduler
+    batches: TrainingBatches
+    validation: Iterable[tuple[Tensor, Tensor]]
+    compute: Compute
+    writer: StreamWriter
+    progress: Progress
+    steering: Steering
+    guard: Guard
+    monitor: Monitor
+    sampler: SystemSampler
+    keeper: Keeper
+    stopwatch: Stopwatch
+    step: int = 0
+    evaluated: int = 0
+    best: Score | None = None
+    best_accuracy: float | None = None
+    newest: Score | None = None
+    to_beat: float = math.inf  # the lowest validation loss so far, the runs that it was forked from included
+    without_better: int = 0
+    changes: dict[str, Any] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
+
+    def __post_init__(self) -> None:
+        self._plan: Plan | None = None
+        self._random: State | None = None
+        self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
+        self.accumulate = self.config.training.accumulate
+        self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
+        self.take_settings()
+
+    def take_settings(self) -> None:
+        """Have ready what the loop needs of the config, as it stands now."""
+        training = self.config.training
+        self.steps = training.steps or training.epochs * self.per_epoch
+        self.clip, self.clip_value = training.clip, training.clip_value
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.compute.label_smoothing = training.label_smoothing
+        self.compute.augment = data.augmentation(self.config.augment, self.source, seed=training.seed)
+        # What varies images wants them as they are stored.
+        self.batches.prepare = self.source.prepare if self.compute.augment is None else None
+        self.keeper.keep = training.keep_checkpoints
+
+    # Where training stands
+
+    @property
+    def epoch(self) -> int:
+        """Epochs whose steps are all done."""
+        return self.step // self.per_epoch
+
+    @property
+    def position(self) -> int:
+        """Steps done in the epoch at hand."""
+        return self.step % self.per_epoch
+
+    @property
+    def evaluation_due(self) -> bool:
+        return self.evaluated < self.step and (self.position == 0 or self.step >= self.steps)
+
+    @property
+    def finished(self) -> bool:
+        return (self.step >= self.steps or self.stopped_early) and not self.evaluation_due
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the validation loss has not become better for as long as was to be waited for."""
+        patience = self.config.training.early_stopping
+        return 0 < patience <= self.without_better
+
+    # How it starts
+
+    def begin(self) -> None:
+        self.stopwatch.go()
+        self.progress.update(state="training")
+        if not self.step:
+            length = f"{self.steps} steps" if self.config.training.steps else f"{self.config.training.epochs} epochs of {self.per_epoch} steps"
+            self.writer.event("start", message=f"{length} on {self.device}")
+            self._say_frozen()
+        self.sampler.start()
+        self.write_plan()
+
+    def enter_epoch(self) -> None:
+        """Before the steps of an epoch, and again after a change in it: what trains, and in which mode."""
+        self.freeze()
+        self.model.train()
+        keep_statistics(self.config.freeze, self.model)
+
+    def freeze(self, *, said: bool = False) -> None:
+        """Freeze and unfreeze as the epoch at hand wants it; `said` where an earlier process has told of it."""
+        frozen = freeze(self.config.freeze, self.model, self.epoch + 1, self.fixed)
+        if frozen != self._frozen:
+            before, self._frozen = self._frozen, frozen
+            self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            self.monitor.look_again(self.step + 1)
+            if said:
+                return
+            if before and not frozen:
+                self.writer.event("freeze", step=self.step, message="everything trains from now on")
+            self._say_frozen()
+
+    def _say_frozen(self) -> None:
+        if self._frozen:
+            many = f"{len(self._frozen)} parameters are frozen: {_several(self._frozen)}"
+            self.writer.event("freeze", step=self.step, message=many)
+
+    # What steering asks for
+
+    def pause(self) -> None:
+        self.stopwatch.halt()
+        self.monitor.flush()
+        self.progress.update(state="paused")
+
+    def go_on(self) -> None:
+        self.stopwatch.go()
+        self.progress.update(state="training")
+
+    def checkpoint_now(self) -> str:
+        self.keep_checkpoint()
+        if error := self.keeper.finish():
+            raise error
+        return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
+
+    def set_live(self, changes: Mapping[str, object]) -> Applied:
+        new = live.changed(self.config, changes)
+        made = diff_config(self.config, new)
+        if not made:
+            raise ValueError("that is what it has already")
+        try:
+            data.augmentation(new.augment, self.source, seed=new.training.seed)
+            if new.freeze != self.config.freeze:
+                check_freeze(new.freeze, self.model, self.fixed)
+        except UserError as error:
+            # What cannot be done must not end the training.
+            raise ValueError(str(error)) from None
+        live.apply(self, new)
+        for change in made:
+            table, _, name = change.key.partition(".")
+            if name == "kind":
+                # What was changed of the kind that was is no part of the one that is, which is told whole.
+                self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
+                self.changes |= {f"{table}.{each}": value for each, value in to_tables(new)[table].items()}
+            self.changes[change.key] = change.new
+        self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
+        self.write_plan()
+        said = ", ".join(f"{change.key} {_short(change.old)} → {_short(change.new)}" for change in made)
+        old, now = ({change.key: getattr(change, which) for change in made} for which in ("old", "new"))
+        return Applied(f"{said} from step {self.step + 1} on", old, now)
+
+    def scale_learning_rate(self, factor: float) -> None:
+        optim.scale(self.optimizer, self.schedule, factor)
+
+    def reschedule(self) -> None:
+        """Build the schedule anew and put it where training stands."""
+        self.take_settings()
+        before = self.schedule
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.optimizer.lr
+            for name in ("initial_lr", "max_lr", "min_lr"):
+                group.pop(name, None)
+        self.schedule = optim.build_schedule(
+            self.config.schedule, self.optimizer, total_steps=self.steps, steps_per_epoch=self.per_epoch
+        )
+        # Past its end a schedule of a certain length goes nowhere.
+        optim.advance(self.schedule, min(self.step, self.steps))
+        if isinstance(self.schedule, optim.Plateau) and isinstance(before, optim.Plateau):
+            self.schedule.take_over(before.state_dict())
+
+    # What the end of an epoch leaves behind
+
+    def settle(self) -> None:
+        """Wait for the device and make sure that the weights are good. Raises NonFinite."""
+        self.guard.settle(self.step)
+
+    def begin_evaluation(self) -> None:
+        """Raises NonFinite where there is nothing good to evaluate."""
+        self.settle()
+        # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
+        self._random = checkpoint.random_states()
+
+    @property
+    def described_data(self) -> str:
+        """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
+        return json.dumps(to_tables(self.config)["data"], default=str)
+
+    def record_score(self, score: Score) -> None:
+        self.evaluated, self.newest, self._random = self.step, score, None
+        best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
+        if best:
+            self.best = score
+        better = math.isfinite(score.loss) and score.loss < self.to_beat
+        self.to_beat, self.without_better = (score.loss, 0) if better else (self.to_beat, self.without_better + 1)
+        self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
+        if evaluated := getattr(self.schedule, "evaluated", None):
+            evaluated(score.loss)
+        self.writer.put("evals", self.step, time.time(), (self.epoch, score.loss, score.accuracy))
+        self.writer.event(
+            "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
+        )
+        if self.stopped_early and self.step < self.steps:
+            self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluation{'s' * (self.without_better > 1)}")
+
+    def keep_checkpoint_if_due(self) -> None:
+        """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""
+        due = self.epoch % max(self.config.training.checkpoint_every, 1) == 0 and not self.keeper.rests
+        if due or self.newest is self.best or self.finished:
+            self.keep_checkpoint()
+
+    def keep_checkpoint(self) -> None:
+        """Hand the state after this step to the keeper. Raises NonFinite rather than keep spoilt weights."""
+        self.settle()
+        self.monitor.flush()
+        score = self.newest if self.evaluated == self.step else None
+        saved = Saved(
+            step=self.step,
+            epoch=self.epoch,
+            val_loss=score.loss if score else None,
+            val_accuracy=score.accuracy if score else None,
+            best=score is not None and score is self.best,
+            time=time.time(),
+        )
+        self.keeper.submit(self.state(), saved)
+
+    def state(self) -> State:
+        """A copy of all that a resume needs to go on as if nothing had been."""
+        state: State = checkpoint.detached(
+            {
+                "step": self.step,
+                "epoch": self.epoch,
+                "per_epoch": self.per_epoch,
+                "optimizer_kind": self.config.optimizer.kind,
+                "evaluated": self.evaluated,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                **self.compute.state(),
+                "guard": self.guard.state_dict(),
+                "newest": vars(self.newest) if self.newest else None,
+                "best": vars(self.best) if self.best else None,
+                "best_accuracy": self.best_accuracy,
+                "to_beat": self.to_beat,
+                "without_better": self.without_better,
+                "data": self.described_data,
+                "changes": dict(self.changes),
+                "random": self._random or checkpoint.random_states(),
+                "seconds": self.stopwatch.seconds,
+            }
+        )
+        return state
+
+    # What a person sees, and how it ends
+
+    def gauges(self) -> dict[str, object]:
+        """What changes from step to step, for the status; called from the heartbeat's thread."""
+        latest = self.monitor.latest
+        epochs = -(-self.steps // self.per_epoch)
+        return {
+            "epoch": min(self.epoch + 1, epochs),
+            "epochs": epochs,
+            "step": self.step,
+            "steps": self.steps,
+            "seconds": self.stopwatch.seconds,
+            **{name: latest.get(name) for name in ("loss", "grad_norm", "lr")},
+            "samples_per_s": latest.get("samples_per_s") or 0.0,
+            "val_loss": self.newest.loss if self.newest else None,
+            "val_accuracy": self.newest.accuracy if self.newest else None,
+            "best_val_loss": self.best.loss if self.best else None,
+            "best_val_accuracy": self.best_accuracy,
+        }
+
+    def write_plan(self) -> None:
+        """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
+        if self._plan is not None:
+            self._plan.cancel()
+        self._plan = Plan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
+        self._plan.start()
+
+    def write_black_box(self, error: NonFinite) -> None:
+        self.writer.event("black_box", **self.monitor.black_box(error.step, error.what))
+
+    def close(self, *, at_once: bool) -> None:
+        """Finish what is being written, checkpoints only where there is time for them."""
+        self.stopwatch.halt()
+        self.sampler.close()
+        self.monitor.close()
+        if not at_once:
+            self.keeper.close()
+            if self._plan is not None:
+                self._plan.finish(timeout=2.0)
+
+
+def _several(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
+
+
+def _short(value: object) -> str:
+    """As the form has it; one that was computed, such as a bound that was scaled, without the noise in its last digits."""
+    return "none" if value is None else to_text(float(f"{value:.6g}") if isinstance(value, float) else value)

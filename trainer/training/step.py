@@ -1,0 +1,145 @@
+"""What one optimizer step computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from gradtop.trainer.config import TrainingConfig
+
+Batch = tuple[Tensor, Tensor]
+# Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
+Augment = Callable[[Tensor, Tensor, int], Batch]
+_PICTURES = 4  # dimensions of a batch of them
+
+
+class Compute:
+    """Forward in the wanted precision, gradients of a group of batches, the update, and the running mean of the weights.
+
+    Inputs are (batch, …), outputs (batch, classes) or (batch, positions, classes); targets are class numbers, or shares
+    of the classes where images were mixed.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, device: torch.device, training: TrainingConfig) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.label_smoothing = training.label_smoothing
+        self.augment: Augment | None = None
+        self._device = device.type
+        self._channels_last = training.channels_last
+        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
+        self.scaler = torch.amp.GradScaler(device.type) if training.precision == "fp16" else None
+        self.ema: AveragedModel | None = None
+        if training.ema:
+            self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(training.ema), use_buffers=True)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model whose score counts."""
+        return self.ema.module if self.ema is not None else self.model
+
+    def forward(self, inputs: Tensor, model: nn.Module | None = None) -> Tensor:
+        """Outputs in float32."""
+        if model is None:
+            model = self.model
+        if self._channels_last and inputs.dim() == _PICTURES:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self._half is None:
+            return model(inputs)  # type: ignore[no-any-return]
+        with torch.autocast(self._device, self._half):
+            return model(inputs).float()  # type: ignore[no-any-return]
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        outputs = self.forward(inputs)
+        if outputs.dim() > 2:
+            outputs, targets = outputs.flatten(0, -2), targets.flatten()
+        return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
+
+    def backward(self, group: Sequence[Batch], first: int) -> Tensor:
+        """Leave the gradient of the mean loss over all samples of a group of batches; returns that loss, detached.
+
+        `first` is the number of its first batch. A shorter batch weighs less, so that a group is as one large batch.
+        """
+        if len(group) == 1:
+            return self._backward(group[0], first, 1.0)
+        samples = sum(len(targets) for _, targets in group)
+        losses = [
+            self._backward(batch, number, len(batch[1]) / samples) for number, batch in enumerate(group, start=first)
+        ]
+        return torch.stack(losses).sum()
+
+    def _backward(self, batch: Batch, number: int, weight: float) -> Tensor:
+        inputs, targets = batch if self.augment is None else self.augment(*batch, number)
+        loss = self.loss(inputs, targets)
+        if weight != 1.0:
+            loss = loss * weight
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        return loss.detach()
+
+    def unscale(self) -> None:
+        """Have the gradients as they are, where the loss was scaled up to keep them from vanishing in half precision."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+
+    @property
+    def overflow(self) -> Tensor | None:
+        """Whether the scaler found a gradient that is not finite; call it after `unscale`."""
+        if self.scaler is None:
+            return None
+        found = self.scaler._found_inf_per_device(self.optimizer)  # noqa: SLF001 - it tells nobody otherwise
+        return torch.stack([each.to(self._device) for each in found.values()]).sum()
+
+    def update(self) -> None:
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            # A step that the scaler skips is one to a schedule, which would warn.
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001 - what the warning looks at
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "scaler": self.scaler.state_dict() if self.scaler is not None else None,
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Raises RuntimeError where it does not fit."""
+        if self.scaler is not None and state.get("scaler"):
+            self.scaler.load_state_dict(state["scaler"])
+        if self.ema is not None and state.get("ema"):
+            self.ema.load_state_dict(state["ema"])
+
+
+def explain(error: Exception) -> str:
+    """A sentence for what torch refuses in a step and a setting would put right; "" where there is none."""
+    said = str(error)
+    if "Expected more than 1 value per channel" in said:
+        return (
+            "batch norm needs more than one value for each channel, and a batch of one image gives one; "
+            "make training.batch_size larger, or take a model without batch norm"
+        )
+    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        if "No working C++ compiler" in said:
+            return "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
+        first = (said.strip().splitlines() or [type(error).__name__])[0]
+        return f"training.compile is true, and torch cannot compile the model ({first}); set it to false"
+    if "index out of range in self" in said:
+        return "an input is a number that the model has no embedding for; look at the inputs of data.target, which must be from 0 on, as many as there are classes"
+    if "does not require grad and does not have a grad_fn" in said:
+        return (
+            "the loss depends on no parameter that trains; freeze fewer of them, or look in the forward of model.target for what "
+            "detaches its outputs"
+        )
+    if "does not have a deterministic implementation" in said:
+        return f"training.deterministic is true, and {said.split(maxsplit=1)[0]} has no deterministic form on this device; set it to false"
+    return ""

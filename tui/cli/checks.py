@@ -1,0 +1,212 @@
+"""What `gradtop doctor` looks at. PyTorch is imported by another process, so that a broken one is a finding."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PYTHON = (3, 11)
+PROBE_TIMEOUT = 180.0
+LITTLE_DISK = 2 * 2**30
+CUDA = "nvidia-smi shows the driver's CUDA version; https://pytorch.org/get-started has the torch that goes with it"
+PAIR = "pip install --force-reinstall torch torchvision"
+
+Check = Callable[[], Iterable["Finding"]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `state` is fine, note (worth knowing) or problem (in the way of training)."""
+
+    name: str
+    state: str
+    found: str
+    todo: str = ""
+
+
+def all_checks(runs: Path) -> list[Check]:
+    """The quick ones first."""
+    return [python, terminal, locale, lambda: disk(runs), lambda: runs_folder(runs), optional, pytorch]
+
+
+def python() -> Iterator[Finding]:
+    from gradtop.trainer import __version__
+
+    yield Finding("gradtop", "fine", __version__)
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    if sys.version_info >= PYTHON:
+        yield Finding("Python", "fine", found)
+    else:
+        yield Finding("Python", "problem", found, "install Python 3.11 or newer and make the virtual environment with it")
+
+
+def pytorch() -> Iterator[Finding]:
+    """torch, torchvision, and what they train on."""
+    about = probe()
+    torch, vision = about.get("torch", about), about.get("torchvision", {})
+    if "error" in torch:
+        missing = "No module named 'torch'" in torch["error"]
+        yield Finding("torch", "problem", "not installed" if missing else torch["error"], "pip install torch torchvision" if missing else PAIR)
+    else:
+        yield Finding("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
+        yield torchvision(torch, vision)
+        for card in torch["devices"]:
+            yield Finding(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
+    cores = os.cpu_count() or 1
+    yield Finding("cpu", "fine", f"{cores} core{'s' * (cores > 1)}, {gibibytes(memory())} of memory")
+    yield from graphics_cards(torch)
+
+
+def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
+    if "error" not in vision:
+        return Finding("torchvision", "fine", vision["version"])
+    if not vision.get("installed"):
+        return Finding(
+            "torchvision", "problem", f"{vision['error']}; only digits and our own models work without it", "pip install torchvision"
+        )
+    found = (
+        f"torchvision {vision['installed']} does not fit torch {torch['version']} ({vision['error']}): "
+        "they come from different builds; only digits and our own models work"
+    )
+    return Finding("torchvision", "problem", found, f"install a pair from one place: {PAIR}")
+
+
+def probe() -> dict[str, Any]:
+    """What another process of this Python says of torch, torchvision and the devices; {"error": …} where it says nothing."""
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "gradtop.trainer.runtime.environment"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return {"error": f"importing torch took longer than {PROBE_TIMEOUT:.0f} s"}
+    except OSError as error:
+        return {"error": f"no process could be started to import torch: {error.strerror}"}
+    try:
+        about: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        return {"error": f"importing torch ended the process: {last}"}
+    return about
+
+
+def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the NVIDIA driver says, which PyTorch need not have found."""
+    try:
+        import pynvml
+    except ImportError:
+        yield Finding("gpu", "note", "nvidia-ml-py is missing, so no GPU's use, memory and power are shown", "pip install nvidia-ml-py")
+        return
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield Finding("gpu", "note", 'no NVIDIA driver here; training runs on the CPU (device = "auto" chooses)')
+        return
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        cards = pynvml.nvmlDeviceGetCount()
+        for index in range(cards):
+            card = pynvml.nvmlDeviceGetHandleByIndex(index)
+            free = pynvml.nvmlDeviceGetMemoryInfo(card).free
+            yield Finding(f"gpu {index}", "fine", f"{pynvml.nvmlDeviceGetName(card)}, {gibibytes(free)} free, driver {driver}")
+        if cards and "version" in torch and not torch["devices"]:
+            built = f"is built for CUDA {torch['cuda']}" if torch["cuda"] else "is built without CUDA"
+            yield Finding("gpu", "note", f"torch {torch['version']} {built} and finds none of them; training runs on the CPU", CUDA)
+    except pynvml.NVMLError as error:
+        yield Finding("gpu", "note", f"the NVIDIA driver answers: {error}", "nvidia-smi tells more")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def terminal() -> Iterator[Finding]:
+    from gradtop.tui.cli.output import environment
+    from gradtop.tui.terminal import capabilities
+
+    name, able = os.environ.get("TERM", ""), capabilities(environment(), sys.stdout)
+    if not able.tty:
+        yield Finding("terminal", "note", "standard output is not a terminal here: the screen does not open, all else works")
+        return
+    size = shutil.get_terminal_size()
+    found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours(able.colours)}"
+    if able.dumb:
+        yield Finding("terminal", "note", found, "the screen cannot draw here: export TERM=xterm-256color")
+    elif size.columns < 80 or size.lines < 24:
+        yield Finding("terminal", "note", found, "80×24 shows all panes, 120×40 is the home size")
+    else:
+        yield Finding("terminal", "fine", found)
+    if os.environ.get("TMUX") and name.startswith("screen"):
+        yield Finding("tmux", "note", f"TERM={name} inside tmux", "set -g default-terminal tmux-256color in ~/.tmux.conf")
+
+
+def colours(count: int) -> str:
+    if not count:
+        return "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "no colours"
+    return "16 million colours" if count > 256 else f"{count} colours"
+
+
+def locale() -> Iterator[Finding]:
+    from gradtop.tui.cli.output import unicode_wanted
+
+    name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "not set"
+    if unicode_wanted(sys.stdout):
+        yield Finding("locale", "fine", f"{name}: charts are drawn in braille")
+    else:
+        yield Finding("locale", "note", f"{name}: not UTF-8, so charts are drawn in ASCII", "export LC_ALL=C.UTF-8")
+
+
+def disk(runs: Path) -> Iterator[Finding]:
+    place = nearest(runs)
+    free = shutil.disk_usage(place).free
+    found = f"{gibibytes(free)} free at {place}"
+    if free < LITTLE_DISK:
+        state = "problem" if free < LITTLE_DISK / 16 else "note"
+        yield Finding("disk", state, found, "make room, or set GRADTOP_RUNS to a larger disk")
+    else:
+        yield Finding("disk", "fine", found)
+
+
+def runs_folder(runs: Path) -> Iterator[Finding]:
+    place = nearest(runs)
+    if not place.is_dir():
+        yield Finding("runs", "problem", f"{place} is not a directory", "name another with --runs or GRADTOP_RUNS")
+    elif not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("runs", "problem", f"{place} cannot be written", "name a directory of yours with --runs or GRADTOP_RUNS")
+    elif place != runs:
+        yield Finding("runs", "fine", f"{runs} (made by the first run)")
+    else:
+        from gradtop.trainer.record import derive_state, list_runs, read_status
+        from gradtop.tui.reading.snapshot import ALIVE
+
+        found = list_runs(runs)
+        living = sum(derive_state(read_status(run), now=time.time()) in ALIVE for run in found)
+        yield Finding("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
+
+
+def nearest(path: Path) -> Path:
+    """The path, or of the folders above it the first that is there."""
+    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder) or folder == folder.parent)
+
+
+def optional() -> Iterator[Finding]:
+    from importlib.util import find_spec
+
+    if find_spec("pyarrow") is None:
+        yield Finding("export", "note", "CSV and TensorBoard work; Parquet needs pyarrow", "pip install 'gradtop[export]'")
+    else:
+        yield Finding("export", "fine", "CSV, Parquet and TensorBoard")
+
+
+def memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def gibibytes(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,101 @@
+"""`gradtop pause|continue|checkpoint|stop RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.ending import STANDS
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.output import say
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import RunReader
+
+EPILOG = """\
+Waits for the worker's answer, which it gives after the step at hand, and
+prints it. Exit code: 0 it was done, 1 no answer came, 2 the run cannot do this
+now.
+"""
+LOOK_EVERY = 1.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    add_run(parser)
+    add_timeout(parser)
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for the answer (default: 60)")
+
+
+def seconds(text: str) -> float:
+    """Raises ArgumentTypeError, which argparse words."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not found >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    return ask(options, options.command)
+
+
+def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
+    """Send the command to the run and print what its worker answers; returns the exit code."""
+    from gradtop.trainer.record import clean, send
+
+    reader = opened(chosen_run(options))
+    require_alive(reader, options, command)
+    answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
+    name = name_of(reader)
+    if answer is not None and answer.get("ok"):
+        say(f"{name}: {clean(str(answer.get('message') or 'done'))}")
+        return 0
+    if answer is not None:
+        raise Mistake(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
+    if is_alive(reader):
+        say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
+    else:
+        say(f"gradtop: {name} {STANDS.get(reader.state, 'is gone')} and did not answer.", sys.stderr)
+    return 1
+
+
+def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, object] | None:
+    """The worker's answer; None where none came in time, or none can come any more."""
+    from gradtop.trainer.record import wait_for_answer
+
+    until = time.monotonic() + timeout
+    while True:
+        # What a worker has answered before its end is there when the end is.
+        reader.refresh()
+        left = until - time.monotonic() if is_alive(reader) else 0.0
+        answer = wait_for_answer(reader.run, identity, max(0.0, min(left, LOOK_EVERY)))
+        if answer is not None or left <= 0:
+            return answer
+
+
+def is_alive(reader: RunReader) -> bool:
+    from gradtop.tui.reading.snapshot import ALIVE
+
+    return reader.state in ALIVE and not reader.gone
+
+
+def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
+    """Raises Mistake with what can be done instead."""
+    if is_alive(reader):
+        return
+    word = reference(reader.run, runs_directory(options))
+    instead = {
+        "created": f"start it: gradtop resume {word}",
+        "done": f"start another with its settings: gradtop rerun {word}",
+    }.get(reader.state, f"go on from its last checkpoint: gradtop resume {word}")
+    raise Mistake(f"{name_of(reader)} {STANDS.get(reader.state, 'is gone')}, so there is nothing to {command}; {instead}")

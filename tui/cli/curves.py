@@ -1,0 +1,201 @@
+"""Curves drawn with plotext, which gets finite, decimated values between 0 and 1 alone, and our ticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradtop.tui.ascii import to_ascii
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.output import figure
+from gradtop.tui.widgets import axis as scale
+from gradtop.tui.widgets.axis import Scale
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import RunReader, Series, StreamReader
+
+STREAMS = ("steps", "evals", "layers", "system")
+RENAMED = {("evals", "loss"): "val_loss", ("evals", "epoch"): ""}
+COLOURS = ("cyan", "orange")
+DIM, WARNING = "gray", "red"
+FRAME = 4  # cells beside and lines around the picture itself
+WORTH_DRAWING = 1e-3  # a spread smaller than this share of the mean is no spread
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One column of one stream; `unit` is "" where the value is a plain number."""
+
+    name: str
+    stream: StreamReader
+    column: str
+    unit: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn with: a line for each of two series, their spread, and where a value was not finite."""
+
+    lines: tuple[str, str]
+    samples: tuple[str, str]
+    spread: str
+    lost: str
+
+
+UNICODE = Marks(("braille", "dot"), ("⠒⠒", "••"), "·", "×")
+ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
+
+
+def all_metrics(reader: RunReader) -> dict[str, Metric]:
+    """What the run has recorded, by name."""
+    from gradtop.trainer.record import clean
+
+    found = {}
+    for name in STREAMS:
+        stream = reader.stream(name)
+        stream.refresh()
+        for column in stream.columns if stream.count else ():
+            metric = clean(RENAMED.get((name, column.name), column.name), 200)
+            if metric:
+                found[metric] = Metric(metric, stream, column.name, clean(column.unit, 20))
+    return found
+
+
+def find_metric(there: dict[str, Metric], name: str) -> Metric:
+    """Raises Mistake with the nearest name there is."""
+    if name in there:
+        return there[name]
+    import difflib
+
+    near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
+    short = [each for each in there if "/" not in each]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short or there)}"
+    raise Mistake(f"the run has recorded no {name}; {hint}")
+
+
+def draw(
+    title: str,
+    metrics: Sequence[Metric],
+    width: int,
+    height: int,
+    *,
+    first: float | None = None,
+    last: float | None = None,
+    log: bool = False,
+    colours: bool = False,
+    unicode: bool = True,
+) -> str:
+    """One chart of one or two metrics over the same steps, as lines of text; without colours it holds no escape sequence."""
+    import plotext
+
+    found = [metric.stream.series(metric.column, bins=2 * width, first=first, last=last) for metric in metrics]
+    marks = UNICODE if unicode else ASCII
+    lows, highs = ([v for each in found for v in getattr(each, end) if math.isfinite(v)] for end in ("low", "high"))
+    log = log and bool(lows) and min(lows) > 0
+    lines = [f"{title}  {' and '.join(metric.title for metric in metrics)}{', logarithmic' if log else ''}"]
+    if not lows:
+        lines.append("no finite value in this range" if any(len(each.x) for each in found) else "nothing recorded in this range")
+        return "\n".join(lines)
+    up = (scale.logarithmic if log else scale.linear)(min(lows), max(highs), max(2, (height - FRAME) // 2))
+    steps = [x for each in found for x in (*each.x[:1], *each.x_last[-1:])]
+    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
+
+    frame(plotext, along, up, width, height)
+    for number, each in enumerate(found):
+        add(plotext, each, along, up, marks, number, COLOURS[number % 2] if colours else None)
+    picture = plotext.build()
+    if not colours:
+        picture = plotext.uncolorize(picture)
+    lines += [line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines()]
+    for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
+        newest = metric.stream.last_finite(metric.column) if last is None else None
+        sample = plotext.colorize(marks.samples[number % 2], COLOURS[number % 2]) if colours else marks.samples[number % 2]
+        lines.append(f"{sample} {metric.name}  {values_of(each, newest and newest[1])}")
+    return "\n".join(lines)
+
+
+def picture(
+    curves: Sequence[Sequence[tuple[float, float]]], width: int, height: int, *, colours: bool, unicode: bool
+) -> tuple[list[str], list[str]]:
+    """One or two curves of finite points as lines of text, and a sample of each line for a legend."""
+    import plotext
+
+    marks = UNICODE if unicode else ASCII
+    values = [value for curve in curves for _, value in curve]
+    up = scale.linear(min(0.0, *values), max(values), max(2, (height - FRAME) // 2))
+    steps = [step for curve in curves for step, _ in curve]
+    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
+    frame(plotext, along, up, width, height)
+    for number, curve in enumerate(curves):
+        xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
+        plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
+    text = plotext.build()
+    if not colours:
+        text = plotext.uncolorize(text)
+    samples = [plotext.colorize(marks.samples[n % 2], COLOURS[n % 2]) if colours else marks.samples[n % 2] for n in range(len(curves))]
+    return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
+
+
+def frame(plotext: Any, along: Scale, up: Scale, width: int, height: int) -> None:
+    """An empty figure with our ticks, its sides 0 to 1."""
+    plotext.clear_figure()
+    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.xlim(0, 1)
+    plotext.ylim(0, 1)
+    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
+    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
+
+
+def add(plotext: Any, series: Series, along: Scale, up: Scale, marks: Marks, number: int, colour: str | None) -> None:
+    """Draw one series: dots where its lowest and highest values lie, a line through the means, a mark where a value was lost."""
+    spread = [
+        (along.at(x), up.at(value))
+        for x, low, mean, high in zip(series.x, series.low, series.mean, series.high, strict=True)
+        for value in (low, high)
+        if high - low > WORTH_DRAWING * abs(mean)
+    ]
+    scatter(plotext, spread, marks.spread, colour and DIM)
+    for piece in pieces(series):
+        points = [(along.at(x), up.at(mean)) for x, mean in piece]
+        if len(points) > 1:
+            plotext.plot([x for x, _ in points], [y for _, y in points], marker=marks.lines[number % 2], color=colour)
+        else:
+            scatter(plotext, points, marks.lines[number % 2], colour)
+    lost = [(along.at(x), 0.0) for x, bad in zip(series.x, series.nonfinite, strict=True) if bad]
+    scatter(plotext, lost, marks.lost, colour and WARNING)
+
+
+def scatter(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
+    if points:
+        plotext.scatter([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
+
+
+def pieces(series: Series) -> Iterator[list[tuple[float, float]]]:
+    """The stretches of finite means between the gaps; a gap is a bin whose values were not finite."""
+    piece: list[tuple[float, float]] = []
+    for x, mean, bad in zip(series.x, series.mean, series.nonfinite, strict=True):
+        if math.isfinite(mean):
+            piece.append((x, mean))
+        elif bad and piece:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def values_of(series: Series, newest: float | None) -> str:
+    """The newest and the extreme values, and how many were not finite."""
+    lows, highs = ([value for value in each if math.isfinite(value)] for each in (series.low, series.high))
+    said = [] if newest is None or not lows else [f"last {figure(newest)}"]
+    said += [f"min {figure(min(lows))}", f"max {figure(max(highs))}"] if lows else []
+    bad = sum(series.nonfinite)
+    said += [f"{bad} not finite"] if bad else []
+    return "  ".join(said) or "nothing recorded"

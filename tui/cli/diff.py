@@ -1,0 +1,50 @@
+"""`gradtop diff A B`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from gradtop.tui.cli.locate import RUN, runs_directory
+from gradtop.tui.cli.output import print_json, say, table
+
+EPILOG = """\
+What became of both, then what differs in the configurations as they are now:
+what was changed live is included. A key that only one of them has shows as –,
+and ✓ marks the better result.
+
+The JSON has the keys config (a list of key, a, b), same (how many settings do
+not differ) and results (a and b, with the keys of gradtop ls --json that tell
+results).
+
+  gradtop diff quiet-heron brave-otter
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Show two runs' configurations and results side by side."
+    parser.epilog = EPILOG
+    parser.add_argument("a", metavar="A", help=RUN)
+    parser.add_argument("b", metavar="B", help="the other one")
+    parser.add_argument("--json", action="store_true", help="print the difference as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.record import find_run
+    from gradtop.tui.reading.compare import compare
+
+    runs = runs_directory(options)
+    found = compare(*(find_run(runs, word) for word in (options.a, options.b)))
+    if options.json:
+        config = [{"key": key, "a": a, "b": b} for key, a, b in found.differing]
+        print_json({"config": config, "same": found.same, "results": dict(zip("ab", found.measured, strict=True))})
+        return 0
+    marks = {-1: ("", ""), 0: (" ✓", ""), 1: ("", " ✓")}
+    rows = [(pair.name, f"{pair.one}{marks[pair.better][0]}", f"{pair.other}{marks[pair.better][1]}") for pair in found.results]
+    rows += [("", "", ""), *((pair.name, pair.one, pair.other) for pair in found.settings)]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in table(("", *found.names), rows, limit=limit):
+        say(line)
+    say(found.said_of_the_same)
+    return 0

@@ -1,0 +1,61 @@
+"""`gradtop doctor`: what is there, what is missing, what to do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from gradtop.tui.cli.checks import Finding
+
+EPILOG = """\
+Every line is a finding: fine (✓), worth knowing (·), or in the way of training
+(✕), with what to do about it. Exit code: 0 nothing is in the way, 1 something
+is.
+"""
+MARKS = {"fine": "✓", "note": "·", "problem": "✕"}
+NAMES = len("torchvision")
+TONES = {"fine": "success", "note": "muted", "problem": "error"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON: name, state, found, todo")
+
+
+def run(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from gradtop.tui.cli import checks
+    from gradtop.tui.cli.locate import usual_runs
+    from gradtop.tui.cli.output import print_json
+
+    # Not asked of runs_directory, which refuses a place that cannot be read: here that is a finding.
+    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    found = (finding for check in checks.all_checks(runs) for finding in check())
+    if options.json:
+        findings = list(found)
+        print_json([asdict(finding) for finding in findings])
+    else:
+        findings = report(found)
+    return 1 if any(finding.state == "problem" for finding in findings) else 0
+
+
+def report(found: Iterable[Finding]) -> list[Finding]:
+    """Print each finding as it comes, as PyTorch takes seconds; returns them."""
+    from gradtop.trainer.record import clean
+    from gradtop.tui.cli.output import say, toned
+
+    findings = []
+    for finding in found:
+        findings.append(finding)
+        say(f"{toned(MARKS[finding.state], TONES[finding.state])} {finding.name:<{NAMES}}  {clean(finding.found)}")
+        if finding.todo:
+            say(f"  {'':<{NAMES}}  → {finding.todo}")
+    problems = sum(finding.state == "problem" for finding in findings)
+    say()
+    if problems:
+        say(f"{problems} thing{'s are' if problems > 1 else ' is'} in the way of training: do what stands after → above.")
+    else:
+        say("Nothing is in the way of training.")
+    return findings

@@ -1,0 +1,70 @@
+"""What is said of a run when a command leaves it: how it ended, or that it goes on and how to come back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.locate import name_of, reference, shown
+from gradtop.tui.cli.output import accuracy, figure, say
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import RunReader
+    from gradtop.tui.reading.snapshot import Facts
+
+LAST_LINES = 3
+STANDS = {"created": "has not been started", "done": "is done", "stopped": "was stopped", "failed": "has failed", "died": "has died"}
+
+
+def say_ending(reader: RunReader, runs: Path) -> int:
+    """Say how a run has ended and what can be done now; returns the exit code that says it: 0, or 1 for one that went wrong."""
+    from gradtop.trainer.analysis.formatting import duration, number
+    from gradtop.trainer.record import clean
+
+    name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
+    if reader.state == "done":
+        say(f"{name} is done after {duration(status.seconds)}{best(reader)}.")
+        return 0
+    if reader.state == "stopped":
+        say(f"{name} was stopped after step {number(status.step)}{best(reader)}. Go on: gradtop resume {word}")
+        return 0
+    if reader.state == "failed":
+        say(f"gradtop: {name} failed: {clean(status.error) or 'its worker gave no reason'}", sys.stderr)
+    else:
+        say(f"gradtop: {name} died after step {number(status.step)}. Go on from its last checkpoint: gradtop resume {word}", sys.stderr)
+        for line in last_words(reader):
+            say(f"  {line}", sys.stderr)
+    say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
+    return 1
+
+
+def best(reader: RunReader) -> str:
+    """": best validation accuracy 0.9889, loss 0.041", or "" before the first evaluation."""
+    status = reader.status
+    if status.best_val_accuracy is None:
+        return ""
+    return f": best validation accuracy {accuracy(status.best_val_accuracy)}, loss {figure(status.best_val_loss)}"
+
+
+def last_words(reader: RunReader) -> list[str]:
+    """The last lines that the worker of a run that went wrong has printed."""
+    if reader.state not in {"died", "failed"}:
+        return []
+    return [line for line in reader.log_tail(60) if line.strip()][-LAST_LINES:]
+
+
+def goes_on(name: str, word: str) -> str:
+    return f"{name} goes on training. Come back: gradtop watch {word} · stop it: gradtop stop {word}"
+
+
+def farewell(facts: Facts, runs: Path) -> str:
+    """What is said when the screen has closed; "" where it showed no run."""
+    from gradtop.trainer.record import clean
+
+    if facts.run is None or facts.gone:
+        return ""
+    name, word = clean(facts.name, 80), reference(facts.run, runs)
+    if facts.state == "queued":
+        return f"{name} still waits in line. Come back: gradtop watch {word} · take it out: gradtop stop {word}"
+    return goes_on(name, word) if facts.alive else f"{name} {STANDS.get(facts.state, facts.state)}. Look again: gradtop watch {word}"

@@ -1,0 +1,188 @@
+"""Following a run without the screen: one line per epoch until it ends."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtop.trainer.analysis.formatting import duration, number, percent, si
+from gradtop.trainer.record import EventReader, Run, RunReader, Series, StreamReader
+from gradtop.tui.ascii import to_ascii
+from gradtop.tui.cli.ending import goes_on, say_ending
+from gradtop.tui.cli.locate import name_of, reference, shown
+from gradtop.tui.cli.output import accuracy, environment, figure, say, unicode_wanted
+from gradtop.tui.reading.events import event_line
+from gradtop.tui.reading.facts import seconds_left
+from gradtop.tui.reading.snapshot import ENDED
+from gradtop.tui.terminal import capabilities
+
+LOOK_EVERY = 0.2
+BEGINS_WITHIN = 60.0
+SILENT = "no sign of life from the worker; it may hang, or its disk may"
+CLEAR = "\r\x1b[K"
+TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
+WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
+# What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
+TOLD = frozenset({"command", "warning", "resumed", "black_box"})
+
+
+def follow(
+    run: Run,
+    runs: Path,
+    *,
+    events: EventReader | None = None,
+    wait: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Print progress until the run ends; returns the exit code by how it ended. Ctrl+C leaves the run alone.
+
+    `events` is a reader that has read what happened before this following began, where there was something before.
+    """
+    follower = Follower(run, runs, events or EventReader(run))
+    try:
+        return follower.until_end(wait, clock)
+    except KeyboardInterrupt:
+        follower.end_line()
+        say(goes_on(name_of(follower.reader), reference(run, runs)))
+        return 130
+
+
+class Follower:
+    def __init__(self, run: Run, runs: Path, events: EventReader) -> None:
+        self.run = run
+        self.runs = runs
+        self.events = events
+        self.reader = RunReader(run)
+        self.said = ""
+        self.titled = False
+        self.live = capabilities(environment(), sys.stdout).screen
+
+    def until_end(self, wait: Callable[[float], None], clock: Callable[[], float]) -> int:
+        began = clock()
+        old = not self.events.events
+        while True:
+            self.reader.refresh()
+            # The state is read before the events, so that those of a run that has ended are all here.
+            state = self.reader.state
+            for event in self.events.refresh():
+                self.tell(event, old=old)
+            old = False
+            if self.reader.gone:
+                self.end_line()
+                say(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
+                return 1
+            if state in ENDED:
+                self.end_line()
+                return say_ending(self.reader, self.runs)
+            if state == "created" and clock() - began > BEGINS_WITHIN:
+                self.end_line()
+                word = reference(self.run, self.runs)
+                say(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
+                return 1
+            self.now(state)
+            wait(LOOK_EVERY)
+
+    def tell(self, event: Mapping[str, object], *, old: bool) -> None:
+        if event["kind"] == "epoch":
+            self.epoch(event, old=old)
+        elif event["kind"] in TOLD:
+            self.end_line()
+            say(event_line(event).text, sys.stderr if event["kind"] in {"warning", "black_box"} else sys.stdout)
+
+    def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
+        """One line; how long it will take from there is not said of an epoch that lies back."""
+        status, epoch, step = self.reader.status, event.get("epoch"), event.get("step")
+        found = trained(self.reader.stream("steps"), epoch, step)
+        if not old and found == Trained():
+            # The records of a short epoch come after its end; what the status says is the newest there is.
+            found = Trained(status.loss, status.lr, status.samples_per_s or None)
+        left = None if old else seconds_left(status)
+        self.end_line()
+        if not self.titled:
+            self.titled = True
+            say(row(*TITLES))
+        say(
+            row(
+                f"{whole(epoch)}/{status.epochs}",
+                whole(step),
+                figure(found.loss),
+                figure(event.get("val_loss")),
+                accuracy(event.get("val_accuracy")),
+                figure(found.lr),
+                "–" if found.rate is None else si(found.rate),
+                "–" if left is None else duration(left),
+            )
+        )
+
+    def now(self, state: str) -> None:
+        """The line that is rewritten in place; where none can be, only that the worker is silent is said."""
+        if not self.live:
+            if state == "silent" != self.said:
+                say(f"gradtop: {SILENT}", sys.stderr)
+            self.said = state
+            return
+        status = self.reader.status
+        text = {"created": "starting", "silent": SILENT}.get(state, state)
+        if state == "training" and status.steps:
+            left = seconds_left(status)
+            text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"
+            text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")
+        if text != self.said:
+            self.said = text
+            say_in_place(text)
+
+    def end_line(self) -> None:
+        """Leave the line that is rewritten in place."""
+        if self.live and self.said:
+            self.said = ""
+            say_in_place("")
+
+
+def say_in_place(text: str) -> None:
+    sys.stdout.write(CLEAR + (text if unicode_wanted(sys.stdout) else to_ascii(text)))
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The training of one epoch: mean loss, last learning rate, mean samples per second; None where nothing was recorded."""
+
+    loss: float | None = None
+    lr: float | None = None
+    rate: float | None = None
+
+
+def trained(stream: StreamReader, epoch: object, step: object) -> Trained:
+    """What the stream of steps tells of the epoch that ended with `step`."""
+    if not isinstance(epoch, int) or not isinstance(step, int) or not 0 < epoch <= step:
+        return Trained()
+    stream.refresh()
+    first = step - step // epoch + 1  # all epochs have as many steps
+    loss, rate = (mean(each) for each in stream.series_of(("loss", "samples_per_s"), bins=1, first=first, last=step))
+    return Trained(loss, last_value(stream, "lr", first, step), rate)
+
+
+def mean(series: Series) -> float | None:
+    return series.mean[0] if series.mean and math.isfinite(series.mean[0]) else None
+
+
+def last_value(stream: StreamReader, column: str, first: int, last: int) -> float | None:
+    """The newest value of a column between two steps."""
+    for segment in reversed(stream.segments):
+        place, number = segment.places.get(column), segment.place_of(last, after=True)
+        found = segment.row(number - 1) if number else None
+        if place is not None and found is not None and found[0] >= first:
+            return found[place]
+    return None
+
+
+def row(*cells: str) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+
+
+def whole(value: object) -> str:
+    return str(value) if isinstance(value, int) else "–"

@@ -1,0 +1,72 @@
+"""`gradtop fork RUN [key=value …]`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.output import say
+from gradtop.tui.cli.start import add_settings, begin, check_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gradtop.trainer.record import Run
+
+EPILOG = """\
+A new run that goes on from a checkpoint of RUN, with what you change: its
+weights, the state of its optimizer where the kind stays, its place in the
+epoch where epochs stay as long. What is kept and what is dropped is said
+before it starts, and stands among the new run's events. RUN may still train;
+it is left alone. Its configuration is the one it has now, what was changed
+live included. Architecture, initialisation and seed take a restart: rerun.
+
+  gradtop fork last optimizer.lr=3e-4 --watch
+  gradtop fork quiet-heron optimizer.kind=sgd lr=0.05 training.epochs=60
+  gradtop fork quiet-heron --from best freeze.kind=backbone
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Start a new run that goes on from a run's checkpoint, with changes."
+    parser.epilog = EPILOG
+    add_run(parser)
+    add_settings(parser)
+    parser.add_argument(
+        "--from", dest="checkpoint", default="last", metavar="CHECKPOINT", help="last, best, a step, or a file (default: last)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    check_settings(options)
+    parent = chosen_run(options)
+    runs = runs_directory(options) if options.runs else parent.path.parent
+
+    from gradtop.trainer.config import consequences
+    from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
+    from gradtop.tui.cli.configuration import changed_config
+
+    checkpoint = find_checkpoint(parent, options.checkpoint)
+    old, new, changes = changed_config(parent, options.changes)
+    if any(change.effect == "restart" for change in changes):
+        raise Mistake(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
+    if problems := fork_problems(old, new, checkpoint):
+        raise Mistake("; ".join(problems))
+    result = consequences(old, new)
+    say(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
+    for what in result.dropped:
+        say(f"Drops {what}.")
+    made = create_run(
+        runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv
+    )
+    return begin(made, runs, options)
+
+
+def takes_restart(parent: Run, runs: Path, options: argparse.Namespace, keys: list[str]) -> str:
+    words = shlex.join(options.changes)
+    verb = "decides" if len(keys) == 1 else "decide"
+    return f"{', '.join(keys)} {verb} what training starts from: no checkpoint can go on with that; gradtop rerun {reference(parent, runs)} {words}"

@@ -1,0 +1,43 @@
+"""`gradtop` alone: the screen on the newest live run, or else on the list of runs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.locate import require_terminal, runs_directory
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import Run
+
+
+def run(options: argparse.Namespace) -> int:
+    require_terminal()
+    runs = runs_directory(options)
+    return open_screen(newest_live(runs), runs, standby=not options.no_standby)
+
+
+def newest_live(runs: Path) -> Run | None:
+    """The newest run that a worker trains, by what its status says; else the newest that waits for its turn."""
+    from gradtop.trainer.record import derive_state, list_runs, read_status
+    from gradtop.tui.reading.snapshot import ALIVE
+
+    now = time.time()
+    living = [(run, state) for run in list_runs(runs) if (state := derive_state(read_status(run), now=now)) in ALIVE]
+    return next((run for run, state in living if state != "queued"), living[0][0] if living else None)
+
+
+def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
+    import gc
+    import os
+
+    # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
+    # The app enables it again when its first frame is drawn.
+    gc.disable()
+    # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
+    from gradtop.tui import app
+
+    return app.run(run, runs, standby=standby)

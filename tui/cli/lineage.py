@@ -1,0 +1,130 @@
+"""`gradtop lineage RUN`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.locate import add_run, chosen_run
+from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gradtop.trainer.record import Meta, Run, Status
+
+EPILOG = """\
+The whole family: from the first ancestor that is still there to everything
+that was forked from it or run again, RUN marked. On each branch what was
+changed, and where a fork began; then the best validation loss and accuracy.
+
+The JSON is a list, parents first, of objects with the keys id, name, state,
+parent (an id), checkpoint (a file of the parent's), changes (key, old, new),
+best_val_loss, best_val_accuracy, step and chosen.
+
+  gradtop lineage last
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw what a run came from and what came from it."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("--json", action="store_true", help="print the family as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    chosen = chosen_run(options)
+    metas, children = family(chosen)
+    rows = list(walk(next(iter(metas)), children))
+    if options.json:
+        print_json([record(one, metas[one], chosen) for one, _ in rows])
+        return 0
+    there = {one.id for one in metas}
+    for one, branch in rows:
+        say(line(one, branch, metas[one], chosen, parent_there=metas[one].parent in there))
+    return 0
+
+
+def family(chosen: Run) -> tuple[dict[Run, Meta], dict[str, list[Run]]]:
+    """The family, its eldest first, and the children of each id, the eldest first."""
+    from gradtop.trainer.record import list_runs, read_meta
+
+    metas = {one: read_meta(one) for one in {*list_runs(chosen.path.parent), chosen}}
+    by_id = {one.id: one for one in metas}
+    eldest, seen = chosen, {chosen.id}
+    while (parent := by_id.get(metas[eldest].parent)) is not None and parent.id not in seen:
+        eldest = parent
+        seen.add(eldest.id)
+    children: dict[str, list[Run]] = {}
+    for one in sorted(metas, key=lambda one: (metas[one].created, one.id)):
+        if metas[one].parent in by_id and one != eldest:
+            children.setdefault(metas[one].parent, []).append(one)
+    ordered = {eldest: metas[eldest], **metas}
+    return ordered, children
+
+
+def walk(one: Run, children: Mapping[str, list[Run]]) -> Iterator[tuple[Run, str]]:
+    """Each run with what is drawn before it, parents first; it needs no more stack than a family has generations."""
+    waiting, seen = [(one, "", "")], set()
+    while waiting:
+        one, above, own = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        yield one, above + own
+        below = above + {"": "", "├─ ": "│  ", "└─ ": "   "}[own]
+        kin = children.get(one.id, [])
+        waiting += reversed([(child, below, "└─ " if child is kin[-1] else "├─ ") for child in kin])
+
+
+def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
+    from gradtop.trainer.record import clean
+    from gradtop.tui.framework import states
+
+    status, state = standing(one)
+    name = clean(meta.name or one.id, 40)
+    best = f"  best {figure(status.best_val_loss)}, {accuracy(status.best_val_accuracy)}" if status.best_val_loss is not None else ""
+    words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {state}{best}"]
+    if how := begins(meta, parent_there=parent_there):
+        words.append(how)
+    return "  ".join(words)
+
+
+def begins(meta: Meta, *, parent_there: bool = True) -> str:
+    """How a run differs from its parent, which is named where it is not drawn: "fork of step-000450: lr 1e-3 → 3e-4"."""
+    from gradtop.trainer.record import clean
+    from gradtop.tui.screens.runs.data import brief
+
+    if not meta.parent:
+        return ""
+    way = f"fork of {meta.parent_checkpoint.removesuffix('.pt')}" if meta.parent_checkpoint else "from the start"
+    if not parent_there:
+        way += f"{'' if meta.parent_checkpoint else ', as'} of {meta.parent}, which is not here"
+    changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
+    return clean(f"({way}: {changes or 'nothing changed'})", 400)
+
+
+def standing(one: Run) -> tuple[Status, str]:
+    import time
+
+    from gradtop.trainer.record import derive_state, read_status
+
+    status = read_status(one)
+    return status, derive_state(status, now=time.time())
+
+
+def record(one: Run, meta: Meta, chosen: Run) -> dict[str, object]:
+    status, state = standing(one)
+    return {
+        "id": one.id,
+        "name": meta.name,
+        "state": state,
+        "parent": meta.parent,
+        "checkpoint": meta.parent_checkpoint,
+        "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in meta.changes],
+        "best_val_loss": status.best_val_loss,
+        "best_val_accuracy": status.best_val_accuracy,
+        "step": status.step,
+        "chosen": one == chosen,
+    }

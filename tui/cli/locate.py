@@ -1,0 +1,94 @@
+"""Where the runs are, and which one is meant."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.errors import Mistake
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import Run, RunReader
+
+RUN = "a run's name or id, the beginning of one, a path, or `last`"
+
+
+def runs_directory(options: argparse.Namespace) -> Path:
+    """--runs, or GRADTOP_RUNS, or ./runs; it need not exist. Raises OSError where it is there and cannot be read."""
+    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    with contextlib.suppress(FileNotFoundError):
+        os.scandir(runs).close()
+    return runs
+
+
+def usual_runs() -> Path:
+    """Where the runs live when --runs does not say."""
+    return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help=RUN)
+
+
+def chosen_run(options: argparse.Namespace) -> Run:
+    """The run that RUN names. Raises RecordError with what there is instead."""
+    from gradtop.trainer.record import find_run
+
+    return find_run(runs_directory(options), options.run)
+
+
+def opened(run: Run) -> RunReader:
+    """A reader of the run that has looked once."""
+    from gradtop.trainer.record import RunReader
+
+    reader = RunReader(run)
+    reader.refresh()
+    return reader
+
+
+def name_of(reader: RunReader) -> str:
+    from gradtop.trainer.record import clean
+
+    return clean(reader.meta.name or reader.run.id, 80)
+
+
+def has_screen() -> bool:
+    """Whether there is a terminal to read keys from and one to draw on."""
+    import sys
+
+    from gradtop.tui.cli.output import environment
+    from gradtop.tui.terminal import capabilities
+
+    return sys.stdin.isatty() and capabilities(environment(), sys.stdout).screen
+
+
+def require_terminal() -> None:
+    """Raises Mistake where the screen cannot be drawn."""
+    if not has_screen():
+        raise Mistake("the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last")
+
+
+def reference(run: Run, runs: Path) -> str:
+    """What to type for this run: its name where that is enough, its id or path where not, in a shell's quotes."""
+    from shlex import quote
+
+    from gradtop.trainer.record import RecordError, clean, find_run, read_meta
+
+    if run.path.parent != runs:
+        return quote(clean(str(run.path)))
+    word, name = quote(clean(run.id)), read_meta(run).name
+    if quote(name) == name and not name.startswith("-"):
+        with contextlib.suppress(RecordError):
+            word = name if find_run(runs, name) == run else word
+    return word if runs == usual_runs() else f"{word} --runs {quote(clean(str(runs)))}"
+
+
+def shown(path: Path) -> str:
+    """A path for people: relative where it lies under the working directory, and nothing in it that steers a terminal."""
+    from gradtop.trainer.record import clean
+
+    here = Path.cwd()
+    return clean(str(path.relative_to(here) if path.is_relative_to(here) and path != here else path), 4000)

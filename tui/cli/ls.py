@@ -1,0 +1,129 @@
+"""`gradtop ls`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.locate import runs_directory, shown
+from gradtop.tui.cli.output import accuracy, figure, print_json, say, table
+
+if TYPE_CHECKING:
+    from gradtop.tui.screens.runs.data import RunRow
+
+EPILOG = """\
+`best loss` and `accuracy` are the best of all validations.
+
+The JSON is a list, newest first, of objects with the keys id, name, path,
+state, created, started, ended and updated (seconds since 1970), seconds
+(trained), epoch, epochs, step, steps, loss, val_loss, val_accuracy,
+best_val_loss, best_val_accuracy, device, model, parameters, parent (an id),
+changes (key, old, new) and error. What is not known is null, 0 or "".
+
+  gradtop ls failed
+  gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
+"""
+TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
+SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "List the runs, the newest family first, each below what it came from."
+    parser.epilog = EPILOG
+    parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or change has all the words")
+    parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
+    parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")
+
+
+def at_least_one(text: str) -> int:
+    """Raises ArgumentTypeError, which argparse words."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.tui.screens.runs.data import RunIndex, RunsView
+
+    runs = runs_directory(options)
+    index = RunIndex(runs)
+    index.refresh()
+    rows = index.rows(RunsView(filter=" ".join(options.filter)))
+    if options.json:
+        rows = tuple(sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True))
+    rows = rows[: options.n]
+    if options.json:
+        print_json([record(row) for row in rows])
+    elif rows:
+        print_table(rows)
+    elif options.filter:
+        say(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
+    else:
+        say(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
+    return 0
+
+
+def record(row: RunRow) -> dict[str, object]:
+    from gradtop.trainer.record import read_meta
+
+    status = row.status
+    changes = [{"key": change.key, "old": change.old, "new": change.new} for change in read_meta(row.run).changes]
+    return {
+        "id": row.run.id,
+        "name": row.name,
+        "path": str(row.run.path),
+        "state": row.state,
+        "created": row.created,
+        "started": status.started,
+        "ended": status.ended,
+        "updated": status.updated,
+        "seconds": status.seconds,
+        "epoch": status.epoch,
+        "epochs": status.epochs,
+        "step": status.step,
+        "steps": status.steps,
+        "loss": status.loss,
+        "val_loss": status.val_loss,
+        "val_accuracy": status.val_accuracy,
+        "best_val_loss": status.best_val_loss,
+        "best_val_accuracy": status.best_val_accuracy,
+        "device": status.device,
+        "model": status.model,
+        "parameters": status.parameters,
+        "parent": row.parent,
+        "changes": changes,
+        "error": status.error,
+    }
+
+
+def print_table(rows: tuple[RunRow, ...]) -> None:
+    from gradtop.trainer.analysis.formatting import duration
+    from gradtop.trainer.record import clean
+    from gradtop.tui.framework import states
+    from gradtop.tui.reading.facts import moment
+    from gradtop.tui.screens.runs.data import state_word
+
+    now = time.time()
+    lines = []
+    for row in rows:
+        status = row.status
+        lines.append(
+            (
+                f"{row.branch} {clean(row.name, 40)}" if row.branch else clean(row.name, 40),
+                f"{states.symbol(row.state)} {state_word(row)}",
+                moment(row.created, now) if row.created else "–",
+                duration(status.seconds) if status.seconds else "–",
+                f"{status.epoch}/{status.epochs}" if status.epochs else "–",
+                figure(status.val_loss),
+                figure(status.best_val_loss),
+                accuracy(status.best_val_accuracy),
+                row.change,
+            )
+        )
+    tones = {"state": [states.tone(row.state) for row in rows]}
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE):
+        say(line)

@@ -1,0 +1,134 @@
+"""What the commands print: aligned tables, JSON that every reader accepts, characters that the terminal has."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TextIO
+
+from gradtop.tui import terminal
+from gradtop.tui.ascii import to_ascii
+
+TONES = {"success": "32", "warning": "33", "error": "31", "primary": "36", "muted": "2"}
+NARROWEST = 12  # cells of the last column of a table, before whole columns are left out
+
+
+@cache
+def environment() -> dict[str, str]:
+    return terminal.environment()
+
+
+def unicode_wanted(stream: TextIO) -> bool:
+    """Whether more than ASCII can be printed there."""
+    encoding = (stream.encoding or "").lower().replace("-", "").replace("_", "")
+    return encoding in {"utf8", "utf8mb4"} and terminal.unicode(environment())
+
+
+def colours_wanted(stream: TextIO) -> bool:
+    able = terminal.capabilities(environment(), stream)
+    return able.screen and able.colours > 0
+
+
+def say(text: str = "", stream: TextIO | None = None) -> None:
+    """Print for people, in the characters that the terminal has. Text that comes from a run is cleaned by whoever puts it in."""
+    stream = stream or sys.stdout
+    print(text if unicode_wanted(stream) else to_ascii(text), file=stream, flush=True)
+
+
+def toned(text: str, tone: str) -> str:
+    """The text in the tone's colour where standard output shows colours."""
+    code = TONES.get(tone)
+    return f"\x1b[{code}m{text}\x1b[0m" if code and colours_wanted(sys.stdout) else text
+
+
+def print_json(value: object) -> None:
+    """JSON in ASCII, whatever the terminal; without NaN and Infinity, which the standard has not: such a value becomes null."""
+    print(json.dumps(finite(value), indent=2, default=str, allow_nan=False))
+
+
+def finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
+
+
+def table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    tones: Mapping[str, Sequence[str]] | None = None,
+    limit: int = 0,
+    spare: Sequence[str] = (),
+) -> list[str]:
+    """Lines with aligned columns, as wide as their widest cell.
+
+    `right` names the right-aligned columns, `tones` gives a column's cells their colours. Lines longer than `limit` cells (0:
+    any length) lose the end of the last column, and before too little of that is left the columns named in `spare`, in order.
+    """
+    widths = {title: max(width(title), *(width(row[place]) for row in rows)) for place, title in enumerate(titles)}
+    kept, last = list(titles), titles[-1]
+    for title in spare if limit else ():
+        if total(widths, kept) - widths[last] + min(widths[last], NARROWEST) <= limit:
+            break
+        kept.remove(title)
+    if limit:
+        widths[last] = max(NARROWEST, min(widths[last], limit - total(widths, kept) + widths[last]))
+    lines = []
+    for number, row in enumerate((titles, *rows)):
+        cells = []
+        for title, cell in zip(titles, row, strict=True):
+            if title in kept:
+                tone = tones[title][number - 1] if number and tones and title in tones else ""
+                cells.append(fitted(cell, widths[title], tone=tone, right=title in right))
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def total(widths: Mapping[str, int], kept: Sequence[str]) -> int:
+    return sum(widths[title] for title in kept) + 2 * (len(kept) - 1)
+
+
+def fitted(cell: str, cells: int, *, tone: str, right: bool) -> str:
+    """The cell in exactly so many cells of the terminal."""
+    if width(cell) > cells:
+        from gradtop.tui.format import ellipsis
+
+        cell = ellipsis(cell, cells)
+    space = " " * (cells - width(cell))
+    return space + toned(cell, tone) if right else toned(cell, tone) + space
+
+
+def width(text: str) -> int:
+    """Cells of a terminal: wide characters take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def figure(value: object) -> str:
+    """A measured value; – where there is none. What is not finite stands in JSON as its name."""
+    from gradtop.trainer.analysis.formatting import significant
+
+    if value in ("nan", "inf", "-inf"):
+        return str(value)
+    return significant(value) if isinstance(value, int | float) else "–"
+
+
+def accuracy(value: object) -> str:
+    """A share with all the digits by which two runs may differ; – where there is none."""
+    from gradtop.trainer.analysis.formatting import share
+
+    return share(value) if isinstance(value, int | float) else "–"

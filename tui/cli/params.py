@@ -1,0 +1,148 @@
+"""`gradtop params CONFIG|RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import chosen_run
+from gradtop.tui.cli.output import print_json, say, table
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import Run
+
+EPILOG = """\
+For a CONFIG the model is built, in another process; for a RUN the worker has
+counted already. A tied weight is counted once, where it comes first. The JSON
+has the keys model, total, trainable, bytes, rows (one for each parameter: name,
+module, shape, count, trainable, dtype, bytes, tied_to) and modules (path, kind,
+formula, shape).
+
+  gradtop params configs/cifar10_resnet18.toml
+  gradtop params configs/digits.toml model.channels=[64,128] --json
+"""
+ROW: dict[str, type] = {"name": str, "module": str, "count": int, "trainable": bool, "dtype": str, "bytes": int, "tied_to": str}
+MODULE: dict[str, type] = {"path": str, "kind": str, "formula": str, "shape": str}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Count a model's parameters, module by module."
+    parser.epilog = EPILOG
+    parser.add_argument("what", metavar="CONFIG|RUN", help="a TOML file, or a run")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, for a CONFIG")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    counts = counted(options)
+    if options.json:
+        print_json(counts)
+    else:
+        print_counts(counts)
+    return 0
+
+
+def counted(options: argparse.Namespace) -> dict[str, Any]:
+    path = Path(options.what).expanduser()
+    if path.is_file() or (path.suffix == ".toml" and not path.is_dir()):
+        from gradtop.tui.cli.start import check_changes
+        from gradtop.tui.cli.train import config_file
+
+        check_changes(options.changes)
+        return of_config(config_file(options.what), options.changes)
+    if options.changes:
+        raise Mistake("settings can be changed for a CONFIG only; for a run's: gradtop params RUN/run.toml key=value")
+    options.run = options.what
+    return of_run(chosen_run(options))
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing of that kind."""
+    from gradtop.trainer.record import StreamReader, read_status
+
+    stream = StreamReader(run, "layers")
+    stream.refresh()
+    rows = stream.extra.get("parameters")
+    modules = stream.extra.get("modules")
+    if not (is_table(rows, ROW) and rows and is_table(modules, MODULE)):
+        return of_config(run.config, ())
+    own = [row for row in rows if not row["tied_to"]]
+    return {
+        "model": read_status(run).model or stream.extra.get("model", ""),
+        "total": sum(row["count"] for row in own),
+        "trainable": sum(row["count"] for row in own if row["trainable"]),
+        "bytes": sum(row["bytes"] for row in own),
+        "rows": rows,
+        "modules": modules,
+    }
+
+
+def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether these are rows with at least these cells: a run's files may hold anything."""
+    return isinstance(found, list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in kinds.items()) for row in found
+    )
+
+
+def of_config(path: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """From the model itself, built by a process of its own: this one never imports PyTorch."""
+    import tempfile
+
+    from gradtop.trainer.config import dump_config, load_config
+
+    config = load_config(path, changes)
+    with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
+        file = Path(folder) / "run.toml"
+        file.write_text(dump_config(config), encoding="utf-8")
+        command = [sys.executable, "-P", "-W", "ignore", "-m", "gradtop.trainer.models", str(file), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        words = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+        raise Mistake(words[-1].removeprefix("error: "))
+    found: dict[str, Any] = json.loads(done.stdout)
+    if "parameters" in found:
+        found["rows"] = found.pop("parameters")
+    return found
+
+
+def print_counts(counts: Mapping[str, Any]) -> None:
+    from gradtop.trainer.analysis.formatting import number, percent, size
+    from gradtop.trainer.record import clean
+
+    total = counts["total"]
+    rows = list(counts["rows"])
+    about = {module["path"]: module for module in counts.get("modules", ())}
+    lines = []
+    for path in dict.fromkeys(row["module"] for row in rows):
+        own = [row for row in rows if row["module"] == path and not row["tied_to"]]
+        parameters = sum(row["count"] for row in own)
+        module = about.get(path, {})
+        tied = [f"tied to {row['tied_to']}" for row in rows if row["module"] == path and row["tied_to"]]
+        lines.append(
+            (
+                clean(path or "(model)", 80),
+                clean(str(module.get("kind", "")), 40),
+                clean(str(module.get("shape", "")), 40),
+                clean(str(module.get("formula", "")), 60) or ", ".join(tied),
+                number(parameters),
+                percent(parameters / total, 1) if total else "–",
+                "yes" if all(row["trainable"] for row in own) else "no" if not any(row["trainable"] for row in own) else "in part",
+                clean(", ".join(dict.fromkeys(row["dtype"] for row in own)), 40),
+                size(sum(row["bytes"] for row in own)),
+            )
+        )
+    titles = ("module", "kind", "shape", "formula", "parameters", "share", "trains", "dtype", "bytes")
+    for line in table(titles, lines, right=("parameters", "share", "bytes")):
+        say(line)
+    trainable = counts["trainable"]
+    say()
+    say(
+        f"total {number(total)} · trainable {number(trainable)} · frozen {number(total - trainable)} · "
+        f"tied {sum(bool(row['tied_to']) for row in rows)} · {size(counts['bytes'])}"
+    )

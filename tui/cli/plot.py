@@ -1,0 +1,96 @@
+"""`gradtop plot RUN [METRIC …]`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
+from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
+
+if TYPE_CHECKING:
+    from gradtop.tui.cli.curves import Metric
+
+EPILOG = """\
+Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, cpu,
+memory, gpu_use, gpu_memory, gpu_power, gpu_temperature, and for each parameter
+grad_norm/NAME, weight_norm/NAME and update_ratio/NAME. Each gets a chart; loss
+and val_loss share one. The mean of each column of the picture is on the line,
+its lowest and highest values are dots around it; a cross at the bottom marks
+values that were not finite.
+
+  gradtop plot last
+  gradtop plot last loss grad_norm --log --output curves.txt
+"""
+HEIGHT = 16
+WIDTH = 100
+FEWEST = (30, 8)
+MOST = 1000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw a run's curves on any terminal or into a file."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("metrics", metavar="METRIC", nargs="*", help="what to draw (default: loss and val_loss, then accuracy)")
+    parser.add_argument("--log", action="store_true", help="a logarithmic axis, where all values are above zero")
+    parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="the first step")
+    parser.add_argument("--until", dest="last", type=float, metavar="STEP", help="the last step")
+    parser.add_argument("--width", type=int, metavar="N", help="columns (default: those of the terminal, 100 in a file)")
+    parser.add_argument("--height", type=int, metavar="N", help=f"lines of each chart (default: {HEIGHT})")
+    parser.add_argument("--output", metavar="FILE", help="write into a file, without colours")
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.tui.cli import curves
+
+    reader = opened(chosen_run(options))
+    there = curves.all_metrics(reader)
+    if not there:
+        raise Mistake(f"{name_of(reader)} has recorded nothing yet")
+    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    colours = not options.output and colours_wanted(sys.stdout)
+    unicode = bool(options.output) or unicode_wanted(sys.stdout)
+    width, height = size(options)
+    pictures = [
+        curves.draw(name_of(reader), chart, width, height, first=options.first, last=options.last, log=options.log, colours=colours, unicode=unicode)
+        for chart in group(wanted)
+    ]
+    text = "\n\n".join(pictures)
+    if options.output:
+        path = Path(options.output).expanduser()
+        path.write_text(text + "\n", encoding="utf-8")
+        say(shown(path))
+    else:
+        say(text)
+    return 0
+
+
+def size(options: argparse.Namespace) -> tuple[int, int]:
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() and not options.output else WIDTH
+    width = max(columns, FEWEST[0]) if options.width is None else options.width
+    height = HEIGHT if options.height is None else options.height
+    if not (FEWEST[0] <= width <= MOST and FEWEST[1] <= height <= MOST):
+        raise Mistake(f"a chart has {FEWEST[0]} to {MOST} columns and {FEWEST[1]} to {MOST} lines")
+    return width, height
+
+
+def usual(there: dict[str, Metric]) -> list[Metric]:
+    """What there is of loss, validation loss and accuracy; else the first there is."""
+    return [there[name] for name in ("loss", "val_loss", "accuracy") if name in there] or list(there.values())[:1]
+
+
+def group(metrics: list[Metric]) -> list[list[Metric]]:
+    """The charts: one per metric, but that the two losses share one."""
+    charts: list[list[Metric]] = []
+    for metric in metrics:
+        losses = next((chart for chart in charts if {"loss", "val_loss"} == {chart[0].name, metric.name}), None)
+        if losses is None:
+            charts.append([metric])
+        else:
+            losses.append(metric)
+    return charts

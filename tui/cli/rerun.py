@@ -1,0 +1,38 @@
+"""`gradtop rerun RUN [key=value …]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gradtop.tui.cli.locate import add_run, chosen_run, runs_directory
+from gradtop.tui.cli.start import add_settings, begin, check_settings
+
+EPILOG = """\
+A new run from the start with the configuration that the old one has now, what
+was changed live included, and changed where you say so. It remembers its
+parent and what was changed, and lies beside it unless --runs names another
+place.
+
+  gradtop rerun last optimizer.lr=3e-4 --watch
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Start a new run with a run's configuration."
+    parser.epilog = EPILOG
+    add_run(parser)
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    check_settings(options)
+    parent = chosen_run(options)
+    runs = runs_directory(options) if options.runs else parent.path.parent
+
+    from gradtop.trainer.launch import create_run
+    from gradtop.tui.cli.configuration import changed_config
+
+    _, config, changes = changed_config(parent, options.changes)
+    new = create_run(runs, config, name=options.name, parent=parent, changes=changes, command=sys.argv)
+    return begin(new, runs, options)

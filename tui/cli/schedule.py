@@ -1,0 +1,136 @@
+"""`gradtop schedule CONFIG|RUN [key=value …]`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
+from gradtop.tui.cli.output import colours_wanted, figure, print_json, say, unicode_wanted
+from gradtop.tui.cli.plot import FEWEST, HEIGHT, WIDTH
+from gradtop.tui.cli.start import check_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradtop.trainer.config import Config
+    from gradtop.trainer.launch.lr_preview import Planned
+    from gradtop.trainer.record import Status
+
+EPILOG = """\
+The scheduler of the training itself is stepped from the first step to the
+last, so that what is drawn is what will be trained with; a plateau falls when
+the validation loss says so, which nobody knows before. Steps per epoch come
+from the data, or from a run that has trained, or from --steps-per-epoch.
+
+The JSON has the keys name, steps, steps_per_epoch, points (step and lr, at
+most some 2,000 with every turn among them) and turns (the last step before
+the learning rate turns or leaps), of --against too under that key.
+
+  gradtop schedule configs/digits.toml schedule.kind=one_cycle lr=3e-3
+  gradtop schedule last schedule.warmup_epochs=2 --against last
+"""
+MANY_TURNS = 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a learning rate is planned for."""
+
+    name: str
+    tables: Mapping[str, Any]
+    steps_per_epoch: int
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw the learning rate that a configuration plans, step by step."
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar="CONFIG|RUN", help="a TOML file, or a run")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as schedule.kind=wsd")
+    parser.add_argument("--against", metavar="CONFIG|RUN", help="draw another one with it, without the changes")
+    parser.add_argument("--steps-per-epoch", type=int, default=0, metavar="N", help="for data whose size is not known before it is opened")
+    parser.add_argument("--json", action="store_true", help="print the values instead")
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.launch.lr_preview import Preview
+
+    check_changes(options.changes)
+    if options.steps_per_epoch < 0:
+        raise Mistake("--steps-per-epoch is a number from 1 on")
+    wanted = [asked(options, options.run, options.changes)]
+    wanted += [asked(options, options.against, ())] if options.against else []
+    preview = Preview()
+    try:
+        plans = [(each, preview.plan(each.tables, steps_per_epoch=each.steps_per_epoch)) for each in wanted]
+    finally:
+        preview.close()
+    for each, plan in plans:
+        if plan.problem:
+            hint = ": --steps-per-epoch N" if "steps an epoch has" in plan.problem else ""
+            raise Mistake(f"{each.name}: {plan.problem}{hint}")
+    if options.json:
+        first, *others = [record(each, plan) for each, plan in plans]
+        print_json({**first, **({"against": others[0]} if others else {})})
+    else:
+        draw(plans)
+    return 0
+
+
+def asked(options: argparse.Namespace, word: str, changes: tuple[str, ...] | list[str]) -> Asked:
+    """A file where there is one of that name, else a run. Raises Mistake, RecordError or ConfigProblems."""
+    from gradtop.trainer.config import load_config, to_tables
+    from gradtop.tui.cli.configuration import changed_config
+    from gradtop.tui.cli.train import config_file
+
+    path = Path(word).expanduser()
+    if path.is_file() or path.suffix == ".toml":
+        file = config_file(word)
+        return Asked(shown(file), to_tables(load_config(file, list(changes))), options.steps_per_epoch)
+    reader = opened(chosen_run(argparse.Namespace(runs=options.runs, run=word)))
+    old, new, _ = changed_config(reader.run, changes)
+    return Asked(name_of(reader), to_tables(new), options.steps_per_epoch or known_steps(reader.status, old, new))
+
+
+def known_steps(status: Status, old: Config, new: Config) -> int:
+    """Steps per epoch as the run has trained them; 0 where the changes give an epoch another length, or none is known."""
+    from gradtop.trainer.config.fork_preview import same_epochs
+
+    if old.training.steps or not status.epochs or not same_epochs(old, new):
+        return 0
+    return -(-status.steps // status.epochs)
+
+
+def record(each: Asked, plan: Planned) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "steps": plan.steps,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "points": [{"step": step, "lr": lr} for step, lr in plan.points],
+        "turns": list(plan.turns),
+    }
+
+
+def draw(plans: list[tuple[Asked, Planned]]) -> None:
+    from gradtop.trainer.analysis.formatting import number
+    from gradtop.tui.cli.curves import picture
+
+    width = max(shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH, FEWEST[0])
+    colours, unicode = colours_wanted(sys.stdout), unicode_wanted(sys.stdout)
+    lines, samples = picture([plan.points for _, plan in plans], width, HEIGHT, colours=colours, unicode=unicode)
+    say("learning rate")
+    for line in lines:
+        say(line)
+    for sample, (each, plan) in zip(samples, plans, strict=True):
+        epochs = -(-plan.steps // plan.steps_per_epoch)
+        say(f"{sample} {each.name}  {number(plan.steps)} steps, {number(epochs)} epochs of {number(plan.steps_per_epoch)}")
+        rates = dict(plan.points)
+        telling = [1, *plan.turns, plan.steps]
+        few = telling if len(telling) <= MANY_TURNS else [*telling[: MANY_TURNS - 1], telling[-1]]
+        said = [f"{figure(rates[step])} at {number(step)}" for step in dict.fromkeys(few) if step in rates]
+        say(f"  {', '.join(said)}{f' ({len(telling) - len(few)} turns more)' if len(few) < len(telling) else ''}")

@@ -1,0 +1,156 @@
+"""`gradtop show RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.ending import last_words
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
+from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradtop.trainer.record import RunReader, Waiting
+
+EPILOG = """\
+The JSON has the keys id, name, path, state (derived: died and silent too),
+status (as in status.json), meta (as in meta.json), config (as it is now: what
+was changed live included), run_toml (as it was at the start), waits (null, or
+of a run in line: place, device and for, the ids of the runs it waits for),
+checkpoints, events (the newest 20), last_words (of a run that died or failed)
+and health: records_lost and unreadable (streams).
+"""
+LAST_EVENTS = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say how a run stands, where it came from and what it left."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    reader = opened(chosen_run(options))
+    if options.json:
+        print_json(record(reader))
+        return 0
+    from gradtop.tui.framework import states
+
+    state = toned(f"{states.symbol(reader.state)} {reader.state}", states.tone(reader.state))
+    say(f"{name_of(reader)}  {state}")
+    for title, text in lines(reader):
+        say(f"  {title:<14}{text}")
+    return 0
+
+
+def record(reader: RunReader) -> dict[str, object]:
+    from gradtop.trainer.record import effective
+
+    place = waiting(reader)
+    return {
+        "id": reader.run.id,
+        "name": name_of(reader),
+        "path": str(reader.run.path),
+        "state": reader.state,
+        "status": asdict(reader.status),
+        "meta": asdict(reader.meta),
+        "config": effective(reader.config, reader.status.changes),
+        "run_toml": reader.config,
+        "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
+        "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
+        "events": list(reader.events)[-LAST_EVENTS:],
+        "last_words": last_words(reader),
+        "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
+    }
+
+
+def waiting(reader: RunReader) -> Waiting | None:
+    """The place in line of a run that waits."""
+    from gradtop.trainer.record import waiting_line
+
+    if reader.state != "queued":
+        return None
+    return next((place for place in waiting_line(reader.run.path.parent) if place.run == reader.run), None)
+
+
+def unreadable(reader: RunReader) -> dict[str, str]:
+    """The streams that this version cannot read, and why."""
+    from gradtop.trainer.record import list_streams
+
+    found = {}
+    for name in list_streams(reader.run):
+        stream = reader.stream(name)
+        stream.refresh()
+        if stream.unreadable:
+            found[name] = stream.unreadable
+    return found
+
+
+def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
+    """What a person wants to know, the most wanted first; what is not known is left out."""
+    from gradtop.trainer.analysis.formatting import age, duration, number, percent, si
+    from gradtop.trainer.record import clean
+    from gradtop.tui.reading.compare import flat
+    from gradtop.tui.reading.facts import moment, seconds_left
+    from gradtop.tui.screens.runs.data import brief, line_words, waits_words
+
+    status, meta, now = reader.status, reader.meta, time.time()
+    if status.error:
+        yield "error", clean(status.error)
+    if status.warning:
+        yield "warning", clean(status.warning)
+    if place := waiting(reader):
+        yield "waits", line_words(place.place, waits_words(place.device, [name_of(opened(other)) for other in place.before]))
+    if status.steps:
+        share = percent(status.step / status.steps)
+        yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
+    if status.seconds:
+        left = seconds_left(status) if reader.state == "training" else None
+        yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
+    if status.updated and reader.state in {"training", "paused", "silent", "died"}:
+        yield "last sign", age(now - status.updated)
+    if status.loss is not None:
+        yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}, gradient norm {figure(status.grad_norm)}"
+    if status.val_loss is not None:
+        yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
+        yield "best", f"loss {figure(status.best_val_loss)}, accuracy {accuracy(status.best_val_accuracy)}"
+    if status.model:
+        yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
+    if status.device:
+        yield "device", f"{clean(status.device)}{f', {si(status.samples_per_s)} samples/s' if status.samples_per_s else ''}"
+    if status.changes:
+        before = flat(reader.config)
+        changed = [
+            f"{key} {f'{brief(before[key])} → ' if key in before else ''}{brief(value)}"
+            for key, value in status.changes.items()
+            if key not in before or before[key] != value
+        ]
+        if changed:  # all of it may have been taken back
+            yield "changed live", clean(", ".join(changed))
+    if meta.parent:
+        changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
+        start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""
+        yield "parent", clean(f"{meta.parent}{start}: {changes or 'no change'}")
+    if meta.created:
+        yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
+    if meta.git_commit:
+        yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
+    if meta.command:
+        yield "command", clean(shlex.join(meta.command))
+    found = reader.checkpoints()
+    if found:
+        best = [checkpoint.step for checkpoint in found if checkpoint.best]
+        yield "checkpoints", f"{len(found)}, newest of step {found[-1].step}{f', best of step {best[-1]}' if best else ''}"
+    if status.dropped:
+        yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
+    for name, why in unreadable(reader).items():
+        yield "unreadable", clean(f"{name}: {why}")
+    yield "directory", clean(str(reader.run.path), 4000)
+    for line in last_words(reader):
+        yield "last words", line

@@ -1,0 +1,114 @@
+"""Starting a run's worker, then watching, following or leaving it: the end of train, resume and rerun."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.ending import goes_on, say_ending
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
+from gradtop.tui.cli.output import say
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import EventReader, Run
+
+
+def add_way(parser: argparse.ArgumentParser) -> None:
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--watch", action="store_true", help="open the screen (progress lines where there is no terminal)")
+    way.add_argument("--detach", action="store_true", help="return at once")
+    parser.add_argument("--queue", action="store_true", help="wait in line while another run of this directory has the device")
+    parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What a new run can be given."""
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
+    add_way(parser)
+    parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
+
+
+def check_settings(options: argparse.Namespace) -> None:
+    """Raises Mistake or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
+    from gradtop.trainer.record import require_name
+
+    check_changes(options.changes)
+    if options.name is not None:
+        require_name(options.name)
+
+
+def check_changes(changes: list[str]) -> None:
+    """Raises Mistake for a word that is no key=value."""
+    for word in changes:
+        if "=" not in word:
+            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
+
+
+def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:
+    """Start the worker, then watch, follow or return, as the options say."""
+    from gradtop.trainer.launch import queue_worker, start_worker
+    from gradtop.trainer.record import EventReader
+
+    events = EventReader(run)
+    events.refresh()  # what happened before is not told again
+    try:
+        (queue_worker if options.queue else start_worker)(run, resume=resume)
+    except OSError as error:
+        say_not_started(run, error)
+        return 1
+    except KeyboardInterrupt:
+        # The worker is in a session of its own and on its way.
+        say(goes_on(name_of(opened(run)), reference(run, runs)))
+        return 130
+    if options.watch and has_screen():
+        return watched(run, runs, standby=not options.no_standby)
+    if options.queue:
+        say_queued(run, runs)
+    else:
+        say_started(run, runs, resume=resume, detached=options.detach)
+    return 0 if options.detach else followed(run, runs, events)
+
+
+def watched(run: Run, runs: Path, *, standby: bool) -> int:
+    """Open the screen until the user leaves it; a run that went wrong meanwhile is told of on the terminal, too."""
+    from gradtop.tui.cli.home import open_screen
+
+    code = open_screen(run, runs, standby=standby)
+    reader = opened(run)
+    return say_ending(reader, runs) if reader.state in {"failed", "died"} else code
+
+
+def followed(run: Run, runs: Path, events: EventReader) -> int:
+    from gradtop.tui.cli.follow import follow
+
+    return follow(run, runs, events=events)
+
+
+def say_not_started(run: Run, error: OSError) -> None:
+    from gradtop.trainer.record import clean
+
+    reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+    say(f"gradtop: {clean(run.id)} did not start: {clean(reason)}", sys.stderr)
+    say(f"The worker's log: {shown(run.log)}", sys.stderr)
+
+
+def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
+    name, word = name_of(opened(run)), reference(run, runs)
+    say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
+    if detached:
+        say(f"How it stands: gradtop show {word} · watch it: gradtop watch {word} · stop it: gradtop stop {word}")
+
+
+def say_queued(run: Run, runs: Path) -> None:
+    from gradtop.trainer.record import waiting_line
+
+    name, word = name_of(opened(run)), reference(run, runs)
+    before = next((place.before for place in waiting_line(run.path.parent) if place.run == run), ())
+    if before:
+        others = ", ".join(name_of(opened(other)) for other in before)
+        say(f"{name} waits in line behind {others}. Take it out: gradtop stop {word}")
+    else:
+        say(f"{name} has its turn at once: {shown(run.path)}")

@@ -1,0 +1,61 @@
+"""`gradtop train CONFIG [key=value …]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.locate import runs_directory, shown
+from gradtop.tui.cli.start import add_settings, begin, check_settings
+
+EPILOG = """\
+The run goes on in the background whatever becomes of this terminal. Without
+--watch or --detach its progress is printed, one line per epoch; Ctrl+C leaves
+the run alone and says how to come back. Exit code while following: 0 the run
+is done or was stopped, 1 it failed or died, 2 a mistake to put right.
+
+  gradtop train configs/digits.toml --watch
+  gradtop train configs/digits.toml optimizer.lr=3e-4 training.epochs=10
+  gradtop train configs/fashion_mnist.toml training.device=cuda:1 --detach
+"""
+EXAMPLE = "configs/digits.toml"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Start a run in the background and follow it."
+    parser.epilog = EPILOG
+    parser.add_argument("config", metavar="CONFIG", help="a TOML file, such as those in configs/")
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    check_settings(options)
+    path = config_file(options.config)
+
+    from gradtop.trainer.config import load_config
+    from gradtop.trainer.launch import create_run
+
+    config = load_config(path, options.changes)
+    runs = runs_directory(options)
+    new = create_run(runs, config, name=options.name, command=sys.argv)
+    return begin(new, runs, options)
+
+
+def config_file(text: str) -> Path:
+    """The file that CONFIG names. Raises Mistake with the nearest there is."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise Mistake(f"{text} is a directory; train takes a TOML file, such as {EXAMPLE}")
+    if path.exists():
+        return path
+    import difflib
+
+    folders = dict.fromkeys((path.parent.absolute(), Path("configs").absolute(), Path(__file__).resolve().parents[2] / "configs"))
+    there: dict[str, str] = {}
+    for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.toml"))):
+        there.setdefault(file.stem, shown(file))
+    near = difflib.get_close_matches(path.stem, there, n=1)
+    hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
+    raise Mistake(f"there is no file {text}{hint}")

@@ -1,0 +1,108 @@
+"""Two runs side by side, over whatever mode asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from gradtop.trainer.record import Run
+from gradtop.tui.format import ellipsis
+from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.reading.compare import Comparison, Pair, compare
+
+if TYPE_CHECKING:
+    from gradtop.tui.app import GradtopApp
+
+NAME = 24  # cells of the first column, where there is room
+
+
+class Compare(ModalScreen[None]):
+    """What differs in the configurations, and the results; read in the poll thread."""
+
+    CSS_PATH = "compare.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,x,enter", "dismiss(None)", "back", id="compare.back", tooltip="Back to the list."),
+        Binding("down,j", "scroll(1)", "down", id="compare.down", show=False, tooltip="Scroll down."),
+        Binding("up,k", "scroll(-1)", "up", id="compare.up", show=False, tooltip="Scroll up."),
+    ]
+
+    class Read(Message):
+        """What was found."""
+
+        def __init__(self, found: Comparison) -> None:
+            super().__init__()
+            self.found = found
+
+    def __init__(self, one: Run, other: Run) -> None:
+        super().__init__()
+        self._runs = (one, other)
+        self.found: Comparison | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="compare"), VerticalScroll(can_focus=False):
+            yield Side(id="side")
+
+    def on_mount(self) -> None:
+        pane = self.query_one("#compare")
+        pane.border_title, pane.border_subtitle = "two runs", "esc goes back"
+        one, other = self._runs
+        cast("GradtopApp", self.app).poll.do(lambda: self.post_message(self.Read(compare(one, other))))
+
+    def on_compare_read(self, message: Read) -> None:
+        self.found = message.found
+        self.query_one(Side).show_comparison(message.found)
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
+
+
+class Side(Lines):
+    """The comparison, in three columns."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._found = Comparison()
+
+    def show_comparison(self, found: Comparison) -> None:
+        self._found = found
+        self.styles.height = len(composed(found, 60))
+        self.show(())
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
+        return composed(self._found, width)
+
+
+def composed(found: Comparison, width: int) -> list[Line]:
+    """Results first, then what differs; each value in its own column."""
+    if not found.names[0]:
+        return [[("reading both …", "muted")]]
+    name = max(12, min(NAME, width // 3))
+    column = max(6, (width - name - 2) // 2)
+    lines: list[Line] = [row("", *found.names, name, column, ("strong", "strong"))]
+    lines += [paired(pair, name, column) for pair in found.results]
+    lines.append([("", "text")])
+    if found.settings:
+        lines.append([("what differs", "muted")])
+        lines += [paired(pair, name, column) for pair in found.settings]
+    lines.append([(found.said_of_the_same, "muted")])
+    return lines
+
+
+def paired(pair: Pair, name: int, column: int) -> Line:
+    tones = tuple("success" if pair.better == index else "text" for index in (0, 1))
+    marks = tuple(" ✓" if pair.better == index else "" for index in (0, 1))
+    return row(pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", name, column, (tones[0], tones[1]))
+
+
+def row(words: str, one: str, other: str, name: int, column: int, tones: tuple[str, str]) -> Line:
+    return [
+        (ellipsis(words, name, keep="end").ljust(name + 1), "muted"),
+        (ellipsis(one, column).ljust(column + 1), tones[0]),
+        (ellipsis(other, column), tones[1]),
+    ]

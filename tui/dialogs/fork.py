@@ -1,0 +1,131 @@
+"""Two questions before a change takes effect: from which checkpoint to go on, and what becomes of the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from gradtop.trainer.analysis.formatting import number, significant
+from gradtop.trainer.record import CheckpointInfo
+from gradtop.tui.screens.tune.effect import consequences_of, problem_of
+
+if TYPE_CHECKING:
+    from gradtop.tui.app import GradtopApp
+    from gradtop.tui.screens.tune.draft import Draft
+
+CLOSED: list[BindingType] = [
+    Binding("escape,q", "dismiss(None)", "back", id="fork.back", tooltip="Leave everything as it is."),
+    Binding("j", "move('down')", "down", id="fork.down", show=False, tooltip="Next."),
+    Binding("k", "move('up')", "up", id="fork.up", show=False, tooltip="Previous."),
+]
+
+
+class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
+    """A short list of a run's checkpoints, the newest first, and what a fork from the chosen one keeps and drops."""
+
+    CSS_PATH = "fork.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = CLOSED
+
+    def __init__(self, name: str, checkpoints: Sequence[CheckpointInfo], draft: Draft) -> None:
+        super().__init__()
+        self._name, self._draft = name, draft
+        self._checkpoints = list(reversed(checkpoints))
+        # Each that was the best when it was written says so: the newest of them still is.
+        self._best = next((each for each in self._checkpoints if each.best), None)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="fork"):
+            yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
+            yield OptionList(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
+            yield Static(self._said(self._checkpoints[0]), id="consequence", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#fork").border_title = f"fork {self._name} from"
+        self.query_one("#fork").border_subtitle = "enter forks, esc leaves it"
+        options = self.query_one(OptionList)
+        options.highlighted = 0
+        options.styles.max_height = max(2, min(12, self.size.height - 15))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self.query_one("#consequence", Static).update(self._said(self._checkpoints[event.option_index]))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        checkpoint = self._checkpoints[event.option_index]
+        if not problem_of(self._draft, checkpoint):
+            self.dismiss(checkpoint)
+
+    def _said(self, checkpoint: CheckpointInfo) -> str:
+        if problem := problem_of(self._draft, checkpoint):
+            return f"✕ {problem}"
+        kept, dropped = consequences_of(self._draft)
+        return f"keeps {kept}" + (f"\ndrops {dropped}" if dropped else "")
+
+    def action_move(self, way: str) -> None:
+        options = self.query_one(OptionList)
+        (options.action_cursor_down if way == "down" else options.action_cursor_up)()
+
+
+class Scale(ModalScreen[bool | None]):
+    """True to scale the whole schedule to a new learning rate, False to put a constant one in its place."""
+
+    CSS_PATH = "fork.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = CLOSED
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self._said = said
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="fork"):
+            yield Static(self._said, id="consequence", markup=False)
+            yield OptionList(
+                Option("scale the schedule to the new learning rate", id="scale"),
+                Option("a constant learning rate from now on", id="constant"),
+                compact=True,
+            )
+
+    def on_mount(self) -> None:
+        self.query_one("#fork").border_title = "a new learning rate, live"
+        self.query_one("#fork").border_subtitle = "enter applies, esc leaves it"
+        self.query_one(OptionList).highlighted = 0
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id == "scale")
+
+    def action_move(self, way: str) -> None:
+        options = self.query_one(OptionList)
+        (options.action_cursor_down if way == "down" else options.action_cursor_up)()
+
+
+def apply_live(app: GradtopApp, draft: Draft) -> None:
+    """Have the running training changed; a new learning rate scales its schedule or takes its place, as the user says."""
+    changes = draft.live_changes()
+    if not changes or not draft.asks_for_the_schedule():
+        if changes:
+            app.command("set", changes=changes)
+        return
+
+    def apply(scale: bool | None) -> None:
+        if scale is not None:
+            app.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
+
+    new = significant(float(changes["optimizer.lr"]))
+    said = (
+        f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled with it as a whole, "
+        f"or end here: then the learning rate stays {new}."
+    )
+    app.push_screen(Scale(said), apply)
+
+
+def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:
+    loss = significant(checkpoint.val_loss) if checkpoint.val_loss is not None else "–"
+    words = " ".join(word for word, said in (("newest", newest), ("best", best)) if said)
+    return f"{number(checkpoint.step):>10}  {checkpoint.epoch:>6}  {loss:>9}  {words}"

@@ -1,0 +1,67 @@
+"""The keys that act here, from the one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.geometry import Size
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from gradtop.tui import keys
+from gradtop.tui.framework.lines import Line, Lines
+
+NAME = 12  # cells for the name of a key
+
+
+class Help(ModalScreen[None]):
+    """Shows the keys of one mode: its own first."""
+
+    CSS_PATH = "help.tcss"
+    AUTO_FOCUS = "#keys"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help."),
+    ]
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def compose(self) -> ComposeResult:
+        mode = keys.mode_named(self._mode)
+        with VerticalScroll(id="keys") as box:
+            box.border_title = f"keys in {mode.number} {mode.title}"
+            box.border_subtitle = "esc closes"
+            yield Static(mode.help, id="about", markup=False)
+            for title, rows in keys.groups(self._mode):
+                yield Static(title, classes="title", markup=False)
+                yield Rows(rows)
+
+    def on_screen_resume(self) -> None:
+        self.query_one("#keys").scroll_home(animate=False, immediate=True)
+
+
+class Rows(Lines):
+    """Two columns: the keys on the right edge of theirs, what they do wrapped in its own."""
+
+    DEFAULT_CSS = "Rows { height: auto; }"
+
+    def __init__(self, rows: Sequence[keys.Key]) -> None:
+        super().__init__()
+        self._keys = rows
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - as Textual calls it
+        return len(self.lines(width, 0))
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
+        found: list[Line] = []
+        for row in self._keys:
+            first, *more = wrap(row.help, max(10, width - NAME - 3))
+            found.append([(f"{row.name:>{NAME}}", "key"), (f"  {first}", "text")])
+            found += [[(" " * (NAME + 2) + piece, "text")] for piece in more]
+        return found

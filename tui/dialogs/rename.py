@@ -1,0 +1,27 @@
+"""Asks for a run's new name."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from gradtop.trainer.record import RecordError, require_name
+from gradtop.tui.dialogs.ask import Ask
+
+
+class Rename(Ask):
+    """Gives a name that a run can have, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="rename.back", tooltip="Leave the name.")]
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Another name for {name}", name, "enter keeps it · esc goes back", selected=True)
+
+    def take(self, text: str) -> None:
+        try:
+            require_name(text)
+        except RecordError as error:
+            self.refuse(str(error))
+        else:
+            self.dismiss(text)

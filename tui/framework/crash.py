@@ -1,0 +1,41 @@
+"""What is left of a screen that failed: one sentence on the terminal, and a file that tells where and how."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+
+from gradtop.trainer import __version__
+
+
+def told(error: BaseException) -> str:
+    """The error with its stack, headed by what a report of it needs."""
+    where = f"gradtop {__version__}, Python {platform.python_version()}, {platform.platform()}, TERM={os.environ.get('TERM', '')}"
+    return f"{where}\n\n{''.join(traceback.format_exception(error))}"
+
+
+def leave(error: BaseException, path: Path) -> None:
+    """Write the file and say the sentence; where no file can be written, all of it goes to standard error."""
+    from gradtop.tui.cli.output import say
+
+    text = told(error)
+    said = f"gradtop: the screen failed: {summary(error)}."
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        say(f"{said} Runs are not touched by it. Please report this:\n\n{text}", sys.stderr)
+    else:
+        say(f"{said} Runs are not touched by it. Where it happened, for a report: {path}", sys.stderr)
+
+
+def summary(error: BaseException) -> str:
+    from gradtop.trainer.record import clean
+
+    message = clean(str(error), 200).strip().rstrip(".")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,0 +1,100 @@
+"""The two lines at the top of every mode: which run, how it is, how far; what it trains, and how old the figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from gradtop.trainer.analysis import formatting
+from gradtop.tui.framework import states
+from gradtop.tui.framework.lines import Line, Lines, Piece
+from gradtop.tui.reading.snapshot import NO_RUN, Facts
+
+BAR = 34
+
+
+class Header(Lines):
+    """Draws facts into two lines."""
+
+    DEFAULT_CSS = "Header { height: 2; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._facts = NO_RUN
+
+    def show_facts(self, facts: Facts) -> None:
+        if facts is not self._facts:
+            self._facts = facts
+            self.show(())
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
+        return first_line(self._facts, width), second_line(self._facts, width)
+
+
+def first_line(facts: Facts, width: int) -> list[Piece]:
+    """Name, state, epoch, step, bar, percent, time left; what matters least goes first where there is little room."""
+    if facts.run is None:
+        return [(" gradtop", "muted")]
+    status = facts.status
+    share = min(1.0, status.step / status.steps) if status.steps else 0.0
+    state: list[Piece] = [(f"{states.symbol(facts.state)} {facts.state}", states.tone(facts.state))]
+    epoch = [("epoch ", "muted"), (f"{status.epoch}/{status.epochs}", "text")] if status.epochs else []
+    step = [("step ", "muted"), (f"{formatting.number(status.step)}/{formatting.number(status.steps)}", "text")] if status.steps else []
+    percent = [(f"{int(100 * share)} %", "text")] if status.steps else []
+    left = [(f"{formatting.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
+    brand: list[Piece] = [("gradtop", "muted")]
+    name: list[Piece] = [(facts.name, "strong")]
+    kept = [brand, name, state, epoch, step, percent, left]
+    for dropped in (brand, epoch, percent, left, step):
+        if length(kept, 2) + 1 <= width:
+            break
+        kept = [part for part in kept if part is not dropped]
+    room = width - length(kept, 2) - 4
+    if percent in kept and room >= 6:
+        kept.insert(kept.index(percent), bar(share, min(BAR, room)))
+    return [(" ", "text"), *joined(kept, "  ")]
+
+
+def second_line(facts: Facts, width: int) -> list[Piece]:
+    """Model, optimizer, data, device, pace; on the right the age of the figures."""
+    if facts.run is None:
+        return []
+    status = facts.status
+    model = f"{status.model or facts.setting('model.kind', '')} {formatting.number(status.parameters) + ' parameters' if status.parameters else ''}"
+    rate = f" lr {formatting.significant(status.lr)}" if status.lr is not None else ""
+    batch = facts.setting("training.batch_size")
+    parts = [
+        model.strip(),
+        f"{facts.setting('optimizer.kind', '')}{rate}".strip(),
+        f"{facts.setting('data.kind', '')}{f', batch {batch}' if batch else ''}",
+        status.device,
+        f"{formatting.si(status.samples_per_s)} samples/s" if status.samples_per_s and facts.alive else "",
+    ]
+    kept = [part for part in parts if part]
+    while kept and len(" · ".join(kept)) + len(facts.age) + 4 > width:
+        kept.pop()
+    text = " · ".join(kept)
+    gap = max(1, width - len(text) - len(facts.age) - 2)
+    return [(" " + text + " " * gap, "muted"), (facts.age, "success" if facts.age == "live" else "muted")]
+
+
+def bar(share: float, width: int) -> list[Piece]:
+    """A progress bar: thick what is done, thin what is left, so that it needs no colour."""
+    halves = int(share * width * 2)
+    full, half = divmod(halves, 2)
+    return [("━" * full + ("╸" if half else ""), "primary"), ("─" * (width - full - half), "faint")]
+
+
+def joined(parts: list[list[Piece]], gap: str) -> list[Piece]:
+    line: list[Piece] = []
+    for part in parts:
+        if part:
+            line += [(gap, "text"), *part] if line else part
+    return line
+
+
+def length(parts: list[list[Piece]], gap: int) -> int:
+    """How many cells parts take side by side."""
+    shown = [part for part in parts if part]
+    return sum(cell_len(text) for part in shown for text, _tone in part) + gap * (len(shown) - 1)

@@ -1,0 +1,119 @@
+"""The quiet line at the bottom: the modes on their numbers, and the keys that act now."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gradtop.tui import keys
+
+Entry = tuple[str, str, str, str]  # key, label, action, tone
+
+
+class KeyBar(Widget):
+    """Modes on the left, keys on the right; what does not fit is left out from the right (`?` shows all)."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keybar--key", "keybar--label", "keybar--here"}
+    DEFAULT_CSS = """
+    KeyBar {
+        height: 1; width: 1fr; background: $background;
+        & > .keybar--key { color: $primary; }
+        & > .keybar--label { color: $muted; }
+        & > .keybar--here { color: $foreground; text-style: bold underline; }
+    }
+    """
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+        self._entries: list[tuple[int, int, str]] = []
+        self._strip: Strip | None = None
+        self._acted: list[Entry] = []
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.redraw())
+
+    def on_resize(self) -> None:
+        self._strip = None
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strip = None
+
+    def redraw(self) -> None:
+        if self._strip is None or self._acting() != self._acted:
+            self._strip = None
+            self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, action in self._entries:
+            if start <= event.x < end:
+                self.app.call_later(self.app.run_action, action, self.screen)
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - as Textual calls it
+        return self._lay_out()
+
+    def _lay_out(self) -> Strip:
+        if self._strip is not None:
+            return self._strip
+        width = self.size.width
+        self._acted = self._acting()
+        acting = [entry for entry in self._acted if entry[0]]
+        here = keys.mode_named(self._mode) if self._mode else None
+        full: list[Entry] = [(m.number, m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
+        numbers: list[Entry] = [
+            (m.number, m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES
+        ]
+        least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
+        modes = full if 1 + sum(map(_width, full)) + least <= width else numbers
+        room = width - 1 - sum(map(_width, modes))
+        right = list(acting)
+        while right and sum(map(_width, right)) > room:
+            right.remove(next((entry for entry in reversed(right) if entry[2] not in KEPT), right[0]))
+        segments = [Segment(" ", self.rich_style)]
+        self._entries, x = [], 1
+        gap = room - sum(map(_width, right))
+        for entry in (*modes, ("", "", "", ""), *right):
+            if not entry[2]:
+                segments.append(Segment(" " * max(0, gap), self.rich_style))
+                x += max(0, gap)
+                continue
+            key, label, action, tone = entry
+            segments += [Segment(key, self.get_component_rich_style("keybar--key")), Segment(" ", self.rich_style)]
+            if label:
+                segments += [Segment(label, self.get_component_rich_style(f"keybar--{tone}")), Segment(" ", self.rich_style)]
+            self._entries.append((x, x + _width(entry), action))
+            x += _width(entry)
+        self._strip = Strip(segments).adjust_cell_length(width, self.rich_style)
+        return self._strip
+
+    def _acting(self) -> list[Entry]:
+        found: list[Entry] = []
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled:
+                label = self._label(binding.description, binding.id)
+                entry = (binding.key_display or binding.key, label, binding.action, "label")
+                if label and entry not in found:  # two keys may do the same, under one name
+                    found.append(entry)
+        order = {key.action: index for index, key in enumerate(keys.KEYS)}
+        return sorted(found, key=lambda entry: (entry[2] in GENERAL, order.get(entry[2], 0)))
+
+    def _label(self, label: str, identity: str | None) -> str:
+        """What the key would do now, where that depends on the run or the size."""
+        name = getattr(self.screen, "label", None)
+        return str(name(identity, label)) if name is not None else label
+
+
+GENERAL = frozenset({"app.log", "app.help", "app.leave"})
+KEPT = frozenset({"app.focus_next", "app.help", "app.leave"})  # left out last
+
+
+def _width(entry: Entry) -> int:
+    key, label, _action, _tone = entry
+    return cell_len(key) + 1 + (cell_len(label) + 1 if label else 0)

@@ -1,0 +1,75 @@
+"""A few lines of toned text that repaint only the cells that changed: the header, findings, events, read-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gradtop.tui.format import ellipsis
+from gradtop.tui.widgets.cells import Cells, spans
+from gradtop.tui.widgets.tones import Tone, tone_styles
+
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
+STYLES = tuple({"text": Tone("foreground"), "strong": Tone("foreground", bold=True), "key": Tone("primary", bold=True)}.get(tone, Tone(tone)) for tone in TONES)
+Piece = tuple[str, str]  # text, tone
+Line = Sequence[Piece]
+
+
+class Lines(Widget):
+    """Shows lines of pieces, cut at its edges with …; never parses them as markup."""
+
+    DEFAULT_CSS = "Lines { width: 1fr; height: 1fr; color: $foreground; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id, classes=classes)
+        self._lines: Sequence[Line] = ()
+        self._rows: list[Cells] = []
+        self._styles: tuple[Style, ...] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these lines; what stays the same is not painted again."""
+        self._lines = lines
+        self._draw()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - for subclasses
+        """The lines for a size; where they depend on it, a subclass composes them here."""
+        return self._lines
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles = ()
+
+    def _draw(self) -> None:
+        width, height = self.size
+        if not width:
+            return
+        rows: list[Cells] = []
+        for line in self.lines(width, height)[:height]:
+            row, x = Cells(width), 0
+            for text, tone in line:
+                whole = x + len(text.rstrip()) <= width
+                x = row.put(x, text if whole else ellipsis(text, width - x), TONES.index(tone))
+            rows.append(row)
+        old, blank = self._rows, Cells(width)
+        self._rows = rows
+        if any(len(row.text) != width for row in old):
+            self.refresh()
+            return
+        for y in range(max(len(old), len(rows))):
+            before, after = (each[y] if y < len(each) else blank for each in (old, rows))
+            for start, end in spans(before, after):
+                self.refresh(Region(start, y, end - start, 1))
+
+    def render_line(self, y: int) -> Strip:
+        if not self._styles:
+            self._styles = tone_styles(self, STYLES)
+        if y >= len(self._rows):
+            return Strip.blank(self.size.width, self.rich_style)
+        return self._rows[y].strip(self._styles)

@@ -1,0 +1,257 @@
+"""The screen that every mode is.
+
+How a mode is written (`tui/screens/gradients/screen.py`, its CSS in `gradients.tcss`, what it reads in `tui/screens/gradients/data.py`)::
+
+    # tui/screens/gradients/data.py: no Textual; tested without a terminal
+    @dataclass(frozen=True)
+    class GradientsPart: ...
+    def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+        reader = source.run                    # gradtop.trainer.record.RunReader, None where no run is watched
+        ...                                    # runs in the poll thread: reading belongs here, and only here
+
+    # tui/screens/gradients/screen.py
+    class Gradients(ModeScreen):
+        CSS_PATH = "gradients.tcss"
+        BINDINGS = bindings("gradients")       # from tui/keys.py: put your keys into that table, modes=("gradients",)
+        mode = "gradients"
+        streams = ("layers",)                  # looked at on each tick; read again when one grew or an event came
+        read = staticmethod(read_gradients)
+
+        def body(self) -> ComposeResult: ...   # what stands between the header and the key bar
+        def view(self) -> Hashable: ...        # what `read` must know: the chosen parameter, the sort; frozen and comparable
+        def panes(self) -> tuple[str, ...]: ...    # for the lease, e.g. ("gradients",)
+        def looked_at(self) -> tuple[str, ...]: ...  # for the lease: the parameters somebody looks at
+        def show(self, snapshot: Snapshot) -> None: ...  # draw it: snapshot.facts, snapshot.part (your part, never another mode's)
+        def copied(self) -> tuple[str, str]: ...   # for `y`: (the text, what it is)
+
+Call `self.ask()` when `view`, `panes` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
+`show` is called on mount with what is known already, then once per change, and never while another mode is visible.
+`self.snapshot` is the last one shown. Before the first part, and where no run is watched, `snapshot.part` is None: say
+what will come and which key brings it (`self.explain("…")` shows a sentence in place of the body, `""` takes it away).
+Actions bound as "screen.…" are methods `action_…` of the screen; a key that cannot act now returns None from
+`check_action`, and `self.refresh_bindings()` says that this changed. Commands: `self.gradtop.command("pause")`.
+`unsaved()` names what would be lost by leaving. Sizes: `on_resize`, `self.size`; 80×24 is fully usable.
+What should be there on the next visit: `self.gradtop.memory.get/put` through `self.gradtop.remember(key, value)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from gradtop.trainer.record import Run
+from gradtop.tui import keys
+from gradtop.tui.framework.header import Header
+from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.reading.snapshot import EMPTY, Request, Snapshot
+
+if TYPE_CHECKING:
+    from gradtop.tui.app import GradtopApp
+
+SMALLEST = (40, 12)
+SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
+
+
+def bindings(mode: str) -> list[BindingType]:
+    """The bindings of a mode (or, with "", of the whole app) from the one table of keys."""
+    return bound(keys.mode_keys(mode) if mode else keys.app_keys())
+
+
+def bound(rows: Iterable[keys.Key]) -> list[BindingType]:
+    return [
+        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
+        for row in rows
+        if row.bound
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The run that a command is meant for."""
+
+    run: Run
+    name: str
+    state: str
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A screen that is handed each snapshot: a mode, and what lies over it."""
+
+    def receive(self, snapshot: Snapshot) -> None: ...
+
+
+class ModeScreen(Screen[None]):
+    """Header, notice, body, key bar; asks the poll thread for its part and shows what comes."""
+
+    AUTO_FOCUS = ""
+    BINDINGS = bound(key for key in keys.app_keys() if key.key in SHADOWED)
+    mode: ClassVar[str] = ""
+    streams: ClassVar[tuple[str, ...]] = ()
+    watches_runs: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.snapshot = EMPTY
+        self._composed = False
+
+    @property
+    def gradtop(self) -> GradtopApp:
+        return cast("GradtopApp", self.app)
+
+    # What a mode fills in
+
+    @staticmethod
+    def read(source: Any, view: Any, /) -> object:  # noqa: ARG004 - for modes that read something
+        """What the mode's `Snapshot.part` is; called in the poll thread."""
+        return None
+
+    def body(self) -> ComposeResult:
+        yield from ()
+
+    def view(self) -> Hashable:
+        return None
+
+    def panes(self) -> tuple[str, ...]:
+        return (self.mode,)
+
+    def looked_at(self) -> tuple[str, ...]:
+        return ()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw the snapshot."""
+
+    def copied(self) -> tuple[str, str]:
+        """What `y` copies, and its name: the run's directory where a mode has nothing better."""
+        run = self.snapshot.facts.run
+        return (str(run.path), "the run's path") if run is not None else ("", "")
+
+    def target(self) -> Target | None:
+        """The run that the command keys mean here."""
+        facts = self.snapshot.facts
+        return Target(facts.run, facts.name, facts.state) if facts.run is not None and not facts.gone else None
+
+    def unsaved(self) -> str:
+        """What leaving would lose, as a sentence; "" where nothing."""
+        return ""
+
+    def turn(self, step: int) -> None:
+        """Tab and shift+tab: the next or the previous pane."""
+        (self.focus_next if step > 0 else self.focus_previous)()
+
+    def back(self) -> bool:
+        """Escape: come out of something; whether there was anything."""
+        if self.focused is None or self.AUTO_FOCUS:
+            return False
+        self.set_focus(None)
+        return True
+
+    def label(self, identity: str | None, label: str) -> str:
+        """What a key is called in the key bar now; "" leaves it out."""
+        if identity == "run.pause" and self.gradtop.can("continue"):
+            return "continue"
+        return "" if identity == "next" else label
+
+    # What every mode does
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        yield Static(id="notice", markup=False)
+        yield Static(id="explanation", markup=False)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield KeyBar(self.mode)
+        yield Static(id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        self._composed = True
+        self.ask()
+        self.receive(self.gradtop.snapshot)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
+        # What another theme changes it sees to by itself.
+        event.refresh_styles = False
+        self.ask()
+
+    def _compositor_refresh(self) -> None:
+        # In the middle of a change Textual (8.2) renders whole frames and throws them away; after one it draws the first twice.
+        if self.app._batch_count:  # noqa: SLF001 - it tells this to nobody else
+            return
+        if self.size.region in self._compositor._dirty_regions:  # noqa: SLF001
+            self._repaint_required = False
+        super()._compositor_refresh()
+
+    def ask(self) -> None:
+        """Have this screen's part read with its present view."""
+        if self._composed:
+            self.gradtop.ask(self)
+
+    def request(self) -> Request:
+        return Request(
+            run=self.gradtop.watched,
+            mode=self.mode,
+            read=type(self).read,
+            view=self.view(),
+            streams=self.streams,
+            panes=self.panes(),
+            layers=self.looked_at(),
+            watches_runs=self.watches_runs,
+        )
+
+    def receive(self, snapshot: Snapshot) -> None:
+        """Take a snapshot: the header always, the body where the part is this mode's."""
+        if not self._composed:
+            return  # the newest one is taken on mount
+        if snapshot.mode != self.mode:
+            snapshot = Snapshot(self.mode, snapshot.facts)
+        before, self.snapshot = self.snapshot, snapshot
+        self.query_one(Header).show_facts(snapshot.facts)
+        if before.facts is not snapshot.facts:
+            self._notice(snapshot)
+            if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
+                self.refresh_bindings()
+        self.show(snapshot)
+
+    def explain(self, sentence: str) -> None:
+        """Show a sentence in place of the body; "" brings the body back."""
+        line = self.query_one("#explanation", Static)
+        if sentence:
+            line.update(sentence)
+        self.set_class(bool(sentence), "-explained")
+
+    def _notice(self, snapshot: Snapshot) -> None:
+        facts = snapshot.facts
+        notice = self.query_one("#notice", Static)
+        lines: list[str] = []
+        if facts.gone:
+            lines = [f"The directory of {facts.name} is gone: somebody deleted or moved it. What was read is still shown. 7 shows the runs."]
+        elif facts.state == "failed":
+            lines = [facts.status.error or "The run failed.", "l shows the worker's log."]
+        elif facts.state == "died":
+            words = facts.last_words[-3:]
+            lines = [f"The worker died: killed, out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
+            lines.append("7 and r go on from its last checkpoint.")
+        elif facts.state == "silent":
+            lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
+        elif facts.status.warning:
+            lines = [facts.status.warning]
+        notice.set_class(facts.state in {"failed", "died"} or facts.gone, "-error")
+        notice.update("\n".join(lines))
+        self.set_class(bool(lines), "-noticed")
+
+    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - as Textual calls it
+        width, height = self.size
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        if small:
+            message = f"gradtop needs {SMALLEST[0]} × {SMALLEST[1]} characters; this terminal has {width} × {height}. The run goes on."
+            self.query_one("#too-small", Static).update(message)
+        self.set_class(small, "-too-small")

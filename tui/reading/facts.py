@@ -1,0 +1,120 @@
+"""The facts of the watched run, which every mode shows in its header."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gradtop.trainer.record import Run, RunReader, Status, clean, effective
+from gradtop.tui.reading.snapshot import ENDED, Facts
+
+LAST_WORDS = 6
+NAME, SENTENCE = 80, 1000  # characters
+STEPS_S = (2, 5, 10, 15, 20, 30, 45)
+STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
+
+
+class Watch:
+    """One watched run; `read` gives the same Facts object as long as nothing a person could see has changed."""
+
+    def __init__(self, run: Run, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.run = run
+        self.reader = RunReader(run, clock=clock, monotonic=monotonic)
+        self._clock, self._monotonic = clock, monotonic
+        self._facts: Facts | None = None
+        self._moved: float | None = None
+        self._merged: tuple[Mapping[str, Any], Mapping[str, object], Mapping[str, Any]] | None = None
+
+    def read(self) -> Facts:
+        reader, old = self.reader, self._facts
+        reader.refresh()
+        status, state = reader.status, reader.state
+        if reader.stream("steps").refresh() and old is not None:
+            self._moved = self._monotonic()
+        status = _plain(status)
+        if old is not None and _still(status) == _still(old.status):
+            status = old.status
+        words = old.last_words if old is not None and old.state == state else ()
+        if state in {"died", "failed"} and not words:
+            words = tuple(line for line in reader.log_tail(60) if line.strip())[-LAST_WORDS:]
+        facts = Facts(
+            run=self.run,
+            name=clean(reader.meta.name or self.run.id, NAME),
+            state=state,
+            status=status,
+            meta=reader.meta,
+            config=self._config(status.changes),
+            age=self._age(status, state),
+            left=seconds_left(status) if state == "training" else None,
+            last_words=words,
+            gone=reader.gone,
+        )
+        if old is None or facts != old:
+            self._facts = old = facts
+        return old
+
+    def _config(self, changes: Mapping[str, object]) -> Mapping[str, Any]:
+        """run.toml with what was changed live; the same object as long as neither changed."""
+        tables = self.reader.config
+        if self._merged is None or self._merged[0] is not tables or self._merged[1] != changes:
+            self._merged = tables, changes, effective(tables, changes)
+        return self._merged[2]
+
+    def _age(self, status: Status, state: str) -> str:
+        """Since when nothing moved: by our own clock once we saw it move, so that another host's clock cannot lie."""
+        if state in ENDED:
+            then = status.ended or status.updated
+            return f"ended {moment(then, self._clock())}" if then else ""
+        if state not in {"training", "silent"}:
+            return ""
+        if self._moved is not None:
+            return coarse_age(self._monotonic() - self._moved)
+        last = self.reader.stream("steps").last()
+        return coarse_age(self._clock() - (float(last["time"]) if last else status.updated))
+
+
+def last_words(run: Run, lines: int = LAST_WORDS) -> tuple[str, ...]:
+    """The last lines that a run's worker printed, empty ones left out."""
+    return tuple(line for line in RunReader(run).log_tail(60) if line.strip())[-lines:]
+
+
+def _still(status: Status) -> Status:
+    """A status without its heartbeat: a mere sign of life is no news."""
+    return replace(status, updated=0.0, seconds=0.0)
+
+
+def _plain(status: Status) -> Status:
+    """A status whose texts are safe to draw."""
+    error, warning = (clean(text, SENTENCE) for text in (status.error, status.warning))
+    return replace(status, error=error, warning=warning, model=clean(status.model, NAME), device=clean(status.device, NAME))
+
+
+def coarse_age(seconds: float) -> str:
+    """An age that is written seldom: `live` under two seconds, then in steps that grow."""
+    if seconds < STEPS_S[0]:
+        return "live"
+    if seconds < 60:
+        return f"{max(step for step in STEPS_S if step <= seconds)} s ago"
+    if seconds < 3600:
+        return f"{max(step for step in STEPS_MIN if step * 60 <= seconds)} min ago"
+    if seconds < 172800:
+        return f"{int(seconds // 3600)} h ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
+def moment(then: float, now: float) -> str:
+    """A time of day, with the date where it was not today."""
+    date, today = time.localtime(then), time.localtime(now)
+    if date[:3] == today[:3]:
+        return time.strftime("%H:%M", date)
+    return time.strftime("%d %b %H:%M" if date[0] == today[0] else "%d %b %Y", date)
+
+
+def seconds_left(status: Status) -> float | None:
+    """The time to the last step at the mean pace so far, in seconds."""
+    done = status.step - status.began  # what a fork took over took it no time
+    if done <= 0 or status.steps <= status.step or status.seconds <= 0:
+        return None
+    return status.seconds / done * (status.steps - status.step)

@@ -1,0 +1,255 @@
+"""The one thread that touches files for the screen: it reads, keeps the lease, carries commands out and hears their answers."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.trainer import record
+from gradtop.trainer.record import Run, RunReader
+from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.log import LogTail
+from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
+
+if TYPE_CHECKING:
+    from gradtop.tui.screens.runs.data import RunIndex
+
+TICK = 0.25
+TICK_ENDED = 1.0
+TICK_WAITING = 0.05
+LEASE_EVERY = 2.0
+ANSWER_WITHIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command: what the worker said, or why it did not."""
+
+    command: str
+    run: str
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    id: str
+    command: str
+    watch: Watch
+    sent: float
+
+
+class Source:
+    """What a mode's `read` may read from: the watched run (None where there is none), its facts, the list of all runs."""
+
+    def __init__(self, runs: Path, clock: Callable[[], float]) -> None:
+        self.run: RunReader | None = None
+        self.facts = NO_RUN
+        self.clock = clock
+        self._runs = runs
+
+    @cached_property
+    def runs(self) -> RunIndex:
+        from gradtop.tui.screens.runs.data import RunIndex
+
+        return RunIndex(self._runs, clock=self.clock)
+
+
+class Poll:
+    """Reads for the visible mode only and says nothing when nothing changed.
+
+    `show` and `tell` are called in the poll thread (in the caller's for a `tick` before it runs). `ask`, `send` and `do`
+    may be called from any thread and return at once.
+    """
+
+    def __init__(
+        self,
+        runs: Path,
+        *,
+        show: Callable[[Snapshot], None],
+        tell: Callable[[Answer], None],
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        interval: float = TICK,
+    ) -> None:
+        self.wake = threading.Event()
+        self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._source = Source(runs, clock)
+        self._show, self._tell = show, tell
+        self._clock, self._monotonic, self._interval = clock, monotonic, interval
+        self._watch: Watch | None = None
+        self._log: LogTail | None = None
+        self._request = self._answered = Request()
+        self._jobs: deque[Callable[[], object]] = deque()
+        self._pending: list[Pending] = []
+        self._snapshot = Snapshot()
+        self._counts: tuple[object, ...] = ()
+        self._leased: tuple[Run, tuple[str, ...], tuple[str, ...]] | None = None
+        self._lease_due = 0.0
+        self._lease_trouble = False
+
+    # From any thread
+
+    def ask(self, request: Request) -> None:
+        """Read this from now on; the answer comes at once, to the same question only where there is news."""
+        if request != self._request:
+            self._request = request
+        self.wake.set()
+
+    def send(self, run: Run, command: str, **arguments: object) -> None:
+        """Ask the run's worker for something; `tell` gets its answer, or why there is none."""
+        self.do(lambda: self._send(run, command, arguments))
+
+    def do(self, job: Callable[[], object]) -> None:
+        """Carry out something that touches files in the poll thread."""
+        self._jobs.append(job)
+        self.wake.set()
+
+    def change(self, run: Run, work: Callable[[], None]) -> None:
+        """Carry out something that changes a run's directory, and have the list of runs look at it at once."""
+
+        def job() -> None:
+            work()
+            self._source.runs.look_again(run)
+
+        self.do(job)
+
+    # In the poll thread
+
+    def run(self, cancelled: Callable[[], bool]) -> None:
+        """Tick until cancelled; `wake` is set by a cancel and by everything that should be looked at now."""
+        while not cancelled():
+            self.wake.wait(self.tick())
+            self.wake.clear()
+        self._drop_lease()
+
+    def tick(self) -> float:
+        """Read once and post what changed; returns the seconds until it is worth looking again."""
+        while self._jobs:
+            self._jobs.popleft()()
+        request = self._request
+        facts = self._read_facts(request)
+        snapshot = self._read_part(request, facts)
+        log = self._read_log(request)
+        if snapshot.log is not log:
+            snapshot = replace(snapshot, log=log)
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._show(snapshot)
+        self._hear_answers()
+        self._keep_lease(request, facts)
+        if self._pending:
+            return min(TICK_WAITING, self._interval)
+        live = facts.alive or (request.watches_runs and self._source.runs.any_alive)
+        return self._interval if live else max(self._interval, TICK_ENDED)
+
+    def _read_facts(self, request: Request) -> Facts:
+        if request.run is None:
+            self._watch = self._source.run = None
+            return NO_RUN
+        if self._watch is None or self._watch.run.path != request.run.path:
+            self._watch = Watch(request.run, clock=self._clock, monotonic=self._monotonic)
+            self._source.run = self._watch.reader
+        return self._watch.read()
+
+    def _read_part(self, request: Request, facts: Facts) -> Snapshot:
+        source, reader = self._source, self._source.run
+        counts: list[object] = [facts.run and facts.run.path]
+        if reader is not None:
+            for name in request.streams:
+                stream = reader.stream(name)
+                stream.refresh()
+                counts.append(stream.count)
+            counts += [len(reader.events), reader.events[-1] if reader.events else None]
+        grown = tuple(counts) != self._counts
+        listed = request.watches_runs and source.runs.refresh()
+        if not grown and not listed and request is self._answered and facts is source.facts:
+            return self._snapshot
+        self._counts, self._answered, source.facts = tuple(counts), request, facts
+        part = request.read(source, request.view) if request.read is not None else None
+        return Snapshot(request.mode, facts, part)
+
+    def _read_log(self, request: Request) -> LogPart:
+        if request.log is None:
+            self._log = None
+            return NO_LOG
+        if self._log is None or self._log.run.path != request.log.path:
+            self._log = LogTail(request.log, monotonic=self._monotonic)
+        return self._log.read()
+
+    # Commands and their answers
+
+    def _send(self, run: Run, command: str, arguments: dict[str, object]) -> None:
+        try:
+            identity = record.send(run, command, **arguments)
+        except OSError as error:
+            self._tell(Answer(command, run.id, False, f"it could not be written: {error.strerror or error}"))
+            return
+        watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
+        self._pending.append(Pending(identity, command, watch or Watch(run, clock=self._clock, monotonic=self._monotonic), self._monotonic()))
+
+    def _hear_answers(self) -> None:
+        for pending in list(self._pending):
+            reader = pending.watch.reader
+            if pending.watch is not self._watch:
+                reader.refresh()
+            answer = next((e for e in reversed(reader.events[-200:]) if e.get("kind") == "command" and e.get("id") == pending.id), None)
+            if answer is not None:
+                said = str(answer.get("message") or "")
+                self._tell(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), said))
+            elif self._monotonic() - pending.sent >= ANSWER_WITHIN:
+                self._tell(Answer(pending.command, pending.watch.run.id, False, f"no answer after 5 s: {silence(reader)}"))
+            else:
+                continue
+            self._pending.remove(pending)
+
+    # The lease: what the worker should measure because somebody is looking
+
+    def _keep_lease(self, request: Request, facts: Facts) -> None:
+        if facts.run is None or not facts.alive or facts.gone:
+            self._drop_lease()
+            return
+        wanted = (facts.run, request.panes, request.layers)
+        if self._leased is not None and self._leased[0].path != facts.run.path:
+            self._drop_lease()
+        if wanted == self._leased and self._monotonic() < self._lease_due:
+            return
+        try:
+            record.write_lease(facts.run, self.name, request.panes, request.layers)
+            self._lease_trouble = False
+        except OSError as error:
+            if not self._lease_trouble:
+                self._lease_trouble = True
+                why = f"the run directory cannot be written ({error.strerror or error}): what is measured on demand will not come"
+                self._tell(Answer("look", facts.run.id, False, why))
+        self._leased, self._lease_due = wanted, self._monotonic() + LEASE_EVERY
+
+    def _drop_lease(self) -> None:
+        if self._leased is None:
+            return
+        run, self._leased = self._leased[0], None
+        try:
+            record.drop_lease(run, self.name)
+        except OSError:
+            return  # it grows stale by itself
+
+
+def silence(reader: RunReader) -> str:
+    """Why a run's worker has not answered, as far as one can see from here."""
+    if reader.gone:
+        return "the run was deleted"
+    reasons = {
+        "died": "the worker died",
+        "silent": "the worker does not respond; it will see the command when it does",
+        "starting": "the worker is still starting; it will see the command then",
+        "training": "the step takes longer; the worker will see the command after it",
+    }
+    return reasons.get(reader.state, f"the run is {reader.state}")

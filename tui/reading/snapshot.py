@@ -1,0 +1,95 @@
+"""What the poll thread hands to the screen: one immutable value per change, for the mode that is visible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradtop.trainer.record import Meta, Run, Status
+
+ALIVE = frozenset({"queued", "starting", "training", "paused", "silent"})
+ENDED = frozenset({"done", "stopped", "failed", "died"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What every mode knows about the watched run; `run` is None where none is watched.
+
+    `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
+    time to the end in seconds, or None; `config` is run.toml with what was changed live since; `last_words` are the last lines of worker.log of a run that died or failed.
+    """
+
+    run: Run | None = None
+    name: str = ""
+    state: str = ""
+    status: Status = Status()
+    meta: Meta = Meta()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    age: str = ""
+    left: float | None = None
+    rate: float = 0.0
+    last_words: tuple[str, ...] = ()
+    gone: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker may still obey."""
+        return self.state in ALIVE
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """One value of the configuration by its dotted path."""
+        value: Any = self.config
+        for name in key.split("."):
+            if not isinstance(value, Mapping) or name not in value:
+                return default
+            value = value[name]
+        return value
+
+
+NO_RUN = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """The last lines of a run's worker.log, safe to draw; `cut` says that there are earlier ones in the file."""
+
+    run: Run | None = None
+    lines: tuple[str, ...] = ()
+    cut: bool = False
+
+
+NO_LOG = LogPart()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The facts of the run and the part that the visible mode asked for (what its `read` returned, None before)."""
+
+    mode: str = ""
+    facts: Facts = NO_RUN
+    part: Any = None
+    log: LogPart = NO_LOG
+
+
+EMPTY = Snapshot()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the visible screen wants read.
+
+    `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
+    view)` is called in the poll thread and its value becomes `Snapshot.part`. `panes` and `layers` become the lease:
+    what the worker should measure because somebody is looking. `log` is the run whose log is shown beside it.
+    """
+
+    run: Run | None = None
+    mode: str = ""
+    read: Callable[[Any, Any], object] | None = None
+    view: Hashable = None
+    streams: tuple[str, ...] = ()
+    panes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    watches_runs: bool = False
+    log: Run | None = None

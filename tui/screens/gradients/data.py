@@ -1,0 +1,214 @@
+"""What the gradients mode shows: each parameter's gradient norm now and over time, and a verdict on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
+
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, trend, window
+from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
+from gradtop.tui.reading.marks import Mark, event_marks
+from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
+from gradtop.tui.screens.overview.data import axis_end, newest, setting
+
+if TYPE_CHECKING:
+    from gradtop.tui.reading.poll import Source
+
+BINS = 32  # of the small pictures
+LARGE_BINS = 360
+SHARE = 0.1  # of the time, for reading
+NORM, WEIGHT, RATIO = "grad_norm/", "weight_norm/", "update_ratio/"
+Sort = Literal["trouble", "depth"]
+
+
+@dataclass(frozen=True, slots=True)
+class GradientsView:
+    """The parameter whose chart is open; "" for none."""
+
+    chart: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GradientRow:
+    """One parameter; `now` and `ratio` are None until measured. `shown` is its name, safe to draw."""
+
+    name: str
+    shown: str
+    shape: str
+    count: int
+    now: float | None
+    over_time: Series
+    trend: tuple[str, str]
+    ratio: float | None
+    verdict: Verdict
+    is_vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """One parameter over all steps; `end` is the right end of the axis."""
+
+    name: str = ""
+    norm: Series = EMPTY_SERIES
+    weight: Series = EMPTY_SERIES
+    ratio: Series = EMPTY_SERIES
+    end: float = 1.0
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GradientsPart:
+    """`rows` in the order of the model; `step` is the last one measured, None before the first."""
+
+    rows: tuple[GradientRow, ...] = ()
+    step: float | None = None
+    curves: Curves = Curves()
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was read last, of how many records and for which view, and until when that is new enough."""
+
+    part: GradientsPart
+    view: GradientsView
+    records: int
+    until: float
+
+
+_kept: WeakKeyDictionary[StreamReader, Kept] = WeakKeyDictionary()
+
+
+def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+    """The rows, read anew when there are records; those of a very large model so seldom that it costs little."""
+    reader = source.run
+    if reader is None:
+        return GradientsPart()
+    layers = reader.stream("layers")
+    began = time.monotonic()
+    kept = _kept.get(layers)
+    if kept is not None and kept.view == view and (kept.records == layers.count or (source.facts.alive and began < kept.until)):
+        return kept.part
+    part = _read(reader, layers, view)
+    ended = time.monotonic()
+    _kept[layers] = Kept(part, view, layers.count, ended + (ended - began) / SHARE)
+    return part
+
+
+def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> GradientsPart:
+    names = [column.name.removeprefix(NORM) for column in layers.columns if column.name.startswith(NORM)]
+    model = model_of(layers)
+    nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
+    tail = list(layers.rows(layers.count - TREND))
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    curves = Curves()
+    if view.chart:
+        end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
+        norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
+        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
+    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
+
+
+def merged(model: Model, measured: Sequence[str]) -> list[str]:
+    """The parameters in the order of the model, a tied one once, and those that are measured but not in its table."""
+    own = [name for name in model.parameters if not model.nodes[name].tied_to]
+    known = set(model.parameters)
+    return own + [name for name in measured if name not in known]
+
+
+def stranger(name: str) -> Node:
+    """A parameter of which only its name is known."""
+    return Node(name, "", 0, "", clean(name, LONGEST), count=1, trainable=1)
+
+
+def rows_of(
+    nodes: Sequence[Node], layers: StreamReader, tail: Sequence[tuple[float, ...]], healthy: tuple[float, float]
+) -> Iterable[GradientRow]:
+    """The rows, from curves over all steps and the last records."""
+    recent = Recent(layers, tail)
+    over_time = layers.series_of([NORM + node.key for node in nodes], bins=BINS)
+    ratios = layers.series_of([RATIO + node.key for node in nodes], bins=BINS)
+    measured = []
+    for node, series in zip(nodes, over_time, strict=True):
+        steps, norms = recent.of(NORM + node.key)
+        begin = steps[-window(len(norms))] if norms else math.inf
+        # The bins that ended before the window; they are few, and in the order of steps.
+        earlier = series.mean[: bisect_left(series.x_last, begin)]
+        measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
+    verdicts = judge(measured, healthy)
+    for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
+        last = recent.last(RATIO + node.key)
+        yield GradientRow(
+            name=node.key,
+            shown=node.path,
+            shape=node.shape,
+            count=node.count,
+            now=each.recent[-1] if each.recent else None,
+            over_time=series,
+            trend=trend(each.recent),
+            ratio=last if last is not None else next((mean for mean in reversed(ratio.mean) if mean == mean), None),
+            verdict=verdicts[node.key],
+            is_vector=each.is_vector,
+        )
+
+
+class Recent:
+    """The last records of a stream, by column; in a sparse one nan means that it was not measured."""
+
+    def __init__(self, layers: StreamReader, tail: Sequence[tuple[float, ...]]) -> None:
+        self._places = {column.name: place for place, column in enumerate(layers.columns, 2)}
+        self._sparse = {column.name for column in layers.columns if column.sparse}
+        self._columns = list(zip(*tail, strict=True))
+        self._segments = layers.segments
+
+    def of(self, name: str) -> tuple[Sequence[float], Sequence[float]]:
+        """Steps and values."""
+        place = self._places.get(name)
+        if place is None or not self._columns:
+            return (), ()
+        steps, values = self._there(name, self._columns[0], self._columns[place])
+        if name not in self._sparse or all(value == value for value in values):
+            return steps, values
+        known = [index for index, value in enumerate(values) if value == value]
+        return [steps[index] for index in known], [values[index] for index in known]
+
+    def _there(self, name: str, steps: Sequence[float], values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """Without what was recorded while there was no such column: a parameter that was frozen has no norm, not a bad one."""
+        ends = [*(segment.first_step for segment in self._segments[1:]), math.inf]
+        without = [(s.first_step, end) for s, end in zip(self._segments, ends, strict=True) if name not in s.places]
+        if not without:
+            return steps, values
+        kept = [index for index, step in enumerate(steps) if not any(first <= step < end for first, end in without)]
+        return [steps[index] for index in kept], [values[index] for index in kept]
+
+    def last(self, name: str) -> float | None:
+        """The newest value that is a number."""
+        place = self._places.get(name)
+        values = self._columns[place] if place is not None and self._columns else ()
+        return next((value for value in reversed(values) if value == value), None)
+
+
+def ordered(rows: Sequence[GradientRow], sort: Sort, wanted: str = "") -> list[GradientRow]:
+    """The rows whose name or state has every word that is wanted, by trouble (the worst first) or in the order of the model."""
+    words = wanted.lower().split()
+    found = [row for row in rows if all(word in f"{row.shown} {row.verdict.state}".lower() for word in words)]
+    return sorted(found, key=lambda row: row.verdict.rank) if sort == "trouble" else found
+
+
+def counts(rows: Iterable[GradientRow]) -> list[tuple[Verdict, int]]:
+    """How many parameters have each state, the worst first."""
+    found: dict[str, list[Verdict]] = {}
+    for row in rows:
+        found.setdefault(row.verdict.state, []).append(row.verdict)
+    return sorted(((each[0], len(each)) for each in found.values()), key=lambda pair: pair[0].rank[0])
+
+
+def at(series: Series, step: float) -> float | None:
+    """The mean of the bin nearest to a step that has one."""
+    near = [(abs(x - step), mean) for x, mean in zip(series.x, series.mean, strict=True) if mean == mean]
+    return min(near)[1] if near else None

@@ -1,0 +1,101 @@
+"""What the overview shows: is it going well?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradtop.trainer.analysis.findings import Finding, findings
+from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
+from gradtop.tui.reading.events import EventLine, event_lines
+from gradtop.tui.reading.marks import Mark, event_marks
+
+if TYPE_CHECKING:
+    from gradtop.tui.reading.poll import Source
+
+BINS = 360
+EVENTS = 40
+CEILINGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPart:
+    """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still."""
+
+    end: float = 1.0
+    loss: Series = EMPTY_SERIES
+    val_loss: Series = EMPTY_SERIES
+    val_accuracy: Series = EMPTY_SERIES
+    grad_norm: Series = EMPTY_SERIES
+    lr: Series = EMPTY_SERIES
+    planned: Series = EMPTY_SERIES
+    clipped: float | None = None
+    healthy: tuple[float, float] = (1.0, 100.0)
+    findings: tuple[Finding, ...] = ()
+    events: tuple[EventLine, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    unreadable: str = ""
+
+
+def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001 - it has nothing to choose
+    """Read the curves so far, the plan, and what is worth saying about them."""
+    reader = source.run
+    if reader is None:
+        return OverviewPart()
+    steps, evals, plan = (reader.stream(name) for name in ("steps", "evals", "plan"))
+    end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    loss, grad_norm = steps.series_of(["loss", "grad_norm"], bins=BINS, first=0.0, last=end)
+    val_loss, val_accuracy = evals.series_of(["loss", "accuracy"], bins=BINS, first=0.0, last=end)
+    return OverviewPart(
+        end=end,
+        loss=loss,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        grad_norm=grad_norm,
+        lr=steps.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        planned=plan.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        clipped=share_clipped(reader),
+        healthy=healthy,
+        findings=findings(reader, healthy),
+        events=event_lines(reader.events[-EVENTS:]),
+        marks=event_marks(reader.rare),
+        unreadable=steps.unreadable,
+    )
+
+
+def newest(reader: RunReader) -> float:
+    """The last recorded step: status.json may be a moment behind."""
+    last = reader.stream("steps").last()
+    return float(last["step"]) if last is not None else 0.0
+
+
+def axis_end(step: float, steps: int) -> float:
+    """The right end of the axis: the last step of the plan, or the next round number above 1.02 × the present step."""
+    need = max(10.0, step * 1.02)
+    if steps and need >= 0.8 * steps:
+        return float(max(steps, step))
+    scale = 10.0 ** (len(str(int(need))) - 1)
+    ceiling = next((scale * c for c in CEILINGS if scale * c >= need), 10 * scale)
+    return min(ceiling, float(steps)) if steps else ceiling
+
+
+def present(reader: RunReader, table: str) -> Mapping[str, Any]:
+    """A table of the configuration as it is now, live changes included."""
+    found = effective(reader.config, reader.status.changes).get(table, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def setting(reader: RunReader, name: str, default: float) -> float:
+    value = present(reader, "monitor").get(name, default)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+
+
+def share_clipped(reader: RunReader) -> float | None:
+    """The share of the last 500 measured steps whose gradient was clipped; None where clipping is off."""
+    steps = reader.stream("steps")
+    hits = [row["clipped"] for row in steps.tail(500) if row.get("clipped", float("nan")) == row.get("clipped")]
+    training = present(reader, "training")
+    clips = bool(training.get("clip") or training.get("clip_value"))
+    return sum(hits) / len(hits) if hits and (clips or any(hits)) else None

@@ -1,0 +1,215 @@
+"""1 Overview: is it going well?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from gradtop.tui.framework.lines import Line as Words
+from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.reading.snapshot import Facts, Snapshot
+from gradtop.tui.screens.overview.data import OverviewPart, read_overview
+from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.line_chart import LineChart
+
+PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
+WIDE = 100  # from this many columns on two panes stand side by side
+NARROW = 80  # below, one pane fills the screen
+LEAST = 8  # rows of a pane
+LONGEST = 4  # lines of an event
+FIRST_EVALUATION = "the first evaluation comes at the end of the epoch"
+
+
+class Overview(ModeScreen):
+    """Six panes; where they do not fit, Tab turns the page, and Enter shows one alone."""
+
+    CSS_PATH = "style.tcss"
+    BINDINGS = bindings("overview")
+    mode = "overview"
+    streams = ("steps", "evals", "plan")
+    read = staticmethod(read_overview)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._page = 0
+        self._zoomed = ""
+        self._shape = (0, 0)
+
+    def body(self) -> ComposeResult:
+        charts = [LineChart(id=name) for name in PANES[:4]]
+        with Container(id="panes"):
+            for pane in (*charts, Findings(id="findings"), Events(id="events")):
+                pane.border_title = (pane.id or "").replace("-", " ")
+                yield pane
+
+    def show(self, snapshot: Snapshot) -> None:
+        part = snapshot.part
+        if snapshot.facts.run is None or not isinstance(part, OverviewPart):
+            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            return
+        self.explain("")
+        status = snapshot.facts.status
+        chart = {name: self.query_one(f"#{name}", LineChart) for name in PANES[:4]}
+        waiting = waiting_for(snapshot.facts)
+        first = float(status.began)  # a fork's curves have the width to themselves
+        for each in ("loss", "gradient-norm", "learning-rate"):
+            chart[each].set_empty(waiting)
+        chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
+        chart["loss"].set_series(
+            [Line("train", part.loss, "a"), Line("val", part.val_loss, "b")] if part.val_loss.x else [Line("train", part.loss, "a")],
+            marks=part.marks,
+            x_min=first,
+            x_max=part.end,
+        )
+        accuracy = [Line("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
+        chart["accuracy"].set_series(accuracy, x_min=first, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
+        clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
+        chart["gradient-norm"].set_series(
+            [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=part.end
+        )
+        chart["learning-rate"].set_series(
+            [Line("so far", part.lr, "a", value=status.lr), Line("planned", part.planned, "a", planned=True)],
+            marks=part.marks,
+            x_min=first,
+            x_max=float(max(status.steps, 1)),
+        )
+        self.query_one(Findings).show(finding_lines(part))
+        self.query_one(Events).show(event_words(part))
+
+    # What fits
+
+    def on_mount(self) -> None:
+        self._arrange()  # else a first layout would be for nothing
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        if self.app.is_running:  # not leaving, while the screens are being taken apart
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Lay the panes out in pages of as many as fit."""
+        size = self.size or self.app.size
+        width, height = size.width, self.query_one("#body").size.height or size.height - 3
+        columns = 2 if width >= WIDE else 1
+        rows = 1 if width < NARROW else max(1, min(3, height // LEAST))
+        if self._zoomed:
+            columns = rows = 1
+        self._shape = (columns, rows)
+        shown = self._shown()
+        grid = self.query_one("#panes")
+        for name in PANES:
+            self.query_one(f"#{name}").display = name in shown
+        grid.styles.grid_size_columns = columns
+        grid.styles.grid_size_rows = -(-len(shown) // columns)
+        grid.set_class(len(shown) == len(PANES) and columns == 2, "-all")
+        self.refresh_bindings()
+
+    @property
+    def pages(self) -> int:
+        columns, rows = self._shape
+        return 1 if self._zoomed or not columns else -(-len(PANES) // (columns * rows))
+
+    def _shown(self) -> Sequence[str]:
+        if self._zoomed:
+            return (self._zoomed,)
+        size = self._shape[0] * self._shape[1]
+        self._page %= self.pages
+        return PANES[self._page * size : (self._page + 1) * size]
+
+    def turn(self, step: int) -> None:
+        """Tab: the next page where there are several, else the next chart."""
+        if self.pages == 1:
+            super().turn(step)
+            return
+        self._page = (self._page + step) % self.pages
+        self._arrange()
+        if isinstance(self.focused, LineChart):
+            self.set_focus(None)
+
+    def label(self, identity: str | None, label: str) -> str:
+        if identity == "next" and self.pages > 1:
+            return f"{self._page + 1}/{self.pages}"
+        return super().label(identity, label)
+
+    # One pane alone
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "zoom":
+            return True if isinstance(self.focused, LineChart) and not self._zoomed else None
+        return super().check_action(action, parameters)
+
+    def action_zoom(self) -> None:
+        if self.focused is not None and self.focused.id in PANES:
+            self._zoomed = self.focused.id
+            self._arrange()
+
+    def back(self) -> bool:
+        if not self._zoomed:
+            return super().back()
+        self._zoomed = ""
+        self._arrange()
+        return True
+
+    def action_read(self, cells: int) -> None:
+        """Arrow keys without a chosen chart: choose the first one that is seen."""
+        chart = next((self.query_one(f"#{name}") for name in self._shown() if name in PANES[:4]), None)
+        if isinstance(chart, LineChart):
+            self.set_focus(chart)
+            chart.action_cursor(cells)
+
+    def copied(self) -> tuple[str, str]:
+        chart = self.focused
+        if isinstance(chart, LineChart) and chart.read:
+            return f"{chart.border_title}: {', '.join(chart.read)}", "what the chart says"
+        return super().copied()
+
+
+class Findings(Lines):
+    """What is wrong, wrapped to the pane."""
+
+    def lines(self, width: int, height: int) -> Sequence[Words]:
+        from textwrap import wrap
+
+        lines: list[Words] = []
+        for (symbol, tone), (text, _tone) in ((line[0], line[1]) for line in super().lines(width, height)):
+            for index, piece in enumerate(wrap(text, max(10, width - 3))):
+                lines.append([(f" {symbol} " if not index else "   ", tone), (piece, "text")])
+        return lines
+
+
+class Events(Lines):
+    """What happened, the newest first; what is too long for a line goes on below it."""
+
+    def lines(self, width: int, height: int) -> Sequence[Words]:
+        from textwrap import wrap
+
+        lines: list[Words] = []
+        for (clock, muted), (text, tone) in ((line[0], line[1]) for line in super().lines(width, height)):
+            room = max(10, width - len(clock))
+            # A gap is given up before a word has to go on in the next line.
+            pieces = wrap(text.replace("  ", " "), room, max_lines=LONGEST, placeholder=" …") if len(text) > room else [text]
+            for index, piece in enumerate(pieces):
+                lines.append([(clock if not index else " " * len(clock), muted), (piece, tone)])
+        return lines
+
+
+def waiting_for(facts: Facts) -> str:
+    if facts.state in {"created", "starting"}:
+        return "starting: the first step comes in some seconds"
+    return "nothing measured yet" if facts.alive else "nothing was measured"
+
+
+def best_of(accuracy: float | None) -> Sequence[tuple[str, str]]:
+    return [("best", f"{accuracy:.3f}")] if accuracy is not None else []
+
+
+def finding_lines(part: OverviewPart) -> list[Words]:
+    return [[(finding.symbol, finding.tone), (finding.text, "text")] for finding in part.findings]
+
+
+def event_words(part: OverviewPart) -> list[Words]:
+    return [[(f" {event.clock}  ", "muted"), (event.text, event.tone)] for event in part.events]

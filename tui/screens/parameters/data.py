@@ -1,0 +1,81 @@
+"""What the parameters mode shows: the tree of modules, which of it is open, and what matches a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, model_of
+
+if TYPE_CHECKING:
+    from gradtop.tui.reading.poll import Source
+
+AT_FIRST = 40  # so many rows are opened without being asked
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersPart:
+    """`unreadable` says why a stream that is there tells nothing."""
+
+    model: Model = NO_MODEL
+    unreadable: str = ""
+
+
+def read_parameters(source: Source, view: object) -> ParametersPart:  # noqa: ARG001 - every part's signature
+    if source.run is None:
+        return ParametersPart()
+    layers = source.run.stream("layers")
+    return ParametersPart(model_of(layers), layers.unreadable)
+
+
+def visible(model: Model, opened: Collection[str]) -> list[str]:
+    """The keys of the rows that are seen when these modules are open, from top to bottom."""
+    rows: list[str] = []
+    stack = [ROOT] if model.nodes else []
+    while stack:
+        key = stack.pop()
+        rows.append(key)
+        if key in opened:
+            stack += reversed(model.nodes[key].children)
+    return rows
+
+
+def matching(model: Model, wanted: str) -> tuple[list[str], int]:
+    """The rows whose path or kind has every word that is wanted, each with the modules above it; and how many match."""
+    words = wanted.lower().split()
+    found = [key for key, node in model.nodes.items() if key != ROOT and has_all(words, f"{node.path} {node.kind}".lower())]
+    shown = set(found)
+    for key in found:
+        parent = model.nodes[key].parent
+        while parent and parent not in shown:
+            shown.add(parent)
+            parent = model.nodes[parent].parent
+    return [key for key in model.nodes if key in shown], len(found)
+
+
+def has_all(words: Collection[str], text: str) -> bool:
+    return all(word in text for word in words)
+
+
+def open_at_first(model: Model) -> set[str]:
+    """Open modules level by level, while no more than a screenful of rows is seen; layers, which hold parameters alone, stay shut."""
+    opened = {ROOT} if model.nodes else set()
+    rows = 1 + len(model.root.children) if opened else 0
+    level = list(model.root.children) if opened else []
+    while level:
+        level = [key for key in level if any(not model.nodes[child].is_parameter for child in model.nodes[key].children)]
+        rows += sum(len(model.nodes[key].children) for key in level)
+        if rows > AT_FIRST:
+            break
+        opened.update(level)
+        level = [child for key in level for child in model.nodes[key].children]
+    return opened
+
+
+def above(model: Model, key: str) -> list[str]:
+    """The modules that must be open for a row to be seen."""
+    found = []
+    while key in model.nodes and (key := model.nodes[key].parent):
+        found.append(key)
+    return found

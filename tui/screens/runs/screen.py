@@ -1,0 +1,252 @@
+"""7 Runs: all runs, what became of them, and what was changed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.message import Message
+
+from gradtop.trainer.record import RecordError, Run, clean, rename_run, trash_run
+from gradtop.tui.framework.lines import Line
+from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
+from gradtop.tui.reading.messages import Answered
+from gradtop.tui.reading.poll import Answer
+from gradtop.tui.reading.snapshot import ALIVE, Snapshot
+from gradtop.tui.screens.runs.data import SORTS, RunRow, RunsPart, RunsView, read_runs
+from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
+from gradtop.tui.widgets.columns import Cell
+from gradtop.tui.widgets.table import Table
+
+KEY = "runs.sort"
+RESUMABLE = frozenset({"stopped", "failed", "died"})
+
+
+class Runs(ModeScreen):
+    """A table of the runs; the keys of the run mean the one under the cursor."""
+
+    CSS_PATH = "style.tcss"
+    BINDINGS = bindings("runs")
+    AUTO_FOCUS = "Table"
+    mode = "runs"
+    watches_runs: ClassVar[bool] = True
+    read = staticmethod(read_runs)
+
+    class Deleted(Message):
+        """A run was moved into the trash."""
+
+        def __init__(self, run: Run, name: str, where: str) -> None:
+            super().__init__()
+            self.run, self.name, self.where = run, name, where
+
+    class Kept(Message):
+        """A run could not be moved; `watched` is whether it was the one watched."""
+
+        def __init__(self, run: Run, why: str, *, watched: bool) -> None:
+            super().__init__()
+            self.run, self.why, self.watched = run, why, watched
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sort = SORTS[0]
+        self._filter = ""
+        self._rows: dict[str, RunRow] = {}
+        self._known: frozenset[str] = frozenset()
+        self._state: tuple[str, str] = ("", "")
+        self._placed = False
+        self._marked = ""  # the run to compare others with
+
+    def body(self) -> ComposeResult:
+        yield Table(COLUMNS, filters=True)
+        yield About(id="about")
+
+    def on_mount(self) -> None:
+        wanted = self.gradtop.memory.get(KEY)
+        self._sort = wanted if wanted in SORTS else SORTS[0]
+        super().on_mount()
+
+    @property
+    def table(self) -> Table:
+        return self.query_one(Table)
+
+    def view(self) -> RunsView:
+        return RunsView(self._sort, self._filter)
+
+    def panes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def row(self) -> RunRow | None:
+        """What the cursor stands on."""
+        return self._rows.get(self.table.key)
+
+    def target(self) -> Target | None:
+        row = self.row
+        return Target(row.run, shown_name(row), row.state) if row is not None else None
+
+    # Drawing
+
+    def show(self, snapshot: Snapshot) -> None:
+        part = snapshot.part
+        if not isinstance(part, RunsPart):
+            return
+        if self.focused is None:
+            self.set_focus(self.table)
+        self._rows = {row.run.id: row for row in part.rows}
+        self._known = part.known
+        self.table.set_empty("No runs yet. 6 starts one, or: gradtop train configs/digits.toml")
+        watched = self.gradtop.watched
+        if not self._placed and part.rows:
+            self._placed = True
+            if watched is not None and watched.id in self._rows:
+                self.table.go(watched.id)
+        seen, now = watched.id if watched is not None else "", part.now
+        self.table.show(tuple(self._rows), lambda key: self._cells(now, seen, key), total=part.total)
+        self._tell()
+
+    def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
+        return cells(self._rows[key], now, watched=key == watched, marked=key == self._marked)
+
+    def _tell(self) -> None:
+        """What is said of the row under the cursor, and which keys act on it."""
+        row = self.row
+        watched = row is not None and row.run == self.gradtop.watched
+        nothing: list[Line] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
+        self.query_one(About).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
+        state = (row.run.id, row.state) if row is not None else ("", "")
+        if state != self._state:
+            self._state = state
+            self.refresh_bindings()
+
+    def on_table_moved(self) -> None:
+        self._tell()
+
+    def on_table_filtered(self, message: Table.Filtered) -> None:
+        self._filter = message.key
+        self.ask()
+
+    def on_table_chosen(self) -> None:
+        self.action_choose()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        row = self.row if self.is_mounted and self._rows else None
+        if action == "compare":
+            return True if row is not None and self._other(row) is not None else None
+        if action in {"choose", "rerun", "rename", "fork", "mark"}:
+            return True if row is not None else None
+        if action == "resume":
+            return True if row is not None and row.state in RESUMABLE else None
+        if action == "delete":
+            return True if row is not None and row.state not in ALIVE else None
+        return super().check_action(action, parameters)
+
+    def label(self, identity: str | None, label: str) -> str:
+        return f"sort: {self._sort}" if identity == "runs.sort" else super().label(identity, label)
+
+    def action_choose(self) -> None:
+        if self.row is not None:
+            self.gradtop.watch_run(self.row.run)
+
+    def action_fork(self) -> None:
+        """Tune over this run: what is changed there goes on from one of its checkpoints."""
+        if self.row is not None:
+            self.gradtop.watch_run(self.row.run, "tune")
+
+    def action_mark(self) -> None:
+        if self.row is not None:
+            self._marked = "" if self._marked == self.row.run.id else self.row.run.id
+            self.show(self.snapshot)
+            self.refresh_bindings()
+
+    def _other(self, row: RunRow) -> Run | None:
+        """What a run is compared with: the marked one, else its parent; a filter may hide it."""
+        found = next((each for each in (self._marked, row.parent) if each in self._known and each != row.run.id), None)
+        return Run(row.run.path.parent / found) if found is not None else None
+
+    def action_compare(self) -> None:
+        from gradtop.tui.dialogs.compare import Compare
+
+        if (row := self.row) is not None and (other := self._other(row)) is not None:
+            self.app.push_screen(Compare(other, row.run))
+
+    def action_sort(self) -> None:
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.gradtop.remember(KEY, self._sort)
+        self.ask()
+        self.refresh_bindings()
+
+    def action_resume(self) -> None:
+        if (row := self.row) is not None:
+            self.gradtop.launch(partial(self.gradtop.launcher.resume, row.run), f"{shown_name(row)} goes on")
+
+    def action_rerun(self) -> None:
+        if (row := self.row) is not None:
+            self.gradtop.launch(partial(self.gradtop.launcher.rerun, row.run), f"{shown_name(row)} runs again, from the start")
+
+    def action_rename(self) -> None:
+        from gradtop.tui.dialogs.rename import Rename
+
+        if (row := self.row) is None:
+            return
+        run, old = row.run, shown_name(row)
+
+        def rename(name: str | None) -> None:
+            if name is not None and name != row.name:
+                self.gradtop.poll.change(run, lambda: self._rename(run, old, name))
+
+        self.app.push_screen(Rename(old), rename)
+
+    def _rename(self, run: Run, old: str, name: str) -> None:
+        """In the poll thread."""
+        try:
+            rename_run(run, name)
+            answer = Answer("rename", run.id, True, f"{old} is now called {name}")
+        except RecordError as error:
+            answer = Answer("rename", run.id, False, str(error))
+        self.app.post_message(Answered(answer))
+
+    def action_delete(self) -> None:
+        from gradtop.tui.dialogs.confirm import Confirm
+
+        if (row := self.row) is None:
+            return
+        run, name = row.run, shown_name(row)
+
+        def delete(yes: bool | None) -> None:
+            if not yes:
+                return
+            watched = self.gradtop.watched == run
+            if watched:  # before it is gone, so that nobody is told of it as of an accident
+                self.gradtop.watched = None
+                self.ask()
+            self.gradtop.poll.change(run, lambda: self._delete(run, name, watched=watched))
+
+        consequence = f"It moves to {run.path.parent / '.trash'} with all its checkpoints; nothing is erased."
+        self.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep it"), delete)
+
+    def _delete(self, run: Run, name: str, *, watched: bool) -> None:
+        """In the poll thread."""
+        try:
+            where = trash_run(run)
+        except RecordError as error:
+            self.post_message(self.Kept(run, str(error), watched=watched))
+        else:
+            self.post_message(self.Deleted(run, name, str(where)))
+
+    def on_runs_deleted(self, message: Deleted) -> None:
+        said = f"{message.name} is in the trash. To bring it back: mv {message.where} {message.run.path}"
+        self.notify(said, title="deleted", timeout=15, markup=False)
+
+    def on_runs_kept(self, message: Kept) -> None:
+        self.notify(message.why, title="not deleted", severity="error", timeout=10, markup=False)
+        if message.watched and self.gradtop.watched is None:
+            self.gradtop.watched = message.run
+            self.ask()
+
+    def copied(self) -> tuple[str, str]:
+        row = self.row
+        return (str(row.run.path), "the run's path") if row is not None else ("", "")

@@ -1,0 +1,116 @@
+"""A run in one row of the list, and in the lines under it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gradtop.trainer.analysis.formatting import duration, number, si, significant
+from gradtop.trainer.record import clean
+from gradtop.tui.framework import states
+from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.reading.facts import moment
+from gradtop.tui.screens.runs.data import RunRow, line_words, state_word
+from gradtop.tui.widgets.columns import Cell, Column, Piece
+
+EPOCH = 8
+COLUMNS = (
+    Column("run", 24, 16),
+    Column("state", 10),
+    Column("started", 12, priority=3, right=True),
+    Column("took", 8, priority=4, right=True),
+    Column("epoch", EPOCH, priority=2, right=True),
+    Column("val loss", 8, priority=1, right=True),
+    Column("best", 8, right=True),
+    Column("accuracy", 8, priority=6, right=True),
+    Column("changed against its parent", 30, 26, priority=5, grow=True),
+)
+ROWS = 3
+WATCHED = " ◂"
+MARKED = "= "
+
+
+def shown_name(row: RunRow) -> str:
+    return clean(row.name, 100)
+
+
+def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> list[Cell]:
+    status = row.status
+    name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
+    if watched:
+        name.append((WATCHED, "primary"))
+    if marked:
+        name.insert(0, (MARKED, "warning"))
+    return [
+        name,
+        (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
+        (moment(row.created, now) if row.created else "–", "muted"),
+        duration(status.seconds) if status.seconds else "–",
+        epochs(status.epoch, status.epochs),
+        figure(status.val_loss),
+        figure(status.best_val_loss),
+        figure(status.best_val_accuracy),
+        change(row),
+    ]
+
+
+def epochs(at: int, of: int) -> str:
+    """249/300, and 249/2k rather than a number that is cut."""
+    if not of:
+        return "–"
+    return next((text for text in (f"{at}/{of}", f"{at}/{si(of)}") if len(text) <= EPOCH), f"{si(at)}/{si(of)}")
+
+
+def figure(value: float | None) -> Piece:
+    if value is None:
+        return "–", "faint"
+    return significant(value), "text" if math.isfinite(value) else "error"
+
+
+def change(row: RunRow) -> list[Piece]:
+    """What was changed, and in another tone the last words."""
+    words = row.words if row.words and row.change.endswith(row.words) else ""
+    changed = row.change.removesuffix(words).rstrip()
+    pieces: list[Piece] = [(changed, "text")] if changed else []
+    if words:
+        pieces.append((f"{'   ' if changed else ''}{words}", "error" if row.state in {"failed", "died"} else "warning"))
+    return pieces or [("–", "faint")]
+
+
+class About(Lines):
+    """The row in full: how far it is, what was changed and its last words in two lines at most, where it is."""
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        from textwrap import wrap
+
+        lines = super().lines(width, height)
+        if len(lines) != ROWS:
+            return lines
+        first, second, third = lines
+        wrapped: list[Line] = []
+        for text, tone in second:
+            room = max(10, width - 2)
+            # Each piece on a line of its own where they do not fit side by side.
+            wrapped += [[(f" {piece}", tone)] for piece in wrap(text.strip(), room, max_lines=2, placeholder=" …")]
+        whole = sum(len(text) for text, _tone in second) < width
+        return [first, *([second] if whole else wrapped[:2]), third]
+
+
+def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
+    """What the pane says of a row, in three lines of any length."""
+    status = row.status
+    words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
+    words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]
+    words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
+    first: Line = [
+        (f" {shown_name(row)}  ", "strong"),
+        (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
+        ("   watched" if watched else "", "primary"),
+        ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
+    ]
+    second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
+    if row.place:
+        second = [(f" {line_words(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
+    where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
+    third: Line = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
+    return [first, second, third]

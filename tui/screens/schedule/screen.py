@@ -1,0 +1,108 @@
+"""5 Schedule: the learning rate so far and planned to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from gradtop.trainer.analysis import formatting
+from gradtop.tui.framework.lines import Line as Words
+from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.reading.snapshot import Snapshot
+from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule
+from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.line_chart import LineChart
+
+
+class Schedule(ModeScreen):
+    """One large chart with its turning points, and a line that reads it."""
+
+    CSS_PATH = "style.tcss"
+    BINDINGS = bindings("schedule")
+    AUTO_FOCUS = "LineChart"
+    mode = "schedule"
+    streams = ("steps", "plan")
+    read = staticmethod(read_schedule)
+
+    def body(self) -> ComposeResult:
+        yield Figures(id="figures")
+        yield LineChart(id="lr", empty="the plan comes with the first step")
+        yield Lines(id="reading")
+
+    def on_mount(self) -> None:
+        self.query_one("#lr").border_title = "learning rate"
+        super().on_mount()
+
+    def show(self, snapshot: Snapshot) -> None:
+        part = snapshot.part
+        if snapshot.facts.run is None or not isinstance(part, SchedulePart):
+            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            return
+        self.explain("")
+        planned = Line("planned", part.planned, "a", planned=True)
+        lines, steps, drafted = [Line("so far", part.lr, "a", value=snapshot.facts.status.lr), planned], part.steps, self.gradtop.drafted
+        if drafted.run == snapshot.facts.run and drafted.new.x:
+            lines.append(Line("in the form", drafted.new, "b", planned=True))
+            steps = max(steps, drafted.steps)
+        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=float(snapshot.facts.status.began), x_max=float(max(steps, 1)))
+        self.query_one(Figures).show([figures(part)])
+        self._read_out()
+
+    def on_line_chart_cursor_moved(self) -> None:
+        self._read_out()
+
+    def action_read(self, cells: int) -> None:
+        chart = self.query_one(LineChart)
+        self.set_focus(chart)
+        chart.action_cursor(cells)
+
+    def _read_out(self) -> None:
+        self.query_one("#reading", Lines).show([self._reading()])
+
+    def _reading(self) -> Words:
+        chart, part = self.query_one(LineChart), self.snapshot.part
+        if chart.cursor_x is None or not isinstance(part, SchedulePart):
+            return [(" ← → read the value at a step", "muted")]
+        step = max(0, round(chart.cursor_x))
+        words: list[tuple[str, str]] = [(" step ", "muted"), (formatting.number(step), "strong")]
+        if part.per_epoch:
+            words += [("   epoch ", "muted"), (f"{step / part.per_epoch:.1f}", "strong")]
+        for read in chart.read[1:]:
+            label, _, value = read.rpartition(" ")
+            words += [(f"   {label} ", "muted"), (value, "strong")]
+        return words
+
+    def copied(self) -> tuple[str, str]:
+        reading = "".join(text for text, _tone in self._reading()).strip()
+        return (reading, "what is under the line") if self.query_one(LineChart).cursor_x is not None else super().copied()
+
+
+class Figures(Lines):
+    """Kind, now, highest and last value, and the warm-up: as many of them as fit whole."""
+
+    def lines(self, width: int, height: int) -> Sequence[Words]:  # noqa: ARG002 - one line
+        return [fitting(line, width) for line in self._lines]
+
+
+def figures(part: SchedulePart) -> Words:
+    """Pieces in pairs, a label and its value."""
+    words: list[tuple[str, str]] = [(f" {part.kind or 'no schedule'}", "strong")]
+    facts = [(label, formatting.significant(value)) for label, value in (("now", part.now), ("highest", part.highest), ("at the end", part.last)) if value is not None]
+    if part.warmup:
+        facts.append(("warm-up", f"{formatting.number(part.warmup)} steps"))
+    for label, value in facts:
+        words += [(f"   {label} ", "muted"), (value, "text")]
+    return words
+
+
+def fitting(words: Words, width: int) -> Words:
+    """The first piece, and of the pairs after it those that fit."""
+    found, used = list(words[:1]), sum(len(text) for text, _ in words[:1])
+    for label, value in zip(words[1::2], words[2::2], strict=True):
+        used += len(label[0]) + len(value[0])
+        if used > width:
+            break
+        found += [label, value]
+    return found

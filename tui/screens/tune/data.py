@@ -1,0 +1,50 @@
+"""What the tune mode reads: the configuration of the watched run, what was applied to it live since, and its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gradtop.trainer.record import CheckpointInfo, Run
+
+if TYPE_CHECKING:
+    from gradtop.tui.reading.poll import Source
+
+
+@dataclass(frozen=True, slots=True)
+class TunePart:
+    """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
+
+    `checkpoints` are what a fork can go on from, in the order of steps; `steps` and `epochs` are the length of the run, `step` where it stands.
+    """
+
+    run: Run | None = None
+    name: str = ""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, object] = field(default_factory=dict)
+    checkpoints: tuple[CheckpointInfo, ...] = ()
+    steps: int = 0
+    epochs: int = 0
+
+    def same_configuration(self, other: TunePart | None) -> bool:
+        return other is not None and (self.run, self.tables, self.live) == (other.run, other.tables, other.live)
+
+
+NOTHING = TunePart()
+
+
+def read_tune(source: Source, _view: object) -> TunePart:
+    reader = source.run
+    if reader is None:
+        return NOTHING
+    status = reader.status
+    return TunePart(
+        run=reader.run,
+        name=reader.meta.name or reader.run.id,
+        tables=reader.config,
+        live=status.changes,
+        checkpoints=tuple(reader.forkable()),
+        steps=status.steps,
+        epochs=status.epochs,
+    )

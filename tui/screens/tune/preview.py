@@ -1,0 +1,80 @@
+"""The learning rates that the form plans, drawn over those of its base while somebody types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.message import Message
+
+from gradtop.tui.screens.tune.data import TunePart
+from gradtop.tui.screens.tune.lr_preview import NO_CURVES, Curves, bends, same_epochs, series_of
+from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.line_chart import LineChart
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from gradtop.trainer.config import Config
+    from gradtop.tui.app import GradtopApp
+    from gradtop.tui.screens.tune.draft import Draft
+
+DEBOUNCE = 0.25
+SOON = "the preview comes in some seconds"
+
+
+class Preview(LineChart):
+    """Both curves; what is shown stays until the new ones are there."""
+
+    class Planned(Message):
+        """The curves of a draft's configuration."""
+
+        def __init__(self, config: Config, curves: Curves) -> None:
+            super().__init__()
+            self.config, self.curves = config, curves
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id, empty=SOON)
+        self._asked: Config | None = None  # whose curves were asked for last
+        self._soon: Timer | None = None
+
+    @property
+    def gradtop(self) -> GradtopApp:
+        return cast("GradtopApp", self.app)
+
+    def follow(self, draft: Draft, base: TunePart) -> bool:
+        """Ask for the curves once nothing was typed for a moment; whether there is something to draw."""
+        config = draft.config
+        if config is None or not bends(draft):
+            self.gradtop.drafted = NO_CURVES
+            self._asked = None
+            return False
+        if config != self._asked:
+            self._asked = config
+            # What the thread works with is taken here: the draft itself goes on changing.
+            old, same = draft.base, same_epochs(draft)
+            if self._soon is not None:
+                self._soon.stop()
+            self._soon = self.set_timer(DEBOUNCE, lambda: self._plan(config, old, base, same=same))
+        return True
+
+    def _plan(self, config: Config, old: Config, base: TunePart, *, same: bool) -> None:
+        launcher = self.gradtop.launcher
+        per_epoch = round(base.steps / base.epochs) if base.epochs and not old.training.steps else 0
+
+        def plan() -> None:
+            if config != self._asked:
+                return
+            before, after = launcher.plan(old, per_epoch), launcher.plan(config, per_epoch if same else 0)
+            curves = Curves(base.run, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
+            self.post_message(self.Planned(config, curves))
+
+        self.run_worker(plan, thread=True, name="curves")
+
+    def on_preview_planned(self, message: Planned) -> None:
+        message.stop()
+        if message.config != self._asked:
+            return
+        self.gradtop.drafted = curves = message.curves
+        self.set_empty(f"no preview: {curves.problem}" if curves.problem else SOON)
+        lines = [Line("old", curves.old, "a", planned=True), Line("new", curves.new, "b")]
+        self.set_series(lines if curves.new.x else [], x_max=float(max(curves.steps, 1)))

@@ -1,0 +1,368 @@
+"""6 Tune: change the configuration, see what that means, start the next run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+
+from gradtop.trainer.record import CheckpointInfo, Run
+from gradtop.tui.framework.actions import Actions
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.reading.snapshot import Snapshot
+from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
+from gradtop.tui.screens.tune.effect import Way, place, way_of
+from gradtop.tui.screens.tune.form import Form
+from gradtop.tui.screens.tune.preview import Preview
+from gradtop.tui.screens.tune.text import (
+    About,
+    Differences,
+    FilterRow,
+    about_field,
+    about_section,
+    buttons,
+    counted,
+    what_will_change,
+)
+
+if TYPE_CHECKING:
+    from gradtop.tui.screens.tune.draft import Draft
+
+WIDE = 100  # from this many columns on two columns of fields, and both panes below them
+LOW = 16  # rows below which only the fields are shown
+
+
+class Tune(ModeScreen):
+    """A form over the declarations; nothing typed is lost before it is started, saved or taken back."""
+
+    AUTO_FOCUS = "#form"
+    CSS_PATH = "style.tcss"
+    BINDINGS = bindings("tune")
+    mode = "tune"
+    read = staticmethod(read_tune)
+
+    class Loaded(Message):
+        """The configuration that `part` holds as an empty draft; None and what is wrong where there is none."""
+
+        def __init__(self, part: TunePart, draft: Draft | None, problem: str) -> None:
+            super().__init__()
+            self.part, self.draft, self.problem = part, draft, problem
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._part: TunePart | None = None  # the newest that was read
+        self._base = NOTHING  # the one that the draft changes
+        self._starting = False
+        self._started: object = None  # the configuration of the last run that was started here
+        self._can: tuple[object, bool] = ((), False)
+
+    def body(self) -> ComposeResult:
+        yield Form(id="form")
+        yield FilterRow(id="filter")
+        with Horizontal(id="below"):
+            yield About(id="about")
+            with Vertical(id="changes"):
+                yield Differences(id="differences")
+                yield Preview(id="curves")
+                yield Actions(id="actions")
+
+    def on_mount(self) -> None:
+        self.query_one("#changes").border_title = "what will change"
+        self.explain("Reading the configuration …")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < WIDE, "-narrow")
+        self.set_class(event.size.height < LOW, "-low")
+        if event.size.width >= WIDE:
+            self.remove_class("-changes")
+
+    @property
+    def form(self) -> Form:
+        return self.query_one("#form", Form)
+
+    @property
+    def draft(self) -> Draft | None:
+        return self.form.draft
+
+    # From the run to the draft
+
+    def show(self, snapshot: Snapshot) -> None:
+        part = snapshot.part
+        if isinstance(part, TunePart):
+            before, self._part = self._part, part
+            if part.same_configuration(self._base) and before is not None:
+                self._base = part  # the same but for its checkpoints
+            if not part.same_configuration(before):
+                self._load(part)
+        self._draw_changes()
+
+    def _load(self, part: TunePart, *, anew: bool = False) -> None:
+        """Make a draft of the part in a thread; `anew` drops what was typed."""
+
+        def load() -> None:
+            # Pydantic costs 0.14 s to import: not in the screen's own thread.
+            # What the verdict needs comes with it.
+            import gradtop.trainer.launch.forks  # noqa: F401
+            from gradtop.tui.screens.tune.draft import Draft, make_base
+
+            if part.run is not None and not part.tables:
+                self.post_message(self.Loaded(part, None, "it is missing, or it is not TOML"))
+                return
+            config, problem = make_base(part.tables, part.live)
+            self.post_message(self.Loaded(part, Draft(config) if config is not None else None, problem))
+
+        if anew:
+            self.form.draft = None
+        self.run_worker(load, thread=True, name="configuration")
+
+    def on_tune_loaded(self, message: Loaded) -> None:
+        if not message.part.same_configuration(self._part):
+            return
+        mine = self.draft
+        if mine is not None and mine.changes_something and message.draft is not None and message.part.run == self._base.run:
+            # The same run, changed live: what was typed stays, over what it has now.
+            self._base = message.part
+            self.form.take(mine.rebased(message.draft.base))
+        elif mine is not None and mine.changes_something and (message.draft is None or mine.config != message.draft.base):
+            self.form.draw()  # what was typed stays, over the configuration that it was typed over
+        elif message.draft is None:
+            self.form.draft = None
+            self.explain(f"run.toml of {message.part.name} cannot be used:\n\n{message.problem}")
+        else:
+            self._base = message.part
+            self.explain("")
+            self.form.take(message.draft)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the draft changes another run's configuration than the one that is watched."""
+        return self._part is not None and self._part.run is not None and (self._base.run is None or self._base.run.path != self._part.run.path)
+
+    # Drawing
+
+    def on_form_moved(self) -> None:
+        draft, spec = self.draft, self.form.spec
+        self.set_class(self.form.filter.shown, "-filtered")
+        self.query_one(FilterRow).show_filter(self.form)
+        if draft is None:
+            return
+        about = self.query_one(About)
+        about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
+        count = len(draft.differences())
+        said = f"{counted(count)}: tab shows, ctrl+s starts" if count else "ctrl+s starts it again"
+        if draft.problems:
+            said = f"{len(draft.problems)} to be put right: tab shows"
+        about.border_subtitle = said if self.has_class("-narrow") else ""
+        about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
+        self._draw_changes()
+
+    def _draw_changes(self) -> None:
+        draft = self.draft
+        if draft is None:
+            return
+        self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
+        can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
+        main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
+        can.sort(key=lambda button: button[1] != main)
+        self.query_one(Actions).show(can, main=main)
+        if (can, self.form.editing) != self._can:
+            self._can = (can, self.form.editing)
+            self.refresh_bindings()
+
+    @property
+    def live(self) -> bool:
+        """Whether the draft is over a run that takes changes now."""
+        return self.snapshot.facts.state in {"training", "paused"} and not self.stale
+
+    @property
+    def way(self) -> Way:
+        """How ctrl+s would begin."""
+        draft = self.draft
+        if draft is None:
+            return Way()
+        return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None)
+
+    def label(self, identity: str | None, label: str) -> str:
+        if identity == "next":
+            return ("fields" if self.has_class("-changes") else "changes") if self.has_class("-narrow") and not self.form.editing else ""
+        if identity == "tune.start":
+            return "fork" if self.way.checkpoint else "start"
+        if identity == "tune.discard" and not self.check_action("discard", ()):
+            return ""
+        # The run's keys act here too; the bar has room for the form's own.
+        return "" if identity in {"run.pause", "run.checkpoint", "run.stop", "log"} else super().label(identity, label)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        draft = self.draft if self.is_mounted else None
+        can: bool
+        if action in {"start", "start_next", "save"}:
+            can = draft is not None and draft.config is not None and not self._starting
+        elif action == "restart":
+            can = draft is not None and draft.config is not None and not self._starting and self.way.checkpoint is not None
+        elif action == "fork":
+            can = draft is not None and draft.config is not None and not self._starting and bool(self._base.checkpoints)
+        elif action == "apply_live":
+            can = draft is not None and bool(draft.live_changes()) and self.live
+        elif action == "discard":
+            can = draft is not None and draft.changes_something
+        elif action in {"edit", "reset", "move", "beside", "section", "filter", "fold"}:
+            can = draft is not None and not self.form.editing and not self.form.filtering and not self.has_class("-changes")
+        else:
+            return super().check_action(action, parameters)
+        return can or None
+
+    # The cursor
+
+    def action_move(self, step: int) -> None:
+        self.form.move(step)
+
+    def action_section(self, step: int) -> None:
+        self.form.move_section(step)
+
+    def action_beside(self, step: int) -> None:
+        self.form.move_beside(step)
+
+    def action_edit(self) -> None:
+        self.form.edit()
+
+    def action_filter(self) -> None:
+        self.form.open_filter()
+
+    def action_fold(self) -> None:
+        self.form.fold()
+
+    def action_reset(self) -> None:
+        self.form.reset()
+
+    def turn(self, step: int) -> None:
+        """Tab: the next section; in a small terminal, the changes and back."""
+        if not self.has_class("-narrow"):
+            self.form.move_section(step)
+            return
+        self.toggle_class("-changes")
+        if not self.has_class("-changes"):
+            self.call_after_refresh(self.set_focus, self.form)
+        self.refresh_bindings()
+
+    def on_form_choosing(self, message: Form.Choosing) -> None:
+        from gradtop.tui.dialogs.choose import Choose
+
+        def take(word: str | None) -> None:
+            if word is not None:
+                self.form.set_text(word)
+
+        self.app.push_screen(Choose(message.spec.name, message.spec.choices, message.chosen, message.at), take)
+
+    # What can be done with it
+
+    def action_start(self) -> None:
+        """Start a new run by the least costly way; the screen follows it."""
+        self.form.leave()
+        self._start(self.way.checkpoint)
+
+    def action_start_next(self) -> None:
+        """The same, in line; the screen stays with what trains."""
+        self.form.leave()
+        self._start(self.way.checkpoint, queue=True)
+
+    def action_restart(self) -> None:
+        self.form.leave()
+        self._start(None)
+
+    def action_fork(self) -> None:
+        """Choose a checkpoint to go on from."""
+        from gradtop.tui.dialogs.fork import ChooseCheckpoint
+
+        self.form.leave()
+        draft, base = self.draft, self._base
+        if draft is None or draft.config is None or not base.checkpoints:
+            return
+
+        def fork(checkpoint: CheckpointInfo | None) -> None:
+            if checkpoint is not None:
+                self._start(checkpoint)
+
+        self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
+
+    def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
+        draft, base = self.draft, self._base
+        if draft is None or draft.config is None or self._starting:
+            return
+        self._starting = True
+        config, changes, launcher = draft.config, draft.changes(), self.gradtop.launcher
+        facts = self.snapshot.facts
+        beside = f"; {facts.name} goes on beside it" if facts.alive and facts.run is not None else ""
+
+        def work() -> Run:
+            try:
+                run = launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None, queue=queue)
+                self._started = config
+                return run
+            finally:
+                self._starting = False
+
+        if queue:
+            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} stands in line (7 shows its place)"
+        else:
+            said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
+        self.gradtop.launch(work, said, watch=not queue)
+
+    def action_apply_live(self) -> None:
+        """Change the running training."""
+        from gradtop.tui.dialogs.fork import apply_live
+
+        self.form.leave()
+        if self.draft is not None:
+            apply_live(self.gradtop, self.draft)
+
+    def action_save(self) -> None:
+        from gradtop.tui.dialogs.save_as import SaveAs
+
+        self.form.leave()
+        if self.draft is None or self.draft.config is None:
+            return
+
+        def saved(path: str | None) -> None:
+            if path is not None:
+                self.notify(f"saved {path}", markup=False)
+
+        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self._base.name or 'config'}.toml"), self.draft.config), saved)
+
+    def back(self) -> bool:
+        """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""
+        if self.has_class("-changes"):
+            self.turn(-1)
+        elif self.form.clear_filter():
+            return True
+        elif self.draft is not None and self.draft.changes_something:
+            self.action_discard()
+        else:
+            return False
+        return True
+
+    def action_discard(self) -> None:
+        from gradtop.tui.dialogs.confirm import Confirm
+
+        if self.draft is None or not self.draft.changes_something:
+            return
+        newest = self._part.name if self._part is not None and self._part.run is not None else "the defaults"
+        question = Confirm(f"Take back {counted(len(self.draft.differences()))}?", f"The form goes back to what {newest} has.", "take back", "keep")
+        self.app.push_screen(question, lambda yes: self._load(self._part, anew=True) if yes and self._part is not None else None)
+
+    def unsaved(self) -> str:
+        if not self.is_mounted or self.draft is None or not self.draft.changes_something:
+            return ""
+        if self.draft.config is not None and self.draft.config == self._started:
+            return ""  # the form takes the new run's configuration when it is looked at next
+        return f"Tune has {counted(len(self.draft.differences()))} with which no run was started."
+
+    def copied(self) -> tuple[str, str]:
+        spec = self.form.spec
+        if self.draft is None or spec is None:
+            return super().copied()
+        return f"{spec.key}={self.draft.text(spec)}", "the setting"

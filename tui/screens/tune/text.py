@@ -1,0 +1,189 @@
+"""What the tune mode says about a field and about what will change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+
+from gradtop.tui.format import ellipsis
+from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.screens.tune.data import TunePart
+from gradtop.tui.screens.tune.effect import Way, consequences_of, place
+from gradtop.tui.widgets.glyphs import draws_unicode
+
+if TYPE_CHECKING:
+    from gradtop.trainer.config import FieldSpec
+    from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.form import Form
+
+
+WAYS = {
+    "live": "live (ctrl+l), in a fork or a new run",
+    "fork": "in a fork (ctrl+f) or a new run",
+    "restart": "in a new run, from the start",
+}
+FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the end
+
+
+class About(Lines):
+    """The field under the cursor in words, wrapped to the pane; where they are too long, what is expected gives way."""
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        parts = [wrapped([line], width) for line in self._lines]
+        over = sum(map(len, parts)) - height
+        if over > 0 and len(parts) > FACTS_FROM_END:
+            facts = parts[-FACTS_FROM_END]
+            parts[-FACTS_FROM_END] = shortened(facts, max(0, len(facts) - over), width)
+        return spelled(self, [line for part in parts for line in part][:height])
+
+
+class Differences(Lines):
+    """Old → new for each change, and below them the verdict, which always fits."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._verdict: Sequence[Line] = ()
+
+    def show_changes(self, changes: Sequence[Line], verdict: Sequence[Line]) -> None:
+        self._verdict = verdict
+        self.show(changes)
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        verdict = wrapped(self._verdict, width)
+        room = height - len(verdict) - 1
+        changes = list(self._lines)
+        if len(changes) > room > 0:
+            changes[room - 1 :] = [[(f"… and {len(changes) - room + 1} more", "muted")]]
+        return spelled(self, [*changes, [("", "text")], *verdict] if changes else verdict)
+
+
+class FilterRow(Lines):
+    """The filter as it is typed, and how many fields it shows."""
+
+    def show_filter(self, form: Form) -> None:
+        edit = form.filter.edit
+        text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
+        count = len(form.stops())
+        said = f"{count} field{'s' if count != 1 else ''}" if count else "no field of that name"
+        pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
+        if caret >= 0:
+            pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
+        self.show([[*pieces, (f"   {said}   {'enter keeps, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
+
+
+def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
+    """Help, what is expected, what it was; what is wrong comes first."""
+    from gradtop.trainer.config import to_text
+
+    lines: list[Line] = []
+    if problem := draft.problems.get(spec.key):
+        lines.append([(f"✕ {problem}", "error")])
+    lines.append([(spec.help, "text")])
+    facts = [f"{spec.expected} ({spec.unit})" if spec.unit else spec.expected]
+    default = to_text(spec.default)
+    if default and spec.name != "kind":
+        facts.append(f"default {default}")
+    if draft.was(spec) not in {"", draft.text(spec)}:
+        facts.append(f"was {draft.was(spec)}")
+    lines.append([(" · ".join(facts), "muted")])
+    lines.append([(f"Takes effect {WAYS[spec.effect]}.", "muted")])
+    return lines
+
+
+def about_section(draft: Draft, section: str) -> list[Line]:
+    """A folded section: what is in it."""
+    specs = next(specs for part, specs in draft.sections() if part.name == section)
+    settings = ", ".join(f"{spec.name} {draft.text(spec) or '–'}" for spec in specs)
+    return [[(settings, "text")], [("enter opens it, - folds one that is open", "muted")]]
+
+
+def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[Line], list[Line]]:
+    """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
+
+    `live` says that the base is a run that can take changes now, `stale` that another run is watched.
+    """
+    differences = draft.differences()
+    wide = max((len(each.key) for each in differences), default=0)
+    old = min(22, max((len(each.old or "–") for each in differences), default=0))
+    new = max((len(each.new) for each in differences), default=0)
+    changes: list[Line] = []
+    for each in differences:
+        takes = each.effect if base.run is not None else "restart"
+        takes = "fork" if takes == "live" and not live else takes
+        changes.append(
+            [
+                (each.key.ljust(wide + 2), "text"),
+                ((each.old or "–").rjust(old), "muted"),
+                (" → ", "muted"),
+                (each.new.ljust(new + 3), "warning"),
+                (takes, "primary" if takes == "live" else "muted"),
+            ]
+        )
+    verdict = verdict_of(draft, base, way, live=live)
+    if stale:
+        verdict.append([(f"over {base.name or 'the defaults'}, not the run you watch; esc takes up that one", "muted")])
+    return changes, verdict
+
+
+def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Line]:
+    """The strongest way, which key takes it, and what it keeps and drops."""
+    if draft.problems:
+        return [[(f"✕ to be put right: {', '.join(draft.problems)}", "error")]]
+    if not draft.changes_something:
+        return [[(f"Nothing yet: this is what {base.name} has. ctrl+s starts a new run with it." if base.run else "These are the defaults. ctrl+s starts a run with them.", "muted")]]
+    now = draft.live_changes() if live else {}
+    if now and draft.strongest() == "live":
+        forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s; in line: ctrl+n)" if way.checkpoint else "; or a new run from the start (ctrl+s; in line: ctrl+n)"
+        return [[(f"strongest way: live (ctrl+l){forks}", "text")]]
+    lines: list[Line] = []
+    if way.checkpoint is None:
+        lines.append([(f"strongest way: restart, a new run from the start (ctrl+s){': ' + way.why if way.why else ''}", "text")])
+    else:
+        running = f"; {base.name} goes on beside it (ctrl+n: the fork waits for its end)" if live else ""
+        lines.append([(f"strongest way: fork from {place(way.checkpoint)} (ctrl+s){running}", "text")])
+        kept, dropped = consequences_of(draft)
+        lines.append([(f"keeps {kept}", "muted")])
+        if dropped:
+            lines.append([(f"drops {dropped}", "warning")])
+    if now:
+        lines.append([(f"ctrl+l applies {', '.join(now)} live, the rest stays here", "muted")])
+    return lines
+
+
+def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
+    """What stands on the button of each action."""
+    start = "ctrl+s fork" if way.checkpoint else "ctrl+s restart" if has_run else "ctrl+s start"
+    return {
+        "start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save",
+        "discard": "esc discard",
+    }  # fmt: skip
+
+
+def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
+    """Lines of one piece each, wrapped."""
+    return [[(piece, line[0][1])] for line in lines for piece in wrap(line[0][0], max(10, width)) or [""]]
+
+
+def shortened(lines: Sequence[Line], height: int, width: int) -> list[Line]:
+    """So many lines of one piece each, the last with … where some are missing."""
+    kept = [*lines[:height]]
+    if 0 < height < len(lines):
+        text, tone = kept[-1][0]
+        kept[-1] = [(f"{ellipsis(text, width - 2).rstrip(' ,…')} …", tone)]
+    return kept
+
+
+def spelled(widget: Widget, lines: Sequence[Line]) -> Sequence[Line]:
+    """For a terminal with nothing but ASCII, signs spelt out: ≥ must not become >, nor → look like it."""
+    return lines if draws_unicode(widget) else [[(spell(text), tone) for text, tone in line] for line in lines]
+
+
+def spell(text: str) -> str:
+    return text.replace("≥", ">=").replace("≤", "<=").replace("→", "->")
+
+
+def counted(count: int) -> str:
+    return f"{count} change{'s' if count != 1 else ''}"

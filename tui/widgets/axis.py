@@ -1,0 +1,136 @@
+"""Axes: round ranges, ticks in steps of 1, 2 and 5, and ranges that stay where they are while the data fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gradtop.trainer.analysis import formatting
+
+STEPS = (1.0, 2.0, 5.0, 10.0)
+LOG_PARTS = 4  # a logarithmic range ends at quarters of a decade
+LARGEST, TINIEST = 1e300, 1e-290  # what lies outside is drawn at the edge, as arithmetic ends there
+SLACK = 0.5  # a range is given up when less than this share of it is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A range and its labelled ticks; `low` and `high` are decades (log10) on a logarithmic axis."""
+
+    low: float
+    high: float
+    log: bool = False
+    ticks: tuple[tuple[float, str], ...] = ()
+
+    def at(self, value: float) -> float:
+        """Where a finite value lies: 0 at the low end, 1 at the high one. On a logarithmic axis nothing lies under 0."""
+        if self.log:
+            if value <= 0:
+                return 0.0
+            value = math.log10(value)
+        return (max(-LARGEST, min(LARGEST, value)) - self.low) / (self.high - self.low)
+
+    @property
+    def label_width(self) -> int:
+        return max((len(label) for _value, label in self.ticks), default=0)
+
+
+def step_for(span: float, most: int) -> float:
+    """The smallest step of 1, 2 or 5 × 10ⁿ that needs no more than `most` intervals; at least a normal double."""
+    raw = max(span / max(1, most), 1e-300)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next((power * s for s in STEPS if power * s >= raw * (1 - 1e-9)), power * 10)
+
+
+def multiples(low: float, high: float, step: float) -> list[float]:
+    """The multiples of a step within a range, without the dust of floating point."""
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [] if last - first > 1000 else [k * step for k in range(first, last + 1)]
+
+
+def tick_label(value: float, step: float, largest: float) -> str:
+    """As many decimals as the step needs; letters for large numbers, exponents for tiny ones."""
+    if abs(value) < step * 1e-6:
+        return "0" if step >= 1 or largest < 0.01 else f"{0:.{_decimals(step)}f}"
+    if largest >= 1e15 or largest < 0.01 or step < 1e-6:
+        return formatting.scientific(value, min(9, max(2, math.ceil(math.log10(abs(value) / step) + 1))))
+    if largest >= 1e5 and step >= 1:
+        for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+            if largest >= size * 0.999:
+                return f"{value / size:.{_decimals(step / size)}f}{letter}"
+    return f"{value:,.{_decimals(step)}f}".replace(",", formatting.THIN)
+
+
+def _decimals(step: float) -> int:
+    return max(0, min(9, -math.floor(math.log10(step) + 1e-9)))
+
+
+def linear(low: float, high: float, most: int) -> Scale:
+    """A range around finite data, with at most `most` + 1 ticks. Zero is taken in where it is near."""
+    low, high = sorted(max(-LARGEST, min(LARGEST, 0.0 if abs(v) < TINIEST else v)) for v in (low, high))
+    if high - low <= max(abs(low), abs(high)) * 1e-9:
+        room = abs(high) * 0.2 or 1.0
+        low, high = low - room, high + room
+    elif 0 < low < 0.4 * high:
+        low = 0.0
+    elif 0 > high > 0.4 * low:
+        high = 0.0
+    step = step_for(high - low, most)
+    quantum = step / 2
+    low, high = math.floor(low / quantum + 1e-9) * quantum, math.ceil(high / quantum - 1e-9) * quantum
+    largest = max(abs(low), abs(high))
+    return Scale(low, high, False, tuple((v, tick_label(v, step, largest)) for v in multiples(low, high, step)))
+
+
+def logarithmic(low: float, high: float, most: int) -> Scale:
+    """A range around positive data in decades; 1, 2 and 5 are marked where there are few decades."""
+    bottom, top = math.log10(max(low, TINIEST)), math.log10(max(high, TINIEST))
+    if top - bottom < 0.5:
+        middle = (top + bottom) / 2
+        bottom, top = middle - 0.25, middle + 0.25
+    bottom = math.floor(bottom * LOG_PARTS + 1e-9) / LOG_PARTS
+    top = math.ceil(top * LOG_PARTS - 1e-9) / LOG_PARTS
+    decades = range(math.floor(bottom), math.ceil(top) + 1)
+    ticks: list[float] = []
+    for parts in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [part * 10.0**d for d in decades for part in parts if bottom - 1e-9 <= d + math.log10(part) <= top + 1e-9]
+        if len(ticks) <= most + 1:
+            break
+    every = 1
+    while len(ticks) > most + 1 and every < 400:
+        every += 1
+        ticks = [10.0**d for d in decades if d % every == 0 and bottom - 1e-9 <= d <= top + 1e-9]
+    return Scale(bottom, top, True, tuple((tick, log_label(tick)) for tick in ticks))
+
+
+def log_label(value: float) -> str:
+    """0.01, 0.1, 1, 10, 100, 1 000; exponents outside."""
+    if 0.01 * (1 - 1e-9) <= value < 1e4:
+        return formatting.significant(float(f"{value:.1g}"), 1)
+    return formatting.scientific(value, 1)
+
+
+def fitted(low: float, high: float, *, log: bool, most: int, old: Scale | None = None) -> Scale:
+    """A scale for the data; the old one as long as the data fits into it and fills half of it."""
+    wanted = logarithmic(low, high, most) if log else linear(low, high, most)
+    if old is None or old.log != log or wanted.low < old.low or wanted.high > old.high:
+        return wanted
+    enough = SLACK * (old.high - old.low)
+    return old if wanted.high - wanted.low >= enough and old.ticks else wanted
+
+
+def along(low: float, high: float, width: int) -> Scale:
+    """A scale for the horizontal axis: exactly the range given, its labels at least three cells apart in `width` cells."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        high = low + 1.0 if math.isfinite(low) else 1.0
+        low = low if math.isfinite(low) else 0.0
+    largest = max(abs(low), abs(high))
+    for most in range(max(1, width // 6), 0, -1):
+        step = step_for(high - low, most)
+        if high - low >= 1 and abs(low) + abs(high) < 1e15:
+            step = max(1.0, step)
+        ticks = [(v, tick_label(v, step, largest)) for v in multiples(low, high, step)]
+        longest = max((len(label) for _v, label in ticks), default=0)
+        if (longest + 3) * (high - low) <= width * step * (1 + 1e-9):
+            return Scale(low, high, False, tuple(ticks))
+    return Scale(low, high, False, tuple(ticks[:1]))
