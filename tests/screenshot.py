@@ -16,7 +16,7 @@ from gradtop.trainer.config import load_config
 from gradtop.trainer.launch import create_run, start_worker
 from gradtop.trainer.record import Run, RunReader, is_alive, read_status, send
 from gradtop.tui.app import GradtopApp
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.support import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def trained(runs: Path) -> Run:
 
 
 async def photograph(run: Run, folder: Path, mode: str) -> str:
-    app = GradtopApp(run, run.path.parent, mode=mode, memory=Memory(folder / "memory.json"))
+    app = GradtopApp(run, run.path.parent, mode=mode, memory=UiState(folder / "memory.json"))
     async with app.run_test(size=SIZE) as pilot:
         until = time.monotonic() + 10
         while app.snapshot.part is None and time.monotonic() < until:

@@ -31,7 +31,7 @@ from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Snapshot
 from gradtop.tui.screens.tune.lr_preview import NO_CURVES
 from gradtop.tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
-from gradtop.tui.ui_state import Memory, state_file
+from gradtop.tui.ui_state import UiState, state_file
 
 FULL = Capabilities()
 
@@ -67,14 +67,14 @@ class GradtopApp(App[None]):
         runs: Path,
         *,
         mode: str | None = None,
-        memory: Memory | None = None,
+        memory: UiState | None = None,
         launcher: Starts | None = None,
         capabilities: Capabilities = FULL,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
     ) -> None:
-        self.memory = memory if memory is not None else Memory(state_file(os.environ))
+        self.memory = memory if memory is not None else UiState(state_file(os.environ))
         if mode is None:
             mode = self.memory.get("mode") if run is not None else "runs"
         self.DEFAULT_MODE = mode if mode in self.MODES else "overview"  # type: ignore[misc]  # which one is this app's to say

@@ -18,7 +18,7 @@ def state_file(env: Mapping[str, str]) -> Path:
     return base / "gradtop" / "screen.json"
 
 
-class Memory:
+class UiState:
     """A few named strings. Garbage reads as nothing; a home that cannot be written forgets at the end and says nothing."""
 
     def __init__(self, path: Path) -> None:

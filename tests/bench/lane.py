@@ -19,7 +19,7 @@ import torch
 
 from gradtop.trainer.config import Config, dump_config, load_config
 from gradtop.trainer.record import Inbox, Status, StreamWriter, new_run
-from gradtop.trainer.runtime.control import Steering
+from gradtop.trainer.runtime.control import Control
 from gradtop.trainer.runtime.device import choose_device
 from gradtop.trainer.runtime.progress import Progress
 from gradtop.trainer.runtime.signals import Signals
@@ -80,7 +80,7 @@ def ours(config: Config, way: str) -> Iterator[Epoch]:
     with a_place() as place:
         run = new_run(place.runs, dump_config(config), {})
         writer = StreamWriter(run)
-        session = prepare(run, writer, Progress(Status(), writer), Steering(Inbox(run), writer, Signals()), resume=False)
+        session = prepare(run, writer, Progress(Status(), writer), Control(Inbox(run), writer, Signals()), resume=False)
         session.begin()
         yield partial(train_epoch, session)
         session.close(at_once=True)

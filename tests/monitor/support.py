@@ -29,7 +29,7 @@ class Clock:
         return self.now
 
 
-class Audience:
+class Viewers:
     """Screens that show what a test says."""
 
     def __init__(self, *panes: str, layers: tuple[str, ...] = ()) -> None:
@@ -84,7 +84,7 @@ def monitored(
     model: nn.Module | None = None,
     *,
     clock: Clock | None = None,
-    audience: Audience | None = None,
+    viewers: Viewers | None = None,
     first_step: int = 1,
     steps_per_epoch: int = 10,
     clip: float = 0.0,
@@ -105,7 +105,7 @@ def monitored(
         steps_per_epoch=steps_per_epoch,
         clock=clock,
         wall=clock,
-        audience=audience or Audience(),
+        viewers=viewers or Viewers(),
     )
     training = Training(model, monitor, clock, clip=clip)
     training.step = first_step - 1

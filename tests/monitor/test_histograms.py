@@ -11,7 +11,7 @@ from torch import nn
 
 from gradtop.trainer.monitor.instruments import histograms as histograms_module
 from gradtop.trainer.monitor.instruments.histograms import FIGURES, histogram, histogram_at_once
-from tests.monitor.support import Audience, Clock, monitored, small_model, table
+from tests.monitor.support import Clock, Viewers, monitored, small_model, table
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_a_training_that_goes_on_begins_with_none(tmp_path: Path) -> None:
 
 
 def test_what_somebody_looks_at_follows_at_once_and_then_every_second(tmp_path: Path) -> None:
-    audience = Audience()
-    with monitored(tmp_path, audience=audience, steps_per_epoch=100_000) as (training, run, _):
+    viewers = Viewers()
+    with monitored(tmp_path, viewers=viewers, steps_per_epoch=100_000) as (training, run, _):
         training.train(40)
-        audience.lease = Audience("weights", layers=("2.weight",)).lease
+        viewers.lease = Viewers("weights", layers=("2.weight",)).lease
         training.train(70)  # in 3.5 s
-        audience.lease = Audience("weights", layers=("0.bias",)).lease
+        viewers.lease = Viewers("weights", layers=("0.bias",)).lease
         training.train(10)
-        audience.lease = Audience("gradients", layers=("0.bias",)).lease
+        viewers.lease = Viewers("gradients", layers=("0.bias",)).lease
         training.train(100)
 
     found = table(run, "histograms")
@@ -120,9 +120,9 @@ def test_what_somebody_looks_at_follows_at_once_and_then_every_second(tmp_path: 
 
 
 def test_a_large_parameter_that_somebody_looks_at_keeps_to_the_budget(tmp_path: Path) -> None:
-    audience, clock = Audience("weights", layers=("2.weight",)), Clock(tick=0.05)
+    viewers, clock = Viewers("weights", layers=("2.weight",)), Clock(tick=0.05)
     with monitored(
-        tmp_path, clock=clock, audience=audience, steps_per_epoch=100_000, budget=0.01
+        tmp_path, clock=clock, viewers=viewers, steps_per_epoch=100_000, budget=0.01
     ) as (training, run, _):
         training.train(400)  # where a histogram takes 0.05 s, as long as a step
 

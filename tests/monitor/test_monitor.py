@@ -13,9 +13,9 @@ from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.monitor.instruments.norms import Norms
 from gradtop.trainer.monitor.instruments.steps import Noted, Pace
-from gradtop.trainer.monitor.viewers import Audience as Leases
+from gradtop.trainer.monitor.viewers import Viewers as Leases
 from gradtop.trainer.record import Run, StreamWriter, drop_lease, list_streams, new_run, write_lease
-from tests.monitor.support import CPU, Audience, Clock, events, monitored, small_model, table
+from tests.monitor.support import CPU, Clock, Viewers, events, monitored, small_model, table
 from tests.support import wait_until
 
 
@@ -144,7 +144,7 @@ def test_a_monitor_that_is_off_notes_loss_and_learning_rate_alone(tmp_path: Path
 
 def test_full_streams_thin_out_norms_and_histograms_and_say_so_once(tmp_path: Path) -> None:
     with monitored(tmp_path, max_bytes=1_000_000) as (training, run, _):
-        training.monitor._thinning.wrote(480_000)
+        training.monitor._size_limit.wrote(480_000)
         training.train(2000)
 
     warnings = [str(event["message"]) for event in events(run, "warning")]
@@ -161,9 +161,9 @@ def test_what_earlier_processes_wrote_counts(tmp_path: Path) -> None:
     (run.streams / "layers.0.bin").write_bytes(bytes(800_000))
     writer = StreamWriter(run)
     config = MonitorConfig(max_bytes=1_000_000)
-    monitor = Monitor(small_model(), config, writer, CPU, first_step=1, clock=Clock(), audience=Audience())
+    monitor = Monitor(small_model(), config, writer, CPU, first_step=1, clock=Clock(), viewers=Viewers())
 
-    assert monitor._thinning.stretch == 4
+    assert monitor._size_limit.stretch == 4
     monitor.close()
     writer.close()
 
@@ -289,7 +289,7 @@ def test_the_thread_that_reads_leases_ends_with_the_monitor(tmp_path: Path) -> N
     run = new_run(tmp_path, "", {})
     writer = StreamWriter(run)
     monitor = Monitor(small_model(), MonitorConfig(), writer, CPU, first_step=1)
-    leases = monitor._audience
+    leases = monitor._viewers
     assert leases is not None
     assert leases.is_alive()
 
@@ -306,7 +306,7 @@ def test_on_a_gpu_no_step_waits_for_the_device(tmp_path: Path) -> None:
     writer = StreamWriter(run)
     device = torch.device("cuda", 0)
     model = small_model().to(device)
-    monitor = Monitor(model, MonitorConfig(budget=0.5), writer, device, first_step=1, audience=Audience("gradients"))
+    monitor = Monitor(model, MonitorConfig(budget=0.5), writer, device, first_step=1, viewers=Viewers("gradients"))
     losses = []
     images = torch.randn(6, 4, device=device)
     with torch.cuda.stream(torch.cuda.Stream()):

@@ -9,7 +9,7 @@ from torch import nn
 
 from gradtop.trainer.monitor.instruments import norms as norms_module
 from gradtop.trainer.monitor.instruments.norms import Norms
-from tests.monitor.support import CPU, Audience, Training, monitored, small_model, table
+from tests.monitor.support import CPU, Training, Viewers, monitored, small_model, table
 
 
 def watch(training: Training, found: dict[str, list[float]]) -> None:
@@ -29,7 +29,7 @@ def watch(training: Training, found: dict[str, list[float]]) -> None:
 
 def test_every_norm_is_that_of_torch_itself(tmp_path: Path) -> None:
     found: dict[str, list[float]] = {}
-    with monitored(tmp_path, audience=Audience("gradients")) as (training, run, _):
+    with monitored(tmp_path, viewers=Viewers("gradients")) as (training, run, _):
         watch(training, found)
         training.train(30)
 
@@ -59,12 +59,12 @@ def test_without_the_fused_norm_the_numbers_are_the_same(tmp_path: Path, monkeyp
 
 
 def test_updates_are_measured_while_the_gradients_are_looked_at_only(tmp_path: Path) -> None:
-    audience = Audience()
-    with monitored(tmp_path, audience=audience) as (training, run, _):
+    viewers = Viewers()
+    with monitored(tmp_path, viewers=viewers) as (training, run, _):
         training.train(20)
-        audience.lease = Audience("gradients").lease
+        viewers.lease = Viewers("gradients").lease
         training.train(20)
-        audience.lease = Audience("overview").lease
+        viewers.lease = Viewers("overview").lease
         training.train(20)
 
     layers = table(run, "layers")

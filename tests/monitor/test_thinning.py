@@ -2,29 +2,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradtop.trainer.monitor.size_limit import Thinning, size_of_streams
+from gradtop.trainer.monitor.size_limit import SizeLimit, size_of_streams
 from gradtop.trainer.record import new_run
 
 
 def test_each_doubling_gets_half_of_the_room_that_is_left() -> None:
-    thinning = Thinning(1000)
+    size_limit = SizeLimit(1000)
     found = []
     for _ in range(1000):
-        thinning.wrote(1)
-        found.append(thinning.stretch)
+        size_limit.wrote(1)
+        found.append(size_limit.stretch)
 
     assert [found.index(stretch) + 1 for stretch in (2, 4, 8, 16)] == [500, 750, 875, 938]
     assert found[-1] >= 512
 
 
 def test_the_first_doubling_is_told_once() -> None:
-    thinning = Thinning(1000)
+    size_limit = SizeLimit(1000)
 
-    assert [thinning.wrote(250) for _ in range(8)] == [False, True, False, False, False, False, False, False]
+    assert [size_limit.wrote(250) for _ in range(8)] == [False, True, False, False, False, False, False, False]
 
 
 def test_a_stream_that_is_far_too_large_is_no_endless_loop() -> None:
-    assert Thinning(1000, 10**15).stretch == 1 << 30
+    assert SizeLimit(1000, 10**15).stretch == 1 << 30
 
 
 def test_what_a_run_has_written_is_the_size_of_its_streams(tmp_path: Path) -> None:

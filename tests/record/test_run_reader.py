@@ -117,4 +117,4 @@ def test_importing_the_record_is_quick_and_needs_the_standard_library_alone() ->
         "print(sorted(new), 'tomllib' in sys.modules, 'socket' in sys.modules, 'random' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[0] == "['trainer'] False False False"
+    assert done.stdout.split("\n")[0] == "['gradtop'] False False False"

@@ -17,7 +17,7 @@ from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.framework.mode_screen import ModeScreen
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.tui.runs_fixture import NOW
 
 
@@ -102,7 +102,7 @@ async def piloted(
     **more: Any,
 ) -> AsyncIterator[Piloted]:
     """The app on a run in one of its modes; the clock stands at the fixture's NOW unless another is given."""
-    memory = more.pop("memory", None) or Memory(tmp_path / "memory.json")
+    memory = more.pop("memory", None) or UiState(tmp_path / "memory.json")
     launcher = more.pop("launcher", None) or Starts()
     options = {"interval": 0.02} | more
     app = GradtopApp(run, tmp_path / "runs", mode=mode, memory=memory, launcher=launcher, capabilities=capabilities, clock=clock, **options)

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from gradtop.trainer.record import Run
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower
 
@@ -21,11 +21,11 @@ async def test_the_theme_changes_at_once_and_is_remembered(tmp_path: Path, train
         assert screen.app.theme == "gradtop-dark"
         await screen.press("ctrl+t")
         assert screen.app.theme == "gradtop-light"
-        await screen.until(lambda: Memory(tmp_path / "memory.json").get("theme") == "light", "the memory")
+        await screen.until(lambda: UiState(tmp_path / "memory.json").get("theme") == "light", "the memory")
     async with piloted(tmp_path, run) as screen:
         assert screen.app.theme == "gradtop-light"
         await screen.press("5")
-        await screen.until(lambda: Memory(tmp_path / "memory.json").get("mode") == "schedule", "the memory")
+        await screen.until(lambda: UiState(tmp_path / "memory.json").get("mode") == "schedule", "the memory")
     async with piloted(tmp_path, run, mode=None) as screen:  # type: ignore[arg-type]
         assert screen.app.current_mode == "schedule"
 
@@ -47,7 +47,7 @@ async def test_a_theme_that_changed_in_another_mode_is_there_when_a_mode_comes_b
 @pytest.mark.parametrize("dark", ["dark", "light"])
 async def test_with_sixteen_colours_or_none_the_terminals_own_are_used(tmp_path: Path, training: tuple[Run, Grower], dark: str) -> None:
     run, _ = training
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     memory.put("theme", dark)
     async with piloted(tmp_path, run, capabilities=Capabilities(colours=16), memory=memory) as screen:
         assert screen.app.theme == f"gradtop-ansi-{dark}"

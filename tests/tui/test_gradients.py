@@ -11,7 +11,7 @@ import pytest
 from gradtop.trainer.record import Lease, read_leases, read_status, write_status
 from gradtop.tui.screens.gradients.screen import Gradients
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.table import Table
 from tests.support import wait_until
@@ -58,7 +58,7 @@ async def test_a_row_has_norm_picture_trend_ratio_and_finding(tmp_path: Path, la
 
 
 async def test_trouble_comes_first_and_o_brings_the_order_of_the_model(tmp_path: Path, layers: Layers) -> None:
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, layers.run, mode="gradients", memory=memory) as hands:
         await hands.shows("vanishing")
         assert table(hands).keys[0] == VANISHING
@@ -73,7 +73,7 @@ async def test_trouble_comes_first_and_o_brings_the_order_of_the_model(tmp_path:
 
 
 async def test_the_cursor_is_remembered_and_stays_while_rows_are_sorted_anew(tmp_path: Path, layers: Layers) -> None:
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, layers.run, mode="gradients", memory=memory) as hands:
         await hands.shows("vanishing")
         await hands.press("end")

@@ -7,7 +7,7 @@ import pytest
 
 from gradtop.trainer.record import Run
 from gradtop.tui.screens.parameters.screen import Parameters
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 from tests.tui.layers_fixture import Layers, parameter, small_table, wide_table
@@ -114,7 +114,7 @@ async def test_y_copies_the_row(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
 
 
 async def test_the_cursor_is_remembered_and_its_modules_are_open_again(tmp_path: Path, run: Run) -> None:
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, run, mode="parameters", memory=memory) as hands:
         await hands.shows("first")
         await hands.press("plus", "end", "up", "up")

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.tui.ui_state import Memory, state_file
+from gradtop.tui.ui_state import UiState, state_file
 
 
 def test_what_is_put_is_there_next_time(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "screen.json"
-    memory = Memory(path)
+    memory = UiState(path)
     assert memory.put("theme", "light")
     assert not memory.put("theme", "light")
     assert memory.save()
-    assert Memory(path).get("theme") == "light"
-    assert Memory(path).get("mode", "overview") == "overview"
+    assert UiState(path).get("theme") == "light"
+    assert UiState(path).get("mode", "overview") == "overview"
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["screen.json"]
 
@@ -23,12 +23,12 @@ def test_what_is_put_is_there_next_time(tmp_path: Path) -> None:
 def test_garbage_reads_as_nothing(tmp_path: Path, garbage: bytes) -> None:
     path = tmp_path / "screen.json"
     path.write_bytes(garbage)
-    assert Memory(path).get("theme") == ""
+    assert UiState(path).get("theme") == ""
 
 
 def test_a_home_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    memory = Memory(tmp_path / "file" / "screen.json")
+    memory = UiState(tmp_path / "file" / "screen.json")
     assert memory.put("theme", "light")
     assert not memory.save()
 

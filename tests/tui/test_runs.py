@@ -14,7 +14,7 @@ from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.rename import Rename
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.screens.runs.screen import Runs
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Piloted, Starts, piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 
@@ -252,7 +252,7 @@ async def test_a_run_that_came_to_life_meanwhile_is_not_deleted(tmp_path: Path, 
 
 
 async def test_o_changes_the_order_which_is_remembered(tmp_path: Path, family: Family) -> None:
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, None, mode="runs", memory=memory) as screen:
         await opened(screen)
         await screen.press("o")

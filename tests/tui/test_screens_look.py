@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
 from tests.tui.runs_fixture import NOW, fake_run
 
@@ -32,7 +32,7 @@ def app(tmp_path: Path, mode: str, *, state: str = "training", **more: Any) -> G
     """The app on a run that no clock moves, read once before the first frame."""
     (tmp_path / "runs").mkdir()
     run, _ = fake_run(tmp_path / "runs", state=state, created=NOW - 30.1)
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     options: dict[str, Any] = {"clock": lambda: NOW, "monotonic": lambda: 1000.0, "interval": 0.05, "launcher": Starts()} | more
     return GradtopApp(run, tmp_path / "runs", mode=mode, memory=memory, **options)
 

@@ -11,7 +11,7 @@ from gradtop import tui
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.framework.states import SYMBOLS, TONES
 from gradtop.tui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, THEMES
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
 
 SOURCES = [path for folder in (tui, textual) for path in Path(folder.__file__ or "").parent.rglob("*") if path.suffix in {".tcss", ".py"}]
@@ -23,7 +23,7 @@ WORDS = ("foreground", "muted", "primary", "success", "warning", "error", "line-
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
 def test_every_variable_that_is_used_is_there_in_every_theme(tmp_path: Path, theme: textual.theme.Theme) -> None:
-    app = GradtopApp(None, tmp_path, memory=Memory(tmp_path / "memory.json"), launcher=Starts())
+    app = GradtopApp(None, tmp_path, memory=UiState(tmp_path / "memory.json"), launcher=Starts())
     app.theme = theme.name
     used = {name for path in SOURCES for pattern in (VARIABLE, DRAWN) for name in pattern.findall(path.read_text(encoding="utf-8"))}
     assert {"line-a", "muted", "block-cursor-text-style"} <= used

@@ -8,7 +8,7 @@ import pytest
 from gradtop.trainer.record import Run, new_run, read_leases
 from gradtop.tui.screens.weights.screen import History
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.ui_state import Memory
+from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.histogram import HistogramPlot
 from gradtop.tui.widgets.table import Table
 from tests.tui.piloting import piloted
@@ -55,7 +55,7 @@ async def test_the_picture_follows_what_is_measured(tmp_path: Path, training: tu
 
 
 async def test_the_parameter_is_there_on_the_next_visit(tmp_path: Path, training: tuple[Run, Grower]) -> None:
-    memory = Memory(tmp_path / "memory.json")
+    memory = UiState(tmp_path / "memory.json")
     memory.put("weights.parameter", "head.weight")
     async with piloted(tmp_path, training[0], mode="weights", memory=memory) as screen:
         await screen.shows("head.weight  10×256")

@@ -116,7 +116,7 @@ def end_badly(run: Run, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("gradtop.trainer.checkpoint.writer.Keeper.submit", never)
+        patched.setattr("gradtop.trainer.checkpoint.writer.CheckpointWriter.submit", never)
         assert work(run, signals=SignalAtLook(after, die)) == 1
     assert len(rows(run, "steps")) > 5
     assert checkpoint.saved_steps(run.checkpoints) == []

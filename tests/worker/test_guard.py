@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.training import nonfinite_guard as guard_module
-from gradtop.trainer.training.nonfinite_guard import Guard
+from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 
 NAN, INF = float("nan"), float("inf")
 
@@ -28,10 +28,10 @@ def backward(net: nn.Module) -> Tensor:
     return loss  # type: ignore[no-any-return]
 
 
-def guarded(net: nn.Module, *, deferred: bool = False, read_every: float = 0.0) -> tuple[Guard, torch.optim.Optimizer]:
+def guarded(net: nn.Module, *, deferred: bool = False, read_every: float = 0.0) -> tuple[NonFiniteGuard, torch.optim.Optimizer]:
     optimizer = torch.optim.AdamW(net.parameters(), fused=True)
     now = iter(range(10_000))
-    guard = Guard(
+    guard = NonFiniteGuard(
         net, optimizer, torch.device("cpu"), deferred=deferred, read_every=read_every, clock=lambda: float(next(now))
     )
     return guard, optimizer

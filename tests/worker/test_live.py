@@ -68,7 +68,7 @@ def train(run: Run, changes: Mapping[int, Mapping[str, object]], *, stop: int = 
     real = loop.train
 
     def steered(session: Session) -> None:
-        session.steering = steps  # type: ignore[assignment]
+        session.control = steps  # type: ignore[assignment]
         real(session)
 
     with patched.context() as patch:
@@ -167,7 +167,7 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_nothing_is_changed(tmp_pa
     with patched.context() as patch:
 
         def steered(session: Session) -> None:
-            session.steering = Asks({})  # type: ignore[assignment]
+            session.control = Asks({})  # type: ignore[assignment]
             real(session)
 
         patch.setattr(loop, "train", steered)

@@ -301,7 +301,7 @@ def test_an_evaluation_that_draws_is_made_anew_with_the_same_numbers(tmp_path: P
     work(whole)
 
     def steer(session: Session) -> None:
-        session.steering = InEvaluation(end)  # type: ignore[assignment]
+        session.control = InEvaluation(end)  # type: ignore[assignment]
 
     trained(parted, steer)
     assert (newest_state(parted)["step"], newest_state(parted)["evaluated"]) == (3, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
-from gradtop.trainer.runtime.control import LOOK_EVERY, Applied, Steering, Stop
+from gradtop.trainer.runtime.control import LOOK_EVERY, Applied, Control, Stop
 from gradtop.trainer.runtime.signals import EndNow, Signals
 
 
@@ -74,8 +74,8 @@ def signals() -> Signals:
 
 
 @pytest.fixture
-def steering(run: Run, writer: StreamWriter, clock: Clock, signals: Signals) -> Steering:
-    return Steering(Inbox(run), writer, signals, clock=clock, wait=clock.wait)
+def control(run: Run, writer: StreamWriter, clock: Clock, signals: Signals) -> Control:
+    return Control(Inbox(run), writer, signals, clock=clock, wait=clock.wait)
 
 
 def answers(run: Run, writer: StreamWriter) -> list[Event]:
@@ -84,23 +84,23 @@ def answers(run: Run, writer: StreamWriter) -> list[Event]:
 
 
 def test_it_looks_ten_times_a_second_and_at_once_after_a_signal(
-    steering: Steering, clock: Clock, signals: Signals
+    control: Control, clock: Clock, signals: Signals
 ) -> None:
-    assert steering.due()
-    steering.obey(Toy())
-    assert not steering.due()
+    assert control.due()
+    control.obey(Toy())
+    assert not control.due()
     clock.now += LOOK_EVERY
-    assert steering.due()
-    steering.obey(Toy())
+    assert control.due()
+    control.obey(Toy())
     signals._receive(signal.SIGTERM, None)
-    assert steering.due()
+    assert control.due()
 
 
-def test_a_stop_is_answered_and_ends_training(steering: Steering, run: Run, writer: StreamWriter) -> None:
+def test_a_stop_is_answered_and_ends_training(control: Control, run: Run, writer: StreamWriter) -> None:
     identity = send(run, "stop")
 
     with pytest.raises(Stop):
-        steering.obey(Toy())
+        control.obey(Toy())
 
     (answer,) = answers(run, writer)
     assert (answer["id"], answer["ok"]) == (identity, True)
@@ -108,24 +108,24 @@ def test_a_stop_is_answered_and_ends_training(steering: Steering, run: Run, writ
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_training_like_a_stop(steering: Steering, signals: Signals, number: signal.Signals) -> None:
+def test_a_signal_ends_training_like_a_stop(control: Control, signals: Signals, number: signal.Signals) -> None:
     signals._receive(number, None)
 
     with pytest.raises(Stop, match=number.name):
-        steering.obey(Toy())
+        control.obey(Toy())
 
 
-def test_a_kill_is_answered_before_it_ends_the_process(steering: Steering, run: Run, writer: StreamWriter) -> None:
+def test_a_kill_is_answered_before_it_ends_the_process(control: Control, run: Run, writer: StreamWriter) -> None:
     send(run, "kill")
 
     with pytest.raises(EndNow):
-        steering.obey(Toy())
+        control.obey(Toy())
 
     assert [answer["ok"] for answer in answers(run, writer)] == [True]
 
 
 def test_commands_are_obeyed_while_paused_until_training_goes_on(
-    steering: Steering, run: Run, writer: StreamWriter, clock: Clock
+    control: Control, run: Run, writer: StreamWriter, clock: Clock
 ) -> None:
     send(run, "pause")
     clock.at_wait = [
@@ -136,27 +136,27 @@ def test_commands_are_obeyed_while_paused_until_training_goes_on(
     ]
     toy = Toy()
 
-    steering.obey(toy)
+    control.obey(toy)
 
     assert toy.done == ["pause", "set {'optimizer.lr': 0.5}", "go on"]
     assert [answer["command"] for answer in answers(run, writer)] == ["pause", "set", "continue"]
     assert clock.now < 1
 
 
-def test_a_stop_ends_a_pause(steering: Steering, run: Run, clock: Clock) -> None:
+def test_a_stop_ends_a_pause(control: Control, run: Run, clock: Clock) -> None:
     send(run, "pause")
     clock.at_wait = [lambda: send(run, "stop")]
 
     with pytest.raises(Stop):
-        steering.obey(Toy())
+        control.obey(Toy())
 
 
-def test_a_signal_ends_a_pause(steering: Steering, run: Run, clock: Clock, signals: Signals) -> None:
+def test_a_signal_ends_a_pause(control: Control, run: Run, clock: Clock, signals: Signals) -> None:
     send(run, "pause")
     clock.at_wait = [lambda: signals._receive(signal.SIGTERM, None)]
 
     with pytest.raises(Stop):
-        steering.obey(Toy())
+        control.obey(Toy())
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_signal_ends_a_pause(steering: Steering, run: Run, clock: Clock, signa
     ],
 )
 def test_what_cannot_be_done_is_answered_with_a_sentence(
-    steering: Steering, run: Run, writer: StreamWriter, command: str, arguments: dict[str, object], sentence: str
+    control: Control, run: Run, writer: StreamWriter, command: str, arguments: dict[str, object], sentence: str
 ) -> None:
     send(run, command, **arguments)
     toy = Toy()
 
-    steering.obey(toy)
+    control.obey(toy)
 
     (answer,) = answers(run, writer)
     assert answer["ok"] is False
@@ -183,11 +183,11 @@ def test_what_cannot_be_done_is_answered_with_a_sentence(
     assert toy.done == []
 
 
-def test_what_was_sent_to_an_earlier_worker_is_refused(steering: Steering, run: Run, writer: StreamWriter) -> None:
+def test_what_was_sent_to_an_earlier_worker_is_refused(control: Control, run: Run, writer: StreamWriter) -> None:
     send(run, "stop")
-    steering.refuse("sent before this worker took over the run; send it again")
+    control.refuse("sent before this worker took over the run; send it again")
 
-    steering.obey(Toy())
+    control.obey(Toy())
 
     (answer,) = answers(run, writer)
     assert answer["ok"] is False
@@ -195,14 +195,14 @@ def test_what_was_sent_to_an_earlier_worker_is_refused(steering: Steering, run: 
 
 
 def test_a_command_whose_file_cannot_be_removed_is_obeyed_once(
-    steering: Steering, run: Run, writer: StreamWriter, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    control: Control, run: Run, writer: StreamWriter, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Inbox, "done", lambda self, command: None)
     send(run, "set", changes={"optimizer.lr": 0.5})
     toy = Toy()
 
     for _ in range(3):
-        steering.obey(toy)
+        control.obey(toy)
         clock.now += 1
 
     assert len(toy.done) == 1

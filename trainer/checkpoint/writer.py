@@ -14,7 +14,7 @@ from gradtop.trainer.record import Run, StreamWriter
 APART = 1.0
 
 
-class Keeper:
+class CheckpointWriter:
     """A thread with room for two checkpoints that wait: the best one and the newest one; later ones take their place.
 
     `problem` is called with a sentence when a checkpoint could not be written, and with "" when one was again.

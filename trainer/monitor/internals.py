@@ -13,7 +13,7 @@ from gradtop.trainer.monitor.budget import Governor, Meter, StepTime
 from gradtop.trainer.monitor.instruments import norms
 from gradtop.trainer.monitor.instruments.histograms import Histograms
 from gradtop.trainer.monitor.instruments.norms import Norms, Sample, Table
-from gradtop.trainer.monitor.size_limit import Thinning
+from gradtop.trainer.monitor.size_limit import SizeLimit
 from gradtop.trainer.record import Lease
 
 # Of the budget. Runs in pairs, with and without, show that steps lose as much again to what no clock around the
@@ -39,15 +39,15 @@ class Internals:
         first_step: int,
         steps_per_epoch: int,
         clock: Callable[[], float],
-        audience: Callable[[], Lease],
-        thinning: Thinning,
+        viewers: Callable[[], Lease],
+        size_limit: SizeLimit,
     ) -> None:
         self._device = device
         self.norms = Norms(model, device)
         self.table = Table(model, self.norms)
         self.histograms = Histograms(model, config.histogram_bins)
         self.look_at = first_step
-        self._clock, self._audience, self._thinning = clock, audience, thinning
+        self._clock, self._viewers, self._size_limit = clock, viewers, size_limit
         self._budget = config.budget
         self._norms_meter, self._histograms_meter = Meter(device, clock), Meter(device, clock)
         self.step_time = StepTime()
@@ -80,7 +80,7 @@ class Internals:
             self._take(self._every, step - 1)
         if step >= self._norms_at:
             self._norms_meter.begin()
-            self.norms.before_step(step, self._clock(), updates="gradients" in self._audience().panes)
+            self.norms.before_step(step, self._clock(), updates="gradients" in self._viewers().panes)
             self._norms_meter.end()
             self._sampling = True
 
@@ -91,7 +91,7 @@ class Internals:
             self.norms.after_step()
             self._norms_meter.end()
             self._norms_meter.close()
-            self._norms_at = step + self._norms_governor.wait() * self._thinning.stretch
+            self._norms_at = step + self._norms_governor.wait() * self._size_limit.stretch
         if step >= self._set_at:
             self._set_at = self._next_set(step)
             # What is left of a set for which there was no time comes first, and is the newer for it.
@@ -103,7 +103,7 @@ class Internals:
         self.look_at = min(self._norms_at, self._histogram_at if self._due else self._set_at)
 
     def _next_set(self, step: int) -> int:
-        every = self._set_every * self._thinning.stretch
+        every = self._set_every * self._size_limit.stretch
         return (step // every + 1) * every
 
     def _take(self, indices: Sequence[int], step: int) -> None:
@@ -118,12 +118,12 @@ class Internals:
 
     def look_closer(self, step: int, now: float) -> None:
         """Take the histograms that somebody looks at: at once of what was not looked at before, then every second."""
-        lease = self._audience()
+        lease = self._viewers()
         shown = lease.layers if "weights" in lease.panes else ()
         indices = [index for index in self._every if self.histograms.names[index] in shown][:LOOKED_AT] if shown else []
         if indices and (now >= self._look_again_at or not self._looked_at.issuperset(indices)):
             cost = sum(self._governors[index].cost for index in indices)
-            self._look_again_at = now + max(LOOKED_AT_EVERY * self._thinning.stretch, cost / self._budget)
+            self._look_again_at = now + max(LOOKED_AT_EVERY * self._size_limit.stretch, cost / self._budget)
             self._take(indices, step)
         self._looked_at = frozenset(indices)
 
@@ -141,7 +141,7 @@ class Internals:
 
     def take_last(self, step: int) -> None:
         """At the end, what a set still lacks; of a training shorter than a set the whole of it."""
-        wanted = bool(self._due) or step < self._set_every * self._thinning.stretch
+        wanted = bool(self._due) or step < self._set_every * self._size_limit.stretch
         if step >= self._first_step and wanted and sum(governor.cost for governor in self._governors) < AT_END:
             self._take(self._every, step)
             self._due.clear()

@@ -17,8 +17,8 @@ from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
 from gradtop.trainer.monitor.instruments import norms, steps
 from gradtop.trainer.monitor.instruments.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
 from gradtop.trainer.monitor.internals import Internals
-from gradtop.trainer.monitor.size_limit import Thinning, size_of_streams
-from gradtop.trainer.monitor.viewers import Audience
+from gradtop.trainer.monitor.size_limit import SizeLimit, size_of_streams
+from gradtop.trainer.monitor.viewers import Viewers
 from gradtop.trainer.record import Lease, StreamWriter
 
 DRAIN_EVERY = 0.15  # seconds
@@ -45,9 +45,9 @@ class Monitor:
         name: str = "",
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
-        audience: Callable[[], Lease] | None = None,
+        viewers: Callable[[], Lease] | None = None,
     ) -> None:
-        """`name` is what the model is called; `audience` says who looks at what; by default the leases of the run are read."""
+        """`name` is what the model is called; `viewers` says who looks at what; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys(("loss", "grad_norm", "lr", "samples_per_s"))
         self.step = first_step - 1  # the newest step that was handed over
         self._model, self._name, self._writer = model, name, writer
@@ -59,16 +59,16 @@ class Monitor:
         self._drain_at = self._spike_at = -NEVER
         self._pace = Pace()
         self._maximum = config.max_bytes
-        self._thinning = Thinning(config.max_bytes, size_of_streams(writer.run))
+        self._size_limit = SizeLimit(config.max_bytes, size_of_streams(writer.run))
         writer.open("steps", COLUMNS, first_step=first_step)
-        self._audience: Audience | None = None
+        self._viewers: Viewers | None = None
         self._internals: Internals | None = None
         self._look_at: float = NEVER
         self._black_box = BlackBox()
         if config.enabled:
-            if audience is None:
-                audience = self._audience = Audience(writer.run)
-                self._audience.start()
+            if viewers is None:
+                viewers = self._viewers = Viewers(writer.run)
+                self._viewers.start()
             self._internals = Internals(
                 model,
                 config,
@@ -76,8 +76,8 @@ class Monitor:
                 first_step=first_step,
                 steps_per_epoch=steps_per_epoch,
                 clock=clock,
-                audience=audience,
-                thinning=self._thinning,
+                viewers=viewers,
+                size_limit=self._size_limit,
             )
             self._look_at = first_step
             self._black_box = BlackBox(self._internals.norms.trainable)
@@ -212,7 +212,7 @@ class Monitor:
         if not rows:
             return
         self._writer.put_many(stream, rows)
-        if self._thinning.wrote(8 * len(rows) * len(rows[0])):
+        if self._size_limit.wrote(8 * len(rows) * len(rows[0])):
             self._writer.event(
                 "warning",
                 step=self.step,
@@ -252,8 +252,8 @@ class Monitor:
 
     def close(self) -> None:
         """May be called again."""
-        if self._audience is not None:
-            self._audience.close()
+        if self._viewers is not None:
+            self._viewers.close()
         self.flush()
         try:
             if self._internals is not None:

@@ -9,7 +9,7 @@ from gradtop.trainer.record import Run
 MOST_DOUBLINGS = 30
 
 
-class Thinning:
+class SizeLimit:
     """Counts what is written: of the room that is left, each doubling of the period gets half."""
 
     def __init__(self, maximum: int, written: int = 0) -> None:

@@ -11,7 +11,7 @@ from gradtop.trainer.record import Lease, Run, read_leases
 LOOK_EVERY = 0.5
 
 
-class Audience(threading.Thread):
+class Viewers(threading.Thread):
     """Keeps what all screens together show; a thread of its own, as a network file system may take its time."""
 
     def __init__(self, run: Run, *, every: float = LOOK_EVERY) -> None:

@@ -41,7 +41,7 @@ else:
     LATER = {
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
         "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
-        "line": ("Waiting", "asked_device", "in_line", "waiting_line"),
+        "queue": ("Waiting", "asked_device", "in_line", "waiting_line"),
         "writer": ("StreamWriter",),
     }
 

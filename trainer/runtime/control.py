@@ -43,7 +43,7 @@ class Steered(Protocol):
         """Change live hyperparameters, all or none. Raises ValueError with a sentence."""
 
 
-class Steering:
+class Control:
     """Looks for commands at most every 100 ms, with one stat; training asks `due` in each step and calls `obey`."""
 
     def __init__(

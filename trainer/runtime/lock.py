@@ -14,7 +14,7 @@ _LIVE = ("queued", "starting", "training", "paused")
 _SILENT_AFTER = 60.0
 
 
-def claim(run: Run, *, resume: bool) -> int:
+def lock_run(run: Run, *, resume: bool) -> int:
     """Make sure that this process alone trains the run; returns a descriptor to hold. Raises UserError or OSError."""
     _refuse_live(run)
     if not resume and any(run.checkpoints.glob("step-*.pt")):

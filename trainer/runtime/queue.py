@@ -29,7 +29,7 @@ from gradtop.trainer.record import (
 from gradtop.trainer.record.queue import Line
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.lock import claim
+from gradtop.trainer.runtime.lock import lock_run
 
 LOOK_EVERY = 0.5
 BEAT_EVERY = 5.0
@@ -151,7 +151,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _asked_to_end)
     try:
-        held = claim(run, resume=options.resume)
+        held = lock_run(run, resume=options.resume)
         waiter = Waiter(run, resume=options.resume)
     except (UserError, OSError, Left) as error:
         print(error, file=sys.stderr, flush=True)

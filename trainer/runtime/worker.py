@@ -21,9 +21,9 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
-from gradtop.trainer.runtime.control import Steering, Stop
+from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import NonFinite, UserError
-from gradtop.trainer.runtime.lock import claim
+from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
 
@@ -56,7 +56,7 @@ def work(
     `begun` is called when the run shows as starting.
     """
     try:
-        held = claim(run, resume=resume)
+        held = lock_run(run, resume=resume)
     except (UserError, OSError) as error:
         print(error, file=sys.stderr, flush=True)
         return FAILED
@@ -81,7 +81,7 @@ class Worker:
             write_status(run, status)
         self.writer = StreamWriter(run, on_loss=_say)
         self.progress = Progress(status, self.writer)
-        self.steering = Steering(Inbox(run), self.writer, signals or Signals())
+        self.control = Control(Inbox(run), self.writer, signals or Signals())
         self.last_resort = LastResort(lambda: self._write_end(Ending("stopped", "ended by a second signal")))
         if signals is not None:
             self.last_resort.start()
@@ -102,11 +102,11 @@ class Worker:
 
     def _train(self) -> Ending:
         try:
-            self.steering.refuse("sent before this worker took over the run; send it again")
+            self.control.refuse("sent before this worker took over the run; send it again")
             from gradtop.trainer.training.build import prepare
             from gradtop.trainer.training.loop import train
 
-            self.session = prepare(self.run, self.writer, self.progress, self.steering, resume=self.resume)
+            self.session = prepare(self.run, self.writer, self.progress, self.control, resume=self.resume)
             train(self.session)
         except Stop:
             return Ending("stopped")
@@ -136,7 +136,7 @@ class Worker:
     def _end(self, ending: Ending) -> None:
         if self.session is not None:
             self.session.close(at_once=ending.at_once)
-        self.steering.refuse(f"the training has ended ({ending.state})")
+        self.control.refuse(f"the training has ended ({ending.state})")
         status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
         self.writer.event("end", state=ending.state, step=status.step, message=ending.error)
         _say(f"{ending.state} at step {status.step}{': ' if ending.error else ''}{ending.error}")

@@ -12,7 +12,7 @@ import torch
 from gradtop.trainer import data, models, optim
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
-from gradtop.trainer.checkpoint.writer import Keeper
+from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import (
     Config,
     ConfigProblems,
@@ -25,7 +25,7 @@ from gradtop.trainer.config import (
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.monitor import Monitor, SystemSampler
 from gradtop.trainer.record import Column, Run, StreamWriter, effective
-from gradtop.trainer.runtime.control import Steering
+from gradtop.trainer.runtime.control import Control
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
@@ -34,14 +34,14 @@ from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
-from gradtop.trainer.training.nonfinite_guard import Guard
+from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
 
 EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
 
 
-def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steering, *, resume: bool) -> Session:
+def prepare(run: Run, writer: StreamWriter, progress: Progress, control: Control, *, resume: bool) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     config = _read_config(run)
     state = _newest_checkpoint(run, writer) if resume else None
@@ -89,13 +89,13 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, steering: Steeri
         compute=Compute(model, optimizer, device, training),
         writer=writer,
         progress=progress,
-        steering=steering,
-        guard=Guard(model, optimizer, device, scaled=training.precision == "fp16"),
+        control=control,
+        guard=NonFiniteGuard(model, optimizer, device, scaled=training.precision == "fp16"),
         monitor=Monitor(
             model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
         ),
         sampler=SystemSampler(writer),
-        keeper=Keeper(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
+        checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
         fixed=fixed,
     )

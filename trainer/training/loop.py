@@ -24,7 +24,7 @@ def train(session: Session) -> None:
     except Stop:
         # First: the checkpoint tells a resume how long training took, and what writing it takes is no part of that.
         session.stopwatch.halt()
-        # A disk without room has been told of by the keeper, and is no reason not to stop.
+        # A disk without room has been told of by the checkpoint writer, and is no reason not to stop.
         with contextlib.suppress(OSError):
             session.checkpoint_now()
         raise
@@ -35,13 +35,13 @@ def train_epoch(session: Session) -> None:
     # First, as it may be the epoch in which other parameters train.
     session.enter_epoch()
     compute, optimizer, schedule, parameters = session.compute, session.optimizer, session.schedule, session.parameters
-    guard, monitor, steering = session.guard, session.monitor, session.steering
+    guard, monitor, control = session.guard, session.monitor, session.control
     clip, clip_value = session.clip, session.clip_value
     accumulate, last = session.accumulate, session.steps
     batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
-        if steering.due() and steering.obey(session):
+        if control.due() and control.obey(session):
             # What was changed may stand in any of the names above, or in the batches that lie ready.
             return
         group = tuple(islice(batches, accumulate))
@@ -73,7 +73,7 @@ def close_epoch(session: Session) -> None:
         compute.evaluated,
         lambda inputs: compute.forward(inputs, compute.evaluated),
         session.validation,
-        between=lambda: session.steering.obey(session) if session.steering.due() else None,
+        between=lambda: session.control.obey(session) if session.control.due() else None,
     )
     session.record_score(score)
     session.keep_checkpoint_if_due()

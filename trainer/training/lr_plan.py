@@ -13,7 +13,7 @@ from gradtop.trainer.record import Column, StreamWriter
 _START_AFTER = 0.25
 
 
-class Plan(threading.Thread):
+class LrPlan(threading.Thread):
     """Writes the planned learning rate of the steps after `after` into the stream `plan`."""
 
     def __init__(self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, after: int) -> None:

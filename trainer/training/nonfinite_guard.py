@@ -18,7 +18,7 @@ _LOST = 20
 _LARGE = 1 << 18
 
 
-class Guard:
+class NonFiniteGuard:
     """Keeps a step with a non-finite loss or gradient from changing the weights.
 
     On the CPU, and with optimizers that are not fused, every step reads one flag. A fused optimizer on an accelerator

@@ -16,19 +16,19 @@ from torch.optim.lr_scheduler import LRScheduler
 from gradtop.trainer import data, optim
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
-from gradtop.trainer.checkpoint.writer import Keeper
+from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables, to_text
 from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
 from gradtop.trainer.record import Run, StreamWriter
-from gradtop.trainer.runtime.control import Applied, Steering
+from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.training import live
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
-from gradtop.trainer.training.lr_plan import Plan
-from gradtop.trainer.training.nonfinite_guard import Guard
+from gradtop.trainer.training.lr_plan import LrPlan
+from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.step import Compute
 
 
@@ -48,11 +48,11 @@ class Session:
     compute: Compute
     writer: StreamWriter
     progress: Progress
-    steering: Steering
-    guard: Guard
+    control: Control
+    guard: NonFiniteGuard
     monitor: Monitor
     sampler: SystemSampler
-    keeper: Keeper
+    checkpoint_writer: CheckpointWriter
     stopwatch: Stopwatch
     step: int = 0
     evaluated: int = 0
@@ -65,7 +65,7 @@ class Session:
     fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
 
     def __post_init__(self) -> None:
-        self._plan: Plan | None = None
+        self._plan: LrPlan | None = None
         self._random: State | None = None
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
@@ -82,7 +82,7 @@ class Session:
         self.compute.augment = data.augmentation(self.config.augment, self.source, seed=training.seed)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
-        self.keeper.keep = training.keep_checkpoints
+        self.checkpoint_writer.keep = training.keep_checkpoints
 
     # Where training stands
 
@@ -146,7 +146,7 @@ class Session:
             many = f"{len(self._frozen)} parameters are frozen: {_several(self._frozen)}"
             self.writer.event("freeze", step=self.step, message=many)
 
-    # What steering asks for
+    # What control asks for
 
     def pause(self) -> None:
         self.stopwatch.halt()
@@ -159,7 +159,7 @@ class Session:
 
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()
-        if error := self.keeper.finish():
+        if error := self.checkpoint_writer.finish():
             raise error
         return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
 
@@ -243,13 +243,13 @@ class Session:
             self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluation{'s' * (self.without_better > 1)}")
 
     def keep_checkpoint_if_due(self) -> None:
-        """After an epoch: at the configured cadence, but not more often than the keeper likes; the best and the last always."""
-        due = self.epoch % max(self.config.training.checkpoint_every, 1) == 0 and not self.keeper.rests
+        """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
+        due = self.epoch % max(self.config.training.checkpoint_every, 1) == 0 and not self.checkpoint_writer.rests
         if due or self.newest is self.best or self.finished:
             self.keep_checkpoint()
 
     def keep_checkpoint(self) -> None:
-        """Hand the state after this step to the keeper. Raises NonFinite rather than keep spoilt weights."""
+        """Hand the state after this step to the checkpoint writer. Raises NonFinite rather than keep spoilt weights."""
         self.settle()
         self.monitor.flush()
         score = self.newest if self.evaluated == self.step else None
@@ -261,7 +261,7 @@ class Session:
             best=score is not None and score is self.best,
             time=time.time(),
         )
-        self.keeper.submit(self.state(), saved)
+        self.checkpoint_writer.submit(self.state(), saved)
 
     def state(self) -> State:
         """A copy of all that a resume needs to go on as if nothing had been."""
@@ -314,7 +314,7 @@ class Session:
         """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
         if self._plan is not None:
             self._plan.cancel()
-        self._plan = Plan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
+        self._plan = LrPlan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
         self._plan.start()
 
     def write_black_box(self, error: NonFinite) -> None:
@@ -326,7 +326,7 @@ class Session:
         self.sampler.close()
         self.monitor.close()
         if not at_once:
-            self.keeper.close()
+            self.checkpoint_writer.close()
             if self._plan is not None:
                 self._plan.finish(timeout=2.0)
 

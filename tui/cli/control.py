@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import STANDS
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 
@@ -61,7 +61,7 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
         say(f"{name}: {clean(str(answer.get('message') or 'done'))}")
         return 0
     if answer is not None:
-        raise Mistake(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
+        raise UsageError(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
     if is_alive(reader):
         say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
     else:
@@ -90,7 +90,7 @@ def is_alive(reader: RunReader) -> bool:
 
 
 def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
-    """Raises Mistake with what can be done instead."""
+    """Raises UsageError with what can be done instead."""
     if is_alive(reader):
         return
     word = reference(reader.run, runs_directory(options))
@@ -98,4 +98,4 @@ def require_alive(reader: RunReader, options: argparse.Namespace, command: str) 
         "created": f"start it: gradtop resume {word}",
         "done": f"start another with its settings: gradtop rerun {word}",
     }.get(reader.state, f"go on from its last checkpoint: gradtop resume {word}")
-    raise Mistake(f"{name_of(reader)} {STANDS.get(reader.state, 'is gone')}, so there is nothing to {command}; {instead}")
+    raise UsageError(f"{name_of(reader)} {STANDS.get(reader.state, 'is gone')}, so there is nothing to {command}; {instead}")

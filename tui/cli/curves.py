@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.ascii import to_ascii
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
 from gradtop.tui.widgets import axis as scale
-from gradtop.tui.widgets.axis import Scale
+from gradtop.tui.widgets.axis import Axis
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, Series, StreamReader
@@ -68,7 +68,7 @@ def all_metrics(reader: RunReader) -> dict[str, Metric]:
 
 
 def find_metric(there: dict[str, Metric], name: str) -> Metric:
-    """Raises Mistake with the nearest name there is."""
+    """Raises UsageError with the nearest name there is."""
     if name in there:
         return there[name]
     import difflib
@@ -76,7 +76,7 @@ def find_metric(there: dict[str, Metric], name: str) -> Metric:
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
     short = [each for each in there if "/" not in each]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short or there)}"
-    raise Mistake(f"the run has recorded no {name}; {hint}")
+    raise UsageError(f"the run has recorded no {name}; {hint}")
 
 
 def draw(
@@ -142,7 +142,7 @@ def picture(
     return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
 
 
-def frame(plotext: Any, along: Scale, up: Scale, width: int, height: int) -> None:
+def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:
     """An empty figure with our ticks, its sides 0 to 1."""
     plotext.clear_figure()
     plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
@@ -154,7 +154,7 @@ def frame(plotext: Any, along: Scale, up: Scale, width: int, height: int) -> Non
     plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
 
 
-def add(plotext: Any, series: Series, along: Scale, up: Scale, marks: Marks, number: int, colour: str | None) -> None:
+def add(plotext: Any, series: Series, along: Axis, up: Axis, marks: Marks, number: int, colour: str | None) -> None:
     """Draw one series: dots where its lowest and highest values lie, a line through the means, a mark where a value was lost."""
     spread = [
         (along.at(x), up.at(value))

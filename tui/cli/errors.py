@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Mistake(Exception):
+class UsageError(Exception):
     """The message says what is wrong and what to do; the command ends with exit code 2."""

@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import add_settings, begin, check_settings
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
     checkpoint = find_checkpoint(parent, options.checkpoint)
     old, new, changes = changed_config(parent, options.changes)
     if any(change.effect == "restart" for change in changes):
-        raise Mistake(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
+        raise UsageError(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
     if problems := fork_problems(old, new, checkpoint):
-        raise Mistake("; ".join(problems))
+        raise UsageError("; ".join(problems))
     result = consequences(old, new)
     say(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
     for what in result.dropped:

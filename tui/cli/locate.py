@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Run, RunReader
@@ -66,9 +66,9 @@ def has_screen() -> bool:
 
 
 def require_terminal() -> None:
-    """Raises Mistake where the screen cannot be drawn."""
+    """Raises UsageError where the screen cannot be drawn."""
     if not has_screen():
-        raise Mistake("the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last")
+        raise UsageError("the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last")
 
 
 def reference(run: Run, runs: Path) -> str:

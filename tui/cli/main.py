@@ -49,7 +49,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
-MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "steer") | {"set": "change"}
+MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control")
 
 EPILOG = """\
 A RUN is a run's name or id, the beginning of one, a path, or `last`. Runs live
@@ -207,7 +207,7 @@ def is_mistake(error: Exception) -> bool:
     if isinstance(error, OSError):
         return True
     families = (
-        ("gradtop.tui.cli.errors", "Mistake"),
+        ("gradtop.tui.cli.errors", "UsageError"),
         ("gradtop.trainer.record.errors", "RecordError"),
         ("gradtop.trainer.config", "ConfigProblems"),
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run
 from gradtop.tui.cli.output import print_json, say, table
 
@@ -57,7 +57,7 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
         check_changes(options.changes)
         return of_config(config_file(options.what), options.changes)
     if options.changes:
-        raise Mistake("settings can be changed for a CONFIG only; for a run's: gradtop params RUN/run.toml key=value")
+        raise UsageError("settings can be changed for a CONFIG only; for a run's: gradtop params RUN/run.toml key=value")
     options.run = options.what
     return of_run(chosen_run(options))
 
@@ -104,7 +104,7 @@ def of_config(path: Path, changes: Sequence[str]) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-        raise Mistake(words[-1].removeprefix("error: "))
+        raise UsageError(words[-1].removeprefix("error: "))
     found: dict[str, Any] = json.loads(done.stdout)
     if "parameters" in found:
         found["rows"] = found.pop("parameters")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     reader = opened(chosen_run(options))
     there = curves.all_metrics(reader)
     if not there:
-        raise Mistake(f"{name_of(reader)} has recorded nothing yet")
+        raise UsageError(f"{name_of(reader)} has recorded nothing yet")
     wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
@@ -75,7 +75,7 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
     width = max(columns, FEWEST[0]) if options.width is None else options.width
     height = HEIGHT if options.height is None else options.height
     if not (FEWEST[0] <= width <= MOST and FEWEST[1] <= height <= MOST):
-        raise Mistake(f"a chart has {FEWEST[0]} to {MOST} columns and {FEWEST[1]} to {MOST} lines")
+        raise UsageError(f"a chart has {FEWEST[0]} to {MOST} columns and {FEWEST[1]} to {MOST} lines")
     return width, height
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import add_way, begin
@@ -37,15 +37,15 @@ def run(options: argparse.Namespace) -> int:
     name, word = name_of(reader), reference(found, runs)
     if options.changes:
         words = shlex.join(options.changes)
-        raise Mistake(f"a resumed run goes on as it was; with other settings that is a fork: gradtop fork {word} {words}")
+        raise UsageError(f"a resumed run goes on as it was; with other settings that is a fork: gradtop fork {word} {words}")
     if reader.state in ALIVE:
         if reader.state == "queued":
-            raise Mistake(f"{name} waits in line already; take it out: gradtop stop {word}")
-        raise Mistake(f"{name} is {reader.state} already; watch it: gradtop watch {word}")
+            raise UsageError(f"{name} waits in line already; take it out: gradtop stop {word}")
+        raise UsageError(f"{name} is {reader.state} already; watch it: gradtop watch {word}")
     if reader.state == "done":
-        raise Mistake(f"{name} is done; a new run that goes on with more epochs: gradtop fork {word} training.epochs=…")
+        raise UsageError(f"{name} is done; a new run that goes on with more epochs: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
-        raise Mistake(f"{name} has no run.toml, so there is nothing to go on with")
+        raise UsageError(f"{name} has no run.toml, so there is nothing to go on with")
     resume = any(found.checkpoints.glob("step-*.pt"))
     if not resume and not found.origin.is_file():
         say(f"{name} has no checkpoint, so it starts from the beginning.")

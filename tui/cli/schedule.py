@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, figure, print_json, say, unicode_wanted
 from gradtop.tui.cli.plot import FEWEST, HEIGHT, WIDTH
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
-        raise Mistake("--steps-per-epoch is a number from 1 on")
+        raise UsageError("--steps-per-epoch is a number from 1 on")
     wanted = [asked(options, options.run, options.changes)]
     wanted += [asked(options, options.against, ())] if options.against else []
     preview = Preview()
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     for each, plan in plans:
         if plan.problem:
             hint = ": --steps-per-epoch N" if "steps an epoch has" in plan.problem else ""
-            raise Mistake(f"{each.name}: {plan.problem}{hint}")
+            raise UsageError(f"{each.name}: {plan.problem}{hint}")
     if options.json:
         first, *others = [record(each, plan) for each, plan in plans]
         print_json({**first, **({"against": others[0]} if others else {})})
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def asked(options: argparse.Namespace, word: str, changes: tuple[str, ...] | list[str]) -> Asked:
-    """A file where there is one of that name, else a run. Raises Mistake, RecordError or ConfigProblems."""
+    """A file where there is one of that name, else a run. Raises UsageError, RecordError or ConfigProblems."""
     from gradtop.trainer.config import load_config, to_tables
     from gradtop.tui.cli.configuration import changed_config
     from gradtop.tui.cli.train import config_file

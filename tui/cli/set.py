@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.control import add_timeout, ask, require_alive
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import check_changes
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     require_alive(reader, options, "set")
     changes = parsed(reader, options)
     if options.replace and "optimizer.lr" not in changes:
-        raise Mistake("--replace is for a new learning rate: give one, as in lr=3e-4")
+        raise UsageError("--replace is for a new learning rate: give one, as in lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
     code = ask(options, "set", changes=changes)
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
-    """Full keys and values, checked against the declarations. Raises Mistake or ConfigProblems; the worker has the last word."""
+    """Full keys and values, checked against the declarations. Raises UsageError or ConfigProblems; the worker has the last word."""
     from gradtop.trainer.config import LIVE_KINDS, ConfigProblems, Problem, apply_overrides, find_spec, to_tables
     from gradtop.trainer.config.override import full_key
     from gradtop.tui.cli.configuration import effective_config

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import goes_on, say_ending
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
 from gradtop.tui.cli.output import say
 
@@ -32,7 +32,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def check_settings(options: argparse.Namespace) -> None:
-    """Raises Mistake or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
+    """Raises UsageError or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
     from gradtop.trainer.record import require_name
 
     check_changes(options.changes)
@@ -41,10 +41,10 @@ def check_settings(options: argparse.Namespace) -> None:
 
 
 def check_changes(changes: list[str]) -> None:
-    """Raises Mistake for a word that is no key=value."""
+    """Raises UsageError for a word that is no key=value."""
     for word in changes:
         if "=" not in word:
-            raise Mistake(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
+            raise UsageError(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
 
 
 def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from gradtop.tui.cli.errors import Mistake
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import runs_directory, shown
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
@@ -44,10 +44,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def config_file(text: str) -> Path:
-    """The file that CONFIG names. Raises Mistake with the nearest there is."""
+    """The file that CONFIG names. Raises UsageError with the nearest there is."""
     path = Path(text).expanduser()
     if path.is_dir():
-        raise Mistake(f"{text} is a directory; train takes a TOML file, such as {EXAMPLE}")
+        raise UsageError(f"{text} is a directory; train takes a TOML file, such as {EXAMPLE}")
     if path.exists():
         return path
     import difflib
@@ -58,4 +58,4 @@ def config_file(text: str) -> Path:
         there.setdefault(file.stem, shown(file))
     near = difflib.get_close_matches(path.stem, there, n=1)
     hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
-    raise Mistake(f"there is no file {text}{hint}")
+    raise UsageError(f"there is no file {text}{hint}")

@@ -73,7 +73,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         (options.action_cursor_down if way == "down" else options.action_cursor_up)()
 
 
-class Scale(ModalScreen[bool | None]):
+class AskScaleOrReplace(ModalScreen[bool | None]):
     """True to scale the whole schedule to a new learning rate, False to put a constant one in its place."""
 
     CSS_PATH = "fork.tcss"
@@ -122,7 +122,7 @@ def apply_live(app: GradtopApp, draft: Draft) -> None:
         f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled with it as a whole, "
         f"or end here: then the learning rate stays {new}."
     )
-    app.push_screen(Scale(said), apply)
+    app.push_screen(AskScaleOrReplace(said), apply)
 
 
 def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:

@@ -14,7 +14,7 @@ SLACK = 0.5  # a range is given up when less than this share of it is wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Axis:
     """A range and its labelled ticks; `low` and `high` are decades (log10) on a logarithmic axis."""
 
     low: float
@@ -65,7 +65,7 @@ def _decimals(step: float) -> int:
     return max(0, min(9, -math.floor(math.log10(step) + 1e-9)))
 
 
-def linear(low: float, high: float, most: int) -> Scale:
+def linear(low: float, high: float, most: int) -> Axis:
     """A range around finite data, with at most `most` + 1 ticks. Zero is taken in where it is near."""
     low, high = sorted(max(-LARGEST, min(LARGEST, 0.0 if abs(v) < TINIEST else v)) for v in (low, high))
     if high - low <= max(abs(low), abs(high)) * 1e-9:
@@ -79,10 +79,10 @@ def linear(low: float, high: float, most: int) -> Scale:
     quantum = step / 2
     low, high = math.floor(low / quantum + 1e-9) * quantum, math.ceil(high / quantum - 1e-9) * quantum
     largest = max(abs(low), abs(high))
-    return Scale(low, high, False, tuple((v, tick_label(v, step, largest)) for v in multiples(low, high, step)))
+    return Axis(low, high, False, tuple((v, tick_label(v, step, largest)) for v in multiples(low, high, step)))
 
 
-def logarithmic(low: float, high: float, most: int) -> Scale:
+def logarithmic(low: float, high: float, most: int) -> Axis:
     """A range around positive data in decades; 1, 2 and 5 are marked where there are few decades."""
     bottom, top = math.log10(max(low, TINIEST)), math.log10(max(high, TINIEST))
     if top - bottom < 0.5:
@@ -100,7 +100,7 @@ def logarithmic(low: float, high: float, most: int) -> Scale:
     while len(ticks) > most + 1 and every < 400:
         every += 1
         ticks = [10.0**d for d in decades if d % every == 0 and bottom - 1e-9 <= d <= top + 1e-9]
-    return Scale(bottom, top, True, tuple((tick, log_label(tick)) for tick in ticks))
+    return Axis(bottom, top, True, tuple((tick, log_label(tick)) for tick in ticks))
 
 
 def log_label(value: float) -> str:
@@ -110,7 +110,7 @@ def log_label(value: float) -> str:
     return formatting.scientific(value, 1)
 
 
-def fitted(low: float, high: float, *, log: bool, most: int, old: Scale | None = None) -> Scale:
+def fitted(low: float, high: float, *, log: bool, most: int, old: Axis | None = None) -> Axis:
     """A scale for the data; the old one as long as the data fits into it and fills half of it."""
     wanted = logarithmic(low, high, most) if log else linear(low, high, most)
     if old is None or old.log != log or wanted.low < old.low or wanted.high > old.high:
@@ -119,7 +119,7 @@ def fitted(low: float, high: float, *, log: bool, most: int, old: Scale | None =
     return old if wanted.high - wanted.low >= enough and old.ticks else wanted
 
 
-def along(low: float, high: float, width: int) -> Scale:
+def along(low: float, high: float, width: int) -> Axis:
     """A scale for the horizontal axis: exactly the range given, its labels at least three cells apart in `width` cells."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         high = low + 1.0 if math.isfinite(low) else 1.0
@@ -132,5 +132,5 @@ def along(low: float, high: float, width: int) -> Scale:
         ticks = [(v, tick_label(v, step, largest)) for v in multiples(low, high, step)]
         longest = max((len(label) for _v, label in ticks), default=0)
         if (longest + 3) * (high - low) <= width * step * (1 + 1e-9):
-            return Scale(low, high, False, tuple(ticks))
-    return Scale(low, high, False, tuple(ticks[:1]))
+            return Axis(low, high, False, tuple(ticks))
+    return Axis(low, high, False, tuple(ticks[:1]))

@@ -6,7 +6,7 @@ import math
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui import format
-from gradtop.tui.widgets.axis import Scale, along, fitted
+from gradtop.tui.widgets.axis import Axis, along, fitted
 from gradtop.tui.widgets.braille import Canvas, Point, envelope, trace
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Line, data_range, legend, with_band
@@ -25,7 +25,7 @@ Spot = tuple[int, int, int]  # a row, the first cell taken there, the first one 
 NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
 
 
-class Picture:
+class ChartRenderer:
     """Rows of cells for one chart in one size. It keeps what does not change between frames, and the range of the axis."""
 
     def __init__(self, *, unicode: bool = True, thin: bool = False) -> None:
@@ -37,9 +37,9 @@ class Picture:
         self._thin = thin and unicode
         self._dots = (2, 4) if unicode else (1, 1)
         self._size = (0, 0)
-        self._y = Scale(0.0, 1.0)
+        self._y = Axis(0.0, 1.0)
         self._kept = False  # whether the range of the vertical axis is to stay where it is
-        self._x = Scale(0.0, 1.0)
+        self._x = Axis(0.0, 1.0)
         self._label_width = 0
         self._template: tuple[object, list[Cells]] | None = None
         self._projected: dict[int, tuple[object, list[Point]]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gradtop.tui.widgets.axis import Scale, fitted, linear
+from gradtop.tui.widgets.axis import Axis, fitted, linear
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.drawn import Drawn
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -46,8 +46,8 @@ class HistogramPlot(Drawn):
         super().__init__(id=id)
         self._shape: Shape | None = None
         self._sentence = ""
-        self._x: Scale | None = None
-        self._y: Scale | None = None
+        self._x: Axis | None = None
+        self._y: Axis | None = None
 
     def show(self, shape: Shape | None, sentence: str = "", *, fresh: bool = False) -> None:
         """Show this shape, or where there is none the sentence; `fresh` axes are not those of what was shown before."""

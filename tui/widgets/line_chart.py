@@ -12,7 +12,7 @@ from textual.message import Message
 
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Line
-from gradtop.tui.widgets.chart_renderer import TONES, Picture
+from gradtop.tui.widgets.chart_renderer import TONES, ChartRenderer
 from gradtop.tui.widgets.drawn import Drawn
 from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.tones import Tone
@@ -71,7 +71,7 @@ class LineChart(Drawn, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._unicode = unicode
-        self._picture: Picture | None = None
+        self._picture: ChartRenderer | None = None
         self._chart = Chart(empty=empty, x_name=x_name)
 
     def set_series(
@@ -117,7 +117,7 @@ class LineChart(Drawn, can_focus=True):
     def _lay_out(self, width: int, height: int) -> list[Cells]:
         if self._picture is None:
             unicode = draws_unicode(self) if self._unicode is None else self._unicode
-            self._picture = Picture(unicode=unicode, thin=self.app.native_ansi_color)
+            self._picture = ChartRenderer(unicode=unicode, thin=self.app.native_ansi_color)
         self._picture.draw(self._chart, width, height)
         return self._picture.rows
 

@@ -8,12 +8,12 @@ from itertools import groupby
 
 import plotext
 
-from gradtop.tui.widgets.axis import Scale
+from gradtop.tui.widgets.axis import Axis
 
 LEAST = (12, 4)  # below, there is nothing but axes
 
 
-def bars(heights: Sequence[float], ends: tuple[float, float], x: Scale, y: Scale, size: tuple[int, int], *, unicode: bool) -> list[str]:
+def bars(heights: Sequence[float], ends: tuple[float, float], x: Axis, y: Axis, size: tuple[int, int], *, unicode: bool) -> list[str]:
     """Filled bars of equal width between two `ends`, as lines of text of exactly `size`; [] where there is no room.
 
     All figures must be finite and the scales linear. A bar of nothing has no ink, the smallest other one has some.

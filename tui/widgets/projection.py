@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gradtop.tui.widgets.axis import Scale
+from gradtop.tui.widgets.axis import Axis
 from gradtop.tui.widgets.braille import Point
 
 if TYPE_CHECKING:
     from gradtop.tui.widgets.chart import Drawable
 
 
-def project(series: Drawable, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> list[Point]:
+def project(series: Drawable, x_scale: Axis, y_scale: Axis, columns: int, rows: int) -> list[Point]:
     """Bins gathered into columns of dots, their values turned into rows of dots."""
     x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
     log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1

@@ -11,7 +11,7 @@ from textual import events
 
 from gradtop.trainer.config import Change, Config, dump_config, load_config
 from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
-from gradtop.tui.dialogs.fork import ChooseCheckpoint, Scale
+from gradtop.tui.dialogs.fork import AskScaleOrReplace, ChooseCheckpoint
 from gradtop.tui.screens.overview.screen import Overview
 from tests.tui.runs_fixture import fake_run
 from tests.tui.tune.tuning import CONFIG, LR, Tuned, opened
@@ -115,7 +115,7 @@ async def test_a_learning_rate_applied_live_scales_the_schedule_or_takes_its_pla
 ) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "1", "enter", "ctrl+l")
-        await screen.until(lambda: isinstance(screen.app.screen, Scale), "the question")
+        await screen.until(lambda: isinstance(screen.app.screen, AskScaleOrReplace), "the question")
         await screen.press(*keys, "enter")
         command = await asked_of_the_worker(screen, run)
         assert command.name == "set"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.widgets.chart import Chart, Line, data_range, nearest
-from gradtop.tui.widgets.chart_renderer import TONE, Picture
+from gradtop.tui.widgets.chart_renderer import TONE, ChartRenderer
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -32,18 +32,18 @@ def curve(values: list[float], *, x: list[float] | None = None, spikes: dict[int
     return Curve(places, finite, highs, finite[:], [0 if math.isfinite(v) else 1 for v in values])
 
 
-def drawn(picture: Picture) -> str:
+def drawn(picture: ChartRenderer) -> str:
     return "\n".join("".join(row.text) for row in picture.rows)
 
 
-def picture(*lines: Line, width: int = 60, height: int = 14, cursor: int | None = None, unicode: bool = True, **chart: object) -> Picture:
-    found = Picture(unicode=unicode)
+def picture(*lines: Line, width: int = 60, height: int = 14, cursor: int | None = None, unicode: bool = True, **chart: object) -> ChartRenderer:
+    found = ChartRenderer(unicode=unicode)
     found.cursor = cursor
     found.draw(Chart(lines, **chart), width, height)  # type: ignore[arg-type]
     return found
 
 
-def rows_with(picture: Picture, tone: str) -> set[int]:
+def rows_with(picture: ChartRenderer, tone: str) -> set[int]:
     return {y for y, row in enumerate(picture.rows) if TONE[tone] in row.tones}
 
 
@@ -67,7 +67,7 @@ def test_a_spike_of_one_record_survives_ten_thousand_bins_in_sixty_columns() -> 
 
 def test_a_spike_survives_where_the_range_is_drawn_thin() -> None:
     for at in range(2000, 2040):
-        found = Picture(thin=True)
+        found = ChartRenderer(thin=True)
         found.draw(Chart((Line("", curve([1.0] * 10_000, spikes={at: 50.0})),), y_range=(0.0, 50.0)), 60, 14)
         assert min(rows_with(found, "range-a")) == 0
 
@@ -144,7 +144,7 @@ def test_a_band_is_drawn_where_it_is_seen_and_pointed_at_where_not() -> None:
 
 
 def test_the_range_stays_while_the_curve_grows_in_it() -> None:
-    found = Picture()
+    found = ChartRenderer()
     values = [2.3, 1.1, 0.7]
     found.draw(Chart((Line("", curve(values)),), x_max=100.0), 60, 14)
     labels = [row.text[: found.plot_left] for row in found.rows]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gradtop.tui.widgets.axis import Scale, along, fitted, linear, logarithmic
+from gradtop.tui.widgets.axis import Axis, along, fitted, linear, logarithmic
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e12, 1e12)
@@ -81,4 +81,4 @@ def test_labels_along_the_bottom_do_not_touch(low: float, span: float, width: in
 def test_an_axis_of_no_length_is_no_trouble() -> None:
     assert along(5, 5, 40).high == 6
     assert along(math.nan, math.inf, 40) == along(0, 1, 40)
-    assert Scale(0, 1).label_width == 0
+    assert Axis(0, 1).label_width == 0
