@@ -23,7 +23,7 @@ from gradtop.trainer.record import (
 from gradtop.trainer.record.status import Status
 from gradtop.tui.cli import output
 from tests.cli.conftest import Gradtop
-from tests.cli.worker import FakeWorker
+from tests.cli.fake_worker import FakeWorker
 from tests.tui.runs_fixture import fake_run
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m\r\nnext[bold]line\u202e日本\udcff"

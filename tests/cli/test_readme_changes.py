@@ -19,7 +19,7 @@ from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
 from tests.readme import README
 from tests.support import wait_until
-from tests.worker.runs import SignalAtLook, events, rows
+from tests.training.runs import SignalAtLook, events, rows
 
 TEXT = README.read_text(encoding="utf-8")
 SECTION = TEXT.partition("### Change: live, fork, restart")[2].partition("\n### ")[0]

@@ -11,7 +11,7 @@ from gradtop.trainer.config import Config, apply_overrides, consequences, diff_c
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, list_runs, read_meta, read_status
 from gradtop.trainer.runtime.worker import work
-from tests.worker.runs import TINY, events, tiny_run
+from tests.training.runs import TINY, events, tiny_run
 
 BASE = parse_config(TINY.format(epochs=2))
 

@@ -31,7 +31,7 @@ from gradtop.trainer.models import build, initialise
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
-from tests.worker.runs import SignalAtLook, events, newest_state, rows
+from tests.training.runs import SignalAtLook, events, newest_state, rows
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 INFO = DataInfo(1, 8, 10)

@@ -12,7 +12,7 @@ from gradtop.trainer.record import read_status
 from tests.disk import mounted, occupy
 from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
-from tests.worker.runs import events
+from tests.training.runs import events
 
 Start = Callable[..., Worker]
 

@@ -14,7 +14,7 @@ import pytest
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import EventReader, Run, read_status
 from tests.process.support import Worker, make_run, state_of
-from tests.worker.runs import differences, newest_state, rows
+from tests.training.runs import differences, newest_state, rows
 
 Start = Callable[..., Worker]
 

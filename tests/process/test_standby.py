@@ -18,7 +18,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.standby import rehearse
 from tests.process.support import FOREVER, Process, Worker, make_run, stat_of, wait_for_state, wait_for_step
 from tests.support import wait_until
-from tests.worker.runs import differences, newest_state, rows
+from tests.training.runs import differences, newest_state, rows
 
 Adopt = Callable[[Run], Process]
 

@@ -1,0 +1,109 @@
+"""The verdicts on networks that really train: no false alarm where one learns, and the right one where it cannot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
+from gradtop.trainer.config import load_config
+from gradtop.trainer.data import Dataset, load
+from gradtop.trainer.models import build
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+class Watched:
+    """Trains by steps and keeps each parameter's gradient norms, as the monitor does."""
+
+    def __init__(self, model: nn.Module, images: Tensor, labels: Tensor) -> None:
+        self.model, self.images, self.labels = model, images, labels
+        self.norms: dict[str, list[float]] = {name: [] for name, _ in model.named_parameters()}
+        self.seen: Counter[str] = Counter()
+        self.batches = torch.Generator().manual_seed(0)
+
+    def train(self, optimizer: torch.optim.Optimizer, steps: int, every: int = 1) -> Mapping[str, Verdict]:
+        verdicts: Mapping[str, Verdict] = {}
+        for step in range(steps):
+            batch = torch.randint(0, len(self.images), (32,), generator=self.batches)
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(self.model(self.images[batch]), self.labels[batch])
+            torch.autograd.backward(loss)
+            if step % every == 0:
+                for name, parameter in self.model.named_parameters():
+                    assert parameter.grad is not None
+                    self.norms[name].append(parameter.grad.norm().item())
+                verdicts = judge([self.measured(name, parameter) for name, parameter in self.model.named_parameters()])
+                self.seen.update(verdict.state for verdict in verdicts.values())
+            if not torch.isfinite(loss):
+                break
+            optimizer.step()
+        return verdicts
+
+    def measured(self, name: str, parameter: Tensor) -> Measured:
+        recent = self.norms[name][-TREND:]
+        before = self.norms[name][: len(self.norms[name]) - window(len(recent))]
+        size = max(1, len(before) // 32)
+        bins = [sum(part) / len(part) for start in range(0, len(before), size) if (part := before[start : start + size])]
+        return Measured(name, tuple(parameter.shape), recent, bins)
+
+
+def network(config: str, **changes: float) -> Watched:
+    torch.manual_seed(0)
+    settings = load_config(CONFIGS / config)
+    data = load(settings.data, seed=0)
+    assert isinstance(data, Dataset)
+    images = data.train_images if data.prepare is None else data.prepare(data.train_images)
+    model = build(settings.model, data.info)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout) and "dropout" in changes:
+            module.p = changes["dropout"]
+    return Watched(model, images, data.train_labels)
+
+
+def deep(activation: type[nn.Module]) -> Watched:
+    """Twenty hidden layers with torch's own initialisation."""
+    watched = network("digits_mlp.toml")
+    torch.manual_seed(0)
+    layers = [layer for width in [64] * 20 for layer in (nn.Linear(width, 64), activation())]
+    return Watched(nn.Sequential(nn.Flatten(), *layers, nn.Linear(64, 10)), watched.images, watched.labels)
+
+
+def test_the_digits_cnn_is_fine_from_the_first_step_on() -> None:
+    watched = network("digits.toml")
+    watched.train(torch.optim.AdamW(watched.model.parameters(), 2e-3, weight_decay=0.01), 400, every=4)
+    assert set(watched.seen) == {"fine"}
+
+
+def test_the_digits_mlp_is_fine_from_the_first_step_on() -> None:
+    watched = network("digits_mlp.toml")
+    watched.train(torch.optim.SGD(watched.model.parameters(), 0.05, momentum=0.9, nesterov=True, weight_decay=1e-4), 2500, every=5)
+    assert set(watched.seen) == {"fine"}
+
+
+def test_a_network_that_knows_its_data_by_heart_is_fine_though_its_gradients_shrink() -> None:
+    watched = network("digits_mlp.toml", dropout=0.0)
+    watched.train(torch.optim.AdamW(watched.model.parameters(), 3e-3, weight_decay=0.0), 4000, every=10)
+    assert set(watched.seen) == {"fine"}
+    assert all(norms[-1] < norms[0] / 100 for norms in watched.norms.values())
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.Sigmoid])
+def test_twenty_saturating_layers_vanish_at_the_far_end(activation: type[nn.Module]) -> None:
+    watched = deep(activation)
+    verdicts = watched.train(torch.optim.SGD(watched.model.parameters(), 0.05), 120, every=2)
+    assert verdicts["1.weight"].state == verdicts["1.bias"].state == "vanishing"
+    assert verdicts["41.weight"].state == "fine"
+    assert set(watched.seen) == {"fine", "vanishing"}
+
+
+def test_a_learning_rate_of_a_hundred_explodes() -> None:
+    watched = network("digits_mlp.toml")
+    verdicts = watched.train(torch.optim.SGD(watched.model.parameters(), 100.0, momentum=0.9), 50)
+    assert watched.seen["exploding"] > 0
+    assert {verdict.state for verdict in verdicts.values()} <= {"exploding", "not finite", "zero"}

@@ -1,0 +1,107 @@
+"""pause, continue, checkpoint, stop and set: what is sent, what is answered, and what is said where nothing answers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from gradtop.trainer.record import Inbox, Run, find_run
+from tests.cli.conftest import Gradtop
+from tests.cli.fake_worker import FakeWorker
+from tests.tui.runs_fixture import Grower, fake_run
+
+
+@pytest.fixture
+def living(tmp_path: Path) -> tuple[Run, Grower]:
+    """A run that this process trains, as far as anybody can see."""
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", steps=200, created=time.time() - 5)
+    return run, grower
+
+
+@pytest.mark.parametrize("command", ["pause", "continue", "checkpoint", "stop"])
+def test_the_command_reaches_the_worker_and_its_answer_is_printed(gradtop: Gradtop, living: tuple[Run, Grower], command: str) -> None:
+    with FakeWorker(*living) as worker:
+        said = gradtop(command, "quiet-heron")
+    assert (said.code, said.out, said.err) == (0, f"quiet-heron: {command} it is\n", "")
+    assert worker.seen == [(command, {})]
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("3e-4", 3e-4), (".5", 0.5), ("5.", 5.0), ("1", 1)])
+def test_set_sends_the_value_as_it_was_meant(gradtop: Gradtop, living: tuple[Run, Grower], typed: str, sent: object) -> None:
+    with FakeWorker(*living) as worker:
+        assert gradtop("set", "last", f"lr={typed}").code == 0
+    ((name, arguments),) = worker.seen
+    assert name == "set"
+    assert arguments == {"changes": {"optimizer.lr": sent}}
+
+
+def test_set_takes_several_changes_and_the_dotted_path(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    with FakeWorker(*living) as worker:
+        gradtop("set", "last", "optimizer.lr = 1e-3", "training.clip=2")
+    assert worker.seen == [("set", {"changes": {"optimizer.lr": 1e-3, "training.clip": 2}})]
+
+
+def test_a_refusal_is_the_users_mistake(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    with FakeWorker(*living, answer=lambda name: (False, "optimizer.lr must be a number above 0, not -1")):
+        said = gradtop("set", "last", "lr=1")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "gradtop: quiet-heron: optimizer.lr must be a number above 0, not -1\n"
+
+
+def test_an_answer_that_does_not_come_in_time_is_said_and_the_command_waits(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    said = gradtop("pause", "last", "--timeout", "0.05")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "gradtop: quiet-heron has not answered within 0.05 s; the command waits in its inbox.\n"
+    assert [command.name for command in Inbox(living[0]).poll()] == ["pause"]
+
+
+@pytest.mark.parametrize(("state", "words"), [("done", "is done"), ("died", "has died"), ("failed", "has failed")])
+def test_a_run_that_ends_before_it_answers_is_not_waited_for(
+    gradtop: Gradtop, living: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch, state: str, words: str
+) -> None:
+    from gradtop.trainer import record
+
+    def send(run: Run, command: str, **arguments: object) -> str:
+        living[1].status("training" if state == "died" else state, pid=1 << 22)
+        return "an id"
+
+    monkeypatch.setattr(record, "send", send)
+    said = gradtop("stop", "last", "--timeout", "600")
+    assert (said.code, said.err) == (1, f"gradtop: quiet-heron {words} and did not answer.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("amber-finch", "amber-finch is done, so there is nothing to pause; start another with its settings: gradtop rerun amber-finch"),
+        ("tidy-wren", "tidy-wren was stopped, so there is nothing to pause; go on from its last checkpoint: gradtop resume tidy-wren"),
+        ("brave-otter", "brave-otter has failed, so there is nothing to pause; go on from its last checkpoint: gradtop resume brave-otter"),
+    ],
+)
+def test_a_run_that_has_ended_is_not_sent_anything(gradtop: Gradtop, runs: Path, name: str, sentence: str) -> None:
+    said = gradtop("pause", name)
+    assert (said.code, said.out, said.err) == (2, "", f"gradtop: {sentence}\n")
+    assert Inbox(find_run(runs, name)).poll() == []
+
+
+def test_set_on_a_dead_run_says_how_to_go_on(gradtop: Gradtop, tmp_path: Path) -> None:
+    run, _ = fake_run(tmp_path / "runs", "grey-lynx", state="died", steps=20)
+    said = gradtop("set", "grey-lynx", "lr=1e-3")
+    assert said.code == 2
+    assert said.err == "gradtop: grey-lynx has died, so there is nothing to set; go on from its last checkpoint: gradtop resume grey-lynx\n"
+    assert list(run.control.iterdir()) == []
+
+
+def test_a_run_that_no_worker_has_begun_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
+    fake_run(tmp_path / "runs", "new-moth", state="created", steps=0)
+    assert gradtop("stop", "last").err == "gradtop: new-moth has not been started, so there is nothing to stop; start it: gradtop resume new-moth\n"
+
+
+def test_a_run_elsewhere_is_steered_and_named_with_its_place(gradtop: Gradtop, tmp_path: Path) -> None:
+    fake_run(tmp_path / "there", "grey-lynx", state="died", steps=20)
+    assert "gradtop resume grey-lynx --runs " in gradtop("stop", "last", "--runs", "there").err
+    run, grower = fake_run(tmp_path / "there", "quiet-heron", steps=20, created=time.time())
+    with FakeWorker(run, grower):
+        assert gradtop("pause", run.path).out == "quiet-heron: pause it is\n"

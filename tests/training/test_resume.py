@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.record import read_status
+from gradtop.trainer.runtime.signals import Signals
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.evaluate import evaluate
+from tests.training.runs import (
+    SignalAtLook,
+    differences,
+    events,
+    finished,
+    newest_state,
+    rows,
+    stop_and_resume,
+    tiny_run,
+)
+
+
+def test_the_steps_of_a_resumed_run_are_neither_doubled_nor_shifted(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    stop_and_resume(run, 1, 2, 3)
+
+    steps = [int(row[0]) for row in rows(run, "steps")]
+    assert steps == list(range(1, read_status(run).steps + 1))
+
+
+def test_a_stop_during_the_evaluation_leaves_it_to_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run(tmp_path)
+    signals = Signals()
+
+    def evaluate_and_stop(*arguments: Any, **keywords: Any) -> Any:
+        signals.received, signals.name = 1, "SIGTERM"
+        return evaluate(*arguments, **keywords)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "evaluate", evaluate_and_stop)
+        assert work(run, signals=signals) == 0
+    status = read_status(run)
+    assert (status.state, status.step) == ("stopped", status.steps // 2)
+    assert events(run, "epoch") == []
+
+    assert work(run, resume=True) == 0
+
+    assert [event["epoch"] for event in events(run, "epoch")] == [1, 2]
+
+
+def test_a_torn_checkpoint_is_passed_over_and_said(tmp_path: Path) -> None:
+    whole = tiny_run(tmp_path)
+    work(whole)
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    work(run, resume=True, signals=SignalAtLook(3))
+    newest = checkpoint.path_of(run.checkpoints, checkpoint.saved_steps(run.checkpoints)[-1])
+    newest.write_bytes(newest.read_bytes()[:1000])
+
+    assert work(run, resume=True) == 0
+
+    assert any(newest.name in str(event["message"]) for event in events(run, "warning"))
+    assert differences(finished(whole), finished(run)) == []
+    assert rows(whole, "steps", "loss") == rows(run, "steps", "loss")
+
+
+def test_a_resume_without_any_checkpoint_starts_from_the_beginning_and_says_so(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+
+    assert work(run, resume=True) == 0
+
+    assert read_status(run).state == "done"
+    assert "from the beginning" in str(events(run, "warning")[0]["message"])
+
+
+def test_a_run_whose_checkpoints_are_all_unreadable_fails_rather_than_start_over(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    for step in checkpoint.saved_steps(run.checkpoints):
+        checkpoint.path_of(run.checkpoints, step).write_bytes(b"torn")
+
+    assert work(run, resume=True) == 1
+
+    assert "can be read" in read_status(run).error
+
+
+def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    run.config.write_text(run.config.read_text().replace("hidden = [8]", "hidden = [9]"))
+
+    assert work(run, resume=True) == 1
+
+    assert "does not fit run.toml" in read_status(run).error
+
+
+def test_a_trained_run_is_not_trained_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    before = run.status.read_bytes()
+
+    assert work(run) == 1
+
+    assert run.status.read_bytes() == before
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_finished_run_resumed_is_done_at_once(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run)
+    weights = newest_state(run)["model"]
+
+    assert work(run, resume=True) == 0
+
+    assert read_status(run).state == "done"
+    assert differences(weights, newest_state(run)["model"]) == []
+    assert len(rows(run, "evals")) == 2
+
+
+def test_the_time_trained_is_summed_over_resumes(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    first = read_status(run)
+    assert newest_state(run)["seconds"] == first.seconds
+    work(run, resume=True)
+
+    second = read_status(run)
+    assert second.seconds > first.seconds > 0
+    assert second.started == first.started

@@ -1,0 +1,183 @@
+"""The fields of the form: shown, reached, edited."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+from textual.widgets import OptionList
+
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.choose import Choose
+from tests.tui.screens.tune.tuning import LR, opened
+
+
+async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        shown = screen.shown()
+        for key in screen.form.stops():
+            section, _, name = key.partition(".")
+            assert (name or section) in shown or section == "schedule"
+        assert "2e-3" in shown
+        assert "≥ 0 and < 1" in shown
+        assert "epochs ≥ 1" in shown
+        assert "this is what quiet-heron has" in shown
+
+
+async def test_a_field_is_edited_with_enter_and_what_is_typed_is_shown_as_a_change(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        assert screen.form.key == LR
+        await screen.press("enter")
+        await screen.type("3e-4")
+        assert screen.app.current_mode == "tune"
+        assert "2e-3 → 3e-4" in screen.shown()
+        await screen.press("enter")
+        assert not screen.form.editing
+        assert screen.text(LR) == "3e-4"
+        assert "live" in screen.shown()
+
+
+async def test_a_wrong_text_has_its_problem_beside_it_at_once_and_cannot_be_started(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter")
+        await screen.type("3e-")
+        assert "✕ a number > 0" in screen.shown()
+        assert 'must be a number > 0, not "3e-"' in screen.shown()
+        await screen.press("ctrl+s")
+        assert screen.starter.started == []
+        await screen.type("4")
+        assert "✕" not in screen.shown()
+
+
+async def test_escape_takes_back_what_was_typed_in_the_field(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "escape")
+        assert screen.text(LR) == "2e-3"
+        assert not screen.form.editing
+        await screen.press("1")
+        await screen.until(lambda: screen.app.current_mode == "overview", "the overview: outside a field, number keys change modes")
+
+
+async def test_a_kind_is_chosen_from_a_list_and_brings_its_own_fields(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("up", "enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
+        assert screen.app.screen.query_one(OptionList).highlighted == 2
+        await screen.press("up", "up", "enter")
+        await screen.until(lambda: not isinstance(screen.app.screen, Choose), "the form")
+        assert screen.text("optimizer.kind") == "sgd"
+        assert "momentum" in screen.shown()
+        assert "betas" not in screen.shown()
+        assert "adamw → sgd" in screen.shown()
+
+
+async def test_a_list_is_left_without_choosing(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("up", "enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
+        await screen.press("up", "escape")
+        assert screen.text("optimizer.kind") == "adamw"
+
+
+async def test_a_yes_or_no_is_turned_with_enter(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        screen.form.go("monitor.enabled")
+        await screen.press("enter")
+        assert screen.text("monitor.enabled") == "false"
+
+
+async def test_one_field_is_put_back_with_backspace(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "tab", "0", "enter", "backspace")
+        assert screen.text("optimizer.betas") == "0.9, 0.999"
+        assert screen.text(LR) == "9"
+
+
+async def test_pasting_puts_one_line_into_the_field(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter")
+        screen.form.post_message(Paste("4e-4\nrm -rf"))
+        await screen.until(lambda: screen.text(LR) == "4e-4", "the text")
+
+
+async def test_the_copied_text_is_a_setting_for_the_command_line(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        assert screen.tune.copied() == ("optimizer.lr=2e-3", "the setting")
+
+
+async def test_one_field_is_not_called_fields(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("slash", *"batch_size", "enter")
+        await screen.shows("batch_size   1 field   ")
+
+
+async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("slash", *"decay")
+        assert screen.form.stops() == ["optimizer.weight_decay", "optimizer.decay_all"]
+        await screen.press("enter", "escape")
+        await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
+        screen.form.go("model.norm")
+        await screen.press("minus")
+        assert screen.form.key == "model."
+        assert "channels ≥ 1" not in screen.shown()
+        await screen.press("enter")
+        assert screen.form.key == "model.kind"
+
+
+@pytest.mark.parametrize(("size", "key"), [((60, 20), LR), ((60, 20), "schedule.kind"), ((80, 24), "model.kind")])
+async def test_in_a_small_terminal_the_way_of_a_field_is_still_said(tmp_path: Path, run: Run, size: tuple[int, int], key: str) -> None:
+    async with opened(tmp_path, run=run, size=size) as screen:
+        screen.form.go(key)
+        ways = {LR: "Takes effect live (ctrl+l), in a fork or a new run.", "schedule.kind": "Takes effect in a fork (ctrl+f) or a new run."}
+        await screen.shows(ways.get(key, "Takes effect in a new run, from the start."))
+
+
+async def test_left_and_right_go_to_the_other_column(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("right")
+        assert screen.form.key.startswith("training.")
+        await screen.press("left")
+        assert screen.form.key == LR
+
+
+async def test_a_click_goes_to_a_field_and_a_second_one_types_in_it(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.pilot.click("#section-training", offset=(5, 3))
+        await screen.until(lambda: screen.form.key == "training.batch_size", "the field")
+        assert not screen.form.editing
+        await screen.pilot.click("#section-training", offset=(5, 3))
+        await screen.until(lambda: screen.form.editing, "typing")
+
+
+async def test_at_80_by_24_every_field_is_reached_and_tab_shows_the_changes(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run, size=(80, 24)) as screen:
+        screen.form.go("monitor.healthy_high")
+        await screen.until(lambda: "healthy_high" in screen.shown(), "the last field")
+        await screen.press("enter", "5", "enter")
+        assert "1 change: tab shows" in screen.shown()
+        await screen.press("tab")
+        await screen.until(lambda: "what will change" in screen.shown(), "the changes")
+        assert "100 → 5" in screen.shown()
+        await screen.press("escape")
+        await screen.until(lambda: screen.form.has_focus, "the fields")
+        await screen.press("home")
+        await screen.until(lambda: " model " in screen.shown(), "the first section")
+        assert screen.form.key == "model.kind"
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 20), (99, 30), (100, 24), (200, 60)])
+async def test_at_every_size_the_field_under_the_cursor_is_seen(tmp_path: Path, run: Run, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, run=run, size=size) as screen:
+        for key, name in (("training.keep_checkpoints", "keep_checkpoints"), ("model.kernel_size", "kernel_size"), (LR, "lr  ")):
+            screen.form.go(key)
+            await screen.until(lambda name=name: name in screen.shown(), key)  # type: ignore[misc]
+
+
+async def test_pydantic_is_not_imported_on_the_way_to_the_first_frame() -> None:
+    program = "import sys, gradtop.tui.app, gradtop.tui.screens.tune.screen; sys.exit('pydantic' in sys.modules or 'gradtop.trainer.config' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    assert await process.wait() == 0

@@ -1,0 +1,91 @@
+"""Nothing that was typed is lost, and it can be put into a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from textual.widgets import Input
+
+from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.confirm import Confirm
+from gradtop.tui.dialogs.save_as import SaveAs
+from tests.tui.runs_fixture import fake_run
+from tests.tui.screens.tune.tuning import LR, opened
+
+
+async def test_nothing_typed_is_lost_by_looking_at_another_mode(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", "1")
+        await screen.until(lambda: screen.app.current_mode == "overview", "the overview")
+        await screen.press("6")
+        await screen.until(lambda: screen.app.current_mode == "tune", "the form")
+        assert screen.text(LR) == "9"
+        assert screen.form.key == LR
+        await screen.press("down", "enter")
+        assert screen.form.editing
+
+
+async def test_escape_asks_before_it_takes_back_changes(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", "escape")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        assert "Take back 1 change?" in screen.shown()
+        await screen.press("n")
+        assert screen.text(LR) == "9"
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        await screen.press("y")
+        await screen.until(lambda: screen.form.draft is not None and screen.text(LR) == "2e-3", "the form as it was")
+        await screen.press("escape")
+        assert not isinstance(screen.app.screen, Confirm)
+
+
+async def test_leaving_asks_while_something_typed_would_be_lost(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", "q")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        assert "Tune has 1 change with which no run was started." in screen.shown()
+        await screen.press("n")
+        assert screen.text(LR) == "9"
+
+
+async def test_another_watched_run_does_not_take_what_was_typed(tmp_path: Path, run: Run) -> None:
+    other, _ = fake_run(tmp_path / "runs", "brave-otter", state="done", created=time.time() - 200)
+    other.config.write_text(dump_config(parse_config("[optimizer]\nlr = 0.5")))
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter")
+        screen.app.watch_run(other, "tune")
+        await screen.until(lambda: "not the run you watch" in screen.shown(), "the note")
+        assert screen.text(LR) == "9"
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        await screen.press("y")
+        await screen.until(lambda: screen.form.draft is not None and screen.text(LR) == "0.5", "the other run's configuration")
+
+
+async def test_the_edited_configuration_is_saved_as_toml_and_overwrites_only_when_asked(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("# precious\n")
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", "9", "enter", "ctrl+o")
+        await screen.until(lambda: isinstance(screen.app.screen, SaveAs), "the question where")
+        screen.app.screen.query_one(Input).value = str(path)
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question whether")
+        await screen.press("n")
+        assert path.read_text() == "# precious\n"
+        assert isinstance(screen.app.screen, SaveAs), "another name can be typed"
+        screen.app.screen.query_one(Input).value = str(path / "below")
+        await screen.press("enter")
+        await screen.until(lambda: "Not a directory" in screen.shown(), "what is wrong")
+        screen.app.screen.query_one(Input).value = str(path)
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question whether")
+        await screen.press("y")
+        await screen.until(lambda: "precious" not in path.read_text(), "the file")
+        assert load_config(path).optimizer.lr == 9
+        await screen.until(lambda: not isinstance(screen.app.screen, SaveAs), "the form")
+        assert [each.message for each in screen.app._notifications] == [f"saved {path}"]
+        assert screen.text(LR) == "9"
