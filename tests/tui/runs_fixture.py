@@ -235,6 +235,7 @@ class Grower:
                 epochs=self.epochs,
                 step=self.step,
                 steps=self.steps,
+                steps_per_epoch=self.per_epoch,
                 device="cpu",
                 model="cnn",
                 parameters=sum(math.prod(shape) for _name, _kind, shape in PARAMETERS),

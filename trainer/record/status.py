@@ -28,6 +28,7 @@ class Status:
 
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
+    `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
     `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     """
@@ -45,6 +46,7 @@ class Status:
     epochs: int = 0
     step: int = 0
     steps: int = 0
+    steps_per_epoch: int = 0
     began: int = 0
     device: str = ""
     model: str = ""
@@ -119,6 +121,9 @@ def parse_status(found: object) -> Status | None:
                     values[name] = number
             except (ValueError, OverflowError):
                 continue
+    if not values.get("steps_per_epoch") and values.get("epochs", 0) > 0:
+        # A status of before this field; exact where the run trains whole epochs.
+        values["steps_per_epoch"] = -(-values.get("steps", 0) // values["epochs"])
     return Status(**values)
 
 

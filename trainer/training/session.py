@@ -301,6 +301,7 @@ class Session:
             "epochs": epochs,
             "step": self.step,
             "steps": self.steps,
+            "steps_per_epoch": self.per_epoch,
             "seconds": self.stopwatch.seconds,
             **{name: latest.get(name) for name in ("loss", "grad_norm", "lr")},
             "samples_per_s": latest.get("samples_per_s") or 0.0,

@@ -101,9 +101,7 @@ def known_steps(status: Status, old: Config, new: Config) -> int:
     """Steps per epoch as the run has trained them; 0 where the changes give an epoch another length, or none is known."""
     from gradtop.trainer.config.fork_preview import same_epochs
 
-    if old.training.steps or not status.epochs or not same_epochs(old, new):
-        return 0
-    return -(-status.steps // status.epochs)
+    return status.steps_per_epoch if same_epochs(old, new) else 0
 
 
 def record(each: Asked, plan: Planned) -> dict[str, object]:

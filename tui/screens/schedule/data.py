@@ -21,7 +21,7 @@ class SchedulePart:
     """`marks` are (step, what happens there); `per_epoch` steps make an epoch."""
 
     steps: int = 0
-    per_epoch: float = 0.0
+    per_epoch: int = 0
     lr: Series = EMPTY_SERIES
     planned: Series = EMPTY_SERIES
     marks: tuple[tuple[float, str], ...] = ()
@@ -38,7 +38,7 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
         return SchedulePart()
     status, schedule = reader.status, present(reader, "schedule")
     steps = status.steps
-    per_epoch = steps / status.epochs if status.epochs else 0.0
+    per_epoch = status.steps_per_epoch
     end = float(max(steps, 1))
     planned = reader.stream("plan").series("lr", bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]

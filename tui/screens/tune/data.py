@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TunePart:
     """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
 
-    `checkpoints` are what a fork can go on from, in the order of steps; `steps` and `epochs` are the length of the run, `step` where it stands.
+    `checkpoints` are what a fork can go on from, in the order of steps; `steps` is the length of the run.
     """
 
     run: Run | None = None
@@ -25,7 +25,7 @@ class TunePart:
     live: Mapping[str, object] = field(default_factory=dict)
     checkpoints: tuple[CheckpointInfo, ...] = ()
     steps: int = 0
-    epochs: int = 0
+    steps_per_epoch: int = 0
 
     def same_configuration(self, other: TunePart | None) -> bool:
         return other is not None and (self.run, self.tables, self.live) == (other.run, other.tables, other.live)
@@ -46,5 +46,5 @@ def read_tune(source: Source, _view: object) -> TunePart:
         live=status.changes,
         checkpoints=tuple(reader.forkable()),
         steps=status.steps,
-        epochs=status.epochs,
+        steps_per_epoch=status.steps_per_epoch,
     )

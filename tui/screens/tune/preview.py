@@ -59,7 +59,7 @@ class Preview(LineChart):
 
     def _plan(self, config: Config, old: Config, base: TunePart, *, same: bool) -> None:
         launcher = self.gradtop.launcher
-        per_epoch = round(base.steps / base.epochs) if base.epochs and not old.training.steps else 0
+        per_epoch = base.steps_per_epoch
 
         def plan() -> None:
             if config != self._asked:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
-from gradtop.tui.screens.schedule.data import marks
+from gradtop.trainer.record import RunReader, Status, write_status
+from gradtop.tui.reading.poll import Source
+from gradtop.tui.screens.schedule.data import marks, read_schedule
+from tests.tui.runs_fixture import NOW, fake_run
 
 STEPS, PER_EPOCH = 200, 10
 
@@ -39,6 +44,17 @@ def test_the_turning_points_are_those_of_the_schedule_that_trains(schedule: str,
             assert after > 2 * before
         else:
             assert rates[int(at) - 1] != rates[int(at) + 5]
+
+
+def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_path: Path) -> None:
+    run, _ = fake_run(tmp_path / "runs", "quiet-heron")
+    run.config.write_text('[schedule]\nkind = "step"\nstep_size = 1\nunit = "epochs"\ngamma = 0.1\n')
+    write_status(run, Status(state="done", steps=100, epochs=3, steps_per_epoch=45))
+    source = Source(tmp_path / "runs", lambda: NOW)
+    source.run = RunReader(run)
+    source.run.refresh()
+
+    assert [at for at, word in read_schedule(source, None).marks if word.startswith("×")] == [45.0, 90.0]
 
 
 def test_many_turning_points_are_thinned() -> None:
