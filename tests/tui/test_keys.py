@@ -142,4 +142,4 @@ def _all_bindings(mode: Widget) -> list[tuple[object, Binding]]:
 def _sources(mode: Widget) -> str:
     """The modules of everything on a screen: some widgets ask for their keys by name as they are typed."""
     modules = {type(widget).__module__ for widget in (mode, *mode.query(Widget))}
-    return "".join(Path(str(sys.modules[name].__file__)).read_text(encoding="utf-8") for name in modules if name.startswith("tui."))
+    return "".join(Path(str(sys.modules[name].__file__)).read_text(encoding="utf-8") for name in modules if name.startswith("gradtop.tui."))

@@ -52,7 +52,8 @@ class Compare(ModalScreen[None]):
         pane = self.query_one("#compare")
         pane.border_title, pane.border_subtitle = "two runs", "esc goes back"
         one, other = self._runs
-        cast("GradtopApp", self.app).poll.do(lambda: self.post_message(self.Read(compare(one, other))))
+        poll = cast("GradtopApp", self.app).poll
+        poll.do(lambda: self.post_message(self.Read(compare(one, other, clock=poll.clock))))
 
     def on_compare_read(self, message: Read) -> None:
         self.found = message.found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,9 +45,9 @@ class Comparison:
         return f"{self.same} settings are the same" if self.settings else f"all {self.same} settings are the same"
 
 
-def compare(one: Run, other: Run) -> Comparison:
+def compare(one: Run, other: Run, *, clock: Callable[[], float] = time.time) -> Comparison:
     """Read both and put them side by side, with the configurations as they are now: what was changed live included."""
-    readers = [RunReader(run) for run in (one, other)]
+    readers = [RunReader(run, clock=clock) for run in (one, other)]
     for reader in readers:
         reader.refresh()
     a, b = (flat(effective(reader.config, reader.status.changes)) for reader in readers)

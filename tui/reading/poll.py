@@ -84,7 +84,7 @@ class Poll:
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._source = Source(runs, clock)
         self._show, self._tell = show, tell
-        self._clock, self._monotonic, self._interval = clock, monotonic, interval
+        self.clock, self._monotonic, self._interval = clock, monotonic, interval
         self._watch: Watch | None = None
         self._log: LogTail | None = None
         self._request = self._answered = Request()
@@ -156,7 +156,7 @@ class Poll:
             self._watch = self._source.run = None
             return NO_RUN
         if self._watch is None or self._watch.run.path != request.run.path:
-            self._watch = Watch(request.run, clock=self._clock, monotonic=self._monotonic)
+            self._watch = Watch(request.run, clock=self.clock, monotonic=self._monotonic)
             self._source.run = self._watch.reader
         return self._watch.read()
 
@@ -194,7 +194,7 @@ class Poll:
             self._tell(Answer(command, run.id, False, f"it could not be written: {error.strerror or error}"))
             return
         watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
-        self._pending.append(Pending(identity, command, watch or Watch(run, clock=self._clock, monotonic=self._monotonic), self._monotonic()))
+        self._pending.append(Pending(identity, command, watch or Watch(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))
 
     def _hear_answers(self) -> None:
         for pending in list(self._pending):
