@@ -22,6 +22,12 @@ from tests.tui.runs_fixture import NOW, fake_run
 VANISHING = "body.second.weight"
 
 
+@pytest.fixture(autouse=True)
+def read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the pause that follows a read that took long: on a machine that is busy, it would take the whole test."""
+    monkeypatch.setattr("gradtop.tui.screens.gradients.data.SHARE", math.inf)
+
+
 @pytest.fixture
 def layers(tmp_path: Path) -> Layers:
     """A run in which one parameter vanishes."""
@@ -279,6 +285,4 @@ async def test_a_run_without_the_charted_parameter_brings_the_list_back(tmp_path
         await hands.press("enter")
         hands.app.watch_run(other.run, "gradients")
         await hands.shows("encoder.block0")
-        assert table(hands).has_focus
-
-
+        await hands.until(lambda: table(hands).has_focus, "the list")
