@@ -20,7 +20,7 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from gradtop.trainer.record import RecordError, Run
+from gradtop.trainer.record import RecordError, Run, RunState
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.repaint import Repaint
@@ -42,7 +42,12 @@ FULL_COLLECTION, NEVER = 60.0, 1_000_000
 UNTIL_NEXT_STANDBY = 2.0
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
-ACTS_ON = {"pause": {"training"}, "continue": {"paused"}, "checkpoint": {"training", "paused"}, "stop": {"queued", "starting", "training", "paused", "silent"}}
+ACTS_ON = {
+    "pause": {RunState.TRAINING},
+    "continue": {RunState.PAUSED},
+    "checkpoint": {RunState.TRAINING, RunState.PAUSED},
+    "stop": {state for state in RunState if state.is_alive},
+}
 
 
 def load_screen(path: str) -> Screen[Any]:
@@ -261,7 +266,7 @@ class GradtopApp(App[None]):
             if yes:
                 self.poll.send(target.run, "stop")
 
-        if target.state == "queued":
+        if target.state is RunState.QUEUED:
             self.push_screen(Confirm(f"Take {target.name} out of the line?", "It stays in the list, and r has it go on.", "take out", "keep"), stop)
             return
         consequence = "It finishes its step, writes a checkpoint and ends. It can be resumed exactly where it was."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.findings import Finding, findings
-from gradtop.trainer.record import Column, Run, RunReader, SegmentWriter, Status, new_run, write_status
+from gradtop.trainer.record import Column, Run, RunReader, RunState, SegmentWriter, Status, new_run, write_status
 
 HEALTHY = (1.0, 100.0)
 Steps = Callable[..., tuple[Finding, ...]]
@@ -106,11 +106,11 @@ def test_a_best_value_that_is_recent_is_no_finding(found: Steps) -> None:
 
 
 def test_a_best_value_older_than_what_is_looked_at_is_still_the_best(run: Run, found: Steps) -> None:
-    write_status(run, Status(state="training", best_val_loss=0.1))
+    write_status(run, Status(state=RunState.TRAINING, best_val_loss=0.1))
     (finding,) = found([1.0] * 100, evals=[0.1] + [0.9] * 150 + [0.5] + [0.6] * 60)
     assert finding.text == "val loss best (0.1) before the last 200 evaluations, now 500 % above: overfitting?"
 
 
 def test_records_that_were_lost_are_said(run: Run, found: Steps) -> None:
-    write_status(run, Status(state="training", dropped=12))
+    write_status(run, Status(state=RunState.TRAINING, dropped=12))
     assert found([1.0] * 100)[0].text == "12 records were lost: the curves have gaps"

@@ -13,6 +13,7 @@ from gradtop.trainer.record import (
     Column,
     EventReader,
     Run,
+    RunState,
     SegmentWriter,
     Status,
     append_event,
@@ -72,7 +73,7 @@ def test_a_line_tells_the_mean_loss_and_the_rate_of_its_own_epoch(tmp_path: Path
     writer.close()
     for epoch in (1, 2):
         append_event(run, "epoch", epoch=epoch, step=10 * epoch, val_loss=float("nan"), val_accuracy=0.5)
-    write_status(run, Status(state="done", epochs=2, loss=77.0, lr=77.0, samples_per_s=77.0))
+    write_status(run, Status(state=RunState.DONE, epochs=2, loss=77.0, lr=77.0, samples_per_s=77.0))
     assert told(run) == 0
     assert lines(capsys.readouterr().out)[1:3] == [
         ["1/2", "10", "4", "nan", "0.5000", "0.1", "550", "–"],
@@ -82,7 +83,7 @@ def test_a_line_tells_the_mean_loss_and_the_rate_of_its_own_epoch(tmp_path: Path
 
 def test_an_epoch_whose_records_are_not_written_yet_is_told_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = new_run(tmp_path / "runs", "", {}, name="heron")
-    status = Status(state="done", epochs=2, loss=0.25, lr=1e-4, samples_per_s=1000.0)
+    status = Status(state=RunState.DONE, epochs=2, loss=0.25, lr=1e-4, samples_per_s=1000.0)
 
     def short_epoch() -> None:
         append_event(run, "epoch", epoch=1, step=10, val_loss=0.5, val_accuracy=0.5)

@@ -14,6 +14,7 @@ from gradtop.trainer.record import (
     Column,
     Meta,
     Run,
+    RunState,
     SegmentWriter,
     append_event,
     new_run,
@@ -36,7 +37,7 @@ def evil_run(folder: Path, state: str) -> Run:
     grower.close()
     write_meta(run, Meta(name=EVIL, created=time.time(), parent=EVIL, changes=(Change(EVIL, EVIL, EVIL),), command=(EVIL,), user=EVIL, host=EVIL))
     if state != "training":
-        write_status(run, Status(state=state, error=EVIL, warning=EVIL, device=EVIL, model=EVIL, val_loss=1.0, epochs=2, steps=9, step=3))
+        write_status(run, Status(state=RunState(state), error=EVIL, warning=EVIL, device=EVIL, model=EVIL, val_loss=1.0, epochs=2, steps=9, step=3))
     for kind in ("warning", "command", "resumed", "black_box", EVIL):
         append_event(run, kind, message=EVIL, command=EVIL)
     run.log.write_bytes(EVIL.encode("utf-8", "surrogateescape") * 3000)

@@ -13,6 +13,7 @@ import pytest
 
 from gradtop.trainer.record import (
     Column,
+    RunState,
     SegmentWriter,
     Status,
     find_run,
@@ -139,7 +140,7 @@ def test_a_dead_worker_is_shown_dead_with_its_last_words(gradtop: Gradtop, tmp_p
 
 def test_values_that_are_not_finite_are_null_in_json_and_words_for_people(gradtop: Gradtop, tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path / "runs", steps=0)
-    write_status(run, Status(state="failed", loss=float("nan"), val_loss=float("inf"), best_val_accuracy=float("nan")))
+    write_status(run, Status(state=RunState.FAILED, loss=float("nan"), val_loss=float("inf"), best_val_accuracy=float("nan")))
     row = json.loads(gradtop("ls", "--json").out)[0]
     assert (row["loss"], row["val_loss"], row["best_val_accuracy"]) == (None, None, None)
     assert "loss nan" in gradtop("show", "last").out

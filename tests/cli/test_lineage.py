@@ -12,7 +12,7 @@ import pytest
 
 from gradtop.trainer import launch
 from gradtop.trainer.config import dump_config, load_config, parse_config
-from gradtop.trainer.record import Run, Status, list_runs, new_run, read_meta, read_status, write_status
+from gradtop.trainer.record import Run, RunState, Status, list_runs, new_run, read_meta, read_status, write_status
 from gradtop.tui.reading.compare import compare
 from gradtop.tui.screens.runs.data import RunIndex, RunsView
 from tests.cli.conftest import Gradtop
@@ -27,7 +27,7 @@ def parent(tmp_path: Path) -> Run:
     weights = run.checkpoints / "step-000032.pt"
     weights.write_bytes(b"weights")
     weights.with_suffix(".json").write_text(json.dumps({"step": 32, "epoch": 2, "best": True}))
-    write_status(run, Status(state="done", step=32, steps=32, epoch=2, epochs=2, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}))
+    write_status(run, Status(state=RunState.DONE, step=32, steps=32, epoch=2, epochs=2, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}))
     return run
 
 
@@ -39,7 +39,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Run]]:
     def as_if(way: str, state: str) -> None:
         def start(run: Run, *, resume: bool = False) -> None:
             found.append((way, run))
-            write_status(run, replace(read_status(run), state=state))
+            write_status(run, replace(read_status(run), state=RunState(state)))
 
         monkeypatch.setattr(launch, f"{way}_worker", start)
 
@@ -97,7 +97,7 @@ def test_queue_has_the_run_wait_in_line(gradtop: Gradtop, parent: Run, started: 
 
 
 def test_a_stopped_run_waits_in_line_to_be_resumed(gradtop: Gradtop, parent: Run, started: list[tuple[str, Run]]) -> None:
-    write_status(parent, replace(read_status(parent), state="stopped"))
+    write_status(parent, replace(read_status(parent), state=RunState.STOPPED))
     assert gradtop("resume", "base", "--queue", "--detach").code == 0
     assert started == [("queue", parent)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from gradtop.trainer import launch
 from gradtop.trainer.config import dump_config, load_config, parse_config
-from gradtop.trainer.record import Run, Status, find_run, list_runs, read_meta, write_status
+from gradtop.trainer.record import Run, RunState, Status, find_run, list_runs, read_meta, write_status
 from gradtop.tui.cli import home, start
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import fake_run
@@ -23,7 +23,7 @@ CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
 class Starts:
     """Stands for the launching of workers: what was started, and what becomes of it."""
 
-    becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state="done"))
+    becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state=RunState.DONE))
     started: list[tuple[Run, bool]] = field(default_factory=list)
 
     def start_worker(self, run: Run, *, resume: bool = False) -> None:
@@ -54,7 +54,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def failing(run: Run) -> None:
-    write_status(run, Status(state="failed", error="cuda:7 is not there; this machine has no GPU: training.device=cpu"))
+    write_status(run, Status(state=RunState.FAILED, error="cuda:7 is not there; this machine has no GPU: training.device=cpu"))
 
 
 def test_train_makes_a_run_of_the_file_and_the_changes_and_follows_it(gradtop: Gradtop, starts: Starts, config: Path, tmp_path: Path) -> None:

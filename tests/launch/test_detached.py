@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.launch import detached, start_worker
-from gradtop.trainer.record import Status, process_start, read_status, this_host, write_status
+from gradtop.trainer.record import RunState, Status, process_start, read_status, this_host, write_status
 from tests.launch.support import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def being_trained_by_this_process() -> Status:
     host, boot = this_host()
-    return Status(state="training", pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot)
+    return Status(state=RunState.TRAINING, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot)
 
 
 def test_an_interpreter_that_is_not_there_is_a_clear_error_and_the_run_shows_as_failed(
@@ -86,7 +86,7 @@ def test_a_run_without_a_log_is_not_started(tmp_path: Path) -> None:
 
 def test_a_resume_that_cannot_start_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
-    write_status(run, Status(state="stopped", step=7))
+    write_status(run, Status(state=RunState.STOPPED, step=7))
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     with pytest.raises(FileNotFoundError):

@@ -17,6 +17,7 @@ from gradtop.trainer.config import parse_config
 from gradtop.trainer.launch import create_run, queue_worker
 from gradtop.trainer.record import (
     Run,
+    RunState,
     Status,
     process_start,
     read_status,
@@ -42,12 +43,12 @@ exec {python} -P - "$@" <<'END'
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from gradtop.trainer.record import Run, read_status, write_status
+from gradtop.trainer.record import Run, RunState, read_status, write_status
 run = Run(sys.argv[1])
 (run.path / "told.txt").write_text(" ".join(sys.argv[2:]))
 with (run.path.parent / "order.txt").open("a") as file:
     file.write(run.id.split("-")[-1] + "\\n")
-write_status(run, replace(read_status(run), state="done", queued=0.0))
+write_status(run, replace(read_status(run), state=RunState.DONE, queued=0.0))
 END
 """
 
@@ -76,7 +77,7 @@ def living(run: Run, state: str = "training", device: str = "cpu") -> None:
     host, boot = this_host()
     now = time.time()
     write_status(
-        run, Status(state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now, device=device)
+        run, Status(state=RunState(state), pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now, device=device)
     )
 
 
@@ -108,7 +109,7 @@ def test_whatever_becomes_of_the_run_before_the_next_has_its_turn(runs: Path, en
     living(first)
     queue_worker(make(runs, "next"))
     if ending == "died":
-        write_status(first, Status(state="training", pid=1 << 22, host=this_host()[0], boot=this_host()[1], updated=time.time()))
+        write_status(first, Status(state=RunState.TRAINING, pid=1 << 22, host=this_host()[0], boot=this_host()[1], updated=time.time()))
     elif ending == "deleted":
         first.path.rename(runs.parent / "elsewhere")
     else:
@@ -206,7 +207,7 @@ def test_a_run_that_is_resumed_waits_with_all_that_is_known_of_it_and_goes_on_as
     first, stopped = make(runs, "first"), make(runs, "stopped")
     living(first)
     (stopped.checkpoints / "step-000032.pt").write_bytes(b"weights")
-    write_status(stopped, Status(state="stopped", step=32, steps=64, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}, ended=5.0))
+    write_status(stopped, Status(state=RunState.STOPPED, step=32, steps=64, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}, ended=5.0))
     with pytest.raises(OSError, match="has been trained before"):
         queue_worker(stopped)
     queue_worker(stopped, resume=True)

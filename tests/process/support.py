@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from gradtop.trainer.record import Run, RunReader, Status, list_runs, new_run, read_status
-from gradtop.trainer.record.status import ACTIVE
+from gradtop.trainer.record.state import ACTIVE
 from tests.support import wait_until
 
 ROOT = Path(__file__).parents[2]

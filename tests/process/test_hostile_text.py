@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from gradtop.trainer.record import Run, Status, append_event, write_status
+from gradtop.trainer.record import Run, RunState, Status, append_event, write_status
 from tests.process.support import GRADTOP, make_run
 from tests.process.terminals import Tmux
 from tests.support import wait_until
@@ -32,7 +32,7 @@ def hostile_run(runs: Path) -> Run:
     run.log.write_bytes(b"\n".join(LINES) + b"\n")
     append_event(run, "warning", message=evil)
     append_event(run, "epoch", epoch=1, step=10, val_loss=evil, val_accuracy="[/]")
-    write_status(run, Status(state="failed", model=evil, device=evil, step=10, steps=100, error=evil, warning=evil, ended=1.0, updated=1.0))
+    write_status(run, Status(state=RunState.FAILED, model=evil, device=evil, step=10, steps=100, error=evil, warning=evil, ended=1.0, updated=1.0))
     return run
 
 

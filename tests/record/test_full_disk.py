@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Column, RunReader, Status, StreamWriter, write_status
+from gradtop.trainer.record import Column, RunReader, RunState, Status, StreamWriter, write_status
 from gradtop.trainer.record.streams import SegmentWriter, ShortWrite
 from tests.disk import mounted, occupy
 from tests.record.support import make_run, read
@@ -37,7 +37,7 @@ def test_a_full_disk_costs_records_and_the_next_ones_are_whole(small_disk: Path)
         for _ in range(2500):
             writer.put("steps", step, float(step), [float(step)] * 20)
             step += 1
-        writer.status(Status(state="training", step=step))
+        writer.status(Status(state=RunState.TRAINING, step=step))
         assert writer.flush()
         kept.append(read(run).count)
     assert writer.dropped == step - kept[-1] > 0
@@ -66,7 +66,7 @@ def test_a_full_disk_costs_records_and_the_next_ones_are_whole(small_disk: Path)
 
 def test_on_a_full_disk_the_heart_beats_on_and_tells_of_the_loss(small_disk: Path) -> None:
     run = make_run(small_disk)
-    write_status(run, Status(state="training", step=1))
+    write_status(run, Status(state=RunState.TRAINING, step=1))
     writer = StreamWriter(run)
     writer.open("steps", COLUMNS)
     writer.flush()
@@ -74,14 +74,14 @@ def test_on_a_full_disk_the_heart_beats_on_and_tells_of_the_loss(small_disk: Pat
     for step in range(100):
         writer.put("steps", step, 0.0, [0.0] * 20)
     writer.flush()
-    writer.status(Status(state="training", step=2, warning="a longer text than before"))
+    writer.status(Status(state=RunState.TRAINING, step=2, warning="a longer text than before"))
     writer.flush()
     reader = RunReader(run)
     reader.refresh()
     assert (reader.status.step, reader.status.dropped) == (2, writer.dropped)
     assert writer.dropped > 50
     ballast.unlink()
-    writer.status(Status(state="done", step=3))
+    writer.status(Status(state=RunState.DONE, step=3))
     writer.close()
     reader.refresh()
     assert (reader.status.state, reader.status.step) == ("done", 3)
@@ -117,7 +117,7 @@ def test_a_read_only_run_costs_telemetry_alone(small_disk: Path) -> None:
     for step in range(10):
         writer.put("steps", step, 0.0, [0.0] * 20)
     writer.event("epoch")
-    writer.status(Status(state="training"))
+    writer.status(Status(state=RunState.TRAINING))
     assert writer.flush()
     assert writer.dropped == 11
     assert said == [writer.trouble]

@@ -15,7 +15,7 @@ from tests.record.support import make_run, read
 
 WRITER = """
 import sys
-from gradtop.trainer.record import Column, Run, Status, StreamWriter
+from gradtop.trainer.record import Column, Run, RunState, Status, StreamWriter
 writer = StreamWriter(Run(sys.argv[1]), maximum=100_000)
 writer.open("steps", [Column(f"v{number}") for number in range(20)], first_step=int(sys.argv[2]))
 step = int(sys.argv[2])
@@ -24,7 +24,7 @@ while True:
         writer.put("steps", step, float(step), [float(step)] * 20)
         step += 1
     writer.event("epoch", step=step)
-    writer.status(Status(state="training", step=step))
+    writer.status(Status(state=RunState.TRAINING, step=step))
     assert writer.flush()
     print(step, flush=True)
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import RunReader, Status, append_event, rename_run, write_status
+from gradtop.trainer.record import RunReader, RunState, Status, append_event, rename_run, write_status
 from tests.record.support import make_run, write_segment
 
 
@@ -21,7 +21,7 @@ def test_each_change_is_seen_once(tmp_path: Path) -> None:
     assert reader.refresh()
     assert (reader.state, reader.meta.name, reader.config, reader.gone) == ("created", "quiet-heron", {"kind": "toy"}, False)
     changes: tuple[Callable[[], None], ...] = (
-        lambda: write_status(run, Status(state="done", step=5)),
+        lambda: write_status(run, Status(state=RunState.DONE, step=5)),
         lambda: rename_run(run, "other"),
         lambda: append_event(run, "epoch"),
     )

@@ -18,6 +18,7 @@ from gradtop.trainer.record import (
     Run,
     RunBusy,
     RunNotFound,
+    RunState,
     Status,
     find_run,
     list_runs,
@@ -169,7 +170,7 @@ def test_a_removed_run_lies_in_the_trash(tmp_path: Path) -> None:
 def test_a_run_that_lives_is_not_removed(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     host, boot = this_host()
-    alive = Status(state="paused", pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=time.time())
+    alive = Status(state=RunState.PAUSED, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=time.time())
     write_status(run, alive)
     with pytest.raises(RunBusy, match="is paused: stop it first"):
         trash_run(run)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from gradtop.trainer.record import (
     Run,
     RunReader,
+    RunState,
     Status,
     derive_state,
     is_alive,
@@ -34,7 +35,7 @@ NOW = 1_795_000_000.0
 
 def status_of(pid: int, **fields: object) -> Status:
     host, boot = this_host()
-    status = Status(state="training", pid=pid, pid_started=process_start(pid), host=host, boot=boot, updated=NOW)
+    status = Status(state=RunState.TRAINING, pid=pid, pid_started=process_start(pid), host=host, boot=boot, updated=NOW)
     return replace(status, **fields)  # type: ignore[arg-type]
 
 
@@ -74,7 +75,7 @@ JSON = st.recursive(
 @given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(("state", "pid", "updated", "step", "loss", "error", "host", "unknown"), JSON)))
 def test_a_status_of_any_content_is_a_status(found: object) -> None:
     status = parse_status(found) or Status()
-    assert isinstance(status.state, str)
+    assert isinstance(status.state, RunState)
     assert isinstance(status.pid, int)
     assert math.isfinite(status.updated)
     assert status.loss is None or isinstance(status.loss, float)
@@ -83,12 +84,18 @@ def test_a_status_of_any_content_is_a_status(found: object) -> None:
 
 @pytest.mark.parametrize("state", ["created", "done", "stopped", "failed"])
 def test_a_run_that_does_not_claim_to_live_is_what_it_says(state: str) -> None:
-    assert derive_state(status_of(2**22 - 3, state=state), now=NOW + 1e6) == state
+    assert derive_state(status_of(2**22 - 3, state=RunState(state)), now=NOW + 1e6) == state
 
 
 @pytest.mark.parametrize("state", ["starting", "training", "paused"])
 def test_a_live_process_with_a_fresh_heartbeat_is_what_it_says(state: str) -> None:
-    assert derive_state(status_of(os.getpid(), state=state), now=NOW + 2) == state
+    assert derive_state(status_of(os.getpid(), state=RunState(state)), now=NOW + 2) == state
+
+
+def test_a_state_of_another_version_is_unknown() -> None:
+    status = parse_status({"state": "evaluating", "step": 3})
+    assert status == Status(state=RunState.UNKNOWN, step=3)
+    assert not status.state.is_alive
 
 
 def test_a_live_process_without_a_heartbeat_is_silent() -> None:
@@ -185,7 +192,7 @@ def test_a_worker_that_ends_between_two_looks_is_not_shown_as_died(tmp_path: Pat
 
         def and_ends(path: str) -> bool:
             # At the moment at which the reader, which has read "training", looks for the process.
-            write_status(run, status_of(process.pid, state="done"))
+            write_status(run, status_of(process.pid, state=RunState.DONE))
             process.kill()
             process.wait()
             return exists(path)
@@ -198,7 +205,7 @@ def test_a_worker_that_ends_between_two_looks_is_not_shown_as_died(tmp_path: Pat
 def test_a_status_that_is_replaced_within_one_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
     run, clocks = make_run(tmp_path), Clocks()
     reader = clocks.reader(run)
-    write_status(run, Status(state="training", step=1))
+    write_status(run, Status(state=RunState.TRAINING, step=1))
     reader.refresh()
     before = run.status.stat()
     data = run.status.read_bytes().replace(b'"step": 1', b'"step": 2')

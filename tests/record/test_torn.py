@@ -15,6 +15,7 @@ from gradtop.trainer.record import (
     EventReader,
     Run,
     RunReader,
+    RunState,
     SegmentWriter,
     Status,
     StreamReader,
@@ -98,7 +99,7 @@ def test_a_schema_ends_at_any_byte_and_is_taken_in_when_it_is_whole(tmp_path: Pa
 
 def test_a_status_ends_at_any_byte_and_the_last_good_one_stays(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    write_status(run, Status(state="done", step=7, warning="wörds"))
+    write_status(run, Status(state=RunState.DONE, step=7, warning="wörds"))
     reader = RunReader(run)
     reader.refresh()
     data = run.status.read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Column, EventReader, Run, Status, StreamWriter, read_status
+from gradtop.trainer.record import Column, EventReader, Run, RunState, Status, StreamWriter, read_status
 from tests.record.support import make_run, read
 from tests.support import wait_until
 
@@ -142,9 +142,9 @@ def test_the_status_that_was_given_last_is_written_with_what_was_lost(tmp_path: 
     writer = StreamWriter(run)
     writer.put("nowhere", 0, 0.0, [1.0])
     for step in range(100):
-        writer.status(Status(state="training", step=step))
+        writer.status(Status(state=RunState.TRAINING, step=step))
     writer.flush()
-    assert read_status(run) == Status(state="training", step=99, dropped=1)
+    assert read_status(run) == Status(state=RunState.TRAINING, step=99, dropped=1)
     writer.close()
 
 
@@ -154,7 +154,7 @@ def test_a_status_is_written_ten_times_a_second_at_most(tmp_path: Path) -> None:
     statuses = set()
     start = time.monotonic()
     for step in range(100):
-        writer.status(Status(state="training", step=step))
+        writer.status(Status(state=RunState.TRAINING, step=step))
         writer.event("tick")  # wakes the thread
         wait_until(events.refresh, 60, "the event", interval=0.0)
         statuses.add(read_status(run).step)

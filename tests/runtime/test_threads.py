@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from gradtop.trainer.record import Run, Status, process_start, read_status, this_host, write_status
+from gradtop.trainer.record import Run, RunState, Status, process_start, read_status, this_host, write_status
 from gradtop.trainer.runtime import threads
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session
@@ -63,7 +63,7 @@ def beside(folder: Path, count: int = 3, state: str = "training", device: str = 
     run = tiny_run(folder)
     name, boot = this_host()
     status = Status(
-        state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host or name, boot=boot, updated=time.time(),
+        state=RunState(state), pid=os.getpid(), pid_started=process_start(os.getpid()), host=host or name, boot=boot, updated=time.time(),
         device=device, threads=count,
     )
     write_status(run, status)

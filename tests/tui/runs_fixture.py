@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gradtop.trainer.record import Column, Run, SegmentWriter, Status, append_event, new_run, write_status
+from gradtop.trainer.record import Column, Run, RunState, SegmentWriter, Status, append_event, new_run, write_status
 from gradtop.trainer.record.status import process_start, this_host
 
 PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
@@ -222,7 +222,7 @@ class Grower:
         write_status(
             self.run,
             Status(
-                state=state,
+                state=RunState(state),
                 pid=pid,
                 pid_started=process_start(pid) if pid == os.getpid() else 1.0,
                 host=host,

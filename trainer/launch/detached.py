@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.launch.worker_environment import environment
-from gradtop.trainer.record import Run, clean, read_status, write_status
+from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
 
 if TYPE_CHECKING:
     from gradtop.trainer.launch.standby import Standby
@@ -70,10 +70,10 @@ def _start(run: Run, options: Sequence[str], module: str = "gradtop.trainer") ->
 def say_failed(run: Run, error: OSError) -> None:
     """A run that no worker came to must not show as one that is about to start."""
     status = read_status(run)
-    if status.state == "created":
+    if status.state is RunState.CREATED:
         now = time.time()
         with contextlib.suppress(OSError):
-            write_status(run, replace(status, state="failed", error=str(error), updated=now, ended=now))
+            write_status(run, replace(status, state=RunState.FAILED, error=str(error), updated=now, ended=now))
 
 
 def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str = "gradtop.trainer") -> int:

@@ -19,6 +19,7 @@ from gradtop.trainer.record.reader import Record, StreamReader, list_streams
 from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
 from gradtop.trainer.record.series import EMPTY_SERIES, Series
+from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     Status,
     derive_state,
@@ -71,6 +72,7 @@ __all__ = [
     "RunBusy",
     "RunNotFound",
     "RunReader",
+    "RunState",
     "SegmentWriter",
     "Series",
     "Status",

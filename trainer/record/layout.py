@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gradtop.trainer.record.errors import RecordError
 from gradtop.trainer.record.files import write_atomically
+from gradtop.trainer.record.state import RunState
 
 ADJECTIVES = (
     "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "eager", "fair", "fleet", "fond", "gentle", "glad", "grand",
@@ -119,7 +120,7 @@ def _fill(run: Run, config_toml: str, meta: Mapping[str, object], moment: float)
             folder.mkdir(mode=0o700)
         write_atomically(run.config, config_toml)
         write_atomically(run.meta, json.dumps(meta, indent=1))
-        write_atomically(run.status, json.dumps({"state": "created", "updated": moment}))
+        write_atomically(run.status, json.dumps({"state": RunState.CREATED, "updated": moment}))
     except BaseException:
         import shutil  # costs as much as the whole of this package, and is needed hardly ever
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.runs import list_runs
-from gradtop.trainer.record.status import ACTIVE, Status, derive_state, load_status
+from gradtop.trainer.record.state import RunState
+from gradtop.trainer.record.status import Status, derive_state, load_status
 
 ANY = "auto"  # which device that will be is known when PyTorch is there: it may be any
 
@@ -40,14 +41,14 @@ def waiting_line(runs: Path) -> list[Waiting]:
 
 def in_line(alive: Mapping[Run, Status], asked: Callable[[Run], str] = asked_device) -> list[Waiting]:
     """Of the runs that live, those that wait, the first in line first; `asked` tells which device a run's configuration asks for."""
-    queued = sorted((run for run, status in alive.items() if status.state == "queued"), key=lambda run: order(run, alive[run]))
+    queued = sorted((run for run, status in alive.items() if status.state is RunState.QUEUED), key=lambda run: order(run, alive[run]))
     if not queued:
         return []
     devices = {run: device_of(run, status, asked) for run, status in alive.items()}
     found = []
     for run in queued:
         before = ahead(run, alive, devices)
-        found.append(Waiting(run, devices[run], tuple(before), 1 + sum(alive[other].state == "queued" for other in before)))
+        found.append(Waiting(run, devices[run], tuple(before), 1 + sum(alive[other].state is RunState.QUEUED for other in before)))
     return found
 
 
@@ -64,10 +65,10 @@ def ahead(run: Run, alive: Mapping[Run, Status], devices: Mapping[Run, str]) -> 
         for other, status in alive.items()
         if other != run
         and status.host == own.host
-        and (status.state != "queued" or order(other, status) < order(run, own))
+        and (status.state is not RunState.QUEUED or order(other, status) < order(run, own))
         and same_device(devices[other], devices[run])
     ]
-    return sorted(found, key=lambda other: (alive[other].state == "queued", order(other, alive[other])))
+    return sorted(found, key=lambda other: (alive[other].state is RunState.QUEUED, order(other, alive[other])))
 
 
 class Line:
@@ -95,7 +96,7 @@ class Line:
                 known[run] = (stamp, status)
         self._known = known
         self.alive = {
-            run: status for run, (_, status) in known.items() if status.state in ACTIVE and derive_state(status, now=now) != "died"
+            run: status for run, (_, status) in known.items() if derive_state(status, now=now).is_alive
         }
 
     def before(self, run: Run) -> list[Run]:
@@ -111,7 +112,7 @@ class Line:
 
 def device_of(run: Run, status: Status, asked: Callable[[Run], str] = asked_device) -> str:
     """The device that a run trains on, as its worker found it or as its configuration asks for it."""
-    return status.device if status.state != "queued" and status.device else asked(run)
+    return status.device if status.state is not RunState.QUEUED and status.device else asked(run)
 
 
 def same_device(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from gradtop.trainer.record.files import Stamp, look, open_regular, read_file
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.meta import Meta, read_meta
 from gradtop.trainer.record.reader import StreamReader
+from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import Status, derive_state, load_status
 from gradtop.trainer.record.text import clean
 
@@ -41,7 +42,7 @@ class RunReader:
     def __init__(self, run: Run, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.run = run
         self.status = Status()
-        self.state = "created"
+        self.state = RunState.CREATED
         self.meta = Meta(name=run.id)
         self.config: Mapping[str, Any] = {}
         self.events: tuple[Event, ...] = ()
@@ -68,14 +69,14 @@ class RunReader:
         if news:
             self.events, self.rare = tuple(self._events.events), tuple(self._events.rare)
         state = self._derive()
-        if state == "died" != self.state:
+        if state is RunState.DIED is not self.state:
             # It may have written how it ended, and ended, since its status was read.
             self._read_status()
             state = self._derive()
         self.state = state
         return news or before != (self.state, self.status, self.meta, self.config, self.gone)
 
-    def _derive(self) -> str:
+    def _derive(self) -> RunState:
         now = self._clock()
         seen = self.status.updated
         if self._beat is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from gradtop.trainer.record.layout import STAMP, Run
 from gradtop.trainer.record.meta import read_meta, write_meta
-from gradtop.trainer.record.status import ACTIVE, derive_state, read_status
+from gradtop.trainer.record.status import derive_state, read_status
 
 TRASH = ".trash"
 STAMPED = re.compile(r"\d{8}-\d{4}")
@@ -89,7 +89,7 @@ def rename_run(run: Run, name: str) -> None:
 def trash_run(run: Run) -> Path:
     """Move a run into the trash folder of its runs directory and return where it is now; refused while it is alive."""
     state = derive_state(read_status(run), now=time.time())
-    if state in ACTIVE or state == "silent":
+    if state.is_alive:
         raise RunBusy(f"{run.id} is {state}: stop it first.")
     trash = run.path.parent / TRASH
     target, number = trash / run.id, 1

@@ -15,8 +15,8 @@ from typing import Any
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import overwrite, read_file, write_atomically
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.state import RunState
 
-ACTIVE = frozenset({"queued", "starting", "training", "paused"})
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
@@ -33,7 +33,7 @@ class Status:
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     """
 
-    state: str = "created"
+    state: RunState = RunState.CREATED
     pid: int = 0
     pid_started: float = 0.0
     host: str = ""
@@ -109,6 +109,9 @@ def parse_status(found: object) -> Status | None:
         if name == "changes":
             if isinstance(value, dict):
                 values[name] = value
+        elif kind == "RunState":
+            if isinstance(value, str):
+                values[name] = RunState(value)
         elif kind == "str":
             if isinstance(value, str):
                 values[name] = value
@@ -175,19 +178,19 @@ def is_alive(status: Status) -> bool | None:
     return True
 
 
-def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = None) -> str:
+def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = None) -> RunState:
     """The state as it is: an active one whose process is gone is `died`, one without a heartbeat `silent`.
 
     `heartbeat_seen` is the moment by our own clock at which the heartbeat was last seen to move, where the caller watches
     it: a clock that jumps, or another host's that differs, then does no harm. On another host a heartbeat that stands still
     for a minute means `died`.
     """
-    if status.state not in ACTIVE:
+    if not status.state.is_active:
         return status.state
     alive = is_alive(status)
     if alive is False:
-        return "died"
+        return RunState.DIED
     age = now - (status.updated if heartbeat_seen is None else heartbeat_seen)
     if alive is None:
-        return "died" if age > DIED_AFTER else status.state
-    return "silent" if age > SILENT_AFTER else status.state
+        return RunState.DIED if age > DIED_AFTER else status.state
+    return RunState.SILENT if age > SILENT_AFTER else status.state

@@ -6,10 +6,9 @@ import fcntl
 import os
 import time
 
-from gradtop.trainer.record import Run, is_alive, read_status
+from gradtop.trainer.record import Run, RunState, is_alive, read_status
 from gradtop.trainer.runtime.errors import AlreadyTraining, UserError
 
-_LIVE = ("queued", "starting", "training", "paused")
 # A heartbeat comes twice a second; hosts' clocks differ.
 _SILENT_AFTER = 60.0
 
@@ -41,11 +40,11 @@ def lock_run(run: Run, *, resume: bool) -> int:
 
 def _refuse_live(run: Run) -> None:
     status = read_status(run)
-    if status.state not in _LIVE or status.pid == os.getpid():
+    if not status.state.is_active or status.pid == os.getpid():
         return
     alive = is_alive(status)
     if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
-        if status.state == "queued":
+        if status.state is RunState.QUEUED:
             raise AlreadyTraining(f"{run.id} waits in line already (process {status.pid} on {status.host})")
         raise AlreadyTraining(
             f"{run.id} is being trained by process {status.pid} on {status.host}; stop that one first"

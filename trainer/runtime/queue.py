@@ -19,6 +19,7 @@ from gradtop.trainer.record import (
     Command,
     Inbox,
     Run,
+    RunState,
     Status,
     append_event,
     process_start,
@@ -73,7 +74,7 @@ class Waiter:
                 return False
             before = self.line.before(self.run)
             if not before:
-                self._write("starting")
+                self._write(RunState.STARTING)
                 return True
         self._announce(before)
         return False
@@ -95,7 +96,7 @@ class Waiter:
             append_event(self.run, "command", id=command.id, command=command.name, ok=ok, message=message)
         self.inbox.done(command)
 
-    def _write(self, state: str) -> None:
+    def _write(self, state: RunState) -> None:
         now = time.time()
         self.status = replace(self.status, state=state, updated=now)
         with contextlib.suppress(OSError):
@@ -108,8 +109,8 @@ class Waiter:
             return
         now = time.time()
         with contextlib.suppress(OSError):
-            write_status(self.run, replace(self.status, state="stopped", updated=now, ended=now, queued=0.0))
-            append_event(self.run, "end", state="stopped", step=self.status.step, message=why)
+            write_status(self.run, replace(self.status, state=RunState.STOPPED, updated=now, ended=now, queued=0.0))
+            append_event(self.run, "end", state=RunState.STOPPED, step=self.status.step, message=why)
 
 
 def queued_status(run: Run, *, resume: bool) -> Status:
@@ -117,7 +118,7 @@ def queued_status(run: Run, *, resume: bool) -> Status:
     now = time.time()
     earlier = read_status(run) if resume else Status()
     return replace(
-        earlier, state="queued", pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
+        earlier, state=RunState.QUEUED, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
         queued=now, ended=0.0, error="", warning="", samples_per_s=0.0,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import time
 
 import torch
 
-from gradtop.trainer.record import Run, Status, derive_state, list_runs, this_host
+from gradtop.trainer.record import Run, RunState, Status, derive_state, list_runs, this_host
 from gradtop.trainer.record.status import load_status
 
 # PyTorch's own number: one for each core, or what the environment said when it was imported.
@@ -57,4 +57,4 @@ def _beside(run: Run) -> Status | None:
     status = load_status(run)
     if status is None or status.host != this_host()[0] or status.device != "cpu":
         return None
-    return status if derive_state(status, now=time.time()) == "training" else None
+    return status if derive_state(status, now=time.time()) is RunState.TRAINING else None

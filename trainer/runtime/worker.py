@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer.record import (
     Inbox,
     Run,
+    RunState,
     Status,
     StreamWriter,
     process_start,
@@ -38,7 +39,7 @@ DONE, FAILED = 0, 1
 class Ending:
     """How a run ended, in the words of its status."""
 
-    state: str
+    state: RunState
     error: str = ""
     at_once: bool = False
 
@@ -82,7 +83,7 @@ class Worker:
         self.writer = StreamWriter(run, on_loss=_say)
         self.progress = Progress(status, self.writer)
         self.control = Control(Inbox(run), self.writer, signals or Signals())
-        self.last_resort = LastResort(lambda: self._write_end(Ending("stopped", "ended by a second signal")))
+        self.last_resort = LastResort(lambda: self._write_end(Ending(RunState.STOPPED, "ended by a second signal")))
         if signals is not None:
             self.last_resort.start()
 
@@ -95,10 +96,10 @@ class Worker:
             self._end(ending)
         except EndNow as asked:
             # Asked a second time while the ending was under way.
-            ending = Ending("stopped", str(asked), at_once=True)
+            ending = Ending(RunState.STOPPED, str(asked), at_once=True)
             self._write_end(ending)
         self.last_resort.close()
-        return FAILED if ending.state == "failed" else DONE
+        return FAILED if ending.state is RunState.FAILED else DONE
 
     def _train(self) -> Ending:
         try:
@@ -109,12 +110,12 @@ class Worker:
             self.session = prepare(self.run, self.writer, self.progress, self.control, resume=self.resume)
             train(self.session)
         except Stop:
-            return Ending("stopped")
+            return Ending(RunState.STOPPED)
         except EndNow as asked:
-            return Ending("stopped", str(asked), at_once=True)
+            return Ending(RunState.STOPPED, str(asked), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
-            return Ending("failed", self._explain(error))
-        return Ending("done")
+            return Ending(RunState.FAILED, self._explain(error))
+        return Ending(RunState.DONE)
 
     def _explain(self, error: Exception) -> str:
         """One sentence for the status; the traceback goes to the log."""
@@ -159,7 +160,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
     now = time.time()
     return replace(
         earlier,
-        state="starting",
+        state=RunState.STARTING,
         pid=os.getpid(),
         pid_started=process_start(os.getpid()),
         host=host,

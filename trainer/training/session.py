@@ -20,7 +20,7 @@ from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables, to_text
 from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
-from gradtop.trainer.record import Run, StreamWriter
+from gradtop.trainer.record import Run, RunState, StreamWriter
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
@@ -114,7 +114,7 @@ class Session:
 
     def begin(self) -> None:
         self.stopwatch.go()
-        self.progress.update(state="training")
+        self.progress.update(state=RunState.TRAINING)
         if not self.step:
             length = f"{self.steps} steps" if self.config.training.steps else f"{self.config.training.epochs} epochs of {self.per_epoch} steps"
             self.writer.event("start", message=f"{length} on {self.device}")
@@ -151,11 +151,11 @@ class Session:
     def pause(self) -> None:
         self.stopwatch.halt()
         self.monitor.flush()
-        self.progress.update(state="paused")
+        self.progress.update(state=RunState.PAUSED)
 
     def go_on(self) -> None:
         self.stopwatch.go()
-        self.progress.update(state="training")
+        self.progress.update(state=RunState.TRAINING)
 
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()

@@ -181,10 +181,9 @@ def runs_folder(runs: Path) -> Iterator[Finding]:
         yield Finding("runs", "fine", f"{runs} (made by the first run)")
     else:
         from gradtop.trainer.record import derive_state, list_runs, read_status
-        from gradtop.tui.reading.snapshot import ALIVE
 
         found = list_runs(runs)
-        living = sum(derive_state(read_status(run), now=time.time()) in ALIVE for run in found)
+        living = sum(derive_state(read_status(run), now=time.time()).is_alive for run in found)
         yield Finding("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
 
 

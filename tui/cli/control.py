@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.ending import STANDS
+from gradtop.tui.cli.ending import outcome
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
@@ -65,7 +65,7 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     if is_alive(reader):
         say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
     else:
-        say(f"gradtop: {name} {STANDS.get(reader.state, 'is gone')} and did not answer.", sys.stderr)
+        say(f"gradtop: {name} {outcome(reader.state)} and did not answer.", sys.stderr)
     return 1
 
 
@@ -84,18 +84,18 @@ def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, o
 
 
 def is_alive(reader: RunReader) -> bool:
-    from gradtop.tui.reading.snapshot import ALIVE
-
-    return reader.state in ALIVE and not reader.gone
+    return reader.state.is_alive and not reader.gone
 
 
 def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
     """Raises UsageError with what can be done instead."""
     if is_alive(reader):
         return
+    from gradtop.trainer.record import RunState
+
     word = reference(reader.run, runs_directory(options))
     instead = {
-        "created": f"start it: gradtop resume {word}",
-        "done": f"start another with its settings: gradtop rerun {word}",
+        RunState.CREATED: f"start it: gradtop resume {word}",
+        RunState.DONE: f"start another with its settings: gradtop rerun {word}",
     }.get(reader.state, f"go on from its last checkpoint: gradtop resume {word}")
-    raise UsageError(f"{name_of(reader)} {STANDS.get(reader.state, 'is gone')}, so there is nothing to {command}; {instead}")
+    raise UsageError(f"{name_of(reader)} {outcome(reader.state)}, so there is nothing to {command}; {instead}")

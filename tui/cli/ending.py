@@ -10,26 +10,25 @@ from gradtop.tui.cli.locate import name_of, reference, shown
 from gradtop.tui.cli.output import accuracy, figure, say
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record import RunReader
+    from gradtop.trainer.record import RunReader, RunState
     from gradtop.tui.reading.snapshot import Facts
 
 LAST_LINES = 3
-STANDS = {"created": "has not been started", "done": "is done", "stopped": "was stopped", "failed": "has failed", "died": "has died"}
 
 
 def say_ending(reader: RunReader, runs: Path) -> int:
     """Say how a run has ended and what can be done now; returns the exit code that says it: 0, or 1 for one that went wrong."""
     from gradtop.trainer.analysis.formatting import duration, number
-    from gradtop.trainer.record import clean
+    from gradtop.trainer.record import RunState, clean
 
     name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
-    if reader.state == "done":
+    if reader.state is RunState.DONE:
         say(f"{name} is done after {duration(status.seconds)}{best(reader)}.")
         return 0
-    if reader.state == "stopped":
+    if reader.state is RunState.STOPPED:
         say(f"{name} was stopped after step {number(status.step)}{best(reader)}. Go on: gradtop resume {word}")
         return 0
-    if reader.state == "failed":
+    if reader.state is RunState.FAILED:
         say(f"gradtop: {name} failed: {clean(status.error) or 'its worker gave no reason'}", sys.stderr)
     else:
         say(f"gradtop: {name} died after step {number(status.step)}. Go on from its last checkpoint: gradtop resume {word}", sys.stderr)
@@ -37,6 +36,19 @@ def say_ending(reader: RunReader, runs: Path) -> int:
             say(f"  {line}", sys.stderr)
     say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
     return 1
+
+
+def outcome(state: RunState) -> str:
+    """How a run without a worker stands, as the end of a sentence."""
+    from gradtop.trainer.record import RunState
+
+    return {
+        RunState.CREATED: "has not been started",
+        RunState.DONE: "is done",
+        RunState.STOPPED: "was stopped",
+        RunState.FAILED: "has failed",
+        RunState.DIED: "has died",
+    }.get(state, "is gone")
 
 
 def best(reader: RunReader) -> str:
@@ -49,7 +61,7 @@ def best(reader: RunReader) -> str:
 
 def last_words(reader: RunReader) -> list[str]:
     """The last lines that the worker of a run that went wrong has printed."""
-    if reader.state not in {"died", "failed"}:
+    if not reader.state.went_wrong:
         return []
     return [line for line in reader.log_tail(60) if line.strip()][-LAST_LINES:]
 
@@ -60,11 +72,11 @@ def goes_on(name: str, word: str) -> str:
 
 def farewell(facts: Facts, runs: Path) -> str:
     """What is said when the screen has closed; "" where it showed no run."""
-    from gradtop.trainer.record import clean
+    from gradtop.trainer.record import RunState, clean
 
     if facts.run is None or facts.gone:
         return ""
     name, word = clean(facts.name, 80), reference(facts.run, runs)
-    if facts.state == "queued":
+    if facts.state is RunState.QUEUED:
         return f"{name} still waits in line. Come back: gradtop watch {word} · take it out: gradtop stop {word}"
-    return goes_on(name, word) if facts.alive else f"{name} {STANDS.get(facts.state, facts.state)}. Look again: gradtop watch {word}"
+    return goes_on(name, word) if facts.alive else f"{name} {outcome(facts.state)}. Look again: gradtop watch {word}"

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
-from gradtop.trainer.record import EventReader, Run, RunReader, Series, StreamReader
+from gradtop.trainer.record import EventReader, Run, RunReader, RunState, Series, StreamReader
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
 from gradtop.tui.cli.output import accuracy, environment, figure, say, unicode_wanted
 from gradtop.tui.reading.events import event_line
 from gradtop.tui.reading.facts import seconds_left
-from gradtop.tui.reading.snapshot import ENDED
 from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
@@ -75,10 +74,10 @@ class Follower:
                 self.end_line()
                 say(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
                 return 1
-            if state in ENDED:
+            if state.has_ended:
                 self.end_line()
                 return say_ending(self.reader, self.runs)
-            if state == "created" and clock() - began > BEGINS_WITHIN:
+            if state is RunState.CREATED and clock() - began > BEGINS_WITHIN:
                 self.end_line()
                 word = reference(self.run, self.runs)
                 say(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
@@ -118,16 +117,16 @@ class Follower:
             )
         )
 
-    def now(self, state: str) -> None:
+    def now(self, state: RunState) -> None:
         """The line that is rewritten in place; where none can be, only that the worker is silent is said."""
         if not self.live:
-            if state == "silent" != self.said:
+            if state is RunState.SILENT and self.said != state:
                 say(f"gradtop: {SILENT}", sys.stderr)
             self.said = state
             return
         status = self.reader.status
-        text = {"created": "starting", "silent": SILENT}.get(state, state)
-        if state == "training" and status.steps:
+        text = {RunState.CREATED: "starting", RunState.SILENT: SILENT}.get(state, state)
+        if state is RunState.TRAINING and status.steps:
             left = seconds_left(status)
             text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"
             text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")

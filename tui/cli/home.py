@@ -21,12 +21,11 @@ def run(options: argparse.Namespace) -> int:
 
 def newest_live(runs: Path) -> Run | None:
     """The newest run that a worker trains, by what its status says; else the newest that waits for its turn."""
-    from gradtop.trainer.record import derive_state, list_runs, read_status
-    from gradtop.tui.reading.snapshot import ALIVE
+    from gradtop.trainer.record import RunState, derive_state, list_runs, read_status
 
     now = time.time()
-    living = [(run, state) for run in list_runs(runs) if (state := derive_state(read_status(run), now=now)) in ALIVE]
-    return next((run for run, state in living if state != "queued"), living[0][0] if living else None)
+    living = [(run, state) for run in list_runs(runs) if (state := derive_state(read_status(run), now=now)).is_alive]
+    return next((run for run, state in living if state is not RunState.QUEUED), living[0][0] if living else None)
 
 
 def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:

@@ -11,7 +11,7 @@ from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gradtop.trainer.record import Meta, Run, Status
+    from gradtop.trainer.record import Meta, Run, RunState, Status
 
 EPILOG = """\
 The whole family: from the first ancestor that is still there to everything
@@ -105,7 +105,7 @@ def begins(meta: Meta, *, parent_there: bool = True) -> str:
     return clean(f"({way}: {changes or 'nothing changed'})", 400)
 
 
-def standing(one: Run) -> tuple[Status, str]:
+def standing(one: Run) -> tuple[Status, RunState]:
     import time
 
     from gradtop.trainer.record import derive_state, read_status

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.tui.reading.snapshot import ALIVE
+    from gradtop.trainer.record import RunState
 
     runs, found = runs_directory(options), chosen_run(options)
     reader = opened(found)
@@ -38,11 +38,11 @@ def run(options: argparse.Namespace) -> int:
     if options.changes:
         words = shlex.join(options.changes)
         raise UsageError(f"a resumed run goes on as it was; with other settings that is a fork: gradtop fork {word} {words}")
-    if reader.state in ALIVE:
-        if reader.state == "queued":
+    if reader.state.is_alive:
+        if reader.state is RunState.QUEUED:
             raise UsageError(f"{name} waits in line already; take it out: gradtop stop {word}")
         raise UsageError(f"{name} is {reader.state} already; watch it: gradtop watch {word}")
-    if reader.state == "done":
+    if reader.state is RunState.DONE:
         raise UsageError(f"{name} is done; a new run that goes on with more epochs: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
         raise UsageError(f"{name} has no run.toml, so there is nothing to go on with")

@@ -72,9 +72,9 @@ def record(reader: RunReader) -> dict[str, object]:
 
 def waiting(reader: RunReader) -> Waiting | None:
     """The place in line of a run that waits."""
-    from gradtop.trainer.record import waiting_line
+    from gradtop.trainer.record import RunState, waiting_line
 
-    if reader.state != "queued":
+    if reader.state is not RunState.QUEUED:
         return None
     return next((place for place in waiting_line(reader.run.path.parent) if place.run == reader.run), None)
 
@@ -95,7 +95,7 @@ def unreadable(reader: RunReader) -> dict[str, str]:
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
     from gradtop.trainer.analysis.formatting import age, duration, number, percent, si
-    from gradtop.trainer.record import clean
+    from gradtop.trainer.record import RunState, clean
     from gradtop.tui.reading.compare import flat
     from gradtop.tui.reading.facts import moment, seconds_left
     from gradtop.tui.screens.runs.data import brief, line_words, waits_words
@@ -111,9 +111,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         share = percent(status.step / status.steps)
         yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
     if status.seconds:
-        left = seconds_left(status) if reader.state == "training" else None
+        left = seconds_left(status) if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
-    if status.updated and reader.state in {"training", "paused", "silent", "died"}:
+    if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
         yield "last sign", age(now - status.updated)
     if status.loss is not None:
         yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}, gradient norm {figure(status.grad_norm)}"

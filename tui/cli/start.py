@@ -78,7 +78,7 @@ def watched(run: Run, runs: Path, *, standby: bool) -> int:
 
     code = open_screen(run, runs, standby=standby)
     reader = opened(run)
-    return say_ending(reader, runs) if reader.state in {"failed", "died"} else code
+    return say_ending(reader, runs) if reader.state.went_wrong else code
 
 
 def followed(run: Run, runs: Path, events: EventReader) -> int:

@@ -47,7 +47,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from gradtop.trainer.record import Run
+from gradtop.trainer.record import Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
@@ -79,7 +79,7 @@ class Target:
 
     run: Run
     name: str
-    state: str
+    state: RunState
 
 
 @runtime_checkable
@@ -234,17 +234,17 @@ class ModeScreen(Screen[None]):
         lines: list[str] = []
         if facts.gone:
             lines = [f"The directory of {facts.name} is gone: somebody deleted or moved it. What was read is still shown. 7 shows the runs."]
-        elif facts.state == "failed":
+        elif facts.state is RunState.FAILED:
             lines = [facts.status.error or "The run failed.", "l shows the worker's log."]
-        elif facts.state == "died":
+        elif facts.state is RunState.DIED:
             words = facts.last_words[-3:]
             lines = [f"The worker died: killed, out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
             lines.append("7 and r go on from its last checkpoint.")
-        elif facts.state == "silent":
+        elif facts.state is RunState.SILENT:
             lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:
             lines = [facts.status.warning]
-        notice.set_class(facts.state in {"failed", "died"} or facts.gone, "-error")
+        notice.set_class(facts.state.went_wrong or facts.gone, "-error")
         notice.update("\n".join(lines))
         self.set_class(bool(lines), "-noticed")
 

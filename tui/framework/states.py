@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from gradtop.trainer.record import RunState
+
 SYMBOLS = {
-    "created": "◌", "queued": "○", "starting": "◌", "training": "●", "paused": "‖", "done": "■", "stopped": "□", "failed": "✕",
-    "died": "†", "silent": "?",
+    RunState.CREATED: "◌",
+    RunState.QUEUED: "○",
+    RunState.STARTING: "◌",
+    RunState.TRAINING: "●",
+    RunState.PAUSED: "‖",
+    RunState.SILENT: "?",
+    RunState.DONE: "■",
+    RunState.STOPPED: "□",
+    RunState.FAILED: "✕",
+    RunState.DIED: "†",
+    RunState.UNKNOWN: "?",
 }
 TONES = {
-    "created": "muted", "queued": "muted", "starting": "muted", "training": "success", "paused": "warning", "done": "primary", "stopped": "muted",
-    "failed": "error", "died": "error", "silent": "warning",
+    RunState.TRAINING: "success",
+    RunState.PAUSED: "warning",
+    RunState.SILENT: "warning",
+    RunState.DONE: "primary",
+    RunState.FAILED: "error",
+    RunState.DIED: "error",
 }
 
 
-def symbol(state: str) -> str:
-    return SYMBOLS.get(state, "?")
+def symbol(state: RunState) -> str:
+    return SYMBOLS[state]
 
 
-def tone(state: str) -> str:
+def tone(state: RunState) -> str:
     """The name of the theme's colour for a state: success, warning, error, primary or muted."""
     return TONES.get(state, "muted")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import number, significant
-from gradtop.trainer.record import clean
+from gradtop.trainer.record import RunState, clean
 
 KNOWN = {"kind", "time", "id", "message", "ok"}
 # Kinds whose message says it all, and what stands before it.
@@ -62,7 +62,7 @@ def words(kind: str, event: Mapping[str, Any]) -> tuple[str, str]:
         return f"resumed at step {number(step) if isinstance(step, int) else '?'}{f' from {path}' if (path := event.get('path')) else ''}", "success"
     if kind == "end":
         state = str(event.get("state") or "ended")
-        return f"{state}{': ' + message if message else ''}", "error" if state in {"failed", "died"} else "text"
+        return f"{state}{': ' + message if message else ''}", "error" if RunState(state).went_wrong else "text"
     return f"{kind.replace('_', ' ')}  {message or rest(event)}".rstrip(), "text"
 
 

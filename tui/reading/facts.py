@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gradtop.trainer.record import Run, RunReader, Status, clean, effective
-from gradtop.tui.reading.snapshot import ENDED, Facts
+from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective
+from gradtop.tui.reading.snapshot import Facts
 
 LAST_WORDS = 6
 NAME, SENTENCE = 80, 1000  # characters
@@ -37,7 +37,7 @@ class Watch:
         if old is not None and _still(status) == _still(old.status):
             status = old.status
         words = old.last_words if old is not None and old.state == state else ()
-        if state in {"died", "failed"} and not words:
+        if state.went_wrong and not words:
             words = tuple(line for line in reader.log_tail(60) if line.strip())[-LAST_WORDS:]
         facts = Facts(
             run=self.run,
@@ -47,7 +47,7 @@ class Watch:
             meta=reader.meta,
             config=self._config(status.changes),
             age=self._age(status, state),
-            left=seconds_left(status) if state == "training" else None,
+            left=seconds_left(status) if state is RunState.TRAINING else None,
             last_words=words,
             gone=reader.gone,
         )
@@ -62,12 +62,12 @@ class Watch:
             self._merged = tables, changes, effective(tables, changes)
         return self._merged[2]
 
-    def _age(self, status: Status, state: str) -> str:
+    def _age(self, status: Status, state: RunState) -> str:
         """Since when nothing moved: by our own clock once we saw it move, so that another host's clock cannot lie."""
-        if state in ENDED:
+        if state.has_ended:
             then = status.ended or status.updated
             return f"ended {moment(then, self._clock())}" if then else ""
-        if state not in {"training", "silent"}:
+        if state not in {RunState.TRAINING, RunState.SILENT}:
             return ""
         if self._moved is not None:
             return coarse_age(self._monotonic() - self._moved)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.trainer import record
-from gradtop.trainer.record import Run, RunReader
+from gradtop.trainer.record import Run, RunReader, RunState
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
@@ -247,9 +247,9 @@ def silence(reader: RunReader) -> str:
     if reader.gone:
         return "the run was deleted"
     reasons = {
-        "died": "the worker died",
-        "silent": "the worker does not respond; it will see the command when it does",
-        "starting": "the worker is still starting; it will see the command then",
-        "training": "the step takes longer; the worker will see the command after it",
+        RunState.DIED: "the worker died",
+        RunState.SILENT: "the worker does not respond; it will see the command when it does",
+        RunState.STARTING: "the worker is still starting; it will see the command then",
+        RunState.TRAINING: "the step takes longer; the worker will see the command after it",
     }
     return reasons.get(reader.state, f"the run is {reader.state}")

@@ -6,10 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradtop.trainer.record import Meta, Run, Status
-
-ALIVE = frozenset({"queued", "starting", "training", "paused", "silent"})
-ENDED = frozenset({"done", "stopped", "failed", "died"})
+from gradtop.trainer.record import Meta, Run, RunState, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Facts:
 
     run: Run | None = None
     name: str = ""
-    state: str = ""
+    state: RunState = RunState.UNKNOWN
     status: Status = Status()
     meta: Meta = Meta()
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -35,7 +32,7 @@ class Facts:
     @property
     def alive(self) -> bool:
         """Whether a worker may still obey."""
-        return self.state in ALIVE
+        return self.state.is_alive
 
     def setting(self, key: str, default: Any = None) -> Any:
         """One value of the configuration by its dotted path."""

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, Verdict
+from gradtop.trainer.record import RunState
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -242,7 +243,7 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
         return f"the gradients cannot be shown: {part.unreadable}"
     if facts.setting("monitor.enabled") is False:
         return "this run does not measure its gradients (monitor.enabled is false): 6 starts one that does"
-    if facts.state in {"created", "starting"}:
+    if facts.state in {RunState.CREATED, RunState.STARTING}:
         return "starting: the first norms come with the first step, in some seconds"
     return "the first norms come with the first step" if facts.alive else "the run ended before its first step: l shows the worker's log, 6 starts another"
 

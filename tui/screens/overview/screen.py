@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from gradtop.trainer.record import RunState
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -198,7 +199,7 @@ class Events(Lines):
 
 
 def waiting_for(facts: Facts) -> str:
-    if facts.state in {"created", "starting"}:
+    if facts.state in {RunState.CREATED, RunState.STARTING}:
         return "starting: the first step comes in some seconds"
     return "nothing measured yet" if facts.alive else "nothing was measured"
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.record import RunState
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -169,7 +170,7 @@ def waiting_for(facts: Facts, part: ParametersPart) -> str:
         return f"the model cannot be shown: {part.unreadable}"
     if facts.setting("monitor.enabled") is False:
         return "this run does not measure its layers (monitor.enabled is false): 6 starts one that does"
-    if facts.state in {"created", "starting"}:
+    if facts.state in {RunState.CREATED, RunState.STARTING}:
         return "starting: the model comes with the first step, in some seconds"
     return "the model comes with the first step" if facts.alive else "the run ended before its first step: l shows the worker's log, 6 starts another"
 

@@ -14,6 +14,7 @@ from gradtop.trainer.analysis.formatting import number, scientific
 from gradtop.trainer.record import (
     Meta,
     Run,
+    RunState,
     Status,
     asked_device,
     clean,
@@ -25,7 +26,6 @@ from gradtop.trainer.record import (
 )
 from gradtop.trainer.record.queue import ANY
 from gradtop.tui.reading.facts import last_words
-from gradtop.tui.reading.snapshot import ALIVE
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
@@ -48,7 +48,7 @@ class RunRow:
 
     run: Run
     name: str
-    state: str
+    state: RunState
     created: float
     status: Status
     parent: str
@@ -82,7 +82,7 @@ class Entry:
     marks: tuple[int, int] = (-1, -1)
     meta: Meta = Meta()
     status: Status = Status()
-    state: str = ""
+    state: RunState = RunState.UNKNOWN
     moved: float = 0.0
     words: str = ""
     asked: str = ""
@@ -102,13 +102,13 @@ class RunIndex:
 
     @property
     def any_alive(self) -> bool:
-        return any(entry.state in ALIVE for entry in self._entries.values())
+        return any(entry.state.is_alive for entry in self._entries.values())
 
     def refresh(self) -> bool:
         """Look again; whether anything a person could see has changed."""
         changed = self._list()
         entries = list(self._entries.values())
-        due = {id(entry): entry for entry in entries if entry.state in ALIVE or entry.marks == (-1, -1)}
+        due = {id(entry): entry for entry in entries if entry.state.is_alive or entry.marks == (-1, -1)}
         for _ in range(min(AT_ONCE, len(entries))):
             self._next = (self._next + 1) % len(entries)
             due[id(entries[self._next])] = entries[self._next]
@@ -162,7 +162,7 @@ class RunIndex:
         state = derive_state(entry.status, now=now, heartbeat_seen=seen)
         if state != entry.state:
             entry.state, changed = state, True
-            entry.words = entry.status.error or (" ".join(last_words(entry.run, 1)) if state == "died" else "")
+            entry.words = entry.status.error or (" ".join(last_words(entry.run, 1)) if state is RunState.DIED else "")
         return changed
 
     def rows(self, view: RunsView) -> tuple[RunRow, ...]:
@@ -187,7 +187,7 @@ class RunIndex:
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
 
     def _put_in_line(self, names: Mapping[str, str]) -> None:
-        alive = {entry.run: entry.status for entry in self._entries.values() if entry.state in ALIVE}
+        alive = {entry.run: entry.status for entry in self._entries.values() if entry.state.is_alive}
         for waiting in in_line(alive, self._asked_device):
             entry = self._entries[waiting.run.path]
             waits_for = waits_words(waiting.device, [names[other.id] for other in waiting.before])

@@ -9,19 +9,19 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.message import Message
 
-from gradtop.trainer.record import RecordError, Run, clean, rename_run, trash_run
+from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
 from gradtop.tui.framework.lines import Line
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
-from gradtop.tui.reading.snapshot import ALIVE, Snapshot
+from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.runs.data import SORTS, RunRow, RunsPart, RunsView, read_runs
 from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
 KEY = "runs.sort"
-RESUMABLE = frozenset({"stopped", "failed", "died"})
+RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
 
 
 class Runs(ModeScreen):
@@ -141,7 +141,7 @@ class Runs(ModeScreen):
         if action == "resume":
             return True if row is not None and row.state in RESUMABLE else None
         if action == "delete":
-            return True if row is not None and row.state not in ALIVE else None
+            return True if row is not None and not row.state.is_alive else None
         return super().check_action(action, parameters)
 
     def label(self, identity: str | None, label: str) -> str:

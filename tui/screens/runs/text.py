@@ -73,7 +73,7 @@ def change(row: RunRow) -> list[Piece]:
     changed = row.change.removesuffix(words).rstrip()
     pieces: list[Piece] = [(changed, "text")] if changed else []
     if words:
-        pieces.append((f"{'   ' if changed else ''}{words}", "error" if row.state in {"failed", "died"} else "warning"))
+        pieces.append((f"{'   ' if changed else ''}{words}", "error" if row.state.went_wrong else "warning"))
     return pieces or [("–", "faint")]
 
 

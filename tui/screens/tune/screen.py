@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from gradtop.trainer.record import CheckpointInfo, Run
+from gradtop.trainer.record import CheckpointInfo, Run, RunState
 from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -177,7 +177,7 @@ class Tune(ModeScreen):
     @property
     def live(self) -> bool:
         """Whether the draft is over a run that takes changes now."""
-        return self.snapshot.facts.state in {"training", "paused"} and not self.stale
+        return self.snapshot.facts.state in {RunState.TRAINING, RunState.PAUSED} and not self.stale
 
     @property
     def way(self) -> Way:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from gradtop.trainer.analysis.formatting import number, percent, significant
+from gradtop.trainer.record import RunState
 from gradtop.tui.framework.lines import Line, Piece
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.weights.data import Histogram, Parameter, WeightsPart, movement, rebinned, span
@@ -127,7 +128,7 @@ def waiting(part: WeightsPart, facts: Facts) -> str:
         return part.unreadable
     if not part.measured:
         return "monitor.enabled is off in this run's configuration: its weights are not measured. 6 changes it."
-    if facts.state == "paused":
+    if facts.state is RunState.PAUSED:
         return "not measured yet: paused. space continues."
     if facts.alive:
         return "measuring: the picture comes within a second or a step"

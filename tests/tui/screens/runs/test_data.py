@@ -10,6 +10,7 @@ from gradtop.trainer.analysis.formatting import THIN
 from gradtop.trainer.record import (
     Meta,
     Run,
+    RunState,
     Status,
     in_line,
     new_run,
@@ -27,7 +28,7 @@ from tests.tui.runs_fixture import NOW, fake_run
 
 def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:
     run = new_run(runs, "", {"name": name, "created": created, "parent": parent}, name=name, now=created)
-    write_status(run, Status(state="done", started=created, updated=created, best_val_loss=best))
+    write_status(run, Status(state=RunState.DONE, started=created, updated=created, best_val_loss=best))
     return run
 
 
@@ -149,7 +150,7 @@ def test_runs_that_wait_have_their_place_in_line(runs: Path) -> None:
     host, boot = this_host()
     for name, since in (("second", NOW - 10), ("first", NOW - 20)):
         run = ended(runs, name)
-        write_status(run, Status(state="queued", queued=since, updated=NOW, host=host, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())))
+        write_status(run, Status(state=RunState.QUEUED, queued=since, updated=NOW, host=host, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())))
     assert {row.name: (row.state, row.place) for row in index(runs).rows(RunsView())} == {"first": ("queued", 1), "second": ("queued", 2)}
 
 
@@ -160,7 +161,7 @@ def test_the_place_is_that_in_the_line_of_the_same_device_and_host_as_the_waitin
         run = new_run(runs, f'[training]\ndevice = "{device}"\n', {"name": name}, name=name)
         write_status(
             run,
-            Status(state="queued", queued=NOW + place, updated=NOW, host=where, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())),
+            Status(state=RunState.QUEUED, queued=NOW + place, updated=NOW, host=where, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid())),
         )
     found = {row.name: (row.place, row.waits_for) for row in index(runs).rows(RunsView())}
     assert found == {"a": (1, ""), "b": (1, ""), "c": (2, "a on cuda:1"), "d": (4, "a and 2 more"), "e": (1, "")}

@@ -8,7 +8,7 @@ import pytest
 
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
-from gradtop.trainer.record import RunReader, Status, write_status
+from gradtop.trainer.record import RunReader, RunState, Status, write_status
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.schedule.data import marks, read_schedule
 from tests.tui.runs_fixture import NOW, fake_run
@@ -49,7 +49,7 @@ def test_the_turning_points_are_those_of_the_schedule_that_trains(schedule: str,
 def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path / "runs", "quiet-heron")
     run.config.write_text('[schedule]\nkind = "step"\nstep_size = 1\nunit = "epochs"\ngamma = 0.1\n')
-    write_status(run, Status(state="done", steps=100, epochs=3, steps_per_epoch=45))
+    write_status(run, Status(state=RunState.DONE, steps=100, epochs=3, steps_per_epoch=45))
     source = Source(tmp_path / "runs", lambda: NOW)
     source.run = RunReader(run)
     source.run.refresh()
