@@ -1,4 +1,4 @@
-"""The one table of modes and keys: bindings, the quiet footer, the help, the palette and the README are made from it."""
+"""The one table of modes and keys: bindings, the quiet footer, the help, the palette and docs/keys.md are made from it."""
 
 from __future__ import annotations
 
@@ -170,9 +170,9 @@ def groups(mode: str) -> list[tuple[str, list[Key]]]:
 
 
 def markdown() -> str:
-    """The key table as the README shows it."""
-    lines = ["| key | what it does | where |", "|---|---|---|"]
+    """The table of docs/keys.md."""
+    lines = ["| key | id | what it does | where |", "|---|---|---|---|"]
     for key in KEYS:
         where = ", ".join(mode_named(mode).title for mode in key.modes) or "everywhere"
-        lines.append(f"| `{key.name}` | {key.help} | {where} |")
+        lines.append(f"| `{key.name}` | `{key.id}` | {key.help} | {where} |")
     return "\n".join(lines) + "\n"

@@ -1,1 +1,1 @@
-"""Train PyTorch models in the background; watch and steer them from the terminal."""
+"""Train PyTorch models in the background; monitor and control them from the terminal."""

@@ -1,4 +1,4 @@
-"""What is typed: commands, options, and the sentence for each mistake."""
+"""Commands, options, and the message for each usage error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_version_is_said(gradtop: Gradtop) -> None:
     ("arguments", "sentence"),
     [
         (["tran"], "'tran' is not a command; did you mean 'train'?"),
-        (["frobnicate"], "'frobnicate' is not a command. These are: train, resume"),
+        (["frobnicate"], "'frobnicate' is not a command. Available: train, resume"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["--runs"], "argument --runs: expected one argument"),
         (["show"], "the following arguments are required: RUN"),

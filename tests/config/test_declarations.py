@@ -117,7 +117,7 @@ def test_any_table_at_all_is_taken_or_is_a_problem(table: dict[str, object]) -> 
         assert all(str(problem).isprintable() for problem in problems)
 
 
-def test_the_table_of_the_readme_has_every_field() -> None:
+def test_the_documented_table_has_every_field() -> None:
     table = markdown()
     for spec in FIELDS:
         assert f"| `{spec.name}`" in table

@@ -16,72 +16,75 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "train",
         (
             ("train", "start a run in the background and follow it"),
-            ("resume", "go on from a run's last checkpoint"),
-            ("fork", "start a new run from a run's checkpoint, with changes"),
-            ("rerun", "start a new run from the start, with a run's configuration"),
+            ("resume", "continue a run from its last checkpoint"),
+            ("fork", "start a new run from a checkpoint, with changes"),
+            ("rerun", "start a new run from the beginning, with a run's configuration"),
         ),
     ),
     (
-        "look",
+        "inspect",
         (
             ("watch", "open the screen on a run"),
             ("ls", "list the runs"),
-            ("show", "say how a run stands"),
-            ("plot", "draw a run's curves on the terminal or into a file"),
-            ("diff", "show two runs' configurations and results side by side"),
-            ("lineage", "draw what a run came from and what came from it"),
-            ("schedule", "draw the learning rate that a configuration plans"),
-            ("params", "count a model's parameters"),
-            ("export", "write a run's data as CSV, Parquet or TensorBoard events"),
+            ("show", "show run status"),
+            ("plot", "plot curves in the terminal or into a file"),
+            ("diff", "compare configurations and results of two runs"),
+            ("lineage", "show ancestors and descendants of a run"),
+            ("schedule", "plot the learning-rate schedule of a configuration"),
+            ("params", "count model parameters"),
+            ("export", "export a run as CSV, Parquet or TensorBoard events"),
         ),
     ),
     (
-        "steer",
+        "control",
         (
-            ("pause", "pause a run after its step"),
-            ("continue", "let a paused run go on"),
-            ("checkpoint", "have a run write a checkpoint now"),
-            ("stop", "end a run with a checkpoint, or take it out of the line"),
-            ("set", "change hyperparameters of a running run"),
+            ("pause", "pause a run after the current step"),
+            ("continue", "continue a paused run"),
+            ("checkpoint", "write a checkpoint now"),
+            ("stop", "write a checkpoint and stop, or remove from the queue"),
+            ("set", "change hyperparameters of a running training"),
         ),
     ),
-    ("help", (("doctor", "check this machine: what is there, what is missing, what to do"),)),
+    ("help", (("doctor", "check Python, PyTorch, devices, terminal and disk"),)),
 )
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
 MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control")
 
 EPILOG = """\
-A RUN is a run's name or id, the beginning of one, a path, or `last`. Runs live
-in ./runs, or where --runs or the variable GRADTOP_RUNS says. Exit codes: 0
-done, 1 the run failed, 2 a mistake to put right.
+A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored
+in ./runs, or in the directory given by --runs or GRADTOP_RUNS. Exit codes:
+0 success, 1 the run failed, 2 usage or configuration error.
 
   gradtop train configs/digits.toml --watch   train in the background and watch
   gradtop train configs/digits.toml optimizer.lr=3e-4 --detach
-  gradtop                                     come back to it
-  gradtop COMMAND --help                      all about one command
+  gradtop                                     return to the newest live run
+  gradtop COMMAND --help                      options of one command
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """Says a mistake in one sentence instead of repeating the usage."""
+    """Reports an error in one sentence instead of repeating the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISTAKE, f"gradtop: {message}\n{self.prog} --help tells more.\n")
+        self.exit(MISTAKE, f"gradtop: {message}\nSee {self.prog} --help.\n")
 
 
 def overview() -> str:
+    from gradtop.tui.cli.pages import PAGES
+
     lines = ["usage: gradtop [COMMAND] [--runs DIR]", ""]
-    lines += ["Train PyTorch models in the background; watch and steer them from the terminal.", ""]
-    lines += ["Without a command, opens the screen on the newest live run, or else on the", "list of runs.", ""]
+    lines += ["Train PyTorch models in the background, monitor and control them.", ""]
+    lines += ["Without a command, opens the screen on the newest live run, or on the list of", "runs if there is none.", ""]
     for title, rows in GROUPS:
         lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in rows), ""]
+    lines += ["documentation (gradtop help PAGE):", *(f"  {page:<17}{summary}" for page, summary in PAGES.items()), ""]
     lines += [
         "options:",
-        "  --runs DIR       where the runs live (default: $GRADTOP_RUNS, or ./runs)",
+        "  --runs DIR       directory of the runs (default: $GRADTOP_RUNS, or ./runs)",
         "  --no-standby     keep no warm worker while the screen is open",
-        "  --version        say which version this is",
-        "  -h, --help       show this",
+        "  --version        show the version",
+        "  -h, --help       show this help",
         "",
         EPILOG,
     ]
@@ -98,13 +101,13 @@ def parser_for(command: str) -> Parser:
     module.configure(parser)
     if not parser.description:
         parser.description = COMMANDS[command][0].upper() + COMMANDS[command][1:] + "."
-    parser.add_argument("--runs", metavar="DIR", help="where the runs live (default: $GRADTOP_RUNS, or ./runs)")
+    parser.add_argument("--runs", metavar="DIR", help="directory of the runs (default: $GRADTOP_RUNS, or ./runs)")
     parser.set_defaults(command=command, run_command=module.run)
     return parser
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command and its options; exits with a sentence where they make no sense."""
+    """The command and its options; exits with code 2 and one sentence if they are invalid."""
     front = Parser(prog="gradtop", add_help=False, allow_abbrev=False, usage="gradtop [COMMAND]")
     front.add_argument("-h", "--help", action="store_true")
     front.add_argument("--version", action="store_true")
@@ -126,9 +129,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         return argparse.Namespace(run_command=home.run, **vars(first))
     command, rest = arguments[split], arguments[split + 1 :]
     if command == "help":
-        return parse([*rest[:1], "--help"])
+        return help_page(front, rest[0] if rest else "--help")
     if command not in COMMANDS:
-        front.error(f"{command!r} is not a command{suggestion(command)}")
+        front.error(f"{command!r} is not a command{suggestion(command, list(COMMANDS))}")
     options = parser_for(command).parse_intermixed_args(rest)
     options.runs = options.runs or first.runs
     if first.no_standby:
@@ -136,20 +139,32 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def help_page(front: Parser, topic: str) -> argparse.Namespace:
+    """Print a page of the documentation, or the help of a command, and exit."""
+    from gradtop.tui.cli.pages import PAGES, print_page
+
+    if topic in PAGES:
+        print_page(topic)
+        front.exit(DONE)
+    if topic not in COMMANDS and not topic.startswith("-"):
+        front.error(f"there is no help on {topic!r}{suggestion(topic, [*COMMANDS, *PAGES])}")
+    return parse(["--help"] if topic.startswith("-") else [topic, "--help"])
+
+
 def is_command(arguments: Sequence[str], index: int) -> bool:
     """Whether the word is neither an option nor the value of --runs."""
     return not arguments[index].startswith("-") and (index == 0 or arguments[index - 1] != "--runs")
 
 
-def suggestion(word: str) -> str:
+def suggestion(word: str, known: Sequence[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ". These are: " + ", ".join(COMMANDS)
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f". Available: {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code. A mistake of the user's ends in a sentence on standard error."""
+    """Run the command and return its exit code. A usage or configuration error is one sentence on standard error."""
     open_streams()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)

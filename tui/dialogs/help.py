@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from gradtop.tui import keys
+from gradtop.tui.cli.pages import PAGES
 from gradtop.tui.framework.lines import Line, Lines
 
 NAME = 12  # cells for the name of a key
@@ -41,6 +42,8 @@ class Help(ModalScreen[None]):
             for title, rows in keys.groups(self._mode):
                 yield Static(title, classes="title", markup=False)
                 yield Rows(rows)
+            yield Static("documentation", classes="title", markup=False)
+            yield Static(f"In a shell: gradtop help PAGE, with PAGE one of {', '.join(PAGES)}.", id="pages", markup=False)
 
     def on_screen_resume(self) -> None:
         self.query_one("#keys").scroll_home(animate=False, immediate=True)

@@ -1,4 +1,4 @@
-"""The README's examples of changes, typed as they stand there, on a run that really trains."""
+"""The documentation's examples of changes, typed as they stand there, on a run that really trains."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gradtop.trainer.optim import planned_lr
 from gradtop.trainer.record import Run, list_runs, new_run, read_meta, read_status, send
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
-from tests.readme import README
+from tests.docs import DOCS, README
 from tests.support import wait_until
 from tests.training.runs import SignalAtLook, events, rows
 
-TEXT = README.read_text(encoding="utf-8")
-SECTION = TEXT.partition("### Change: live, fork, restart")[2].partition("\n### ")[0]
+TEXT = (DOCS / "configuration.md").read_text(encoding="utf-8")
+SECTION = TEXT.partition("## Changing a run: live, fork, restart")[2].partition("\n## ")[0]
 EXAMPLES = [shlex.split(line, comments=True)[1:] for line in re.findall(r"^ {4}(gradtop .*)$", SECTION, re.MULTILINE)]
 LIVE, ANEW = ([words for words in EXAMPLES if (words[0] == "set") == live] for live in (True, False))
-FIRST = shlex.split(re.findall(r"^ {4}(gradtop .*)$", TEXT, re.MULTILINE)[0])[1:]
+README_FORK = shlex.split(re.findall(r"^ {4}(gradtop fork .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)[0], comments=True)[1:]
 PER_EPOCH, BEGUN = 8, 12
 # Longer than any of these tests trains.
 CONFIG = parse_config("""
@@ -87,16 +87,16 @@ def a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_first_of_all_goes_on_with_another_learning_rate(gradtop: Gradtop, parent: Run) -> None:
-    assert FIRST[:2] == ["fork", "last"]
-    assert FIRST[2].startswith("optimizer.lr=")
+    assert README_FORK[:2] == ["fork", "last"]
+    assert README_FORK[2].startswith("optimizer.lr=")
 
-    said = gradtop(*FIRST)
+    said = gradtop(*README_FORK)
 
     assert said.err == ""
     assert "keeps all weights, the optimizer's state, the place in the epoch and the order of the data" in said.out
     made = list_runs(parent.path.parent)[0]
     config = load_config(made.config)
-    assert config.optimizer.lr == float(FIRST[2].partition("=")[2])
+    assert config.optimizer.lr == float(README_FORK[2].partition("=")[2])
     plan = dict(planned_lr(config.schedule, config.optimizer, total_steps=4000 * PER_EPOCH, steps_per_epoch=PER_EPOCH))
     first, lr = rows(made, "steps", "lr")[0]
     assert first == read_status(parent).step + 1

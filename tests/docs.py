@@ -1,0 +1,104 @@
+"""Regenerates the tables of README.md and docs/ from the declarations: `python -m tests.docs`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gradtop.trainer.config import table
+from gradtop.tui import keys
+from gradtop.tui.cli import main as cli
+from gradtop.tui.cli.pages import PAGES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+FILES = (README, *sorted(DOCS.glob("*.md")))
+PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
+
+
+def modes() -> str:
+    lines = ["| key | mode | what it shows |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| `{mode.number}` | {mode.title} | {mode.help} |" for mode in keys.MODES)]) + "\n"
+
+
+def commands() -> str:
+    lines = ["| command | |", "|---|---|", "| `gradtop` | Open the screen on the newest live run, or on the list of runs. |"]
+    return "\n".join([*lines, *(f"| `gradtop {name}` | {summary[0].upper()}{summary[1:]}. |" for name, summary in cli.COMMANDS.items())]) + "\n"
+
+
+def pages() -> str:
+    return "".join(f"- [{name}](docs/{name}.md): {summary}\n" for name, summary in PAGES.items())
+
+
+def command_reference() -> str:
+    return "\n".join("\n".join(_command(name)) for name in cli.COMMANDS)
+
+
+def _command(name: str) -> Iterator[str]:
+    """From the parser itself, as its printed help differs between versions of Python."""
+    parser = cli.parser_for(name)
+    actions = [action for action in parser._actions if action.dest not in {"help", "runs"} and action.help != argparse.SUPPRESS]
+    words = [_usage(action) for action in actions if not action.option_strings]
+    yield f"## gradtop {name}"
+    yield ""
+    yield f"`{' '.join(['gradtop', name, *words])}`: {parser.description}"
+    yield ""
+    if actions:
+        yield from ("| argument | |", "|---|---|")
+        for action in actions:
+            written = _usage(action) if not action.option_strings else ", ".join(_option(action, option) for option in action.option_strings)
+            yield f"| `{written}` | {action.help} |".replace("CONFIG|RUN", "CONFIG\\|RUN")
+        yield ""
+    if parser.epilog:
+        yield "```text"
+        yield from parser.epilog.rstrip().splitlines()
+        yield "```"
+        yield ""
+
+
+def _usage(action: argparse.Action) -> str:
+    name = str(action.metavar or action.dest)
+    return {"?": f"[{name}]", "*": f"[{name} …]", "+": f"{name} …"}.get(str(action.nargs), name)
+
+
+def _option(action: argparse.Action, option: str) -> str:
+    if action.nargs == 0:
+        return option
+    return f"{option} {action.metavar or (','.join(map(str, action.choices)) if action.choices else action.dest.upper())}"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "modes": modes,
+    "commands": commands,
+    "pages": pages,
+    "command_reference": command_reference,
+    "keys": keys.markdown,
+    "fields": table.markdown,
+}
+
+
+def regenerated(text: str) -> str:
+    """The text with its generated parts up to date; raises KeyError for an unknown part."""
+    return PART.sub(lambda part: f"{part[1]}\n{GENERATED[part[2]]()}\n{part[3]}", text)
+
+
+def main() -> int:
+    changed = False
+    for file in FILES:
+        before = file.read_text(encoding="utf-8")
+        after = regenerated(before)
+        if after != before:
+            file.write_text(after, encoding="utf-8")
+            changed = True
+            print(f"updated {file.relative_to(ROOT)}")
+    if not changed:
+        print("everything is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

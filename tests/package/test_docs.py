@@ -1,0 +1,200 @@
+"""README.md and docs/ are true: generated tables, commands, files, JSON keys, streams, the line of NumPy."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from gradtop.trainer.launch.lr_preview import Planned
+from gradtop.trainer.record import Meta, Run, Status
+from gradtop.tui.cli import main as cli
+from gradtop.tui.cli import pages, schedule
+from gradtop.tui.cli.checks import Finding
+from tests.docs import DOCS, FILES, GENERATED, PART, ROOT, regenerated
+from tests.tui.runs_fixture import fake_run
+
+TEXTS = {file.name: file.read_text(encoding="utf-8") for file in FILES}
+TEXT, DIRECTORY, JSON = (TEXTS[name] for name in ("README.md", "run-directory.md", "json.md"))
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for block in blocks(text) for line in block.splitlines()]
+
+
+def typed(text: str) -> Iterator[str]:
+    """The commands of gradtop that a page has the reader type."""
+    yield from (line for line in lines(text) if line.startswith("gradtop "))
+    yield from re.findall(r"`(gradtop [^`]+)`", text)
+
+
+TYPED = sorted({line for name, text in TEXTS.items() if name != "commands.md" for line in typed(text)})
+
+
+def test_the_generated_parts_are_up_to_date() -> None:
+    for name, text in TEXTS.items():
+        assert regenerated(text) == text, f"{name}: python -m tests.docs regenerates it"
+    assert {part[2] for text in TEXTS.values() for part in PART.finditer(text)} == set(GENERATED)
+
+
+def test_a_stale_part_is_regenerated() -> None:
+    text = TEXTS["keys.md"]
+    stale = text.replace("| Leave. The run goes on. |", "| Stop. |")
+    assert stale != text
+    assert regenerated(stale) == text
+
+
+def test_the_readme_opens_with_one_sentence_a_picture_and_two_commands() -> None:
+    first, sentence, picture = (part.strip() for part in TEXT.split("\n\n")[:3])
+    assert first == "# gradtop"
+    assert sentence.count(".") == 1
+    assert picture.startswith("![")
+    install = "python3 -m venv .venv && .venv/bin/pip install -e"
+    assert lines(TEXT)[:2] == [
+        f"{install} . && .venv/bin/gradtop train configs/digits.toml --watch",
+        f"{install} '.[test]' && .venv/bin/pytest",
+    ]
+    assert len(TEXT.splitlines()) <= 200
+
+
+@pytest.mark.parametrize("line", [line for line in TYPED if line.split()[1] in cli.COMMANDS])
+def test_its_commands_can_be_typed(line: str) -> None:
+    words = shlex.split(line.partition(" | ")[0], comments=True)[1:]
+    said, code = io.StringIO(), cli.DONE
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            cli.parse(words)
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+    # A command that is mentioned without its argument: `gradtop ls --json`, `gradtop export`.
+    incomplete = "arguments are required" in said.getvalue() and all(word.startswith("-") for word in words[1:])
+    assert code == cli.DONE or incomplete, said.getvalue()
+
+
+def test_it_names_no_command_that_does_not_exist() -> None:
+    named = {line.split()[1] for line in TYPED}
+    assert {name for name in named if not name.startswith("-")} - {"help", "COMMAND"} <= set(cli.COMMANDS)
+
+
+def test_the_files_it_names_exist() -> None:
+    for file, text in zip(FILES, TEXTS.values(), strict=True):
+        links = [file.parent / link for link in re.findall(r"\]\(([^)#]+)\)", text)]
+        named = [ROOT / name for name in re.findall(r"\b(?:configs|tests|tui|trainer)/[\w/.-]+\.\w+", text)]
+        assert not [path for path in (*links, *named) if not path.is_file()], file
+    assert "configs/digits.toml" in TEXT
+
+
+def test_the_picture_was_made_by_the_app() -> None:
+    picture = (ROOT / "tests" / "screenshot.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert "gradient" in picture
+
+
+def test_every_page_is_listed_and_none_has_the_name_of_a_command() -> None:
+    assert {file.stem for file in DOCS.glob("*.md")} == set(pages.PAGES)
+    assert not set(pages.PAGES) & set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_help_prints_a_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["help", name])
+    assert ending.value.code == cli.DONE
+    printed = capsys.readouterr().out
+    assert printed.startswith("# ")
+    assert "<!--" not in printed
+
+
+def test_the_help_names_every_page_and_help_on_something_else_suggests(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(f"  {name}" in printed for name in pages.PAGES)
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["help", "kyes"])
+    assert ending.value.code == cli.MISTAKE
+    assert "'keys'" in capsys.readouterr().err
+
+
+def test_the_line_of_numpy_reads_a_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    run, grower = fake_run(tmp_path, steps=100)
+    grower.close()
+    monkeypatch.chdir(run.path)
+    line = next(line for line in lines(DIRECTORY) if line.startswith("numpy."))
+    read = eval(line, {"numpy": np})  # noqa: S307 - the line that is tested
+    assert read.shape == (100, 7)
+    assert read[:, 0].tolist() == list(range(100))
+
+
+def test_the_run_directory_is_as_described(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path, steps=300)
+    grower.close()
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in run.path.iterdir()}
+    block = next(block for block in blocks(DIRECTORY) if "run.toml" in block)
+    described = {name.partition("/")[0] + "/" * ("/" in name) for name in re.findall(r"^ {6}(\S+)", block, re.MULTILINE)}
+    assert there | {"origin.pt"} == described, "all but the origin, which only a fork has"
+    streams = set(re.findall(r"\w+", re.search(r"NAME is ([\w, ]+) or plan", block)[1]))  # type: ignore[index]
+    assert {file.name.partition(".")[0] for file in Run(run.path).streams.iterdir()} == streams | {"plan"}
+    assert set(first_column(DIRECTORY, "Streams")) == streams | {"plan"}
+
+
+def test_every_kind_of_event_is_described() -> None:
+    sources = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "trainer").rglob("*.py")))
+    written = set(re.findall(r"(?:\.event\(|append_event\(self\.run,)\s*\"(\w+)\"", sources))
+    assert {"epoch", "end"} <= written
+    assert written == set(first_column(DIRECTORY, "Events"))
+
+
+def first_column(text: str, section: str) -> list[str]:
+    """The names in backticks in the first column of a section's table."""
+    part = re.search(rf"^##+ {re.escape(section)}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert part, section
+    return [name for row in re.findall(r"^\|([^|]*`[^|]*)\|", part[1], re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)]
+
+
+@pytest.fixture
+def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """What the commands print as JSON, by command."""
+    run, grower = fake_run(tmp_path / "runs", "amber-finch", state="done", steps=300)
+    grower.close()
+    other, grower = fake_run(tmp_path / "runs", "tidy-wren", state="done", steps=300, parent=run)
+    grower.close()
+    words = {
+        "ls": ["ls"],
+        "show": ["show", run.id],
+        "diff": ["diff", run.id, other.id],
+        "lineage": ["lineage", run.id],
+        "params": ["params", run.id],
+    }
+    found = {}
+    for name, command in words.items():
+        assert cli.main([*command, "--json", "--runs", str(tmp_path / "runs")]) == cli.DONE
+        found[name] = json.loads(capsys.readouterr().out)
+    asked = schedule.Asked("x", {}, 45)
+    found["schedule"] = {**schedule.record(asked, Planned(((1, 0.1),), (), 45, 45)), "against": {}}
+    found["doctor"] = [{field.name: "" for field in fields(Finding)}]
+    return found
+
+
+def test_the_json_keys_are_those_that_are_printed(printed: dict[str, object]) -> None:
+    described = set(re.findall(r"^## gradtop ([\w-]+) --json$", JSON, re.MULTILINE))
+    assert described == {name for name in cli.COMMANDS if "--json" in cli.parser_for(name)._option_string_actions}
+    for name, value in printed.items():
+        value = value[0] if isinstance(value, list) else value  # noqa: PLW2901 - of a list, its first object
+        assert isinstance(value, dict)
+        assert set(first_column(JSON, f"gradtop {name} --json")) == set(value), name
+    assert set(first_column(JSON, "status")) == {field.name for field in fields(Status)}
+    assert set(first_column(JSON, "meta")) == {field.name for field in fields(Meta)}
