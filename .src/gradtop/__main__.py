@@ -2,7 +2,10 @@
 
 import sys
 
-from gradtop.tui.cli.main import main
-
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # The current directory stands first: a user's own json.py there must not hide the module that we import.
+        del sys.path[0]
+    from gradtop.tui.cli.main import main
+
     sys.exit(main())

@@ -17,6 +17,7 @@ from types import FrameType
 from tests.bench.figure import Figure, row, table
 
 NAMES = {
+    "starting": "the interpreter beside gradtop, and gradtop --help",
     "opening": "from exec to the first chart; memory; bytes on disk",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",

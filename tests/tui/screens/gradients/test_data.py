@@ -8,7 +8,6 @@ import pytest
 from gradtop.trainer.record import Column, Run, SegmentWriter, StreamReader, new_run
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.poll import Source
-from gradtop.tui.screens.gradients import data
 from gradtop.tui.screens.gradients.data import GradientsView, Recent, read_gradients
 from tests.tui.layers_fixture import Layers, small_table
 from tests.tui.runs_fixture import NOW
@@ -44,7 +43,7 @@ def test_after_a_read_that_took_long_a_live_run_is_left_alone_ten_times_as_long(
     source.facts, source.run = watch.read(), watch.reader
     source.run.stream("layers").refresh()
     times = iter([100.0, 102.0, 121.0, 123.0, 124.0])  # each call looks when it begins, and when a read has ended
-    monkeypatch.setattr(data.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr("gradtop.tui.screens.gradients.data.time.monotonic", lambda: next(times))
     assert source.facts.alive
 
     def read() -> float | None:
