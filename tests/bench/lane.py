@@ -19,6 +19,7 @@ import torch
 
 from gradtop.trainer.config import Config, dump_config, load_config
 from gradtop.trainer.record import Inbox, Status, StreamWriter, new_run
+from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control
 from gradtop.trainer.runtime.device import choose_device
 from gradtop.trainer.runtime.progress import Progress
@@ -80,7 +81,7 @@ def ours(config: Config, way: str) -> Iterator[Epoch]:
     with a_place() as place:
         run = new_run(place.runs, dump_config(config), {})
         writer = StreamWriter(run)
-        session = prepare(run, writer, Progress(Status(), writer), Control(Inbox(run), writer, Signals()), resume=False)
+        session = prepare(RunContext(run, False, writer, Progress(Status(), writer), Control(Inbox(run), writer, Signals())))
         session.begin()
         yield partial(train_epoch, session)
         session.close(at_once=True)

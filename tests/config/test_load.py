@@ -106,7 +106,7 @@ def test_a_dumped_configuration_reads_well() -> None:
     lines = dump_config(validate({"model": {"channels": [16, 32], "stride": [1, 2]}, "optimizer": {"lr": 3e-4}})).split("\n")
     for line in ['kind = "cnn"', "channels = [16, 32]", "kernel_size = 3", "stride = [1, 2]", "lr = 0.0003", "betas = [0.9, 0.999]"]:
         assert line in lines
-    assert lines[:2] == ["[model]", 'kind = "cnn"']
+    assert lines[:4] == ['job = "train"', "", "[model]", 'kind = "cnn"']
 
 
 def test_the_difference_is_told_field_by_field_with_its_way() -> None:

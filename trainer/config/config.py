@@ -12,6 +12,7 @@ from gradtop.trainer.config.data import DataConfig, Digits, Text
 from gradtop.trainer.config.declare import Section
 from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
 from gradtop.trainer.config.init import DefaultInit, InitConfig
+from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
@@ -20,8 +21,13 @@ from gradtop.trainer.config.training import TrainingConfig
 
 
 class Config(Section):
-    """Validated and frozen; every section has a default, so an empty file is a whole configuration."""
+    """Validated and frozen; every section has a default, so an empty file is a whole configuration.
 
+    `job` is what the run does; `settings` is the section of that job, `[lr_range]` for one, None where it has none.
+    """
+
+    job: str = DEFAULT_JOB
+    settings: Section | None = None
     model: ModelConfig = Cnn()
     init: InitConfig = DefaultInit()
     freeze: FreezeConfig = NoFreeze()
@@ -31,6 +37,13 @@ class Config(Section):
     schedule: ScheduleConfig = CosineSchedule()
     training: TrainingConfig = TrainingConfig()
     monitor: MonitorConfig = MonitorConfig()
+
+    def part(self, name: str) -> Section:
+        """A shared section, or the job's own, by its name in the file."""
+        found = self.settings if name == self.job else getattr(self, name)
+        if not isinstance(found, Section):
+            raise KeyError(name)
+        return found
 
     @model_validator(mode="after")
     def _agree(self) -> Config:

@@ -9,7 +9,7 @@ from typing import Any
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.declare import EFFECTS, Effect
 from gradtop.trainer.config.load import to_tables
-from gradtop.trainer.config.schema import section, sections
+from gradtop.trainer.config.schema import section, sections_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,19 @@ class Change:
 
 
 def diff_config(old: Config, new: Config) -> list[Change]:
-    """In the order of the file. Of a new kind's own fields, those that are not at their default."""
+    """In the order of the file. Of the fields of a new kind or job, those that are not at their default."""
     before, after = to_tables(old), to_tables(new)
-    changes = []
-    for part in sections():
-        was, table = before[part.name], after[part.name]
+    changes = [Change("job", old.job, new.job, "restart")] if old.job != new.job else []
+    for part in sections_of(new.job):
+        was, table = before.get(part.name, {}), after[part.name]
         for spec in part.of(table.get("kind", "")):
             value = table[spec.name]
             if spec.name in was:
                 if was[spec.name] != value:
                     changes.append(Change(spec.key, was[spec.name], value, spec.effect))
-            elif getattr(getattr(new, part.name), spec.name) != spec.default:
-                changes.append(Change(spec.key, None, value, section(part.name).of(table["kind"])[0].effect))
+            elif getattr(new.part(part.name), spec.name) != spec.default:
+                effect = section(part.name).of(table["kind"])[0].effect if part.kinds else spec.effect
+                changes.append(Change(spec.key, None, value, effect))
     return changes
 
 

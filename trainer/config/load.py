@@ -15,7 +15,7 @@ import tomli_w
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.override import override
 from gradtop.trainer.config.problems import ConfigProblems, Problem
-from gradtop.trainer.config.schema import sections
+from gradtop.trainer.config.schema import sections_of
 from gradtop.trainer.config.validate import in_order, validate
 
 LARGEST_FILE = 1_000_000
@@ -24,13 +24,13 @@ _KEY = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
 _SHORT_ARRAY = re.compile(r"\[\n((?:    [-+.\w]+,\n)+)\]")
 
 
-def load_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Config:
-    """Read a TOML file and change what `overrides` say. Raises ConfigProblems."""
+def load_config(path: str | PathLike[str], overrides: Sequence[str] = (), *, job: str = "") -> Config:
+    """Read a TOML file and change what `overrides` say; `job`, where given, stands in place of the file's. Raises ConfigProblems."""
     file = str(path)
-    return parse_config(_read(Path(path), file), source=file, overrides=overrides)
+    return parse_config(_read(Path(path), file), source=file, overrides=overrides, job=job)
 
 
-def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = ()) -> Config:
+def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = (), job: str = "") -> Config:
     """As `load_config`, from the text itself; `source` is what problems call it. Raises ConfigProblems."""
     try:
         tables = tomli.loads(text.removeprefix("\ufeff"))
@@ -40,27 +40,32 @@ def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = ()) 
         raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}", line=line)]) from None
     except (ValueError, RecursionError) as error:
         raise ConfigProblems([Problem(source, "", f"is not TOML that can be read: {error}")]) from None
-    tables, problems, touched = override(tables, overrides)
+    tables, problems, touched = override({**tables, "job": job} if job else tables, overrides)
     return _validated(tables, problems, lambda problem: problem if problem.key in touched else _placed(problem, source, text))
 
 
-def apply_overrides(config: Config, changes: Sequence[str]) -> Config:
-    """The configuration with `key=value` changes. Raises ConfigProblems."""
-    tables, problems, _ = override(to_tables(config), changes)
+def apply_overrides(config: Config, changes: Sequence[str], *, job: str = "") -> Config:
+    """The configuration with `key=value` changes, for another job where one is given. Raises ConfigProblems."""
+    tables, problems, _ = override({**to_toml(config), **({"job": job} if job else {})}, changes)
     return _validated(tables, problems, lambda problem: problem)
 
 
 def dump_config(config: Config) -> str:
     """TOML with every field, from which `parse_config` makes the same configuration."""
-    text = tomli_w.dumps(to_tables(config))
+    text = tomli_w.dumps(to_toml(config))
     return _SHORT_ARRAY.sub(lambda found: "[" + ", ".join(found[1].replace(",", "").split()) + "]", text)
+
+
+def to_toml(config: Config) -> dict[str, Any]:
+    """All that run.toml holds: the job, and its sections."""
+    return {"job": config.job, **to_tables(config)}
 
 
 def to_tables(config: Config) -> dict[str, dict[str, Any]]:
     """Plain tables in declared order, `kind` first; one number where one stands for all layers."""
     tables: dict[str, dict[str, Any]] = {}
-    for part in sections():
-        values = getattr(config, part.name)
+    for part in sections_of(config.job):
+        values = config.part(part.name)
         tables[part.name] = {
             spec.name: _plain(getattr(values, spec.name), single=spec.per_layer) for spec in part.of(getattr(values, "kind", ""))
         }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradtop.trainer.config.job import DEFAULT_JOB, job_names
 from gradtop.trainer.config.problems import ConfigProblems, Problem
-from gradtop.trainer.config.schema import SectionSpec, all_keys, find_spec, section, sections
+from gradtop.trainer.config.schema import SectionSpec, all_keys, find_spec, section, sections, sections_of
 from gradtop.trainer.config.text import parse_text
 from gradtop.trainer.config.validate import did_you_mean, unknown_key
 
@@ -33,11 +34,12 @@ def override(tables: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[st
         if key in _kind_keys():
             _change_kind(changed, section(key.partition(".")[0]), text)
     touched = {key for key, _ in given if key in _kind_keys()}
+    job = tables.get("job", DEFAULT_JOB)
     for key, text in given:
         if key in _kind_keys():
             continue
         try:
-            full = full_key(key, _kinds(changed))
+            full = full_key(key, _kinds(changed), job if job in job_names() else DEFAULT_JOB)
         except ConfigProblems as wrong:
             problems.extend(wrong.problems)
             continue
@@ -50,12 +52,13 @@ def override(tables: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[st
     return changed, problems, touched
 
 
-def full_key(key: str, kinds: Mapping[str, str]) -> str:
-    """The dotted key that a short one means under these kinds. Raises ConfigProblems with the candidates."""
-    if key in all_keys():
+def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
+    """The dotted key that a short one means under these kinds and in this job. Raises ConfigProblems with the candidates."""
+    keys = all_keys(job)
+    if key in keys:
         _require_fits(key, kinds)
         return key
-    matches = [known for known in all_keys() if known.endswith(f".{key}")]
+    matches = [known for known in keys if known.endswith(f".{key}")]
     fitting = [known for known in matches if _fits(known, kinds)]
     if len(fitting) == 1:
         return fitting[0]
@@ -64,10 +67,12 @@ def full_key(key: str, kinds: Mapping[str, str]) -> str:
     if candidates := fitting or matches:
         raise ConfigProblems([Problem(COMMAND_LINE, key, "is more than one field", f"say which: {', '.join(candidates)}")])
     table, dot, name = key.partition(".")
-    if dot and table in {part.name for part in sections()}:
+    if key == "job":
+        raise ConfigProblems([Problem(COMMAND_LINE, key, "is chosen by the command, such as gradtop train or gradtop lr-range")])
+    if dot and table in {part.name for part in sections_of(job)}:
         raise ConfigProblems([Problem(COMMAND_LINE, key, *unknown_key(table, name, kinds.get(table, "")))])
-    names = {known.partition(".")[2]: known for known in all_keys()}
-    suggestion = did_you_mean(key, all_keys())
+    names = {known.partition(".")[2]: known for known in keys}
+    suggestion = did_you_mean(key, keys)
     if not suggestion and (near := did_you_mean(key, names)):
         word = near.removeprefix("did you mean ").removesuffix("?")
         suggestion = f"did you mean {names[word]}?"

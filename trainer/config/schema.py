@@ -12,6 +12,10 @@ from pydantic import BaseModel
 
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.declare import Effect, declared
+from gradtop.trainer.config.job import DEFAULT_JOB, job_names, settings_of
+
+# What is no section of the file.
+_PLAIN = ("job", "settings")
 
 Type = Literal["float", "int", "bool", "choice", "text", "ints", "floats", "texts", "table"]
 
@@ -58,26 +62,38 @@ class SectionSpec:
 
 @cache
 def sections() -> tuple[SectionSpec, ...]:
-    """Every section in the order of the file."""
-    return tuple(_section(name) for name in Config.model_fields)
+    """Every section that all jobs share, in the order of the file."""
+    return tuple(_section(name) for name in Config.model_fields if name not in _PLAIN)
+
+
+@cache
+def job_sections() -> tuple[SectionSpec, ...]:
+    """The sections that jobs add, each named after its job."""
+    declarations = ((job, settings_of(job)) for job in job_names())
+    return tuple(SectionSpec(job, job, (), "", {"": _fields(job, settings)}) for job, settings in declarations if settings is not None)
+
+
+def sections_of(job: str) -> tuple[SectionSpec, ...]:
+    """The sections of a run that does this job: the shared ones, and the job's own."""
+    return (*sections(), *(part for part in job_sections() if part.name == job))
 
 
 @cache
 def section(name: str) -> SectionSpec:
     """Raises KeyError."""
-    return {spec.name: spec for spec in sections()}[name]
+    return {spec.name: spec for spec in (*sections(), *job_sections())}[name]
 
 
 @cache
-def all_keys() -> tuple[str, ...]:
-    """Every dotted key of any kind, once."""
-    return tuple(dict.fromkeys(spec.key for part in sections() for specs in part.fields.values() for spec in specs))
+def all_keys(job: str = DEFAULT_JOB) -> tuple[str, ...]:
+    """Every dotted key of any kind in a run that does this job, once."""
+    return tuple(dict.fromkeys(spec.key for part in sections_of(job) for specs in part.fields.values() for spec in specs))
 
 
 def find_spec(key: str, kind: str = "") -> FieldSpec | None:
     """The field of this key in that kind, or in the first kind that has it."""
     table, _, name = key.partition(".")
-    part = next((part for part in sections() if part.name == table), None)
+    part = next((part for part in (*sections(), *job_sections()) if part.name == table), None)
     if part is None:
         return None
     if found := part.find(kind or part.default_kind, name):
@@ -94,13 +110,17 @@ def _section(name: str) -> SectionSpec:
     fields: dict[str, tuple[FieldSpec, ...]] = {}
     for each in classes:
         kind = each.model_fields["kind"].default if "kind" in each.model_fields else ""
-        inherited = {name for base in each.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
-        # What makes the kind comes first, what it shares with its siblings last.
-        order = {field: (field != "kind", field in inherited) for field in each.model_fields}
-        fields[kind] = tuple(_spec(name, each, field) for field in sorted(order, key=order.__getitem__))
+        fields[kind] = _fields(name, each)
     kinds = tuple(kind for kind in fields if kind)
     fields = {kind: tuple(_with_kinds(spec, kinds) for spec in specs) for kind, specs in fields.items()}
     return SectionSpec(name, name, kinds, default, fields)
+
+
+def _fields(table: str, model: type[BaseModel]) -> tuple[FieldSpec, ...]:
+    inherited = {name for base in model.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
+    # What makes the kind comes first, what it shares with its siblings last.
+    order = {field: (field != "kind", field in inherited) for field in model.model_fields}
+    return tuple(_spec(table, model, field) for field in sorted(order, key=order.__getitem__))
 
 
 def _with_kinds(spec: FieldSpec, kinds: tuple[str, ...]) -> FieldSpec:

@@ -11,29 +11,48 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.declare import Section
+from gradtop.trainer.config.job import DEFAULT_JOB, job_names, settings_of
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
-from gradtop.trainer.config.schema import SectionSpec, all_keys, group, section, sections
+from gradtop.trainer.config.schema import SectionSpec, all_keys, group, job_sections, section, sections
 from gradtop.trainer.config.text import float_text
 
 
 def validate(tables: Mapping[str, Any], file: str = "") -> Config:
     """A table without `kind` is of the default kind. Raises ConfigProblems with all there are."""
     problems = list(_misplaced(tables, file))
+    job = found if (found := tables.get("job", DEFAULT_JOB)) in job_names() else DEFAULT_JOB
+    settings = _settings(tables, job, file, problems)
     bad = {problem.key for problem in problems}
-    ready = {name: _with_kind(name, dict(table)) for name, table in tables.items() if isinstance(table, Mapping) and _known(name)}
+    shared = {part.name for part in sections()}
+    ready = {name: _with_kind(name, dict(table)) for name, table in tables.items() if isinstance(table, Mapping) and name in shared}
     for name, table in ready.items():
         for key in [key for key in table if f"{name}.{key}" in bad]:
             del table[key]
         if section(name).kinds:
             table.setdefault("kind", section(name).default_kind)
     try:
-        config = Config.model_validate(ready)
+        config = Config.model_validate({**ready, "job": job, "settings": settings})
     except ValidationError as error:
         problems.extend(_said(error, file))
         raise ConfigProblems(in_order(problems)) from None
     if problems:
         raise ConfigProblems(in_order(problems))
     return config
+
+
+def _settings(tables: Mapping[str, Any], job: str, file: str, problems: list[Problem]) -> Section | None:
+    """The job's own section, None where it has none; what is wrong with it is added to the problems."""
+    declaration, table = settings_of(job), tables.get(job, {})
+    if declaration is None or not isinstance(table, Mapping):
+        return None
+    try:
+        return declaration.model_validate({name: value for name, value in table.items() if name in declaration.model_fields})
+    except ValidationError as error:
+        # As pydantic would tell it of a field of the whole.
+        details: list[ErrorDetails] = [{**detail, "loc": (job, *detail["loc"])} for detail in error.errors(include_url=False)]
+        problems.extend(problem for detail in details for problem in _problems_of(detail, file))
+        return None
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -87,7 +106,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _known(name: str) -> bool:
-    return name in Config.model_fields
+    return any(part.name == name for part in (*sections(), *job_sections()))
 
 
 def _with_kind(name: str, table: dict[str, Any]) -> dict[str, Any]:
@@ -107,12 +126,20 @@ def _likely_kind(part: SectionSpec, table: Mapping[str, Any]) -> str:
 def _misplaced(tables: Mapping[str, Any], file: str) -> Iterator[Problem]:
     """What pydantic would say badly: unknown sections, keys outside any, values where tables belong, wrong kinds, unknown keys."""
     for name, table in tables.items():
-        if not _known(name):
+        if name == "job":
+            yield from _unknown_job(table, file)
+        elif not _known(name):
             yield _unknown_section(name, table, file)
         elif not isinstance(table, Mapping):
             yield Problem(file, name, f"must be a table, [{name}], not {shown(table)}")
         else:
             yield from _misplaced_in(name, table, file)
+
+
+def _unknown_job(job: object, file: str) -> Iterator[Problem]:
+    if job not in job_names():
+        suggestion = did_you_mean(job, job_names()) if isinstance(job, str) else ""
+        yield Problem(file, "job", f"must be one of {', '.join(job_names())}, not {shown(job)}", suggestion)
 
 
 def _unknown_section(name: str, table: object, file: str) -> Problem:
@@ -140,10 +167,14 @@ def _misplaced_in(name: str, table: Mapping[str, Any], file: str) -> Iterator[Pr
 
 def _said(error: ValidationError, file: str) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
-        if detail["type"] == "disagreement":
-            yield from (Problem(file, key, sentence) for key, sentence in detail["ctx"]["misfits"])
-        elif detail["type"] != "extra_forbidden":
-            yield _field_problem(detail, file)
+        yield from _problems_of(detail, file)
+
+
+def _problems_of(detail: ErrorDetails, file: str) -> Iterator[Problem]:
+    if detail["type"] == "disagreement":
+        yield from (Problem(file, key, sentence) for key, sentence in detail["ctx"]["misfits"])
+    elif detail["type"] != "extra_forbidden":
+        yield _field_problem(detail, file)
 
 
 def _field_problem(detail: ErrorDetails, file: str) -> Problem:

@@ -45,6 +45,7 @@ def create_run(
     code = CodeState()  # git works while the rest is looked up
     meta = {
         "created": time.time(),
+        "job": config.job,
         "parent": parent.id if parent is not None else "",
         "parent_checkpoint": checkpoint.name if checkpoint is not None else "",
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],

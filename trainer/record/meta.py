@@ -13,7 +13,7 @@ from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import read_file, write_atomically
 from gradtop.trainer.record.layout import Run
 
-TEXTS = ("name", "parent", "parent_checkpoint", "cwd", "host", "user", "git_commit")
+TEXTS = ("name", "job", "parent", "parent_checkpoint", "cwd", "host", "user", "git_commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none."""
+    """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
+
+    `job` is what the run does, as run.toml says it.
+    """
 
     name: str = ""
+    job: str = "train"
     created: float = 0.0
     parent: str = ""
     parent_checkpoint: str = ""

@@ -1,4 +1,4 @@
-"""The process that trains: from a run directory to a finished, stopped or failed run."""
+"""The process that does a run's job: it claims the run, hands it to the job that run.toml names, and says how it ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from importlib import import_module
 
+from gradtop.trainer.jobs import Job, find_job
 from gradtop.trainer.record import (
     Inbox,
     Run,
@@ -22,15 +23,12 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
+from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
-from gradtop.trainer.runtime.errors import NonFinite, UserError
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
-
-# PyTorch is imported when the run already shows as starting: the import takes seconds.
-if TYPE_CHECKING:
-    from gradtop.trainer.training.session import Session
 
 DONE, FAILED = 0, 1
 
@@ -51,7 +49,7 @@ def work(
     signals: Signals | None = None,
     begun: Callable[[], object] = lambda: None,
 ) -> int:
-    """Train `run` to its end in this process; returns the exit code. What a person must know is in the status.
+    """Do the job of `run` to its end in this process; returns the exit code. What a person must know is in the status.
 
     With `signals`, which only the main thread of a process of its own can have, a second signal ends the process.
     `begun` is called when the run shows as starting.
@@ -70,12 +68,10 @@ def work(
 
 
 class Worker:
-    """One attempt at a run: its status, its ears, its training, its ending."""
+    """One attempt at a run: its status, its control, its job, its ending."""
 
     def __init__(self, run: Run, *, resume: bool, signals: Signals | None) -> None:
         self.run = run
-        self.resume = resume
-        self.session: Session | None = None
         status = first_status(run, resume=resume)
         with contextlib.suppress(OSError):
             # At once, as importing PyTorch takes seconds. A directory that cannot be written costs only telemetry.
@@ -83,6 +79,7 @@ class Worker:
         self.writer = StreamWriter(run, on_loss=_say)
         self.progress = Progress(status, self.writer)
         self.control = Control(Inbox(run), self.writer, signals or Signals())
+        self.context = RunContext(run, resume, self.writer, self.progress, self.control)
         self.last_resort = LastResort(lambda: self._write_end(Ending(RunState.STOPPED, "ended by a second signal")))
         if signals is not None:
             self.last_resort.start()
@@ -91,7 +88,7 @@ class Worker:
         heartbeat = Heartbeat(self.progress)
         heartbeat.start()
         try:
-            ending = self._train()
+            ending = self._do_job()
             heartbeat.close()
             self._end(ending)
         except EndNow as asked:
@@ -101,14 +98,13 @@ class Worker:
         self.last_resort.close()
         return FAILED if ending.state is RunState.FAILED else DONE
 
-    def _train(self) -> Ending:
+    def _do_job(self) -> Ending:
         try:
             self.control.refuse("sent before this worker took over the run; send it again")
-            from gradtop.trainer.training.build import prepare
-            from gradtop.trainer.training.loop import train
-
-            self.session = prepare(self.run, self.writer, self.progress, self.control, resume=self.resume)
-            train(self.session)
+            job = find_job(self.context.read_config().job)
+            if self.context.resume:
+                require_resumable(job, self.run)
+            start(job.name)(self.context)
         except Stop:
             return Ending(RunState.STOPPED)
         except EndNow as asked:
@@ -120,24 +116,17 @@ class Worker:
     def _explain(self, error: Exception) -> str:
         """One sentence for the status; the traceback goes to the log."""
         traceback.print_exc()
-        if isinstance(error, NonFinite) and self.session is not None:
-            self.session.write_black_box(error)
+        sentence = self.context.explain(error)
         if isinstance(error, UserError):
             return str(error)
-        from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
-        from gradtop.trainer.training.step import explain
-
-        if sentence := explain(error):
+        if sentence:
             return sentence
-        if self.session is not None and out_of_memory(error):
-            return explain_out_of_memory(str(self.session.device), self.session.batches.batch_size)
         first = (str(error).strip().splitlines() or [""])[0]
         return f"{type(error).__name__}: {first} (the traceback is in worker.log)"
 
     def _end(self, ending: Ending) -> None:
-        if self.session is not None:
-            self.session.close(at_once=ending.at_once)
-        self.control.refuse(f"the training has ended ({ending.state})")
+        self.context.close(at_once=ending.at_once)
+        self.control.refuse(f"the run has ended ({ending.state})")
         status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
         self.writer.event("end", state=ending.state, step=status.step, message=ending.error)
         _say(f"{ending.state} at step {status.step}{': ' if ending.error else ''}{ending.error}")
@@ -151,6 +140,18 @@ class Worker:
             write_status(
                 self.run, replace(self.progress.status, state=ending.state, error=ending.error, updated=now, ended=now)
             )
+
+
+def require_resumable(job: Job, run: Run) -> None:
+    """Raises UserError with what to do instead."""
+    if not job.resumable:
+        raise UserError(f"{job.title} cannot be resumed; start it again: gradtop rerun {run.id}")
+
+
+def start(job: str) -> Callable[[RunContext], None]:
+    """What the room of a job does in the worker; importing it takes seconds where it imports PyTorch."""
+    found: Callable[[RunContext], None] = import_module(f"gradtop.trainer.jobs.{job}.work").start
+    return found
 
 
 def first_status(run: Run, *, resume: bool) -> Status:

@@ -19,16 +19,15 @@ from gradtop.trainer.config import (
     LanguageModel,
     TorchvisionModel,
     TrainingConfig,
-    load_config,
     to_tables,
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.monitor import Monitor, SystemSampler
 from gradtop.trainer.record import Column, Run, StreamWriter, effective
-from gradtop.trainer.runtime.control import Control
+from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.progress import Progress, Stopwatch
+from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import crowding, use_threads
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
@@ -41,10 +40,11 @@ from gradtop.trainer.training.step import Compute
 EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
 
 
-def prepare(run: Run, writer: StreamWriter, progress: Progress, control: Control, *, resume: bool) -> Session:
+def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
-    config = _read_config(run)
-    state = _newest_checkpoint(run, writer) if resume else None
+    run, writer, progress, control = context.run, context.writer, context.progress, context.control
+    config = context.read_config()
+    state = _newest_checkpoint(run, writer) if context.resume else None
     origin = None if state else _read_origin(run)
     if state:
         config = _with_changes(config, state["changes"])
@@ -56,8 +56,8 @@ def prepare(run: Run, writer: StreamWriter, progress: Progress, control: Control
         writer.event("warning", message=crowded)
 
     seed_generators(training.seed)
-    context = config.model.context if isinstance(config.model, LanguageModel) else 0
-    source = data.load(config.data, seed=training.seed, context=context)
+    length = config.model.context if isinstance(config.model, LanguageModel) else 0
+    source = data.load(config.data, seed=training.seed, context=length)
     check_kind(config, source.info)
     model = models.build(config.model, source.info)
     # What a checkpoint brings needs no file that may have gone since.
@@ -130,13 +130,6 @@ def seed_generators(seed: int) -> None:
     random.seed(seed)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(seed)
-
-
-def _read_config(run: Run) -> Config:
-    try:
-        return load_config(run.config)
-    except (ConfigProblems, OSError) as error:
-        raise UserError(str(error)) from error
 
 
 def _with_changes(config: Config, changes: dict[str, object]) -> Config:

@@ -1,0 +1,30 @@
+"""Trains what run.toml says."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
+from gradtop.trainer.runtime.errors import NonFinite
+from gradtop.trainer.training import loop
+from gradtop.trainer.training.build import prepare
+from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.step import explain
+
+
+def start(context: RunContext) -> None:
+    """Train to the end. Raises Stop, EndNow, UserError, or whatever else ends a training."""
+    context.explain = explain
+    session = prepare(context)
+    context.explain, context.close = partial(explain_failure, session), session.close
+    loop.train(session)
+
+
+def explain_failure(session: Session, error: Exception) -> str:
+    """A sentence for the status, "" where there is none; a non-finite value leaves its black box among the events."""
+    if isinstance(error, NonFinite):
+        session.write_black_box(error)
+    if sentence := explain(error):
+        return sentence
+    return explain_out_of_memory(str(session.device), session.batches.batch_size) if out_of_memory(error) else ""
