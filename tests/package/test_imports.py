@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "jobs"}
+WORK = "work"  # the part of a job's room that runs in the worker alone
 
 
 def imported(code: str, *, cwd: Path | None = None) -> set[str]:
@@ -55,15 +56,27 @@ def test_the_screen_names_no_other_part_of_the_trainer() -> None:
                 parts = name.split(".")
                 if parts[:2] == ["gradtop", "trainer"] and len(parts) > 2 and parts[2] != "__version__":
                     assert parts[2] in OPEN_TO_THE_SCREEN, f"{file} imports {name}"
+                    assert parts[2] != "jobs" or WORK not in parts, f"{file} imports {name}"
 
 
 def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
     import tomllib
 
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    closed = set(contracts[0]["forbidden_modules"])
+    closed = set(contracts[0]["forbidden_modules"]) - {f"gradtop.trainer.jobs.*.{WORK}"}
     parts = {f"gradtop.trainer.{path.stem}" for path in (SOURCE / "gradtop" / "trainer").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert parts - {f"gradtop.trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"gradtop.trainer.__init__"} == closed
+
+
+def test_the_declarations_of_jobs_import_neither_torch_nor_a_screen() -> None:
+    names = [name for name in modules_of("gradtop/trainer/jobs") if not name.endswith(f".{WORK}")]
+    code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
+    assert not (TORCH | {"textual", "gradtop.tui"}) & imported(code)
+
+
+def test_what_commands_read_of_jobs_imports_no_pydantic() -> None:
+    code = "from gradtop.trainer.jobs import find_job, job_names\nfor name in job_names(): find_job(name)"
+    assert not HEAVY & imported(code)
 
 
 def test_the_run_directory_needs_the_standard_library_alone() -> None:

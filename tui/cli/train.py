@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.config import load_config
     from gradtop.trainer.launch import create_run
 
-    config = load_config(path, options.changes)
+    config = load_config(path, options.changes, job="train")
     runs = runs_directory(options)
     new = create_run(runs, config, name=options.name, command=sys.argv)
     return begin(new, runs, options)

@@ -23,6 +23,7 @@ from gradtop.trainer.config import (
     to_text,
 )
 from gradtop.trainer.config.declare import EFFECTS, Effect
+from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.record import effective
 
@@ -166,7 +167,8 @@ def shown(value: object) -> str:
 def make_base(tables: Mapping[str, Any], live: Mapping[str, object] | None = None) -> tuple[Config | None, str]:
     """The configuration of a run, what was applied live included; or None and what is wrong, for the user."""
     try:
-        config = validate(tables, "run.toml")
+        # Whatever the run did: what is started from here trains.
+        config = validate({**tables, "job": DEFAULT_JOB}, "run.toml")
     except ConfigProblems as wrong:
         return None, str(wrong)
     if not live:
