@@ -80,7 +80,7 @@ def exports(gradtop: Gradtop, run: Run, steps: int) -> None:
     """Each format, read back by its own reader, tells of the same losses."""
     from pyarrow import parquet
 
-    from tests.tui.test_export import events
+    from tests.record.test_export import events
 
     for to in ("csv", "parquet", "tensorboard"):
         said = gradtop("export", run.id, "--to", to, "--output", to)

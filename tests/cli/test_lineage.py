@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer import launch
+from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run, RunState, Status, list_runs, new_run, read_meta, read_status, write_status
-from gradtop.tui.reading.compare import compare
-from gradtop.tui.screens.runs.data import RunIndex, RunsView
 from tests.cli.conftest import Gradtop
 
 CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
@@ -172,7 +172,7 @@ def test_diff_and_the_screen_tell_the_same_with_what_was_changed_live(gradtop: G
     assert {row[0]: row[1:] for row in rows if len(row) == 3} == marked
     assert marked["best val loss"] == ["0.5", "0.25 ✓"]
     assert (marked["optimizer.betas"], marked["schedule.min_lr"]) == (["[0.9, 0.999]", "[0.8, 0.99]"], ["0", "–"])
-    assert rows[-1] == [found.said_of_the_same]
+    assert rows[-1] == [found.same_text]
     assert json.loads(gradtop("diff", "base", "child", "--json").out)["config"] == [
         {"key": key, "a": one, "b": other} for key, one, other in found.differing
     ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 THIN = "\u202f"
 SI = ("", "k", "M", "G", "T", "P", "E")
+STEPS_S = (2, 5, 10, 15, 20, 30, 45)
+STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -120,3 +123,35 @@ def power_of_ten(value: float) -> str:
     if value < 1000:
         return f"{value:.0f}" if value < 10 else f"{float(f'{value:.1g}'):.0f}"
     return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def setting(value: object) -> str:
+    """A value of a configuration as a person would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return format(value, ".6g") if value == 0 or 0.01 <= abs(value) < 1e6 else scientific(value, 4)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(setting, value))}]"
+    return "none" if value is None else str(value)
+
+
+def coarse_age(seconds: float) -> str:
+    """An age that is written seldom: `live` under two seconds, then in steps that grow."""
+    if seconds < STEPS_S[0]:
+        return "live"
+    if seconds < 60:
+        return f"{max(step for step in STEPS_S if step <= seconds)} s ago"
+    if seconds < 3600:
+        return f"{max(step for step in STEPS_MIN if step * 60 <= seconds)} min ago"
+    if seconds < 172800:
+        return f"{int(seconds // 3600)} h ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
+def moment(then: float, now: float) -> str:
+    """A time of day, with the date where it was not today."""
+    date, today = time.localtime(then), time.localtime(now)
+    if date[:3] == today[:3]:
+        return time.strftime("%H:%M", date)
+    return time.strftime("%d %b %H:%M" if date[0] == today[0] else "%d %b %Y", date)

@@ -122,6 +122,10 @@ class RunReader:
         # A progress bar rewrites its line with \r: what stands after the last one is what a terminal would show.
         return [clean(line.rstrip("\r").rsplit("\r", 1)[-1], LONGEST_LINE) for line in found[-lines:]]
 
+    def last_log_lines(self, lines: int) -> tuple[str, ...]:
+        """The last lines of worker.log that are not blank."""
+        return tuple(line for line in self.log_tail(60) if line.strip())[-lines:]
+
     def checkpoints(self) -> list[CheckpointInfo]:
         """In the order of steps; a checkpoint without its file of weights is left out."""
         try:

@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.analysis.compare import compare
     from gradtop.trainer.record import find_run
-    from gradtop.tui.reading.compare import compare
 
     runs = runs_directory(options)
     found = compare(*(find_run(runs, word) for word in (options.a, options.b)))
@@ -46,5 +46,5 @@ def run(options: argparse.Namespace) -> int:
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for line in table(("", *found.names), rows, limit=limit):
         say(line)
-    say(found.said_of_the_same)
+    say(found.same_text)
     return 0

@@ -63,7 +63,7 @@ def last_words(reader: RunReader) -> list[str]:
     """The last lines that the worker of a run that went wrong has printed."""
     if not reader.state.went_wrong:
         return []
-    return [line for line in reader.log_tail(60) if line.strip()][-LAST_LINES:]
+    return list(reader.last_log_lines(LAST_LINES))
 
 
 def goes_on(name: str, word: str) -> str:

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from gradtop.tui.export import export_run
+    from gradtop.trainer.record.export import export_run
 
     found = chosen_run(options)
     folder = Path(options.output).expanduser() if options.output else found.path / "export" / options.to

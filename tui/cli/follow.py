@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
+from gradtop.trainer.analysis.pace import seconds_left
 from gradtop.trainer.record import EventReader, Run, RunReader, RunState, Series, StreamReader
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
 from gradtop.tui.cli.output import accuracy, environment, figure, say, unicode_wanted
-from gradtop.tui.reading.events import event_line
-from gradtop.tui.reading.facts import seconds_left
 from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2

@@ -9,8 +9,6 @@ from gradtop.tui.cli.locate import add_run, chosen_run
 from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from gradtop.trainer.record import Meta, Run, RunState, Status
 
 EPILOG = """\
@@ -35,47 +33,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     chosen = chosen_run(options)
-    metas, children = family(chosen)
-    rows = list(walk(next(iter(metas)), children))
+    relatives = family(chosen)
     if options.json:
-        print_json([record(one, metas[one], chosen) for one, _ in rows])
+        print_json([record(one, meta, chosen) for one, meta, _ in relatives])
         return 0
-    there = {one.id for one in metas}
-    for one, branch in rows:
-        say(line(one, branch, metas[one], chosen, parent_there=metas[one].parent in there))
+    there = {one.id for one, _, _ in relatives}
+    for one, meta, before in relatives:
+        say(line(one, before, meta, chosen, parent_there=meta.parent in there))
     return 0
 
 
-def family(chosen: Run) -> tuple[dict[Run, Meta], dict[str, list[Run]]]:
-    """The family, its eldest first, and the children of each id, the eldest first."""
+def family(chosen: Run) -> list[tuple[Run, Meta, str]]:
+    """The run's family, parents first, the eldest first; each with what is drawn before it."""
+    from gradtop.trainer.analysis.lineage import branch, families
     from gradtop.trainer.record import list_runs, read_meta
 
     metas = {one: read_meta(one) for one in {*list_runs(chosen.path.parent), chosen}}
-    by_id = {one.id: one for one in metas}
-    eldest, seen = chosen, {chosen.id}
-    while (parent := by_id.get(metas[eldest].parent)) is not None and parent.id not in seen:
-        eldest = parent
-        seen.add(eldest.id)
-    children: dict[str, list[Run]] = {}
-    for one in sorted(metas, key=lambda one: (metas[one].created, one.id)):
-        if metas[one].parent in by_id and one != eldest:
-            children.setdefault(metas[one].parent, []).append(one)
-    ordered = {eldest: metas[eldest], **metas}
-    return ordered, children
-
-
-def walk(one: Run, children: Mapping[str, list[Run]]) -> Iterator[tuple[Run, str]]:
-    """Each run with what is drawn before it, parents first; it needs no more stack than a family has generations."""
-    waiting, seen = [(one, "", "")], set()
-    while waiting:
-        one, above, own = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        yield one, above + own
-        below = above + {"": "", "├─ ": "│  ", "└─ ": "   "}[own]
-        kin = children.get(one.id, [])
-        waiting += reversed([(child, below, "└─ " if child is kin[-1] else "├─ ") for child in kin])
+    by_id = {one.id: one for one in sorted(metas, key=lambda one: (metas[one].created, one.id))}
+    trees = families({name: metas[one].parent for name, one in by_id.items()})
+    found = next(tree for tree in trees if any(name == chosen.id for name, _ in tree))
+    return [(by_id[name], metas[by_id[name]], branch(place, width=3)) for name, place in found]
 
 
 def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
@@ -93,16 +70,15 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) 
 
 def begins(meta: Meta, *, parent_there: bool = True) -> str:
     """How a run differs from its parent, which is named where it is not drawn: "fork of step-000450: lr 1e-3 → 3e-4"."""
+    from gradtop.trainer.analysis.text import changes_text
     from gradtop.trainer.record import clean
-    from gradtop.tui.screens.runs.data import brief
 
     if not meta.parent:
         return ""
     way = f"fork of {meta.parent_checkpoint.removesuffix('.pt')}" if meta.parent_checkpoint else "from the start"
     if not parent_there:
         way += f"{'' if meta.parent_checkpoint else ', as'} of {meta.parent}, which is not here"
-    changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
-    return clean(f"({way}: {changes or 'nothing changed'})", 400)
+    return clean(f"({way}: {changes_text(meta.changes) or 'nothing changed'})", 400)
 
 
 def standing(one: Run) -> tuple[Status, RunState]:

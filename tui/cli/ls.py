@@ -12,7 +12,7 @@ from gradtop.tui.cli.locate import runs_directory, shown
 from gradtop.tui.cli.output import accuracy, figure, print_json, say, table
 
 if TYPE_CHECKING:
-    from gradtop.tui.screens.runs.data import RunRow
+    from gradtop.trainer.analysis.index import RunRow
 
 EPILOG = """\
 `best loss` and `accuracy` are the best of all validations.
@@ -46,7 +46,7 @@ def at_least_one(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.tui.screens.runs.data import RunIndex, RunsView
+    from gradtop.trainer.analysis.index import RunIndex, RunsView
 
     runs = runs_directory(options)
     index = RunIndex(runs)
@@ -100,11 +100,10 @@ def record(row: RunRow) -> dict[str, object]:
 
 
 def print_table(rows: tuple[RunRow, ...]) -> None:
-    from gradtop.trainer.analysis.formatting import duration
+    from gradtop.trainer.analysis.formatting import duration, moment
+    from gradtop.trainer.analysis.text import state_text
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
-    from gradtop.tui.reading.facts import moment
-    from gradtop.tui.screens.runs.data import state_word
 
     now = time.time()
     lines = []
@@ -113,7 +112,7 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
         lines.append(
             (
                 f"{row.branch} {clean(row.name, 40)}" if row.branch else clean(row.name, 40),
-                f"{states.symbol(row.state)} {state_word(row)}",
+                f"{states.symbol(row.state)} {state_text(row)}",
                 moment(row.created, now) if row.created else "–",
                 duration(status.seconds) if status.seconds else "–",
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",

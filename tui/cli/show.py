@@ -94,11 +94,11 @@ def unreadable(reader: RunReader) -> dict[str, str]:
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
-    from gradtop.trainer.analysis.formatting import age, duration, number, percent, si
+    from gradtop.trainer.analysis.compare import flat
+    from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
+    from gradtop.trainer.analysis.pace import seconds_left
+    from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
     from gradtop.trainer.record import RunState, clean
-    from gradtop.tui.reading.compare import flat
-    from gradtop.tui.reading.facts import moment, seconds_left
-    from gradtop.tui.screens.runs.data import brief, line_words, waits_words
 
     status, meta, now = reader.status, reader.meta, time.time()
     if status.error:
@@ -106,7 +106,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.warning:
         yield "warning", clean(status.warning)
     if place := waiting(reader):
-        yield "waits", line_words(place.place, waits_words(place.device, [name_of(opened(other)) for other in place.before]))
+        yield "waits", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
         share = percent(status.step / status.steps)
         yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
@@ -127,16 +127,15 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.changes:
         before = flat(reader.config)
         changed = [
-            f"{key} {f'{brief(before[key])} → ' if key in before else ''}{brief(value)}"
+            f"{key} {f'{setting(before[key])} → ' if key in before else ''}{setting(value)}"
             for key, value in status.changes.items()
             if key not in before or before[key] != value
         ]
         if changed:  # all of it may have been taken back
             yield "changed live", clean(", ".join(changed))
     if meta.parent:
-        changes = ", ".join(f"{change.key} {brief(change.old)} → {brief(change.new)}" for change in meta.changes)
         start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""
-        yield "parent", clean(f"{meta.parent}{start}: {changes or 'no change'}")
+        yield "parent", clean(f"{meta.parent}{start}: {changes_text(meta.changes) or 'no change'}")
     if meta.created:
         yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
     if meta.git_commit:

@@ -11,10 +11,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
 
+from gradtop.trainer.analysis.compare import Comparison, Pair, compare
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Line, Lines
-from gradtop.tui.reading.compare import Comparison, Pair, compare
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
@@ -91,7 +91,7 @@ def composed(found: Comparison, width: int) -> list[Line]:
     if found.settings:
         lines.append([("what differs", "muted")])
         lines += [paired(pair, name, column) for pair in found.settings]
-    lines.append([(found.said_of_the_same, "muted")])
+    lines.append([(found.same_text, "muted")])
     return lines
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gradtop.trainer.analysis.formatting import coarse_age, moment
+from gradtop.trainer.analysis.pace import seconds_left
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective
 from gradtop.tui.reading.snapshot import Facts
 
 LAST_WORDS = 6
 NAME, SENTENCE = 80, 1000  # characters
-STEPS_S = (2, 5, 10, 15, 20, 30, 45)
-STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
 
 
 class Watch:
@@ -38,7 +38,7 @@ class Watch:
             status = old.status
         words = old.last_words if old is not None and old.state == state else ()
         if state.went_wrong and not words:
-            words = tuple(line for line in reader.log_tail(60) if line.strip())[-LAST_WORDS:]
+            words = reader.last_log_lines(LAST_WORDS)
         facts = Facts(
             run=self.run,
             name=clean(reader.meta.name or self.run.id, NAME),
@@ -75,11 +75,6 @@ class Watch:
         return coarse_age(self._clock() - (float(last["time"]) if last else status.updated))
 
 
-def last_words(run: Run, lines: int = LAST_WORDS) -> tuple[str, ...]:
-    """The last lines that a run's worker printed, empty ones left out."""
-    return tuple(line for line in RunReader(run).log_tail(60) if line.strip())[-lines:]
-
-
 def _still(status: Status) -> Status:
     """A status without its heartbeat: a mere sign of life is no news."""
     return replace(status, updated=0.0, seconds=0.0)
@@ -89,32 +84,3 @@ def _plain(status: Status) -> Status:
     """A status whose texts are safe to draw."""
     error, warning = (clean(text, SENTENCE) for text in (status.error, status.warning))
     return replace(status, error=error, warning=warning, model=clean(status.model, NAME), device=clean(status.device, NAME))
-
-
-def coarse_age(seconds: float) -> str:
-    """An age that is written seldom: `live` under two seconds, then in steps that grow."""
-    if seconds < STEPS_S[0]:
-        return "live"
-    if seconds < 60:
-        return f"{max(step for step in STEPS_S if step <= seconds)} s ago"
-    if seconds < 3600:
-        return f"{max(step for step in STEPS_MIN if step * 60 <= seconds)} min ago"
-    if seconds < 172800:
-        return f"{int(seconds // 3600)} h ago"
-    return f"{int(seconds // 86400)} days ago"
-
-
-def moment(then: float, now: float) -> str:
-    """A time of day, with the date where it was not today."""
-    date, today = time.localtime(then), time.localtime(now)
-    if date[:3] == today[:3]:
-        return time.strftime("%H:%M", date)
-    return time.strftime("%d %b %H:%M" if date[0] == today[0] else "%d %b %Y", date)
-
-
-def seconds_left(status: Status) -> float | None:
-    """The time to the last step at the mean pace so far, in seconds."""
-    done = status.step - status.began  # what a fork took over took it no time
-    if done <= 0 or status.steps <= status.step or status.seconds <= 0:
-        return None
-    return status.seconds / done * (status.steps - status.step)

@@ -20,7 +20,7 @@ from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
 
 if TYPE_CHECKING:
-    from gradtop.tui.screens.runs.data import RunIndex
+    from gradtop.trainer.analysis.index import RunIndex
 
 TICK = 0.25
 TICK_ENDED = 1.0
@@ -58,7 +58,7 @@ class Source:
 
     @cached_property
     def runs(self) -> RunIndex:
-        from gradtop.tui.screens.runs.data import RunIndex
+        from gradtop.trainer.analysis.index import RunIndex
 
         return RunIndex(self._runs, clock=self.clock)
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.formatting import coarse_age, moment
+from gradtop.trainer.analysis.pace import seconds_left
 from gradtop.trainer.record import Status
-from gradtop.tui.reading.facts import Watch, coarse_age, moment, seconds_left
+from gradtop.tui.reading.facts import Watch
 from tests.tui.runs_fixture import NOW, fake_run
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, trend, window
+from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
-from gradtop.tui.reading.marks import Mark, event_marks
 from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
 from gradtop.tui.screens.overview.data import axis_end, newest, setting
 

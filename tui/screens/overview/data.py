@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.analysis.event_text import EventLine, event_lines
 from gradtop.trainer.analysis.findings import Finding, findings
+from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
-from gradtop.tui.reading.events import EventLine, event_lines
-from gradtop.tui.reading.marks import Mark, event_marks
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source

@@ -9,13 +9,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.message import Message
 
+from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
 from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
 from gradtop.tui.framework.lines import Line
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
 from gradtop.tui.reading.snapshot import Snapshot
-from gradtop.tui.screens.runs.data import SORTS, RunRow, RunsPart, RunsView, read_runs
+from gradtop.tui.screens.runs.data import RunsPart, read_runs
 from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table

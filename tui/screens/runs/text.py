@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradtop.trainer.analysis.formatting import duration, number, si, significant
+from gradtop.trainer.analysis.formatting import duration, moment, number, si, significant
+from gradtop.trainer.analysis.index import RunRow
+from gradtop.trainer.analysis.text import queue_text, state_text
 from gradtop.trainer.record import clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Line, Lines
-from gradtop.tui.reading.facts import moment
-from gradtop.tui.screens.runs.data import RunRow, line_words, state_word
 from gradtop.tui.widgets.columns import Cell, Column, Piece
 
 EPOCH = 8
@@ -43,7 +43,7 @@ def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> li
         name.insert(0, (MARKED, "warning"))
     return [
         name,
-        (f"{states.symbol(row.state)} {state_word(row)}", states.tone(row.state)),
+        (f"{states.symbol(row.state)} {state_text(row)}", states.tone(row.state)),
         (moment(row.created, now) if row.created else "–", "muted"),
         duration(status.seconds) if status.seconds else "–",
         epochs(status.epoch, status.epochs),
@@ -110,7 +110,7 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
     ]
     second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
     if row.place:
-        second = [(f" {line_words(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
+        second = [(f" {queue_text(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
     where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
     third: Line = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
     return [first, second, third]

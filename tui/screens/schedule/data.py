@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
-from gradtop.tui.reading.marks import event_marks
 from gradtop.tui.screens.overview.data import present
 
 if TYPE_CHECKING:

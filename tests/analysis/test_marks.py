@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gradtop.tui.reading.marks import event_marks, short
+from gradtop.trainer.analysis.marks import event_marks, short
 
 
 def changed(step: int, old: Mapping[str, object], new: Mapping[str, object], *, ok: bool = True) -> dict[str, object]:

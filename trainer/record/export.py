@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_streams
-from gradtop.tui.event_file import EventFile, Histogram
+from gradtop.trainer.record.event_file import EventFile, Histogram
 
 BATCH = 8192
 HISTOGRAMS = "histograms"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.analysis.formatting import THIN
+from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.analysis.formatting import THIN, setting
+from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import (
     Meta,
     Run,
@@ -21,9 +23,13 @@ from gradtop.trainer.record import (
     write_meta,
     write_status,
 )
-from gradtop.tui.reading.compare import compare
-from gradtop.tui.screens.runs.data import RunIndex, RunsView, brief
 from tests.tui.runs_fixture import NOW, fake_run
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
 
 
 def ended(runs: Path, name: str, *, created: float = NOW, parent: str = "", best: float | None = None) -> Run:
@@ -132,7 +138,7 @@ def test_last_words_that_are_cut_are_still_the_end_of_what_is_told(runs: Path) -
     [(1e-3, "1e-3"), (2.5e-6, "2.5e-6"), (0.01, "0.01"), (0.9, "0.9"), (0.0, "0"), (1e10, "1e10"), (-5e-3, "-5e-3"), (True, "true"), ((0.9, 1e-3), "[0.9, 1e-3]"), (None, "none")],
 )
 def test_a_value_of_a_configuration_reads_as_in_the_form(value: object, text: str) -> None:
-    assert brief(value) == text
+    assert setting(value) == text
 
 
 def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(runs: Path) -> None:

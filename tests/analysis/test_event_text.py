@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtop.tui.reading.events import clock, event_line, event_lines
+from gradtop.trainer.analysis.event_text import clock, event_line, event_lines
 from tests.tui.runs_fixture import NOW
 
 VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=30) | st.lists(st.integers(), max_size=3)

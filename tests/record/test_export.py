@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, StreamReader, new_run
-from gradtop.tui.event_file import masked_crc, varint
-from gradtop.tui.export import export_run
+from gradtop.trainer.record.event_file import masked_crc, varint
+from gradtop.trainer.record.export import export_run
 from tests.tui.runs_fixture import fake_run
 
 NAN, INF = math.nan, math.inf
@@ -182,7 +182,7 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works(resumed
 
 def test_exporting_imports_neither_torch_nor_tensorflow(resumed: Run, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.tui.export import export_run\n"
+        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.trainer.record.export import export_run\n"
         "for to in ('csv', 'tensorboard', 'parquet'): export_run(Run(sys.argv[1]), to, Path(sys.argv[2]))\n"
         "print([name for name in ('torch', 'tensorflow', 'tensorboard', 'textual') if name in sys.modules])"
     )

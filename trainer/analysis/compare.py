@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.analysis.formatting import duration, number, share, significant
+from gradtop.trainer.analysis.formatting import duration, number, setting, share, significant
 from gradtop.trainer.record import Run, RunReader, Status, clean, effective
-from gradtop.tui.screens.runs.data import brief
 
 LONGEST = 120
 # Keys of the status that tell results, for programs.
@@ -41,7 +40,7 @@ class Comparison:
     measured: tuple[Mapping[str, object], ...] = ()
 
     @property
-    def said_of_the_same(self) -> str:
+    def same_text(self) -> str:
         return f"{self.same} settings are the same" if self.settings else f"all {self.same} settings are the same"
 
 
@@ -69,7 +68,7 @@ def flat(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def value_text(value: object) -> str:
-    return "–" if value is None else clean(brief(value), LONGEST)
+    return "–" if value is None else clean(setting(value), LONGEST)
 
 
 def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
