@@ -25,7 +25,7 @@ from gradtop.trainer.config import (
 from gradtop.trainer.data import DataInfo
 from gradtop.trainer.models import Description, build, describe
 from gradtop.trainer.models.__main__ import describe_config
-from tests.models.test_description import evaluated
+from tests.models.formulas import evaluated
 
 WIDTHS = st.integers(1, 40)
 PICTURES = st.builds(DataInfo, channels=st.integers(1, 4), size=st.sampled_from([4, 8, 12]), classes=st.integers(2, 30))

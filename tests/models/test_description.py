@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import math
-import re
-
 import pytest
 import torch
 from torch import nn
 from torchvision.models import resnet18, vit_b_16
 
 from gradtop.trainer.models import describe
+from tests.models.formulas import evaluated
 from tests.tui.runs_fixture import layer_table
 
 
@@ -49,10 +47,6 @@ def test_a_module_is_told_in_the_words_of_arithmetic(module: nn.Module, formula:
     row = describe(module).modules[0]
 
     assert (row.formula, row.shape, row.kind) == (formula, shape, type(module).__name__)
-
-
-def evaluated(formula: str) -> int:
-    return sum(math.prod(int(number) for number in re.split("[·×]", term)) for term in formula.split("+")) if formula else 0
 
 
 @pytest.mark.parametrize("builder", ["resnet18", "vit_b_32", "swin_v2_t", "convnext_tiny", "mobilenet_v3_small"])

@@ -17,8 +17,8 @@ from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
 from gradtop.tui.cli.configuration import changed_config
+from tests.training.live_changes import train_with
 from tests.training.runs import TINY, events, newest_state, rows
-from tests.training.test_live import train as steered
 
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
@@ -29,7 +29,7 @@ ITS_OWN = {"seconds", "best", "best_accuracy", "newest"}
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:
     """A run that was stopped after so many of its 24 steps: in the middle of its second epoch, unless told otherwise."""
     run = new_run(folder / "runs", dump_config(apply_overrides(BASE, settings)), {})
-    steered(run, {}, stop=steps)
+    train_with(run, {}, stop=steps)
     assert read_status(run).step == steps
     return run
 

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import datasets
 
-from tests.data.test_downloaded import mnist_files, put, small_cifar
+from tests.data.files import mnist_files, put, small_cifar
 
 
 class Opened:

@@ -26,9 +26,9 @@ from tests.training.forks import (
     state_of,
     trained,
 )
+from tests.training.kinds import OPTIMIZERS, SCHEDULES
+from tests.training.live_changes import train_with
 from tests.training.runs import SignalAtLook, differences, events, newest_state, rows
-from tests.training.test_learning import OPTIMIZERS, SCHEDULES
-from tests.training.test_live import train as steered
 
 UNCHANGED = (
     [[f"optimizer.kind={kind}", *settings] for kind, settings in OPTIMIZERS.items()]
@@ -97,7 +97,7 @@ def test_the_next_step_has_the_learning_rate_that_the_new_schedule_gives_it(tmp_
 
 def test_a_fork_of_a_run_whose_rate_was_changed_live_takes_that_rate(tmp_path: Path) -> None:
     parent = new_run(tmp_path / "runs", dump_config(BASE), {})
-    steered(parent, {5: {"optimizer.lr": 0.02, "model.dropout": 0.5}}, stop=11)
+    train_with(parent, {5: {"optimizer.lr": 0.02, "model.dropout": 0.5}}, stop=11)
     child = trained(fork(parent))
     trained(parent, resume=True)
 
@@ -139,7 +139,7 @@ def test_a_fork_outlives_its_parent_and_is_resumed_from_its_own_checkpoints(tmp_
     parent = begun(tmp_path)
     whole, parted = trained(fork(parent)), fork(parent)
     shutil.rmtree(parent.path)
-    steered(parted, {}, stop=15)
+    train_with(parted, {}, stop=15)
     parted.origin.unlink()
 
     trained(parted, resume=True)
@@ -151,7 +151,7 @@ def test_a_fork_outlives_its_parent_and_is_resumed_from_its_own_checkpoints(tmp_
 def test_a_fork_of_a_fork_goes_on_from_there(tmp_path: Path) -> None:
     parent = begun(tmp_path)
     child = fork(parent, "optimizer.lr=0.01")
-    steered(child, {}, stop=14)
+    train_with(child, {}, stop=14)
     grandchild = trained(fork(child, "optimizer.lr=0.02"))
 
     meta = read_meta(grandchild)

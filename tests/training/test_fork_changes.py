@@ -25,8 +25,8 @@ from tests.training.forks import (
     said,
     trained,
 )
+from tests.training.kinds import OPTIMIZERS, SCHEDULES
 from tests.training.runs import differences, events, newest_state, rows
-from tests.training.test_learning import OPTIMIZERS, SCHEDULES
 
 
 def test_another_batch_size_goes_on_at_the_next_epoch_and_says_so(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from torchvision import datasets
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config, sections
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
-from tests.data.test_downloaded import mnist_files, put, small_cifar
+from tests.data.files import mnist_files, put, small_cifar
+from tests.training.kinds import OPTIMIZERS, SCHEDULES
 from tests.training.runs import newest_state, rows
 
 BASE = parse_config("""
@@ -64,29 +65,6 @@ DATA = {
     "text": ["model.kind=language_model", *MODELS["language_model"]],
     "fake": [],
     "custom": [f"data.target={__name__}:blobs", "data.arguments={count = 40}"],
-}
-OPTIMIZERS = {
-    "sgd": ["optimizer.lr=0.05"],
-    "adam": [],
-    "adamw": [],
-    "nadam": [],
-    "radam": ["optimizer.lr=0.1"],
-    "rmsprop": [],
-    "adagrad": ["optimizer.lr=0.05"],
-    "muon": [],
-}
-SCHEDULES = {
-    "constant": [],
-    "step": ["schedule.step_size=2", "schedule.gamma=0.7"],
-    "multistep": ["schedule.milestones=4,6", "schedule.gamma=0.5"],
-    "exponential": ["schedule.gamma=0.9"],
-    "linear": [],
-    "polynomial": [],
-    "cosine": [],
-    "cosine_restarts": ["schedule.period=2"],
-    "one_cycle": [],
-    "plateau": ["schedule.patience=0"],
-    "wsd": [],
 }
 INITIALISATIONS = {
     "default": [],

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,12 @@ import pytest
 from gradtop.trainer.config import load_config, sections, to_tables
 from gradtop.trainer.config.freeze import FreezePattern
 from gradtop.trainer.record import Run, read_status
-from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
 from gradtop.tui.cli.configuration import effective_config
 from gradtop.tui.screens.tune.draft import make_base
+from tests.training.live_changes import LiveChanges, train_with
 from tests.training.runs import differences, events, newest_state, rows, tiny_run
 
 LM = '[model]\nkind = "language_model"'
@@ -41,43 +40,6 @@ OF_KIND: dict[str, dict[str, Any]] = {
 }
 
 
-class Steps:
-    """Live changes made before given steps, by way of the session itself; a stop before another."""
-
-    def __init__(self, changes: Mapping[int, Mapping[str, object]], stop: int = -1) -> None:
-        self.changes, self.stop = dict(changes), stop
-        self.seen: list[Session] = []
-
-    def due(self) -> bool:
-        return True
-
-    def obey(self, session: Session) -> bool:
-        self.seen.append(session)
-        if session.step == self.stop:
-            raise Stop("test")
-        changes = self.changes.pop(session.step, None)
-        if changes is None:
-            return False
-        session.set_live(changes)
-        return True
-
-
-def train(run: Run, changes: Mapping[int, Mapping[str, object]], *, stop: int = -1, resume: bool = False) -> Session:
-    steps = Steps(changes, stop)
-    patched = pytest.MonkeyPatch()
-    real = loop.train
-
-    def steered(session: Session) -> None:
-        session.control = steps  # type: ignore[assignment]
-        real(session)
-
-    with patched.context() as patch:
-        patch.setattr(loop, "train", steered)
-        code = work(run, resume=resume)
-    assert code == 0, read_status(run).error
-    return steps.seen[-1]
-
-
 def live_fields() -> list[tuple[str, str, Any]]:
     """(section and kind as TOML, key, another value) of every field that is declared live."""
     found = []
@@ -101,8 +63,8 @@ MODEL_KINDS = {"cnn", "shared"}
 @pytest.mark.parametrize(("table", "key", "value"), live_fields(), ids=lambda value: str(value).replace("\n", " "))
 def test_every_field_that_is_declared_live_changes_a_running_training(tmp_path: Path, table: str, key: str, value: Any) -> None:
     plain, changed = (a_run(tmp_path, table) for _ in range(2))
-    before = train(plain, {})
-    after = train(changed, {3: {key: value}})
+    before = train_with(plain, {})
+    after = train_with(changed, {3: {key: value}})
 
     section, _, name = key.partition(".")
     wanted = tuple(value) if isinstance(value, list) else value
@@ -151,7 +113,7 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_nothing_is_changed(tmp_pa
     run = tiny_run(tmp_path, epochs=1)
     heard: list[str] = []
 
-    class Asks(Steps):
+    class Asks(LiveChanges):
         def obey(self, session: Session) -> bool:
             if session.step == 2 and not heard:
                 before = session.config
@@ -179,8 +141,8 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_nothing_is_changed(tmp_pa
 def test_a_new_learning_rate_scales_what_is_left_of_the_schedule(tmp_path: Path) -> None:
     cosine = '[schedule]\nkind = "cosine"\nmin_lr = 1e-4\nwarmup_steps = 3'
     plain, changed = tiny_run(tmp_path, cosine), tiny_run(tmp_path, cosine)
-    train(plain, {})
-    session = train(changed, {6: {"lr": 1e-4 * 5}})
+    train_with(plain, {})
+    session = train_with(changed, {6: {"lr": 1e-4 * 5}})
 
     one, two = rows(plain, "steps", "lr"), rows(changed, "steps", "lr")
     assert two[:6] == one[:6]
@@ -190,7 +152,7 @@ def test_a_new_learning_rate_scales_what_is_left_of_the_schedule(tmp_path: Path)
 
 def test_a_constant_schedule_takes_the_place_of_any(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
-    train(run, {5: {"schedule.kind": "constant", "optimizer.lr": 0.02}})
+    train_with(run, {5: {"schedule.kind": "constant", "optimizer.lr": 0.02}})
 
     assert {row[1] for row in rows(run, "steps", "lr")[5:]} == {0.02}
 
@@ -198,7 +160,7 @@ def test_a_constant_schedule_takes_the_place_of_any(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("epochs", "steps"), [(1, 8), (3, 24)])
 def test_epochs_end_it_earlier_or_later(tmp_path: Path, epochs: int, steps: int) -> None:
     run = tiny_run(tmp_path)
-    train(run, {3: {"training.epochs": epochs}})
+    train_with(run, {3: {"training.epochs": epochs}})
 
     assert read_status(run).step == steps
     assert len(rows(run, "evals")) == epochs
@@ -207,7 +169,7 @@ def test_epochs_end_it_earlier_or_later(tmp_path: Path, epochs: int, steps: int)
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "plateau", "polynomial"])
 def test_fewer_epochs_than_are_done_end_it_at_once(tmp_path: Path, schedule: str) -> None:
     run = tiny_run(tmp_path, f'[schedule]\nkind = "{schedule}"')
-    train(run, {11: {"training.epochs": 1}})
+    train_with(run, {11: {"training.epochs": 1}})
 
     assert read_status(run).step == 11
     assert rows(run, "evals")[-1][0] == 11
@@ -225,10 +187,10 @@ CHANGES: dict[int, dict[str, object]] = {
 @pytest.mark.parametrize("stop", [3, 5, 7, 10, 12])
 def test_a_resume_after_live_changes_equals_the_uninterrupted_run_with_the_same(tmp_path: Path, stop: int) -> None:
     whole, parted = (tiny_run(tmp_path, '[schedule]\nkind = "cosine"\nmin_lr = 1e-4') for _ in range(2))
-    train(whole, CHANGES)
-    train(parted, {step: each for step, each in CHANGES.items() if step < stop}, stop=stop)
+    train_with(whole, CHANGES)
+    train_with(parted, {step: each for step, each in CHANGES.items() if step < stop}, stop=stop)
     assert read_status(parted).state == "stopped"
-    train(parted, {step: each for step, each in CHANGES.items() if step >= stop}, resume=True)
+    train_with(parted, {step: each for step, each in CHANGES.items() if step >= stop}, resume=True)
 
     one, two = newest_state(whole), newest_state(parted)
     one.pop("seconds"), two.pop("seconds")
@@ -238,7 +200,7 @@ def test_a_resume_after_live_changes_equals_the_uninterrupted_run_with_the_same(
 
 def test_the_worker_the_commands_and_the_form_agree_on_the_configuration_after_live_changes(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, '[freeze]\nkind = "pattern"\npatterns = ["linear1.*"]\n\n[schedule]\nkind = "cosine"\nmin_lr = 1e-5')
-    session = train(
+    session = train_with(
         run,
         {
             2: {"lr": 0.01, "freeze.kind": "none"},
@@ -251,11 +213,11 @@ def test_the_worker_the_commands_and_the_form_agree_on_the_configuration_after_l
     assert session.config.freeze == FreezePattern()
     assert effective_config(run) == session.config
     assert make_base(to_tables(load_config(run.config)), read_status(run).changes) == (session.config, "")
-    assert train(run, {}, resume=True).config == session.config
+    assert train_with(run, {}, resume=True).config == session.config
 
 
 def test_a_frozen_part_stands_still_and_moves_again(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
-    train(run, {3: {"freeze.kind": "pattern", "freeze.patterns": ["linear1.*"]}, 9: {"freeze.kind": "none"}})
+    train_with(run, {3: {"freeze.kind": "pattern", "freeze.patterns": ["linear1.*"]}, 9: {"freeze.kind": "none"}})
 
     assert [str(event["message"])[:20] for event in events(run, "freeze")] == ["2 parameters are fro", "everything trains fr"]
