@@ -25,6 +25,7 @@ from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.framework.stylesheet import ParsedOnce
+from gradtop.tui.keymap import DEFAULT, Keymap, keymap_file, load_keymap
 from gradtop.tui.launcher import Launcher, Starts
 from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoStandby
 from gradtop.tui.reading.poll import TICK, Poll
@@ -74,6 +75,7 @@ class GradtopApp(App[None]):
         mode: str | None = None,
         memory: UiState | None = None,
         launcher: Starts | None = None,
+        keymap: Keymap = DEFAULT,
         capabilities: Capabilities = FULL,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -84,6 +86,8 @@ class GradtopApp(App[None]):
             mode = self.memory.get("mode") if run is not None else "runs"
         self.DEFAULT_MODE = mode if mode in self.MODES else "overview"  # type: ignore[misc]  # which one is this app's to say
         super().__init__(ansi_color=capabilities.ansi)
+        self.keymap = keymap
+        self.set_keymap(dict(keymap.overrides))
         for each in theme.THEMES.values():
             self.register_theme(each)
         self.capabilities = capabilities
@@ -142,6 +146,8 @@ class GradtopApp(App[None]):
         worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
         self.poll.wake = worker.cancelled_event
         self.call_after_refresh(self._collect_garbage)
+        if self.keymap.problems:
+            self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15, markup=False)
         self.call_after_refresh(self._prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
@@ -323,7 +329,7 @@ class GradtopApp(App[None]):
 
         name = f"help-{self.current_mode}"
         if not self.is_screen_installed(name):  # made once, it is there the next time at once
-            self.install_screen(Help(self.current_mode), name)
+            self.install_screen(Help(self.current_mode, self.keymap.table), name)
         with self.batch_update():  # else each step of its making is sent, a screenful each
             await self.push_screen(name)
 
@@ -360,7 +366,7 @@ class GradtopApp(App[None]):
         self.remember("theme", "dark" if dark else "light")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        for key in keys.KEYS:
+        for key in self.keymap.table:
             if key.bound and (not key.modes or self.current_mode in key.modes) and key.id not in {"palette", "leave.interrupt"}:
                 yield SystemCommand(f"{key.label}  ({key.name})", key.help, partial(self.run_action, key.action, screen))
 
@@ -383,7 +389,7 @@ def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None =
         return 2
     launcher = Launcher(runs, standby=standby)
     end_with_the_terminal(launcher.close)
-    app = GradtopApp(run, runs, mode=mode, launcher=launcher, capabilities=terminal)
+    app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
     try:
         app.run()
     finally:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ CURSORS = ("overview", "schedule", "gradients")
 class Key:
     """One key: what it does (`action`, in Textual's notation), where (`modes`, empty = everywhere) and how it is named.
 
-    `bound` is False where the widget that has the focus binds the key itself (a list its arrows): the row is there for
-    the help alone. `footer` puts it into the key bar while it can act.
+    `key` may be several, separated by commas. `bound` is False where the widget that has the focus binds the key itself (a
+    list its arrows): the row is there for the help alone. `footer` puts it into the key bar while it can act.
     """
 
     key: str
@@ -53,7 +53,12 @@ class Key:
     @property
     def name(self) -> str:
         """How the key is written for people: `?`, `ctrl+p`, `←`."""
-        return self.shown or NAMES.get(self.key, self.key)
+        return self.shown or " ".join(NAMES.get(key, key) for key in self.key.split(","))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the key cannot be remapped: those of a field and a filter while typing, and ctrl+c."""
+        return self.id.startswith(("field.", "filter.")) or self.id == "leave.interrupt"
 
 
 NAMES = {
@@ -148,6 +153,11 @@ KEYS: tuple[Key, ...] = (
 )
 
 
+def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
+    """The table with other keys for the ids in the keymap."""
+    return tuple(replace(row, key=keymap[row.id], shown="") if row.id in keymap else row for row in KEYS)
+
+
 def mode_named(name: str) -> Mode:
     return next(mode for mode in MODES if mode.name == name)
 
@@ -162,10 +172,10 @@ def mode_keys(mode: str) -> Iterator[Key]:
     return (key for key in KEYS if mode in key.modes)
 
 
-def groups(mode: str) -> list[tuple[str, list[Key]]]:
+def groups(mode: str, table: tuple[Key, ...] = KEYS) -> list[tuple[str, list[Key]]]:
     """The help of one mode: its own keys first, then the others, under their headings."""
     order = ["this screen", "the run", "modes", "everywhere"]
-    rows = [key for key in KEYS if not key.modes or mode in key.modes]
+    rows = [key for key in table if not key.modes or mode in key.modes]
     return [(title, [key for key in rows if key.group == title]) for title in order if any(key.group == title for key in rows)]
 
 
@@ -174,5 +184,5 @@ def markdown() -> str:
     lines = ["| key | id | what it does | where |", "|---|---|---|---|"]
     for key in KEYS:
         where = ", ".join(mode_named(mode).title for mode in key.modes) or "everywhere"
-        lines.append(f"| `{key.name}` | `{key.id}` | {key.help} | {where} |")
+        lines.append(f"| `{key.name}` | {'–' if key.fixed else f'`{key.id}`'} | {key.help} | {where} |")
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ class Finding:
 
 def all_checks(runs: Path) -> list[Check]:
     """The quick ones first."""
-    return [python, terminal, locale, lambda: disk(runs), lambda: runs_folder(runs), optional, pytorch]
+    return [python, terminal, locale, keymap, lambda: disk(runs), lambda: runs_folder(runs), optional, pytorch]
 
 
 def python() -> Iterator[Finding]:
@@ -158,6 +158,18 @@ def locale() -> Iterator[Finding]:
         yield Finding("locale", "fine", f"{name}: charts are drawn in braille")
     else:
         yield Finding("locale", "note", f"{name}: not UTF-8, so charts are drawn in ASCII", "export LC_ALL=C.UTF-8")
+
+
+def keymap() -> Iterator[Finding]:
+    """The user's own keys, where there is a file of them."""
+    from gradtop.tui.keymap import DEFAULT, keymap_file, load_keymap
+
+    file = keymap_file(os.environ)
+    found = load_keymap(file)
+    for problem in found.problems:
+        yield Finding("keys", "note", f"{problem}; the default keys are used", "gradtop help keys lists the ids")
+    if found is not DEFAULT and not found.problems:
+        yield Finding("keys", "fine", f"{len(found.overrides)} remapped in {file}")
 
 
 def disk(runs: Path) -> Iterator[Finding]:

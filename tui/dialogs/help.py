@@ -29,17 +29,19 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help."),
     ]
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, table: tuple[keys.Key, ...] = keys.KEYS) -> None:
         super().__init__()
         self._mode = mode
+        self._table = table
 
     def compose(self) -> ComposeResult:
         mode = keys.mode_named(self._mode)
         with VerticalScroll(id="keys") as box:
-            box.border_title = f"keys in {mode.number} {mode.title}"
+            number = next(row.name for row in self._table if row.id == f"mode.{mode.name}")
+            box.border_title = f"keys in {number} {mode.title}"
             box.border_subtitle = "esc closes"
             yield Static(mode.help, id="about", markup=False)
-            for title, rows in keys.groups(self._mode):
+            for title, rows in keys.groups(self._mode, self._table):
                 yield Static(title, classes="title", markup=False)
                 yield Rows(rows)
             yield Static("documentation", classes="title", markup=False)

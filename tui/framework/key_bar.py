@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,6 +11,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.tui import keys
+
+if TYPE_CHECKING:
+    from gradtop.tui.app import GradtopApp
 
 Entry = tuple[str, str, str, str]  # key, label, action, tone
 
@@ -65,9 +68,11 @@ class KeyBar(Widget):
         self._acted = self._acting()
         acting = [entry for entry in self._acted if entry[0]]
         here = keys.mode_named(self._mode) if self._mode else None
-        full: list[Entry] = [(m.number, m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
+        keymap = cast("GradtopApp", self.app).keymap
+        numbers_of = {m: keymap.name(f"mode.{m.name}") for m in keys.MODES}
+        full: list[Entry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
         numbers: list[Entry] = [
-            (m.number, m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES
+            (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES
         ]
         least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
         modes = full if 1 + sum(map(_width, full)) + least <= width else numbers
@@ -94,11 +99,12 @@ class KeyBar(Widget):
 
     def _acting(self) -> list[Entry]:
         found: list[Entry] = []
+        names = {row.id: row.name for row in cast("GradtopApp", self.app).keymap.table}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled:
                 label = self._label(binding.description, binding.id)
-                entry = (binding.key_display or binding.key, label, binding.action, "label")
+                entry = (names.get(binding.id or "") or binding.key_display or binding.key, label, binding.action, "label")
                 if label and entry not in found:  # two keys may do the same, under one name
                     found.append(entry)
         order = {key.action: index for index, key in enumerate(keys.KEYS)}
