@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, SystemCommand
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -114,6 +115,14 @@ class GradtopApp(App[None]):
             interval=interval,
         )
 
+    def get_driver_class(self) -> type[Driver]:
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":
+            return driver
+        from gradtop.tui.framework.driver import TerminalDriver
+
+        return TerminalDriver
+
     # Reading
 
     def ask(self, screen: ModeScreen) -> None:
@@ -154,9 +163,11 @@ class GradtopApp(App[None]):
         if not self.is_running:
             return  # leaving: the screens are being taken apart
         before, self.snapshot = self.snapshot, message.snapshot
+        begin = time.thread_time()
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):
                 screen.receive(message.snapshot)
+        self.poll.spend(time.thread_time() - begin)
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
             self.action_mode("runs")
@@ -167,6 +178,8 @@ class GradtopApp(App[None]):
             return
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, NEVER)
+        gc.collect()
+        gc.freeze()  # what there is now stays, and is not looked through again
         gc.enable()
         self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
 
@@ -175,7 +188,8 @@ class GradtopApp(App[None]):
             self.poll.do(self.memory.save)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        super()._display(screen, Repaint.of(renderable) if type(renderable) is ChopsUpdate else renderable)
+        update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
+        super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
 
     def _handle_exception(self, error: Exception) -> None:
         # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.

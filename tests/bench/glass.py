@@ -6,8 +6,8 @@ import re
 
 from rich.cells import cell_len
 
-# A place to go to, a sequence that moves nothing, an end of line, or text.
-PARTS = re.compile("\x1b\\[(\\d*);?(\\d*)H|\x1b\\[[0-9;:?<=>$ ]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[P_^][^\x1b]*\x1b\\\\|\x1b.|([\r\n\b\t\x07])|([^\x1b\r\n\b\t\x07]+)", re.DOTALL)
+# A place to go to, a column of the line, a sequence that moves nothing, an end of line, or text.
+PARTS = re.compile("\x1b\\[(\\d*);?(\\d*)H|\x1b\\[(\\d*)G|\x1b\\[[0-9;:?<=>$ ]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[P_^][^\x1b]*\x1b\\\\|\x1b.|([\r\n\b\t\x07])|([^\x1b\r\n\b\t\x07]+)", re.DOTALL)
 WHOLE = re.compile("\x1b(?:\\[[0-9;:?<=>$ ]*|\\][^\x07\x1b]*\x1b?|[P_^][^\x1b]*\x1b?)?$")  # a sequence whose end has not come yet
 
 
@@ -25,8 +25,10 @@ class Glass:
         unfinished = WHOLE.search(text)
         self._rest = text[unfinished.start() :] if unfinished else ""
         for part in PARTS.finditer(text[: unfinished.start()] if unfinished else text):
-            row, column, control, words = part.groups()
-            if row is not None:
+            row, column, along, control, words = part.groups()
+            if along is not None:
+                self._column = min(int(along or 1), self._columns) - 1
+            elif row is not None:
                 self._row, self._column = min(int(row or 1), self._rows) - 1, min(int(column or 1), self._columns) - 1
             elif control == "\r":
                 self._column = 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.style import Style
-from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.tui.format import ellipsis
-from gradtop.tui.widgets.cells import Cells, spans
+from gradtop.tui.widgets.cells import Cells, repaint
 from gradtop.tui.widgets.tones import Tone, tone_styles
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
@@ -57,15 +56,8 @@ class Lines(Widget):
                 whole = x + len(text.rstrip()) <= width
                 x = row.put(x, text if whole else ellipsis(text, width - x), TONES.index(tone))
             rows.append(row)
-        old, blank = self._rows, Cells(width)
-        self._rows = rows
-        if any(len(row.text) != width for row in old):
-            self.refresh()
-            return
-        for y in range(max(len(old), len(rows))):
-            before, after = (each[y] if y < len(each) else blank for each in (old, rows))
-            for start, end in spans(before, after):
-                self.refresh(Region(start, y, end - start, 1))
+        old, self._rows = self._rows, [*rows, *(Cells(width) for _ in range(height - len(rows)))]
+        repaint(self, old, self._rows)
 
     def render_line(self, y: int) -> Strip:
         if not self._styles:

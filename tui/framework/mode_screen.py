@@ -45,13 +45,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from gradtop.trainer.record import Run, RunState
 from gradtop.tui import keys
+from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.reading.snapshot import EMPTY, Request, Snapshot
+from gradtop.tui.widgets.cells import collected
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
@@ -100,8 +103,11 @@ class ModeScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = CellCompositor()
         self.snapshot = EMPTY
         self._composed = False
+        self._explained = ""
+        self._noticed = ("", False)
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -214,19 +220,31 @@ class ModeScreen(Screen[None]):
         if snapshot.mode != self.mode:
             snapshot = Snapshot(self.mode, snapshot.facts)
         before, self.snapshot = self.snapshot, snapshot
-        self.query_one(Header).show_facts(snapshot.facts)
-        if before.facts is not snapshot.facts:
-            self._notice(snapshot)
-            if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
-                self.refresh_bindings()
-        self.show(snapshot)
+        with collected() as changed:
+            self.query_one(Header).show_facts(snapshot.facts)
+            if before.facts is not snapshot.facts:
+                self._notice(snapshot)
+                if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
+                    self.refresh_bindings()
+            self.show(snapshot)
+        self._paint(changed)
+
+    def _paint(self, changed: set[Widget]) -> None:
+        """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""
+        waits = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
+        if not self.is_current or self.app._batch_count or waits:  # noqa: SLF001
+            self._dirty_widgets |= changed
+            self.check_idle()
+        elif changed:
+            self._compositor.update_widgets(changed)
+            self._compositor_refresh()
 
     def explain(self, sentence: str) -> None:
         """Show a sentence in place of the body; "" brings the body back."""
-        line = self.query_one("#explanation", Static)
-        if sentence:
-            line.update(sentence)
-        self.set_class(bool(sentence), "-explained")
+        if sentence != self._explained:
+            self._explained = sentence
+            self.query_one("#explanation", Static).update(sentence)
+            self.set_class(bool(sentence), "-explained")
 
     def _notice(self, snapshot: Snapshot) -> None:
         facts = snapshot.facts
@@ -244,9 +262,12 @@ class ModeScreen(Screen[None]):
             lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:
             lines = [facts.status.warning]
-        notice.set_class(facts.state.went_wrong or facts.gone, "-error")
-        notice.update("\n".join(lines))
-        self.set_class(bool(lines), "-noticed")
+        noticed = ("\n".join(lines), facts.state.went_wrong or facts.gone)
+        if noticed != self._noticed:
+            self._noticed = noticed
+            notice.set_class(noticed[1], "-error")
+            notice.update(noticed[0])  # lays the whole screen out anew
+            self.set_class(bool(lines), "-noticed")
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - as Textual calls it
         width, height = self.size

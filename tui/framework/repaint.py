@@ -1,26 +1,96 @@
-"""What is sent to the terminal for a frame: the changed cells alone. Over ssh each byte counts."""
+"""The bytes of a frame: the changed cells, and of their styles what differs from the one before. Over ssh each byte counts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from rich.color import ColorSystem
 from rich.console import Console
-from rich.control import Control
-from textual._compositor import ChopsUpdate
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+Run = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
+Codes = tuple[str, str, str]  # of the attributes, the foreground, the background
+PLAIN: Codes = ("", "39", "49")
+ATTRIBUTES = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 5: "6", 6: "7", 7: "8", 8: "9", 9: "21", 10: "51", 11: "52", 12: "53"}
+SEEN_ON_SPACES = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12  # underline, reverse, strike, double underline, overline
 
 
-class Repaint(ChopsUpdate):
-    """Textual's partial update, cut at both ends of each span: its own (8.2) begins at the left edge of the widget."""
+class Repaint(CompositorUpdate):
+    """Textual's updates, written in fewer bytes: theirs (8.2) begins at a widget's left edge, and resets and repeats each style."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self.runs = list(runs)
 
     @classmethod
-    def of(cls, update: ChopsUpdate) -> Repaint:
-        return cls(update.chops, update.spans, update.chop_ends)
+    def of(cls, update: ChopsUpdate | LayoutUpdate) -> Repaint:
+        return cls(changed(update) if isinstance(update, ChopsUpdate) else whole(update))
 
     def render_segments(self, console: Console) -> str:
         """The escape sequences."""
+        system = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as Textual reads it
         written: list[str] = []
-        for y, first, last in self.spans:
-            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
-                if strip is None or x >= last or end <= first:
-                    continue
-                start = max(x, first)
-                written += (Control.move_to(start, y).segment.text, strip.crop(start - x, min(end, last) - x).render(console))
+        now, row, column = PLAIN, -1, -1
+        for y, x, strip in self.runs:
+            if y != row:
+                written.append(f"\x1b[{y + 1};{x + 1}H")
+            elif x != column:
+                written.append(f"\x1b[{x + 1}G")
+            row, column = y, x + strip.cell_length
+            for text, style, _control in strip:
+                wanted = codes(style, system) if style is not None else PLAIN
+                if wanted != now:
+                    if text.isspace() and wanted[0] == now[0] and not inked(style):
+                        wanted = (wanted[0], now[1], wanted[2])
+                    written.append(change(now, wanted))
+                    now = wanted
+                written.append(f"\x1b]8;id={style.link_id};{style.link}\x1b\\{text}\x1b]8;;\x1b\\" if style is not None and style.link else text)
+        written.append(change(now, PLAIN))
         return "".join(written)
+
+
+def changed(update: ChopsUpdate) -> Iterator[Run]:
+    """The cells of the spans, which begin and end within what a line is cut into."""
+    for y, first, last in update.spans:
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is not None and x < last and end > first:
+                start = max(x, first)
+                yield y, start, strip.crop(start - x, min(end, last) - x)
+
+
+def whole(update: LayoutUpdate) -> Iterator[Run]:
+    for y, line in enumerate(update.strips, update.region.y):
+        x = update.region.x
+        for strip in line:
+            yield y, x, strip
+            x += strip.cell_length
+
+
+@lru_cache(4096)
+def codes(style: Style, system: ColorSystem) -> Codes:
+    """The parameters of SGR for a style."""
+    attributes = style._attributes & style._set_attributes  # noqa: SLF001 - Rich names each of them alone
+    found = [code for bit, code in ATTRIBUTES.items() if attributes >> bit & 1]
+    foreground = ";".join(style.color.downgrade(system).get_ansi_codes()) if style.color is not None else PLAIN[1]
+    background = ";".join(style.bgcolor.downgrade(system).get_ansi_codes(foreground=False)) if style.bgcolor is not None else PLAIN[2]
+    return ";".join(found), foreground, background
+
+
+@lru_cache(4096)
+def change(now: Codes, wanted: Codes) -> str:
+    """The sequence that leads from one style to another."""
+    if now == wanted:
+        return ""
+    if wanted == PLAIN:
+        return "\x1b[m"
+    reset = now[0] != wanted[0]
+    before = PLAIN if reset else now
+    different = [code for code, old in zip(wanted, before, strict=True) if code != old]
+    return f"\x1b[{';'.join(['0', *different] if reset else different)}m"
+
+
+def inked(style: Style | None) -> bool:
+    """Whether a space of this style shows its foreground."""
+    return style is not None and bool(style._attributes & style._set_attributes & SEEN_ON_SPACES)  # noqa: SLF001

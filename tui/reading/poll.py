@@ -22,7 +22,9 @@ from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunIndex
 
-TICK = 0.25
+TICK = 0.5
+SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
+SHARE = 0.02  # of one core, for reading and drawing while a run goes on
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
 LEASE_EVERY = 2.0
@@ -95,6 +97,7 @@ class Poll:
         self._leased: tuple[Run, tuple[str, ...], tuple[str, ...]] | None = None
         self._lease_due = 0.0
         self._lease_trouble = False
+        self._spent, self._answering = 0.0, 0
 
     # From any thread
 
@@ -122,6 +125,10 @@ class Poll:
 
         self.do(job)
 
+    def spend(self, seconds: float) -> None:
+        """So much processor time went into drawing a snapshot."""
+        self._spent += seconds
+
     # In the poll thread
 
     def run(self, cancelled: Callable[[], bool]) -> None:
@@ -133,6 +140,7 @@ class Poll:
 
     def tick(self) -> float:
         """Read once and post what changed; returns the seconds until it is worth looking again."""
+        begin, asked = time.thread_time(), self._request is not self._answered
         while self._jobs:
             self._jobs.popleft()()
         request = self._request
@@ -149,7 +157,20 @@ class Poll:
         if self._pending:
             return min(TICK_WAITING, self._interval)
         live = facts.alive or (request.watches_runs and self._source.runs.any_alive)
-        return self._interval if live else max(self._interval, TICK_ENDED)
+        if not live:
+            return max(self._interval, TICK_ENDED)
+        if asked:
+            self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
+        self._spent += time.thread_time() - begin
+        return self._pause()
+
+    def _pause(self) -> float:
+        """How long to rest, by what the last look and its drawing took: the training needs the cores."""
+        spent, self._spent = self._spent, 0.0
+        if self._answering:
+            self._answering -= 1
+            return self._interval
+        return min(SLOWEST * self._interval, max(self._interval, spent / SHARE))
 
     def _read_facts(self, request: Request) -> Facts:
         if request.run is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from rich.cells import cell_len, get_character_cell_size
@@ -14,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # would move the terminal's cursor, or do worse
-GAP = 6  # spans closer than this are repainted as one: moving the terminal's cursor costs bytes too
+GAP = 4  # spans closer than this are repainted as one: moving the terminal's cursor costs bytes too
 
 
 class Cells:
@@ -88,14 +89,37 @@ def spans(old: Cells, new: Cells) -> list[tuple[int, int]]:
     return [_whole(old, new, start, end) for start, end in found]
 
 
+_changed: set[Widget] | None = None
+
+
+@contextmanager
+def collected() -> Iterator[set[Widget]]:
+    """Meanwhile widgets whose cells change do not ask Textual for a repaint each; whoever collects them paints them together."""
+    global _changed  # noqa: PLW0603 - all widgets are drawn in one thread
+    outer, _changed = _changed, set()
+    try:
+        yield _changed
+    finally:
+        _changed = outer
+
+
 def repaint(widget: Widget, old: Sequence[Cells], new: Sequence[Cells]) -> None:
     """Have a widget draw the cells that are other ones than before; all of them in another size."""
-    if len(old) != len(new) or len(old[0].text) != len(new[0].text):
+    if len(old) != len(new) or any(len(before.text) != len(after.text) for before, after in zip(old, new, strict=True)):
         widget.refresh()
         return
-    for y, (before, after) in enumerate(zip(old, new, strict=True)):
-        for start, end in spans(before, after):
-            widget.refresh(Region(start, y, end - start, 1))
+    regions = [Region(start, y, end - start, 1) for y, (a, b) in enumerate(zip(old, new, strict=True)) for start, end in spans(a, b)]
+    if not regions:
+        return
+    if _changed is None:
+        widget.refresh(*regions)
+        return
+    # What `refresh` does for regions, less the caches of size and style, which other text does not change.
+    offset = widget.content_offset
+    regions = [region.translate(offset) for region in regions]
+    widget._repaint_regions.update(regions)  # noqa: SLF001
+    widget._styles_cache.set_dirty(*regions)  # noqa: SLF001
+    _changed.add(widget)
 
 
 def _whole(old: Cells, new: Cells, start: int, end: int) -> tuple[int, int]:

@@ -1,0 +1,48 @@
+"""The terminal's driver."""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+from typing import Any
+
+from textual._time import get_time
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+
+class TerminalDriver(LinuxDriver):
+    """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._ended, self._end = os.pipe()
+
+    def run_input_thread(self) -> None:
+        """Read keys until `disable_input`, or until the terminal is gone."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        while not self.exit_event.is_set():
+            due = parser._timeout_time  # noqa: SLF001 - an escape that may begin a sequence is a key after a moment
+            ready, _, _ = select.select([self.fileno, self._ended], [], [], None if due is None else max(0.0, due - get_time()))
+            if self.fileno in ready:
+                data = os.read(self.fileno, 4096)
+                if not data:
+                    return
+                if text := decode(data):
+                    for event in parser.feed(text):
+                        self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
+        os.read(self._ended, 1)
+
+    def disable_input(self) -> None:
+        if self._key_thread is not None and self._key_thread.is_alive():
+            os.write(self._end, b"\0")
+        super().disable_input()
+
+    def close(self) -> None:
+        super().close()
+        os.close(self._ended)
+        os.close(self._end)
