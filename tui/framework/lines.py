@@ -56,8 +56,9 @@ class Lines(Widget):
                 whole = x + len(text.rstrip()) <= width
                 x = row.put(x, text if whole else ellipsis(text, width - x), TONES.index(tone))
             rows.append(row)
-        old, self._rows = self._rows, [*rows, *(Cells(width) for _ in range(height - len(rows)))]
-        repaint(self, old, self._rows)
+        old, self._rows = self._rows, rows
+        most, blank = max(len(old), len(rows)), Cells(width)
+        repaint(self, *([*each, *[blank] * (most - len(each))] for each in (old, rows)))
 
     def render_line(self, y: int) -> Strip:
         if not self._styles:

@@ -108,7 +108,11 @@ def repaint(widget: Widget, old: Sequence[Cells], new: Sequence[Cells]) -> None:
     if len(old) != len(new) or any(len(before.text) != len(after.text) for before, after in zip(old, new, strict=True)):
         widget.refresh()
         return
-    regions = [Region(start, y, end - start, 1) for y, (a, b) in enumerate(zip(old, new, strict=True)) for start, end in spans(a, b)]
+    refresh(widget, [Region(start, y, end - start, 1) for y, (a, b) in enumerate(zip(old, new, strict=True)) for start, end in spans(a, b)])
+
+
+def refresh(widget: Widget, regions: Sequence[Region]) -> None:
+    """Have parts of a widget drawn, given from its content's corner on."""
     if not regions:
         return
     if _changed is None:

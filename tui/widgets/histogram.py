@@ -1,4 +1,4 @@
-"""A histogram on a terminal: plotext's picture, computed on new data or another size, never while hidden."""
+"""A histogram on a terminal, computed on new data or another size, never while hidden."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ STYLES = {
     "empty": Tone("muted"),
 }
 TONE = {name: index for index, name in enumerate(STYLES)}
-AXIS = frozenset("│┤└┬─┼┘┐┌├┴")
-MARK = "┊"
+BARS = " ▁▂▃▄▅▆▇█"
+LEAST = (12, 4)  # below, there is nothing but axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +62,76 @@ class HistogramPlot(Drawn):
         if self._shape is None:
             rows[min(1, height - 1)].put(1, self._sentence, TONE["empty"])
             return rows
-        # Imported with the first picture: a terminal that shows no histogram does not pay for it.
-        from gradtop.tui.widgets.plots import bars
-
-        shape = self._shape
+        if width < LEAST[0] or height < LEAST[1]:
+            return rows
+        shape, tall = self._shape, height - 2
         low, high, bins = widened(shape)
-        high, bins = merged(low, high, bins, 2 * width)
+        high, bins = merged(low, high, bins, width)
         self._x = fitted(low, high, log=False, most=max(2, width // 14), old=self._x)
         self._y = fitted(0.0, max(bins), log=False, most=max(1, min(height // 4, round(max(bins)))), old=self._y)
-        lines = bars(bins, (low, high), self._x, self._y, (width, height), unicode=draws_unicode(self))
-        for row, line in zip(rows, lines, strict=False):
-            paint(row, line)
-        if lines and shape.mark is not None:
-            self._mark(rows, shape.mark)
+        left = self._y.label_width + 1
+        heights = heights_of(bins, low, high, self._x, width - left)
+        unicode = draws_unicode(self)
+        draw_axes(rows, self._x, self._y, unicode=unicode)
+        draw_bars(rows[:tall], left, [self._y.at(value) for value in heights], unicode=unicode)
+        share = self._x.at(shape.mark) if shape.mark is not None else -1.0
+        if 0 <= share <= 1:
+            x = left + column_of(share, width - left)
+            for row in rows[:tall]:
+                if row.text[x] == " ":
+                    row.put(x, "┊" if unicode else ":", TONE["mark"])
         return rows
 
-    def _mark(self, rows: Sequence[Cells], value: float) -> None:
-        """A dotted line at a value, where there is nothing else."""
-        left = next((x for x, character in enumerate(rows[0].text) if character in AXIS), None)
-        if left is None or self._x is None:
-            return
-        share, width = self._x.at(value), len(rows[0].text)
-        x = left + 1 + round(share * (width - left - 2))
-        for row in rows[:-2]:
-            if 0 <= share <= 1 and row.text[x] == " ":
-                row.put(x, MARK, TONE["mark"])
+
+def heights_of(bins: Sequence[float], low: float, high: float, axis: Axis, columns: int) -> list[float]:
+    """What each column of the plot shows: the highest of the bins whose middle it holds, or else of the bin that it lies in."""
+    found = [0.0] * columns
+    step = (high - low) / len(bins)
+    for column in range(columns):
+        number = math.floor((axis.low + (column + 0.5) / columns * (axis.high - axis.low) - low) / step)
+        if 0 <= number < len(bins):
+            found[column] = bins[number]
+    for number, value in enumerate(bins):
+        column = column_of(axis.at(low + (number + 0.5) * step), columns)
+        found[column] = max(found[column], value)
+    return found
+
+
+def column_of(share: float, columns: int) -> int:
+    return max(0, min(columns - 1, math.floor(share * columns)))
+
+
+def draw_bars(rows: Sequence[Cells], left: int, shares: Sequence[float], *, unicode: bool) -> None:
+    """Bars in eighths of a cell; one of nothing has no ink, the smallest other one has some."""
+    steps = 8 if unicode else 1
+    for x, share in enumerate(shares, left):
+        level = max(1, min(steps * len(rows), round(share * steps * len(rows)))) if share > 0 else 0
+        for row in reversed(rows):
+            if level <= 0:
+                break
+            row.put(x, BARS[min(8, level)] if unicode else "#", TONE["bar"])
+            level -= steps
+
+
+def draw_axes(rows: Sequence[Cells], x_axis: Axis, y_axis: Axis, *, unicode: bool) -> None:
+    """Counts at the left, and under the plot, in the last two rows, the values."""
+    left, width, tall = y_axis.label_width, len(rows[0].text), len(rows) - 2
+    for row in rows[:tall]:
+        row.put(left, "│" if unicode else "|", TONE["axis"])
+    for value, label in y_axis.ticks:
+        # A count stands where the top of its bar does; nothing stands on the axis below.
+        y = tall - 1 - column_of(max(0.0, y_axis.at(value) - 1e-9), tall)
+        rows[y].put(left - len(label), label, TONE["tick"])
+        rows[y].put(left, "┤" if unicode else "+", TONE["axis"])
+    rows[tall].put(left, ("└" if unicode else "+") + ("─" if unicode else "-") * (width - left - 1), TONE["axis"])
+    free = 0
+    for value, label in x_axis.ticks:
+        x = left + 1 + column_of(x_axis.at(value), width - left - 1)
+        rows[tall].put(x, "┬" if unicode else "+", TONE["axis"])
+        start = max(0, min(width - len(label), x - len(label) // 2))
+        if start >= free:
+            rows[tall + 1].put(start, label, TONE["tick"])
+            free = start + len(label) + 1
 
 
 def widened(shape: Shape) -> tuple[float, float, Sequence[float]]:
@@ -107,11 +152,3 @@ def merged(low: float, high: float, bins: Sequence[float], most: int) -> tuple[f
         return high, bins
     found = [sum(bins[start : start + together]) for start in range(0, len(bins), together)]
     return low + (high - low) / len(bins) * together * len(found), found
-
-
-def paint(row: Cells, line: str) -> None:
-    """Put plotext's text into a row: bars, axes and labels each in their tone."""
-    for x, character in enumerate(line[: len(row.text)]):
-        if character != " ":
-            row.text[x] = character
-            row.tones[x] = TONE["bar" if character == "#" or "\u2580" <= character <= "\u259f" else "axis" if character in AXIS else "tick"]

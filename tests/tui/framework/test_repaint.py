@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual._compositor import ChopsUpdate
 from textual.geometry import Region
 
@@ -155,3 +157,89 @@ async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_t
         gc.callbacks.remove(seen)
         gc.set_threshold(*thresholds)
         gc.enable()
+
+
+Grid = dict[tuple[int, int], tuple[str, frozenset[str]]]  # what stands in a cell, and in which style
+
+
+def drawn(sequences: str) -> Grid:
+    """What a terminal makes of the sequences."""
+    grid: Grid = {}
+    row = column = 0
+    style: dict[str, str] = {}
+    for move, along, sgr, character in re.findall("\x1b\\[(\\d+;\\d+)H|\x1b\\[(\\d+)G|(\x1b\\[[\\d;]*m)|([^\x1b])", sequences):
+        if move:
+            row, column = (int(number) - 1 for number in move.split(";"))
+        elif along:
+            column = int(along) - 1
+        elif sgr:
+            take(style, sgr[2:-1])
+        elif character == "\n":
+            row, column = row + 1, 0
+        else:
+            kept = frozenset(code for kind, code in style.items() if code not in {"39", "49"} and (character != " " or kind == "background"))
+            grid[row, column] = (character, kept)
+            column += cell_len(character)
+    return grid
+
+
+def take(style: dict[str, str], parameters: str) -> None:
+    codes = parameters.split(";")
+    while codes:
+        code = codes.pop(0)
+        if code in {"", "0"}:
+            style.clear()
+        elif code in {"38", "48"}:
+            count = 4 if codes[0] == "2" else 2
+            style["foreground" if code == "38" else "background"] = ";".join(codes[:count])
+            del codes[:count]
+        elif code[:-1] in {"3", "9", "4", "10"}:
+            style["foreground" if code[:-1] in {"3", "9"} else "background"] = code
+        else:
+            style[code] = code
+
+
+async def test_a_frame_in_fewer_bytes_is_the_same_frame(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("● training")
+        console, compositor = screen.app.console, screen.app.screen._compositor
+        whole = compositor.render_full_update()
+        sent, theirs = Repaint.of(whole).render_segments(console), whole.render_segments(console)
+        assert drawn(sent) == drawn(theirs)
+        assert len(sent) < 0.7 * len(theirs)
+
+
+async def test_a_part_of_the_screen_is_rendered_as_all_of_it_would_be_also_under_a_toast(tmp_path: Path, training: tuple[Run, Grower]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("● training")
+        screen.app.notify("something to read")
+        await screen.shows("something to read")
+        console, compositor = screen.app.console, screen.app.screen._compositor
+        whole = drawn(compositor.render_full_update().render_segments(console))
+        for regions in ({Region(0, 0, 5, 1), Region(3, 7, 80, 2), Region(110, 30, 10, 10)}, {Region(59, 3, 4, 20)}, {Region(-2, 39, 500, 9)}):
+            compositor._dirty_regions.update(regions)
+            update = compositor.render_partial_update()
+            assert update is not None
+            part = drawn(Repaint.of(update).render_segments(console))
+            assert part.keys() == {(y, x) for y, x in whole if any(region.contains(x, y) for region in regions)}
+            assert part == {place: whole[place] for place in part}
+        assert compositor.render_partial_update() is None
+
+
+async def test_news_is_painted_where_it_arrives_not_some_wake_ups_later(
+    tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, grower = training
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.shows("● training")
+        await screen.pilot.pause()
+        sizes: list[int] = []
+        monkeypatch.setattr(screen.app, "_display", lambda _on, what: sizes.append(cells(what)))
+        grower.grow(7)
+        screen.app._polling = False
+        screen.app.poll.tick()
+        screen.mode.receive(screen.app.snapshot)
+        assert [size for size in sizes if size]
+        assert not screen.mode._dirty_widgets

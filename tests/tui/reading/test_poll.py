@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from gradtop.trainer.record import Inbox, Run, append_event, read_leases
-from gradtop.tui.reading.poll import ANSWER_WITHIN, LEASE_EVERY, TICK, TICK_ENDED, TICK_WAITING, Answer, Poll
+from gradtop.tui.reading.poll import (
+    ANSWER_WITHIN,
+    LEASE_EVERY,
+    SHARE,
+    SLOWEST,
+    TICK,
+    TICK_ENDED,
+    TICK_WAITING,
+    Answer,
+    Poll,
+)
 from gradtop.tui.reading.snapshot import Request, Snapshot
 from tests.support import wait_until
 from tests.tui.runs_fixture import NOW, fake_run
@@ -255,3 +265,20 @@ def test_the_thread_ends_at_once_when_cancelled_and_drops_its_lease(runs: Path) 
     thread.join(timeout=5)
     assert not thread.is_alive()
     assert not list(run.leases.glob("*.json"))
+
+
+def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seldom(runs: Path) -> None:
+    run, grower = fake_run(runs, created=NOW - 30.1)
+    watcher = Watcher(runs)
+    watcher.ask(run)
+    for _ in range(2):  # what a question costs says nothing of what its news will
+        watcher.poll.spend(1.0)
+        assert watcher.poll.tick() == TICK
+    pauses = []
+    for spent in (0.0, 1.5 * TICK * SHARE, 100.0, 0.0):
+        grower.grow()
+        watcher.poll.spend(spent)
+        pauses.append(watcher.poll.tick())
+    assert pauses[0] == pauses[3] == TICK
+    assert 1.5 * TICK <= pauses[1] < SLOWEST * TICK
+    assert pauses[2] == SLOWEST * TICK

@@ -8,10 +8,9 @@ from textual.app import App, ComposeResult
 
 from gradtop.tui.theme import DARK
 from gradtop.tui.widgets.axis import linear
-from gradtop.tui.widgets.histogram import HistogramPlot, Shape, merged, widened
-from gradtop.tui.widgets.plots import bars, outlines
+from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.histogram import HistogramPlot, Shape, draw_bars, heights_of, merged, widened
 
-X, Y = linear(-1.0, 1.0, 4), linear(0.0, 100.0, 4)
 BELL = tuple(100 * math.exp(-0.5 * ((number - 31.5) / 10) ** 2) for number in range(64))
 
 
@@ -30,42 +29,40 @@ class Plot(App[None]):
         return ["".join(segment.text for segment in strip) for strip in self.screen._compositor.render_strips()]
 
 
-@pytest.mark.parametrize("size", [(12, 4), (30, 6), (80, 18), (200, 50)])
-@pytest.mark.parametrize("unicode", [True, False])
-def test_a_picture_has_exactly_its_size(size: tuple[int, int], unicode: bool) -> None:
-    lines = bars(BELL, (-1.0, 1.0), X, Y, size, unicode=unicode)
-    assert {len(line) for line in lines} == {size[0]}
-    assert len(lines) == size[1]
-    assert ("█" in "".join(lines)) == unicode
-    assert ("#" in "".join(lines)) != unicode
+def bars_of(shares: list[float], tall: int, *, unicode: bool = True) -> list[str]:
+    rows = [Cells(len(shares)) for _ in range(tall)]
+    draw_bars(rows, 0, shares, unicode=unicode)
+    return ["".join(row.text) for row in rows]
 
 
-def test_where_there_is_no_room_there_is_no_picture() -> None:
-    assert bars(BELL, (-1.0, 1.0), X, Y, (11, 10), unicode=True) == []
-    assert bars(BELL, (-1.0, 1.0), X, Y, (40, 3), unicode=True) == []
+def test_bars_end_at_eighths_of_a_cell() -> None:
+    assert bars_of([0.0, 1 / 16, 0.5, 9 / 16, 1.0], 2) == ["   ▁█", " ▁███"]
+    assert bars_of([0.0, 0.4, 1.0], 2, unicode=False) == ["  #", " ##"]
 
 
 def test_a_bar_of_nothing_has_no_ink_and_the_smallest_has_some() -> None:
-    lines = bars([0, 0, 100, 0, 1e-9], (-1.0, 1.0), X, Y, (60, 12), unicode=False)
-    bottom = lines[-3].partition("┤")[2]
-    assert bottom.startswith("     ")
-    assert bottom.rstrip().endswith("##")
+    assert bars_of([0.0, 1e-12, 1.0], 3)[-1] == " ▁█"
+    assert bars_of([0.0, 1e-12, 1.0], 3, unicode=False)[-1] == " ##"
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_plotext_never_sees_what_is_not_finite(bad: float) -> None:
-    with pytest.raises(ValueError, match="finite"):
-        bars([1, bad], (-1.0, 1.0), X, Y, (40, 10), unicode=True)
+@pytest.mark.parametrize("columns", [7, 40, 64, 200])
+def test_no_bin_is_lost_and_none_is_drawn_higher_than_it_is(columns: int) -> None:
+    bins = [float(number % 7) for number in range(64)]
+    bins[23] = 50.0
+    axis = linear(-1.1, 1.0, 4)
+    heights = heights_of(bins, -1.1, 1.0, axis, columns)
+    assert max(heights) == 50.0
+    assert set(heights) <= set(bins)
 
 
-def test_two_pictures_do_not_mix() -> None:
-    alone = bars([1, 2, 3], (-1.0, 1.0), X, linear(0, 3, 3), (40, 10), unicode=True)
-    bars(BELL, (-1.0, 1.0), X, Y, (80, 20), unicode=False)
-    assert bars([1, 2, 3], (-1.0, 1.0), X, linear(0, 3, 3), (40, 10), unicode=True) == alone
+def test_a_bin_stands_over_its_values() -> None:
+    axis = linear(0.0, 10.0, 5)
+    assert heights_of([3.0, 0.0, 5.0, 0.0, 1.0], 0.0, 10.0, axis, 10) == [3, 3, 0, 0, 5, 5, 0, 0, 1, 1]
 
 
-def test_bars_that_touch_share_an_outline() -> None:
-    assert list(outlines([0, 1, 2, 0, 3], (0.0, 5.0))) == [([1, 2, 2, 3], [1, 1, 2, 2]), ([4, 5], [3, 3])]
+def test_a_histogram_that_moves_less_than_a_column_changes_nothing() -> None:
+    axis = linear(-1.0, 1.0, 4)
+    assert heights_of(BELL, -1.0, 1.0, axis, 60)[5:55] == heights_of(BELL, -1.0, 1.001, axis, 60)[5:55]
 
 
 def test_a_range_of_no_width_is_one_bar_with_room_on_both_sides() -> None:

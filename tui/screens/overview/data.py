@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BINS = 360
 EVENTS = 40
-CEILINGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+CEILINGS = (1.0, 2.0, 3.0, 5.0, 7.0)  # each leap draws and sends every chart anew
 
 
 @dataclass(frozen=True, slots=True)

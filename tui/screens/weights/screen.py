@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 
 from gradtop.trainer.analysis.formatting import shape
@@ -16,6 +17,7 @@ from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
 from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, title, waiting, when
+from gradtop.tui.widgets.cells import refresh
 from gradtop.tui.widgets.columns import Cell, Column
 from gradtop.tui.widgets.histogram import HistogramPlot, Shape
 from gradtop.tui.widgets.table import Table
@@ -102,12 +104,12 @@ class Weights(ModeScreen):
 
     def _show_now(self, part: WeightsPart, snapshot: Snapshot, *, fresh: bool) -> None:
         now, pane, plot = part.now, self.query_one("#now"), self.query_one(HistogramPlot)
-        retitle(pane, next((title(each) for each in part.parameters if each.name == part.chosen), part.chosen), "")
+        named = next((title(each) for each in part.parameters if each.name == part.chosen), part.chosen)
         self.query_one(Figures).show_part(part)
+        retitle(pane, named, when(now, snapshot.facts) if now is not None else "")
         if now is None:
             plot.show(None, waiting(part, snapshot.facts))
             return
-        retitle(pane, None, when(now, snapshot.facts))
         if not now.bins:
             plot.show(None, "these weights are not finite: there is no range to draw")
             return
@@ -207,8 +209,10 @@ class History(Lines):
         return history_lines(self._part, width, height) if self._part.now is not None else []
 
 
-def retitle(pane: Widget, title: str | None, subtitle: str) -> None:
-    """Set what stands in a border where it is another than before: setting it paints the whole pane."""
-    for name, text in (("border_title", title), ("border_subtitle", subtitle)):
-        if text is not None and str(getattr(pane, f"_{name}") or "") != text:
+def retitle(pane: Widget, title: str, subtitle: str) -> None:
+    """Set what stands in a border where it is another than before, and paint that line; Textual would paint the whole pane."""
+    width, height = pane.content_size.width + 2, pane.content_size.height
+    for name, text, y in (("_border_title", title, -1), ("_border_subtitle", subtitle, height)):
+        if str(getattr(pane, name) or "") != text:
             setattr(pane, name, Content(text))
+            refresh(pane, [Region(-1, y, width, 1)])

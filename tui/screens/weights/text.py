@@ -16,6 +16,7 @@ from gradtop.tui.widgets.axis import linear, tick_label
 
 LEVELS = " ▁▂▃▄▅▆▇█"
 MOST_TALL = 3
+STEADY = 4  # cells: the column at the right grows by so many, as each change of it moves all that is left of it
 
 
 def figures(now: Histogram) -> list[tuple[str, str]]:
@@ -70,10 +71,11 @@ def history_lines(part: WeightsPart, width: int, height: int) -> list[Line]:
     labels = ["now" if h is now else f"step {number(h.step)}" for h in shown]
     beside = [f"{significant(h.mean)} std {significant(h.std)}" for h in shown]
     left = max(map(cell_len, labels)) + 3
-    right = max(map(cell_len, beside)) + 2
+    right = -(-(max(map(cell_len, beside)) + 2) // STEADY) * STEADY
     if width - left - right < 24:
         right = 1
-    low, high = both if both[1] - both[0] > max(map(abs, both)) * 1e-9 else (linear(*both, 4).low, linear(*both, 4).high)
+    range_ = linear(*both, 10)  # round ends, so that what was measured earlier is not drawn anew each time
+    low, high = range_.low, range_.high
     cells = max(8, width - left - right)
     if len(shown) * tall + len(lines) + 2 <= height:
         lines.append([])
