@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import time
 from dataclasses import replace
 
@@ -11,59 +12,89 @@ from gradtop.trainer.record import Column, Run, StreamWriter, read_status
 from gradtop.trainer.record.status import process_start
 from tests.bench.place import Place
 from tests.bench.terminal import Terminal
-from tests.tui.runs_fixture import PARAMETERS, fake_run, layer_table
+from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
 
 BEATS = 0.5
+MEASURES = 4.0  # histograms a second of the parameter that is looked at
+TOGETHER = 0.02  # what is due within so many seconds is written at once
+ENDLESS = 100_000  # epochs: no benchmark comes to the end of them
 STEPS = (Column("loss"), Column("lr"), Column("grad_norm", sparse=True), Column("clipped", sparse=True), Column("samples_per_s", "1/s"))
+SHAPE = ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count")
+KEPT_OF_OLD = 16  # of an old run's measurements of the layers one in so many is left
 
 
 class Feed:
-    """A hundred values a step: five of the step, the rest of the parameters. `go_on` writes what is due by the clock."""
+    """A hundred values a step: five of the step, the rest of the parameters. `go_on` writes what is due by the clock.
+
+    A run of many `steps` at the start has their whole history, as after hours of training.
+    """
 
     def __init__(self, place: Place, *, values: int = 100, steps: int = 100) -> None:
-        self.run, grower = fake_run(place.runs, "quick-heron", steps=steps, created=time.time() - steps)
+        begin = min(steps, 100)
+        self.run, grower = fake_run(place.runs, "quick-heron", steps=begin, created=time.time() - steps, epochs=ENDLESS)
         grower.close()
-        self.step = self._begin = steps
+        self.step = begin
+        self._chance = random.Random(0)
         self._values = values - len(STEPS)
         names = [name for name, _kind, _shape in PARAMETERS]
-        columns = [f"{what}/{name}" for name in names for what in ("grad_norm", "weight_norm")]
+        columns = [f"{what}/{name}" for name in names for what in ("grad_norm", "weight_norm", "update_ratio")]
         columns += [f"grad_norm/more.{number}" for number in range(self._values - len(columns))]
         self._writer = StreamWriter(self.run)
-        self._writer.open("steps", STEPS, first_step=steps)
-        self._writer.open("layers", [Column(name) for name in columns], first_step=steps, extra=layer_table())
+        self._writer.open("steps", STEPS, first_step=begin)
+        self._writer.open("layers", [Column(name) for name in columns], first_step=begin, extra=layer_table())
+        bins = [Column(f"b{number}") for number in range(BINS)]
+        self._writer.open("histograms", [*map(Column, SHAPE), *bins], first_step=begin, rollup=False, extra={"parameters": names})
         self._status = replace(read_status(self.run), pid=os.getpid(), pid_started=process_start(os.getpid()))
-        self._next_beat = 0.0
-        self.written: dict[int, float] = {}
+        self._next_beat = self._next_measure = 0.0
+        self._begin = steps
+        now = time.time()
+        while self.step < steps:
+            self._take(now - (steps - self.step) / 100, layers=self.step % KEPT_OF_OLD == 0)
 
     def loss(self, step: int) -> float:
         """Falls as a loss does; for a hundred steps three digits tell each from the one before."""
-        return 1.0 + 3.0 * math.exp(-(step - self._begin) / 150)
+        return 1.0 + 3.0 * math.exp(-max(0, step - self._begin) / 150)
 
     def take_step(self) -> None:
+        """The next step, and what a worker measures of it for a screen that is open."""
+        self._take(time.time())
+        if time.monotonic() >= self._next_measure:
+            self._next_measure = time.monotonic() + 1 / MEASURES
+            self._measure()
+
+    def _take(self, now: float, *, layers: bool = True) -> None:
         self.step += 1
-        now = time.time()
-        self.written[self.step] = time.monotonic()
-        self._writer.put("steps", self.step, now, (self.loss(self.step), 1e-3, 2.0, 0.0, 12_400.0))
-        self._writer.put("layers", self.step, now, [1.0 + 0.001 * (self.step % 7)] * self._values)
+        chance = self._chance.random
+        self._writer.put("steps", self.step, now, (self.loss(self.step), 1e-3, 2.0 + chance(), 0.0, 12_400.0))
+        if layers:
+            factor = 1.0 + 0.3 * chance()
+            self._writer.put("layers", self.step, now, [factor * (1.0 + 0.001 * (number % 7)) for number in range(self._values)])
+
+    def _measure(self) -> None:
+        centre, spread = 0.01 * self._chance.random(), 0.1 + 1e-3 * self._chance.random()
+        heights = [math.exp(-0.5 * ((number - BINS / 2) / 10) ** 2) * (1 + 0.3 * self._chance.random()) for number in range(BINS)]
+        about = [0.0, centre - 3 * spread, centre + 3 * spread, centre, spread, centre - 3 * spread, centre + 3 * spread, 0.0, 288.0]
+        self._writer.put("histograms", self.step, time.time(), [*about, *(round(10 * height) for height in heights)])
 
     def beat(self) -> None:
         """The heartbeat, twice a second."""
         now = time.time()
         self._next_beat = time.monotonic() + BEATS
-        self._status = replace(self._status, step=self.step, updated=now, loss=self.loss(self.step))
+        self._status = replace(self._status, step=self.step, seconds=float(self.step), updated=now, loss=self.loss(self.step))
         self._writer.status(self._status)
 
     def go_on(self, terminal: Terminal, seconds: float, *, every: float = 0.0) -> None:
         """Let the run go on for so long, with a step every so many seconds (0: with none), and the screen draw."""
         begin = time.monotonic()
-        next_step = begin if every else float("inf")
+        next_step = begin if every else math.inf
         while (now := time.monotonic()) < begin + seconds:
-            if now >= next_step:
+            while next_step <= now:
                 self.take_step()
                 next_step += every
             if now >= self._next_beat:
                 self.beat()
-            terminal.read(min(next_step, self._next_beat, begin + seconds) - now)
+            due = min(max(next_step, now + TOGETHER), self._next_beat, begin + seconds)
+            terminal.read(due - time.monotonic())
 
     def close(self) -> Run:
         self._writer.close()

@@ -4,57 +4,106 @@ from __future__ import annotations
 
 import re
 import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from tests.bench.beside import Training
 from tests.bench.feed import Feed
 from tests.bench.figure import Figure, quantile
 from tests.bench.place import a_place
-from tests.bench.terminal import CHART, Terminal
+from tests.bench.terminal import CHART, Terminal, Used
 from tests.tui.runs_fixture import PARAMETERS
 
-WINDOW = 30.0
+WINDOW = 8.0  # seconds in each mode
+TURN, TURNS = 4.0, 4  # seconds, how often, with the screen stopped and going on
+QUIET = 30.0
+RATES = (1, 100, 1000)
+OLD = 800_000
+CPU, BYTES, LEFT = 2.5, 2000.0, 0.97
+SLOW_CPU, SLOW_BYTES = 1.5, 600.0  # at one step a second
 AGES = 15
 PRESSES = 15
 # What stands in a mode alone, and in the help alone.
-MODES = {"1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate"}
+MODES = {
+    "1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate ─", "6": "what will change", "7": "changed against",
+}
+VISITED = ("1", "2", "3", "4", "5", "1")  # by the keys
 HELP = "esc closes"
 READING = re.compile(r"step +[\d\u202f]+ │")
 
 
 def measure() -> Iterator[Figure]:
+    yield from beside("a digits CNN", "digits.toml")
+    yield from beside("a digits MLP", "digits_mlp.toml")
+    for rate in RATES:
+        yield from fed(f"{rate:,} steps/s".replace(",", " "), rate, 0, cpu=SLOW_CPU if rate == 1 else CPU, bytes_=SLOW_BYTES if rate == 1 else BYTES)
+    yield from fed("an old run, 100 steps/s", 100, OLD, cpu=CPU, bytes_=BYTES)
     with a_place() as place:
         feed = Feed(place)
         feed.beat()
         with place.watch("--no-standby") as terminal:
             terminal.wait_for(CHART)
-            feed.go_on(terminal, 3, every=1)
-            yield from live(feed, terminal)
             yield age(feed, terminal)
             yield from idle(feed, terminal)
-            yield keys(feed, terminal)
+            yield from keys(feed, terminal)
         feed.close()
 
 
-def window(feed: Feed, terminal: Terminal, every: float) -> tuple[float, float]:
-    """Percent of one core, and bytes a second to the terminal."""
-    cpu, written, begin = terminal.cpu(), terminal.bytes, time.monotonic()
-    feed.go_on(terminal, WINDOW, every=every)
-    passed = time.monotonic() - begin
-    return 100 * (terminal.cpu() - cpu) / passed, (terminal.bytes - written) / passed
+def beside(name: str, config: str) -> Iterator[Figure]:
+    """In each mode, from the first minute of a real training on: what the screen takes, and what is left to the training."""
+    with a_place() as place:
+        training = Training(place, config)
+        with place.watch("--no-standby") as terminal:
+            terminal.wait_for(CHART)
+            ratios: dict[str, float] = {}
+            used: dict[str, Used] = {}
+            paces = []
+            for mode, words in MODES.items():
+                terminal.press(mode)
+                terminal.wait_for(words)
+                ratios[mode], pace, used[mode] = training.beside(terminal, TURN, TURNS)
+                paces.append(pace)
+            yield from shares(f"beside {name}", used, CPU, BYTES)
+            details = {f"mode {mode}": ratio for mode, ratio in ratios.items()} | {"alone, steps/s": statistics.median(paces)}
+            yield Figure(f"beside {name}: pace left to it", min(ratios.values()), "×", LEFT, at_least=True, details=details)
 
 
-def live(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
-    cpu, rate = window(feed, terminal, 1.0)
-    yield Figure("live, 100 values a step, 1 step/s: processor", cpu, "%", 4)
-    yield Figure("live, 100 values a step, 1 step/s: to the terminal", rate, "B/s", 1500)
+def fed(name: str, rate: float, steps: int, *, cpu: float, bytes_: float) -> Iterator[Figure]:
+    """In each mode while a run goes on at a rate, with a hundred values a step."""
+    with a_place() as place:
+        feed = Feed(place, steps=steps)
+        feed.beat()
+        with place.watch("--no-standby") as terminal:
+            feed.go_on(terminal, 3, every=1 / rate)
+            used: dict[str, Used] = {}
+            for mode, words in MODES.items():
+                terminal.press(mode)
+                terminal.wait_for(words)
+                feed.go_on(terminal, 2, every=1 / rate)
+                used[mode] = window(feed, terminal, WINDOW, 1 / rate)
+            yield from shares(name, used, cpu, bytes_)
+        feed.close()
+
+
+def window(feed: Feed, terminal: Terminal, seconds: float, every: float) -> Used:
+    before = terminal.used()
+    feed.go_on(terminal, seconds, every=every)
+    return terminal.used() - before
+
+
+def shares(name: str, used: Mapping[str, Used], cpu: float, bytes_: float) -> Iterator[Figure]:
+    """The mode that takes the most, and beside it each."""
+    wakes = max(each.wake_rate for each in used.values())
+    by_mode = {f"mode {mode}": each.percent for mode, each in used.items()} | {"wake-ups/s at most": wakes}
+    yield Figure(f"{name}: processor", max(each.percent for each in used.values()), "%", cpu, details=by_mode)
+    by_mode = {f"mode {mode}": each.rate for mode, each in used.items()}
+    yield Figure(f"{name}: to the terminal", max(each.rate for each in used.values()), "B/s", bytes_, details=by_mode)
 
 
 def idle(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
     feed.go_on(terminal, 12)
-    cpu, rate = window(feed, terminal, 0.0)
-    yield Figure("alive and nothing new: processor", cpu, "%", 1)
-    yield Figure("alive and nothing new: to the terminal", rate, "B/s", 50)
+    used = window(feed, terminal, QUIET, 0.0)
+    yield Figure("alive and nothing new: processor", used.percent, "%", 0.5, details={"wake-ups/s": used.wake_rate})
+    yield Figure("alive and nothing new: to the terminal", used.rate, "B/s", 10)
 
 
 def age(feed: Feed, terminal: Terminal) -> Figure:
@@ -71,15 +120,15 @@ def age(feed: Feed, terminal: Terminal) -> Figure:
     return Figure("live: age of the newest step when it is seen", statistics.median(ages), "s", 0.5, details={"worst, s": max(ages)})
 
 
-def keys(feed: Feed, terminal: Terminal) -> Figure:
+def keys(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
     """From a key to the frame that answers it, while ten steps a second come; every mode has been visited once."""
     taken: dict[str, list[float]] = {"chart": [], "list": [], "mode": [], "help": [], "esc": []}
 
     def press(kind: str, key: str, words: str = "", *, gone: bool = False) -> None:
         taken[kind].append(answer(feed, terminal, key, words, gone=gone))
 
-    for number, words in [*MODES.items(), ("1", MODES["1"])]:
-        press("mode", number, words)
+    for number in VISITED:
+        press("mode", number, MODES[number])
     taken["mode"].clear()
     for turn in range(PRESSES):
         for _ in range(2):
@@ -93,7 +142,8 @@ def keys(feed: Feed, terminal: Terminal) -> Figure:
         answer(feed, terminal, "1", MODES["1"])
     every = [value for values in taken.values() for value in values]
     details = {f"{name}, ms": statistics.median(values) for name, values in taken.items()} | {"95 of 100 keys, ms": quantile(every, 0.95)}
-    return Figure("key to its answer, ten steps a second", statistics.median(every), "ms", 20, details=details)
+    yield Figure("key to its answer, ten steps a second", statistics.median(every), "ms", 10, details=details)
+    yield Figure("key to its answer in a list", statistics.median(taken["list"]), "ms", 12)
 
 
 def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:

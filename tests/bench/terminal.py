@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +25,36 @@ CHART = re.compile("(?:[\u2801-\u28ff]){3}")  # three cells of a braille picture
 QUIET = 0.003  # a frame comes in pieces; after so long without another one it is whole
 # What a terminal answers when asked for its background, its kind and whether it can draw whole frames at once.
 QUERIES = {b"\x1b]11;?": b"\x1b]11;rgb:0000/0000/0000\x1b\\", b"\x1b[c": b"\x1b[?62;22c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
-TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a program used within a time: seconds, processor seconds, bytes to the terminal, times that it woke up."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    bytes: int = 0
+    wakes: int = 0
+
+    def __sub__(self, other: Used) -> Used:
+        return Used(self.seconds - other.seconds, self.cpu - other.cpu, self.bytes - other.bytes, self.wakes - other.wakes)
+
+    def __add__(self, other: Used) -> Used:
+        return Used(self.seconds + other.seconds, self.cpu + other.cpu, self.bytes + other.bytes, self.wakes + other.wakes)
+
+    @property
+    def percent(self) -> float:
+        """Of one core."""
+        return 100 * self.cpu / self.seconds
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second."""
+        return self.bytes / self.seconds
+
+    @property
+    def wake_rate(self) -> float:
+        return self.wakes / self.seconds
 
 
 class Ended(Exception):
@@ -50,6 +82,7 @@ class Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.go_on()
         self.process.terminate()
         try:
             self.process.wait(5)
@@ -111,9 +144,26 @@ class Terminal:
             self.read(left)
 
     def cpu(self) -> float:
-        """Processor seconds of the program itself, without its children."""
+        """Processor seconds of the program itself, without its children; threads that have ended count too."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def used(self) -> Used:
+        """What was used so far: by the program itself, without its children, and by threads that go on."""
+        cpu = wakes = 0
+        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                cpu += int((thread / "schedstat").read_text().split()[0])
+                found = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (thread / "status").read_text(), re.MULTILINE)
+                wakes += int(found[1]) if found else 0
+        return Used(self.seconds, cpu / 1e9, self.bytes, wakes)
+
+    def stop(self) -> None:
+        """Have it do nothing until `go_on`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def peak_memory(self) -> float:
         """The most resident memory that the program itself had, in MB."""
