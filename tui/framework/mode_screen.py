@@ -268,6 +268,11 @@ class ModeScreen(Screen[None]):
             notice.set_class(noticed[1], "-error")
             notice.update(noticed[0])  # lays the whole screen out anew
             self.set_class(bool(lines), "-noticed")
+        if noticed != self._noticed:
+            self._noticed = noticed
+            notice.set_class(noticed[1], "-error")
+            notice.update(noticed[0])  # lays the whole screen out anew
+            self.set_class(bool(lines), "-noticed")
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - as Textual calls it
         width, height = self.size
