@@ -285,10 +285,4 @@ async def test_a_run_without_the_charted_parameter_brings_the_list_back(tmp_path
         await hands.press("enter")
         hands.app.watch_run(other.run, "gradients")
         await hands.shows("encoder.block0")
-<<<<<<< HEAD
         await hands.until(lambda: table(hands).has_focus, "the list")
-=======
-        await hands.until(lambda: table(hands).has_focus, "the list to have the keys")
-
-
->>>>>>> b39f64c (Restyle the notice only where it changed)
