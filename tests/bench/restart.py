@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from gradtop.trainer.config import Config, dump_config, load_config
-from gradtop.trainer.monitor.instruments.steps import LR
+from gradtop.trainer.monitor.instruments.steps import LR_AT
 from gradtop.trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
 from tests.bench.figure import Figure
 from tests.bench.place import Place, a_place
@@ -69,7 +69,7 @@ def live_change(place: Place) -> Figure:
 def first_with(steps: StreamReader, lr: float, sent: float) -> float | None:
     steps.refresh()
     # A stream holds its numbers in half their digits.
-    return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[LR], lr, rel_tol=1e-6)), None)
+    return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[LR_AT], lr, rel_tol=1e-6)), None)
 
 
 def train(place: Place, *changes: str) -> Run:

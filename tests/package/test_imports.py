@@ -88,8 +88,8 @@ def test_the_run_directory_needs_the_standard_library_alone() -> None:
 
 def test_showing_a_run_imports_nothing_that_writes_one() -> None:
     found = {name.removeprefix("gradtop.trainer.record.") for name in imported("import gradtop.tui.app, gradtop.tui.screens.overview.screen")}
-    assert "reader" in found
-    assert not {"control", "lease", "queue", "writer"} & found
+    assert "streams.reader" in found
+    assert not {"control", "lease", "queue", "streams.writer"} & found
 
 
 def test_all_that_the_run_directory_offers_is_there() -> None:

@@ -75,8 +75,8 @@ def obey_permissions() -> None:
 def testify(path: str) -> None:
     """Wrap what writes records, so that each return is written down."""
     from gradtop.trainer.checkpoint import format as checkpoint
-    from gradtop.trainer.record import writer
-    from gradtop.trainer.record.streams import SegmentWriter
+    from gradtop.trainer.record.streams import writer
+    from gradtop.trainer.record.streams.segment_writer import SegmentWriter
 
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

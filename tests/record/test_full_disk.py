@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Column, RunReader, RunState, Status, StreamWriter, write_status
-from gradtop.trainer.record.streams import SegmentWriter, ShortWrite
+from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
 from tests.disk import mounted, occupy
 from tests.record.support import make_run, read
 from tests.support import wait_until

@@ -24,7 +24,7 @@ from gradtop.trainer.record import (
     read_status,
     write_status,
 )
-from gradtop.trainer.record.streams import Column
+from gradtop.trainer.record.streams.registry import Column
 from tests.record.support import assert_exact, curve, make_run, read, write_segment
 
 RECORD = 24

@@ -43,8 +43,8 @@ def tiny_run(folder: Path, *sections: str, epochs: int = 2) -> Run:
     return new_run(folder, "\n".join([TINY.format(epochs=epochs), *sections]), {})
 
 
-def trained(run: Run, watch: Callable[[Session], object] = lambda session: None) -> Session:
-    """Train a run to its end and return its session, which `watch` was given before the first step."""
+def trained(run: Run, watch: Callable[[Session], object] = lambda session: None, **options: Any) -> Session:
+    """Train a run by a worker and return its session, which `watch` was given before the first step; `options` are those of `work`."""
     seen: list[Session] = []
     train = loop.train
 
@@ -55,7 +55,7 @@ def trained(run: Run, watch: Callable[[Session], object] = lambda session: None)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(loop, "train", watched)
-        assert work(run) == 0, read_status(run).error
+        assert work(run, **options) == 0, read_status(run).error
     return seen[0]
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from gradtop.trainer.record import Status, read_status
+import pytest
+import torch
+
+from gradtop.trainer.monitor.instruments import system
+from gradtop.trainer.record import Run, Status, StreamReader, read_status
 from gradtop.trainer.record.status import parse_status
-from tests.training.runs import tiny_run, trained
+from gradtop.trainer.runtime.control import Stop
+from gradtop.trainer.training.session import Session
+from tests.support import wait_until
+from tests.training.runs import rows, tiny_run, trained
 
 
 def test_the_status_says_how_many_steps_make_an_epoch(tmp_path: Path) -> None:
@@ -21,3 +31,83 @@ def test_the_status_says_how_many_steps_make_an_epoch(tmp_path: Path) -> None:
 
 def test_a_status_of_before_the_field_counts_whole_epochs() -> None:
     assert parse_status({"steps": 90, "epochs": 2}) == Status(steps=90, epochs=2, steps_per_epoch=45)
+
+
+def slow_steps(run: Run, *steps: int, stop: int = 0) -> Callable[[Session], None]:
+    """Have each of these steps wait until the system was sampled once more after it; ask for an end after step `stop`."""
+
+    def watch(session: Session) -> None:
+        session.control.due = slowed(session, session.control.due)  # type: ignore[method-assign]
+
+    def slowed(session: Session, due: Callable[[], bool]) -> Callable[[], bool]:
+        def wait() -> bool:
+            if session.step in steps:
+                seen = len(rows(run, "system"))
+                wait_until(lambda: len(rows(run, "system")) > seen, why="a sample of the system")
+            if session.step == stop > 0:
+                raise Stop
+            return due()
+
+        return wait
+
+    return watch
+
+
+def test_the_system_is_sampled_at_the_step_where_training_stands_and_on_the_device_that_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[torch.device] = []
+
+    def gpu(device: torch.device) -> Callable[[], tuple[float, ...]]:
+        read.append(device)
+        return lambda: (97.0, 4e10, 8e10, 612.5, 61.0)
+
+    monkeypatch.setattr(system, "gpu_reader", gpu)
+    run = tiny_run(tmp_path)
+    session = trained(run, slow_steps(run, 3, 5))
+
+    assert read == [session.device]
+    found = rows(run, "system", "gpu_use", "gpu_temperature")
+    assert [step for step, _ in itertools.groupby(step for step, *_ in found)] == [3, 5]
+    assert {tuple(figures) for _, *figures in found} == {(97.0, 61.0)}
+
+
+def test_a_resume_keeps_the_samples_of_before_its_checkpoint(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    trained(run, slow_steps(run, 2, stop=4))
+    assert (read_status(run).state, read_status(run).step) == ("stopped", 4)
+    before = rows(run, "system", "cpu", "memory")
+    trained(run, slow_steps(run, 5), resume=True)
+
+    reader = StreamReader(run, "system")
+    reader.refresh()
+    assert len(reader.segments) == 2
+    found = rows(run, "system", "cpu", "memory")
+    assert found[: len(before)] == before
+    assert [step for step, *_ in found[len(before) :]] == [5]
+
+
+def test_an_evaluation_that_a_resume_does_again_is_recorded_once(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+
+    def kill_after_evaluation(session: Session) -> None:
+        # A checkpoint at the end of the epoch, before its evaluation, and an end at once after it.
+        begin = session.begin_evaluation
+
+        def kept() -> None:
+            begin()
+            session.checkpoint_now()
+
+        session.begin_evaluation = kept  # type: ignore[method-assign]
+        session.keep_checkpoint_if_due = stop  # type: ignore[method-assign]
+
+    def stop() -> None:
+        raise RuntimeError("as if the machine went down")
+
+    with pytest.raises(AssertionError, match="the machine went down"):
+        trained(run, kill_after_evaluation)
+    assert len(rows(run, "evals")) == 1
+    session: Any = trained(run, resume=True)
+
+    steps = [step for (step,) in rows(run, "evals")]
+    assert steps == [session.per_epoch, 2 * session.per_epoch]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from gradtop.trainer.analysis.formatting import percent, significant
 from gradtop.trainer.record import RunReader
+from gradtop.trainer.record.streams.registry import CLIPPED, EPOCH, EVALS, GRAD_NORM, LOSS, STEP, STEPS
 
 Record = Mapping[str, float]
 
 WINDOW = 500
-EVALS = 200  # the newest, that are looked at
+NEWEST_EVALS = 200
 EVALS_PATIENCE = 5
 
 
@@ -30,7 +31,7 @@ class Finding:
 
 def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
     """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
-    rows = reader.stream("steps").tail(WINDOW)
+    rows = reader.stream(STEPS).tail(WINDOW)
     found = [*lost(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
     if not found and rows:
         many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
@@ -43,12 +44,12 @@ def lost(reader: RunReader) -> list[Finding]:
     found = []
     if reader.status.dropped:
         found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
-    streams = {name: reader.stream(name).unreadable for name in ("steps", "evals")}
+    streams = {name: reader.stream(name).unreadable for name in (STEPS, EVALS)}
     return found + [Finding("error", f"stream {name}: {problem}") for name, problem in streams.items() if problem]
 
 
 def non_finite(rows: Sequence[Record]) -> list[Finding]:
-    bad = [row["step"] for row in rows if not math.isfinite(row.get("loss", 0.0))]
+    bad = [row[STEP] for row in rows if not math.isfinite(row.get(LOSS, 0.0))]
     if not bad:
         return []
     where = f"step {bad[0]:.0f}" if len(bad) == 1 else f"{len(bad)} steps from {bad[0]:.0f}"
@@ -56,7 +57,7 @@ def non_finite(rows: Sequence[Record]) -> list[Finding]:
 
 
 def out_of_band(rows: Sequence[Record], healthy: tuple[float, float]) -> list[Finding]:
-    norms = [row["grad_norm"] for row in rows if math.isfinite(row.get("grad_norm", math.nan))]
+    norms = [row[GRAD_NORM] for row in rows if math.isfinite(row.get(GRAD_NORM, math.nan))]
     if len(norms) < 20:
         return []
     low, high = healthy
@@ -69,7 +70,7 @@ def out_of_band(rows: Sequence[Record], healthy: tuple[float, float]) -> list[Fi
 
 
 def clipping(rows: Sequence[Record]) -> list[Finding]:
-    hits = [row["clipped"] for row in rows if math.isfinite(row.get("clipped", math.nan))]
+    hits = [row[CLIPPED] for row in rows if math.isfinite(row.get(CLIPPED, math.nan))]
     if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
         return []
     return [Finding("warning", f"clipped in {percent(sum(hits) / len(hits))} of the last {len(rows)} steps: clip rules the step size, not lr")]
@@ -77,18 +78,18 @@ def clipping(rows: Sequence[Record]) -> list[Finding]:
 
 def no_progress(reader: RunReader) -> list[Finding]:
     """Validation loss: since when it is no longer the best, and whether it rises while the training loss falls."""
-    newest = reader.stream("evals").tail(EVALS)
-    evals = [row for row in newest if math.isfinite(row.get("loss", math.nan))]
+    newest = reader.stream(EVALS).tail(NEWEST_EVALS)
+    evals = [row for row in newest if math.isfinite(row.get(LOSS, math.nan))]
     if len(evals) <= EVALS_PATIENCE:
         return []
-    row = min(evals, key=lambda row: row["loss"])
-    best, since = row["loss"], len(evals) - 1 - evals.index(row)
-    epoch = f"epoch {row['epoch']:.0f}" if math.isfinite(row.get("epoch", math.nan)) else f"step {row['step']:.0f}"
+    row = min(evals, key=lambda row: row[LOSS])
+    best, since = row[LOSS], len(evals) - 1 - evals.index(row)
+    epoch = f"epoch {row[EPOCH]:.0f}" if math.isfinite(row.get(EPOCH, math.nan)) else f"step {row[STEP]:.0f}"
     text = f"val loss best at {epoch} ({significant(best)}), {since} evaluations ago"
     ever = reader.status.best_val_loss
-    if len(newest) == EVALS and ever is not None and ever < best:
-        best, text = ever, f"val loss best ({significant(ever)}) before the last {EVALS} evaluations"
+    if len(newest) == NEWEST_EVALS and ever is not None and ever < best:
+        best, text = ever, f"val loss best ({significant(ever)}) before the last {NEWEST_EVALS} evaluations"
     elif since < EVALS_PATIENCE:
         return []
-    worse = evals[-1]["loss"] / best - 1 if best > 0 else 0.0
+    worse = evals[-1][LOSS] / best - 1 if best > 0 else 0.0
     return [Finding("warning", f"{text}, now {percent(worse)} above: overfitting?" if worse > 0.1 else text)]

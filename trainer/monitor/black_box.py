@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from gradtop.trainer.monitor.instruments.norms import Sample
-from gradtop.trainer.monitor.instruments.steps import CLIPPED, GRAD_NORM, LOSS, LR, StepRow
+from gradtop.trainer.monitor.instruments.steps import CLIPPED_AT, GRAD_NORM_AT, LOSS_AT, LR_AT, StepRow
+from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM, LAYERS, LOSS, LR, STEP, STEPS
 
 KEPT = 256
 TOLD_STEPS = 32
@@ -35,8 +36,8 @@ class BlackBox:
         self.steps.extend(rows[-KEPT:])
         for row in rows[: ENOUGH - self._beginning_steps]:
             self._beginning_steps += 1
-            if math.isfinite(row[LOSS]):
-                self._beginning += (abs(row[LOSS]) - self._beginning) / self._beginning_steps
+            if math.isfinite(row[LOSS_AT]):
+                self._beginning += (abs(row[LOSS_AT]) - self._beginning) / self._beginning_steps
 
     def look_at(self, names: Sequence[str]) -> None:
         """Samples are of other parameters from now on."""
@@ -49,7 +50,7 @@ class BlackBox:
         It stands more than 10 deviations above their mean and above all of them, by more than a twentieth of what the
         loss was in the beginning: the losses of single batches that are learnt by heart leap by any factor.
         """
-        before = [row[LOSS] for row in self.steps if math.isfinite(row[LOSS])]
+        before = [row[LOSS_AT] for row in self.steps if math.isfinite(row[LOSS_AT])]
         if len(before) < ENOUGH or not math.isfinite(loss) or loss - max(before) <= self._beginning * LEAP:
             return ""
         mean = statistics.fmean(before)
@@ -88,16 +89,16 @@ class BlackBox:
             "what": what,
             "parameter": parameter,
             "message": f"step {step}: {what}{where}",
-            "steps": {
-                "step": [row[0] for row in steps],
-                "loss": [short(row[LOSS]) for row in steps],
-                "lr": [short(row[LR]) for row in steps],
-                "grad_norm": [short(row[GRAD_NORM]) for row in steps],
-                "clipped": [short(row[CLIPPED]) for row in steps],
+            STEPS: {
+                STEP: [row[0] for row in steps],
+                LOSS: [short(row[LOSS_AT]) for row in steps],
+                LR: [short(row[LR_AT]) for row in steps],
+                GRAD_NORM: [short(row[GRAD_NORM_AT]) for row in steps],
+                CLIPPED: [short(row[CLIPPED_AT]) for row in steps],
             },
-            "layers": {
-                "step": [sample.step for sample in samples[-TOLD_SAMPLES:]],
-                "grad_norm": {
+            LAYERS: {
+                STEP: [sample.step for sample in samples[-TOLD_SAMPLES:]],
+                GRAD_NORM: {
                     self._names[place]: [short(sample.gradients[place]) for sample in samples[-TOLD_SAMPLES:]]
                     for place in self._worst(samples, parameter)
                 },

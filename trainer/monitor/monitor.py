@@ -15,11 +15,12 @@ from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.models import describe
 from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
 from gradtop.trainer.monitor.instruments import norms, steps
-from gradtop.trainer.monitor.instruments.steps import COLUMNS, GRAD_NORM, LOSS, LR, RATE, Noted, Pace, StepRow
+from gradtop.trainer.monitor.instruments.steps import GRAD_NORM_AT, LOSS_AT, LR_AT, RATE_AT, Noted, Pace, StepRow
 from gradtop.trainer.monitor.internals import Internals
 from gradtop.trainer.monitor.size_limit import SizeLimit, size_of_streams
 from gradtop.trainer.monitor.viewers import Viewers
 from gradtop.trainer.record import Lease, StreamWriter
+from gradtop.trainer.record.streams.registry import GRAD_NORM, HISTOGRAMS, LAYERS, LOSS, LR, SAMPLES_PER_S, STEPS
 
 DRAIN_EVERY = 0.15  # seconds
 SPIKES_APART = 60.0  # seconds
@@ -48,7 +49,7 @@ class Monitor:
         viewers: Callable[[], Lease] | None = None,
     ) -> None:
         """`name` is what the model is called; `viewers` says who looks at what; by default the leases of the run are read."""
-        self.latest: Mapping[str, float | None] = dict.fromkeys(("loss", "grad_norm", "lr", "samples_per_s"))
+        self.latest: Mapping[str, float | None] = dict.fromkeys((LOSS, GRAD_NORM, LR, SAMPLES_PER_S))
         self.step = first_step - 1  # the newest step that was handed over
         self._model, self._name, self._writer = model, name, writer
         self._clock, self._wall = clock, wall
@@ -60,7 +61,7 @@ class Monitor:
         self._pace = Pace()
         self._maximum = config.max_bytes
         self._size_limit = SizeLimit(config.max_bytes, size_of_streams(writer.run))
-        writer.open("steps", COLUMNS, first_step=first_step)
+        writer.open(STEPS, first_step=first_step)
         self._viewers: Viewers | None = None
         self._internals: Internals | None = None
         self._look_at: float = NEVER
@@ -85,14 +86,13 @@ class Monitor:
 
     def _open_streams(self, internals: Internals, first_step: int) -> None:
         table = describe(self._model, self._name).to_json()
-        self._writer.open("layers", internals.table.columns, first_step=first_step, extra=table)
+        self._writer.open(LAYERS, internals.table.columns, first_step=first_step, extra=table)
         self._writer.open(
-            "histograms",
+            HISTOGRAMS,
             internals.histograms.columns,
             # Those from before training stand at step 0.
             first_step=0 if first_step == 1 else first_step,
             extra={"parameters": list(internals.histograms.names)},
-            rollup=False,
         )
 
     # In each step
@@ -166,7 +166,7 @@ class Monitor:
             self._write_steps(batch.rows(offset, totals))
         if self._internals is not None:
             rows = self._internals.histograms.rows(wait=wait)
-            self._put("histograms", [(row[0], row[1] + offset, *row[2:]) for row in rows])
+            self._put(HISTOGRAMS, [(row[0], row[1] + offset, *row[2:]) for row in rows])
             self._internals.observe_costs()
 
     def _time_of_day(self) -> float:
@@ -186,22 +186,22 @@ class Monitor:
             totals[sample.step] = sample.total
             row = self._internals.table.row(sample)
             rows.append((row[0], row[1] + offset, *row[2:]))
-        self._put("layers", rows)
+        self._put(LAYERS, rows)
         return totals
 
     def _write_steps(self, rows: list[StepRow]) -> None:
         if not rows:
             return
-        self._put("steps", rows)
-        highest = max(rows, key=itemgetter(LOSS))
-        spike = self._black_box.spike(highest[LOSS])
+        self._put(STEPS, rows)
+        highest = max(rows, key=itemgetter(LOSS_AT))
+        spike = self._black_box.spike(highest[LOSS_AT])
         self._black_box.note(rows)
-        last, norm = rows[-1], next((row[GRAD_NORM] for row in reversed(rows) if not math.isnan(row[GRAD_NORM])), None)
+        last, norm = rows[-1], next((row[GRAD_NORM_AT] for row in reversed(rows) if not math.isnan(row[GRAD_NORM_AT])), None)
         self.latest = {
-            "loss": last[LOSS],
-            "grad_norm": self.latest["grad_norm"] if norm is None else norm,
-            "lr": last[LR],
-            "samples_per_s": None if math.isnan(last[RATE]) else last[RATE],
+            LOSS: last[LOSS_AT],
+            GRAD_NORM: self.latest[GRAD_NORM] if norm is None else norm,
+            LR: last[LR_AT],
+            SAMPLES_PER_S: None if math.isnan(last[RATE_AT]) else last[RATE_AT],
         }
         if spike and self._clock() >= self._spike_at:
             self._spike_at = self._clock() + SPIKES_APART
@@ -231,7 +231,7 @@ class Monitor:
         self._internals.look_again(self._model)
         self._black_box.look_at(self._internals.norms.trainable)
         table = describe(self._model, self._name).to_json()
-        self._writer.open("layers", self._internals.table.columns, first_step=first_step, extra=table)
+        self._writer.open(LAYERS, self._internals.table.columns, first_step=first_step, extra=table)
 
     def flush(self) -> None:
         """Hand over all that was measured so far; waits for the device."""

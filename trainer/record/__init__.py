@@ -15,10 +15,8 @@ from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, Ru
 from gradtop.trainer.record.events import Event, EventReader, append_event
 from gradtop.trainer.record.layout import Run, new_run
 from gradtop.trainer.record.meta import Change, Meta, read_meta, write_meta
-from gradtop.trainer.record.reader import Record, StreamReader, list_streams
 from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
-from gradtop.trainer.record.series import EMPTY_SERIES, Series
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     Status,
@@ -29,21 +27,24 @@ from gradtop.trainer.record.status import (
     this_host,
     write_status,
 )
-from gradtop.trainer.record.streams import Column, SegmentWriter
+from gradtop.trainer.record.streams.reader import Record, StreamReader, list_ranks, list_streams
+from gradtop.trainer.record.streams.registry import Column
+from gradtop.trainer.record.streams.segment_writer import SegmentWriter
+from gradtop.trainer.record.streams.series import EMPTY_SERIES, Series
 from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
     from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
     from gradtop.trainer.record.lease import Lease, drop_lease, read_leases, write_lease
     from gradtop.trainer.record.queue import Waiting, asked_device, in_line, waiting_line
-    from gradtop.trainer.record.writer import StreamWriter
+    from gradtop.trainer.record.streams.writer import StreamWriter
 else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
         "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
         "queue": ("Waiting", "asked_device", "in_line", "waiting_line"),
-        "writer": ("StreamWriter",),
+        "streams.writer": ("StreamWriter",),
     }
 
     def __getattr__(name: str) -> object:
@@ -88,6 +89,7 @@ __all__ = [
     "find_run",
     "in_line",
     "is_alive",
+    "list_ranks",
     "list_runs",
     "list_streams",
     "new_run",

@@ -12,11 +12,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_streams
+from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams
 from gradtop.trainer.record.event_file import EventFile, Histogram
+from gradtop.trainer.record.streams.registry import (
+    COUNT,
+    HIGH,
+    HISTOGRAMS,
+    LOW,
+    MAX,
+    MEAN,
+    MIN,
+    PARAMETER,
+    STD,
+    bins,
+    columns_of,
+    count_bins,
+)
 
 BATCH = 8192
-HISTOGRAMS = "histograms"
 
 Row = tuple[float, ...]
 
@@ -39,7 +52,7 @@ def export_run(run: Run, to: str, out: Path) -> list[Path]:
 
 def readable_streams(run: Run) -> list[StreamReader]:
     """All streams that hold something; raises RecordError where one cannot be read, rather than leave it out unseen."""
-    streams = [StreamReader(run, name) for name in list_streams(run)]
+    streams = [StreamReader(run, name, rank=rank) for name in list_streams(run) for rank in list_ranks(run, name)]
     for stream in streams:
         stream.refresh()
         if stream.unreadable:
@@ -81,11 +94,11 @@ def write_csv(streams: Sequence[StreamReader], out: Path) -> list[Path]:
     paths = []
     for stream in streams:
         columns = all_columns(stream)
-        with whole(out / f"{stream.stream}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+        with whole(out / f"{stream.stem}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([column.name for column in columns])
             writer.writerows([int_step(row[0]), *row[1:]] for row in rows_of(stream, columns))
-        paths.append(out / f"{stream.stream}.csv")
+        paths.append(out / f"{stream.stem}.csv")
     return paths
 
 
@@ -104,18 +117,18 @@ def write_parquet(streams: Sequence[StreamReader], out: Path) -> list[Path]:
     for stream in streams:
         columns = all_columns(stream)
         fields = [pa.field(c.name, pa.float64(), metadata={"unit": c.unit} if c.unit else None) for c in columns]
-        schema = pa.schema(fields, metadata={"gradtop.stream": stream.stream, "gradtop.extra": json.dumps(dict(stream.extra))})
-        with whole(out / f"{stream.stream}.parquet") as part, parquet.ParquetWriter(part, schema) as writer:
+        schema = pa.schema(fields, metadata={"gradtop.stream": stream.stream, "gradtop.rank": str(stream.rank), "gradtop.extra": json.dumps(dict(stream.extra))})
+        with whole(out / f"{stream.stem}.parquet") as part, parquet.ParquetWriter(part, schema) as writer:
             rows = rows_of(stream, columns)
             while batch := list(islice(rows, BATCH)):
                 values = [list(column) for column in zip(*batch, strict=True)]
                 writer.write_batch(pa.record_batch(values, schema=schema))
-        paths.append(out / f"{stream.stream}.parquet")
+        paths.append(out / f"{stream.stem}.parquet")
     return paths
 
 
 def write_tensorboard(streams: Sequence[StreamReader], out: Path) -> list[Path]:
-    """Scalars are named `stream/column`; what was not measured is left out."""
+    """Scalars are named `stream/column`, of rank 1 `stream.r1/column`; what was not measured is left out."""
     first = min(row[1] for stream in streams for row in stream.rows(0, 1))
     path = out / f"events.out.tfevents.{int(first) if math.isfinite(first) else 0}.gradtop"
     with whole(path) as part, part.open("wb") as file:
@@ -130,7 +143,7 @@ def write_tensorboard(streams: Sequence[StreamReader], out: Path) -> list[Path]:
 
 def add_scalars(events: EventFile, stream: StreamReader) -> None:
     columns = all_columns(stream)
-    tags = [f"{stream.stream}/{column.name}" for column in columns[2:]]
+    tags = [f"{stream.stem}/{column.name}" for column in columns[2:]]
     for row in rows_of(stream, columns):
         step, time = row[0] or 0.0, row[1] or 0.0
         events.scalars(step, time, [(tag, value) for tag, value in zip(tags, row[2:], strict=True) if value is not None])
@@ -140,27 +153,27 @@ def add_histograms(events: EventFile, stream: StreamReader) -> None:
     names = stream.extra.get("parameters")
     names = names if isinstance(names, list) else []
     columns = [column.name for column in stream.columns]
-    bins = sorted((name for name in columns if name[:1] == "b" and name[1:].isdecimal()), key=lambda name: int(name[1:]))
+    edges = bins(count_bins(columns))
     places = {name: place for place, name in enumerate(columns, 2)}
-    if not bins or not {"parameter", "low", "high", "mean", "std", "min", "max", "count"} <= places.keys():
+    if not edges or not {column.name for column in columns_of(HISTOGRAMS)} <= places.keys():
         return
     for row in stream.rows():
         found: dict[str, Any] = {name: row[place] for name, place in places.items()}
         if not all(math.isfinite(value) for value in row):
             continue
-        number, count, mean = int(found["parameter"]), found["count"], found["mean"]
-        width = (found["high"] - found["low"]) / len(bins)
+        number, count, mean = int(found[PARAMETER]), found[COUNT], found[MEAN]
+        width = (found[HIGH] - found[LOW]) / len(edges)
         histogram = Histogram(
-            low=found["min"],
-            high=found["max"],
+            low=found[MIN],
+            high=found[MAX],
             count=count,
             total=mean * count,
-            squares=(found["std"] ** 2 + mean**2) * count,
-            edges=[found["low"] + width * (each + 1) for each in range(len(bins))],
-            counts=[found[name] for name in bins],
+            squares=(found[STD] ** 2 + mean**2) * count,
+            edges=[found[LOW] + width * (each + 1) for each in range(len(edges))],
+            counts=[found[name] for name in edges],
         )
         name = str(names[number]) if 0 <= number < len(names) else str(number)
-        events.histogram(row[0], row[1], f"{stream.stream}/{name}", histogram)
+        events.histogram(row[0], row[1], f"{stream.stem}/{name}", histogram)
 
 
 WRITERS: dict[str, Callable[[Sequence[StreamReader], Path], list[Path]]] = {

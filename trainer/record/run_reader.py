@@ -14,9 +14,9 @@ from gradtop.trainer.record.events import Event, EventReader
 from gradtop.trainer.record.files import Stamp, look, open_regular, read_file
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.meta import Meta, read_meta
-from gradtop.trainer.record.reader import StreamReader
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import Status, derive_state, load_status
+from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 from gradtop.trainer.record.text import clean
 
 LOG_END = 64 * 1024
@@ -49,7 +49,7 @@ class RunReader:
         self.rare: tuple[Event, ...] = ()  # those of all that are no routine: changes, forks, resumes
         self.gone = False
         self._clock, self._monotonic = clock, monotonic
-        self._streams: dict[str, StreamReader] = {}
+        self._streams: dict[tuple[str, int], StreamReader] = {}
         self._events = EventReader(run)
         self._stamps = {path: Stamp(monotonic) for path in (run.status, run.meta, run.config)}
         self._beat: tuple[float, float] | None = None  # the newest heartbeat, and when it was first seen here
@@ -100,11 +100,16 @@ class RunReader:
         except OSError:
             return False
 
-    def stream(self, name: str) -> StreamReader:
-        """The reader of a stream; it is refreshed by whoever wants it."""
-        if name not in self._streams:
-            self._streams[name] = StreamReader(self.run, name)
-        return self._streams[name]
+    def stream(self, name: str, rank: int = 0) -> StreamReader:
+        """The reader of a stream of one rank; it is refreshed by whoever wants it."""
+        reader = self._streams.get((name, rank))
+        if reader is None:
+            reader = self._streams[name, rank] = StreamReader(self.run, name, rank=rank)
+        return reader
+
+    def ranks(self, name: str) -> list[StreamReader]:
+        """The readers of a stream by rank, those of it that have written it."""
+        return [self.stream(name, rank) for rank in list_ranks(self.run, name)]
 
     def log_tail(self, lines: int = 200) -> list[str]:
         """The last lines of worker.log, safe to show; a bounded read, whatever the file holds."""

@@ -23,7 +23,8 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.monitor import Monitor, SystemSampler
-from gradtop.trainer.record import Column, Run, StreamWriter, effective
+from gradtop.trainer.record import Run, StreamWriter, effective
+from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
@@ -36,8 +37,6 @@ from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
-
-EVALS = (Column("epoch"), Column("loss"), Column("accuracy"))
 
 
 def prepare(context: RunContext) -> Session:
@@ -94,7 +93,7 @@ def prepare(context: RunContext) -> Session:
         monitor=Monitor(
             model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
         ),
-        sampler=SystemSampler(writer),
+        sampler=SystemSampler(writer, device, step=lambda: session.step, first_step=step + 1),
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
         fixed=fixed,
@@ -107,7 +106,7 @@ def prepare(context: RunContext) -> Session:
         writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
     for sentence in said:
         writer.event("init", message=sentence)
-    writer.open("evals", EVALS, first_step=session.step + 1)
+    writer.open(EVALS, first_step=session.evaluated + 1)
     progress.gauges = session.gauges
     progress.update(
         device=str(device),

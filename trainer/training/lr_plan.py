@@ -7,7 +7,8 @@ import time
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.optim import planned_lr
-from gradtop.trainer.record import Column, StreamWriter
+from gradtop.trainer.record import StreamWriter
+from gradtop.trainer.record.streams.registry import PLAN
 
 # The first steps are what a person waits for.
 _START_AFTER = 0.25
@@ -17,7 +18,7 @@ class LrPlan(threading.Thread):
     """Writes the planned learning rate of the steps after `after` into the stream `plan`."""
 
     def __init__(self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, after: int) -> None:
-        super().__init__(name="plan", daemon=True)
+        super().__init__(name="lr-plan", daemon=True)
         self._writer = writer
         self._config = config
         self._steps = steps
@@ -34,8 +35,8 @@ class LrPlan(threading.Thread):
         now = time.time()
         rows = [(step, now, lr) for step, lr in points if step > self._after]
         if rows and not self._cancelled:
-            self._writer.open("plan", (Column("lr"),), first_step=self._after + 1, rollup=False)
-            self._writer.put_many("plan", rows)
+            self._writer.open(PLAN, first_step=self._after + 1)
+            self._writer.put_many(PLAN, rows)
 
     def cancel(self) -> None:
         """Another plan takes its place."""

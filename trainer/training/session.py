@@ -21,6 +21,7 @@ from gradtop.trainer.config import Config, diff_config, to_tables, to_text
 from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
 from gradtop.trainer.record import Run, RunState, StreamWriter
+from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
@@ -235,7 +236,7 @@ class Session:
         self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
-        self.writer.put("evals", self.step, time.time(), (self.epoch, score.loss, score.accuracy))
+        self.writer.put(EVALS, self.step, time.time(), (self.epoch, score.loss, score.accuracy))
         self.writer.event(
             "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
@@ -303,8 +304,10 @@ class Session:
             "steps": self.steps,
             "steps_per_epoch": self.per_epoch,
             "seconds": self.stopwatch.seconds,
-            **{name: latest.get(name) for name in ("loss", "grad_norm", "lr")},
-            "samples_per_s": latest.get("samples_per_s") or 0.0,
+            "loss": latest[LOSS],
+            "grad_norm": latest[GRAD_NORM],
+            "lr": latest[LR],
+            "samples_per_s": latest[SAMPLES_PER_S] or 0.0,
             "val_loss": self.newest.loss if self.newest else None,
             "val_accuracy": self.newest.accuracy if self.newest else None,
             "best_val_loss": self.best.loss if self.best else None,

@@ -16,8 +16,6 @@ from gradtop.tui.widgets.axis import Axis
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, Series, StreamReader
 
-STREAMS = ("steps", "evals", "layers", "system")
-RENAMED = {("evals", "loss"): "val_loss", ("evals", "epoch"): ""}
 COLOURS = ("cyan", "orange")
 DIM, WARNING = "gray", "red"
 FRAME = 4  # cells beside and lines around the picture itself
@@ -55,15 +53,17 @@ ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
 def all_metrics(reader: RunReader) -> dict[str, Metric]:
     """What the run has recorded, by name."""
     from gradtop.trainer.record import clean
+    from gradtop.trainer.record.streams.registry import REGISTRY, shown_by
 
     found = {}
-    for name in STREAMS:
-        stream = reader.stream(name)
-        stream.refresh()
-        for column in stream.columns if stream.count else ():
-            metric = clean(RENAMED.get((name, column.name), column.name), 200)
-            if metric:
-                found[metric] = Metric(metric, stream, column.name, clean(column.unit, 20))
+    for name in shown_by("plot"):
+        other = REGISTRY[name].metrics or {}
+        for stream in reader.ranks(name):
+            stream.refresh()
+            for column in stream.columns if stream.count else ():
+                if metric := clean(other.get(column.name, column.name), 200):
+                    metric += f"@{stream.rank}" if stream.rank else ""
+                    found[metric] = Metric(metric, stream, column.name, clean(column.unit, 20))
     return found
 
 

@@ -9,7 +9,8 @@ from gradtop.tui.cli.output import say
 
 EPILOG = """\
 CSV and Parquet: one file for each stream (steps, evals, layers, histograms,
-system, plan). TensorBoard: one event file with the scalars and the histograms.
+system, plan); what ranks beside the first recorded is called system.r1, after
+its rank. TensorBoard: one event file with the scalars and the histograms.
 What was not measured is empty in CSV, null in Parquet and left out in
 TensorBoard. Parquet needs pyarrow: pip install 'gradtop[export]'.
 

@@ -13,6 +13,7 @@ from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
 from gradtop.trainer.analysis.pace import seconds_left
 from gradtop.trainer.record import EventReader, Run, RunReader, RunState, Series, StreamReader
+from gradtop.trainer.record.streams.registry import LOSS, LR, SAMPLES_PER_S, STEPS
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
@@ -95,7 +96,7 @@ class Follower:
     def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
         """One line; how long it will take from there is not said of an epoch that lies back."""
         status, epoch, step = self.reader.status, event.get("epoch"), event.get("step")
-        found = trained(self.reader.stream("steps"), epoch, step)
+        found = trained(self.reader.stream(STEPS), epoch, step)
         if not old and found == Trained():
             # The records of a short epoch come after its end; what the status says is the newest there is.
             found = Trained(status.loss, status.lr, status.samples_per_s or None)
@@ -161,8 +162,8 @@ def trained(stream: StreamReader, epoch: object, step: object) -> Trained:
         return Trained()
     stream.refresh()
     first = step - step // epoch + 1  # all epochs have as many steps
-    loss, rate = (mean(each) for each in stream.series_of(("loss", "samples_per_s"), bins=1, first=first, last=step))
-    return Trained(loss, last_value(stream, "lr", first, step), rate)
+    loss, rate = (mean(each) for each in stream.series_of((LOSS, SAMPLES_PER_S), bins=1, first=first, last=step))
+    return Trained(loss, last_value(stream, LR, first, step), rate)
 
 
 def mean(series: Series) -> float | None:

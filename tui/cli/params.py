@@ -65,8 +65,9 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
 def of_run(run: Run) -> dict[str, Any]:
     """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing of that kind."""
     from gradtop.trainer.record import StreamReader, read_status
+    from gradtop.trainer.record.streams.registry import LAYERS
 
-    stream = StreamReader(run, "layers")
+    stream = StreamReader(run, LAYERS)
     stream.refresh()
     rows = stream.extra.get("parameters")
     modules = stream.extra.get("modules")

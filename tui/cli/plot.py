@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, cpu,
 memory, gpu_use, gpu_memory, gpu_power, gpu_temperature, and for each parameter
-grad_norm/NAME, weight_norm/NAME and update_ratio/NAME. Each gets a chart; loss
-and val_loss share one. The mean of each column of the picture is on the line,
+grad_norm/NAME, weight_norm/NAME and update_ratio/NAME; cpu@1 is cpu of rank 1.
+Each gets a chart; loss and val_loss share one. The mean of each column of the picture is on the line,
 its lowest and highest values are dots around it; a cross at the bottom marks
 values that were not finite.
 
@@ -81,14 +82,14 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
 
 def usual(there: dict[str, Metric]) -> list[Metric]:
     """What there is of loss, validation loss and accuracy; else the first there is."""
-    return [there[name] for name in ("loss", "val_loss", "accuracy") if name in there] or list(there.values())[:1]
+    return [there[name] for name in (LOSS, VAL_LOSS, ACCURACY) if name in there] or list(there.values())[:1]
 
 
 def group(metrics: list[Metric]) -> list[list[Metric]]:
     """The charts: one per metric, but that the two losses share one."""
     charts: list[list[Metric]] = []
     for metric in metrics:
-        losses = next((chart for chart in charts if {"loss", "val_loss"} == {chart[0].name, metric.name}), None)
+        losses = next((chart for chart in charts if {LOSS, VAL_LOSS} == {chart[0].name, metric.name}), None)
         if losses is None:
             charts.append([metric])
         else:

@@ -10,6 +10,7 @@ from typing import Any
 from gradtop.trainer.analysis.formatting import coarse_age, moment
 from gradtop.trainer.analysis.pace import seconds_left
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective
+from gradtop.trainer.record.streams.registry import STEPS, TIME
 from gradtop.tui.reading.snapshot import Facts
 
 LAST_WORDS = 6
@@ -31,7 +32,7 @@ class Watch:
         reader, old = self.reader, self._facts
         reader.refresh()
         status, state = reader.status, reader.state
-        if reader.stream("steps").refresh() and old is not None:
+        if reader.stream(STEPS).refresh() and old is not None:
             self._moved = self._monotonic()
         status = _plain(status)
         if old is not None and _still(status) == _still(old.status):
@@ -71,8 +72,8 @@ class Watch:
             return ""
         if self._moved is not None:
             return coarse_age(self._monotonic() - self._moved)
-        last = self.reader.stream("steps").last()
-        return coarse_age(self._clock() - (float(last["time"]) if last else status.updated))
+        last = self.reader.stream(STEPS).last()
+        return coarse_age(self._clock() - (float(last[TIME]) if last else status.updated))
 
 
 def _still(status: Status) -> Status:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gradtop.trainer.jobs import Job
+from gradtop.trainer.record.streams.registry import written_by
 
 JOB = Job(
     name="train",
     title="a training",
-    streams=("steps", "evals", "plan", "layers", "histograms", "system"),
+    streams=written_by("train"),
     resumable=True,
     forkable=True,
     tunable=True,

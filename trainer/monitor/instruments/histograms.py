@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
+from gradtop.trainer.record.streams.registry import HIGH, HISTOGRAMS, LOW, MAX, MEAN, MIN, STD, ZEROS, columns_of
+from gradtop.trainer.record.streams.registry import bins as names_of_bins
 
-FIGURES = ("low", "high", "mean", "std", "min", "max", "zeros")
+FIGURES = (LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS)  # of a histogram, before its counts
 # A float32 counts in ones up to 2**24.
 COUNTED_AT_ONCE = 1 << 24
 
@@ -23,7 +25,7 @@ class Histograms:
     def __init__(self, model: nn.Module, bins: int) -> None:
         named = list(model.named_parameters())
         self.names = tuple(name for name, _ in named)
-        self.columns = tuple(Column(name) for name in ("parameter", *FIGURES, "count", *(f"b{bin_}" for bin_ in range(bins))))
+        self.columns = (*columns_of(HISTOGRAMS), *map(Column, names_of_bins(bins)))
         self._weights = [parameter.detach() for _, parameter in named]
         self._bins = bins
         self._taken: deque[tuple[int, float, int, Transfer | list[float]]] = deque()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
+from gradtop.trainer.record.streams.registry import LAYERS, WEIGHT_NORM, columns_of, of_parameter
 
 SLOTS = 256
 NAN = math.nan
@@ -131,14 +132,11 @@ class Table:
         place_of = {name: place for place, name in enumerate(norms.names)}
         for name, parameter in model.named_parameters():
             place = place_of[name]
-            if parameter.requires_grad:
-                columns.append(Column(f"grad_norm/{name}"))
-                places.append(place)
-            columns.append(Column(f"weight_norm/{name}"))
-            places.append(trainable + place)
-            if parameter.requires_grad:
-                columns.append(Column(f"update_ratio/{name}", sparse=True))
-                places.append(trainable + total + place)
+            starts = (0, trainable, trainable + total)  # of gradients, weights and ratios in a sample
+            for column, start in zip(columns_of(LAYERS), starts, strict=True):
+                if parameter.requires_grad or column.name == WEIGHT_NORM:
+                    columns.append(replace(column, name=of_parameter(column.name, name)))
+                    places.append(start + place)
         self.columns = tuple(columns)
         # With a second place an itemgetter returns a tuple, whatever there is to get.
         self._pick = itemgetter(*places, 0) if places else None

@@ -12,15 +12,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.monitor.transfer import Transfer
-from gradtop.trainer.record import Column
 
-COLUMNS = (
-    Column("loss"),
-    Column("lr"),
-    Column("grad_norm", sparse=True),
-    Column("clipped", sparse=True),
-    Column("samples_per_s", "1/s", sparse=True),
-)
 NAN = math.nan
 ENOUGH = 64
 # step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples
@@ -29,7 +21,7 @@ Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
 
 # A record of the stream: step, time, and the columns in their order.
 StepRow = tuple[int, float, float, float, float, float, float]
-LOSS, LR, GRAD_NORM, CLIPPED, RATE = range(2, 7)
+LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT = range(2, 7)
 
 
 class Batch:

@@ -12,18 +12,11 @@ from typing import Any
 import psutil
 import torch
 
-from gradtop.trainer.record import Column, StreamWriter
+from gradtop.trainer.record import StreamWriter
+from gradtop.trainer.record.streams.registry import SYSTEM, columns_of
 
 EVERY = 1.0
-GPU = (
-    Column("gpu_use", "%", sparse=True),
-    Column("gpu_memory", "B", sparse=True),
-    Column("gpu_memory_total", "B", sparse=True),
-    Column("gpu_power", "W", sparse=True),
-    Column("gpu_temperature", "°C", sparse=True),
-)
-COLUMNS = (Column("cpu", "%"), Column("memory", "B"), *GPU)
-NOTHING = (math.nan,) * len(GPU)
+NOTHING = (math.nan,) * (len(columns_of(SYSTEM)) - 2)  # what a GPU has no figures for
 
 Reading = tuple[float, ...]
 
@@ -51,10 +44,10 @@ class SystemSampler:
         self._device = device
         self._gpu = gpu
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="system", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="system-sampler", daemon=True)
 
     def start(self) -> None:
-        self._writer.open("system", COLUMNS, first_step=self._first_step)
+        self._writer.open(SYSTEM, first_step=self._first_step)
         self._thread.start()
 
     def close(self) -> None:
@@ -69,7 +62,7 @@ class SystemSampler:
         while not self._end.wait(self._every):
             with contextlib.suppress(psutil.Error, OSError):
                 used = (process.cpu_percent(), float(process.memory_info().rss))
-                self._writer.put("system", self._step(), time.time(), (*used, *gpu()))
+                self._writer.put(SYSTEM, self._step(), time.time(), (*used, *gpu()))
 
 
 def gpu_reader(device: torch.device | None) -> Callable[[], Reading]:

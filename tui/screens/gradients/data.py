@@ -13,6 +13,14 @@ from weakref import WeakKeyDictionary
 from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, trend, window
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
+from gradtop.trainer.record.streams.registry import (
+    GRAD_NORM,
+    LAYERS,
+    UPDATE_RATIO,
+    WEIGHT_NORM,
+    of_parameter,
+    parameter_of,
+)
 from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
 from gradtop.tui.screens.overview.data import axis_end, newest, setting
 
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
 BINS = 32  # of the small pictures
 LARGE_BINS = 360
 SHARE = 0.1  # of the time, for reading
-NORM, WEIGHT, RATIO = "grad_norm/", "weight_norm/", "update_ratio/"
 Sort = Literal["trouble", "depth"]
 
 
@@ -89,7 +96,7 @@ def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
     reader = source.run
     if reader is None:
         return GradientsPart()
-    layers = reader.stream("layers")
+    layers = reader.stream(LAYERS)
     began = time.monotonic()
     kept = _kept.get(layers)
     if kept is not None and kept.view == view and (kept.records == layers.count or (source.facts.alive and began < kept.until)):
@@ -101,7 +108,7 @@ def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
 
 
 def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> GradientsPart:
-    names = [column.name.removeprefix(NORM) for column in layers.columns if column.name.startswith(NORM)]
+    names = [name for column in layers.columns if (name := parameter_of(GRAD_NORM, column.name)) is not None]
     model = model_of(layers)
     nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
     tail = list(layers.rows(layers.count - TREND))
@@ -109,7 +116,8 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     curves = Curves()
     if view.chart:
         end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
-        norm, weight, ratio = layers.series_of([NORM + view.chart, WEIGHT + view.chart, RATIO + view.chart], bins=LARGE_BINS, first=0.0, last=end)
+        wanted = [of_parameter(column, view.chart) for column in (GRAD_NORM, WEIGHT_NORM, UPDATE_RATIO)]
+        norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=0.0, last=end)
         curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
 
@@ -131,18 +139,18 @@ def rows_of(
 ) -> Iterable[GradientRow]:
     """The rows, from curves over all steps and the last records."""
     recent = Recent(layers, tail)
-    over_time = layers.series_of([NORM + node.key for node in nodes], bins=BINS)
-    ratios = layers.series_of([RATIO + node.key for node in nodes], bins=BINS)
+    over_time = layers.series_of([of_parameter(GRAD_NORM, node.key) for node in nodes], bins=BINS)
+    ratios = layers.series_of([of_parameter(UPDATE_RATIO, node.key) for node in nodes], bins=BINS)
     measured = []
     for node, series in zip(nodes, over_time, strict=True):
-        steps, norms = recent.of(NORM + node.key)
+        steps, norms = recent.of(of_parameter(GRAD_NORM, node.key))
         begin = steps[-window(len(norms))] if norms else math.inf
         # The bins that ended before the window; they are few, and in the order of steps.
         earlier = series.mean[: bisect_left(series.x_last, begin)]
         measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
     verdicts = judge(measured, healthy)
     for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
-        last = recent.last(RATIO + node.key)
+        last = recent.last(of_parameter(UPDATE_RATIO, node.key))
         yield GradientRow(
             name=node.key,
             shown=node.path,

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, Verdict
 from gradtop.trainer.record import RunState
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -42,7 +43,7 @@ class Gradients(ModeScreen):
     BINDINGS = bindings("gradients")
     AUTO_FOCUS = "Table"
     mode = "gradients"
-    streams = ("layers",)
+    streams = shown_by(mode)
     read = staticmethod(read_gradients)
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from gradtop.trainer.analysis.event_text import EventLine, event_lines
 from gradtop.trainer.analysis.findings import Finding, findings
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
+from gradtop.trainer.record.streams.registry import ACCURACY, CLIPPED, EVALS, GRAD_NORM, LOSS, LR, PLAN, STEP, STEPS
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
@@ -43,19 +44,19 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
     reader = source.run
     if reader is None:
         return OverviewPart()
-    steps, evals, plan = (reader.stream(name) for name in ("steps", "evals", "plan"))
+    steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm = steps.series_of(["loss", "grad_norm"], bins=BINS, first=0.0, last=end)
-    val_loss, val_accuracy = evals.series_of(["loss", "accuracy"], bins=BINS, first=0.0, last=end)
+    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, first=0.0, last=end)
+    val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
     return OverviewPart(
         end=end,
         loss=loss,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,
-        lr=steps.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
-        planned=plan.series("lr", bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        lr=steps.series(LR, bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        planned=plan.series(LR, bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         clipped=share_clipped(reader),
         healthy=healthy,
         findings=findings(reader, healthy),
@@ -67,8 +68,8 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
 
 def newest(reader: RunReader) -> float:
     """The last recorded step: status.json may be a moment behind."""
-    last = reader.stream("steps").last()
-    return float(last["step"]) if last is not None else 0.0
+    last = reader.stream(STEPS).last()
+    return float(last[STEP]) if last is not None else 0.0
 
 
 def axis_end(step: float, steps: int) -> float:
@@ -94,8 +95,8 @@ def setting(reader: RunReader, name: str, default: float) -> float:
 
 def share_clipped(reader: RunReader) -> float | None:
     """The share of the last 500 measured steps whose gradient was clipped; None where clipping is off."""
-    steps = reader.stream("steps")
-    hits = [row["clipped"] for row in steps.tail(500) if row.get("clipped", float("nan")) == row.get("clipped")]
+    steps = reader.stream(STEPS)
+    hits = [row[CLIPPED] for row in steps.tail(500) if row.get(CLIPPED, float("nan")) == row.get(CLIPPED)]
     training = present(reader, "training")
     clips = bool(training.get("clip") or training.get("clip_value"))
     return sum(hits) / len(hits) if hits and (clips or any(hits)) else None

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.record import RunState
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -31,7 +32,7 @@ class Overview(ModeScreen):
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("overview")
     mode = "overview"
-    streams = ("steps", "evals", "plan")
+    streams = shown_by(mode)
     read = staticmethod(read_overview)
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.record.streams.registry import LAYERS
 from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, model_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class ParametersPart:
 def read_parameters(source: Source, view: object) -> ParametersPart:  # noqa: ARG001 - every part's signature
     if source.run is None:
         return ParametersPart()
-    layers = source.run.stream("layers")
+    layers = source.run.stream(LAYERS)
     return ParametersPart(model_of(layers), layers.unreadable)
 
 

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record import RunState
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -36,7 +37,7 @@ class Parameters(ModeScreen):
     BINDINGS = bindings("parameters")
     AUTO_FOCUS = "Table"
     mode = "parameters"
-    streams = ("layers",)
+    streams = shown_by(mode)
     read = staticmethod(read_parameters)
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
+from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
 from gradtop.tui.screens.overview.data import present
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
     steps = status.steps
     per_epoch = status.steps_per_epoch
     end = float(max(steps, 1))
-    planned = reader.stream("plan").series("lr", bins=BINS, first=0.0, last=end)
+    planned = reader.stream(PLAN).series(LR, bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]
     lows = [value for value in planned.mean if value == value]
     return SchedulePart(
         steps=steps,
         per_epoch=per_epoch,
-        lr=reader.stream("steps").series("lr", bins=BINS, first=0.0, last=end),
+        lr=reader.stream(STEPS).series(LR, bins=BINS, first=0.0, last=end),
         planned=planned,
         marks=tuple(sorted([*marks(schedule, steps, per_epoch), *event_marks(reader.rare)])),
         kind=str(schedule.get("kind", "")),

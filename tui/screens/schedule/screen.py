@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Line as Words
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -23,7 +24,7 @@ class Schedule(ModeScreen):
     BINDINGS = bindings("schedule")
     AUTO_FOCUS = "LineChart"
     mode = "schedule"
-    streams = ("steps", "plan")
+    streams = shown_by(mode)
     read = staticmethod(read_schedule)
 
     def body(self) -> ComposeResult:

@@ -10,17 +10,33 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import RunReader, StreamReader, clean
+from gradtop.trainer.record.streams.registry import (
+    COUNT,
+    HIGH,
+    HISTOGRAMS,
+    LAYERS,
+    LOW,
+    MAX,
+    MEAN,
+    MIN,
+    PARAMETER,
+    STD,
+    ZEROS,
+    bins,
+    columns_of,
+    count_bins,
+)
 from gradtop.tui.widgets.axis import multiples, step_for
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record.segment import Segment
+    from gradtop.trainer.record.streams.segment import Segment
     from gradtop.tui.reading.poll import Source
 
 RIDGES = 6  # earlier histograms at most this many intervals apart
 LOOK = 4 << 20  # bytes of records that one search reads
 BLOCK = 1 << 18
 KEPT = 512
-HEAD = ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count")
+FIGURES = tuple(column.name for column in columns_of(HISTOGRAMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,7 @@ def read_weights(source: Source, view: WeightsView) -> WeightsPart:
     reader = source.run
     if reader is None:
         return WeightsPart()
-    layers, stream = reader.stream("layers"), reader.stream("histograms")
+    layers, stream = reader.stream(LAYERS), reader.stream(HISTOGRAMS)
     if not layers.extra:
         layers.refresh()
     found = parameters(stream.extra.get("parameters"), layers.extra.get("parameters"))
@@ -212,7 +228,7 @@ def last_in(segment: Segment, name: str, start: int) -> Histogram | None:
 
 def blocks(segment: Segment, start: int, stop: int) -> Iterator[tuple[int, list[float]]]:
     """Which parameters records start to stop are of, some at a time, each with the number of its first record."""
-    for steps, (numbers,) in segment.by_column(start, stop, [segment.places["parameter"]]):
+    for steps, (numbers,) in segment.by_column(start, stop, [segment.places[PARAMETER]]):
         yield start, numbers or []
         start += len(steps)
 
@@ -220,7 +236,7 @@ def blocks(segment: Segment, start: int, stop: int) -> Iterator[tuple[int, list[
 def index_in(segment: Segment, name: str) -> float | None:
     """What stands for a parameter in a segment's records; None where it has none of it, or is no stream of histograms."""
     names = segment.extra.get("parameters")
-    if not isinstance(names, list) or name not in names or any(column not in segment.places for column in HEAD):
+    if not isinstance(names, list) or name not in names or any(column not in segment.places for column in FIGURES):
         return None
     return float(names.index(name))
 
@@ -230,19 +246,15 @@ def histogram_at(segment: Segment, number: int) -> Histogram | None:
     if row is None:
         return None
     places = segment.places
-    bins = bins_of(segment, row)
-    low, high = row[places["low"]], row[places["high"]]
-    sound = bins and math.isfinite(low) and math.isfinite(high) and low <= high and all(0 <= each < math.inf for each in bins)
-    mean, std, least, most, zeros, count = (row[places[column]] for column in HEAD[3:])
-    return Histogram(row[0], row[1], low, high, mean, std, least, most, zeros, count, bins if sound else ())
+    counts = bins_of(segment, row)
+    low, high = row[places[LOW]], row[places[HIGH]]
+    sound = counts and math.isfinite(low) and math.isfinite(high) and low <= high and all(0 <= each < math.inf for each in counts)
+    mean, std, least, most, zeros, count = (row[places[column]] for column in (MEAN, STD, MIN, MAX, ZEROS, COUNT))
+    return Histogram(row[0], row[1], low, high, mean, std, least, most, zeros, count, counts if sound else ())
 
 
 def bins_of(segment: Segment, row: Sequence[float]) -> tuple[float, ...]:
-    found, number = [], 0
-    while (place := segment.places.get(f"b{number}")) is not None:
-        found.append(row[place])
-        number += 1
-    return tuple(found)
+    return tuple(row[segment.places[name]] for name in bins(count_bins(segment.places)))
 
 
 # What is drawn

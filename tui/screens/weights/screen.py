@@ -12,6 +12,7 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from gradtop.trainer.analysis.formatting import shape
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Line, Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -33,7 +34,7 @@ class Weights(ModeScreen):
     BINDINGS = bindings("weights")
     AUTO_FOCUS = "Table"
     mode = "weights"
-    streams = ("histograms",)
+    streams = shown_by(mode)
     read = staticmethod(read_weights)
 
     def __init__(self) -> None:

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from gradtop.trainer.record.events import append_event
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.status import Status, write_status
-from gradtop.trainer.record.streams import Column, SegmentWriter, ShortWrite
+from gradtop.trainer.record.streams.registry import REGISTRY, Column
+from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
 
 WRITE_EVERY = 0.1
 TRY_AGAIN_AFTER = 1.0
@@ -50,11 +51,11 @@ class StreamWriter:
     writer's thread. Writing is tried again with each batch, so that it goes on when there is room again.
     """
 
-    def __init__(self, run: Run, *, maximum: int = 8192, on_loss: Callable[[str], None] | None = None) -> None:
-        """`maximum`: records that may wait in the queue; fewer of wide ones."""
+    def __init__(self, run: Run, *, rank: int = 0, maximum: int = 8192, on_loss: Callable[[str], None] | None = None) -> None:
+        """`maximum`: records that may wait in the queue; fewer of wide ones. `rank` of a distributed run goes into the names of segments."""
         self.dropped = 0
         self.trouble = ""
-        self.run, self._maximum, self._on_loss = run, maximum, on_loss
+        self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
         self._queue: deque[tuple[str, Row] | _Opening | _Event] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
@@ -74,15 +75,21 @@ class StreamWriter:
     def open(
         self,
         stream: str,
-        columns: Sequence[Column],
+        columns: Sequence[Column] | None = None,
         *,
         first_step: int = 0,
         extra: Mapping[str, object] | None = None,
-        rollup: bool = True,
     ) -> None:
-        """Declare a stream; declared once more, it goes on in a new segment, which takes over from `first_step` on."""
+        """Begin a stream, with the columns of its declaration where none are given.
+
+        Begun once more, it goes on in a new segment, which takes over from `first_step` on.
+        """
         if self._closed:
             return
+        declared = REGISTRY.get(stream)
+        if columns is None:
+            columns = declared.columns if declared is not None else ()
+        rollup = declared is None or declared.rollup
         self._room[stream] = min(self._maximum, max(64, MOST_VALUES // (len(columns) + 2)))
         self._queue.append(_Opening(stream, tuple(columns), first_step, extra or {}, rollup))
         self._wake.set()
@@ -255,6 +262,7 @@ class StreamWriter:
             first_step=opening.first_step,
             extra=opening.extra,
             rollup=opening.rollup,
+            rank=self.rank,
         )
         return opening.writer
 

@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gradtop.trainer.record.rollup import summary, weighted
-from gradtop.trainer.record.segment import SPANS, Places, Segment, Values
+from gradtop.trainer.record.streams.rollup import summary, weighted
+from gradtop.trainer.record.streams.segment import SPANS, Places, Segment, Values
 
 LARGEST_STEP = 2.0**53
 

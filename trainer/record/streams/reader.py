@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.rollup import FAN
-from gradtop.trainer.record.segment import Places, Segment, UnknownSchema
-from gradtop.trainer.record.series import EMPTY_SERIES, Envelope, Series, fill
-from gradtop.trainer.record.streams import Column, segment_number
+from gradtop.trainer.record.streams.registry import STEP, TIME, Column
+from gradtop.trainer.record.streams.rollup import FAN
+from gradtop.trainer.record.streams.segment import Places, Segment, UnknownSchema
+from gradtop.trainer.record.streams.segment_writer import segment_number, segment_stem, split_stem
+from gradtop.trainer.record.streams.series import EMPTY_SERIES, Envelope, Series, fill
 
 Record: TypeAlias = Mapping[str, float]
 KEPT = 512  # curves kept up to date
@@ -32,23 +33,33 @@ class _Curves:
 
 
 def list_streams(run: Run) -> list[str]:
-    """The names of the streams that a run has, in alphabetical order."""
+    """The names of the streams that a run has, of whatever rank, in alphabetical order."""
+    return sorted({stream for stream, _ in _stems(run)})
+
+
+def list_ranks(run: Run, stream: str) -> list[int]:
+    """The ranks that have written a stream; [] where none has."""
+    return sorted({rank for found, rank in _stems(run) if found == stream})
+
+
+def _stems(run: Run) -> list[tuple[str, int]]:
     try:
         names = os.listdir(run.streams)
     except OSError:
         return []
-    streams = {name.rsplit(".", 2)[0] for name in names if name.endswith(".json")}
-    return sorted(stream for stream in streams if any(segment_number(name, stream) is not None for name in names))
+    stems = {name.rsplit(".", 2)[0] for name in names if name.endswith(".json")}
+    return [split_stem(stem) for stem in stems if any(segment_number(name, stem) is not None for name in names)]
 
 
 class StreamReader:
-    """One stream of a run; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data.
+    """One stream of a run as one rank wrote it; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data.
 
     `columns` (those of the newest segment) leaves out `step` and `time`, with which every record begins.
     """
 
-    def __init__(self, run: Run, stream: str) -> None:
-        self.stream = stream
+    def __init__(self, run: Run, stream: str, *, rank: int = 0) -> None:
+        self.stream, self.rank = stream, rank
+        self.stem = segment_stem(stream, rank)  # tells it from those of other ranks
         self.unreadable = ""
         self.columns: tuple[Column, ...] = ()
         self.count = 0
@@ -84,16 +95,16 @@ class StreamReader:
             names = os.listdir(self._folder)
         except OSError:
             return
-        numbers = {number for name in names if name.endswith(".json") and (number := segment_number(name, self.stream)) is not None}
+        numbers = {number for name in names if name.endswith(".json") and (number := segment_number(name, self.stem)) is not None}
         segments, refused, self._half_made = {}, {}, False
         for number in sorted(numbers):
             try:
                 known = self._segments.get(number)
-                segments[number] = known if known and known.is_same() else Segment(self._folder / f"{self.stream}.{number}")
+                segments[number] = known if known and known.is_same() else Segment(self._folder / f"{self.stem}.{number}")
             except UnknownSchema as error:
                 refused[number] = str(error)
             except (OSError, ValueError):
-                refused[number] = f"{self.stream}.{number}.json is not whole"
+                refused[number] = f"{self.stem}.{number}.json is not whole"
                 self._half_made = True  # look again next time
         self.unreadable = "; ".join(refused.values())
         if segments == self._segments:
@@ -119,7 +130,7 @@ class StreamReader:
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[float, ...]]:
         """Records by number: step, time and the values of `columns`, nan where an older segment has none."""
         start, stop = max(start, 0), self.count if stop is None else min(stop, self.count)
-        names = ["step", "time", *(column.name for column in self.columns)]
+        names = [STEP, TIME, *(column.name for column in self.columns)]
         for segment in list(self._segments.values()):
             if start < min(stop, segment.valid):
                 rows = segment.rows(start, min(stop, segment.valid))
@@ -134,7 +145,7 @@ class StreamReader:
                 return
 
     def tail(self, n: int) -> list[Record]:
-        names = ["step", "time", *(column.name for column in self.columns)]
+        names = [STEP, TIME, *(column.name for column in self.columns)]
         return [dict(zip(names, row, strict=True)) for row in self.rows(max(0, self.count - n))]
 
     def last(self) -> Record | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gradtop.trainer.record.files import identity, look, open_regular, read_file
-from gradtop.trainer.record.rollup import (
+from gradtop.trainer.record.streams.registry import Column
+from gradtop.trainer.record.streams.rollup import (
     FAN,
-    HEAD,
     PER_COLUMN,
     complete_chunks,
     doubles,
@@ -23,7 +23,10 @@ from gradtop.trainer.record.rollup import (
     record_width,
     strided,
 )
-from gradtop.trainer.record.streams import FORMAT, STEP, TIME, Column
+from gradtop.trainer.record.streams.rollup import (
+    HEAD as ROLLUP_HEAD,
+)
+from gradtop.trainer.record.streams.segment_writer import FORMAT, HEAD
 
 BLOCK = 1 << 18  # bytes read at a time
 SPANS = {1: FAN, 2: FAN * FAN}  # records under one record of a level of the rollup
@@ -57,7 +60,7 @@ class Segment:
             self.first_step = float(schema.get("first_step", 0))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise UnknownSchema(f"{base.name}.json does not say its columns") from None
-        if self.size != 8 * len(columns) or [c.name for c in columns[:2]] != [STEP.name, TIME.name] or self.first_step != self.first_step:
+        if self.size != 8 * len(columns) or [c.name for c in columns[:2]] != [c.name for c in HEAD] or self.first_step != self.first_step:
             raise UnknownSchema(f"{base.name}.json does not fit its records")
         extra = schema.get("extra")
         self.columns = columns
@@ -185,7 +188,7 @@ class Segment:
         Ends early where the rollup does or is not what it should be: what is missing there is to be had from the records.
         """
         width = self._width
-        heads = [None if place is None else HEAD + PER_COLUMN * (place - 2) for place in places]
+        heads = [None if place is None else ROLLUP_HEAD + PER_COLUMN * (place - 2) for place in places]
         with self.reading():
             while start < stop:
                 # Level-1 records stand together up to the next level-2 record.

@@ -1,6 +1,6 @@
-"""Streams: append-only series of fixed-width little-endian float64 records, one segment per writing process.
+"""Writing a segment: `streams/<name>.<n>.json` says what the columns are, `.bin` holds the records, `.roll` their rollup.
 
-`streams/<name>.<n>.json` says what the columns are, `.bin` holds the records, `.roll` their rollup (see `rollup`).
+The segments of rank r > 0 of a distributed run are called `<name>.r<rank>.<n>`, so that ranks never supersede each other.
 """
 
 from __future__ import annotations
@@ -11,28 +11,19 @@ import os
 import struct
 import time as clock
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import remove, write_atomically
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.rollup import Rollup
 from gradtop.trainer.record.status import this_host
+from gradtop.trainer.record.streams.registry import DTYPE, STEP, TIME, Column
+from gradtop.trainer.record.streams.rollup import Rollup
 
 FORMAT = 1
 PENDING = 1 << 20  # bytes of rollup that wait for room on a full disk
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One value of a record. In a `sparse` column NaN means "not measured here", in any other "was not finite"."""
-
-    name: str
-    unit: str = ""
-    sparse: bool = False
-
-
-STEP, TIME = Column("step"), Column("time", "s")
+HEAD = (Column(STEP), Column(TIME, "s"))  # of every record
 
 
 class ShortWrite(OSError):
@@ -60,8 +51,9 @@ class SegmentWriter:
         first_step: int = 0,
         extra: Mapping[str, object] | None = None,
         rollup: bool = True,
+        rank: int = 0,
     ) -> None:
-        self.columns = (STEP, TIME, *columns)
+        self.columns = (*HEAD, *columns)
         self.size = 8 * len(self.columns)
         self.pack = struct.Struct(f"<{len(self.columns)}d").pack
         # Written at computed places: what an interrupted write left is overwritten, so that no record is ever misplaced.
@@ -69,14 +61,17 @@ class SegmentWriter:
         self._rollup = Rollup([column.sparse for column in columns]) if rollup else None
         self._due = b""
         self._roll = -1
-        number, self._file = _claim(run, stream)
-        self._base = run.streams / f"{stream}.{number}"
+        stem = segment_stem(stream, rank)
+        number, self._file = _create(run, stem)
+        self._base = run.streams / f"{stem}.{number}"
         try:
             if rollup:
                 self._roll = os.open(f"{self._base}.roll", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             schema = {
                 "format": FORMAT,
                 "stream": stream,
+                "rank": rank,
+                "dtype": DTYPE,
                 "columns": [{"name": c.name, "unit": c.unit, "sparse": c.sparse} for c in self.columns],
                 "record_size": self.size,
                 "first_step": first_step,
@@ -134,25 +129,40 @@ class SegmentWriter:
         self._file = self._roll = -1
 
 
-def _claim(run: Run, stream: str) -> tuple[int, int]:
-    """A number above those of all segments there are, taken by making its file: later segments have higher numbers."""
+def _create(run: Run, stem: str) -> tuple[int, int]:
+    """Create the file of a new segment and return its number, above those of all segments there are, and a descriptor."""
     number = 0
     for name in os.listdir(run.streams):
-        found = segment_number(name, stream)
+        found = segment_number(name, stem)
         number = number if found is None else max(number, found + 1)
     while True:
         try:
-            path = run.streams / f"{stream}.{number}.bin"
+            path = run.streams / f"{stem}.{number}.bin"
             return number, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             number += 1
 
 
-def segment_number(name: str, stream: str) -> int | None:
-    """The number in a file name such as `steps.0.json`; None for a file of another stream."""
-    stem, _, _ending = name.rpartition(".")
-    found, _, number = stem.rpartition(".")
-    return int(number) if found == stream and number.isascii() and number.isdecimal() and len(number) < 10 else None
+def segment_stem(stream: str, rank: int = 0) -> str:
+    """What the names of a stream's segments begin with: `system`, and `system.r1` for rank 1."""
+    return f"{stream}.r{rank}" if rank else stream
+
+
+def split_stem(stem: str) -> tuple[str, int]:
+    """Stream and rank of a stem."""
+    stream, _, rank = stem.rpartition(".r")
+    return (stream, int(rank)) if stream and is_number(rank) and int(rank) else (stem, 0)
+
+
+def segment_number(name: str, stem: str) -> int | None:
+    """The number in a file name such as `steps.0.json`; None for a file of another stream or rank."""
+    base, _, _ending = name.rpartition(".")
+    found, _, number = base.rpartition(".")
+    return int(number) if found == stem and is_number(number) else None
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> tuple[int, OSError | None]:

@@ -1,0 +1,158 @@
+"""The streams that runs hold, each declared once: no stream or column is named by a literal anywhere else.
+
+A record is a step, a time in unix seconds and the stream's columns, each value a little-endian float64. A job that records
+something new declares a stream here; a screen or a command that shows it is named in `shown_by`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+DTYPE = "<f8"  # of every value, in numpy's notation
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One value of a record. In a `sparse` column NaN means "not measured here", in any other "was not finite"."""
+
+    name: str
+    unit: str = ""
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`columns` without step and time; the columns of a stream `per_parameter` are made for each parameter by `of_parameter`.
+
+    `jobs` write it, with one segment for each rank where it says `every_rank`, else rank 0 alone. `shown_by` are the modes and
+    commands that show it. `metrics` are other names of columns where all streams of a run stand in one list, "" leaving one out.
+    """
+
+    name: str
+    help: str
+    columns: tuple[Column, ...]
+    jobs: tuple[str, ...] = ("train",)
+    shown_by: tuple[str, ...] = ()
+    per_parameter: bool = False
+    every_rank: bool = False
+    rollup: bool = True
+    metrics: Mapping[str, str] | None = None
+
+
+STEP, TIME = "step", "time"
+
+STEPS = "steps"
+LOSS, LR, GRAD_NORM, CLIPPED, SAMPLES_PER_S = "loss", "lr", "grad_norm", "clipped", "samples_per_s"
+
+EVALS = "evals"
+EPOCH, ACCURACY = "epoch", "accuracy"
+VAL_LOSS = "val_loss"
+
+PLAN = "plan"
+
+LAYERS = "layers"
+WEIGHT_NORM, UPDATE_RATIO = "weight_norm", "update_ratio"
+
+HISTOGRAMS = "histograms"
+PARAMETER, COUNT = "parameter", "count"
+LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS = "low", "high", "mean", "std", "min", "max", "zeros"
+
+SYSTEM = "system"
+CPU, MEMORY = "cpu", "memory"
+GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE = (
+    "gpu_use", "gpu_memory", "gpu_memory_total", "gpu_power", "gpu_temperature",
+)  # fmt: skip
+
+REGISTRY: Mapping[str, Stream] = {
+    stream.name: stream
+    for stream in (
+        Stream(
+            STEPS,
+            "Every optimizer step: training loss, learning rate, total gradient norm before clipping, and pace.",
+            (
+                Column(LOSS),
+                Column(LR),
+                Column(GRAD_NORM, sparse=True),
+                Column(CLIPPED, sparse=True),
+                Column(SAMPLES_PER_S, "1/s", sparse=True),
+            ),
+            shown_by=("overview", "schedule", "plot"),
+        ),
+        Stream(
+            EVALS,
+            "Every evaluation on the validation set.",
+            (Column(EPOCH), Column(LOSS), Column(ACCURACY)),
+            shown_by=("overview", "plot"),
+            metrics={LOSS: VAL_LOSS, EPOCH: ""},
+        ),
+        Stream(
+            LAYERS,
+            "Sampled steps: gradient norm, weight norm and update:weight ratio of each parameter.",
+            (Column(GRAD_NORM), Column(WEIGHT_NORM), Column(UPDATE_RATIO, sparse=True)),
+            shown_by=("parameters", "gradients", "plot"),
+            per_parameter=True,
+        ),
+        Stream(
+            SYSTEM,
+            "Once a second: processor and memory of the process, and its GPU. 100 % of the processor is one core.",
+            (
+                Column(CPU, "%"),
+                Column(MEMORY, "B"),
+                Column(GPU_USE, "%", sparse=True),
+                Column(GPU_MEMORY, "B", sparse=True),
+                Column(GPU_MEMORY_TOTAL, "B", sparse=True),
+                Column(GPU_POWER, "W", sparse=True),
+                Column(GPU_TEMPERATURE, "°C", sparse=True),
+            ),
+            shown_by=("plot",),
+            every_rank=True,
+        ),
+        Stream(
+            HISTOGRAMS,
+            "Histograms of the parameters, one parameter in a record; `bins(n)` follow these columns.",
+            tuple(Column(name) for name in (PARAMETER, LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, COUNT)),
+            shown_by=("weights",),
+            rollup=False,
+        ),
+        Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),
+    )
+}
+
+
+def columns_of(stream: str) -> tuple[Column, ...]:
+    """The declared columns, without step and time; of a stream per parameter those of one parameter, without its name."""
+    return REGISTRY[stream].columns
+
+
+def written_by(job: str) -> tuple[str, ...]:
+    """The streams that a job writes, in the order of their declaration."""
+    return tuple(stream.name for stream in REGISTRY.values() if job in stream.jobs)
+
+
+def shown_by(reader: str) -> tuple[str, ...]:
+    """The streams that a mode or a command shows, in the order of their declaration."""
+    return tuple(stream.name for stream in REGISTRY.values() if reader in stream.shown_by)
+
+
+def of_parameter(column: str, parameter: str) -> str:
+    """The name of a column of one parameter, such as `grad_norm/head.weight`."""
+    return f"{column}/{parameter}"
+
+
+def parameter_of(column: str, name: str) -> str | None:
+    """The parameter whose `column` is called `name`; None where that is another column."""
+    return name[len(column) + 1 :] if name.startswith(f"{column}/") else None
+
+
+def bins(count: int) -> tuple[str, ...]:
+    """The columns of a histogram's bins, from the lowest to the highest."""
+    return tuple(f"b{number}" for number in range(count))
+
+
+def count_bins(columns: Iterable[str]) -> int:
+    """How many bins a segment's columns hold."""
+    there, number = set(columns), 0
+    while f"b{number}" in there:
+        number += 1
+    return number
