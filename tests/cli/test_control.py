@@ -53,7 +53,7 @@ def test_a_refusal_is_the_users_mistake(gradtop: Gradtop, living: tuple[Run, Gro
 def test_an_answer_that_does_not_come_in_time_is_said_and_the_command_waits(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
     said = gradtop("pause", "last", "--timeout", "0.05")
     assert (said.code, said.out) == (1, "")
-    assert said.err == "gradtop: quiet-heron has not answered within 0.05 s; the command waits in its inbox.\n"
+    assert said.err == "gradtop: quiet-heron did not reply within 0.05 s; the command stays in its inbox.\n"
     assert [command.name for command in Inbox(living[0]).poll()] == ["pause"]
 
 
@@ -69,15 +69,15 @@ def test_a_run_that_ends_before_it_answers_is_not_waited_for(
 
     monkeypatch.setattr(record, "send", send)
     said = gradtop("stop", "last", "--timeout", "600")
-    assert (said.code, said.err) == (1, f"gradtop: quiet-heron {words} and did not answer.\n")
+    assert (said.code, said.err) == (1, f"gradtop: quiet-heron {words} and did not reply.\n")
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("amber-finch", "amber-finch is done, so there is nothing to pause; start another with its settings: gradtop rerun amber-finch"),
-        ("tidy-wren", "tidy-wren was stopped, so there is nothing to pause; go on from its last checkpoint: gradtop resume tidy-wren"),
-        ("brave-otter", "brave-otter has failed, so there is nothing to pause; go on from its last checkpoint: gradtop resume brave-otter"),
+        ("amber-finch", "cannot pause amber-finch: it is done; start a new run with its settings: gradtop rerun amber-finch"),
+        ("tidy-wren", "cannot pause tidy-wren: it was stopped; continue from its last checkpoint: gradtop resume tidy-wren"),
+        ("brave-otter", "cannot pause brave-otter: it has failed; continue from its last checkpoint: gradtop resume brave-otter"),
     ],
 )
 def test_a_run_that_has_ended_is_not_sent_anything(gradtop: Gradtop, runs: Path, name: str, sentence: str) -> None:
@@ -90,13 +90,13 @@ def test_set_on_a_dead_run_says_how_to_go_on(gradtop: Gradtop, tmp_path: Path) -
     run, _ = fake_run(tmp_path / "runs", "grey-lynx", state="died", steps=20)
     said = gradtop("set", "grey-lynx", "lr=1e-3")
     assert said.code == 2
-    assert said.err == "gradtop: grey-lynx has died, so there is nothing to set; go on from its last checkpoint: gradtop resume grey-lynx\n"
+    assert said.err == "gradtop: cannot set grey-lynx: it has died; continue from its last checkpoint: gradtop resume grey-lynx\n"
     assert list(run.control.iterdir()) == []
 
 
 def test_a_run_that_no_worker_has_begun_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
     fake_run(tmp_path / "runs", "new-moth", state="created", steps=0)
-    assert gradtop("stop", "last").err == "gradtop: new-moth has not been started, so there is nothing to stop; start it: gradtop resume new-moth\n"
+    assert gradtop("stop", "last").err == "gradtop: cannot stop new-moth: it has not been started; start it: gradtop resume new-moth\n"
 
 
 def test_a_run_elsewhere_is_steered_and_named_with_its_place(gradtop: Gradtop, tmp_path: Path) -> None:

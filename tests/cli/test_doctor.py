@@ -41,7 +41,7 @@ def test_a_sound_machine_has_nothing_in_the_way(gradtop: Gradtop, probe: Probe) 
     said = gradtop("doctor")
     assert (said.code, said.err) == (0, "")
     assert "✓ torch        2.14.1+cu130, 2 threads\n✓ torchvision  0.29.1\n" in said.out
-    assert said.out.endswith("\nNothing is in the way of training.\n")
+    assert said.out.endswith("\nNo problems found.\n")
     assert [row["state"] for row in findings(gradtop).values()].count("problem") == 0
     assert set(findings(gradtop)["torch"]) == {"name", "state", "found", "todo"}
 
@@ -51,9 +51,9 @@ def test_a_torchvision_of_another_build_is_said_with_what_to_install(gradtop: Gr
     probe({"torch": {**TORCH, "version": "2.14.1+cpu"}, "torchvision": {"error": error, "installed": "0.29.1+cu130"}})
     said = gradtop("doctor")
     assert said.code == 1
-    assert "✕ torchvision  torchvision 0.29.1+cu130 does not fit torch 2.14.1+cpu (RuntimeError: operator torchvision::nms" in said.out
-    assert "→ install a pair from one place: pip install --force-reinstall torch torchvision\n" in said.out
-    assert said.out.endswith("1 thing is in the way of training: do what stands after → above.\n")
+    assert "✕ torchvision  torchvision 0.29.1+cu130 is incompatible with torch 2.14.1+cpu (RuntimeError: operator torchvision::nms" in said.out
+    assert "→ install both from one index: pip install --force-reinstall torch torchvision\n" in said.out
+    assert said.out.endswith("1 problem: see → above for the fix.\n")
 
 
 def test_torch_and_torchvision_that_are_missing_or_broken_are_said(gradtop: Gradtop, probe: Probe) -> None:
@@ -61,8 +61,8 @@ def test_torch_and_torchvision_that_are_missing_or_broken_are_said(gradtop: Grad
     assert (findings(gradtop)["torch"]["found"], findings(gradtop)["torch"]["todo"]) == ("not installed", "pip install torch torchvision")
     probe({"torch": {"error": "ImportError: libcudart.so.13: cannot open shared object file"}, "torchvision": {}})
     assert findings(gradtop)["torch"]["todo"] == "pip install --force-reinstall torch torchvision"
-    probe({"error": "importing torch ended the process: Illegal instruction"})
-    assert findings(gradtop)["torch"]["found"] == "importing torch ended the process: Illegal instruction"
+    probe({"error": "importing torch crashed: Illegal instruction"})
+    assert findings(gradtop)["torch"]["found"] == "importing torch crashed: Illegal instruction"
     probe({"torch": TORCH, "torchvision": {"error": "ModuleNotFoundError: No module named 'torchvision'", "installed": ""}})
     assert findings(gradtop)["torchvision"]["todo"] == "pip install torchvision"
 
@@ -71,9 +71,9 @@ def test_torch_and_torchvision_that_are_missing_or_broken_are_said(gradtop: Grad
     ("code", "found"),
     [
         ("print('noise'); print('{\"torch\": 1}')", {"torch": 1}),
-        ("import sys; print('oops', file=sys.stderr); sys.exit(3)", {"error": "importing torch ended the process: oops"}),
-        ("import os; os.abort()", {"error": "importing torch ended the process: exit code -6"}),
-        ("import threading; threading.Event().wait()", {"error": "importing torch took longer than 1 s"}),
+        ("import sys; print('oops', file=sys.stderr); sys.exit(3)", {"error": "importing torch crashed: oops"}),
+        ("import os; os.abort()", {"error": "importing torch crashed: exit code -6"}),
+        ("import threading; threading.Event().wait()", {"error": "importing torch timed out after 1 s"}),
     ],
 )
 def test_a_probe_that_talks_dies_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch, code: str, found: object) -> None:
@@ -94,13 +94,13 @@ def test_a_card_that_this_torch_cannot_use_is_said(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(pynvml, name, lambda *_arguments, value=value: value)
     good, bad = checks.graphics_cards({**TORCH, "cuda": None})
     assert good.found == "NVIDIA H100, 80.0 GiB free, driver 570.1"
-    assert bad.found == "torch 2.14.1+cu130 is built without CUDA and finds none of them; training runs on the CPU"
+    assert bad.found == "torch 2.14.1+cu130 is built without CUDA and does not find the GPU; training runs on the CPU"
     assert len(list(checks.graphics_cards({**TORCH, "devices": [{}]}))) == 1
     assert len(list(checks.graphics_cards({"error": "broken"}))) == 1
 
 
 def test_the_runs_are_counted_and_a_place_that_cannot_hold_them_is_a_problem(gradtop: Gradtop, probe: Probe, tmp_path: Path) -> None:
-    assert findings(gradtop)["runs"]["found"] == f"{tmp_path}/runs (made by the first run)"
+    assert findings(gradtop)["runs"]["found"] == f"{tmp_path}/runs (created by the first run)"
     fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=1)
     assert findings(gradtop)["runs"]["found"] == f"{tmp_path}/runs: 1 run, 0 live"
     (tmp_path / "file").write_text("")

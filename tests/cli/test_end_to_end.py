@@ -105,13 +105,13 @@ def test_a_run_is_paused_changed_stopped_and_resumed(gradtop: Gradtop, config: P
     assert gradtop("train", config, "training.epochs=100000", "--name", "quiet-heron", "--detach").code == 0
     assert gradtop("pause", "last").out.startswith("quiet-heron: paused after step ")
     wait_for(gradtop, "paused")
-    assert gradtop("resume", "last").err == "gradtop: quiet-heron is paused already; watch it: gradtop watch quiet-heron\n"
+    assert gradtop("resume", "last").err == "gradtop: quiet-heron is already paused; watch it: gradtop watch quiet-heron\n"
     said = gradtop("set", "last", "lr=5e-4")
     assert said.out.startswith("quiet-heron: optimizer.lr 1e-3 → 5e-4 from step ")
     refused = gradtop("set", "last", "lr=-1")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == "gradtop: optimizer.lr: must be a number > 0, not -1\n"
-    assert "it takes a fork" in gradtop("set", "last", "batch_size=7").err
+    assert "it needs a fork" in gradtop("set", "last", "batch_size=7").err
     assert gradtop("checkpoint", "last").out.startswith("quiet-heron: checkpoint step-")
     assert gradtop("continue", "last").code == 0
     assert gradtop("stop", "last").out.startswith("quiet-heron: stopping after step ")
@@ -119,7 +119,7 @@ def test_a_run_is_paused_changed_stopped_and_resumed(gradtop: Gradtop, config: P
     step = json.loads(gradtop("ls", "--json").out)[0]["step"]
 
     said = gradtop("resume", "last", "--detach")
-    assert said.out.startswith("quiet-heron goes on in the background: runs/")
+    assert said.out.startswith("quiet-heron resumed in the background: runs/")
     assert gradtop("stop", "last").code == 0
     wait_for(gradtop, "stopped")
     assert json.loads(gradtop("ls", "--json").out)[0]["step"] >= step

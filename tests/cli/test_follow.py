@@ -149,7 +149,7 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_come_back(living: tuple[Run
 
     assert told(run, interrupt) == 130
     assert capsys.readouterr().out.endswith(
-        "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
+        "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n"
     )
     assert list(run.control.iterdir()) == []
 

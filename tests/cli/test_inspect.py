@@ -208,8 +208,8 @@ def test_values_that_are_not_finite_are_marked_and_counted(gradtop: Gradtop, tmp
     [
         ("los", "the run has recorded no los; did you mean loss"),
         ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, val_loss, accuracy, cpu"),
-        ("--width 10", "a chart has 30 to 1000 columns and 8 to 1000 lines"),
-        ("--height 100000", "a chart has 30 to 1000 columns"),
+        ("--width 10", "width must be 30 to 1000 columns, height 8 to 1000 lines"),
+        ("--height 100000", "width must be 30 to 1000 columns"),
         ("--output /nowhere/x.txt", "/nowhere/x.txt: No such file or directory"),
         ("--output /dev/full", "No space left on device"),
     ],
@@ -231,7 +231,7 @@ def test_a_plot_is_written_into_a_file(gradtop: Gradtop, runs: Path, tmp_path: P
 def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Path) -> None:
     new_run(tmp_path / "runs", "", {}, name="heron")
     for metrics in ([], ["loss"]):
-        assert gradtop("plot", "heron", *metrics).err == "gradtop: heron has recorded nothing yet\n"
+        assert gradtop("plot", "heron", *metrics).err == "gradtop: heron has no recorded values yet\n"
     assert "recorded nothing yet" in gradtop("export", "heron", "--to", "csv").err
 
 

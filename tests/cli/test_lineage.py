@@ -64,7 +64,7 @@ def test_a_fork_goes_on_from_the_checkpoint_with_what_was_changed_live_and_now(g
     ("words", "said"),
     [
         ([], "nothing is left to train; give more epochs"),
-        (["training.seed=1", "epochs=4"], "training.seed decides what training starts from"),
+        (["training.seed=1", "epochs=4"], "training.seed needs a restart"),
         (["model.kind=mlp", "epochs=4"], "gradtop rerun base model.kind=mlp epochs=4"),
         (["epochs=4", "--from", "16"], "has no checkpoint '16': last, best, the path of a file, or one of the steps 32"),
     ],
@@ -87,7 +87,7 @@ def test_a_rerun_starts_from_what_the_run_has_now(gradtop: Gradtop, parent: Run)
 def test_resuming_with_other_settings_is_a_fork_and_says_which(gradtop: Gradtop, parent: Run) -> None:
     result = gradtop("resume", "base", "optimizer.lr=3e-4")
     assert result.code == 2
-    assert "that is a fork: gradtop fork base optimizer.lr=3e-4" in result.err
+    assert "fork it: gradtop fork base optimizer.lr=3e-4" in result.err
 
 
 @pytest.mark.parametrize("command", [("rerun", "base"), ("fork", "base", "epochs=4")])

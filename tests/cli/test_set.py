@@ -48,10 +48,10 @@ def test_what_can_be_live_reaches_the_worker_and_the_worker_takes_it(
         (["lr=-1"], "optimizer.lr: must be a number > 0, not -1"),
         (["lr=fast"], 'optimizer.lr: must be a number > 0, not "fast"'),
         (["learning_rate=1"], "unknown key"),
-        (["optimizer.kind=sgd"], "it takes a fork; gradtop fork quiet-heron optimizer.kind=sgd"),
-        (["training.seed=3"], "it takes a restart; gradtop rerun quiet-heron training.seed=3"),
-        (["schedule.kind=wsd"], "it takes a fork"),
-        (["training.clip=1", "--replace"], "--replace is for a new learning rate"),
+        (["optimizer.kind=sgd"], "it needs a fork; gradtop fork quiet-heron optimizer.kind=sgd"),
+        (["training.seed=3"], "it needs a restart; gradtop rerun quiet-heron training.seed=3"),
+        (["schedule.kind=wsd"], "it needs a fork"),
+        (["training.clip=1", "--replace"], "--replace requires a learning rate"),
     ],
 )
 def test_a_mistake_is_told_at_once(gradtop: Gradtop, living: tuple[Run, Grower], words: list[str], said: str) -> None:

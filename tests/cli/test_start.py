@@ -73,7 +73,7 @@ def test_train_detached_returns_at_once_and_says_how_to_look(gradtop: Gradtop, s
     said = gradtop("train", config, "--detach", "--name", "quiet-heron", "--runs", "there")
     where = f"quiet-heron --runs {Path('there').absolute()}"
     assert said.code == 0
-    assert said.out.splitlines()[1:] == [f"How it stands: gradtop show {where} · watch it: gradtop watch {where} · stop it: gradtop stop {where}"]
+    assert said.out.splitlines()[1:] == [f"Status: gradtop show {where} · watch: gradtop watch {where} · stop: gradtop stop {where}"]
 
 
 @pytest.mark.parametrize("option", ["", "--watch"])
@@ -133,7 +133,7 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["zzz.toml"], "there is no file zzz.toml; there are: broken.toml, my.toml, wrong.toml, "),
+        (["zzz.toml"], "there is no file zzz.toml. Available: broken.toml, my.toml, wrong.toml, "),
         (["myy.toml"], "there is no file myy.toml; did you mean my.toml?"),
         (["."], ". is a directory; train takes a TOML file, such as configs/digits.toml"),
         (["my.toml", "optimizer.lr"], "'optimizer.lr' is not KEY=VALUE"),
@@ -201,23 +201,23 @@ def test_rerun_refuses_what_train_refuses(gradtop: Gradtop, starts: Starts, pare
 def test_resume_goes_on_from_a_checkpoint(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
     said = gradtop("resume", "tidy-wren")
     assert said.code == 0
-    assert said.out.startswith("tidy-wren goes on in the background: runs/")
+    assert said.out.startswith("tidy-wren resumed in the background: runs/")
     assert starts.started == [(find_run(runs, "tidy-wren"), True)]
 
 
 def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
     said = gradtop("resume", "brave")
-    assert said.out.startswith("brave-otter has no checkpoint, so it starts from the beginning.\n")
+    assert said.out.startswith("brave-otter has no checkpoint; it starts from the beginning.\n")
     assert starts.started == [(find_run(runs, "brave"), False)]
 
 
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        ("training", "is training already; watch it: gradtop watch quiet-heron"),
-        ("paused", "is paused already; watch it: gradtop watch quiet-heron"),
-        ("silent", "is silent already; watch it: gradtop watch quiet-heron"),
-        ("done", "is done; a new run that goes on with more epochs: gradtop fork quiet-heron training.epochs=…"),
+        ("training", "is already training; watch it: gradtop watch quiet-heron"),
+        ("paused", "is already paused; watch it: gradtop watch quiet-heron"),
+        ("silent", "is already silent; watch it: gradtop watch quiet-heron"),
+        ("done", "is done; to train for more epochs, fork it: gradtop fork quiet-heron training.epochs=…"),
     ],
 )
 def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: Starts, tmp_path: Path, state: str, sentence: str) -> None:
@@ -229,5 +229,5 @@ def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: St
 
 def test_resume_refuses_a_run_without_a_configuration(gradtop: Gradtop, starts: Starts, runs: Path) -> None:
     find_run(runs, "tidy-wren").config.unlink()
-    assert gradtop("resume", "tidy-wren").err == "gradtop: tidy-wren has no run.toml, so there is nothing to go on with\n"
+    assert gradtop("resume", "tidy-wren").err == "gradtop: tidy-wren cannot be resumed: run.toml is missing\n"
     assert starts.started == []

@@ -123,7 +123,7 @@ def test_the_help_names_every_page_and_help_on_something_else_suggests(capsys: p
     assert all(f"  {name}" in printed for name in pages.PAGES)
     with pytest.raises(SystemExit) as ending:
         cli.main(["help", "kyes"])
-    assert ending.value.code == cli.MISTAKE
+    assert ending.value.code == cli.USAGE_ERROR
     assert "'keys'" in capsys.readouterr().err
 
 

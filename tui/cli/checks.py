@@ -1,4 +1,4 @@
-"""What `gradtop doctor` looks at. PyTorch is imported by another process, so that a broken one is a finding."""
+"""The checks of `gradtop doctor`. PyTorch is imported in another process, so that a broken installation is a finding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 PYTHON = (3, 11)
 PROBE_TIMEOUT = 180.0
 LITTLE_DISK = 2 * 2**30
-CUDA = "nvidia-smi shows the driver's CUDA version; https://pytorch.org/get-started has the torch that goes with it"
+CUDA = "nvidia-smi shows the CUDA version of the driver; https://pytorch.org/get-started has a matching torch"
 PAIR = "pip install --force-reinstall torch torchvision"
 
 Check = Callable[[], Iterable["Finding"]]
@@ -24,7 +24,7 @@ Check = Callable[[], Iterable["Finding"]]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `state` is fine, note (worth knowing) or problem (in the way of training)."""
+    """One line of the report; `state` is fine, note or problem (prevents training)."""
 
     name: str
     state: str
@@ -45,7 +45,7 @@ def python() -> Iterator[Finding]:
     if sys.version_info >= PYTHON:
         yield Finding("Python", "fine", found)
     else:
-        yield Finding("Python", "problem", found, "install Python 3.11 or newer and make the virtual environment with it")
+        yield Finding("Python", "problem", found, "install Python 3.11 or newer and recreate the virtual environment")
 
 
 def pytorch() -> Iterator[Finding]:
@@ -70,43 +70,43 @@ def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
         return Finding("torchvision", "fine", vision["version"])
     if not vision.get("installed"):
         return Finding(
-            "torchvision", "problem", f"{vision['error']}; only digits and our own models work without it", "pip install torchvision"
+            "torchvision", "problem", f"{vision['error']}; only the digits and gradtop's own models work without it", "pip install torchvision"
         )
     found = (
-        f"torchvision {vision['installed']} does not fit torch {torch['version']} ({vision['error']}): "
-        "they come from different builds; only digits and our own models work"
+        f"torchvision {vision['installed']} is incompatible with torch {torch['version']} ({vision['error']}): "
+        "different builds; only the digits and gradtop's own models work"
     )
-    return Finding("torchvision", "problem", found, f"install a pair from one place: {PAIR}")
+    return Finding("torchvision", "problem", found, f"install both from one index: {PAIR}")
 
 
 def probe() -> dict[str, Any]:
-    """What another process of this Python says of torch, torchvision and the devices; {"error": …} where it says nothing."""
+    """torch, torchvision and devices as another process of this Python sees them; {"error": …} if that fails."""
     command = [sys.executable, "-P", "-W", "ignore", "-m", "gradtop.trainer.runtime.environment"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return {"error": f"importing torch took longer than {PROBE_TIMEOUT:.0f} s"}
+        return {"error": f"importing torch timed out after {PROBE_TIMEOUT:.0f} s"}
     except OSError as error:
-        return {"error": f"no process could be started to import torch: {error.strerror}"}
+        return {"error": f"cannot start a process to import torch: {error.strerror}"}
     try:
         about: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return {"error": f"importing torch ended the process: {last}"}
+        return {"error": f"importing torch crashed: {last}"}
     return about
 
 
 def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the NVIDIA driver says, which PyTorch need not have found."""
+    """GPUs of the NVIDIA driver, whether or not PyTorch finds them."""
     try:
         import pynvml
     except ImportError:
-        yield Finding("gpu", "note", "nvidia-ml-py is missing, so no GPU's use, memory and power are shown", "pip install nvidia-ml-py")
+        yield Finding("gpu", "note", "nvidia-ml-py is not installed; GPU utilization, memory and power are not recorded", "pip install nvidia-ml-py")
         return
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        yield Finding("gpu", "note", 'no NVIDIA driver here; training runs on the CPU (device = "auto" chooses)')
+        yield Finding("gpu", "note", "no NVIDIA driver; training runs on the CPU")
         return
     try:
         driver = pynvml.nvmlSystemGetDriverVersion()
@@ -117,9 +117,9 @@ def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(f"gpu {index}", "fine", f"{pynvml.nvmlDeviceGetName(card)}, {gibibytes(free)} free, driver {driver}")
         if cards and "version" in torch and not torch["devices"]:
             built = f"is built for CUDA {torch['cuda']}" if torch["cuda"] else "is built without CUDA"
-            yield Finding("gpu", "note", f"torch {torch['version']} {built} and finds none of them; training runs on the CPU", CUDA)
+            yield Finding("gpu", "note", f"torch {torch['version']} {built} and does not find the GPU; training runs on the CPU", CUDA)
     except pynvml.NVMLError as error:
-        yield Finding("gpu", "note", f"the NVIDIA driver answers: {error}", "nvidia-smi tells more")
+        yield Finding("gpu", "note", f"NVIDIA driver error: {error}", "run nvidia-smi for details")
     finally:
         pynvml.nvmlShutdown()
 
@@ -130,14 +130,14 @@ def terminal() -> Iterator[Finding]:
 
     name, able = os.environ.get("TERM", ""), capabilities(environment(), sys.stdout)
     if not able.tty:
-        yield Finding("terminal", "note", "standard output is not a terminal here: the screen does not open, all else works")
+        yield Finding("terminal", "note", "standard output is not a terminal: the screen is not available, all other commands are")
         return
     size = shutil.get_terminal_size()
     found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours(able.colours)}"
     if able.dumb:
-        yield Finding("terminal", "note", found, "the screen cannot draw here: export TERM=xterm-256color")
+        yield Finding("terminal", "note", found, "the screen is not available: export TERM=xterm-256color")
     elif size.columns < 80 or size.lines < 24:
-        yield Finding("terminal", "note", found, "80×24 shows all panes, 120×40 is the home size")
+        yield Finding("terminal", "note", found, "use at least 80×24, better 120×40")
     else:
         yield Finding("terminal", "fine", found)
     if os.environ.get("TMUX") and name.startswith("screen"):
@@ -146,8 +146,8 @@ def terminal() -> Iterator[Finding]:
 
 def colours(count: int) -> str:
     if not count:
-        return "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "no colours"
-    return "16 million colours" if count > 256 else f"{count} colours"
+        return "no colors (NO_COLOR)" if os.environ.get("NO_COLOR") else "no colors"
+    return "16 million colors" if count > 256 else f"{count} colors"
 
 
 def locale() -> Iterator[Finding]:
@@ -178,7 +178,7 @@ def disk(runs: Path) -> Iterator[Finding]:
     found = f"{gibibytes(free)} free at {place}"
     if free < LITTLE_DISK:
         state = "problem" if free < LITTLE_DISK / 16 else "note"
-        yield Finding("disk", state, found, "make room, or set GRADTOP_RUNS to a larger disk")
+        yield Finding("disk", state, found, "free some space, or set GRADTOP_RUNS to a larger disk")
     else:
         yield Finding("disk", "fine", found)
 
@@ -186,11 +186,11 @@ def disk(runs: Path) -> Iterator[Finding]:
 def runs_folder(runs: Path) -> Iterator[Finding]:
     place = nearest(runs)
     if not place.is_dir():
-        yield Finding("runs", "problem", f"{place} is not a directory", "name another with --runs or GRADTOP_RUNS")
+        yield Finding("runs", "problem", f"{place} is not a directory", "choose another with --runs or GRADTOP_RUNS")
     elif not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("runs", "problem", f"{place} cannot be written", "name a directory of yours with --runs or GRADTOP_RUNS")
+        yield Finding("runs", "problem", f"{place} is not writable", "choose a writable directory with --runs or GRADTOP_RUNS")
     elif place != runs:
-        yield Finding("runs", "fine", f"{runs} (made by the first run)")
+        yield Finding("runs", "fine", f"{runs} (created by the first run)")
     else:
         from gradtop.trainer.record import derive_state, list_runs, read_status
 
@@ -200,7 +200,7 @@ def runs_folder(runs: Path) -> Iterator[Finding]:
 
 
 def nearest(path: Path) -> Path:
-    """The path, or of the folders above it the first that is there."""
+    """The path, or its first parent that exists."""
     return next(folder for folder in (path, *path.parents) if os.path.lexists(folder) or folder == folder.parent)
 
 

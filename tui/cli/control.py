@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
 
 EPILOG = """\
-Waits for the worker's answer, which it gives after the step at hand, and
-prints it. Exit code: 0 it was done, 1 no answer came, 2 the run cannot do this
-now.
+Waits for the worker to reply, which happens after the current step, and prints
+the reply. Exit code: 0 success, 1 no reply, 2 not possible in the run's current
+state.
 """
 LOOK_EVERY = 1.0
 
@@ -31,11 +31,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for the answer (default: 60)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for the reply (default: 60)")
 
 
 def seconds(text: str) -> float:
-    """Raises ArgumentTypeError, which argparse words."""
+    """Raises ArgumentTypeError, which argparse reports."""
     try:
         found = float(text)
     except ValueError:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
-    """Send the command to the run and print what its worker answers; returns the exit code."""
+    """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused."""
     from gradtop.trainer.record import clean, send
 
     reader = opened(chosen_run(options))
@@ -63,9 +63,9 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     if answer is not None:
         raise UsageError(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
     if is_alive(reader):
-        say(f"gradtop: {name} has not answered within {options.timeout:g} s; the command waits in its inbox.", sys.stderr)
+        say(f"gradtop: {name} did not reply within {options.timeout:g} s; the command stays in its inbox.", sys.stderr)
     else:
-        say(f"gradtop: {name} {outcome(reader.state)} and did not answer.", sys.stderr)
+        say(f"gradtop: {name} {outcome(reader.state)} and did not reply.", sys.stderr)
     return 1
 
 
@@ -88,7 +88,7 @@ def is_alive(reader: RunReader) -> bool:
 
 
 def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
-    """Raises UsageError with what can be done instead."""
+    """Raises UsageError with a suggestion."""
     if is_alive(reader):
         return
     from gradtop.trainer.record import RunState
@@ -96,6 +96,6 @@ def require_alive(reader: RunReader, options: argparse.Namespace, command: str) 
     word = reference(reader.run, runs_directory(options))
     instead = {
         RunState.CREATED: f"start it: gradtop resume {word}",
-        RunState.DONE: f"start another with its settings: gradtop rerun {word}",
-    }.get(reader.state, f"go on from its last checkpoint: gradtop resume {word}")
-    raise UsageError(f"{name_of(reader)} {outcome(reader.state)}, so there is nothing to {command}; {instead}")
+        RunState.DONE: f"start a new run with its settings: gradtop rerun {word}",
+    }.get(reader.state, f"continue from its last checkpoint: gradtop resume {word}")
+    raise UsageError(f"cannot {command} {name_of(reader)}: it {outcome(reader.state)}; {instead}")

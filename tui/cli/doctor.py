@@ -1,4 +1,4 @@
-"""`gradtop doctor`: what is there, what is missing, what to do."""
+"""`gradtop doctor`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import asdict
 from gradtop.tui.cli.checks import Finding
 
 EPILOG = """\
-Every line is a finding: fine (✓), worth knowing (·), or in the way of training
-(✕), with what to do about it. Exit code: 0 nothing is in the way, 1 something
-is.
+Each line is a finding: fine (✓), a note (·), or a problem that prevents
+training (✕), with its fix. Exit code: 0 no problem, 1 at least one.
 """
 MARKS = {"fine": "✓", "note": "·", "problem": "✕"}
 NAMES = len("torchvision")
@@ -20,7 +19,7 @@ TONES = {"fine": "success", "note": "muted", "problem": "error"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON: name, state, found, todo")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.tui.cli.locate import usual_runs
     from gradtop.tui.cli.output import print_json
 
-    # Not asked of runs_directory, which refuses a place that cannot be read: here that is a finding.
+    # Not runs_directory, which raises for an unreadable directory: here that is a finding.
     runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
     found = (finding for check in checks.all_checks(runs) for finding in check())
     if options.json:
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def report(found: Iterable[Finding]) -> list[Finding]:
-    """Print each finding as it comes, as PyTorch takes seconds; returns them."""
+    """Print each finding as soon as it is known, as importing PyTorch takes seconds; returns them."""
     from gradtop.trainer.record import clean
     from gradtop.tui.cli.output import say, toned
 
@@ -55,7 +54,7 @@ def report(found: Iterable[Finding]) -> list[Finding]:
     problems = sum(finding.state == "problem" for finding in findings)
     say()
     if problems:
-        say(f"{problems} thing{'s are' if problems > 1 else ' is'} in the way of training: do what stands after → above.")
+        say(f"{problems} problem{'s' * (problems > 1)}: see → above for the fix.")
     else:
-        say("Nothing is in the way of training.")
+        say("No problems found.")
     return findings

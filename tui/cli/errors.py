@@ -1,7 +1,7 @@
-"""A mistake that the user can put right."""
+"""Errors that the user can fix."""
 
 from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The message says what is wrong and what to do; the command ends with exit code 2."""
+    """A usage error; the message says what is wrong and what to do, and the command exits with code 2."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Run
 
 EPILOG = """\
-A new run that goes on from a checkpoint of RUN, with what you change: its
-weights, the state of its optimizer where the kind stays, its place in the
-epoch where epochs stay as long. What is kept and what is dropped is said
-before it starts, and stands among the new run's events. RUN may still train;
-it is left alone. Its configuration is the one it has now, what was changed
-live included. Architecture, initialisation and seed take a restart: rerun.
+Starts a new run from a checkpoint of RUN with the given changes. Keeps the
+weights, the optimizer state if its kind is unchanged, and the position in the
+epoch if its length is unchanged. What is kept and what is dropped is reported
+before the start and in the new run's events. RUN is not affected and may still
+be training. Its current configuration is used, including live changes. Changes
+to architecture, initialization or seed need a restart: gradtop rerun.
 
   gradtop fork last optimizer.lr=3e-4 --watch
   gradtop fork quiet-heron optimizer.kind=sgd lr=0.05 training.epochs=60
@@ -32,7 +32,7 @@ live included. Architecture, initialisation and seed take a restart: rerun.
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Start a new run that goes on from a run's checkpoint, with changes."
+    parser.description = "Start a new run from a checkpoint of a run, with changes."
     parser.epilog = EPILOG
     add_run(parser)
     add_settings(parser)
@@ -68,5 +68,5 @@ def run(options: argparse.Namespace) -> int:
 
 def takes_restart(parent: Run, runs: Path, options: argparse.Namespace, keys: list[str]) -> str:
     words = shlex.join(options.changes)
-    verb = "decides" if len(keys) == 1 else "decide"
-    return f"{', '.join(keys)} {verb} what training starts from: no checkpoint can go on with that; gradtop rerun {reference(parent, runs)} {words}"
+    verb = "needs" if len(keys) == 1 else "need"
+    return f"{', '.join(keys)} {verb} a restart: gradtop rerun {reference(parent, runs)} {words}"

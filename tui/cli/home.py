@@ -1,4 +1,4 @@
-"""`gradtop` alone: the screen on the newest live run, or else on the list of runs."""
+"""`gradtop` without a command: the screen on the newest live run, else on the list of runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def newest_live(runs: Path) -> Run | None:
-    """The newest run that a worker trains, by what its status says; else the newest that waits for its turn."""
+    """The newest live run that is not queued, else the newest queued one."""
     from gradtop.trainer.record import RunState, derive_state, list_runs, read_status
 
     now = time.time()

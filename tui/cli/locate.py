@@ -1,4 +1,4 @@
-"""Where the runs are, and which one is meant."""
+"""Finds the runs directory and the run that an argument names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtop.tui.cli.errors import UsageError
 if TYPE_CHECKING:
     from gradtop.trainer.record import Run, RunReader
 
-RUN = "a run's name or id, the beginning of one, a path, or `last`"
+RUN = "name or id of a run, a prefix of one, a path, or `last`"
 
 
 def runs_directory(options: argparse.Namespace) -> Path:
@@ -25,7 +25,7 @@ def runs_directory(options: argparse.Namespace) -> Path:
 
 
 def usual_runs() -> Path:
-    """Where the runs live when --runs does not say."""
+    """The runs directory without --runs."""
     return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
 
 
@@ -34,14 +34,14 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_run(options: argparse.Namespace) -> Run:
-    """The run that RUN names. Raises RecordError with what there is instead."""
+    """The run that RUN names. Raises RecordError with a suggestion."""
     from gradtop.trainer.record import find_run
 
     return find_run(runs_directory(options), options.run)
 
 
 def opened(run: Run) -> RunReader:
-    """A reader of the run that has looked once."""
+    """A reader of the run, refreshed once."""
     from gradtop.trainer.record import RunReader
 
     reader = RunReader(run)
@@ -72,7 +72,7 @@ def require_terminal() -> None:
 
 
 def reference(run: Run, runs: Path) -> str:
-    """What to type for this run: its name where that is enough, its id or path where not, in a shell's quotes."""
+    """What to type for this run: its name if that is unique, else its id or path, quoted for a shell."""
     from shlex import quote
 
     from gradtop.trainer.record import RecordError, clean, find_run, read_meta

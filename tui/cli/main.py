@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn, TextIO
 
-DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
     """Reports an error in one sentence instead of repeating the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISTAKE, f"gradtop: {message}\nSee {self.prog} --help.\n")
+        self.exit(USAGE_ERROR, f"gradtop: {message}\nSee {self.prog} --help.\n")
 
 
 def overview() -> str:
@@ -171,26 +171,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run_command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has seen enough, as `head` does; nothing is left to write to.
+        # The reader of our output ended, as `head` does.
         silence(sys.stdout)
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        if not is_mistake(error):
+        if not is_user_error(error):
             raise
         if isinstance(error, OSError) and not flushed(sys.stdout):
             silence(sys.stdout)
-        for line in sentences(error):
+        for line in messages(error):
             print(f"gradtop: {line}", file=sys.stderr)
-        return MISTAKE
+        return USAGE_ERROR
     return code
 
 
 def open_streams() -> None:
-    """Have all three standard streams, whatever was closed, and such that any text can be written to them."""
+    """Reopen closed standard streams and make all of them accept any text."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        # The lowest free descriptors are the closed ones: no file of ours may come to lie there.
+        # The lowest free descriptors are the closed ones: no other file may take them.
         while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
         os.close(null)
@@ -200,7 +200,7 @@ def open_streams() -> None:
         )
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A name or a log line may hold what the terminal's encoding has not.
+            # A name or a log line may contain what the terminal cannot encode.
             stream.reconfigure(errors="replace")
 
 
@@ -213,12 +213,12 @@ def flushed(stream: TextIO) -> bool:
 
 
 def silence(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere, so that the interpreter does not complain at its end."""
+    """Discard what is still buffered, so that the interpreter does not report it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def is_mistake(error: Exception) -> bool:
-    """Whether the message was written for the user. The classes are looked up, not imported: they come from heavy modules."""
+def is_user_error(error: Exception) -> bool:
+    """Whether the message is meant for the user. The classes are looked up, not imported, as their modules are heavy."""
     if isinstance(error, OSError):
         return True
     families = (
@@ -230,8 +230,8 @@ def is_mistake(error: Exception) -> bool:
     return isinstance(error, known)
 
 
-def sentences(error: Exception) -> list[str]:
-    """What is printed of it, a line each: a configuration has several problems. Names of files and runs steer no terminal."""
+def messages(error: Exception) -> list[str]:
+    """The lines to print: a configuration may have several problems. File and run names are stripped of escape sequences."""
     from gradtop.trainer.record import clean
 
     text = str(error)

@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Run
 
 EPILOG = """\
-For a CONFIG the model is built, in another process; for a RUN the worker has
-counted already. A tied weight is counted once, where it comes first. The JSON
-has the keys model, total, trainable, bytes, rows (one for each parameter: name,
-module, shape, count, trainable, dtype, bytes, tied_to) and modules (path, kind,
-formula, shape).
+For a CONFIG, builds the model in another process; for a RUN, uses the counts
+that the worker recorded. A tied weight is counted once, at its first
+occurrence. JSON: gradtop help json.
 
   gradtop params configs/cifar10_resnet18.toml
   gradtop params configs/digits.toml model.channels=[64,128] --json
@@ -32,11 +30,11 @@ MODULE: dict[str, type] = {"path": str, "kind": str, "formula": str, "shape": st
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Count a model's parameters, module by module."
+    parser.description = "Count model parameters, module by module."
     parser.epilog = EPILOG
-    parser.add_argument("what", metavar="CONFIG|RUN", help="a TOML file, or a run")
-    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, for a CONFIG")
-    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    parser.add_argument("what", metavar="CONFIG|RUN", help="TOML file or run")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, for a CONFIG only")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,7 +55,7 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
         check_changes(options.changes)
         return of_config(config_file(options.what), options.changes)
     if options.changes:
-        raise UsageError("settings can be changed for a CONFIG only; for a run's: gradtop params RUN/run.toml key=value")
+        raise UsageError("overrides need a CONFIG; for a run: gradtop params RUN/run.toml key=value")
     options.run = options.what
     return of_run(chosen_run(options))
 

@@ -20,9 +20,8 @@ EPILOG = """\
 Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, cpu,
 memory, gpu_use, gpu_memory, gpu_power, gpu_temperature, and for each parameter
 grad_norm/NAME, weight_norm/NAME and update_ratio/NAME; cpu@1 is cpu of rank 1.
-Each gets a chart; loss and val_loss share one. The mean of each column of the picture is on the line,
-its lowest and highest values are dots around it; a cross at the bottom marks
-values that were not finite.
+Each gets a chart; loss and val_loss share one. The line is the mean per column,
+dots show minimum and maximum; a cross at the bottom marks non-finite values.
 
   gradtop plot last
   gradtop plot last loss grad_norm --log --output curves.txt
@@ -34,16 +33,16 @@ MOST = 1000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Draw a run's curves on any terminal or into a file."
+    parser.description = "Plot curves of a run in any terminal or into a file."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("metrics", metavar="METRIC", nargs="*", help="what to draw (default: loss and val_loss, then accuracy)")
-    parser.add_argument("--log", action="store_true", help="a logarithmic axis, where all values are above zero")
-    parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="the first step")
-    parser.add_argument("--until", dest="last", type=float, metavar="STEP", help="the last step")
-    parser.add_argument("--width", type=int, metavar="N", help="columns (default: those of the terminal, 100 in a file)")
-    parser.add_argument("--height", type=int, metavar="N", help=f"lines of each chart (default: {HEIGHT})")
-    parser.add_argument("--output", metavar="FILE", help="write into a file, without colours")
+    parser.add_argument("metrics", metavar="METRIC", nargs="*", help="metrics to plot (default: loss, val_loss and accuracy)")
+    parser.add_argument("--log", action="store_true", help="logarithmic axis if all values are positive")
+    parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="first step")
+    parser.add_argument("--until", dest="last", type=float, metavar="STEP", help="last step")
+    parser.add_argument("--width", type=int, metavar="N", help="width in columns (default: terminal width; 100 in a file)")
+    parser.add_argument("--height", type=int, metavar="N", help=f"height of each chart in lines (default: {HEIGHT})")
+    parser.add_argument("--output", metavar="FILE", help="write to a file, without colors")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     reader = opened(chosen_run(options))
     there = curves.all_metrics(reader)
     if not there:
-        raise UsageError(f"{name_of(reader)} has recorded nothing yet")
+        raise UsageError(f"{name_of(reader)} has no recorded values yet")
     wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
@@ -76,7 +75,7 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
     width = max(columns, FEWEST[0]) if options.width is None else options.width
     height = HEIGHT if options.height is None else options.height
     if not (FEWEST[0] <= width <= MOST and FEWEST[1] <= height <= MOST):
-        raise UsageError(f"a chart has {FEWEST[0]} to {MOST} columns and {FEWEST[1]} to {MOST} lines")
+        raise UsageError(f"width must be {FEWEST[0]} to {MOST} columns, height {FEWEST[1]} to {MOST} lines")
     return width, height
 
 

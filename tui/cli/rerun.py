@@ -9,17 +9,16 @@ from gradtop.tui.cli.locate import add_run, chosen_run, runs_directory
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
 EPILOG = """\
-A new run from the start with the configuration that the old one has now, what
-was changed live included, and changed where you say so. It remembers its
-parent and what was changed, and lies beside it unless --runs names another
-place.
+Starts a new run from the beginning with the current configuration of RUN,
+including live changes, and the given changes. The new run records its parent
+and the changes, and is created in the same directory unless --runs is given.
 
   gradtop rerun last optimizer.lr=3e-4 --watch
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Start a new run with a run's configuration."
+    parser.description = "Start a new run from the beginning, with the configuration of a run."
     parser.epilog = EPILOG
     add_run(parser)
     add_settings(parser)

@@ -11,20 +11,20 @@ from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import add_way, begin
 
 EPILOG = """\
-Weights, optimizer, schedule, random states and the order of the data go on
-where the last checkpoint left them; on a CPU the result is exactly that of a
-run that was never interrupted. The run keeps its directory and its name. To go
-on with other settings: gradtop fork.
+Restores weights, optimizer, schedule, random states and the position in the
+data from the last checkpoint; on a CPU the result equals that of an
+uninterrupted run. The run keeps its directory and name. To continue with other
+settings: gradtop fork.
 
   gradtop resume last --watch
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Go on from a run's last checkpoint."
+    parser.description = "Continue a run from its last checkpoint."
     parser.epilog = EPILOG
     add_run(parser)
-    # Taken only to say what to do instead.
+    # Accepted only to suggest the right command.
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help=argparse.SUPPRESS)
     add_way(parser)
 
@@ -37,16 +37,16 @@ def run(options: argparse.Namespace) -> int:
     name, word = name_of(reader), reference(found, runs)
     if options.changes:
         words = shlex.join(options.changes)
-        raise UsageError(f"a resumed run goes on as it was; with other settings that is a fork: gradtop fork {word} {words}")
+        raise UsageError(f"a run is resumed with its own settings; to change them, fork it: gradtop fork {word} {words}")
     if reader.state.is_alive:
         if reader.state is RunState.QUEUED:
-            raise UsageError(f"{name} waits in line already; take it out: gradtop stop {word}")
-        raise UsageError(f"{name} is {reader.state} already; watch it: gradtop watch {word}")
+            raise UsageError(f"{name} is already queued; remove it: gradtop stop {word}")
+        raise UsageError(f"{name} is already {reader.state}; watch it: gradtop watch {word}")
     if reader.state is RunState.DONE:
-        raise UsageError(f"{name} is done; a new run that goes on with more epochs: gradtop fork {word} training.epochs=…")
+        raise UsageError(f"{name} is done; to train for more epochs, fork it: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
-        raise UsageError(f"{name} has no run.toml, so there is nothing to go on with")
+        raise UsageError(f"{name} cannot be resumed: run.toml is missing")
     resume = any(found.checkpoints.glob("step-*.pt"))
     if not resume and not found.origin.is_file():
-        say(f"{name} has no checkpoint, so it starts from the beginning.")
+        say(f"{name} has no checkpoint; it starts from the beginning.")
     return begin(found, runs, options, resume=resume)

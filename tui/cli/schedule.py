@@ -23,14 +23,10 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Status
 
 EPILOG = """\
-The scheduler of the training itself is stepped from the first step to the
-last, so that what is drawn is what will be trained with; a plateau falls when
-the validation loss says so, which nobody knows before. Steps per epoch come
-from the data, or from a run that has trained, or from --steps-per-epoch.
-
-The JSON has the keys name, steps, steps_per_epoch, points (step and lr, at
-most some 2,000 with every turn among them) and turns (the last step before
-the learning rate turns or leaps), of --against too under that key.
+Steps the same scheduler as the training, from the first to the last step;
+plateau depends on the validation loss and is shown without drops. Steps per
+epoch are taken from the data, a run that has trained, or --steps-per-epoch.
+JSON: gradtop help json.
 
   gradtop schedule configs/digits.toml schedule.kind=one_cycle lr=3e-3
   gradtop schedule last schedule.warmup_epochs=2 --against last
@@ -48,13 +44,13 @@ class Asked:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Draw the learning rate that a configuration plans, step by step."
+    parser.description = "Plot the learning-rate schedule of a configuration."
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="CONFIG|RUN", help="a TOML file, or a run")
-    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as schedule.kind=wsd")
-    parser.add_argument("--against", metavar="CONFIG|RUN", help="draw another one with it, without the changes")
-    parser.add_argument("--steps-per-epoch", type=int, default=0, metavar="N", help="for data whose size is not known before it is opened")
-    parser.add_argument("--json", action="store_true", help="print the values instead")
+    parser.add_argument("run", metavar="CONFIG|RUN", help="TOML file or run")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, such as schedule.kind=wsd")
+    parser.add_argument("--against", metavar="CONFIG|RUN", help="plot a second one for comparison, without the overrides")
+    parser.add_argument("--steps-per-epoch", type=int, default=0, metavar="N", help="for data whose size is unknown until it is loaded")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
-        raise UsageError("--steps-per-epoch is a number from 1 on")
+        raise UsageError("--steps-per-epoch must be at least 1")
     wanted = [asked(options, options.run, options.changes)]
     wanted += [asked(options, options.against, ())] if options.against else []
     preview = Preview()

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
 
 EPILOG = """\
-Takes effect at the next step. What can be changed: learning rate, weight
-decay, momentum, betas and the like, clipping, dropout, label smoothing,
-augmentation, epochs or steps, early stopping, checkpoints, and what is frozen
-by name. It is recorded among the run's events and in its checkpoints; its
-run.toml stays. What takes a fork or a restart is said, with the command.
+Takes effect at the next step. Fields that can be changed live: learning rate,
+weight decay, momentum, betas and similar, clipping, dropout, label smoothing,
+augmentation, epochs or steps, early stopping, checkpoints, and frozen parameter
+names. The change is recorded in the run's events and checkpoints; run.toml is
+not modified. For other fields the command that forks or restarts is suggested.
 
-A new learning rate scales the whole schedule, so that it keeps its shape;
---replace ends the schedule: the learning rate is constant from then on. Exit
-code: 0 it was done, 1 no answer came, 2 the run cannot do this now.
+A new learning rate scales the whole schedule; with --replace the schedule ends
+and the learning rate stays constant. Exit code: 0 success, 1 no reply, 2 usage
+error or not possible in the run's current state.
 
   gradtop set last lr=3e-4
   gradtop set last lr=3e-4 training.clip=1 --replace
@@ -32,11 +32,11 @@ code: 0 it was done, 1 no answer came, 2 the run cannot do this now.
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Change hyperparameters of a running run."
+    parser.description = "Change hyperparameters of a running training."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("changes", metavar="KEY=VALUE", nargs="+", help="lr=3e-4, or the dotted path: optimizer.lr=3e-4")
-    parser.add_argument("--replace", action="store_true", help="with a learning rate: the schedule ends, and the rate is constant")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="+", help="field and value, such as optimizer.lr=3e-4")
+    parser.add_argument("--replace", action="store_true", help="with a learning rate: end the schedule and keep the rate constant")
     add_timeout(parser)
 
 
@@ -46,23 +46,23 @@ def run(options: argparse.Namespace) -> int:
     require_alive(reader, options, "set")
     changes = parsed(reader, options)
     if options.replace and "optimizer.lr" not in changes:
-        raise UsageError("--replace is for a new learning rate: give one, as in lr=3e-4")
+        raise UsageError("--replace requires a learning rate, such as lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
     code = ask(options, "set", changes=changes)
     if code == 0 and "optimizer.lr" in changes:
-        say("The schedule has ended: the learning rate is constant." if options.replace else "The whole schedule is scaled with it.")
+        say("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled.")
     return code
 
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
-    """Full keys and values, checked against the declarations. Raises UsageError or ConfigProblems; the worker has the last word."""
+    """Full keys and values, checked against the declarations; the worker checks again. Raises UsageError or ConfigProblems."""
     from gradtop.trainer.config import LIVE_KINDS, ConfigProblems, Problem, apply_overrides, find_spec, to_tables
     from gradtop.trainer.config.override import full_key
     from gradtop.tui.cli.configuration import effective_config
 
     old = effective_config(reader.run)
-    # Kinds first, whatever the order: they decide what the other keys mean.
+    # Kinds first, whatever the order: the other keys depend on them.
     words = sorted(options.changes, key=lambda word: not word.partition("=")[0].strip().endswith("kind"))
     new = to_tables(apply_overrides(old, words))
     kinds = {name: str(table.get("kind", "")) for name, table in new.items()}
@@ -77,7 +77,7 @@ def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
         if effect == "live" or value in LIVE_KINDS.get(key, ()):
             changes[key] = value
         else:
-            problems.append(Problem("", key, f"cannot change while a run trains: it takes a {effect}", instead(reader, options, effect)))
+            problems.append(Problem("", key, f"cannot be changed live; it needs a {effect}", instead(reader, options, effect)))
     if problems:
         raise ConfigProblems(problems)
     return changes

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 def add_way(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
-    way.add_argument("--watch", action="store_true", help="open the screen (progress lines where there is no terminal)")
-    way.add_argument("--detach", action="store_true", help="return at once")
-    parser.add_argument("--queue", action="store_true", help="wait in line while another run of this directory has the device")
+    way.add_argument("--watch", action="store_true", help="open the screen (without a terminal: print one line per epoch)")
+    way.add_argument("--detach", action="store_true", help="start and return immediately")
+    parser.add_argument("--queue", action="store_true", help="queue the run until the device is free")
     parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """What a new run can be given."""
-    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings by dotted path, such as optimizer.lr=3e-4")
+    """Arguments of the commands that create a run."""
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, such as optimizer.lr=3e-4")
     add_way(parser)
-    parser.add_argument("--name", help="what to call the run (default: an adjective and an animal)")
+    parser.add_argument("--name", help="name of the run (default: random)")
 
 
 def check_settings(options: argparse.Namespace) -> None:
-    """Raises UsageError or RecordError for settings that can be no run's; what they mean is checked with the configuration."""
+    """Raises UsageError or RecordError for malformed overrides or an invalid name; values are checked with the configuration."""
     from gradtop.trainer.record import require_name
 
     check_changes(options.changes)
@@ -41,26 +41,26 @@ def check_settings(options: argparse.Namespace) -> None:
 
 
 def check_changes(changes: list[str]) -> None:
-    """Raises UsageError for a word that is no key=value."""
+    """Raises UsageError for an argument that is not key=value."""
     for word in changes:
         if "=" not in word:
             raise UsageError(f"{word!r} is not KEY=VALUE, such as optimizer.lr=3e-4")
 
 
 def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = False) -> int:
-    """Start the worker, then watch, follow or return, as the options say."""
+    """Start the worker, then watch, follow or return, depending on the options."""
     from gradtop.trainer.launch import queue_worker, start_worker
     from gradtop.trainer.record import EventReader
 
     events = EventReader(run)
-    events.refresh()  # what happened before is not told again
+    events.refresh()  # only new events are printed
     try:
         (queue_worker if options.queue else start_worker)(run, resume=resume)
     except OSError as error:
         say_not_started(run, error)
         return 1
     except KeyboardInterrupt:
-        # The worker is in a session of its own and on its way.
+        # The worker is in its own session and continues to start.
         say(goes_on(name_of(opened(run)), reference(run, runs)))
         return 130
     if options.watch and has_screen():
@@ -73,7 +73,7 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
 
 
 def watched(run: Run, runs: Path, *, standby: bool) -> int:
-    """Open the screen until the user leaves it; a run that went wrong meanwhile is told of on the terminal, too."""
+    """Open the screen until the user leaves it; report a run that failed or died meanwhile on the terminal as well."""
     from gradtop.tui.cli.home import open_screen
 
     code = open_screen(run, runs, standby=standby)
@@ -97,9 +97,9 @@ def say_not_started(run: Run, error: OSError) -> None:
 
 def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
     name, word = name_of(opened(run)), reference(run, runs)
-    say(f"{name} {'goes on' if resume else 'started'} in the background: {shown(run.path)}")
+    say(f"{name} {'resumed' if resume else 'started'} in the background: {shown(run.path)}")
     if detached:
-        say(f"How it stands: gradtop show {word} · watch it: gradtop watch {word} · stop it: gradtop stop {word}")
+        say(f"Status: gradtop show {word} · watch: gradtop watch {word} · stop: gradtop stop {word}")
 
 
 def say_queued(run: Run, runs: Path) -> None:
@@ -109,6 +109,6 @@ def say_queued(run: Run, runs: Path) -> None:
     before = next((place.before for place in waiting_line(run.path.parent) if place.run == run), ())
     if before:
         others = ", ".join(name_of(opened(other)) for other in before)
-        say(f"{name} waits in line behind {others}. Take it out: gradtop stop {word}")
+        say(f"{name} is queued behind {others}. Remove it from the queue: gradtop stop {word}")
     else:
-        say(f"{name} has its turn at once: {shown(run.path)}")
+        say(f"{name} starts immediately: {shown(run.path)}")

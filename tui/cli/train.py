@@ -11,10 +11,10 @@ from gradtop.tui.cli.locate import runs_directory, shown
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
 EPILOG = """\
-The run goes on in the background whatever becomes of this terminal. Without
---watch or --detach its progress is printed, one line per epoch; Ctrl+C leaves
-the run alone and says how to come back. Exit code while following: 0 the run
-is done or was stopped, 1 it failed or died, 2 a mistake to put right.
+The run is a background process, independent of this terminal. Without --watch
+or --detach, its progress is printed, one line per epoch; Ctrl+C stops printing,
+not the run. Exit code while following: 0 the run is done or was stopped, 1 it
+failed or died, 2 usage or configuration error.
 
   gradtop train configs/digits.toml --watch
   gradtop train configs/digits.toml optimizer.lr=3e-4 training.epochs=10
@@ -26,7 +26,7 @@ EXAMPLE = "configs/digits.toml"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Start a run in the background and follow it."
     parser.epilog = EPILOG
-    parser.add_argument("config", metavar="CONFIG", help="a TOML file, such as those in configs/")
+    parser.add_argument("config", metavar="CONFIG", help="TOML file, such as configs/digits.toml")
     add_settings(parser)
 
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def config_file(text: str) -> Path:
-    """The file that CONFIG names. Raises UsageError with the nearest there is."""
+    """The file that CONFIG names. Raises UsageError with a suggestion."""
     path = Path(text).expanduser()
     if path.is_dir():
         raise UsageError(f"{text} is a directory; train takes a TOML file, such as {EXAMPLE}")
@@ -57,5 +57,5 @@ def config_file(text: str) -> Path:
     for file in (file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.toml"))):
         there.setdefault(file.stem, shown(file))
     near = difflib.get_close_matches(path.stem, there, n=1)
-    hint = f"; did you mean {there[near[0]]}?" if near else f"; there are: {', '.join(there.values())}" if there else ""
+    hint = f"; did you mean {there[near[0]]}?" if near else f". Available: {', '.join(there.values())}" if there else ""
     raise UsageError(f"there is no file {text}{hint}")

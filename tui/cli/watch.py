@@ -8,11 +8,11 @@ from gradtop.tui.cli.home import newest_live, open_screen
 from gradtop.tui.cli.locate import RUN, chosen_run, has_screen, runs_directory
 
 EPILOG = """\
-Leaving the screen (q) leaves the run alone; any number of screens may watch
-one run. Where there is no terminal, prints one line per epoch until the run
-ends; exit code then: 0 the run is done or was stopped, 1 it failed or died.
+Leaving the screen (q) does not stop the run; any number of screens can watch
+one run. Without a terminal, prints one line per epoch until the run ends; exit
+code then: 0 the run is done or was stopped, 1 it failed or died.
 
-  gradtop watch              the newest live run, or else the newest
+  gradtop watch              the newest live run, else the newest run
   gradtop watch quiet-heron
 """
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         options.run = options.run or "last"
         found = chosen_run(options)
     if has_screen():
-        # A run that lies elsewhere is shown among those that lie beside it.
+        # The list of runs is that of the directory the run is in.
         return open_screen(found, found.path.parent, standby=not options.no_standby)
     from gradtop.tui.cli.follow import follow
 
