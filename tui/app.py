@@ -294,7 +294,7 @@ class GradtopApp(App[None]):
 
     def on_answered(self, message: Answered) -> None:
         answer = message.answer
-        said = answer.message or ("done" if answer.ok else "refused")
+        said = answer.message
         self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning", markup=False)
 
     def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True) -> None:

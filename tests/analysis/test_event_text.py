@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtop.trainer.analysis.event_text import clock, event_line, event_lines
+from gradtop.trainer.record import EventKind
 from tests.tui.runs_fixture import NOW
 
 VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=30) | st.lists(st.integers(), max_size=3)
-NAMES = st.sampled_from(["kind", "time", "message", "ok", "epoch", "step", "val_loss", "val_accuracy", "best", "state", "command", "id", "x"])
+NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", "kept", "evaluations", "time", "message", "ok", "epoch", "step", "val_loss", "val_accuracy", "best", "state", "command", "id", "x"])
 
 
 @pytest.mark.parametrize(
@@ -20,23 +22,34 @@ NAMES = st.sampled_from(["kind", "time", "message", "ok", "epoch", "step", "val_
         ({"kind": "epoch", "epoch": 6, "val_loss": 0.134, "val_accuracy": 0.98, "best": True}, "epoch 6  val loss 0.134  accuracy 0.98  best", "success"),
         ({"kind": "epoch", "epoch": 7, "val_loss": 0.2, "best": False}, "epoch 7  val loss 0.2", "text"),
         ({"kind": "checkpoint", "step": 1032}, "checkpoint step-001032", "muted"),
-        ({"kind": "command", "command": "pause", "ok": True}, "pause: done", "text"),
-        ({"kind": "command", "command": "set", "ok": False, "message": "no such key"}, "set: no such key", "warning"),
+        ({"kind": "command", "command": "pause", "ok": True, "step": 12}, "pause: paused after step 12", "text"),
+        ({"kind": "command", "command": "continue", "ok": True, "was_paused": True}, "continue: training continues", "text"),
+        ({"kind": "command", "command": "checkpoint", "ok": True, "path": "step-000007.pt"}, "checkpoint: checkpoint step-000007.pt", "text"),
+        ({"kind": "command", "command": "stop", "ok": True, "step": 7}, "stop: stopping after step 7, with a checkpoint", "text"),
+        ({"kind": "command", "command": "stop", "ok": True, "queued": True}, "stop: removed from the queue", "text"),
+        ({"kind": "command", "command": "set", "ok": False, "reason": "no such key"}, "set: no such key", "warning"),
         ({"kind": "warning", "message": "the disk is full"}, "the disk is full", "warning"),
-        ({"kind": "end", "state": "failed", "message": "out of memory"}, "failed: out of memory", "error"),
+        ({"kind": "end", "state": "failed", "reason": "out of memory"}, "failed: out of memory", "error"),
         ({"kind": "end", "state": "done"}, "done", "text"),
-        ({"kind": "forked", "step": 360, "message": "kept all weights; dropped: the head", "kept": ["x"]}, "goes on from step 360: kept all weights; dropped: the head", "success"),
+        ({"kind": "forked", "step": 360, "kept": ["all weights", "the order of the data"], "dropped": ["the head"]}, "continues from step 360: kept all weights, the order of the data; dropped: the head", "success"),
         ({"kind": "resumed", "step": 32, "path": "step-000032.pt"}, "resumed at step 32 from step-000032.pt", "success"),
-        ({"kind": "freeze", "step": 0, "message": "2 parameters are frozen: a, b"}, "2 parameters are frozen: a, b", "text"),
-        ({"kind": "freeze", "step": 90, "message": "everything trains from now on"}, "everything trains from now on", "text"),
-        ({"kind": "early_stopping", "step": 90, "message": "no better loss in 5 evaluations"}, "stopped early: no better loss in 5 evaluations", "warning"),
+        ({"kind": "freeze", "step": 0, "frozen": ["a", "b"], "count": 5}, "5 parameters are frozen: a, b …", "text"),
+        ({"kind": "freeze", "step": 90, "frozen": [], "count": 0}, "no parameter is frozen any more", "text"),
+        ({"kind": "early_stopping", "step": 90, "evaluations": 5}, "stopped early: no better loss in 5 evaluations", "warning"),
         ({"kind": "init", "message": "2 of 8 were missing"}, "weights: 2 of 8 were missing", "text"),
         (
-            {"kind": "command", "command": "set", "ok": True, "message": "optimizer.lr 1e-3 → 3e-4 from step 121 on", "changes": {"optimizer.lr": 3e-4}},
+            {"kind": "command", "command": "set", "ok": True, "step": 120, "changes": {"optimizer.lr": 3e-4}, "old": {"optimizer.lr": 1e-3}},
             "set: optimizer.lr 1e-3 → 3e-4 from step 121 on",
             "text",
         ),
-        ({"kind": "start", "message": "training started"}, "start  training started", "text"),
+        ({"kind": "start", "steps": 900, "epochs": 3, "per_epoch": 300, "device": "cpu"}, "training starts: 3 epochs of 300 steps on cpu", "text"),
+        ({"kind": "start", "steps": 900, "epochs": 0, "per_epoch": 300, "device": "cuda:0"}, "training starts: 900 steps on cuda:0", "text"),
+        (
+            {"kind": "threads", "step": 120, "changes": {"training.threads": 1}, "old": {"training.threads": 0}, "pace": 60.0, "pace_before": 7.0},
+            "the CPU is busy: training.threads 0 → 1 from step 121 on: 60 instead of 7 steps/s",
+            "warning",
+        ),
+        ({"kind": "black_box", "step": 9, "what": "the loss is not finite", "parameter": "fc.weight", "wrong": True}, "black box: step 9: the loss is not finite; fc.weight is where it began", "error"),
         ({"kind": "profile", "steps": 5, "ms": 1.23456}, "profile  steps 5  ms 1.235", "text"),
         ({}, "event", "text"),
     ],
@@ -52,6 +65,18 @@ def test_any_event_has_one_line_of_plain_text(event: dict[str, object]) -> None:
     assert len(line.text) <= 300
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in line.text)
     assert line.tone in {"text", "muted", "success", "warning", "error"}
+
+
+@given(st.sampled_from(EventKind), st.dictionaries(NAMES, VALUES, max_size=8))
+def test_every_kind_has_a_sentence_whatever_its_fields_hold(kind: EventKind, fields: dict[str, object]) -> None:
+    assert event_line({**fields, "kind": kind}).text
+
+
+def test_no_module_reads_the_sentence_of_an_event() -> None:
+    """`message` is free text: where it stands as a key, it is shown."""
+    root = Path(__file__).parents[2]
+    found = {str(path.relative_to(root)) for folder in ("trainer", "tui") for path in root.glob(f"{folder}/**/*.py") if '"message"' in path.read_text()}
+    assert found <= {"trainer/analysis/event_text.py", "trainer/record/events.py"}
 
 
 @pytest.mark.parametrize("message", ["\x1b[2J\x1b[31mred", "a\r\nb", "\x9b31mx", "\x1b]0;title\x07", "[bold]x[/bold]"])

@@ -36,7 +36,7 @@ def test_what_changes_nothing_in_the_training_has_no_mark() -> None:
         changed(7, {}, {"optimizer.lr": 1.0}, ok=False),
         {"kind": "command", "command": "pause", "ok": True},
         {"kind": "checkpoint", "step": 3},
-        {"kind": "freeze", "step": 0, "message": "2 parameters are frozen: a, b"},
+        {"kind": "freeze", "step": 0, "frozen": ["a", "b"], "count": 2},
         {"kind": "command", "ok": True, "step": True, "changes": {"optimizer.lr": 1.0}},
         {"kind": "resumed", "step": float("nan")},
         {"kind": "forked"},
@@ -49,8 +49,8 @@ def test_forks_resumes_freezes_and_an_early_end_are_marked_in_the_order_of_steps
         {"kind": "early_stopping", "step": 90},
         {"kind": "forked", "step": 10},
         {"kind": "resumed", "step": 30},
-        {"kind": "freeze", "step": 40, "message": "2 parameters are frozen: a, b"},
-        {"kind": "freeze", "step": 50, "message": "everything trains from now on"},
+        {"kind": "freeze", "step": 40, "frozen": ["a", "b"], "count": 2},
+        {"kind": "freeze", "step": 50, "frozen": [], "count": 0},
     ]
     assert event_marks(events) == (
         (10.0, "forked"), (30.0, "resumed"), (40.0, "frozen"), (50.0, "unfrozen"), (90.0, "stopped early"),

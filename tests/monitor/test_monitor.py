@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from gradtop.trainer.analysis.event_text import black_box_text
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.monitor.instruments.norms import Norms
@@ -192,7 +193,7 @@ def test_a_spike_of_the_loss_is_told_once_a_minute(tmp_path: Path) -> None:
 
     (spike,) = events(run, "black_box")
     assert spike["step"] == 101
-    assert "the loss rose to 50, from 1." in str(spike["message"])
+    assert "the loss rose to 50, from 1." in str(spike["what"])
 
 
 def test_a_training_that_only_goes_well_has_no_spike(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_the_black_box_names_the_parameter_that_went_wrong(tmp_path: Path, clip:
     (box,) = told
     assert box["parameter"] == "1.weight"
     assert box["step"] == 201
-    assert box["message"] == "step 201: the gradient of 1.weight is not finite"
+    assert black_box_text(box) == "step 201: the gradient of 1.weight is not finite"
     steps = box["steps"]
     assert isinstance(steps, dict)
     assert steps["step"] == list(range(169, 201))
@@ -247,7 +248,8 @@ def test_the_black_box_of_a_device_that_noticed_late_goes_by_the_samples(tmp_pat
         box = training.monitor.black_box(100, "")
 
     assert box["parameter"] == "2.weight"
-    assert box["message"] == "step 100: a gradient is not finite; 2.weight went wrong first"
+    assert (box["parameter"], box["wrong"]) == ("2.weight", True)
+    assert black_box_text(box) == "step 100: a gradient is not finite; 2.weight is where it began"
 
 
 def test_a_black_box_before_the_first_step_is_empty(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_a_black_box_before_the_first_step_is_empty(tmp_path: Path) -> None:
         box = training.monitor.black_box(1, "the loss")
 
     assert box["parameter"] == ""
-    assert box["message"] == "step 1: the loss is not finite"
+    assert black_box_text(box) == "step 1: the loss is not finite"
     json.dumps(box)
 
 

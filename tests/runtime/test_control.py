@@ -32,7 +32,7 @@ class Toy:
         if "optimizer.lr" not in changes:
             raise ValueError("that cannot be changed")
         self.done.append(f"set {dict(changes)}")
-        return Applied("set", {"optimizer.lr": 1.0}, changes)
+        return Applied({"optimizer.lr": 1.0}, changes)
 
 
 @dataclass
@@ -104,7 +104,7 @@ def test_a_stop_is_answered_and_ends_training(control: Control, run: Run, writer
 
     (answer,) = answers(run, writer)
     assert (answer["id"], answer["ok"]) == (identity, True)
-    assert "step 12" in str(answer["message"])
+    assert answer["step"] == 12
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -179,7 +179,7 @@ def test_what_cannot_be_done_is_answered_with_a_sentence(
 
     (answer,) = answers(run, writer)
     assert answer["ok"] is False
-    assert sentence in str(answer["message"])
+    assert sentence in str(answer["reason"])
     assert toy.done == []
 
 
@@ -191,7 +191,7 @@ def test_what_was_sent_to_an_earlier_worker_is_refused(control: Control, run: Ru
 
     (answer,) = answers(run, writer)
     assert answer["ok"] is False
-    assert "send it again" in str(answer["message"])
+    assert "send it again" in str(answer["reason"])
 
 
 def test_a_command_whose_file_cannot_be_removed_is_obeyed_once(

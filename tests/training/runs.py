@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.record import Event, EventReader, Run, StreamReader, new_run, read_status
+from gradtop.trainer.record import Event, EventKind, EventReader, Run, StreamReader, new_run, read_status
+from gradtop.trainer.record.events import FIELDS
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
@@ -80,7 +81,12 @@ class SignalAtLook(Signals):
 
 
 def events(run: Run, kind: str) -> list[Event]:
-    return [event for event in EventReader(run).refresh() if event["kind"] == kind]
+    """The run's events of a kind. Whatever a worker wrote must be declared."""
+    found = EventReader(run).refresh()
+    for event in found:
+        undeclared = event.keys() - {"time", "kind", *FIELDS[EventKind(str(event["kind"]))]}
+        assert not undeclared, event
+    return [event for event in found if event["kind"] == kind]
 
 
 def rows(run: Run, stream: str, *names: str) -> list[tuple[float, ...]]:

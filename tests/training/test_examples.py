@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
+from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.config import dump_config, load_config
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -47,6 +48,6 @@ def test_every_example_trains(tmp_path: Path, name: str) -> None:
 
     assert [row[0] for row in rows(run, "steps", "loss")] == [1, 2]
     if name == "finetune":
-        said = " ".join(str(event["message"]) for kind in ("init", "freeze") for event in events(run, kind))
+        said = " ".join(event_line(event).text for kind in ("init", "freeze") for event in events(run, kind))
         assert "2 of another shape, and so new: fc.weight (7×512 in the file, 2×512 here)" in said
         assert "60 parameters are frozen" in said

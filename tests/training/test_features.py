@@ -147,7 +147,7 @@ def test_evaluations_without_a_better_loss_end_it_as_done(tmp_path: Path, patien
     assert (status.state, status.step, status.error) == ("done", 8 * (1 + patience), "")
     assert [event["best"] for event in events(run, "epoch")] == [True, *[False] * patience]
     (said,) = events(run, "early_stopping")
-    assert (said["step"], said["message"]) == (status.step, f"no better loss in {'1 evaluation' if patience == 1 else f'{patience} evaluations'}")
+    assert (said["step"], said["evaluations"]) == (status.step, patience)
     assert checkpoint.saved_steps(run.checkpoints)[-1] == status.step
 
 

@@ -220,4 +220,4 @@ def test_a_frozen_part_stands_still_and_moves_again(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     train_with(run, {3: {"freeze.kind": "pattern", "freeze.patterns": ["linear1.*"]}, 9: {"freeze.kind": "none"}})
 
-    assert [str(event["message"])[:20] for event in events(run, "freeze")] == ["2 parameters are fro", "everything trains fr"]
+    assert [event["count"] for event in events(run, "freeze")] == [2, 0]

@@ -168,8 +168,8 @@ def test_a_stop_at_the_end_of_the_epoch_after_which_all_trains_changes_nothing_a
     assert work(parted, resume=True) == 0
 
     check_alike(whole, parted)
-    assert [(event["step"], event["message"]) for event in events(parted, "freeze")] == [
-        (event["step"], event["message"]) for event in events(whole, "freeze")
+    assert [(event["step"], event["frozen"], event["count"]) for event in events(parted, "freeze")] == [
+        (event["step"], event["frozen"], event["count"]) for event in events(whole, "freeze")
     ]
 
 

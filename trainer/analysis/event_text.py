@@ -1,4 +1,4 @@
-"""Events in words."""
+"""The sentence for an event; every kind has one, and an event of an older or newer version is shown as it is."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.analysis.formatting import number, significant
-from gradtop.trainer.record import RunState, clean
+from gradtop.trainer.analysis.formatting import number, setting, significant
+from gradtop.trainer.record import EventKind, RunState, clean
 
-KNOWN = {"kind", "time", "id", "message", "ok"}
-# Kinds whose message says it all, and what stands before it.
-SAID = {"init": "weights: ", "freeze": "", "early_stopping": "stopped early: "}
-SAID_TONES = {"early_stopping": "warning"}
+PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +28,148 @@ def event_lines(events: Sequence[Mapping[str, Any]]) -> tuple[EventLine, ...]:
 
 
 def event_line(event: Mapping[str, Any]) -> EventLine:
-    kind = str(event.get("kind") or "event")
-    text, tone = words(kind, event)
+    text, tone = described(event)
     return EventLine(clock(event.get("time")), clean(text, 300), tone)
 
 
-def words(kind: str, event: Mapping[str, Any]) -> tuple[str, str]:
-    message = str(event.get("message") or "")
-    if kind == "epoch":
-        text = f"epoch {event.get('epoch', '?')}"
-        for key, name in (("val_loss", "val loss"), ("val_accuracy", "accuracy")):
-            if isinstance(event.get(key), int | float):
-                text += f"  {name} {significant(event[key])}"
-        return (text + "  best", "success") if event.get("best") else (text, "text")
-    if kind == "checkpoint":
-        return f"checkpoint step-{event['step']:06d}" if isinstance(event.get("step"), int) else f"checkpoint {message}", "muted"
-    if kind == "command":
-        text = f"{event.get('command') or event.get('name') or 'command'}: {message or ('done' if event.get('ok') else 'refused')}"
-        return text, "text" if event.get("ok") else "warning"
-    if kind in {"error", "failed", "black_box", "non_finite"}:
-        return f"{kind.replace('_', ' ')}: {message or rest(event)}", "error"
-    if kind == "warning":
-        return message or rest(event), "warning"
-    if kind in SAID:
-        return f"{SAID[kind]}{message or rest(event)}".rstrip(" :"), SAID_TONES.get(kind, "text")
-    if kind == "forked":
-        return f"goes on from {f'step {number(step)}' if isinstance(step := event.get('step'), int) else 'another run'}: {message or rest(event)}".rstrip(" :"), "success"
-    if kind == "resumed":
-        step = event.get("step")
-        return f"resumed at step {number(step) if isinstance(step, int) else '?'}{f' from {path}' if (path := event.get('path')) else ''}", "success"
-    if kind == "end":
-        state = str(event.get("state") or "ended")
-        return f"{state}{': ' + message if message else ''}", "error" if RunState(state).went_wrong else "text"
-    return f"{kind.replace('_', ' ')}  {message or rest(event)}".rstrip(), "text"
+def described(event: Mapping[str, Any]) -> tuple[str, str]:
+    """The sentence and its tone; fields of any type are taken."""
+    message = str(event.get("message") or "")  # free text; also the whole sentence in runs of older versions
+    kind = str(event.get("kind") or "event")
+    match kind:
+        case EventKind.START:
+            return f"training starts: {message or length_text(event)}", "text"
+        case EventKind.RESUMED:
+            path = event.get("path")
+            return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}", "success"
+        case EventKind.FORKED:
+            return f"continues from step {step_text(event)}: {message or kept_text(event)}".rstrip(": "), "success"
+        case EventKind.INIT:
+            return f"weights: {message}", "text"
+        case EventKind.EPOCH:
+            return epoch_text(event), "success" if event.get("best") else "text"
+        case EventKind.CHECKPOINT:
+            step = event.get("step")
+            return f"checkpoint step-{step:06d}" if isinstance(step, int) else "checkpoint", "muted"
+        case EventKind.FREEZE:
+            return message or freeze_text(event), "text"
+        case EventKind.COMMAND:
+            return f"{event.get('command') or 'command'}: {answer_text(event)}", "text" if event.get("ok") else "warning"
+        case EventKind.THREADS:
+            return threads_text(event), "warning"
+        case EventKind.EARLY_STOPPING:
+            count = whole(event.get("evaluations"))
+            return f"stopped early: {message or f'no better loss in {count} evaluation' + 's' * (count != 1)}", "warning"
+        case EventKind.WARNING:
+            return message or fields_text(event) or kind, "warning"
+        case EventKind.BLACK_BOX:
+            return f"black box: {message or black_box_text(event)}", "error"
+        case EventKind.END:
+            state = str(event.get("state") or "ended")
+            reason = str(event.get("reason") or message)
+            return f"{state}{': ' + reason if reason else ''}", "error" if RunState(state).went_wrong else "text"
+    return f"{kind.replace('_', ' ')}  {message or fields_text(event)}".rstrip(), "text"
 
 
-def rest(event: Mapping[str, Any]) -> str:
-    return "  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in event.items() if key not in KNOWN)
+def answer_text(event: Mapping[str, Any]) -> str:
+    """What a worker answered to a command."""
+    if reason := event.get("reason") or event.get("message"):
+        return str(reason)
+    if not event.get("ok"):
+        return "refused"
+    step = step_text(event)
+    match event.get("command"):
+        case "pause":
+            return f"paused after step {step}"
+        case "continue":
+            return "training continues" if event.get("was_paused") else "training was not paused"
+        case "checkpoint":
+            return f"checkpoint {event.get('path')}"
+        case "stop" | "kill" if event.get("queued"):
+            return "removed from the queue"
+        case "stop":
+            return f"stopping after step {step}, with a checkpoint"
+        case "kill":
+            return f"stopped at once after step {step}, without a checkpoint"
+        case "set":
+            return f"{changes_text(event)} from step {next_step(event)} on"
+    return "done"
+
+
+def changes_text(event: Mapping[str, Any]) -> str:
+    """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
+    changes, old = (value if isinstance(value, Mapping) else {} for value in (event.get("changes"), event.get("old")))
+    return ", ".join(f"{key} {f'{short(old[key])} → ' if key in old else ''}{short(value)}" for key, value in changes.items())
+
+
+def short(value: object) -> str:
+    """A setting; one that was computed, such as a bound that was scaled, without the noise in its last digits."""
+    return setting(float(f"{value:.6g}") if isinstance(value, float) else value)
+
+
+def length_text(event: Mapping[str, Any]) -> str:
+    steps, epochs, per_epoch = (whole(event.get(name)) for name in ("steps", "epochs", "per_epoch"))
+    length = f"{number(epochs)} epochs of {number(per_epoch)} steps" if epochs else f"{number(steps)} steps"
+    return f"{length} on {event.get('device') or 'an unknown device'}"
+
+
+def kept_text(event: Mapping[str, Any]) -> str:
+    kept, dropped = (texts(event.get(name)) for name in ("kept", "dropped"))
+    return (f"kept {', '.join(kept)}" if kept else "") + (f"; dropped: {'; '.join(dropped)}" if dropped else "")
+
+
+def epoch_text(event: Mapping[str, Any]) -> str:
+    text = f"epoch {event.get('epoch', '?')}"
+    for key, name in (("val_loss", "val loss"), ("val_accuracy", "accuracy")):
+        if isinstance(event.get(key), int | float):
+            text += f"  {name} {significant(event[key])}"
+    return f"{text}  best" if event.get("best") else text
+
+
+def freeze_text(event: Mapping[str, Any]) -> str:
+    names, count = texts(event.get("frozen")), whole(event.get("count"))
+    if not count:
+        return "no parameter is frozen any more"
+    many = "1 parameter is" if count == 1 else f"{number(count)} parameters are"
+    return f"{many} frozen: {', '.join(names)}{' …' if count > len(names) else ''}"
+
+
+def threads_text(event: Mapping[str, Any]) -> str:
+    before, now = (event.get(name) for name in ("pace_before", "pace"))
+    why = f": {significant(now)} instead of {significant(before)} steps/s" if isinstance(before, int | float) and isinstance(now, int | float) else ""
+    return f"the CPU is busy: {changes_text(event)} from step {next_step(event)} on{why}"
+
+
+def black_box_text(event: Mapping[str, Any]) -> str:
+    what, parameter = str(event.get("what") or ""), str(event.get("parameter") or "")
+    role = "is where it began" if event.get("wrong") else "has the gradient that grew most"
+    return f"step {step_text(event)}: {what}" + (f"; {parameter} {role}" if parameter and parameter not in what else "")
+
+
+def fields_text(event: Mapping[str, Any]) -> str:
+    return "  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in event.items() if key not in PLAIN)
+
+
+def step_text(event: Mapping[str, Any]) -> str:
+    step = event.get("step")
+    return number(step) if isinstance(step, int) else "?"
+
+
+def next_step(event: Mapping[str, Any]) -> str:
+    """The step after the event's own: the first that a change takes effect in."""
+    return number(step + 1) if isinstance(step := event.get("step"), int) else "?"
+
+
+def whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
 def clock(moment: object) -> str:
-    """The local time of day; a time that is none stays out."""
+    """The local time of day; empty digits for what is no time."""
     if not isinstance(moment, int | float) or not 0 <= moment < 1e11:
         return "--:--:--"
     return time.strftime("%H:%M:%S", time.localtime(moment))

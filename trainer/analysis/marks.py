@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradtop.trainer.record import clean
+from gradtop.trainer.record import EventKind, clean
 
 MOST = 12
-WORDS = {"forked": "forked", "resumed": "resumed", "early_stopping": "stopped early"}
+TEXTS = {EventKind.FORKED: "forked", EventKind.RESUMED: "resumed", EventKind.EARLY_STOPPING: "stopped early"}
 
-Mark = tuple[float, str]  # step, short words
+Mark = tuple[float, str]  # step, short text
 
 
 def event_marks(events: Sequence[Mapping[str, Any]], most: int = MOST) -> tuple[Mark, ...]:
@@ -29,18 +29,18 @@ def mark_of(event: Mapping[str, Any]) -> Mark | None:
     kind, step = event.get("kind"), event.get("step")
     if not isinstance(step, int | float) or isinstance(step, bool) or not 0 <= step < 1e15:
         return None
-    if kind in WORDS:
-        return float(step), WORDS[kind]
-    if kind == "freeze":
+    if kind in TEXTS:
+        return float(step), TEXTS[kind]
+    if kind == EventKind.FREEZE:
         # Before the first step it is how the run begins, and no change.
-        thawed = "everything trains" in str(event.get("message", ""))
-        return (float(step), "unfrozen" if thawed else "frozen") if step else None
-    if kind == "command" and event.get("ok") and isinstance(event.get("changes"), Mapping):
-        return (float(step), clean(changed_words(event["changes"], event.get("old")), 60)) if event["changes"] else None
+        return (float(step), "unfrozen" if event.get("count") == 0 else "frozen") if step else None
+    changes = event.get("changes")
+    if isinstance(changes, Mapping) and changes and (kind == EventKind.THREADS or (kind == EventKind.COMMAND and event.get("ok"))):
+        return float(step), clean(change_text(changes, event.get("old")), 60)
     return None
 
 
-def changed_words(changes: Mapping[str, Any], old: object) -> str:
+def change_text(changes: Mapping[str, Any], old: object) -> str:
     """`lr 1e-3→3e-4`; of several changes the first, and how many more there are."""
     before = old if isinstance(old, Mapping) else {}
     # What follows from a change, a bound scaled with the rate or the fields that go with a kind, is not what was changed.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
-from gradtop.trainer.record import Run, StreamWriter
+from gradtop.trainer.record import EventKind, Run, StreamWriter
 
 # Epochs of a few milliseconds must not turn into a stream of checkpoints.
 APART = 1.0
@@ -88,7 +88,7 @@ class CheckpointWriter:
             self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); earlier ones are kept")
             return error if isinstance(error, OSError) else OSError(_why(error))
         self._writer.event(
-            "checkpoint", step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
+            EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
         )
         try:
             checkpoint.prune(folder, self.keep)
@@ -102,7 +102,7 @@ class CheckpointWriter:
 
     def _warn(self, step: int, message: str) -> None:
         self._warned = True
-        self._writer.event("warning", step=step, message=message)
+        self._writer.event(EventKind.WARNING, step=step, message=message)
         self._problem(message)
 
 

@@ -83,12 +83,11 @@ class BlackBox:
         """
         steps = [row for row in self.steps if row[0] <= step][-TOLD_STEPS:]
         samples = [sample for sample in self.samples if sample.step <= step]
-        where = f"; {parameter} {'went wrong first' if wrong else 'has the gradient that grew most'}" if parameter and parameter not in what else ""
         return {
             "step": step,
             "what": what,
             "parameter": parameter,
-            "message": f"step {step}: {what}{where}",
+            "wrong": wrong,
             STEPS: {
                 STEP: [row[0] for row in steps],
                 LOSS: [short(row[LOSS_AT]) for row in steps],

@@ -19,7 +19,7 @@ from gradtop.trainer.monitor.instruments.steps import GRAD_NORM_AT, LOSS_AT, LR_
 from gradtop.trainer.monitor.internals import Internals
 from gradtop.trainer.monitor.size_limit import SizeLimit, size_of_streams
 from gradtop.trainer.monitor.viewers import Viewers
-from gradtop.trainer.record import Lease, StreamWriter
+from gradtop.trainer.record import EventKind, Lease, StreamWriter
 from gradtop.trainer.record.streams.registry import GRAD_NORM, HISTOGRAMS, LAYERS, LOSS, LR, SAMPLES_PER_S, STEPS
 
 DRAIN_EVERY = 0.15  # seconds
@@ -206,7 +206,7 @@ class Monitor:
         if spike and self._clock() >= self._spike_at:
             self._spike_at = self._clock() + SPIKES_APART
             parameter, _ = self._black_box.culprit(highest[0])
-            self._writer.event("black_box", **self._black_box.tell(highest[0], spike, parameter, wrong=False))
+            self._writer.event(EventKind.BLACK_BOX, **self._black_box.tell(highest[0], spike, parameter, wrong=False))
 
     def _put(self, stream: str, rows: Sequence[tuple[float, ...]]) -> None:
         if not rows:
@@ -214,7 +214,7 @@ class Monitor:
         self._writer.put_many(stream, rows)
         if self._size_limit.wrote(8 * len(rows) * len(rows[0])):
             self._writer.event(
-                "warning",
+                EventKind.WARNING,
                 step=self.step,
                 message=f"the run's streams fill half of monitor.max_bytes ({self._maximum / 1e6:,.0f} MB): norms and "
                 "histograms are taken half as often from now on, and ever less as the rest fills; steps and "
@@ -269,7 +269,7 @@ class Monitor:
         self._internals, self._look_at = None, NEVER
         said = (str(error).strip().splitlines() or [""])[0][:200]
         self._writer.event(
-            "warning",
+            EventKind.WARNING,
             step=self.step,
             message=f"norms and histograms are no longer measured ({type(error).__name__}: {said}); training goes on",
         )

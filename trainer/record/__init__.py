@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.record.effective import effective
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
-from gradtop.trainer.record.events import Event, EventReader, append_event
+from gradtop.trainer.record.events import Event, EventKind, EventReader, append_event
 from gradtop.trainer.record.layout import Run, new_run
 from gradtop.trainer.record.meta import Change, Meta, read_meta, write_meta
 from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
@@ -63,6 +63,7 @@ __all__ = [
     "Column",
     "Command",
     "Event",
+    "EventKind",
     "EventReader",
     "Inbox",
     "Lease",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gradtop.trainer.record.events import Event, EventReader, plain
+from gradtop.trainer.record.events import Event, EventKind, EventReader, plain
 from gradtop.trainer.record.files import Stamp, read_file, remove, write_atomically
 from gradtop.trainer.record.layout import Run
 
@@ -83,7 +83,7 @@ def wait_for_answer(run: Run, identity: str, timeout: float) -> Event | None:
     reader, until = EventReader(run), time.monotonic() + timeout
     while True:
         for event in reader.refresh():
-            if event["kind"] == "command" and event.get("id") == identity:
+            if event["kind"] == EventKind.COMMAND and event.get("id") == identity:
                 return event
         if time.monotonic() >= until:
             return None

@@ -9,18 +9,56 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from enum import StrEnum
 
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.layout import Run
 
-KEPT = 2000
-ROUTINE = frozenset({"epoch", "checkpoint"})  # of these a long run has thousands
 LONGEST = 1 << 20  # bytes of one line; a longer one is not an event of ours
 FIRST_READ = 4 << 20  # of a file that grew large only the end is read
 AT_ONCE = 8 << 20
 ANCHOR = 256
 
 Event = Mapping[str, object]
+
+
+class EventKind(StrEnum):
+    """The kinds of events; `FIELDS` has what each holds besides its time. Sentences are made by `trainer.analysis.event_text`."""
+
+    START = "start"
+    RESUMED = "resumed"
+    FORKED = "forked"
+    INIT = "init"
+    EPOCH = "epoch"
+    CHECKPOINT = "checkpoint"
+    FREEZE = "freeze"
+    COMMAND = "command"
+    THREADS = "threads"
+    EARLY_STOPPING = "early_stopping"
+    WARNING = "warning"
+    BLACK_BOX = "black_box"
+    END = "end"
+
+
+# A field may be missing where it does not apply. `message` is free text, which no code reads.
+FIELDS: Mapping[EventKind, tuple[str, ...]] = {
+    EventKind.START: ("steps", "epochs", "per_epoch", "device"),  # epochs is 0 where the length is given in steps
+    EventKind.RESUMED: ("step", "path"),  # path: the file name of the checkpoint
+    EventKind.FORKED: ("step", "kept", "dropped"),  # lists of what was kept and dropped
+    EventKind.INIT: ("message",),  # how the weights were initialised
+    EventKind.EPOCH: ("epoch", "step", "val_loss", "val_accuracy", "best"),
+    EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best"),
+    EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
+    # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; changes, old: of set.
+    EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "queued", "path", "changes", "old"),
+    EventKind.THREADS: ("step", "changes", "old", "pace", "pace_before"),  # the worker changed its number of threads; in steps/s
+    EventKind.EARLY_STOPPING: ("step", "evaluations"),  # how many evaluations brought no better loss
+    EventKind.WARNING: ("step", "message"),
+    EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first
+    EventKind.END: ("state", "step", "reason"),  # reason: of a failure, or of a stop that was not ordinary
+}
+KEPT = 2000
+ROUTINE = frozenset({EventKind.EPOCH, EventKind.CHECKPOINT})  # a long run has thousands of these
 
 
 def append_event(run: Run, kind: str, **fields: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gradtop.trainer.record import Command, Inbox, StreamWriter
+from gradtop.trainer.record import Command, EventKind, Inbox, StreamWriter
 from gradtop.trainer.runtime.signals import EndNow, Signals
 
 LOOK_EVERY = 0.1
@@ -21,7 +21,6 @@ class Stop(Exception):
 class Applied:
     """Live hyperparameters by full key, as they were and as they are from the next step on."""
 
-    message: str
     old: Mapping[str, object]
     new: Mapping[str, object]
 
@@ -37,7 +36,7 @@ class Steered(Protocol):
     def go_on(self) -> None: ...
 
     def checkpoint_now(self) -> str:
-        """Write a checkpoint and wait for it; returns its name. Raises OSError."""
+        """Write a checkpoint and wait for it; returns its file name. Raises OSError."""
 
     def set_live(self, changes: Mapping[str, object]) -> Applied:
         """Change live hyperparameters, all or none. Raises ValueError with a sentence."""
@@ -69,7 +68,7 @@ class Control:
     def refuse(self, why: str) -> None:
         """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
         for command in self._new():
-            self._answer(command, False, why)
+            self._answer(command, False, reason=why)
 
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look
@@ -107,44 +106,44 @@ class Control:
     def _apply(self, command: Command, run: Steered) -> None:
         match command.name:
             case "pause":
-                self._answer(command, True, f"paused after step {run.step}")
+                self._answer(command, True, step=run.step)
                 self._paused = True
             case "continue":
-                self._answer(command, True, "training goes on" if self._paused else "training was not paused")
+                self._answer(command, True, step=run.step, was_paused=self._paused)
                 self._paused = False
             case "stop":
-                self._answer(command, True, f"stopping after step {run.step}, with a checkpoint")
+                self._answer(command, True, step=run.step)
                 self._stopping = "stop"
             case "kill":
-                self._answer(command, True, f"ended at once after step {run.step}, without a checkpoint")
+                self._answer(command, True, step=run.step)
                 raise EndNow("ended by the command kill")
             case "checkpoint":
-                self._try(command, run.checkpoint_now)
+                self._checkpoint(command, run)
             case "set":
                 changes = command.arguments.get("changes")
                 if isinstance(changes, Mapping) and changes:
                     self._set(command, run, changes)
                 else:
-                    self._answer(command, False, "set needs changes, such as optimizer.lr=1e-3")
+                    self._answer(command, False, reason="set needs changes, such as optimizer.lr=1e-3")
             case name:
-                self._answer(command, False, f"{name} is not a command that this worker knows")
+                self._answer(command, False, reason=f"{name} is not a command that this worker knows")
 
-    def _try(self, command: Command, action: Callable[[], str]) -> None:
+    def _checkpoint(self, command: Command, run: Steered) -> None:
         try:
-            self._answer(command, True, action())
+            self._answer(command, True, step=run.step, path=run.checkpoint_now())
         except (ValueError, OSError) as error:
-            self._answer(command, False, str(error))
+            self._answer(command, False, reason=str(error))
 
     def _set(self, command: Command, run: Steered, changes: Mapping[str, object]) -> None:
         try:
             applied = run.set_live(changes)
         except ValueError as error:
-            self._answer(command, False, str(error))
+            self._answer(command, False, reason=str(error))
         else:
             self._changed = True
-            self._answer(command, True, applied.message, step=run.step, changes=applied.new, old=applied.old)
+            self._answer(command, True, step=run.step, changes=applied.new, old=applied.old)
 
-    def _answer(self, command: Command, ok: bool, message: str, **more: object) -> None:
+    def _answer(self, command: Command, ok: bool, **fields: object) -> None:
         self._answered.add(command.id)
-        self._writer.event("command", id=command.id, command=command.name, ok=ok, message=message, **more)
+        self._writer.event(EventKind.COMMAND, id=command.id, command=command.name, ok=ok, **fields)
         self._inbox.done(command)

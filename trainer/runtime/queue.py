@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from gradtop.trainer.record import (
     Command,
+    EventKind,
     Inbox,
     Run,
     RunState,
@@ -87,13 +88,13 @@ class Waiter:
     def _obey(self) -> None:
         for command in self.inbox.poll():
             if command.name in {"stop", "kill"}:
-                self._answer(command, True, "no longer waits in line")
+                self._answer(command, True, queued=True)
                 raise Left(f"taken out of the line by the command {command.name}")
-            self._answer(command, False, "waits in line and does not train yet; stop takes it out of the line")
+            self._answer(command, False, reason="waits in line and does not train yet; stop takes it out of the line")
 
-    def _answer(self, command: Command, ok: bool, message: str) -> None:
+    def _answer(self, command: Command, ok: bool, **fields: object) -> None:
         with contextlib.suppress(OSError):
-            append_event(self.run, "command", id=command.id, command=command.name, ok=ok, message=message)
+            append_event(self.run, EventKind.COMMAND, id=command.id, command=command.name, ok=ok, **fields)
         self.inbox.done(command)
 
     def _write(self, state: RunState) -> None:
@@ -110,7 +111,7 @@ class Waiter:
         now = time.time()
         with contextlib.suppress(OSError):
             write_status(self.run, replace(self.status, state=RunState.STOPPED, updated=now, ended=now, queued=0.0))
-            append_event(self.run, "end", state=RunState.STOPPED, step=self.status.step, message=why)
+            append_event(self.run, EventKind.END, state=RunState.STOPPED, step=self.status.step, reason=why)
 
 
 def queued_status(run: Run, *, resume: bool) -> Status:

@@ -13,6 +13,7 @@ from importlib import import_module
 
 from gradtop.trainer.jobs import Job, find_job
 from gradtop.trainer.record import (
+    EventKind,
     Inbox,
     Run,
     RunState,
@@ -128,7 +129,7 @@ class Worker:
         self.context.close(at_once=ending.at_once)
         self.control.refuse(f"the run has ended ({ending.state})")
         status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
-        self.writer.event("end", state=ending.state, step=status.step, message=ending.error)
+        self.writer.event(EventKind.END, state=ending.state, step=status.step, reason=ending.error)
         _say(f"{ending.state} at step {status.step}{': ' if ending.error else ''}{ending.error}")
         self.writer.close(1.0 if ending.at_once else 5.0)
         if read_status(self.run).state != ending.state:

@@ -23,7 +23,7 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.monitor import Monitor, SystemSampler
-from gradtop.trainer.record import Run, StreamWriter, effective
+from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
@@ -52,7 +52,7 @@ def prepare(context: RunContext) -> Session:
     check_precision(training.precision, device)
     _set_numerics(training)
     if device.type == "cpu" and (crowded := crowding(run)):
-        writer.event("warning", message=crowded)
+        writer.event(EventKind.WARNING, message=crowded)
 
     seed_generators(training.seed)
     length = config.model.context if isinstance(config.model, LanguageModel) else 0
@@ -103,9 +103,9 @@ def prepare(context: RunContext) -> Session:
     elif origin:
         taken = fork.take_over(session, origin)
         progress.update(began=session.step)
-        writer.event("forked", step=session.step, message=_taken_words(taken), kept=taken.kept, dropped=taken.dropped)
+        writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
     for sentence in said:
-        writer.event("init", message=sentence)
+        writer.event(EventKind.INIT, message=sentence)
     writer.open(EVALS, first_step=session.evaluated + 1)
     progress.gauges = session.gauges
     progress.update(
@@ -160,11 +160,11 @@ def _build_schedule(config: Config, optimizer: torch.optim.Optimizer, per_epoch:
 def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
     def skipped(message: str) -> None:
         print(message, flush=True)
-        writer.event("warning", message=f"{message}; the one before it is used")
+        writer.event(EventKind.WARNING, message=f"{message}; the one before it is used")
 
     state = checkpoint.load_newest(run.checkpoints, skipped)
     if state is None and fork.origin_of(run.path) is None:
-        writer.event("warning", message="there is no checkpoint to resume from; training starts from the beginning")
+        writer.event(EventKind.WARNING, message="there is no checkpoint to resume from; training starts from the beginning")
     return state
 
 
@@ -172,11 +172,6 @@ def _read_origin(run: Run) -> State | None:
     """The checkpoint that this run was forked from; None for a run that begins at the beginning."""
     path = fork.origin_of(run.path)
     return checkpoint.load(path) if path is not None else None
-
-
-def _taken_words(taken: fork.Taken) -> str:
-    dropped = f"; dropped: {'; '.join(taken.dropped)}" if taken.dropped else ""
-    return f"kept {', '.join(taken.kept)}{dropped}"
 
 
 def _put_back(session: Session, state: State) -> None:
@@ -205,4 +200,4 @@ def _put_back(session: Session, state: State) -> None:
     session.to_beat = state.get("to_beat", session.best.loss if session.best else math.inf)
     session.without_better = state["without_better"]
     checkpoint.restore_random_states(state["random"])
-    session.writer.event("resumed", step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)
+    session.writer.event(EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

@@ -17,10 +17,10 @@ from gradtop.trainer import data, optim
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
-from gradtop.trainer.config import Config, diff_config, to_tables, to_text
+from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
-from gradtop.trainer.record import Run, RunState, StreamWriter
+from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
@@ -31,6 +31,8 @@ from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistic
 from gradtop.trainer.training.lr_plan import LrPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.step import Compute
+
+FROZEN_NAMED = 3  # frozen parameters that an event names
 
 
 @dataclass
@@ -117,9 +119,11 @@ class Session:
         self.stopwatch.go()
         self.progress.update(state=RunState.TRAINING)
         if not self.step:
-            length = f"{self.steps} steps" if self.config.training.steps else f"{self.config.training.epochs} epochs of {self.per_epoch} steps"
-            self.writer.event("start", message=f"{length} on {self.device}")
-            self._say_frozen()
+            training = self.config.training
+            epochs = 0 if training.steps else training.epochs
+            self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch, device=str(self.device))
+            if self._frozen:
+                self._record_frozen()
         self.sampler.start()
         self.write_plan()
 
@@ -138,14 +142,11 @@ class Session:
             self.monitor.look_again(self.step + 1)
             if said:
                 return
-            if before and not frozen:
-                self.writer.event("freeze", step=self.step, message="everything trains from now on")
-            self._say_frozen()
+            if before or frozen:
+                self._record_frozen()
 
-    def _say_frozen(self) -> None:
-        if self._frozen:
-            many = f"{len(self._frozen)} parameters are frozen: {_several(self._frozen)}"
-            self.writer.event("freeze", step=self.step, message=many)
+    def _record_frozen(self) -> None:
+        self.writer.event(EventKind.FREEZE, step=self.step, frozen=self._frozen[:FROZEN_NAMED], count=len(self._frozen))
 
     # What control asks for
 
@@ -162,7 +163,7 @@ class Session:
         self.keep_checkpoint()
         if error := self.checkpoint_writer.finish():
             raise error
-        return f"checkpoint {checkpoint.path_of(self.run.checkpoints, self.step).name}"
+        return checkpoint.path_of(self.run.checkpoints, self.step).name
 
     def set_live(self, changes: Mapping[str, object]) -> Applied:
         new = live.changed(self.config, changes)
@@ -186,9 +187,7 @@ class Session:
             self.changes[change.key] = change.new
         self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
         self.write_plan()
-        said = ", ".join(f"{change.key} {_short(change.old)} → {_short(change.new)}" for change in made)
-        old, now = ({change.key: getattr(change, which) for change in made} for which in ("old", "new"))
-        return Applied(f"{said} from step {self.step + 1} on", old, now)
+        return Applied(old={change.key: change.old for change in made}, new={change.key: change.new for change in made})
 
     def scale_learning_rate(self, factor: float) -> None:
         optim.scale(self.optimizer, self.schedule, factor)
@@ -238,10 +237,10 @@ class Session:
             evaluated(score.loss)
         self.writer.put(EVALS, self.step, time.time(), (self.epoch, score.loss, score.accuracy))
         self.writer.event(
-            "epoch", epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
+            EventKind.EPOCH, epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
         if self.stopped_early and self.step < self.steps:
-            self.writer.event("early_stopping", step=self.step, message=f"no better loss in {self.without_better} evaluation{'s' * (self.without_better > 1)}")
+            self.writer.event(EventKind.EARLY_STOPPING, step=self.step, evaluations=self.without_better)
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
@@ -322,7 +321,7 @@ class Session:
         self._plan.start()
 
     def write_black_box(self, error: NonFinite) -> None:
-        self.writer.event("black_box", **self.monitor.black_box(error.step, error.what))
+        self.writer.event(EventKind.BLACK_BOX, **self.monitor.black_box(error.step, error.what))
 
     def close(self, *, at_once: bool) -> None:
         """Finish what is being written, checkpoints only where there is time for them."""
@@ -333,12 +332,3 @@ class Session:
             self.checkpoint_writer.close()
             if self._plan is not None:
                 self._plan.finish(timeout=2.0)
-
-
-def _several(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
-
-
-def _short(value: object) -> str:
-    """As the form has it; one that was computed, such as a bound that was scaled, without the noise in its last digits."""
-    return "none" if value is None else to_text(float(f"{value:.6g}") if isinstance(value, float) else value)

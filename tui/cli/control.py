@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused."""
+    from gradtop.trainer.analysis.event_text import answer_text
     from gradtop.trainer.record import clean, send
 
     reader = opened(chosen_run(options))
@@ -58,10 +59,10 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
     name = name_of(reader)
     if answer is not None and answer.get("ok"):
-        say(f"{name}: {clean(str(answer.get('message') or 'done'))}")
+        say(f"{name}: {clean(answer_text(answer))}")
         return 0
     if answer is not None:
-        raise UsageError(f"{name}: {clean(str(answer.get('message') or 'refused'))}")
+        raise UsageError(f"{name}: {clean(answer_text(answer))}")
     if is_alive(reader):
         say(f"gradtop: {name} did not reply within {options.timeout:g} s; the command stays in its inbox.", sys.stderr)
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
 from gradtop.trainer.analysis.pace import seconds_left
-from gradtop.trainer.record import EventReader, Run, RunReader, RunState, Series, StreamReader
+from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS, LR, SAMPLES_PER_S, STEPS
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
@@ -27,7 +27,7 @@ CLEAR = "\r\x1b[K"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
-TOLD = frozenset({"command", "warning", "resumed", "black_box"})
+SHOWN = frozenset({EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS})
 
 
 def follow(
@@ -87,11 +87,11 @@ class Follower:
             wait(LOOK_EVERY)
 
     def tell(self, event: Mapping[str, object], *, old: bool) -> None:
-        if event["kind"] == "epoch":
+        if event["kind"] == EventKind.EPOCH:
             self.epoch(event, old=old)
-        elif event["kind"] in TOLD:
+        elif event["kind"] in SHOWN:
             self.end_line()
-            say(event_line(event).text, sys.stderr if event["kind"] in {"warning", "black_box"} else sys.stdout)
+            say(event_line(event).text, sys.stderr if event["kind"] in {EventKind.WARNING, EventKind.BLACK_BOX} else sys.stdout)
 
     def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
         """One line; how long it will take from there is not said of an epoch that lies back."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.trainer import record
-from gradtop.trainer.record import Run, RunReader, RunState
+from gradtop.trainer.analysis.event_text import answer_text
+from gradtop.trainer.record import EventKind, Run, RunReader, RunState
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
@@ -222,10 +223,9 @@ class Poll:
             reader = pending.watch.reader
             if pending.watch is not self._watch:
                 reader.refresh()
-            answer = next((e for e in reversed(reader.events[-200:]) if e.get("kind") == "command" and e.get("id") == pending.id), None)
+            answer = next((e for e in reversed(reader.events[-200:]) if e.get("kind") == EventKind.COMMAND and e.get("id") == pending.id), None)
             if answer is not None:
-                said = str(answer.get("message") or "")
-                self._tell(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), said))
+                self._tell(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
             elif self._monotonic() - pending.sent >= ANSWER_WITHIN:
                 self._tell(Answer(pending.command, pending.watch.run.id, False, f"no answer after 5 s: {silence(reader)}"))
             else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.record import RunReader, StreamReader, clean
+from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
     COUNT,
     HIGH,
@@ -142,7 +142,7 @@ class Search:
 
     def set_ends(self, reader: RunReader) -> None:
         """The steps at which epochs ended, as far as events tell."""
-        steps = (event.get("step") for event in reader.events if event.get("kind") == "epoch")
+        steps = (event.get("step") for event in reader.events if event.get("kind") == EventKind.EPOCH)
         self._ends = sorted({float(step) for step in steps if isinstance(step, int | float) and math.isfinite(step)})
 
     def newest(self, name: str) -> Histogram | None:

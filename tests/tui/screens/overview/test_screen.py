@@ -36,7 +36,7 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
     message = "kept all weights, the optimizer's state; dropped the place in the epoch: training goes on at the beginning of epoch 4"
     append_event(run, "forked", step=1032, message=message)
     async with piloted(tmp_path, run) as screen:
-        await screen.shows(f"goes on from step 1{THIN}032: kept all weights,")
+        await screen.shows(f"continues from step 1{THIN}032: kept all weights,")
         right = " ".join(line.rpartition("││")[2].strip(" │") for line in screen.shown().splitlines())
         assert message in " ".join(right.split())
 
