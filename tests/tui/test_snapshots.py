@@ -37,10 +37,17 @@ def app(tmp_path: Path, mode: str, *, state: str = "training", **more: Any) -> G
     return GradtopApp(run, tmp_path / "runs", mode=mode, memory=memory, **options)
 
 
+async def is_read(pilot: Pilot[None]) -> None:
+    """Until the mode shows what its run holds, however slow the machine is."""
+    while pilot.app.snapshot.part is None:  # type: ignore[attr-defined]
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-@pytest.mark.parametrize("mode", ["overview", "schedule"])
+@pytest.mark.parametrize("mode", ["overview", "parameters", "gradients", "weights", "schedule"])
 def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int]) -> None:
-    assert snap_compare(app(tmp_path, mode), terminal_size=size)
+    assert snap_compare(app(tmp_path, mode), terminal_size=size, run_before=is_read)
 
 
 def test_a_chart_that_is_read(tmp_path: Path, snap_compare: Any) -> None:
