@@ -20,6 +20,8 @@ Start = Callable[..., Worker]
 
 # About two seconds of training with a dozen checkpoints.
 EPOCHS = 150
+# Each of these tests has its share of the kills, and other instants.
+PARTS = 2
 # Seconds until the kill: in one of three cases while it starts, else anywhere in the training.
 WINDOWS = (0.1, 1.5, 1.5)
 
@@ -79,11 +81,12 @@ def killed_after(seconds: float, start: Start, run: Run, witness: Path) -> bool:
     return True
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_whenever_a_worker_is_killed_nothing_is_lost_and_it_resumes_to_the_same_end(
-    tmp_path: Path, start: Start, request: pytest.FixtureRequest
+    tmp_path: Path, start: Start, request: pytest.FixtureRequest, part: int
 ) -> None:
-    kills = int(request.config.getoption("--kills"))
-    chance = random.Random(kills)
+    kills = -(-int(request.config.getoption("--kills")) // PARTS)
+    chance = random.Random(f"{kills} {part}")
     whole = make_run(tmp_path, epochs=EPOCHS)
     assert start(whole).wait() == 0
     expected = outcome(whole)

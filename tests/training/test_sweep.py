@@ -26,15 +26,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 # What torch warns of stands in the log of a worker, and ends no training there.
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
-@settings(max_examples=120, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_whatever_is_configured_trains_as_it_says_or_says_why_it_cannot(files: Path, data: st.DataObject) -> None:
-    config = data.draw(drawn.configs(files))
-    folder = Path(mkdtemp(dir=files.parent))
-    try:
-        run = create_run(folder, config)
-        status = check.outcome(run)
-        event(status.state)
-        assert not (said := check.fault(config, run, status)), said
-    finally:
-        shutil.rmtree(folder)
+def test_whatever_is_configured_trains_as_it_says_or_says_why_it_cannot(files: Path, request: pytest.FixtureRequest) -> None:
+    @settings(max_examples=request.config.getoption("--examples"), suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def sweep(data: st.DataObject) -> None:
+        config = data.draw(drawn.configs(files))
+        folder = Path(mkdtemp(dir=files.parent))
+        try:
+            run = create_run(folder, config)
+            status = check.outcome(run)
+            event(status.state)
+            assert not (said := check.fault(config, run, status)), said
+        finally:
+            shutil.rmtree(folder)
+
+    sweep()
