@@ -105,6 +105,7 @@ class GradtopApp(App[None]):
         self._polling = False
         self._visited: set[str] = set()
         self._comes_back = False
+        self._written = 0  # bytes to the terminal
         self.failure: BaseException | None = None  # what the screen failed of
         self.poll = Poll(
             runs,
@@ -163,11 +164,11 @@ class GradtopApp(App[None]):
         if not self.is_running:
             return  # leaving: the screens are being taken apart
         before, self.snapshot = self.snapshot, message.snapshot
-        begin = time.thread_time()
+        begin, written = time.thread_time(), self._written
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):
                 screen.receive(message.snapshot)
-        self.poll.spend(time.thread_time() - begin)
+        self.poll.spend(time.thread_time() - begin, self._written - written)
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
             self.action_mode("runs")
@@ -190,6 +191,8 @@ class GradtopApp(App[None]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
         super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
+        if isinstance(update, Repaint):
+            self._written += update.size
 
     def _handle_exception(self, error: Exception) -> None:
         # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.

@@ -11,7 +11,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-Run = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
+Piece = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
 Codes = tuple[str, str, str]  # of the attributes, the foreground, the background
 PLAIN: Codes = ("", "39", "49")
 ATTRIBUTES = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 5: "6", 6: "7", 7: "8", 8: "9", 9: "21", 10: "51", 11: "52", 12: "53"}
@@ -21,8 +21,9 @@ SEEN_ON_SPACES = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12  # underline, rever
 class Repaint(CompositorUpdate):
     """Textual's updates, written in fewer bytes: theirs (8.2) begins at a widget's left edge, and resets and repeats each style."""
 
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self.runs = list(runs)
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self.pieces = list(pieces)
+        self.size = 0  # bytes, once they were written
 
     @classmethod
     def of(cls, update: ChopsUpdate | LayoutUpdate) -> Repaint:
@@ -33,7 +34,7 @@ class Repaint(CompositorUpdate):
         system = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as Textual reads it
         written: list[str] = []
         now, row, column = PLAIN, -1, -1
-        for y, x, strip in self.runs:
+        for y, x, strip in self.pieces:
             if y != row:
                 written.append(f"\x1b[{y + 1};{x + 1}H")
             elif x != column:
@@ -48,10 +49,12 @@ class Repaint(CompositorUpdate):
                     now = wanted
                 written.append(f"\x1b]8;id={style.link_id};{style.link}\x1b\\{text}\x1b]8;;\x1b\\" if style is not None and style.link else text)
         written.append(change(now, PLAIN))
-        return "".join(written)
+        sequences = "".join(written)
+        self.size = len(sequences.encode())
+        return sequences
 
 
-def changed(update: ChopsUpdate) -> Iterator[Run]:
+def changed(update: ChopsUpdate) -> Iterator[Piece]:
     """The cells of the spans, which begin and end within what a line is cut into."""
     for y, first, last in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
@@ -60,7 +63,7 @@ def changed(update: ChopsUpdate) -> Iterator[Run]:
                 yield y, start, strip.crop(start - x, min(end, last) - x)
 
 
-def whole(update: LayoutUpdate) -> Iterator[Run]:
+def whole(update: LayoutUpdate) -> Iterator[Piece]:
     for y, line in enumerate(update.strips, update.region.y):
         x = update.region.x
         for strip in line:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
-SHARE = 0.02  # of one core, for reading and drawing while a run goes on
+SHARE = 0.015  # of one core, for reading and drawing while a run goes on
+RATE = 1500.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
 LEASE_EVERY = 2.0
@@ -98,7 +99,7 @@ class Poll:
         self._leased: tuple[Run, tuple[str, ...], tuple[str, ...]] | None = None
         self._lease_due = 0.0
         self._lease_trouble = False
-        self._spent, self._answering = 0.0, 0
+        self._spent, self._written, self._answering = 0.0, 0, 0
 
     # From any thread
 
@@ -126,9 +127,10 @@ class Poll:
 
         self.do(job)
 
-    def spend(self, seconds: float) -> None:
-        """So much processor time went into drawing a snapshot."""
+    def spend(self, seconds: float, written: int = 0) -> None:
+        """So much processor time went into drawing a snapshot, and so many bytes to the terminal."""
         self._spent += seconds
+        self._written += written
 
     # In the poll thread
 
@@ -167,11 +169,12 @@ class Poll:
 
     def _pause(self) -> float:
         """How long to rest, by what the last look and its drawing took: the training needs the cores."""
-        spent, self._spent = self._spent, 0.0
+        spent, self._spent = max(self._spent / SHARE, self._written / RATE), 0.0
+        self._written = 0
         if self._answering:
             self._answering -= 1
             return self._interval
-        return min(SLOWEST * self._interval, max(self._interval, spent / SHARE))
+        return min(SLOWEST * self._interval, max(self._interval, spent))
 
     def _read_facts(self, request: Request) -> Facts:
         if request.run is None:

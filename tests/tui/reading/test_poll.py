@@ -13,6 +13,7 @@ from gradtop.trainer.record import Inbox, Run, append_event, read_leases
 from gradtop.tui.reading.poll import (
     ANSWER_WITHIN,
     LEASE_EVERY,
+    RATE,
     SHARE,
     SLOWEST,
     TICK,
@@ -275,10 +276,10 @@ def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seld
         watcher.poll.spend(1.0)
         assert watcher.poll.tick() == TICK
     pauses = []
-    for spent in (0.0, 1.5 * TICK * SHARE, 100.0, 0.0):
+    for seconds, written in ((0.0, 0), (1.5 * TICK * SHARE, 0), (0.0, round(1.5 * TICK * RATE)), (100.0, 10**6), (0.0, 0)):
         grower.grow()
-        watcher.poll.spend(spent)
+        watcher.poll.spend(seconds, written)
         pauses.append(watcher.poll.tick())
-    assert pauses[0] == pauses[3] == TICK
-    assert 1.5 * TICK <= pauses[1] < SLOWEST * TICK
-    assert pauses[2] == SLOWEST * TICK
+    assert pauses[0] == pauses[4] == TICK
+    assert all(1.5 * TICK <= pause < SLOWEST * TICK for pause in pauses[1:3])
+    assert pauses[3] == SLOWEST * TICK
