@@ -28,6 +28,14 @@ def test_few_measurements_fill_the_width() -> None:
     assert sparkline([], [], [], 3) == ""
 
 
+def test_up_to_an_end_that_lies_ahead_what_is_drawn_stays() -> None:
+    values = [1.0, 0.02, 0.5, 0.05, 0.02]
+    lines = [sparkline(range(count), values[:count], [0] * count, 10, 9) for count in (2, 3, 4, 5)]
+    assert lines[-1] == "█▁▇▃▁     "
+    assert [line.rstrip() for line in lines] == [lines[-1][:count] for count in (2, 3, 4, 5)]
+    assert sparkline(range(10), [1.0] * 10, [0] * 10, 5, 9).strip() == "▅" * 5
+
+
 def test_a_stretch_shows_the_mean_of_what_is_in_it() -> None:
     assert sparkline([0, 1, 2, 3], [1.0, 1.0, 1.0, 0.001], [0] * 4, 2) == "█▅"
 

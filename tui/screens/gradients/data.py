@@ -70,10 +70,11 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class GradientsPart:
-    """`rows` in the order of the model; `step` is the last one measured, None before the first."""
+    """`rows` in the order of the model; `step` is the last one measured, None before the first; `end` the right end of the axis of steps."""
 
     rows: tuple[GradientRow, ...] = ()
     step: float | None = None
+    end: float = 1.0
     curves: Curves = Curves()
     unreadable: str = ""
 
@@ -114,12 +115,12 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     tail = list(layers.rows(layers.count - TREND))
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     curves = Curves()
+    end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
     if view.chart:
-        end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
         wanted = [of_parameter(column, view.chart) for column in (GRAD_NORM, WEIGHT_NORM, UPDATE_RATIO)]
         norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=0.0, last=end)
         curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
-    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, curves, layers.unreadable)
+    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, end, curves, layers.unreadable)
 
 
 def merged(model: Model, measured: Sequence[str]) -> list[str]:

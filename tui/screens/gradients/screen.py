@@ -102,8 +102,9 @@ class Gradients(ModeScreen):
 
     def _fill(self) -> None:
         rows = ordered(tuple(self._rows.values()), self._sort, self.table.filter)
-        width = self._spark_width
-        self.table.show([row.name for row in rows], lambda key: cells(self._rows[key], width), total=len(self._rows))
+        width, part = self._spark_width, self.snapshot.part
+        end = part.end if isinstance(part, GradientsPart) else 1.0
+        self.table.show([row.name for row in rows], lambda key: cells(self._rows[key], width, end), total=len(self._rows))
         self._draw_chart()
         self._say()
 
@@ -264,12 +265,12 @@ def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[Column]
     ]
 
 
-def cells(row: GradientRow, spark: int) -> Sequence[Cell]:
+def cells(row: GradientRow, spark: int, end: float) -> Sequence[Cell]:
     arrow, word = row.trend
     return (
         row.shown,
         ("–", "muted") if row.now is None else (norm_text(row.now), "text" if row.now - row.now == 0 else "error"),
-        bars(sparkline(row.over_time.x, row.over_time.mean, row.over_time.nonfinite, spark)),
+        bars(sparkline(row.over_time.x, row.over_time.mean, row.over_time.nonfinite, spark, end)),
         ([(arrow, "text"), (f" {word}", "muted")] if spark >= 15 else (arrow, "text")) if arrow else ("–", "muted"),
         ratio_cell(row),
         finding(row.verdict),

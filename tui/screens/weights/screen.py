@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -25,6 +26,7 @@ from gradtop.tui.widgets.table import Table
 
 WIDE, NARROW = 100, 80
 KEY = "weights.parameter"
+BESIDE = 4  # cells that a text in a border takes beside its own
 
 
 class Weights(ModeScreen):
@@ -211,9 +213,11 @@ class History(Lines):
 
 
 def retitle(pane: Widget, title: str, subtitle: str) -> None:
-    """Set what stands in a border where it is another than before, and paint that line; Textual would paint the whole pane."""
-    width, height = pane.content_size.width + 2, pane.content_size.height
-    for name, text, y in (("_border_title", title, -1), ("_border_subtitle", subtitle, height)):
-        if str(getattr(pane, name) or "") != text:
+    """Set what stands in a border where it is another than before, and paint its cells; Textual would paint the whole pane."""
+    width, height = pane.content_size
+    for name, text in (("_border_title", title), ("_border_subtitle", subtitle)):
+        before = str(getattr(pane, name) or "")
+        if before != text:
             setattr(pane, name, Content(text))
-            refresh(pane, [Region(-1, y, width, 1)])
+            cells = min(width, max(cell_len(before), cell_len(text)) + BESIDE)
+            refresh(pane, [Region(0, -1, cells, 1) if name == "_border_title" else Region(width - cells, height, cells, 1)])
