@@ -8,8 +8,9 @@ import random
 import time
 from dataclasses import replace
 
-from gradtop.trainer.record import Column, Run, StreamWriter, read_status
+from gradtop.trainer.record import Column, Run, SegmentWriter, StreamWriter, read_status
 from gradtop.trainer.record.status import process_start
+from gradtop.trainer.record.streams.registry import GRAD_NORM, HISTOGRAMS, LAYERS, STEPS, bins, columns_of, of_parameter
 from tests.bench.place import Place
 from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
@@ -18,8 +19,6 @@ BEATS = 0.5
 MEASURES = 4.0  # histograms a second of the parameter that is looked at
 TOGETHER = 0.02  # what is due within so many seconds is written at once
 ENDLESS = 100_000  # epochs: no benchmark comes to the end of them
-STEPS = (Column("loss"), Column("lr"), Column("grad_norm", sparse=True), Column("clipped", sparse=True), Column("samples_per_s", "1/s"))
-SHAPE = ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count")
 KEPT_OF_OLD = 16  # of an old run's measurements of the layers one in so many is left
 
 
@@ -34,22 +33,36 @@ class Feed:
         self.run, grower = fake_run(place.runs, "quick-heron", steps=begin, created=time.time() - steps, epochs=ENDLESS)
         grower.close()
         self.step = begin
+        self._begin = steps
         self._chance = random.Random(0)
-        self._values = values - len(STEPS)
+        self._values = values - len(columns_of(STEPS))
         names = [name for name, _kind, _shape in PARAMETERS]
-        columns = [f"{what}/{name}" for name in names for what in ("grad_norm", "weight_norm", "update_ratio")]
-        columns += [f"grad_norm/more.{number}" for number in range(self._values - len(columns))]
+        layers = [of_parameter(column.name, name) for name in names for column in columns_of(LAYERS)]
+        layers += [of_parameter(GRAD_NORM, f"more.{number}") for number in range(self._values - len(layers))]
+        self._columns = [Column(name) for name in layers]
+        self._write_history(steps)
         self._writer = StreamWriter(self.run)
-        self._writer.open("steps", STEPS, first_step=begin)
-        self._writer.open("layers", [Column(name) for name in columns], first_step=begin, extra=layer_table())
-        bins = [Column(f"b{number}") for number in range(BINS)]
-        self._writer.open("histograms", [*map(Column, SHAPE), *bins], first_step=begin, rollup=False, extra={"parameters": names})
+        self._writer.open(STEPS, first_step=steps)
+        self._writer.open(LAYERS, self._columns, first_step=steps, extra=layer_table())
+        self._writer.open(HISTOGRAMS, [*columns_of(HISTOGRAMS), *map(Column, bins(BINS))], first_step=steps, extra={"parameters": names})
         self._status = replace(read_status(self.run), pid=os.getpid(), pid_started=process_start(os.getpid()))
         self._next_beat = self._next_measure = 0.0
-        self._begin = steps
+
+    def _write_history(self, steps: int) -> None:
+        """The steps before those that are fed, a hundredth of a second each."""
+        if self.step >= steps:
+            return
         now = time.time()
-        while self.step < steps:
-            self._take(now - (steps - self.step) / 100, layers=self.step % KEPT_OF_OLD == 0)
+        loss = SegmentWriter(self.run, STEPS, columns_of(STEPS), first_step=self.step)
+        layers = SegmentWriter(self.run, LAYERS, self._columns, first_step=self.step, extra=layer_table())
+        for step in range(self.step + 1, steps + 1):
+            taken = now - (steps - step) / 100
+            loss.append(step, taken, self._of_step(step))
+            if step % KEPT_OF_OLD == 0:
+                layers.append(step, taken, self._of_layers())
+        loss.close()
+        layers.close()
+        self.step = steps
 
     def loss(self, step: int) -> float:
         """Falls as a loss does; for a hundred steps three digits tell each from the one before."""
@@ -57,24 +70,26 @@ class Feed:
 
     def take_step(self) -> None:
         """The next step, and what a worker measures of it for a screen that is open."""
-        self._take(time.time())
+        self.step += 1
+        now = time.time()
+        self._writer.put(STEPS, self.step, now, self._of_step(self.step))
+        self._writer.put(LAYERS, self.step, now, self._of_layers())
         if time.monotonic() >= self._next_measure:
             self._next_measure = time.monotonic() + 1 / MEASURES
             self._measure()
 
-    def _take(self, now: float, *, layers: bool = True) -> None:
-        self.step += 1
-        chance = self._chance.random
-        self._writer.put("steps", self.step, now, (self.loss(self.step), 1e-3, 2.0 + chance(), 0.0, 12_400.0))
-        if layers:
-            factor = 1.0 + 0.3 * chance()
-            self._writer.put("layers", self.step, now, [factor * (1.0 + 0.001 * (number % 7)) for number in range(self._values)])
+    def _of_step(self, step: int) -> tuple[float, ...]:
+        return (self.loss(step), 1e-3, 2.0 + self._chance.random(), 0.0, 12_400.0)
+
+    def _of_layers(self) -> list[float]:
+        factor = 1.0 + 0.3 * self._chance.random()
+        return [factor * (1.0 + 0.001 * (number % 7)) for number in range(self._values)]
 
     def _measure(self) -> None:
         centre, spread = 0.01 * self._chance.random(), 0.1 + 1e-3 * self._chance.random()
         heights = [math.exp(-0.5 * ((number - BINS / 2) / 10) ** 2) * (1 + 0.3 * self._chance.random()) for number in range(BINS)]
         about = [0.0, centre - 3 * spread, centre + 3 * spread, centre, spread, centre - 3 * spread, centre + 3 * spread, 0.0, 288.0]
-        self._writer.put("histograms", self.step, time.time(), [*about, *(round(10 * height) for height in heights)])
+        self._writer.put(HISTOGRAMS, self.step, time.time(), [*about, *(round(10 * height) for height in heights)])
 
     def beat(self) -> None:
         """The heartbeat, twice a second."""

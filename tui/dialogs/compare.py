@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from gradtop.trainer.analysis.compare import Comparison, Pair, compare
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
@@ -75,17 +75,17 @@ class Side(Lines):
         self.styles.height = len(composed(found, 60))
         self.show(())
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as Lines calls it
         return composed(self._found, width)
 
 
-def composed(found: Comparison, width: int) -> list[Line]:
+def composed(found: Comparison, width: int) -> list[TextLine]:
     """Results first, then what differs; each value in its own column."""
     if not found.names[0]:
         return [[("reading both …", "muted")]]
     name = max(12, min(NAME, width // 3))
     column = max(6, (width - name - 2) // 2)
-    lines: list[Line] = [row("", *found.names, name, column, ("strong", "strong"))]
+    lines: list[TextLine] = [row("", *found.names, name, column, ("strong", "strong"))]
     lines += [paired(pair, name, column) for pair in found.results]
     lines.append([("", "text")])
     if found.settings:
@@ -95,13 +95,13 @@ def composed(found: Comparison, width: int) -> list[Line]:
     return lines
 
 
-def paired(pair: Pair, name: int, column: int) -> Line:
+def paired(pair: Pair, name: int, column: int) -> TextLine:
     tones = tuple("success" if pair.better == index else "text" for index in (0, 1))
     marks = tuple(" ✓" if pair.better == index else "" for index in (0, 1))
     return row(pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", name, column, (tones[0], tones[1]))
 
 
-def row(words: str, one: str, other: str, name: int, column: int, tones: tuple[str, str]) -> Line:
+def row(words: str, one: str, other: str, name: int, column: int, tones: tuple[str, str]) -> TextLine:
     return [
         (ellipsis(words, name, keep="end").ljust(name + 1), "muted"),
         (ellipsis(one, column).ljust(column + 1), tones[0]),

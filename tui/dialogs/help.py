@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from gradtop.tui import keys
 from gradtop.tui.cli.pages import PAGES
-from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 
 NAME = 12  # cells for the name of a key
 
@@ -63,8 +63,8 @@ class Rows(Lines):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - as Textual calls it
         return len(self.lines(width, 0))
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
-        found: list[Line] = []
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as Lines calls it
+        found: list[TextLine] = []
         for row in self._keys:
             first, *more = wrap(row.help, max(10, width - NAME - 3))
             found.append([(f"{row.name:>{NAME}}", "key"), (f"  {first}", "text")])

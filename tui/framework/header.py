@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.framework import states
-from gradtop.tui.framework.lines import Line, Lines, Piece
+from gradtop.tui.framework.lines import Lines, Piece, TextLine
 from gradtop.tui.reading.snapshot import NO_RUN, Facts
 
 BAR = 34
@@ -28,7 +28,7 @@ class Header(Lines):
             self._facts = facts
             self.show(())
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as Lines calls it
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as Lines calls it
         return first_line(self._facts, width), second_line(self._facts, width)
 
 

@@ -15,7 +15,7 @@ from gradtop.tui.widgets.tones import Tone, tone_styles
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
 STYLES = tuple({"text": Tone("foreground"), "strong": Tone("foreground", bold=True), "key": Tone("primary", bold=True)}.get(tone, Tone(tone)) for tone in TONES)
 Piece = tuple[str, str]  # text, tone
-Line = Sequence[Piece]
+TextLine = Sequence[Piece]
 
 
 class Lines(Widget):
@@ -25,16 +25,16 @@ class Lines(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
-        self._lines: Sequence[Line] = ()
+        self._lines: Sequence[TextLine] = ()
         self._rows: list[Cells] = []
         self._styles: tuple[Style, ...] = ()
 
-    def show(self, lines: Sequence[Line]) -> None:
+    def show(self, lines: Sequence[TextLine]) -> None:
         """Show these lines; what stays the same is not painted again."""
         self._lines = lines
         self._draw()
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - for subclasses
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - for subclasses
         """The lines for a size; where they depend on it, a subclass composes them here."""
         return self._lines
 

@@ -27,7 +27,7 @@ class Drawable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Curve:
     """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range.
 
     The legend shows `value`, or else the last mean; `text` stands in its place as it is.
@@ -45,7 +45,7 @@ class Line:
 class Chart:
     """All that a chart shows. Marks are (x, words); notes are (words, value) added to the legend."""
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Curve, ...] = ()
     log: bool = False
     band: tuple[float, float] | None = None
     band_word: str = "healthy"
@@ -81,9 +81,9 @@ def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> 
     return low, high
 
 
-def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Line | None, str, str]]:
-    """Line, name and value of each entry: the newest values, or those nearest to `at`."""
-    entries: list[tuple[Line | None, str, str]] = []
+def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Curve | None, str, str]]:
+    """Curve, name and value of each entry: the newest values, or those nearest to `at`."""
+    entries: list[tuple[Curve | None, str, str]] = []
     if at is not None:
         entries.append((None, chart.x_name, formatting.number(round(at)) if per_cell > 0.05 else formatting.significant(at)))
     for line in chart.lines:

@@ -9,7 +9,7 @@ from gradtop.tui import format
 from gradtop.tui.widgets.axis import Axis, along, fitted
 from gradtop.tui.widgets.braille import Canvas, Point, envelope, trace
 from gradtop.tui.widgets.cells import Cells
-from gradtop.tui.widgets.chart import Chart, Line, data_range, legend, with_band
+from gradtop.tui.widgets.chart import Chart, Curve, data_range, legend, with_band
 from gradtop.tui.widgets.projection import project
 
 STYLES = "abcd"
@@ -199,7 +199,7 @@ class ChartRenderer:
                 canvas.draw(envelope(points, canvas.columns, thin=self._thin), TONE["range-" + line.style], "'", under=True)
         return canvas
 
-    def _points(self, index: int, line: Line, canvas: Canvas) -> list[Point]:
+    def _points(self, index: int, line: Curve, canvas: Canvas) -> list[Point]:
         """A line's points in dots; computed again only when the line or an axis is another one."""
         series = line.series
         key = (series, self._x.low, self._x.high, self._y.low, self._y.high, canvas.columns)
@@ -303,7 +303,7 @@ class ChartRenderer:
         first = bottom if self._legend_low else top
         return [(y, x - 1, x + width + 1) for y in range(first, first + count)]
 
-    def _sample(self, line: Line | None) -> str:
+    def _sample(self, line: Curve | None) -> str:
         """Three cells of a line's pattern."""
         if line is None:
             return "   "

@@ -21,7 +21,7 @@ Cell: TypeAlias = str | Piece | Sequence[Piece]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One column; its unit belongs into `name`.
 
     `width` is what it wants, `least` what it can live with (0: `width`). Where the least widths do not fit, the column
@@ -51,7 +51,7 @@ class Place:
     width: int
 
 
-def arrange(columns: Sequence[Column], width: int) -> list[Place]:
+def arrange(columns: Sequence[TableColumn], width: int) -> list[Place]:
     """The columns that fit into so many cells, from left to right."""
     shown = list(range(len(columns)))
 
@@ -87,7 +87,7 @@ def pieces_of(cell: Cell) -> Sequence[Piece]:
     return [(cell[0], str(cell[1]))] if len(cell) == 2 and isinstance(cell[0], str) else cell  # type: ignore[return-value]
 
 
-def draw_row(columns: Sequence[Column], places: Sequence[Place], cells: Sequence[Cell], width: int) -> Cells:
+def draw_row(columns: Sequence[TableColumn], places: Sequence[Place], cells: Sequence[Cell], width: int) -> Cells:
     """One row; a text that is too long ends (or begins) with an ellipsis."""
     row = Cells(width, TONE["text"])
     for place in places:
@@ -97,7 +97,7 @@ def draw_row(columns: Sequence[Column], places: Sequence[Place], cells: Sequence
     return row
 
 
-def draw_header(columns: Sequence[Column], places: Sequence[Place], width: int) -> Cells:
+def draw_header(columns: Sequence[TableColumn], places: Sequence[Place], width: int) -> Cells:
     return draw_row(columns, places, [(column.name, "header") for column in columns], width)
 
 

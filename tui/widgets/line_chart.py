@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from gradtop.tui.widgets.cells import Cells
-from gradtop.tui.widgets.chart import Chart, Line
+from gradtop.tui.widgets.chart import Chart, Curve
 from gradtop.tui.widgets.chart_renderer import TONES, ChartRenderer
 from gradtop.tui.widgets.drawn import Drawn
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -76,7 +76,7 @@ class LineChart(Drawn, can_focus=True):
 
     def set_series(
         self,
-        lines: Sequence[Line],
+        lines: Sequence[Curve],
         *,
         log: bool = False,
         band: tuple[float, float] | None = None,

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, Cell, Column, Place, arrange, draw_header, draw_row, put
+from gradtop.tui.widgets.columns import TONE, TONES, Cell, Place, TableColumn, arrange, draw_header, draw_row, put
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.rows import Rows
 
@@ -87,7 +87,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def __init__(
         self,
-        columns: Sequence[Column] = (),
+        columns: Sequence[TableColumn] = (),
         *,
         empty: str = "nothing here yet",
         filters: bool = False,
@@ -119,7 +119,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         self._rows.set(keys)
         self._moved()
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
+    def set_columns(self, columns: Sequence[TableColumn]) -> None:
         if tuple(columns) != self._columns:
             self._columns, self._arranged = tuple(columns), (0, [])
             self._draw()

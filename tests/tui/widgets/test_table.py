@@ -10,14 +10,14 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from gradtop.tui.widgets.columns import Cell, Column
+from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.table import Table
 
 COLUMNS = (
-    Column("name", 12, least=6, keep="end", grow=True),
-    Column("norm now", 8, right=True),
-    Column("share", 7, right=True, priority=2),
-    Column("bytes", 9, right=True, priority=1),
+    TableColumn("name", 12, least=6, keep="end", grow=True),
+    TableColumn("norm now", 8, right=True),
+    TableColumn("share", 7, right=True, priority=2),
+    TableColumn("bytes", 9, right=True, priority=1),
 )
 
 
@@ -30,7 +30,7 @@ class Listed(App[None]):
 
     CSS = "$muted: $foreground; $faint: $foreground; Table { border: round $primary; }"
 
-    def __init__(self, names: Sequence[str], columns: Sequence[Column] = COLUMNS, **options: Any) -> None:
+    def __init__(self, names: Sequence[str], columns: Sequence[TableColumn] = COLUMNS, **options: Any) -> None:
         super().__init__()
         self.names, self.value = list(names), "0.5"
         self.table = Table(columns, **options)

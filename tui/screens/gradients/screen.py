@@ -12,8 +12,7 @@ from gradtop.trainer.analysis import formatting
 from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, Verdict
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Line as Words
-from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.gradients.data import (
@@ -27,8 +26,8 @@ from gradtop.tui.screens.gradients.data import (
     ordered,
     read_gradients,
 )
-from gradtop.tui.widgets.chart import Line
-from gradtop.tui.widgets.columns import Cell, Column, Piece
+from gradtop.tui.widgets.chart import Curve
+from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.sparkline import BAD, sparkline
 from gradtop.tui.widgets.table import Table
@@ -115,7 +114,7 @@ class Gradients(ModeScreen):
         # Until the large curves are read, the small ones are there.
         curves = part.curves if part.curves.name == row.name else Curves(row.name, row.over_time, end=part.step or 1.0)
         first = float(self.snapshot.facts.status.began)
-        self.chart.set_series([Line("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=curves.end)
+        self.chart.set_series([Curve("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=curves.end)
         place = f"{self.table.keys.index(row.name) + 1} of {len(self.table.keys)}" if row.name in self.table.keys else ""
         self.query_one("#title", Lines).show([title(row, place)])
 
@@ -127,7 +126,7 @@ class Gradients(ModeScreen):
         words = self._reading() if self._chart else summary(tuple(self._rows.values()), self._sort, step)
         self.query_one("#summary", Lines).show([words])
 
-    def _reading(self) -> Words:
+    def _reading(self) -> TextLine:
         chart, part = self.chart, self.snapshot.part
         if chart.cursor_x is None or not isinstance(part, GradientsPart):
             return [(" ← → read the values at a step   j k next parameter   esc all parameters", "muted")]
@@ -253,15 +252,15 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
 # What a row says
 
 
-def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[Column]:
+def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[TableColumn]:
     names = max([14, *(cell_len(row.shown) for row in rows)])
     return [
-        Column("parameter", min(40, names), least=min(names, 24 if width >= WIDE else 14), keep="end"),
-        Column("norm now", 8, right=True),
-        Column("over time (log)" if spark >= 15 else "over time", spark, priority=1),
-        Column("trend", 8, priority=3) if width >= WIDE else Column("", 1, priority=2),
-        Column("update:weight", 13, right=True, priority=4) if width >= WIDE else Column("upd:w", 8, right=True, priority=4),
-        Column("finding", 24, least=14, grow=True),
+        TableColumn("parameter", min(40, names), least=min(names, 24 if width >= WIDE else 14), keep="end"),
+        TableColumn("norm now", 8, right=True),
+        TableColumn("over time (log)" if spark >= 15 else "over time", spark, priority=1),
+        TableColumn("trend", 8, priority=3) if width >= WIDE else TableColumn("", 1, priority=2),
+        TableColumn("update:weight", 13, right=True, priority=4) if width >= WIDE else TableColumn("upd:w", 8, right=True, priority=4),
+        TableColumn("finding", 24, least=14, grow=True),
     ]
 
 
@@ -313,17 +312,17 @@ def norm_text(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def title(row: GradientRow, place: str) -> Words:
+def title(row: GradientRow, place: str) -> TextLine:
     words: list[Piece] = [(f" {row.shown}", "strong"), (f"   {row.shape}   ", "muted"), (formatting.number(row.count), "text"), (" parameters", "muted")]
     return [*words, (f"   {place}", "muted")]
 
 
-def detail(row: GradientRow) -> Words:
+def detail(row: GradientRow) -> TextLine:
     """The whole finding on one parameter."""
     return [(f" {row.shown}  ", "text"), *finding(row.verdict)]
 
 
-def summary(rows: Sequence[GradientRow], sort: str, step: float | None) -> Words:
+def summary(rows: Sequence[GradientRow], sort: str, step: float | None) -> TextLine:
     if not rows:
         return []
     words: list[Piece] = [(" ", "muted")]
@@ -333,7 +332,7 @@ def summary(rows: Sequence[GradientRow], sort: str, step: float | None) -> Words
     return [*words, (f"   measured at step {formatting.number(step)}", "muted")] if step is not None else words
 
 
-def reading(curves: Curves, step: float) -> Words:
+def reading(curves: Curves, step: float) -> TextLine:
     """The values at a step of the chart."""
     words: list[Piece] = [(" step ", "muted"), (formatting.number(max(0, round(step))), "strong")]
     for label, series in (("gradient norm", curves.norm), ("weight norm", curves.weight), ("update:weight", curves.ratio)):

@@ -10,12 +10,11 @@ from textual.containers import Container
 
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Line as Words
-from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
-from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
 PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
@@ -62,19 +61,19 @@ class Overview(ModeScreen):
             chart[each].set_empty(waiting)
         chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
         chart["loss"].set_series(
-            [Line("train", part.loss, "a"), Line("val", part.val_loss, "b")] if part.val_loss.x else [Line("train", part.loss, "a")],
+            [Curve("train", part.loss, "a"), Curve("val", part.val_loss, "b")] if part.val_loss.x else [Curve("train", part.loss, "a")],
             marks=part.marks,
             x_min=first,
             x_max=part.end,
         )
-        accuracy = [Line("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
+        accuracy = [Curve("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
         chart["accuracy"].set_series(accuracy, x_min=first, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
-            [Line("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=part.end
+            [Curve("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=part.end
         )
         chart["learning-rate"].set_series(
-            [Line("so far", part.lr, "a", value=status.lr), Line("planned", part.planned, "a", planned=True)],
+            [Curve("so far", part.lr, "a", value=status.lr), Curve("planned", part.planned, "a", planned=True)],
             marks=part.marks,
             x_min=first,
             x_max=float(max(status.steps, 1)),
@@ -173,10 +172,10 @@ class Overview(ModeScreen):
 class Findings(Lines):
     """What is wrong, wrapped to the pane."""
 
-    def lines(self, width: int, height: int) -> Sequence[Words]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         from textwrap import wrap
 
-        lines: list[Words] = []
+        lines: list[TextLine] = []
         for (symbol, tone), (text, _tone) in ((line[0], line[1]) for line in super().lines(width, height)):
             for index, piece in enumerate(wrap(text, max(10, width - 3))):
                 lines.append([(f" {symbol} " if not index else "   ", tone), (piece, "text")])
@@ -186,10 +185,10 @@ class Findings(Lines):
 class Events(Lines):
     """What happened, the newest first; what is too long for a line goes on below it."""
 
-    def lines(self, width: int, height: int) -> Sequence[Words]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         from textwrap import wrap
 
-        lines: list[Words] = []
+        lines: list[TextLine] = []
         for (clock, muted), (text, tone) in ((line[0], line[1]) for line in super().lines(width, height)):
             room = max(10, width - len(clock))
             # A gap is given up before a word has to go on in the next line.
@@ -209,9 +208,9 @@ def best_of(accuracy: float | None) -> Sequence[tuple[str, str]]:
     return [("best", f"{accuracy:.3f}")] if accuracy is not None else []
 
 
-def finding_lines(part: OverviewPart) -> list[Words]:
+def finding_lines(part: OverviewPart) -> list[TextLine]:
     return [[(finding.symbol, finding.tone), (finding.text, "text")] for finding in part.findings]
 
 
-def event_words(part: OverviewPart) -> list[Words]:
+def event_words(part: OverviewPart) -> list[TextLine]:
     return [[(f" {event.clock}  ", "muted"), (event.text, event.tone)] for event in part.events]

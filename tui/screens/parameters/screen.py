@@ -10,8 +10,7 @@ from textual.app import ComposeResult
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Line as Words
-from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.model import NO_MODEL, Model, Node
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -23,7 +22,7 @@ from gradtop.tui.screens.parameters.data import (
     read_parameters,
     visible,
 )
-from gradtop.tui.widgets.columns import Cell, Column, Piece
+from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 from gradtop.tui.widgets.table import Table
 
 OPEN, SHUT = "▾ ", "▸ "
@@ -179,7 +178,7 @@ def waiting_for(facts: Facts, part: ParametersPart) -> str:
 # What a row says
 
 
-def columns(model: Model) -> list[Column]:
+def columns(model: Model) -> list[TableColumn]:
     """As wide as what they hold; where not all fit, those go first that say the least about this model."""
     nodes = list(model.nodes.values())
     frozen = any(node.trainable != node.count for node in nodes)
@@ -192,15 +191,15 @@ def columns(model: Model) -> list[Column]:
     formulas = width("formula", [formula(node) for node in nodes], 26)
     names = max([16, *(INDENT * node.depth + 2 + cell_len(node.name) for node in nodes)])
     return [
-        Column("module", min(44, names), least=min(names, 20)),
-        Column("kind", kinds, least=min(kinds, 11), priority=4),
-        Column("shape", shapes, priority=7),
-        Column("formula", formulas, least=min(formulas, 16), priority=1),
-        Column("parameters", width("parameters", [formatting.number(model.root.count)] if nodes else [], 16), right=True),
-        Column("share", 7, right=True, priority=2),
-        Column("trains", 6, priority=3 if frozen else 6),
-        Column("dtype", width("dtype", [dtype(node) for node in nodes], 9), priority=3 if mixed else 8),
-        Column("bytes", 8, right=True, priority=5),
+        TableColumn("module", min(44, names), least=min(names, 20)),
+        TableColumn("kind", kinds, least=min(kinds, 11), priority=4),
+        TableColumn("shape", shapes, priority=7),
+        TableColumn("formula", formulas, least=min(formulas, 16), priority=1),
+        TableColumn("parameters", width("parameters", [formatting.number(model.root.count)] if nodes else [], 16), right=True),
+        TableColumn("share", 7, right=True, priority=2),
+        TableColumn("trains", 6, priority=3 if frozen else 6),
+        TableColumn("dtype", width("dtype", [dtype(node) for node in nodes], 9), priority=3 if mixed else 8),
+        TableColumn("bytes", 8, right=True, priority=5),
     ]
 
 
@@ -242,7 +241,7 @@ def dtype(node: Node) -> str:
     return node.dtypes[0] if len(node.dtypes) == 1 else "mixed" if node.dtypes else ""
 
 
-def totals(model: Model) -> Words:
+def totals(model: Model) -> TextLine:
     root = model.root
     words: list[tuple[str, str]] = []
     for label, value in (

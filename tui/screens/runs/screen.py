@@ -11,7 +11,7 @@ from textual.message import Message
 
 from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
 from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
-from gradtop.tui.framework.lines import Line
+from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
@@ -114,7 +114,7 @@ class Runs(ModeScreen):
         """What is said of the row under the cursor, and which keys act on it."""
         row = self.row
         watched = row is not None and row.run == self.gradtop.watched
-        nothing: list[Line] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
+        nothing: list[TextLine] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
         self.query_one(About).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:

@@ -10,20 +10,20 @@ from gradtop.trainer.analysis.index import RunRow
 from gradtop.trainer.analysis.text import queue_text, state_text
 from gradtop.trainer.record import clean
 from gradtop.tui.framework import states
-from gradtop.tui.framework.lines import Line, Lines
-from gradtop.tui.widgets.columns import Cell, Column, Piece
+from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 
 EPOCH = 8
 COLUMNS = (
-    Column("run", 24, 16),
-    Column("state", 10),
-    Column("started", 12, priority=3, right=True),
-    Column("took", 8, priority=4, right=True),
-    Column("epoch", EPOCH, priority=2, right=True),
-    Column("val loss", 8, priority=1, right=True),
-    Column("best", 8, right=True),
-    Column("accuracy", 8, priority=6, right=True),
-    Column("changed against its parent", 30, 26, priority=5, grow=True),
+    TableColumn("run", 24, 16),
+    TableColumn("state", 10),
+    TableColumn("started", 12, priority=3, right=True),
+    TableColumn("took", 8, priority=4, right=True),
+    TableColumn("epoch", EPOCH, priority=2, right=True),
+    TableColumn("val loss", 8, priority=1, right=True),
+    TableColumn("best", 8, right=True),
+    TableColumn("accuracy", 8, priority=6, right=True),
+    TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
 )
 ROWS = 3
 WATCHED = " ◂"
@@ -80,14 +80,14 @@ def change(row: RunRow) -> list[Piece]:
 class About(Lines):
     """The row in full: how far it is, what was changed and its last words in two lines at most, where it is."""
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         from textwrap import wrap
 
         lines = super().lines(width, height)
         if len(lines) != ROWS:
             return lines
         first, second, third = lines
-        wrapped: list[Line] = []
+        wrapped: list[TextLine] = []
         for text, tone in second:
             room = max(10, width - 2)
             # Each piece on a line of its own where they do not fit side by side.
@@ -96,21 +96,21 @@ class About(Lines):
         return [first, *([second] if whole else wrapped[:2]), third]
 
 
-def about(row: RunRow, *, watched: bool, sort: str) -> list[Line]:
+def about(row: RunRow, *, watched: bool, sort: str) -> list[TextLine]:
     """What the pane says of a row, in three lines of any length."""
     status = row.status
     words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
     words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]
     words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
-    first: Line = [
+    first: TextLine = [
         (f" {shown_name(row)}  ", "strong"),
         (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
         ("   watched" if watched else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
     ]
-    second: Line = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
+    second: TextLine = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
     if row.place:
         second = [(f" {queue_text(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
     where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
-    third: Line = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
+    third: TextLine = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
     return [first, second, third]

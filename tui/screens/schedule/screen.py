@@ -8,12 +8,11 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Line as Words
-from gradtop.tui.framework.lines import Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule
-from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
 
@@ -42,10 +41,10 @@ class Schedule(ModeScreen):
             self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
             return
         self.explain("")
-        planned = Line("planned", part.planned, "a", planned=True)
-        lines, steps, drafted = [Line("so far", part.lr, "a", value=snapshot.facts.status.lr), planned], part.steps, self.gradtop.drafted
+        planned = Curve("planned", part.planned, "a", planned=True)
+        lines, steps, drafted = [Curve("so far", part.lr, "a", value=snapshot.facts.status.lr), planned], part.steps, self.gradtop.drafted
         if drafted.run == snapshot.facts.run and drafted.new.x:
-            lines.append(Line("in the form", drafted.new, "b", planned=True))
+            lines.append(Curve("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)
         self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=float(snapshot.facts.status.began), x_max=float(max(steps, 1)))
         self.query_one(Figures).show([figures(part)])
@@ -62,7 +61,7 @@ class Schedule(ModeScreen):
     def _read_out(self) -> None:
         self.query_one("#reading", Lines).show([self._reading()])
 
-    def _reading(self) -> Words:
+    def _reading(self) -> TextLine:
         chart, part = self.query_one(LineChart), self.snapshot.part
         if chart.cursor_x is None or not isinstance(part, SchedulePart):
             return [(" ← → read the value at a step", "muted")]
@@ -83,11 +82,11 @@ class Schedule(ModeScreen):
 class Figures(Lines):
     """Kind, now, highest and last value, and the warm-up: as many of them as fit whole."""
 
-    def lines(self, width: int, height: int) -> Sequence[Words]:  # noqa: ARG002 - one line
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - one line
         return [fitting(line, width) for line in self._lines]
 
 
-def figures(part: SchedulePart) -> Words:
+def figures(part: SchedulePart) -> TextLine:
     """Pieces in pairs, a label and its value."""
     words: list[tuple[str, str]] = [(f" {part.kind or 'no schedule'}", "strong")]
     facts = [(label, formatting.significant(value)) for label, value in (("now", part.now), ("highest", part.highest), ("at the end", part.last)) if value is not None]
@@ -98,7 +97,7 @@ def figures(part: SchedulePart) -> Words:
     return words
 
 
-def fitting(words: Words, width: int) -> Words:
+def fitting(words: TextLine, width: int) -> TextLine:
     """The first piece, and of the pairs after it those that fit."""
     found, used = list(words[:1]), sum(len(text) for text, _ in words[:1])
     for label, value in zip(words[1::2], words[2::2], strict=True):

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from gradtop.tui.screens.tune.data import TunePart
 from gradtop.tui.screens.tune.lr_preview import NO_CURVES, Curves, bends, same_epochs, series_of
-from gradtop.tui.widgets.chart import Line
+from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
 if TYPE_CHECKING:
@@ -76,5 +76,5 @@ class Preview(LineChart):
             return
         self.gradtop.drafted = curves = message.curves
         self.set_empty(f"no preview: {curves.problem}" if curves.problem else SOON)
-        lines = [Line("old", curves.old, "a", planned=True), Line("new", curves.new, "b")]
+        lines = [Curve("old", curves.old, "a", planned=True), Curve("new", curves.new, "b")]
         self.set_series(lines if curves.new.x else [], x_max=float(max(curves.steps, 1)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.screens.tune.data import TunePart
 from gradtop.tui.screens.tune.effect import Way, consequences_of, place
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -31,7 +31,7 @@ FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the 
 class About(Lines):
     """The field under the cursor in words, wrapped to the pane; where they are too long, what is expected gives way."""
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         parts = [wrapped([line], width) for line in self._lines]
         over = sum(map(len, parts)) - height
         if over > 0 and len(parts) > FACTS_FROM_END:
@@ -45,13 +45,13 @@ class Differences(Lines):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._verdict: Sequence[Line] = ()
+        self._verdict: Sequence[TextLine] = ()
 
-    def show_changes(self, changes: Sequence[Line], verdict: Sequence[Line]) -> None:
+    def show_changes(self, changes: Sequence[TextLine], verdict: Sequence[TextLine]) -> None:
         self._verdict = verdict
         self.show(changes)
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         verdict = wrapped(self._verdict, width)
         room = height - len(verdict) - 1
         changes = list(self._lines)
@@ -74,11 +74,11 @@ class FilterRow(Lines):
         self.show([[*pieces, (f"   {said}   {'enter keeps, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
 
 
-def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
+def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:
     """Help, what is expected, what it was; what is wrong comes first."""
     from gradtop.trainer.config import to_text
 
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     if problem := draft.problems.get(spec.key):
         lines.append([(f"✕ {problem}", "error")])
     lines.append([(spec.help, "text")])
@@ -93,14 +93,14 @@ def about_field(draft: Draft, spec: FieldSpec) -> list[Line]:
     return lines
 
 
-def about_section(draft: Draft, section: str) -> list[Line]:
+def about_section(draft: Draft, section: str) -> list[TextLine]:
     """A folded section: what is in it."""
     specs = next(specs for part, specs in draft.sections() if part.name == section)
     settings = ", ".join(f"{spec.name} {draft.text(spec) or '–'}" for spec in specs)
     return [[(settings, "text")], [("enter opens it, - folds one that is open", "muted")]]
 
 
-def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[Line], list[Line]]:
+def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[TextLine], list[TextLine]]:
     """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
 
     `live` says that the base is a run that can take changes now, `stale` that another run is watched.
@@ -109,7 +109,7 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
     wide = max((len(each.key) for each in differences), default=0)
     old = min(22, max((len(each.old or "–") for each in differences), default=0))
     new = max((len(each.new) for each in differences), default=0)
-    changes: list[Line] = []
+    changes: list[TextLine] = []
     for each in differences:
         takes = each.effect if base.run is not None else "restart"
         takes = "fork" if takes == "live" and not live else takes
@@ -128,7 +128,7 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
     return changes, verdict
 
 
-def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Line]:
+def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[TextLine]:
     """The strongest way, which key takes it, and what it keeps and drops."""
     if draft.problems:
         return [[(f"✕ to be put right: {', '.join(draft.problems)}", "error")]]
@@ -138,7 +138,7 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Li
     if now and draft.strongest() == "live":
         forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s; in line: ctrl+n)" if way.checkpoint else "; or a new run from the start (ctrl+s; in line: ctrl+n)"
         return [[(f"strongest way: live (ctrl+l){forks}", "text")]]
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     if way.checkpoint is None:
         lines.append([(f"strongest way: restart, a new run from the start (ctrl+s){': ' + way.why if way.why else ''}", "text")])
     else:
@@ -162,12 +162,12 @@ def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
     }  # fmt: skip
 
 
-def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
+def wrapped(lines: Sequence[TextLine], width: int) -> list[TextLine]:
     """Lines of one piece each, wrapped."""
     return [[(piece, line[0][1])] for line in lines for piece in wrap(line[0][0], max(10, width)) or [""]]
 
 
-def shortened(lines: Sequence[Line], height: int, width: int) -> list[Line]:
+def shortened(lines: Sequence[TextLine], height: int, width: int) -> list[TextLine]:
     """So many lines of one piece each, the last with … where some are missing."""
     kept = [*lines[:height]]
     if 0 < height < len(lines):
@@ -176,7 +176,7 @@ def shortened(lines: Sequence[Line], height: int, width: int) -> list[Line]:
     return kept
 
 
-def spelled(widget: Widget, lines: Sequence[Line]) -> Sequence[Line]:
+def spelled(widget: Widget, lines: Sequence[TextLine]) -> Sequence[TextLine]:
     """For a terminal with nothing but ASCII, signs spelt out: ≥ must not become >, nor → look like it."""
     return lines if draws_unicode(widget) else [[(spell(text), tone) for text, tone in line] for line in lines]
 

@@ -14,13 +14,13 @@ from textual.widget import Widget
 
 from gradtop.trainer.analysis.formatting import shape
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Line, Lines
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
 from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, title, waiting, when
 from gradtop.tui.widgets.cells import refresh
-from gradtop.tui.widgets.columns import Cell, Column
+from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.histogram import HistogramPlot, Shape
 from gradtop.tui.widgets.table import Table
 
@@ -48,7 +48,7 @@ class Weights(ModeScreen):
 
     def body(self) -> ComposeResult:
         with Horizontal(id="split"):
-            yield Table([Column("parameter", 22, 14, grow=True, keep="end"), Column("shape", 12, priority=1)], id="names", filters=True)
+            yield Table([TableColumn("parameter", 22, 14, grow=True, keep="end"), TableColumn("shape", 12, priority=1)], id="names", filters=True)
             with Vertical(id="right"):
                 with Vertical(id="now"):
                     yield Figures(id="figures")
@@ -192,7 +192,7 @@ class Figures(Lines):
     def on_resize(self) -> None:
         self.show_part(self._part)
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - as many as there are
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as many as there are
         return figure_lines(self._part.now, width) if self._part.now is not None else []
 
 
@@ -208,7 +208,7 @@ class History(Lines):
             self._part = part
             self._draw()
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
+    def lines(self, width: int, height: int) -> Sequence[TextLine]:
         return history_lines(self._part, width, height) if self._part.now is not None else []
 
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record import RunState
-from gradtop.tui.framework.lines import Line, Piece
+from gradtop.tui.framework.lines import Piece, TextLine
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.weights.data import Histogram, Parameter, WeightsPart, movement, rebinned, span
 from gradtop.tui.widgets.axis import linear, tick_label
@@ -31,7 +31,7 @@ def figures(now: Histogram) -> list[tuple[str, str]]:
     ]
 
 
-def figure_lines(now: Histogram, width: int) -> list[Line]:
+def figure_lines(now: Histogram, width: int) -> list[TextLine]:
     """The figures in as many lines as they need."""
     lines: list[list[Piece]] = [[(" ", "text")]]
     x = 1
@@ -53,12 +53,12 @@ def when(now: Histogram, facts: Facts) -> str:
     return " · ".join(filter(None, (f"step {number(now.step)}", ago, clock)))
 
 
-def history_lines(part: WeightsPart, width: int, height: int) -> list[Line]:
+def history_lines(part: WeightsPart, width: int, height: int) -> list[TextLine]:
     """How mean and deviation moved, in words, and under it the first histogram, some between, and the newest, over one range."""
     now = part.now
     if now is None or not part.earlier:
         return [[(" There is one measurement so far; the next one shows how the weights move.", "muted")]]
-    lines: list[Line] = [
+    lines: list[TextLine] = [
         [(f" {what:<5}", "muted"), (values, "strong"), (f"   {words}", "text")] for what, values, words in movement(part.earlier[0], now)
     ]
     found = [h for h in (*part.earlier, now) if h.bins]
