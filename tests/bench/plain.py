@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from gradtop.trainer import data, models
 from gradtop.trainer.config import AdamW, Config, CosineSchedule, LanguageModel, Sgd, StepSchedule
-from gradtop.trainer.config.schedule import WarmUp
 from gradtop.trainer.data.text import Characters
+from gradtop.trainer.optim.schedules import WarmUp
 
 Epoch = Callable[[], None]
 Batch = tuple[Tensor, Tensor]

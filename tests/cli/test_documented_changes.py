@@ -13,7 +13,7 @@ import pytest
 
 from gradtop.trainer import launch
 from gradtop.trainer.config import dump_config, load_config, parse_config
-from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import Run, list_runs, new_run, read_meta, read_status, send
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtop.trainer.config import Config, FieldSpec, find_spec, sections, to_tables
-from gradtop.trainer.config.declare import EFFECTS
 from gradtop.trainer.config.table import markdown
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.declare import EFFECTS
 from tests.config.strategies import attempt, every_field, tables
 
 FIELDS = every_field()
@@ -55,7 +55,7 @@ def test_each_kind_has_its_own_fields() -> None:
     optimizer = next(part for part in sections() if part.name == "optimizer")
     assert optimizer.find("adamw", "betas")
     assert not optimizer.find("sgd", "betas")
-    assert optimizer.kinds_with("momentum") == ("sgd", "rmsprop", "muon")
+    assert optimizer.kinds_with("momentum") == ("muon", "rmsprop", "sgd")
     momentum = find_spec("optimizer.momentum", "adamw")
     assert momentum is not None
     assert momentum.key == "optimizer.momentum"

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from gradtop.trainer.config.optimizer import Sgd
-from gradtop.trainer.config.schedule import CosineSchedule, ScheduleConfig, StepSchedule
 from gradtop.trainer.optim import lr_preview as planned
-from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.optimizers.sgd import Sgd
+from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.optim.schedules.step import StepSchedule
 from tests.optim.test_schedules import LR, PER_EPOCH, SCHEDULES, STEPS, by_hand, train, training
 
 

@@ -7,11 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from gradtop.trainer.config.optimizer import Adagrad, Adam, AdamW, Muon, NAdam, OptimizerConfig, RAdam, RmsProp, Sgd
-from gradtop.trainer.config.schedule import CosineSchedule
-from gradtop.trainer.optim import build_optimizer, build_schedule, named_parameters, scale, state_by_name
 from gradtop.trainer.optim import optimizers as optimizers_module
+from gradtop.trainer.optim.lr_scheduler import build_schedule, scale
 from gradtop.trainer.optim.muon import split
+from gradtop.trainer.optim.optimizer import build_optimizer, named_parameters, state_by_name
+from gradtop.trainer.optim.optimizers import OptimizerConfig
+from gradtop.trainer.optim.optimizers.adagrad import Adagrad
+from gradtop.trainer.optim.optimizers.adam import Adam
+from gradtop.trainer.optim.optimizers.adamw import AdamW
+from gradtop.trainer.optim.optimizers.muon import Muon
+from gradtop.trainer.optim.optimizers.nadam import NAdam
+from gradtop.trainer.optim.optimizers.radam import RAdam
+from gradtop.trainer.optim.optimizers.rmsprop import RmsProp
+from gradtop.trainer.optim.optimizers.sgd import Sgd
+from gradtop.trainer.optim.schedules.cosine import CosineSchedule
 
 CPU = torch.device("cpu")
 CONFIGS: dict[str, OptimizerConfig] = {

@@ -11,21 +11,20 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.config.schedule import (
-    ConstantSchedule,
-    CosineRestartsSchedule,
-    CosineSchedule,
-    ExponentialSchedule,
-    LinearSchedule,
-    MultiStepSchedule,
-    OneCycleSchedule,
-    PlateauSchedule,
-    PolynomialSchedule,
-    ScheduleConfig,
-    StepSchedule,
-    WsdSchedule,
-)
-from gradtop.trainer.optim import Plateau, advance, build_schedule, scale
+from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale
+from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules.constant import ConstantSchedule
+from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.optim.schedules.cosine_restarts import CosineRestartsSchedule
+from gradtop.trainer.optim.schedules.exponential import ExponentialSchedule
+from gradtop.trainer.optim.schedules.linear import LinearSchedule
+from gradtop.trainer.optim.schedules.multistep import MultiStepSchedule
+from gradtop.trainer.optim.schedules.one_cycle import OneCycleSchedule
+from gradtop.trainer.optim.schedules.plateau import PlateauSchedule
+from gradtop.trainer.optim.schedules.plateau.scheduler import Plateau
+from gradtop.trainer.optim.schedules.polynomial import PolynomialSchedule
+from gradtop.trainer.optim.schedules.step import StepSchedule
+from gradtop.trainer.optim.schedules.wsd import WsdSchedule
 
 LR, STEPS, PER_EPOCH = 0.2, 60, 5
 

@@ -10,7 +10,7 @@ import torch
 from gradtop.trainer import data, models
 from gradtop.trainer.config import Config, LanguageModel, load_config
 from gradtop.trainer.config.schema import all_keys
-from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import Run, Status, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.training.runs import rows

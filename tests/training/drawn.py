@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gradtop.trainer.config import Config, ConfigProblems, FieldSpec, sections
-from gradtop.trainer.config.declare import declared
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.declare import declared
 
 Tables = dict[str, dict[str, Any]]
 

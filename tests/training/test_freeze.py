@@ -11,7 +11,7 @@ from torch import nn
 
 from gradtop.trainer.checkpoint.format import detached
 from gradtop.trainer.config import sections
-from gradtop.trainer.optim import state_by_name
+from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, StreamReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session

@@ -17,7 +17,6 @@ from gradtop.trainer.config.data import (
     Shape,
     Text,
 )
-from gradtop.trainer.config.declare import LIVE_KINDS, Effect
 from gradtop.trainer.config.diff import Change, diff_config, strongest
 from gradtop.trainer.config.fork_preview import Consequences, consequences
 from gradtop.trainer.config.form import check_field, check_form, form_texts
@@ -35,14 +34,22 @@ from gradtop.trainer.config.model import (
     Transformer,
 )
 from gradtop.trainer.config.monitor import MonitorConfig
-from gradtop.trainer.config.optimizer import Adam, AdamW, OptimizerConfig, Sgd
 from gradtop.trainer.config.problems import ConfigProblems, Problem
-from gradtop.trainer.config.schedule import ConstantSchedule, CosineSchedule, ScheduleConfig, StepSchedule
 from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
 from gradtop.trainer.config.text import to_text
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.declare import EFFECTS, LIVE_KINDS, Effect
+from gradtop.trainer.optim.optimizers import OptimizerConfig
+from gradtop.trainer.optim.optimizers.adam import Adam
+from gradtop.trainer.optim.optimizers.adamw import AdamW
+from gradtop.trainer.optim.optimizers.sgd import Sgd
+from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules.constant import ConstantSchedule
+from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.optim.schedules.step import StepSchedule
 
 __all__ = [
+    "EFFECTS",
     "LIVE_KINDS",
     "Adam",
     "AdamW",

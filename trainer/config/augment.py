@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.config.declare import Section, setting
+from gradtop.trainer.declare import Section, setting
 
 
 class AugmentConfig(Section):

@@ -9,15 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from gradtop.trainer.config.augment import AugmentConfig
 from gradtop.trainer.config.data import DataConfig, Digits, Text
-from gradtop.trainer.config.declare import Section
 from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
 from gradtop.trainer.config.init import DefaultInit, InitConfig
 from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
 from gradtop.trainer.config.monitor import MonitorConfig
-from gradtop.trainer.config.optimizer import AdamW, OptimizerConfig, Sgd
-from gradtop.trainer.config.schedule import CosineSchedule, MultiStepSchedule, ScheduleConfig, WarmUp
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.declare import Section
+from gradtop.trainer.optim.optimizers import OptimizerConfig
+from gradtop.trainer.optim.optimizers.adamw import AdamW
+from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules.cosine import CosineSchedule
 
 
 class Config(Section):
@@ -53,17 +55,21 @@ class Config(Section):
 
 
 def disagreements(config: Config) -> Iterator[tuple[str, str]]:
-    """(key, sentence) of each pair of fields that cannot go together, as far as it can be known without torch."""
+    """(key, sentence) of each pair of fields that cannot be combined, as far as it can be known without torch."""
+    for name in Config.model_fields:
+        if isinstance(part := getattr(config, name), Section):
+            table = config.job if name == "settings" else name
+            yield from ((f"{table}.{field}", sentence) for field, sentence in part.disagreements())
     yield from _model_and_data(config)
-    optimizer, training, monitor = config.optimizer, config.training, config.monitor
-    if isinstance(optimizer, Sgd) and optimizer.nesterov and (not optimizer.momentum or optimizer.dampening):
-        needed = "optimizer.momentum > 0, which is 0" if not optimizer.momentum else f"optimizer.dampening = 0, which is {optimizer.dampening:g}"
-        yield "optimizer.nesterov", f"needs {needed}"
-    yield from _lengths(config)
-    if training.clip and training.clip_value:
-        yield "training.clip_value", f"goes not with training.clip, which is {training.clip:g}: clip by norm or by value"
-    if monitor.healthy_low >= monitor.healthy_high:
-        yield "monitor.healthy_low", f"must be below monitor.healthy_high, which is {monitor.healthy_high:g}; it is {monitor.healthy_low:g}"
+    training = config.training
+    samples = config.data.shape.samples
+    misfits = config.schedule.misfits(
+        config.optimizer.lr,
+        epochs=training.epochs,
+        steps=training.steps,
+        steps_per_epoch=training.steps_per_epoch(samples) if samples else 0,
+    )
+    yield from ((f"schedule.{field}", sentence) for field, sentence in misfits)
 
 
 def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
@@ -81,29 +87,6 @@ def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
         yield from misfits
     elif data.shape.size:
         yield from misfits_of_size(model, data.shape.size, data.kind)
-
-
-def _lengths(config: Config) -> Iterator[tuple[str, str]]:
-    """What the schedule asks of the length of the run, and of itself."""
-    optimizer, schedule, training = config.optimizer, config.schedule, config.training
-    lowest = getattr(schedule, "min_lr", 0.0)
-    if lowest > optimizer.lr:
-        yield "schedule.min_lr", f"must not exceed optimizer.lr, which is {optimizer.lr:g}; it is {lowest:g}"
-    if isinstance(schedule, MultiStepSchedule) and list(schedule.milestones) != sorted(set(schedule.milestones)):
-        yield "schedule.milestones", "must rise from each to the next"
-    if not isinstance(schedule, WarmUp):
-        return
-    if schedule.warmup_steps and schedule.warmup_epochs:
-        yield "schedule.warmup_epochs", f"goes not with schedule.warmup_steps, which is {schedule.warmup_steps}: give one of them"
-        return
-    if schedule.warmup_epochs > training.epochs and not training.steps:
-        yield "schedule.warmup_epochs", f"is {schedule.warmup_epochs:g}, longer than the whole run of {training.epochs} epochs"
-    if not config.data.shape.samples:
-        return
-    steps = training.steps or training.epochs * training.steps_per_epoch(config.data.shape.samples)
-    if schedule.warmup_steps > steps:
-        length = f"{training.epochs} epochs are {steps} steps" if not training.steps else f"training.steps is {steps}"
-        yield "schedule.warmup_steps", f"is {schedule.warmup_steps}, longer than the whole run: {length}"
 
 
 def _lists(model: Cnn) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from gradtop.trainer.config.declare import Arguments, Section, setting, target
+from gradtop.trainer.declare import Arguments, Section, setting, target
 
 
 class Shape(NamedTuple):

@@ -5,12 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.schedule import PlateauSchedule
-
-# Both remember the same.
-_ALIKE = {"adam", "adamw"}
-# Switched on, these variants of an optimizer remember more than the checkpoint holds.
-_VARIANTS = ("amsgrad", "centered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +34,8 @@ def consequences(old: Config, new: Config) -> Consequences:
         kept.append("the place in the epoch and the order of the data")
     else:
         dropped.append("the place in the epoch: training goes on at the beginning of the next one")
-    if isinstance(old.schedule, PlateauSchedule) and isinstance(new.schedule, PlateauSchedule):
-        kept.append("what the plateau has seen")
+    if new.schedule.history and new.schedule.kind == old.schedule.kind:
+        kept.append(new.schedule.history)
     elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
         kept.append("the step at which the schedule stands; its curve is the new one's")
     if new.training.early_stopping:
@@ -71,14 +65,12 @@ def _fits(old: Config, new: Config) -> bool:
 
 
 def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str]) -> None:
-    before, after = old.optimizer.kind, new.optimizer.kind
-    if before != after and {before, after} != _ALIKE:
-        dropped.append(f"the optimizer's state: {before} has no {after}'s")
+    if lost := new.optimizer.dropped_state(old.optimizer.kind):
+        dropped.append(lost)
         return
-    for switch in _VARIANTS:
-        if getattr(new.optimizer, switch, False) and not getattr(old.optimizer, switch, False):
-            dropped.append(f"the optimizer's state, which has nothing for {switch}")
-            return
+    if switch := new.optimizer.switched_on(old.optimizer):
+        dropped.append(f"the optimizer's state, which has nothing for {switch}")
+        return
     if _fits(old, new):
         kept.append("the optimizer's state")
     else:

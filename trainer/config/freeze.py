@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gradtop.trainer.config.declare import Section, setting
+from gradtop.trainer.declare import Section, setting
 
 
 class Thaws(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gradtop.trainer.config.declare import Section, setting
+from gradtop.trainer.declare import Section, setting
 
 _GAIN = "What the deviation is multiplied by; the gain of relu is 1.414, of tanh 1.667."
 Fan = Literal["fan_in", "fan_out"]

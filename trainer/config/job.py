@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from gradtop.trainer.config.declare import Section
+from gradtop.trainer.declare import Section
 
 DEFAULT_JOB = "train"
 _PACKAGE = "gradtop.trainer.jobs"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gradtop.trainer.config.declare import Arguments, Section, setting, target
+from gradtop.trainer.declare import Arguments, Section, setting, target
 
 Activation = Literal["relu", "gelu", "silu", "tanh", "leaky_relu", "elu"]
 Norm = Literal["none", "batch", "layer", "group"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.config.declare import Section, setting
+from collections.abc import Iterator
+
+from gradtop.trainer.declare import Section, setting
 
 
 class MonitorConfig(Section):
@@ -16,3 +18,7 @@ class MonitorConfig(Section):
     )
     healthy_low: float = setting(1.0, help="Total gradient norms below this are marked as small.", effect="live", gt=0)
     healthy_high: float = setting(100.0, help="Total gradient norms above this are marked as large.", effect="live", gt=0)
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.healthy_low >= self.healthy_high:
+            yield "healthy_low", f"must be below monitor.healthy_high, which is {self.healthy_high:g}; it is {self.healthy_low:g}"

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.declare import Effect, declared
 from gradtop.trainer.config.job import DEFAULT_JOB, job_names, settings_of
+from gradtop.trainer.declare import Effect, Kind, declared
 
 # What is no section of the file.
 _PLAIN = ("job", "settings")
@@ -105,7 +105,11 @@ def find_spec(key: str, kind: str = "") -> FieldSpec | None:
 def _section(name: str) -> SectionSpec:
     about = Config.model_fields[name]
     annotation = about.annotation
-    classes: list[type[BaseModel]] = list(get_args(annotation)) if isinstance(annotation, UnionType) else [annotation]  # type: ignore[list-item]
+    classes: list[type[BaseModel]] = [annotation]  # type: ignore[list-item]
+    if isinstance(annotation, UnionType):
+        classes = list(get_args(annotation))
+    elif isinstance(annotation, type) and issubclass(annotation, Kind):
+        classes = list(annotation.kinds().values())
     default = getattr(about.default, "kind", "")
     fields: dict[str, tuple[FieldSpec, ...]] = {}
     for each in classes:

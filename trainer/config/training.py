@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from gradtop.trainer.config.declare import Section, setting
+from gradtop.trainer.declare import Section, setting
 
 
 class TrainingConfig(Section):
@@ -30,6 +31,10 @@ class TrainingConfig(Section):
     threads: int = setting(0, help="CPU threads that compute, at most one for each core; 0 takes them all. Runs side by side want a share each.", unit="threads", effect="live", ge=0, le=1_000_000)
     checkpoint_every: int = setting(1, help="Epochs between two checkpoints.", unit="epochs", effect="live", ge=1, le=1_000_000)
     keep_checkpoints: int = setting(3, help="Newest checkpoints to keep, besides the best.", unit="files", effect="live", ge=1, le=1_000_000)
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.clip and self.clip_value:
+            yield "clip_value", f"cannot be combined with training.clip, which is {self.clip:g}: clip by norm or by value"
 
     def steps_per_epoch(self, samples: int) -> int:
         """Optimizer steps of an epoch of so many samples; of a last batch that would be one sample alone there is none."""

@@ -8,17 +8,9 @@ import time
 import torch
 from torch import nn
 
-from gradtop.trainer.config.optimizer import OptimizerConfig
-from gradtop.trainer.config.schedule import (
-    CosineRestartsSchedule,
-    ExponentialSchedule,
-    MultiStepSchedule,
-    OneCycleSchedule,
-    ScheduleConfig,
-    StepSchedule,
-    WsdSchedule,
-)
-from gradtop.trainer.optim.schedules import build_schedule, warmup_steps
+from gradtop.trainer.optim.lr_scheduler import build_schedule
+from gradtop.trainer.optim.optimizers import OptimizerConfig
+from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 
 POINTS = 2000
 # A million steps take two seconds of Python, beside a training that needs the interpreter in each of its own steps:
@@ -48,7 +40,7 @@ def _planned(
     group = dummy.param_groups[0]
     points: list[tuple[int, float]] = []
     step = 1
-    for wanted in points_of(schedule, total_steps, steps_per_epoch):
+    for wanted in points_of(schedule, Span(total_steps, steps_per_epoch)):
         while step < wanted:
             real.step()
             step += 1
@@ -58,39 +50,11 @@ def _planned(
     return tuple(points)
 
 
-def points_of(schedule: ScheduleConfig, total_steps: int, steps_per_epoch: int) -> list[int]:
+def points_of(schedule: ScheduleConfig, span: Span) -> list[int]:
     """The steps to tell of: both sides of every turn, as far as there is room, and between them evenly."""
-    turns = {1, total_steps}
-    for turn in turns_of(schedule, total_steps, steps_per_epoch):
-        turns |= {turn, turn + 1}
-    room = POINTS - len(turns)
-    evenly = range(1, total_steps + 1, -(-total_steps // max(room, 1)))
-    return sorted(step for step in turns.union(evenly) if 1 <= step <= total_steps)
-
-
-def turns_of(schedule: ScheduleConfig, total_steps: int, steps_per_epoch: int) -> list[int]:
-    """The last steps before the learning rate turns or leaps; of very many, evenly chosen ones."""
-    unit = steps_per_epoch if getattr(schedule, "unit", "steps") == "epochs" else 1
-    warm = warmup_steps(schedule, steps_per_epoch)
-    turns = [warm] if warm else []
-    match schedule:
-        case StepSchedule():
-            turns += range(schedule.step_size * unit, total_steps, schedule.step_size * unit)
-        case MultiStepSchedule():
-            turns += [milestone * unit for milestone in schedule.milestones]
-        case ExponentialSchedule() if unit > 1:
-            turns += range(unit, total_steps, unit)
-        case CosineRestartsSchedule():
-            place, period = warm, schedule.period * unit
-            while place < total_steps:
-                place += period
-                period *= schedule.growth
-                turns.append(place)
-        case OneCycleSchedule():
-            turns.append(warm + round(schedule.rise * (total_steps - warm)))
-        case WsdSchedule():
-            turns.append(max(total_steps - max(round(schedule.decay * total_steps), 1), warm))
-        case _:
-            pass
-    turns = sorted({turn for turn in turns if 0 < turn < total_steps})
-    return turns[:: -(-len(turns) // (POINTS // 4)) or 1]
+    steps = {1, span.steps}
+    for turn in schedule.turns(span):
+        steps |= {turn.step, turn.step + 1}
+    room = POINTS - len(steps)
+    evenly = range(1, span.steps + 1, -(-span.steps // max(room, 1)))
+    return sorted(step for step in steps.union(evenly) if 1 <= step <= span.steps)

@@ -15,7 +15,8 @@ from typing import Any
 from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.config.fork_preview import steps_per_epoch
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
+from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
 
 LONGEST = 20_000_000  # steps; to walk more takes a minute
@@ -39,7 +40,7 @@ def _planned(request: Mapping[str, Any]) -> dict[str, Any]:
     if steps > LONGEST:
         raise UserError(f"{steps} steps are too many to walk through; {LONGEST} are the most")
     points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch, resting=False)
-    turns = turns_of(config.schedule, steps, per_epoch)
+    turns = [turn.step for turn in config.schedule.turns(Span(steps, per_epoch))]
     return {"points": points, "turns": turns, "steps": steps, "steps_per_epoch": per_epoch}
 
 

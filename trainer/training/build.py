@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from gradtop.trainer import data, models, optim
+from gradtop.trainer import data, models
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
@@ -23,6 +23,8 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.optim.lr_scheduler import build_schedule
+from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.context import RunContext
@@ -68,7 +70,7 @@ def prepare(context: RunContext) -> Session:
     fixed = fixed_names(model)
     check_freeze(config.freeze, model, fixed)
     freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
-    optimizer = optim.build_optimizer(config.optimizer, model, device)
+    optimizer = build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)
     per_epoch = -(-batches.per_epoch // training.accumulate)
     step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
@@ -154,7 +156,7 @@ def _set_numerics(training: TrainingConfig) -> None:
 def _build_schedule(config: Config, optimizer: torch.optim.Optimizer, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
     training = config.training
     steps = training.steps or training.epochs * per_epoch
-    return optim.build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
+    return build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
 
 
 def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:

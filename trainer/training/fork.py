@@ -11,17 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradtop.trainer import optim
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.optim.lr_scheduler import advance, take_history
+from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
+from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.record.layout import ORIGIN
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
-
-# They remember the same.
-_ALIKE = {"adam", "adamw"}
-_VARIANTS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}
 
 
 @dataclass
@@ -46,7 +44,7 @@ def take_over(session: Session, state: State) -> Taken:
     """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
     taken = Taken()
     _take_weights(session.model, state["model"], taken)
-    _take_optimizer(session.optimizer, session.config.optimizer.kind, state, taken)
+    _take_optimizer(session.optimizer, session.config.optimizer, state, taken)
     _take_running_mean(session, state, taken)
     if session.compute.scaler is not None and state.get("scaler"):
         session.compute.scaler.load_state_dict(state["scaler"])
@@ -61,10 +59,10 @@ def take_over(session: Session, state: State) -> Taken:
     else:
         taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
     # Past its end a schedule of a certain length goes nowhere.
-    optim.advance(session.schedule, min(session.step, session.steps))
-    if isinstance(session.schedule, optim.Plateau) and "plateau" in state["schedule"]:
-        session.schedule.take_over(state["schedule"])
-        taken.kept.append("what the plateau has seen")
+    advance(session.schedule, min(session.step, session.steps))
+    if session.config.schedule.history and state.get("schedule_kind") == session.config.schedule.kind:
+        take_history(session.schedule, state["schedule"])
+        taken.kept.append(session.config.schedule.history)
     _take_patience(session, state, taken)
     return taken
 
@@ -114,21 +112,20 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
         (taken.kept if same else taken.dropped).append("the loss that early stopping wants beaten, and its count")
 
 
-def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken) -> None:
+def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: Taken) -> None:
     """Moments by the names of the parameters; hyperparameters stay those of the new configuration."""
-    before = state.get("optimizer_kind")
-    if before != kind and {before, kind} != _ALIKE:
-        taken.dropped.append(f"the optimizer's state: {before or 'another'} has no {kind}'s")
+    if lost := config.dropped_state(str(state.get("optimizer_kind", ""))):
+        taken.dropped.append(lost)
         return
-    saved = optim.state_by_name(state["optimizer"])
+    saved = state_by_name(state["optimizer"])
     kept = 0
-    for name, parameter in optim.named_parameters(optimizer):
+    for name, parameter in named_parameters(optimizer):
         moments = saved.get(name)
-        if moments is None or not _fit(moments, parameter) or not _all_there(moments, optimizer):
+        if moments is None or not _fit(moments, parameter) or not all(name in moments for switch, name in config.variants.items() if getattr(config, switch)):
             continue
         optimizer.state[parameter] = {key: _placed(value, parameter) for key, value in moments.items()}
         kept += 1
-    optim.complete_state(optimizer)
+    complete_state(config, optimizer)
     if kept == len(saved):
         taken.kept.append("the optimizer's state")
     else:
@@ -140,11 +137,6 @@ def _take_optimizer(optimizer: Optimizer, kind: str, state: State, taken: Taken)
 def _fit(moments: Mapping[str, Any], parameter: Tensor) -> bool:
     tensors = [value for value in moments.values() if isinstance(value, Tensor) and value.dim()]
     return all(value.shape == parameter.shape for value in tensors)
-
-
-def _all_there(moments: Mapping[str, Any], optimizer: Optimizer) -> bool:
-    """Whether a variant that was switched on finds what it remembers."""
-    return all(name in moments for switch, name in _VARIANTS.items() if optimizer.defaults.get(switch))
 
 
 def _placed(value: Any, parameter: Tensor) -> Any:

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.optim import complete_state
+from gradtop.trainer.optim.optimizer import complete_state
 from gradtop.trainer.runtime.threads import use_threads
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _set_optimizer(optimizer: Optimizer, config: Config) -> None:
             # A group whose weight decay is zero is the one that decays not at all.
             if name in group and not (name == "weight_decay" and group.get("decays") is False):
                 group[name] = value
-    complete_state(optimizer)
+    complete_state(config.optimizer, optimizer)
 
 
 def _set_dropout(model: nn.Module, share: float) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 
 from gradtop.trainer.config import Config
-from gradtop.trainer.optim import planned_lr
+from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import StreamWriter
 from gradtop.trainer.record.streams.registry import PLAN
 

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from gradtop.trainer import data, optim
+from gradtop.trainer import data
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.runtime.control import Applied, Control
@@ -190,7 +191,7 @@ class Session:
         return Applied(old={change.key: change.old for change in made}, new={change.key: change.new for change in made})
 
     def scale_learning_rate(self, factor: float) -> None:
-        optim.scale(self.optimizer, self.schedule, factor)
+        scale(self.optimizer, self.schedule, factor)
 
     def reschedule(self) -> None:
         """Build the schedule anew and put it where training stands."""
@@ -200,13 +201,13 @@ class Session:
             group["lr"] = self.config.optimizer.lr
             for name in ("initial_lr", "max_lr", "min_lr"):
                 group.pop(name, None)
-        self.schedule = optim.build_schedule(
+        self.schedule = build_schedule(
             self.config.schedule, self.optimizer, total_steps=self.steps, steps_per_epoch=self.per_epoch
         )
         # Past its end a schedule of a certain length goes nowhere.
-        optim.advance(self.schedule, min(self.step, self.steps))
-        if isinstance(self.schedule, optim.Plateau) and isinstance(before, optim.Plateau):
-            self.schedule.take_over(before.state_dict())
+        advance(self.schedule, min(self.step, self.steps))
+        if type(self.schedule) is type(before):
+            take_history(self.schedule, before.state_dict())
 
     # What the end of an epoch leaves behind
 
@@ -271,6 +272,7 @@ class Session:
                 "epoch": self.epoch,
                 "per_epoch": self.per_epoch,
                 "optimizer_kind": self.config.optimizer.kind,
+                "schedule_kind": self.config.schedule.kind,
                 "evaluated": self.evaluated,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),

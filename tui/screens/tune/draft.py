@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.config import (
+    EFFECTS,
     LIVE_KINDS,
     Change,
     Config,
     ConfigProblems,
+    Effect,
     FieldSpec,
     SectionSpec,
     check_form,
@@ -22,7 +24,6 @@ from gradtop.trainer.config import (
     to_tables,
     to_text,
 )
-from gradtop.trainer.config.declare import EFFECTS, Effect
 from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.record import effective

@@ -1,4 +1,4 @@
-"""Optimizers by kind."""
+"""Optimizers as torch objects: built from their declaration, and their state by the names of the parameters."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RAdam, RMSprop
+from torch.optim import Optimizer
 
-from gradtop.trainer.config.optimizer import Muon as MuonConfig
-from gradtop.trainer.config.optimizer import OptimizerConfig
-from gradtop.trainer.optim.muon import MuonWithAdamW
+from gradtop.trainer.optim.optimizers import OptimizerConfig
 
-KINDS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "adam": Adam,
-    "adamw": AdamW,
-    "nadam": NAdam,
-    "radam": RAdam,
-    "rmsprop": RMSprop,
-    "adagrad": Adagrad,
-}
-# Fields of a config that are no argument of torch's.
+# Fields of a declaration that are no argument of torch's.
 _OURS = {"kind", "decay_all"}
-# What decays where the rest does not: what is more than a vector, biases and the scales of norms being vectors.
+# Weight decay, where not on all, is on what is more than a vector; biases and the scales of norms are vectors.
 _MATRIX = 2
 
 Named = list[tuple[str, nn.Parameter]]
@@ -37,20 +26,19 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.dev
 
     Its groups know the names of their parameters; one that is kept from weight decay has `decays` False.
     """
+    made: Optimizer = config.build(model, device)
+    return made
+
+
+def build_torch(config: OptimizerConfig, model: nn.Module, device: torch.device) -> Optimizer:
+    """The optimizer of torch.optim whose arguments the fields of `config` are."""
     named = list(model.named_parameters())
-    if isinstance(config, MuonConfig):
-        return MuonWithAdamW(config, model)
     arguments = {name: value for name, value in vars(config).items() if name not in _OURS}
-    if not arguments.get("momentum"):
-        # Nesterov's look ahead is along the momentum; without any there is nowhere to look, and torch refuses.
-        arguments.pop("nesterov", None)
-    kind: Any = KINDS[config.kind]
+    kind: Any = getattr(torch.optim, config.torch_class)
     dtype = named[0][1].dtype if named else torch.float32
     if (fused := _fuses(kind, device, dtype)) is not None:
         arguments["fused"] = fused
     made: Optimizer = kind(groups(named, decay_all=config.decay_all), **arguments)
-    if kind is SGD:
-        made.register_step_pre_hook(_begin_momentum)
     return made
 
 
@@ -79,33 +67,16 @@ def state_by_name(saved: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def complete_state(optimizer: Optimizer) -> None:
-    """Give RMSprop the momentum that it makes room for before its first step alone."""
-    if not isinstance(optimizer, RMSprop):
-        return
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            state = optimizer.state.get(parameter)
-            if state and group["momentum"] and "momentum_buffer" not in state:
-                state["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-
-
-def _begin_momentum(optimizer: Optimizer, _args: Any, _keywords: Any) -> None:
-    """Give parameters that fused SGD takes for the first time a momentum of zero, to which their first gradient is added.
-
-    Its kernel can begin only with all parameters of a group at once, and not with those that thaw later; and where a scaler
-    skips the first step it would leave as momentum what happened to lie in memory.
-    """
-    if len(optimizer.state) == sum([len(group["params"]) for group in optimizer.param_groups]):
-        return  # as in nearly every step: all have theirs
-    for group in optimizer.param_groups:
-        if not (group["fused"] and group["momentum"]):
+def complete_state(config: OptimizerConfig, optimizer: Optimizer) -> None:
+    """Add the tensors, at zero, that the optimizer would make before its first step alone."""
+    for field, name in config.zero_state.items():
+        if not getattr(config, field):
             continue
-        training = [parameter for parameter in group["params"] if parameter.grad is not None]
-        new = [parameter for parameter in training if optimizer.state[parameter].get("momentum_buffer") is None]
-        if len(new) < len(training) or getattr(optimizer, "found_inf", None) is not None:
-            for parameter in new:
-                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                state = optimizer.state.get(parameter)
+                if state and name not in state:
+                    state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
 
 
 @functools.cache

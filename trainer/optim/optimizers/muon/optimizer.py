@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from gradtop.trainer.config.optimizer import Muon as MuonConfig
-from gradtop.trainer.models import head_of
+from gradtop.trainer.models.stages import head_of
+from gradtop.trainer.optim.optimizers.muon import Muon as MuonConfig
 from gradtop.trainer.runtime.errors import UserError
 
 _MATRIX = 2
@@ -27,10 +27,10 @@ class MuonWithAdamW(Optimizer):
     schedule and a checkpoint therefore see as any other optimizer.
     """
 
-    def __init__(self, config: MuonConfig, model: nn.Module) -> None:
+    def __init__(self, config: MuonConfig, model: nn.Module, _device: torch.device | None = None) -> None:
         kind = getattr(torch.optim, "Muon", None)
         if kind is None:
-            raise UserError(f"optimizer.kind is muon, which torch {torch.__version__} has not; it comes with torch 2.9")
+            raise UserError(f"optimizer.kind = muon requires torch ≥ 2.9; found {torch.__version__}")
         hidden, others = split(model)
         rest = [(name, parameter) for name, parameter in others if parameter.dim() >= _MATRIX or config.decay_all]
         bare = [(name, parameter) for name, parameter in others if parameter.dim() < _MATRIX and not config.decay_all]
@@ -69,7 +69,7 @@ class MuonWithAdamW(Optimizer):
 
 
 def split(model: nn.Module) -> tuple[Named, Named]:
-    """Hidden matrices and all else: the head is none, nor is what is called an embedding or a position."""
+    """Hidden weight matrices and all other parameters; the head, embeddings and position embeddings are not hidden ones."""
     named = list(model.named_parameters())
     head = head_of(model)
     hidden = {

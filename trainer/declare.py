@@ -1,11 +1,27 @@
-"""How a field is declared, once: type, default, bounds, unit, help, and how a change to it takes effect."""
+"""How a field is declared, once: type, default, bounds, unit, help, and how a change to it takes effect; and how kinds are found.
+
+No torch: whatever a kind needs of it is built by its `builder`, which is imported when it is called.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Effect = Literal["live", "fork", "restart"]
 EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
@@ -68,6 +84,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        """(field, sentence) of each pair of its fields that cannot be combined."""
+        return iter(())
+
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, table: Any) -> Any:
@@ -102,3 +122,44 @@ def within(number: float, bounds: dict[str, float]) -> bool:
         or ("lt" in bounds and not number < bounds["lt"])
         or ("le" in bounds and not number <= bounds["le"])
     )
+
+
+class Kind(Section):
+    """One kind of a section, told apart by `kind`.
+
+    The base class of a section's kinds names the `package` in which each of them is declared, in a module or a folder of its
+    own. As the type of a field the base class stands for any of them. A new kind is one file in that package.
+    """
+
+    package: ClassVar[str]
+    # "package.module:callable", which makes what this kind declares; it may import torch.
+    builder: ClassVar[str]
+    if TYPE_CHECKING:
+        kind: str
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Self]]:
+        """Every kind by its name, in alphabetical order."""
+        return _kinds(cls)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if "package" not in vars(cls):
+            return super().__get_pydantic_core_schema__(source, handler)
+        choices = {name: handler.generate_schema(kind) for name, kind in cls.kinds().items()}
+        return core_schema.tagged_union_schema(choices, discriminator="kind")
+
+    def build(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the builder makes of this declaration."""
+        module, _, name = self.builder.partition(":")
+        return getattr(importlib.import_module(module), name)(self, *arguments, **keywords)
+
+
+@functools.cache
+def _kinds(base: Any) -> dict[str, Any]:
+    found = {}
+    for _, name, _ in pkgutil.iter_modules(importlib.import_module(base.package).__path__, f"{base.package}."):
+        for each in vars(importlib.import_module(name)).values():
+            if isinstance(each, type) and issubclass(each, base) and each.__module__ == name and "kind" in each.model_fields:
+                found[each.model_fields["kind"].default] = each
+    return dict(sorted(found.items()))

@@ -1,0 +1,21 @@
+"""AdamW."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gradtop.trainer.declare import setting
+from gradtop.trainer.optim.optimizers import AMSGRAD, BETAS, DECOUPLED, EPS, LR, OptimizerConfig
+
+
+class AdamW(OptimizerConfig):
+    kind: Literal["adamw"] = setting("adamw", help="Adam with decoupled weight decay (Loshchilov & Hutter, 2019).", effect="fork")
+    lr: float = setting(1e-3, help=LR, effect="live", gt=0)
+    betas: tuple[float, float] = setting((0.9, 0.999), help=BETAS, effect="live", ge=0, lt=1)
+    eps: float = setting(1e-8, help=EPS, effect="live", gt=0)
+    weight_decay: float = setting(0.01, help=DECOUPLED, effect="live", ge=0)
+    amsgrad: bool = setting(False, help=AMSGRAD, effect="fork")
+
+    torch_class: ClassVar = "AdamW"
+    state_layout: ClassVar = "adam"
+    variants: ClassVar = {"amsgrad": "max_exp_avg_sq"}

@@ -1,0 +1,18 @@
+"""RAdam."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gradtop.trainer.declare import setting
+from gradtop.trainer.optim.optimizers import BETAS, COUPLED, EPS, LR, OptimizerConfig
+
+
+class RAdam(OptimizerConfig):
+    kind: Literal["radam"] = setting("radam", help="Adam with a rectified adaptive learning rate (Liu et al., 2020).", effect="fork")
+    lr: float = setting(1e-3, help=LR, effect="live", gt=0)
+    betas: tuple[float, float] = setting((0.9, 0.999), help=BETAS, effect="live", ge=0, lt=1)
+    eps: float = setting(1e-8, help=EPS, effect="live", gt=0)
+    weight_decay: float = setting(0.0, help=COUPLED, effect="live", ge=0)
+
+    torch_class: ClassVar = "RAdam"
