@@ -145,7 +145,7 @@ class Kind(Section):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         if "package" not in vars(cls):
-            return super().__get_pydantic_core_schema__(source, handler)
+            return handler(source)
         choices = {name: handler.generate_schema(kind) for name, kind in cls.kinds().items()}
         return core_schema.tagged_union_schema(choices, discriminator="kind")
 
@@ -160,6 +160,6 @@ def _kinds(base: Any) -> dict[str, Any]:
     found = {}
     for _, name, _ in pkgutil.iter_modules(importlib.import_module(base.package).__path__, f"{base.package}."):
         for each in vars(importlib.import_module(name)).values():
-            if isinstance(each, type) and issubclass(each, base) and each.__module__ == name and "kind" in each.model_fields:
+            if isinstance(each, type) and issubclass(each, Kind) and each.__module__ == name and "kind" in each.model_fields:
                 found[each.model_fields["kind"].default] = each
     return dict(sorted(found.items()))

@@ -5,7 +5,7 @@ import pytest
 from gradtop.trainer.optim import lr_preview as planned
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.optimizers.sgd import Sgd
-from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
 from gradtop.trainer.optim.schedules.step import StepSchedule
 from tests.optim.test_schedules import LR, PER_EPOCH, SCHEDULES, STEPS, by_hand, train, training
@@ -36,7 +36,7 @@ def test_a_long_plan_is_thinned_and_every_point_of_it_exact(monkeypatch: pytest.
 def test_a_plan_with_more_drops_than_points_is_still_bounded() -> None:
     config = StepSchedule(step_size=1, gamma=0.999)
 
-    points = planned.points_of(config, 1_000_000, 10)
+    points = planned.points_of(config, Span(1_000_000, 10))
 
     assert len(points) <= planned.POINTS
     assert (points[0], points[-1]) == (1, 1_000_000)

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale
-from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.schedules import ScheduleConfig, WarmUp
 from gradtop.trainer.optim.schedules.constant import ConstantSchedule
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
 from gradtop.trainer.optim.schedules.cosine_restarts import CosineRestartsSchedule
@@ -64,6 +64,7 @@ def by_hand(config: ScheduleConfig, step: int, lr: float = LR, steps: int = STEP
     done = step - 1
     if isinstance(config, OneCycleSchedule):
         return one_cycle(config, done, lr, steps)
+    assert isinstance(config, WarmUp)
     warm = min(config.warmup_steps or round(config.warmup_epochs * PER_EPOCH), steps)
     if done < warm:
         way = done / warm

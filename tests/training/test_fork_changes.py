@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradtop.trainer import optim
 from gradtop.trainer.config import apply_overrides, consequences, load_config
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
+from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.training.forks import (
@@ -71,7 +71,7 @@ def test_weight_decay_that_spares_biases_finds_the_moments_by_name(tmp_path: Pat
     found = before_training(child, monkeypatch)["optimizer"]
 
     assert [group["param_names"] for group in found["param_groups"]] != [group["param_names"] for group in held["param_groups"]]
-    assert differences(optim.state_by_name(held), optim.state_by_name(found)) == []
+    assert differences(state_by_name(held), state_by_name(found)) == []
     decay = {name: group["weight_decay"] for group in found["param_groups"] for name in group["param_names"]}
     assert decay == {name: 0.0 if name.endswith("bias") else 0.5 for name in decay}
 
@@ -118,7 +118,7 @@ def test_other_classes_begin_with_a_new_head_and_say_so(tmp_path: Path, monkeypa
 
     assert set(differences(held["model"], found["model"])) == {".head.weight", ".head.bias"}
     assert found["model"]["head.weight"].shape == (5, 8)
-    moments = optim.state_by_name(held["optimizer"]), optim.state_by_name(found["optimizer"])
+    moments = state_by_name(held["optimizer"]), state_by_name(found["optimizer"])
     assert set(moments[1]) == {"linear1.weight", "linear1.bias"}
     assert differences({name: moments[0][name] for name in moments[1]}, moments[1]) == []
     assert said(child) == (

@@ -59,6 +59,12 @@ def same_epochs(old: Config, new: Config) -> bool:
     return (old.data, old.training.batch_size, old.training.accumulate) == (new.data, new.training.batch_size, new.training.accumulate)
 
 
+def same_lr_curve(old: Config, new: Config) -> bool:
+    """Whether both plan the same learning rate at every step."""
+    lengths = [(config.schedule, config.optimizer.lr, config.training.epochs, config.training.steps) for config in (old, new)]
+    return lengths[0] == lengths[1] and same_epochs(old, new)
+
+
 def _fits(old: Config, new: Config) -> bool:
     """Whether all weights keep their shapes; other data may ask for another head or another first layer."""
     return old.data == new.data or (old.data.shape[1:] == new.data.shape[1:] and bool(old.data.shape.classes))

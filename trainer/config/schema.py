@@ -104,12 +104,7 @@ def find_spec(key: str, kind: str = "") -> FieldSpec | None:
 
 def _section(name: str) -> SectionSpec:
     about = Config.model_fields[name]
-    annotation = about.annotation
-    classes: list[type[BaseModel]] = [annotation]  # type: ignore[list-item]
-    if isinstance(annotation, UnionType):
-        classes = list(get_args(annotation))
-    elif isinstance(annotation, type) and issubclass(annotation, Kind):
-        classes = list(annotation.kinds().values())
+    classes = _classes(about.annotation)
     default = getattr(about.default, "kind", "")
     fields: dict[str, tuple[FieldSpec, ...]] = {}
     for each in classes:
@@ -125,6 +120,12 @@ def _fields(table: str, model: type[BaseModel]) -> tuple[FieldSpec, ...]:
     # What makes the kind comes first, what it shares with its siblings last.
     order = {field: (field != "kind", field in inherited) for field in model.model_fields}
     return tuple(_spec(table, model, field) for field in sorted(order, key=order.__getitem__))
+
+
+def _classes(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, UnionType):
+        return list(get_args(annotation))
+    return list(annotation.kinds().values()) if issubclass(annotation, Kind) else [annotation]
 
 
 def _with_kinds(spec: FieldSpec, kinds: tuple[str, ...]) -> FieldSpec:

@@ -13,7 +13,7 @@ class NAdam(OptimizerConfig):
     lr: float = setting(2e-3, help=LR, effect="live", gt=0)
     betas: tuple[float, float] = setting((0.9, 0.999), help=BETAS, effect="live", ge=0, lt=1)
     eps: float = setting(1e-8, help=EPS, effect="live", gt=0)
-    momentum_decay: float = setting(4e-3, help="Momentum decay.", effect="fork", ge=0)
+    momentum_decay: float = setting(4e-3, help="Decay rate of the momentum schedule.", effect="fork", ge=0)
     weight_decay: float = setting(0.0, help=COUPLED, effect="live", ge=0)
 
     torch_class: ClassVar = "NAdam"

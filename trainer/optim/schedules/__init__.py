@@ -36,10 +36,10 @@ class Phase(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A turning point of the learning rate: `step` is the last one (counted from 1) before it; `factor` is that of a drop."""
+    """A turning point of the learning rate: `step` is the last one (counted from 1) before it; `factor` is that of a drop or of a decay."""
 
     step: int
-    what: Literal["warm-up ends", "drop", "decay", "restart", "peak", "decay begins"]
+    what: Literal["warmup_end", "drop", "decay", "restart", "peak", "decay_start"]
     factor: float = 1.0
 
 
@@ -97,7 +97,7 @@ class WarmUp(ScheduleConfig):
 
     def turns(self, span: Span) -> list[Turn]:
         warm = self.warmup(span)
-        return [*([Turn(warm, "warm-up ends")] if warm else []), *(turn for turn in self.main_turns(warm, span) if turn.step > warm)]
+        return [*([Turn(warm, "warmup_end")] if warm else []), *(turn for turn in self.main_turns(warm, span) if turn.step > warm)]
 
     @abstractmethod
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:
@@ -139,16 +139,16 @@ def every(period: int, end: int, *, after: int = 0) -> list[int]:
     return list(range(after + stride, end, stride))
 
 
-def drops(gamma: float, period: int, warm: int) -> Phase:
+def drop_phase(gamma: float, period: int, warm: int) -> Phase:
     """A drop every `period` steps, counted from the first step of the run, `warm` steps before this phase."""
     return Phase(warm, "LambdaLR", {"lr_lambda": lambda done: gamma ** ((done + warm) // period)})
 
 
-def constant(first: int) -> Phase:
+def constant_phase(first: int) -> Phase:
     return Phase(first, "ConstantLR", {"factor": 1.0, "total_iters": 0})
 
 
-def falling(first: int, length: int, shape: Literal["linear", "cosine"], lr: float, min_lr: float) -> Phase:
+def falling_phase(first: int, length: int, shape: Literal["linear", "cosine"], lr: float, min_lr: float) -> Phase:
     """From the full learning rate down to `min_lr` in `length` scheduler steps."""
     if shape == "cosine":
         return Phase(first, "CosineAnnealingLR", {"T_max": length, "eta_min": min_lr})

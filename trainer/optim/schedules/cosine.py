@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.optim.schedules import MIN_LR, Phase, Span, Turn, WarmUp, falling, remaining
+from gradtop.trainer.optim.schedules import MIN_LR, Phase, Span, Turn, WarmUp, falling_phase, remaining
 
 
 class CosineSchedule(WarmUp):
@@ -13,7 +13,7 @@ class CosineSchedule(WarmUp):
     min_lr: float = setting(0.0, help=MIN_LR, effect="fork", ge=0)
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:
-        return [falling(warm, remaining(warm, span), "cosine", lr, self.min_lr)]
+        return [falling_phase(warm, remaining(warm, span), "cosine", lr, self.min_lr)]
 
     def main_turns(self, warm: int, span: Span) -> list[Turn]:  # noqa: ARG002 - there is none
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.optim.schedules import GAMMA, UNIT, Phase, Span, Turn, Unit, WarmUp, drops, every, steps_of
+from gradtop.trainer.optim.schedules import GAMMA, UNIT, Phase, Span, Turn, Unit, WarmUp, drop_phase, every, steps_of
 
 
 class ExponentialSchedule(WarmUp):
@@ -15,7 +15,7 @@ class ExponentialSchedule(WarmUp):
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:  # noqa: ARG002 - it is relative
         unit = steps_of(self.unit, span)
-        return [Phase(warm, "ExponentialLR", {"gamma": self.gamma}) if unit == 1 else drops(self.gamma, unit, warm)]
+        return [Phase(warm, "ExponentialLR", {"gamma": self.gamma}) if unit == 1 else drop_phase(self.gamma, unit, warm)]
 
     def main_turns(self, warm: int, span: Span) -> list[Turn]:  # noqa: ARG002 - counted from the first step of the run
         unit = steps_of(self.unit, span)

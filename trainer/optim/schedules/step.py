@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.optim.schedules import GAMMA, UNIT, Phase, Span, Turn, Unit, WarmUp, drops, every, steps_of
+from gradtop.trainer.optim.schedules import GAMMA, UNIT, Phase, Span, Turn, Unit, WarmUp, drop_phase, every, steps_of
 
 
 class StepSchedule(WarmUp):
@@ -15,7 +15,7 @@ class StepSchedule(WarmUp):
     unit: Unit = setting("epochs", help=UNIT, effect="fork")
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:  # noqa: ARG002 - it is relative
-        return [drops(self.gamma, self.step_size * steps_of(self.unit, span), warm)]
+        return [drop_phase(self.gamma, self.step_size * steps_of(self.unit, span), warm)]
 
     def main_turns(self, warm: int, span: Span) -> list[Turn]:  # noqa: ARG002 - counted from the first step of the run
         return [Turn(step, "drop", self.gamma) for step in every(self.step_size * steps_of(self.unit, span), span.steps)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.optim.schedules import MIN_LR, Phase, Span, Turn, WarmUp, constant, falling
+from gradtop.trainer.optim.schedules import MIN_LR, Phase, Span, Turn, WarmUp, constant_phase, falling_phase
 
 
 class WsdSchedule(WarmUp):
@@ -16,11 +16,11 @@ class WsdSchedule(WarmUp):
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:
         begins = self._decay_begins(warm, span)
-        decay = falling(begins, max(span.steps - 1 - begins, 1), self.decay_shape, lr, self.min_lr)
-        return [decay] if begins == warm else [constant(warm), decay]
+        decay = falling_phase(begins, max(span.steps - 1 - begins, 1), self.decay_shape, lr, self.min_lr)
+        return [decay] if begins == warm else [constant_phase(warm), decay]
 
     def main_turns(self, warm: int, span: Span) -> list[Turn]:
-        return [Turn(self._decay_begins(warm, span), "decay begins")]
+        return [Turn(self._decay_begins(warm, span), "decay_start")]
 
     def _decay_begins(self, warm: int, span: Span) -> int:
         return max(span.steps - max(round(self.decay * span.steps), 1), warm)

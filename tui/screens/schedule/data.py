@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
@@ -12,9 +12,11 @@ from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
 from gradtop.tui.screens.overview.data import present
 
 if TYPE_CHECKING:
+    from gradtop.trainer.analysis.lr_turns import Turn
     from gradtop.tui.reading.poll import Source
 
 BINS = 720
+LABELS = {"warmup_end": "warm-up ends", "restart": "restart", "peak": "peak", "decay_start": "decay begins"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,15 @@ class SchedulePart:
 
 
 def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001 - it has nothing to choose
+    from gradtop.trainer.analysis.lr_turns import lr_turns
+
     reader = source.run
     if reader is None:
         return SchedulePart()
     status, schedule = reader.status, present(reader, "schedule")
     steps = status.steps
     per_epoch = status.steps_per_epoch
+    turns = lr_turns(schedule, steps, per_epoch)
     end = float(max(steps, 1))
     planned = reader.stream(PLAN).series(LR, bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]
@@ -49,57 +54,22 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
         per_epoch=per_epoch,
         lr=reader.stream(STEPS).series(LR, bins=BINS, first=0.0, last=end),
         planned=planned,
-        marks=tuple(sorted([*marks(schedule, steps, per_epoch), *event_marks(reader.rare)])),
+        marks=tuple(sorted([*turn_marks(turns), *event_marks(reader.rare)])),
         kind=str(schedule.get("kind", "")),
-        warmup=warmup_of(schedule, per_epoch),
+        warmup=next((turn.step for turn in turns if turn.what == "warmup_end"), 0),
         now=status.lr,
         highest=max(finite, default=None),
         last=lows[-1] if lows else None,
     )
 
 
-def whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def turn_marks(turns: Sequence[Turn], most: int = 12) -> list[tuple[float, str]]:
+    """The turning points that a person looks for, as marks of the chart; of many drops or restarts every n-th."""
+    shown = [turn for turn in turns if turn.what == "drop" or turn.what in LABELS]
+    ends = [turn for turn in shown if turn.what == "warmup_end"]
+    others = [turn for turn in shown if turn.what != "warmup_end"]
+    return [(float(turn.step), label(turn)) for turn in [*ends, *others[:: max(1, -(-len(others) // most))]]]
 
 
-def marks(schedule: Mapping[str, Any], steps: int, per_epoch: float, most: int = 12) -> list[tuple[float, str]]:
-    """Where the plan turns: the end of the warm-up, each drop, each restart; many of them are thinned."""
-    warmup = warmup_of(schedule, per_epoch)
-    found = [(float(warmup), "warm-up ends")] if 0 < warmup < steps else []
-    unit = 1.0 if schedule.get("unit") == "steps" else per_epoch
-    gamma = schedule.get("gamma")
-    label = f"× {gamma:g}" if isinstance(gamma, int | float) else "drop"
-    match schedule.get("kind"):
-        case "step":
-            turns = repeated(whole(schedule.get("step_size")) * unit, 1, steps)
-        case "multistep":
-            listed = schedule.get("milestones")
-            turns = [whole(each) * unit for each in listed] if isinstance(listed, list | tuple) else []
-        case "cosine_restarts":
-            lengths = repeated(whole(schedule.get("period")) * unit, max(1, whole(schedule.get("growth"))), steps - warmup)
-            turns, label = [warmup + turn for turn in lengths], "restart"
-        case "wsd":
-            share = schedule.get("decay")
-            turns, label = [steps * (1 - share)] if isinstance(share, int | float) else [], "decay begins"
-        case _:
-            turns = []
-    turns = [turn for turn in turns if warmup < turn < steps]
-    return found + [(turn, label) for turn in turns[:: max(1, -(-len(turns) // most))]]
-
-
-def warmup_of(schedule: Mapping[str, Any], per_epoch: float) -> int:
-    """The steps of the warm-up, given in steps or in epochs."""
-    epochs = schedule.get("warmup_epochs")
-    given = whole(schedule.get("warmup_steps"))
-    return given or (round(epochs * per_epoch) if isinstance(epochs, int | float) and epochs > 0 else 0)
-
-
-def repeated(length: float, growth: int, end: float) -> list[float]:
-    """The ends of lengths one after the other, each `growth` times as long as the one before; a thousand at most."""
-    ends: list[float] = []
-    at = length
-    while length > 0 and at < end and len(ends) < 1000:
-        ends.append(at)
-        length *= growth
-        at += length
-    return ends
+def label(turn: Turn) -> str:
+    return f"× {turn.factor:g}" if turn.what == "drop" else LABELS[turn.what]

@@ -1,19 +1,12 @@
-"""The curve of a draft's learning rate beside that of its base: what decides it, and points as a series."""
+"""The learning rate that a draft plans beside that of its base, as series."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gradtop.trainer.record import EMPTY_SERIES, Run, Series
-
-if TYPE_CHECKING:
-    from gradtop.tui.screens.tune.draft import Draft
-
-DECIDE = frozenset({"optimizer.lr", "training.epochs", "training.steps", "training.batch_size", "training.accumulate"})
-LENGTHS = frozenset({"training.batch_size", "training.accumulate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +21,6 @@ class Curves:
 
 
 NO_CURVES = Curves()
-
-
-def bends(draft: Draft) -> bool:
-    """Whether a draft changes the curve of the learning rate."""
-    return any(each.key in DECIDE or each.key.startswith(("schedule.", "data.")) for each in draft.differences())
-
-
-def same_epochs(draft: Draft) -> bool:
-    """Whether an epoch of the draft has as many steps as one of its base."""
-    return not any(each.key in LENGTHS or each.key.startswith("data.") for each in draft.differences())
 
 
 def series_of(points: Sequence[tuple[int, float]]) -> Series:

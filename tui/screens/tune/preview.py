@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from textual.message import Message
 
 from gradtop.tui.screens.tune.data import TunePart
-from gradtop.tui.screens.tune.lr_preview import NO_CURVES, Curves, bends, same_epochs, series_of
+from gradtop.tui.screens.tune.lr_preview import NO_CURVES, Curves, series_of
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
@@ -43,15 +43,17 @@ class Preview(LineChart):
 
     def follow(self, draft: Draft, base: TunePart) -> bool:
         """Ask for the curves once nothing was typed for a moment; whether there is something to draw."""
+        from gradtop.trainer.config.fork_preview import same_epochs, same_lr_curve
+
         config = draft.config
-        if config is None or not bends(draft):
+        if config is None or same_lr_curve(draft.base, config):
             self.gradtop.drafted = NO_CURVES
             self._asked = None
             return False
         if config != self._asked:
             self._asked = config
             # What the thread works with is taken here: the draft itself goes on changing.
-            old, same = draft.base, same_epochs(draft)
+            old, same = draft.base, same_epochs(draft.base, config)
             if self._soon is not None:
                 self._soon.stop()
             self._soon = self.set_timer(DEBOUNCE, lambda: self._plan(config, old, base, same=same))

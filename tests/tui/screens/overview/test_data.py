@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.record import RunReader
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.overview.data import OverviewPart, axis_end, read_overview, share_clipped
-from gradtop.tui.screens.schedule.data import marks, read_schedule
+from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
 from tests.tui.runs_fixture import NOW, fake_run
 
 
@@ -75,7 +76,7 @@ def test_the_schedule_names_where_the_plan_turns(tmp_path: Path) -> None:
 
 
 def test_steps_of_a_step_schedule_are_marked_and_thinned() -> None:
-    assert marks({"kind": "step", "step_size": 10, "gamma": 0.1}, 3000, 100.0) == [(1000.0, "× 0.1"), (2000.0, "× 0.1")]
-    assert len(marks({"kind": "step", "step_size": 1, "gamma": 0.9}, 100_000, 10.0)) <= 12
-    assert marks({"kind": "step", "step_size": True, "warmup_steps": "x"}, 100, 10.0) == []
-    assert marks({"warmup_steps": 200}, 100, 10.0) == []
+    assert turn_marks(lr_turns({"kind": "step", "step_size": 10, "gamma": 0.1}, 3000, 100)) == [(1000.0, "× 0.1"), (2000.0, "× 0.1")]
+    assert len(turn_marks(lr_turns({"kind": "step", "step_size": 1, "gamma": 0.9}, 100_000, 10))) <= 12
+    assert lr_turns({"kind": "step", "step_size": True, "warmup_steps": "x"}, 100, 10) == []
+    assert lr_turns({"warmup_steps": 200}, 100, 10) == []

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.config import parse_config, to_tables
-from gradtop.trainer.optim.lr_preview import planned_lr, turns_of
+from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import RunReader, RunState, Status, write_status
 from gradtop.tui.reading.poll import Source
-from gradtop.tui.screens.schedule.data import marks, read_schedule
+from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
 from tests.tui.runs_fixture import NOW, fake_run
 
 STEPS, PER_EPOCH = 200, 10
@@ -32,8 +33,7 @@ STEPS, PER_EPOCH = 200, 10
 def test_the_turning_points_are_those_of_the_schedule_that_trains(schedule: str, turns: list[tuple[float, str]]) -> None:
     config = parse_config(f"[training]\nepochs = {STEPS // PER_EPOCH}\n[schedule]\n{schedule}")
 
-    assert marks(to_tables(config)["schedule"], STEPS, PER_EPOCH) == turns
-    assert [at for at, _ in turns] == list(turns_of(config.schedule, STEPS, PER_EPOCH))
+    assert turn_marks(lr_turns(to_tables(config)["schedule"], STEPS, PER_EPOCH)) == turns
 
     rates = dict(planned_lr(config.schedule, config.optimizer, total_steps=STEPS, steps_per_epoch=PER_EPOCH, resting=False))
     for at, word in turns:
@@ -58,4 +58,16 @@ def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_pa
 
 
 def test_many_turning_points_are_thinned() -> None:
-    assert len(marks({"kind": "step", "step_size": 1, "unit": "steps", "gamma": 0.9}, STEPS, PER_EPOCH)) <= 12
+    assert len(turn_marks(lr_turns({"kind": "step", "step_size": 1, "unit": "steps", "gamma": 0.9}, STEPS, PER_EPOCH))) == 12
+
+
+def test_in_a_run_of_a_given_number_of_steps_epochs_end_where_they_end() -> None:
+    table = {"kind": "step", "step_size": 1, "gamma": 0.1}
+
+    assert turn_marks(lr_turns(table, 100, 45)) == [(45.0, "× 0.1"), (90.0, "× 0.1")]
+
+
+@pytest.mark.parametrize("table", [{}, {"kind": "spiral"}, {"kind": "step", "step_size": "ten"}, {"kind": "step", "twist": 1}])
+def test_a_schedule_that_this_version_does_not_know_has_no_turning_points(table: dict[str, object]) -> None:
+    assert lr_turns(table, 100, 45) == []
+

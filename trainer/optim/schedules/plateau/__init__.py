@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.optim.schedules import Phase, Span, Turn, WarmUp, constant
+from gradtop.trainer.optim.schedules import Phase, Span, Turn, WarmUp, constant_phase
 
 
 class PlateauSchedule(WarmUp):
@@ -20,7 +20,7 @@ class PlateauSchedule(WarmUp):
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:  # noqa: ARG002 - the losses decide its length
         """One scheduler that holds the warm-up too, as no loss lowers the learning rate while that lasts."""
         arguments = {
-            "warm_up": next(iter(self.warmup_phase(warm)), constant(0)),
+            "warm_up": next(iter(self.warmup_phase(warm)), constant_phase(0)),
             "warm": warm,
             "lr": lr,
             "plateau": {"factor": self.factor, "patience": self.patience, "threshold": self.threshold, "min_lr": self.min_lr},
