@@ -66,7 +66,7 @@ async def test_a_kind_is_chosen_from_a_list_and_brings_its_own_fields(tmp_path: 
         await screen.press("up", "enter")
         await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
         assert screen.app.screen.query_one(OptionList).highlighted == 2
-        await screen.press("up", "up", "enter")
+        await screen.press(*["down"] * 5, "enter")
         await screen.until(lambda: not isinstance(screen.app.screen, Choose), "the form")
         assert screen.text("optimizer.kind") == "sgd"
         assert "momentum" in screen.shown()
