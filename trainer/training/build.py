@@ -6,8 +6,12 @@ import math
 import os
 import random
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from gradtop.trainer import data, models
 from gradtop.trainer.checkpoint import format as checkpoint
@@ -22,6 +26,7 @@ from gradtop.trainer.config import (
     to_tables,
 )
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.data import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor, SystemSampler
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
@@ -41,6 +46,23 @@ from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a configuration names, on its device. `per_epoch` are optimizer steps; `fixed` the parameters that the model itself
+    has frozen; `said` what was done to the weights.
+    """
+
+    device: torch.device
+    source: Source
+    model: nn.Module
+    optimizer: Optimizer
+    batches: TrainingBatches
+    compute: Compute
+    fixed: frozenset[str]
+    per_epoch: int
+    said: Sequence[str]
+
+
 def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
@@ -50,32 +72,10 @@ def prepare(context: RunContext) -> Session:
     if state:
         config = _with_changes(config, state["changes"])
     training = config.training
-    device = choose_device(training.device)
-    check_precision(training.precision, device)
-    _set_numerics(training)
-    if device.type == "cpu" and (crowded := crowding(run)):
-        writer.event(EventKind.WARNING, message=crowded)
-
-    seed_generators(training.seed)
-    length = config.model.context if isinstance(config.model, LanguageModel) else 0
-    source = data.load(config.data, seed=training.seed, context=length)
-    check_kind(config, source.info)
-    model = models.build(config.model, source.info)
     # What a checkpoint brings needs no file that may have gone since.
-    said = [] if state or origin else models.initialise(config.init, model)
-    model.to(device)
-    if training.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    check_fit(config, model, source, device)
-    fixed = fixed_names(model)
-    check_freeze(config.freeze, model, fixed)
-    freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
-    optimizer = build_optimizer(config.optimizer, model, device)
-    batches = source.training(training.batch_size, seed=training.seed, device=device)
-    per_epoch = -(-batches.per_epoch // training.accumulate)
+    parts = build_parts(context, config, initialise=not (state or origin))
+    device, model, optimizer, source, per_epoch = parts.device, parts.model, parts.optimizer, parts.source, parts.per_epoch
     step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
-    if training.compile:
-        model.compile()
     session = Session(
         run=run,
         config=config,
@@ -84,10 +84,10 @@ def prepare(context: RunContext) -> Session:
         model=model,
         optimizer=optimizer,
         schedule=_build_schedule(config, optimizer, per_epoch),
-        batches=batches,
+        batches=parts.batches,
         # No gradients are kept in an evaluation: several batches fit where one fits in training.
         validation=source.validation(max(4 * training.batch_size, 256), device),
-        compute=Compute(model, optimizer, device, training),
+        compute=parts.compute,
         writer=writer,
         progress=progress,
         control=control,
@@ -98,7 +98,7 @@ def prepare(context: RunContext) -> Session:
         sampler=SystemSampler(writer, device, step=lambda: session.step, first_step=step + 1),
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
-        fixed=fixed,
+        fixed=parts.fixed,
     )
     if state:
         _put_back(session, state)
@@ -106,7 +106,7 @@ def prepare(context: RunContext) -> Session:
         taken = fork.take_over(session, origin)
         progress.update(began=session.step)
         writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
-    for sentence in said:
+    for sentence in parts.said:
         writer.event(EventKind.INIT, message=sentence)
     writer.open(EVALS, first_step=session.evaluated + 1)
     progress.gauges = session.gauges
@@ -118,6 +118,39 @@ def prepare(context: RunContext) -> Session:
         changes=dict(session.changes),
     )
     return session
+
+
+def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Parts:
+    """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names.
+
+    Sets the seeds, threads and numerics of the process. Raises UserError with a sentence for whatever the user can put right.
+    """
+    training = config.training
+    device = choose_device(training.device)
+    check_precision(training.precision, device)
+    _set_numerics(training)
+    if device.type == "cpu" and (crowded := crowding(context.run)):
+        context.writer.event(EventKind.WARNING, message=crowded)
+
+    seed_generators(training.seed)
+    length = config.model.context if isinstance(config.model, LanguageModel) else 0
+    source = data.load(config.data, seed=training.seed, context=length)
+    check_kind(config, source.info)
+    model = models.build(config.model, source.info)
+    said = models.initialise(config.init, model) if initialise else []
+    model.to(device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    check_fit(config, model, source, device)
+    fixed = fixed_names(model)
+    check_freeze(config.freeze, model, fixed)
+    freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
+    optimizer = build_optimizer(config.optimizer, model, device)
+    batches = source.training(training.batch_size, seed=training.seed, device=device)
+    if training.compile:
+        model.compile()
+    compute = Compute(model, optimizer, device, training)
+    return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), said)
 
 
 def name_of(config: Config) -> str:
@@ -153,7 +186,7 @@ def _set_numerics(training: TrainingConfig) -> None:
     torch.use_deterministic_algorithms(training.deterministic)
 
 
-def _build_schedule(config: Config, optimizer: torch.optim.Optimizer, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
+def _build_schedule(config: Config, optimizer: Optimizer, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
     training = config.training
     steps = training.steps or training.epochs * per_epoch
     return build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
