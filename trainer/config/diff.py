@@ -23,19 +23,20 @@ class Change:
 
 
 def diff_config(old: Config, new: Config) -> list[Change]:
-    """In the order of the file. Of the fields of a new kind or job, those that are not at their default."""
+    """In the order of the file. Of a new kind's own fields, those that are not at their default; of another job's section, none."""
     before, after = to_tables(old), to_tables(new)
-    changes = [Change("job", old.job, new.job, "restart")] if old.job != new.job else []
+    changes = []
     for part in sections_of(new.job):
-        was, table = before.get(part.name, {}), after[part.name]
+        if part.name not in before:
+            continue
+        was, table = before[part.name], after[part.name]
         for spec in part.of(table.get("kind", "")):
             value = table[spec.name]
             if spec.name in was:
                 if was[spec.name] != value:
                     changes.append(Change(spec.key, was[spec.name], value, spec.effect))
             elif getattr(new.part(part.name), spec.name) != spec.default:
-                effect = section(part.name).of(table["kind"])[0].effect if part.kinds else spec.effect
-                changes.append(Change(spec.key, None, value, effect))
+                changes.append(Change(spec.key, None, value, section(part.name).of(table["kind"])[0].effect))
     return changes
 
 

@@ -36,7 +36,7 @@ def _no_headline(_status: Status) -> str:
 class Job:
     """What commands and screens know of a kind of job.
 
-    `title` as it stands in a sentence, with its article. `streams` are those that it writes; a screen that reads none of
+    `title` as it stands in a sentence, with its article; `label` as it stands in a list. `streams` are those that it writes; a screen that reads none of
     them has nothing to show of it. `resumable`, `forkable` and `tunable` say whether a run of it can be resumed, be forked
     from its checkpoints, and have hyperparameters changed while it runs.
 
@@ -46,6 +46,7 @@ class Job:
 
     name: str
     title: str
+    label: str
     streams: tuple[str, ...]
     resumable: bool = False
     forkable: bool = False
@@ -64,6 +65,6 @@ def job_names() -> tuple[str, ...]:
 def find_job(name: str) -> Job:
     """The declaration of a job. One that this version does not know can do nothing but be shown."""
     if name not in job_names():
-        return Job(name, f"a run of the unknown job {name!r}", ())
+        return Job(name, f"a run of the unknown job {name!r}", name, ())
     job: Job = import_module(f"{__name__}.{name}").JOB
     return job

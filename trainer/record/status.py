@@ -31,6 +31,7 @@ class Status:
     `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
     `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
+    `result` is what a job that is no training has found, by name.
     """
 
     state: RunState = RunState.CREATED
@@ -65,8 +66,10 @@ class Status:
     queued: float = 0.0
     threads: int = 0
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    result: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
+MAPPINGS = frozenset({"changes", "result"})
 TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
 
 
@@ -74,7 +77,7 @@ def write_status(run: Run, status: Status) -> None:
     """Replace status.json; on a full disk, or in a folder that takes no new file, the old one is overwritten. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
-        name: plain(value) if name == "changes" else str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        name: plain(value) if name in MAPPINGS else str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name in TYPES
         for value in (getattr(status, name),)
     }
@@ -106,7 +109,7 @@ def parse_status(found: object) -> Status | None:
     values: dict[str, Any] = {}
     for name, kind in TYPES.items():
         value = found.get(name)
-        if name == "changes":
+        if name in MAPPINGS:
             if isinstance(value, dict):
                 values[name] = value
         elif kind == "RunState":

@@ -43,7 +43,7 @@ def first_step(state: State, per_epoch: int) -> int:
 def take_over(session: Session, state: State) -> Taken:
     """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
     taken = Taken()
-    _take_weights(session.model, state["model"], taken)
+    take_weights(session.model, state["model"], taken)
     _take_optimizer(session.optimizer, session.config.optimizer, state, taken)
     _take_running_mean(session, state, taken)
     if session.compute.scaler is not None and state.get("scaler"):
@@ -67,7 +67,7 @@ def take_over(session: Session, state: State) -> Taken:
     return taken
 
 
-def _take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -> None:
+def take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -> None:
     own = model.state_dict()
     fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fits, strict=False)

@@ -8,6 +8,7 @@ from gradtop.trainer.record.streams.registry import written_by
 JOB = Job(
     name="train",
     title="a training",
+    label="training",
     streams=written_by("train"),
     resumable=True,
     forkable=True,

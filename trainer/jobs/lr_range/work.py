@@ -1,0 +1,183 @@
+"""Trains while the learning rate grows, and says which learning rates the losses suggest. Writes no weights."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
+
+from gradtop.trainer import data, models
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.config import Config
+from gradtop.trainer.jobs.lr_range import STREAM
+from gradtop.trainer.jobs.lr_range.config import Settings
+from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
+from gradtop.trainer.record import Column, RunState
+from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.control import Applied
+from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
+from gradtop.trainer.runtime.progress import Stopwatch
+from gradtop.trainer.training import fork
+from gradtop.trainer.training.build import Parts, build_parts
+from gradtop.trainer.training.freeze import keep_statistics
+from gradtop.trainer.training.step import explain
+
+COLUMNS = (Column("lr"), Column("loss"), Column("smoothed"))
+NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
+NO_CHANGE = "a learning-rate range test takes no changes while it runs; start another one"
+
+
+def start(context: RunContext) -> None:
+    """Run the test to its last step or to divergence, and record what it suggests, also of one that is stopped before."""
+    context.explain = explain
+    config = context.read_config()
+    settings = config.part("lr_range")
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    origin = fork.origin_of(context.run.path)
+    parts = build_parts(context, config, initialise=origin is None)
+    if origin is not None:
+        taken = fork.Taken()
+        state = checkpoint.load(origin)
+        fork.take_weights(parts.model, state["model"], taken)
+        said = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
+        context.writer.event("init", message=said, kept=taken.kept, dropped=taken.dropped)
+    for sentence in parts.said:
+        context.writer.event("init", message=sentence)
+    test = RangeTest(context, config, settings, parts)
+    context.explain, context.close = test.explain, test.close
+    try:
+        test.train()
+    finally:
+        test.conclude()
+
+
+class RangeTest:
+    """One test: `step` of `settings.steps` are done. It obeys pause and stop, and refuses checkpoints and changes."""
+
+    def __init__(self, context: RunContext, config: Config, settings: Settings, parts: Parts) -> None:
+        self.step = 0
+        self._context, self._config, self._settings, self._parts = context, config, settings, parts
+        self._lrs: list[float] = []
+        self._losses: list[float] = []  # smoothed
+        self._diverged = False
+        self._samples = 0
+        self._stopwatch = Stopwatch()
+        self._loss: float | None = None
+        augment = parts.compute.augment = data.augmentation(config.augment, parts.source, seed=config.training.seed)
+        # What varies images wants them as they are stored.
+        parts.batches.prepare = parts.source.prepare if augment is None else None
+        parts.compute.label_smoothing = config.training.label_smoothing
+        self._base = [float(group["lr"]) for group in parts.optimizer.param_groups]
+        context.writer.open(STREAM, COLUMNS, first_step=1)
+        context.progress.gauges = self.gauges
+
+    def train(self) -> None:
+        """Raises Stop when asked to end before."""
+        context, settings, model = self._context, self._settings, self._parts.model
+        self._stopwatch.go()
+        context.progress.update(
+            state=RunState.TRAINING,
+            device=str(self._parts.device),
+            model=self._config.model.kind,
+            parameters=models.describe(model).total,
+            threads=torch.get_num_threads(),
+        )
+        model.train()
+        keep_statistics(self._config.freeze, model)
+        smoothing, best, groups = Smoothing(settings.smoothing), math.inf, self._groups()
+        for lr in learning_rates(settings.start, settings.end, settings.steps):
+            if context.control.due():
+                context.control.obey(self)
+            self._loss = self._train_step(next(groups), lr)
+            smoothed = smoothing.add(self._loss)
+            best = min(best, smoothed)
+            self.step += 1
+            self._lrs.append(lr)
+            self._losses.append(smoothed)
+            context.writer.put(STREAM, self.step, time.time(), (lr, self._loss, smoothed))
+            if not math.isfinite(smoothed) or smoothed > settings.divergence * best:
+                self._diverged = True
+                return
+
+    def _groups(self) -> Iterator[Sequence[tuple[Tensor, Tensor]]]:
+        """The batches of one optimizer step after the other, over as many epochs as it takes."""
+        accumulate, epoch = self._config.training.accumulate, 0
+        while True:
+            batches = self._parts.batches.epoch(epoch, skip=0)
+            while group := tuple(islice(batches, accumulate)):
+                yield group
+            epoch += 1
+
+    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], lr: float) -> float:
+        """The loss before the step; one that is not finite changes no weights."""
+        compute, optimizer, training = self._parts.compute, self._parts.optimizer, self._config.training
+        parameters = [parameter for parameter in self._parts.model.parameters() if parameter.requires_grad]
+        for each, base in zip(optimizer.param_groups, self._base, strict=True):
+            each["lr"] = base * lr / self._config.optimizer.lr
+        optimizer.zero_grad(set_to_none=True)
+        loss = compute.backward(group, self.step * training.accumulate).item()
+        self._samples += sum(len(targets) for _, targets in group)
+        if not math.isfinite(loss):
+            return loss
+        compute.unscale()
+        if training.clip:
+            norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+            clip_grads_with_norm_(parameters, training.clip, norm)
+        elif training.clip_value:
+            clip_grad_value_(parameters, training.clip_value)
+        compute.update()
+        return loss
+
+    def conclude(self) -> None:
+        """Record what the losses so far suggest."""
+        self._stopwatch.halt()
+        result: dict[str, float] = {each.method: each.lr for each in suggest(self._lrs, self._losses, self._settings.steps)}
+        if self._diverged:
+            result["diverged_at"] = self._lrs[-1]
+        if self._losses:
+            self._context.writer.event("lr_range", step=self.step, steps=self._settings.steps, **result)
+        self._context.progress.update(result=result)
+
+    # What control asks for
+
+    def pause(self) -> None:
+        self._stopwatch.halt()
+        self._context.progress.update(state=RunState.PAUSED)
+
+    def go_on(self) -> None:
+        self._stopwatch.go()
+        self._context.progress.update(state=RunState.TRAINING)
+
+    def checkpoint_now(self) -> str:
+        raise ValueError(NO_CHECKPOINT)
+
+    def set_live(self, changes: Mapping[str, object]) -> Applied:  # noqa: ARG002 - it takes none
+        raise ValueError(NO_CHANGE)
+
+    # What a person sees, and how it ends
+
+    def gauges(self) -> dict[str, object]:
+        """What changes from step to step, for the status; called from the heartbeat's thread."""
+        seconds = self._stopwatch.seconds
+        return {
+            "step": self.step,
+            "steps": self._settings.steps,
+            "seconds": seconds,
+            "loss": self._loss,
+            "lr": self._lrs[-1] if self._lrs else None,
+            "samples_per_s": self._samples / seconds if seconds > 0 else 0.0,
+        }
+
+    def explain(self, error: Exception) -> str:
+        if out_of_memory(error):
+            return explain_out_of_memory(str(self._parts.device), self._config.training.batch_size)
+        return explain(error)
+
+    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
+        self._stopwatch.halt()
