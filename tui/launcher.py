@@ -61,8 +61,10 @@ class Launcher:
     def rerun(self, run: Run) -> Run:
         """The same configuration again, from the start; the new run's parent is the old one."""
         from gradtop.trainer.config import load_config
+        from gradtop.trainer.launch.forks import rerun_weights
 
-        return self.start(load_config(run.config), parent=run)
+        config = load_config(run.config)
+        return self.start(config, parent=run, checkpoint=rerun_weights(run, config))
 
     def start(
         self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False

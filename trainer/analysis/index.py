@@ -12,6 +12,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.text import waits_for
+from gradtop.trainer.jobs import find_job
 from gradtop.trainer.record import (
     Meta,
     Run,
@@ -50,6 +51,7 @@ class RunRow:
     status: Status
     parent: str
     change: str
+    job: str = "train"
     branch: str = ""
     words: str = ""
     place: int = 0
@@ -214,6 +216,7 @@ def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
         status=entry.status,
         parent=meta.parent or "",
         change=describe_change(entry, names),
+        job=meta.job,
         words=clean(entry.words, SENTENCE),
     )
 
@@ -234,14 +237,18 @@ def best_first(row: RunRow) -> tuple[bool, float, str]:
 
 
 def describe_change(entry: Entry, names: dict[str, str]) -> str:
-    """What differs from the parent, or the last words of a run that ended badly."""
+    """What differs from the parent, or the last words of a run that ended badly; first the job, where it is no training, and its result."""
     changes = "  ".join(f"{change.key.rpartition('.')[2]} {setting(change.old)} → {setting(change.new)}" for change in entry.meta.changes)
     parent = entry.meta.parent
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"
     if at := FORKED_AT.match(entry.meta.parent_checkpoint):
         changes = f"from step {number(int(at[1]))}: {changes}"
-    return "   ".join(filter(None, (clean(changes, SENTENCE), clean(entry.words, SENTENCE))))
+    job = ""
+    if entry.meta.job != "train":
+        known = find_job(entry.meta.job)
+        job = clean("  ".join(filter(None, (known.label, known.headline(entry.status)))), SENTENCE)
+    return "   ".join(filter(None, (job, clean(changes, SENTENCE), clean(entry.words, SENTENCE))))
 
 
 def haystack(row: RunRow) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from gradtop.trainer.config import Config, diff_config
+from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
+from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader
 from gradtop.trainer.record.run_reader import read_checkpoint
 
@@ -32,6 +34,21 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
         raise RecordError(f"{run.id} has no checkpoint yet: gradtop checkpoint {run.id} has it write one.")
     there = ", ".join(str(one.step) for one in found)
     raise RecordError(f"{run.id} has no checkpoint {wanted!r}: last, best, the path of a file, or one of the steps {there}.")
+
+
+def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:
+    """The newest checkpoint of a run, for a test that starts with its weights; else None and why it starts with initial ones."""
+    found = RunReader(run).forkable()
+    if not found:
+        return None, f"{run.id} has no checkpoint"
+    if anew := [change.key for change in changes if change.effect == "restart"]:
+        return None, f"{', '.join(anew)} {'changes' if len(anew) == 1 else 'change'} what training starts from"
+    return found[-1].path, ""
+
+
+def rerun_weights(run: Run, config: Config) -> Path | None:
+    """The checkpoint with which a run of that configuration starts again: a training starts from the beginning."""
+    return run.origin if config.job != DEFAULT_JOB and run.origin.is_file() else None
 
 
 def fork_problems(old: Config, new: Config, checkpoint: CheckpointInfo) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
@@ -44,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     check_settings(options)
     parent = chosen_run(options)
+    job = job_of(opened(parent))
+    if not job.forkable:
+        raise UsageError(f"{name_of(opened(parent))} is {job.title}, which leaves no weights to fork from; start it again: gradtop rerun {parent.id}")
     runs = runs_directory(options) if options.runs else parent.path.parent
 
     from gradtop.trainer.config import consequences

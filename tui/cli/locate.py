@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gradtop.tui.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from gradtop.trainer.jobs import Job
     from gradtop.trainer.record import Run, RunReader
 
 RUN = "name or id of a run, a prefix of one, a path, or `last`"
@@ -47,6 +48,13 @@ def opened(run: Run) -> RunReader:
     reader = RunReader(run)
     reader.refresh()
     return reader
+
+
+def job_of(reader: RunReader) -> Job:
+    """What the run does."""
+    from gradtop.trainer.jobs import find_job
+
+    return find_job(reader.meta.job)
 
 
 def name_of(reader: RunReader) -> str:

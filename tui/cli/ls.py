@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 EPILOG = """\
 `best loss` and `accuracy` are the best of all validations.
 
-The JSON is a list, newest first, of objects with the keys id, name, path,
+The JSON is a list, newest first, of objects with the keys id, name, job, path,
 state, created, started, ended and updated (seconds since 1970), seconds
 (trained), epoch, epochs, step, steps, loss, val_loss, val_accuracy,
 best_val_loss, best_val_accuracy, device, model, parameters, parent (an id),
-changes (key, old, new) and error. What is not known is null, 0 or "".
+changes (key, old, new), result and error. What is not known is null, 0 or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
@@ -74,6 +74,7 @@ def record(row: RunRow) -> dict[str, object]:
     return {
         "id": row.run.id,
         "name": row.name,
+        "job": row.job,
         "path": str(row.run.path),
         "state": row.state,
         "created": row.created,
@@ -95,6 +96,7 @@ def record(row: RunRow) -> dict[str, object]:
         "parameters": status.parameters,
         "parent": row.parent,
         "changes": changes,
+        "result": status.result,
         "error": status.error,
     }
 

@@ -19,6 +19,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("resume", "continue a run from its last checkpoint"),
             ("fork", "start a new run from a checkpoint, with changes"),
             ("rerun", "start a new run from the beginning, with a run's configuration"),
+            ("lr-range", "run a learning-rate range test"),
         ),
     ),
     (
@@ -49,7 +50,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
-MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control")
+MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "lr-range": "lr_range"}
 
 EPILOG = """\
 A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored

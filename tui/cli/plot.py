@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
@@ -14,6 +14,7 @@ from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
 
 if TYPE_CHECKING:
+    from gradtop.trainer.record import RunReader
     from gradtop.tui.cli.curves import Metric
 
 EPILOG = """\
@@ -46,21 +47,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.tui.cli import curves
-
     reader = opened(chosen_run(options))
-    there = curves.all_metrics(reader)
-    if not there:
-        raise UsageError(f"{name_of(reader)} has no recorded values yet")
-    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    draw = drawing_of(reader)
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
-    width, height = size(options)
-    pictures = [
-        curves.draw(name_of(reader), chart, width, height, first=options.first, last=options.last, log=options.log, colours=colours, unicode=unicode)
-        for chart in group(wanted)
-    ]
-    text = "\n\n".join(pictures)
+    if draw is not None and not options.metrics:
+        text = draw(reader, *size(options), colours=colours, unicode=unicode)
+    else:
+        text = "\n\n".join(plots(reader, options, colours=colours, unicode=unicode))
     if options.output:
         path = Path(options.output).expanduser()
         path.write_text(text + "\n", encoding="utf-8")
@@ -70,9 +64,49 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:
+    """A chart over steps for each metric. Raises UsageError."""
+    from gradtop.tui.cli import curves
+
+    there = curves.all_metrics(reader)
+    if not there:
+        raise UsageError(f"{name_of(reader)} has no recorded values yet")
+    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    width, height = size(options)
+    return [
+        curves.draw(name_of(reader), chart, width, height, first=options.first, last=options.last, log=options.log, colours=colours, unicode=unicode)
+        for chart in group(wanted)
+    ]
+
+
+class Drawing(Protocol):
+    def __call__(self, reader: RunReader, width: int, height: int, /, *, colours: bool, unicode: bool) -> str:
+        """The result of a run as lines of text."""
+
+
+def drawing_of(reader: RunReader) -> Drawing | None:
+    """What draws the result of the run's job: `draw` in the `plot.py` of its screen's room; None for a job without one."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from gradtop.trainer.jobs import job_names
+
+    module = f"gradtop.tui.screens.{reader.meta.job}.plot"
+    if reader.meta.job not in job_names() or find_spec(f"gradtop.tui.screens.{reader.meta.job}") is None or find_spec(module) is None:
+        return None
+    draw: Drawing = import_module(module).draw
+    return draw
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and lines of a chart where the command has no options for them."""
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    return max(columns, FEWEST[0]), HEIGHT
+
+
 def size(options: argparse.Namespace) -> tuple[int, int]:
-    columns = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() and not options.output else WIDTH
-    width = max(columns, FEWEST[0]) if options.width is None else options.width
+    columns = WIDTH if options.output else terminal_size()[0]
+    width = columns if options.width is None else options.width
     height = HEIGHT if options.height is None else options.height
     if not (FEWEST[0] <= width <= MOST and FEWEST[1] <= height <= MOST):
         raise UsageError(f"width must be {FEWEST[0]} to {MOST} columns, height {FEWEST[1]} to {MOST} lines")

@@ -30,8 +30,9 @@ def run(options: argparse.Namespace) -> int:
     runs = runs_directory(options) if options.runs else parent.path.parent
 
     from gradtop.trainer.launch import create_run
+    from gradtop.trainer.launch.forks import rerun_weights
     from gradtop.tui.cli.configuration import changed_config
 
     _, config, changes = changed_config(parent, options.changes)
-    new = create_run(runs, config, name=options.name, parent=parent, changes=changes, command=sys.argv)
+    new = create_run(runs, config, name=options.name, parent=parent, checkpoint=rerun_weights(parent, config), changes=changes, command=sys.argv)
     return begin(new, runs, options)

@@ -6,7 +6,7 @@ import argparse
 import shlex
 
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import add_way, begin
 
@@ -42,6 +42,10 @@ def run(options: argparse.Namespace) -> int:
         if reader.state is RunState.QUEUED:
             raise UsageError(f"{name} is already queued; remove it: gradtop stop {word}")
         raise UsageError(f"{name} is already {reader.state}; watch it: gradtop watch {word}")
+    job = job_of(reader)
+    # One that never got to its first step can begin it.
+    if not job.resumable and reader.status.step:
+        raise UsageError(f"{name} is {job.title}, which cannot be resumed; start it again: gradtop rerun {word}")
     if reader.state is RunState.DONE:
         raise UsageError(f"{name} is done; to train for more epochs, fork it: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():

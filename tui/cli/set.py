@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.control import add_timeout, ask, require_alive
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
 from gradtop.tui.cli.start import check_changes
 
@@ -44,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
     check_changes(options.changes)
     reader = opened(chosen_run(options))
     require_alive(reader, options, "set")
+    job = job_of(reader)
+    if not job.tunable:
+        raise UsageError(f"{name_of(reader)} is {job.title}, which takes no changes while it runs")
     changes = parsed(reader, options)
     if options.replace and "optimizer.lr" not in changes:
         raise UsageError("--replace requires a learning rate, such as lr=3e-4")

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import last_words
-from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
+from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened
 from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "state": reader.state,
         "status": asdict(reader.status),
         "meta": asdict(reader.meta),
+        "result": job_of(reader).record(reader),
         "config": effective(reader.config, reader.status.changes),
         "run_toml": reader.config,
         "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
@@ -100,7 +101,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
     from gradtop.trainer.record import RunState, clean
 
-    status, meta, now = reader.status, reader.meta, time.time()
+    status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
+    if meta.job != "train":
+        yield "job", clean(job.title)
     if status.error:
         yield "error", clean(status.error)
     if status.warning:
@@ -109,14 +112,18 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "waits", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
         share = percent(status.step / status.steps)
-        yield "progress", f"epoch {status.epoch}/{status.epochs}, step {number(status.step)} of {number(status.steps)} ({share})"
+        epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
+        yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({share})"
     if status.seconds:
         left = seconds_left(status) if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
         yield "last sign", age(now - status.updated)
+    for title, text in job.lines(reader):
+        yield title, clean(text)
     if status.loss is not None:
-        yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}, gradient norm {figure(status.grad_norm)}"
+        norm = f", gradient norm {figure(status.grad_norm)}" if status.grad_norm is not None else ""
+        yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
         yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
         yield "best", f"loss {figure(status.best_val_loss)}, accuracy {accuracy(status.best_val_accuracy)}"

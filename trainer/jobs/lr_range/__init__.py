@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.jobs import Job
 from gradtop.trainer.record import RunReader, Status
+from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED, written_by
 
-STREAM = "lr_range"
 # The methods in the order of their trust, and what each is called.
 LABELS = {"valley": "valley", "steep": "steepest", "minimum": "minimum/10", "slide": "slide"}
 
@@ -36,11 +36,11 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
 
 def record(reader: RunReader) -> Mapping[str, object]:
     """The result, and the curve as three lists of equal length."""
-    stream = reader.stream(STREAM)
+    stream = reader.stream(LR_RANGE)
     stream.refresh()
     rows = list(stream.rows())
     names = ["step", "time", *(column.name for column in stream.columns)]
-    curve = {name: [row[names.index(name)] for row in rows] for name in ("lr", "loss", "smoothed") if name in names}
+    curve = {name: [row[names.index(name)] for row in rows] for name in (LR, LOSS, SMOOTHED) if name in names}
     result = reader.status.result
     return {"suggestions": suggestions(reader.status), "diverged_at": result.get("diverged_at"), "curve": curve}
 
@@ -49,7 +49,7 @@ JOB = Job(
     name="lr_range",
     title="a learning-rate range test",
     label="lr range test",
-    streams=(STREAM,),
+    streams=written_by("lr_range"),
     lines=lines,
     record=record,
     headline=text,

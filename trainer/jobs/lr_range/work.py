@@ -14,10 +14,10 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from gradtop.trainer import data, models
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
-from gradtop.trainer.jobs.lr_range import STREAM
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
-from gradtop.trainer.record import Column, RunState
+from gradtop.trainer.record import RunState
+from gradtop.trainer.record.streams.registry import LR_RANGE, columns_of
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
@@ -27,7 +27,6 @@ from gradtop.trainer.training.build import Parts, build_parts
 from gradtop.trainer.training.freeze import keep_statistics
 from gradtop.trainer.training.step import explain
 
-COLUMNS = (Column("lr"), Column("loss"), Column("smoothed"))
 NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
 NO_CHANGE = "a learning-rate range test takes no changes while it runs; start another one"
 
@@ -74,7 +73,7 @@ class RangeTest:
         parts.batches.prepare = parts.source.prepare if augment is None else None
         parts.compute.label_smoothing = config.training.label_smoothing
         self._base = [float(group["lr"]) for group in parts.optimizer.param_groups]
-        context.writer.open(STREAM, COLUMNS, first_step=1)
+        context.writer.open(LR_RANGE, columns_of(LR_RANGE), first_step=1)
         context.progress.gauges = self.gauges
 
     def train(self) -> None:
@@ -100,7 +99,7 @@ class RangeTest:
             self.step += 1
             self._lrs.append(lr)
             self._losses.append(smoothed)
-            context.writer.put(STREAM, self.step, time.time(), (lr, self._loss, smoothed))
+            context.writer.put(LR_RANGE, self.step, time.time(), (lr, self._loss, smoothed))
             if not math.isfinite(smoothed) or smoothed > settings.divergence * best:
                 self._diverged = True
                 return

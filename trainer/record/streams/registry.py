@@ -58,6 +58,9 @@ HISTOGRAMS = "histograms"
 PARAMETER, COUNT = "parameter", "count"
 LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS = "low", "high", "mean", "std", "min", "max", "zeros"
 
+LR_RANGE = "lr_range"
+SMOOTHED = "smoothed"
+
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
 GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE = (
@@ -114,6 +117,13 @@ REGISTRY: Mapping[str, Stream] = {
             tuple(Column(name) for name in (PARAMETER, LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, COUNT)),
             shown_by=("weights",),
             rollup=False,
+        ),
+        Stream(
+            LR_RANGE,
+            "Every step of a learning-rate range test: learning rate, loss, and its moving average.",
+            (Column(LR), Column(LOSS), Column(SMOOTHED)),
+            jobs=("lr_range",),
+            shown_by=("lr_range", "plot"),
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),
     )

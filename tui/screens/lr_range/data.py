@@ -1,0 +1,86 @@
+"""What the range-test mode shows: the loss over the learning rate, and what the test suggests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gradtop.trainer.jobs.lr_range import suggestions
+from gradtop.trainer.record import Run, RunReader, RunState
+from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED
+
+if TYPE_CHECKING:
+    from gradtop.tui.reading.poll import Source
+
+BINS = 720
+SKIPPED_END = 5  # of the last losses, which would leave no room for the others on a linear axis
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values over learning rates, as a chart draws them."""
+
+    x: Sequence[float] = ()
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    mean: Sequence[float] = ()
+    nonfinite: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RangePart:
+    """`found` are learning rates by method; `span` is the range of the axis, `limits` that of the smoothed loss.
+
+    `source` is the run whose configuration was tested, None where that was a file or the run is gone.
+    """
+
+    loss: Curve = Curve()
+    smoothed: Curve = Curve()
+    span: tuple[float, float] = (1e-7, 10.0)
+    limits: tuple[float, float] | None = None
+    found: dict[str, float] = field(default_factory=dict)
+    diverged_at: float | None = None
+    source: Run | None = None
+    ended: bool = False
+
+
+def read_range(source: Source, _view: object) -> RangePart:
+    return range_part(source.run) if source.run is not None else RangePart()
+
+
+def range_part(reader: RunReader) -> RangePart:
+    """Read the curve of a test, and its result."""
+    stream, status = reader.stream(LR_RANGE), reader.status
+    stream.refresh()
+    lr, loss, smoothed = stream.series_of([LR, LOSS, SMOOTHED], bins=BINS)
+    # A bin of several steps stands at their mean learning rate.
+    xs = list(lr.mean)
+    parent = Run(reader.run.path.parent / reader.meta.parent) if reader.meta.parent else None
+    diverged = status.result.get("diverged_at")
+    return RangePart(
+        loss=Curve(xs, loss.low, loss.high, loss.mean, loss.nonfinite),
+        smoothed=Curve(xs, smoothed.low, smoothed.high, smoothed.mean, smoothed.nonfinite),
+        span=span_of(reader),
+        limits=limits_of(smoothed.mean),
+        found=suggestions(status),
+        diverged_at=float(diverged) if isinstance(diverged, int | float) else None,
+        source=parent if parent is not None and parent.config.is_file() else None,
+        ended=reader.state.has_ended or reader.state is RunState.UNKNOWN,
+    )
+
+
+def span_of(reader: RunReader) -> tuple[float, float]:
+    """The learning rates from the first to the last step, as run.toml has them."""
+    table = reader.config.get(LR_RANGE)
+    wanted = [table.get(name) if isinstance(table, dict) else None for name in ("start", "end")]
+    low, high = (float(each) if isinstance(each, int | float) and 0 < each < math.inf else 0.0 for each in wanted)
+    return (low, high) if 0 < low < high else RangePart().span
+
+
+def limits_of(losses: Sequence[float]) -> tuple[float, float] | None:
+    """The range of the smoothed loss, without the rise at its end."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    kept = finite[:-SKIPPED_END] if len(finite) > 2 * SKIPPED_END else finite
+    return (min(finite), max(kept)) if kept and min(finite) < max(kept) else None

@@ -1,0 +1,49 @@
+"""The curve of a range test as lines of text, for commands."""
+
+from __future__ import annotations
+
+import math
+
+from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.jobs.lr_range import LABELS
+from gradtop.trainer.record import RunReader, clean
+from gradtop.tui.ascii import to_ascii
+from gradtop.tui.cli import curves
+from gradtop.tui.screens.lr_range.data import range_part
+from gradtop.tui.widgets import axis
+
+MARKED = ("V", "S", "M", "L")  # where each suggestion stands, in the order of LABELS
+
+
+def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: bool) -> str:
+    """Smoothed loss over the learning rate on a logarithmic axis, the suggestions marked on it and listed below."""
+    import plotext
+
+    part = range_part(reader)
+    points = [(x, y) for x, y in zip(part.smoothed.x, part.smoothed.mean, strict=True) if math.isfinite(y)]
+    title = f"{clean(reader.meta.name or reader.run.id, 80)}  smoothed loss over learning rate"
+    if not points or part.limits is None:
+        return f"{title}\nnothing to plot: {'the test has ended too early' if part.ended else 'the test has hardly begun'}"
+    low, high = part.limits
+    up = axis.linear(low, high, max(2, (height - curves.FRAME) // 2))
+    along = axis.logarithmic(points[0][0], points[-1][0], max(2, (width - up.label_width) // 10))
+    curves.frame(plotext, along, up, width, height)
+    # What rises beyond the axis is drawn at its edge.
+    drawn = [(along.at(x), min(up.at(y), 1.0)) for x, y in points]
+    marks = curves.UNICODE if unicode else curves.ASCII
+    plotext.plot([x for x, _ in drawn], [y for _, y in drawn], marker=marks.lines[0], color=curves.COLOURS[0] if colours else None)
+    lines = []
+    for marker, (method, label) in zip(MARKED, LABELS.items(), strict=True):
+        if (lr := part.found.get(method)) is not None:
+            height_there = min(points, key=lambda point: abs(math.log(point[0] / lr)))[1]
+            curves.scatter(plotext, [(along.at(lr), min(up.at(height_there), 1.0))], marker, curves.COLOURS[1] if colours else None)
+            lines.append(f"{marker}  {label:<11}{significant(lr)}")
+    picture = plotext.build()
+    if not colours:
+        picture = plotext.uncolorize(picture)
+    text = "\n".join(line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines())
+    if part.diverged_at is not None:
+        lines.append(f"The loss diverged at lr {significant(part.diverged_at)}.")
+    if not part.found:
+        lines.append("No suggestion: the curve is too short." if part.ended else "Suggestions come at the end of the test.")
+    return "\n".join([title, text, *lines])
