@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.config.schema import FieldSpec, sections
+from gradtop.trainer.config.schema import FieldSpec, job_sections, section, sections
 from gradtop.trainer.config.text import to_text
 
 
 def markdown() -> str:
     """One table for each section; a field that several kinds share is named with them."""
-    return "\n".join(_table(part.name) for part in sections())
+    return "\n".join(_table(part.name) for part in (*sections(), *job_sections()))
 
 
 def _table(name: str) -> str:
-    part = next(part for part in sections() if part.name == name)
+    part = section(name)
     rows: dict[FieldSpec, list[str]] = {}
     for kind, specs in part.fields.items():
         for spec in specs:
