@@ -17,7 +17,7 @@ from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
 from gradtop.trainer.record import RunState
-from gradtop.trainer.record.streams.registry import LR_RANGE, columns_of
+from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
@@ -73,7 +73,7 @@ class RangeTest:
         parts.batches.prepare = parts.source.prepare if augment is None else None
         parts.compute.label_smoothing = config.training.label_smoothing
         self._base = [float(group["lr"]) for group in parts.optimizer.param_groups]
-        context.writer.open(LR_RANGE, columns_of(LR_RANGE), first_step=1)
+        context.writer.open(LR_RANGE, first_step=1)
         context.progress.gauges = self.gauges
 
     def train(self) -> None:

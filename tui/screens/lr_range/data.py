@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.jobs.lr_range import suggestions
+from gradtop.trainer.jobs.lr_range import JOB, suggestions
 from gradtop.trainer.record import Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED
 
@@ -73,7 +73,7 @@ def range_part(reader: RunReader) -> RangePart:
 
 def span_of(reader: RunReader) -> tuple[float, float]:
     """The learning rates from the first to the last step, as run.toml has them."""
-    table = reader.config.get(LR_RANGE)
+    table = reader.config.get(JOB.name)
     wanted = [table.get(name) if isinstance(table, dict) else None for name in ("start", "end")]
     low, high = (float(each) if isinstance(each, int | float) and 0 < each < math.inf else 0.0 for each in wanted)
     return (low, high) if 0 < low < high else RangePart().span
