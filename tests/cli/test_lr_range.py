@@ -71,7 +71,7 @@ def test_json_is_one_object_with_suggestions_and_curve(gradtop: Gradtop, config:
     assert shown["result"] == {name: found[name] for name in ("suggestions", "diverged_at", "curve")}
     (row,) = json.loads(gradtop("ls", "--json").out)
     assert row["job"] == "lr_range"
-    assert row["result"]["valley"] == found["suggestions"]["valley"]
+    assert row["result"]["suggestions"] == found["suggestions"]
 
 
 @pytest.mark.usefixtures("at_once")

@@ -60,6 +60,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
         case EventKind.EARLY_STOPPING:
             count = whole(event.get("evaluations"))
             return f"stopped early: {message or f'no better loss in {count} evaluation' + 's' * (count != 1)}", "warning"
+        case EventKind.LR_RANGE:
+            return f"range test: {range_text(event)}", "success" if event.get("suggestions") else "warning"
         case EventKind.WARNING:
             return message or fields_text(event) or kind, "warning"
         case EventKind.BLACK_BOX:
@@ -138,6 +140,13 @@ def threads_text(event: Mapping[str, Any]) -> str:
     before, now = (event.get(name) for name in ("pace_before", "pace"))
     why = f": {significant(now)} instead of {significant(before)} steps/s" if isinstance(before, int | float) and isinstance(now, int | float) else ""
     return f"the CPU is busy: {changes_text(event)} from step {next_step(event)} on{why}"
+
+
+def range_text(event: Mapping[str, Any]) -> str:
+    found, diverged = event.get("suggestions"), event.get("diverged_at")
+    lrs = found if isinstance(found, Mapping) else {}
+    text = ", ".join(f"{method} {significant(lr)}" for method, lr in lrs.items() if isinstance(lr, int | float))
+    return (text or "no suggestion") + (f"; diverged at lr {significant(diverged)}" if isinstance(diverged, int | float) else "")
 
 
 def black_box_text(event: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     COMMAND = "command"
     THREADS = "threads"
     EARLY_STOPPING = "early_stopping"
+    LR_RANGE = "lr_range"
     WARNING = "warning"
     BLACK_BOX = "black_box"
     END = "end"
@@ -53,6 +54,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "queued", "path", "changes", "old"),
     EventKind.THREADS: ("step", "changes", "old", "pace", "pace_before"),  # the worker changed its number of threads; in steps/s
     EventKind.EARLY_STOPPING: ("step", "evaluations"),  # how many evaluations brought no better loss
+    # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.
+    EventKind.LR_RANGE: ("step", "steps", "suggestions", "diverged_at"),
     EventKind.WARNING: ("step", "message"),
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first
     EventKind.END: ("state", "step", "reason"),  # reason: of a failure, or of a stop that was not ordinary

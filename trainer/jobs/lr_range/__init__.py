@@ -15,7 +15,8 @@ LABELS = {"valley": "valley", "steep": "steepest", "minimum": "minimum/10", "sli
 
 def suggestions(status: Status) -> dict[str, float]:
     """The learning rates that a test suggests, by method."""
-    return {method: lr for method in LABELS if isinstance(lr := status.result.get(method), int | float)}
+    found = status.result.get("suggestions")
+    return {method: lr for method in LABELS if isinstance(found, Mapping) and isinstance(lr := found.get(method), int | float)}
 
 
 def text(status: Status) -> str:

@@ -16,7 +16,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
-from gradtop.trainer.record import RunState
+from gradtop.trainer.record import EventKind, RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
@@ -45,9 +45,11 @@ def start(context: RunContext) -> None:
         state = checkpoint.load(origin)
         fork.take_weights(parts.model, state["model"], taken)
         said = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
-        context.writer.event("init", message=said, kept=taken.kept, dropped=taken.dropped)
+        if taken.dropped:
+            said += f"; dropped: {'; '.join(taken.dropped)}"
+        context.writer.event(EventKind.INIT, message=said)
     for sentence in parts.said:
-        context.writer.event("init", message=sentence)
+        context.writer.event(EventKind.INIT, message=sentence)
     test = RangeTest(context, config, settings, parts)
     context.explain, context.close = test.explain, test.close
     try:
@@ -136,11 +138,10 @@ class RangeTest:
     def conclude(self) -> None:
         """Record what the losses so far suggest."""
         self._stopwatch.halt()
-        result: dict[str, float] = {each.method: each.lr for each in suggest(self._lrs, self._losses, self._settings.steps)}
-        if self._diverged:
-            result["diverged_at"] = self._lrs[-1]
+        found = {each.method: each.lr for each in suggest(self._lrs, self._losses, self._settings.steps)}
+        result = {"suggestions": found, "diverged_at": self._lrs[-1] if self._diverged else None}
         if self._losses:
-            self._context.writer.event("lr_range", step=self.step, steps=self._settings.steps, **result)
+            self._context.writer.event(EventKind.LR_RANGE, step=self.step, steps=self._settings.steps, **result)
         self._context.progress.update(result=result)
 
     # What control asks for
