@@ -24,7 +24,6 @@ def job_names() -> tuple[str, ...]:
 @cache
 def settings_of(job: str) -> type[Section] | None:
     """The declaration of a job's own section, `Settings` in the `config.py` of its room; None where it has none."""
-    # By name, because the rooms import the declarations of this package.
     module = f"{_PACKAGE}.{job}.config"
     if job not in job_names() or find_spec(module) is None:
         return None

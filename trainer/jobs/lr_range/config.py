@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from gradtop.trainer.config.declare import Section, setting
+from gradtop.trainer.declare import Section, setting
 
 
 class Settings(Section):
