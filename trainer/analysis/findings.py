@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gradtop.trainer.analysis.formatting import percent, significant
-from gradtop.trainer.record import RunReader
+from gradtop.trainer.analysis.crowding import advice
+from gradtop.trainer.analysis.formatting import percent, si, significant
+from gradtop.trainer.analysis.pace import pace_of
+from gradtop.trainer.record import RunReader, RunState, effective
 from gradtop.trainer.record.streams.registry import CLIPPED, EPOCH, EVALS, GRAD_NORM, LOSS, STEP, STEPS
 
 Record = Mapping[str, float]
@@ -15,6 +17,7 @@ Record = Mapping[str, float]
 WINDOW = 500
 NEWEST_EVALS = 200
 EVALS_PATIENCE = 5
+HEALTHY = (1.0, 100.0)  # gradient norms, where the configuration does not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,26 @@ class Finding:
 def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
     """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
     rows = reader.stream(STEPS).tail(WINDOW)
-    found = [*lost(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
+    found = [*lost(reader), *slow(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
     if not found and rows:
         many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
         found = [Finding("success", f"nothing wrong in {many}")]
     order = ("error", "warning", "success")
     return tuple(sorted(found, key=lambda finding: order.index(finding.tone)))
+
+
+def findings_of(reader: RunReader) -> tuple[Finding, ...]:
+    """The findings of a run, for a caller that has read nothing of it but status and configuration."""
+    for name in (STEPS, EVALS):
+        reader.stream(name).refresh()
+    return findings(reader, healthy_band(reader))
+
+
+def healthy_band(reader: RunReader) -> tuple[float, float]:
+    """The gradient norms that the run's configuration calls healthy."""
+    table = effective(reader.config, reader.status.changes).get("monitor")
+    low, high = ((table.get(name) if isinstance(table, Mapping) else None) for name in ("healthy_low", "healthy_high"))
+    return (low if isinstance(low, int | float) else HEALTHY[0], high if isinstance(high, int | float) else HEALTHY[1])
 
 
 def lost(reader: RunReader) -> list[Finding]:
@@ -46,6 +63,17 @@ def lost(reader: RunReader) -> list[Finding]:
         found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
     streams = {name: reader.stream(name).unreadable for name in (STEPS, EVALS)}
     return found + [Finding("error", f"stream {name}: {problem}") for name, problem in streams.items() if problem]
+
+
+def slow(reader: RunReader) -> list[Finding]:
+    """Whether the pace of the last minute is far under the best that the run itself has kept up."""
+    if reader.state is not RunState.TRAINING:
+        return []
+    pace = pace_of(reader)
+    if not pace.slowdown:
+        return []
+    figures = f"{si(pace.recent)} samples/s in the last minute, {si(pace.best)} at its best"
+    return [Finding("warning", f"pace fell to 1/{pace.slowdown:.0f}: {figures}; {advice(reader.run, reader.status)}")]
 
 
 def non_finite(rows: Sequence[Record]) -> list[Finding]:

@@ -1,12 +1,187 @@
-"""How fast a run trains, and how long it will take."""
+"""How fast a run trains, in the last minute and at its best, and how long the rest will take."""
 
 from __future__ import annotations
 
-from gradtop.trainer.record import Status
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from gradtop.trainer.record import Event, EventKind, RunReader, Series, Status, effective
+from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, STEPS
+from gradtop.trainer.record.streams.segment import Segment
+
+MINUTE = 60.0
+LOOKS = 24  # records of the last minute that are read
+SUSTAINED = 5.0  # seconds: a pace that was kept for less is not the best of a run
+BINS = 240
+SLOW = 2.0  # how many times slower than its best a run is before that is worth a word
+FRESH = 1.0  # seconds of training for which what was found holds
+EPOCHS_BACK = 3  # evaluations that are timed
+# A live change of one of these makes a step another amount of work.
+WORK = ("augment.", "freeze.", "model.", "training.")
+SAME_WORK = frozenset({"training.threads", "training.epochs", "training.steps", "training.checkpoint_every"})
 
 
-def seconds_left(status: Status) -> float | None:
-    """The time to the last step at the mean pace so far, in seconds."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Samples per second of training alone, without evaluations and pauses: mean of the last minute, and the best that was kept.
+
+    nan where unknown. `left` is the expected time to the last step in seconds, evaluations included.
+    """
+
+    recent: float = math.nan
+    best: float = math.nan
+    left: float | None = None
+
+    @property
+    def slowdown(self) -> float:
+        """How many times slower than at its best the run is; 0 where it is not far from it."""
+        factor = self.best / self.recent if self.recent > 0 else math.nan
+        return factor if factor >= SLOW else 0.0
+
+
+def pace_of(reader: RunReader) -> Pace:
+    """The pace as its stream of steps, which the caller has refreshed, tells it; asked again, it reads only what is new."""
+    tracker = TRACKERS.get(reader)
+    if tracker is None:
+        tracker = TRACKERS[reader] = Tracker()
+    return tracker.read(reader)
+
+
+class Tracker:
+    """Keeps some records of the last minute of one run."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, float]] = deque()  # time, samples per second
+        self._of: tuple[Segment | None, float] = (None, 0.0)
+        self._found = Pace()
+        self._until: tuple[Segment | None, Sequence[Event], float] = (None, (), -math.inf)  # of which segment and events, up to when
+        self._gaps: dict[float, float] = {}  # seconds between the last step of an epoch and the next step
+
+    def read(self, reader: RunReader) -> Pace:
+        status = reader.status
+        # What an earlier process measured, maybe on another machine, is no measure for this one.
+        segment = next((each for each in reversed(reader.stream(STEPS).segments) if each.valid), None)
+        place = segment.places.get(SAMPLES_PER_S) if segment is not None else None
+        newest = segment.row(segment.valid - 1) if segment is not None else None
+        if segment is None or place is None or newest is None:
+            return Pace(left=mean_seconds_left(status))
+        seen, events, until = self._until
+        if seen is not segment or events is not reader.rare or not until <= newest[1] < until + FRESH:
+            self._found, self._until = self._measure(reader, segment, place, newest), (segment, reader.rare, newest[1])
+        return self._found
+
+    def _measure(self, reader: RunReader, segment: Segment, place: int, newest: Sequence[float]) -> Pace:
+        status = reader.status
+        work, threads = last_changes(reader.rare, segment.first_step)
+        recent = self._recent(segment, place, newest, max(work, threads))
+        series = reader.stream(STEPS).series(SAMPLES_PER_S, bins=BINS, first=work, last=float(max(status.steps, 1)))
+        samples = samples_per_step(reader)
+        best = sustained(series, samples) if samples else math.nan
+        if not samples or not recent > 0:
+            return Pace(recent, best, mean_seconds_left(status))
+        step = max(status.step, int(newest[0]))
+        if status.steps <= step:
+            return Pace(recent, best)
+        left = (status.steps - step) * samples / recent
+        if per_epoch := status.steps_per_epoch:
+            evaluations = -(-status.steps // per_epoch) - step // per_epoch
+            left += evaluations * self._evaluation(segment, place, step, per_epoch, samples)
+        return Pace(recent, best, left)
+
+    def _recent(self, segment: Segment, place: int, newest: Sequence[float], since: float) -> float:
+        time, value = newest[1], newest[place]
+        if self._of != (segment, since) or (self._looks and time < self._looks[-1][0]):
+            self._of = segment, since
+            self._looks = deque(looked_back(segment, place, time, since))
+            self._gaps.clear()
+        if math.isfinite(value) and (not self._looks or time - self._looks[-1][0] >= MINUTE / LOOKS):
+            self._looks.append((time, value))
+        while self._looks and self._looks[0][0] < time - MINUTE:
+            self._looks.popleft()
+        return fmean(pace for _, pace in self._looks) if self._looks else math.nan
+
+    def _evaluation(self, segment: Segment, place: int, step: int, per_epoch: int, samples: int) -> float:
+        """The seconds of an evaluation: the shortest of the last three, as one may hold a pause."""
+        ends = [float(end) for epoch in range(EPOCHS_BACK) if (end := (step // per_epoch - epoch) * per_epoch) > 0]
+        self._gaps = {end: gap for end in ends if (gap := self._gaps.get(end) or gap_after(segment, place, end, samples)) is not None}
+        return min(self._gaps.values(), default=0.0)
+
+
+TRACKERS: WeakKeyDictionary[RunReader, Tracker] = WeakKeyDictionary()
+
+
+def looked_back(segment: Segment, place: int, newest: float, since: float) -> list[tuple[float, float]]:
+    """Time and pace of records from the last minute, about evenly in time, none of them from before step `since`."""
+    found: dict[int, tuple[float, float]] = {}
+    with segment.reading():
+        low, end = segment.place_of(since), segment.valid
+        for look in range(1, LOOKS + 1):
+            wanted = newest - MINUTE * (1 - look / LOOKS)
+            high = end
+            while low < high:
+                middle = (low + high) // 2
+                row = segment.row(middle)
+                if row is None or row[1] < wanted:
+                    low = middle + 1
+                else:
+                    high = middle
+            row = segment.row(low) if low < end else None
+            if row is not None and math.isfinite(row[place]):
+                found[low] = (row[1], row[place])
+    return list(found.values())
+
+
+def gap_after(segment: Segment, place: int, step: float, samples: int) -> float | None:
+    """The seconds between a step and the next one beyond what the next one took; None where both are not there."""
+    number = segment.place_of(step, after=True)
+    before, after = (segment.row(each) if 0 <= each < segment.valid else None for each in (number - 1, number))
+    if before is None or after is None or before[0] != step or not after[place] > 0:
+        return None
+    return max(0.0, after[1] - before[1] - samples / after[place])
+
+
+def sustained(series: Series, samples: int) -> float:
+    """The best pace that was reached or exceeded for `SUSTAINED` seconds; nan where the run is younger."""
+    seconds = 0.0
+    for pace, records in sorted(zip(series.mean, series.finite, strict=True), reverse=True):
+        if pace > 0:
+            seconds += records * samples / pace
+            if seconds >= SUSTAINED:
+                return pace
+    return math.nan
+
+
+def last_changes(events: Iterable[Event], first: float) -> tuple[float, float]:
+    """The step from which on steps are the same work, and the one from which on as many threads compute; `first` where nothing changed."""
+    work = threads = first
+    for event in events:
+        step, changes = event.get("step"), event.get("changes")
+        if not isinstance(step, int):
+            continue
+        keys = changes.keys() if isinstance(changes, Mapping) else ()
+        if event["kind"] == EventKind.FREEZE or any(key.startswith(WORK) and key not in SAME_WORK for key in keys):
+            work = max(work, step + 1.0)
+        elif "training.threads" in keys:
+            threads = max(threads, step + 1.0)
+    return work, threads
+
+
+def samples_per_step(reader: RunReader) -> int:
+    """0 where the configuration does not say it."""
+    training: Any = effective(reader.config, reader.status.changes).get("training")
+    if not isinstance(training, Mapping):
+        return 0
+    size, accumulate = training.get("batch_size"), training.get("accumulate", 1)
+    return size * accumulate if isinstance(size, int) and isinstance(accumulate, int) else 0
+
+
+def mean_seconds_left(status: Status) -> float | None:
+    """The time to the last step at the mean pace so far, in seconds; for a run whose pace is not recorded."""
     done = status.step - status.began  # what a fork took over took it no time
     if done <= 0 or status.steps <= status.step or status.seconds <= 0:
         return None

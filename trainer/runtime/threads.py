@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 
 import torch
 
-from gradtop.trainer.record import Run, RunState, Status, derive_state, list_runs, this_host
-from gradtop.trainer.record.status import load_status
+from gradtop.trainer.analysis.crowding import cores, runs_beside
+from gradtop.trainer.record import Run
 
 # PyTorch's own number: one for each core, or what the environment said when it was imported.
 _AT_START = torch.get_num_threads()
-# A run that trains writes its status every second or so; what is much older need not be read.
-_FRESH = 60.0
 
 
 def use_threads(asked: int) -> None:
@@ -24,18 +21,13 @@ def use_threads(asked: int) -> None:
     torch.set_num_threads(min(asked, cores()) if asked else own)
 
 
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def crowding(run: Run) -> str:
     """Which other runs of the directory compute with the cores that this process wants, and what to do; "" where there is room.
 
     Two threads of a run wait for each other after every operation, and spin while they wait: where others have their
     cores, a training falls to a tenth, not to a half.
     """
-    others = [(other, status) for other in list_runs(run.path.parent) if other != run and (status := _beside(other)) is not None]
+    others = runs_beside(run)
     wanted = torch.get_num_threads() + sum(status.threads for _, status in others)
     if not others or wanted <= cores():
         return ""
@@ -45,16 +37,3 @@ def crowding(run: Run) -> str:
         f"{names} train{'s' if len(others) == 1 else ''} on this CPU too: {wanted} threads on {cores()} cores slow each other down many times over; "
         f"gradtop set RUN training.threads={share} gives each run its own, --queue has the next one wait"
     )
-
-
-def _beside(run: Run) -> Status | None:
-    """The status of a run that trains on the CPU of this host, else None."""
-    try:
-        if time.time() - run.status.stat().st_mtime > _FRESH:
-            return None
-    except OSError:
-        return None
-    status = load_status(run)
-    if status is None or status.host != this_host()[0] or status.device != "cpu":
-        return None
-    return status if derive_state(status, now=time.time()) is RunState.TRAINING else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
-from gradtop.trainer.analysis.pace import seconds_left
+from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS, LR, SAMPLES_PER_S, STEPS
 from gradtop.tui.ascii import to_ascii
@@ -100,7 +100,7 @@ class Follower:
         if not old and found == Trained():
             # The records of a short epoch come after its end; what the status says is the newest there is.
             found = Trained(status.loss, status.lr, status.samples_per_s or None)
-        left = None if old else seconds_left(status)
+        left = None if old else self.seconds_left()
         self.end_line()
         if not self.titled:
             self.titled = True
@@ -128,12 +128,16 @@ class Follower:
         status = self.reader.status
         text = {RunState.CREATED: "starting", RunState.SILENT: SILENT}.get(state, state)
         if state is RunState.TRAINING and status.steps:
-            left = seconds_left(status)
+            left = self.seconds_left()
             text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"
             text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")
         if text != self.said:
             self.said = text
             say_in_place(text)
+
+    def seconds_left(self) -> float | None:
+        self.reader.stream(STEPS).refresh()
+        return pace_of(self.reader).left
 
     def end_line(self) -> None:
         """Leave the line that is rewritten in place."""

@@ -22,8 +22,8 @@ The JSON has the keys id, name, path, state (derived: died and silent too),
 status (as in status.json), meta (as in meta.json), config (as it is now: what
 was changed live included), run_toml (as it was at the start), waits (null, or
 of a run in line: place, device and for, the ids of the runs it waits for),
-checkpoints, events (the newest 20), last_words (of a run that died or failed)
-and health: records_lost and unreadable (streams).
+checkpoints, events (the newest 20), findings (tone and text), last_words (of
+a run that died or failed) and health: records_lost and unreadable (streams).
 """
 LAST_EVENTS = 20
 
@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def record(reader: RunReader) -> dict[str, object]:
+    from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.record import effective
 
     place = waiting(reader)
@@ -66,6 +67,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
+        "findings": [asdict(finding) for finding in findings_of(reader)],
         "last_words": last_words(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
     }
@@ -96,18 +98,23 @@ def unreadable(reader: RunReader) -> dict[str, str]:
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
     from gradtop.trainer.analysis.compare import flat
+    from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
-    from gradtop.trainer.analysis.pace import seconds_left
+    from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
     from gradtop.trainer.record import RunState, clean
 
     status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
     if meta.job != "train":
         yield "job", clean(job.title)
+    found = findings_of(reader)
     if status.error:
         yield "error", clean(status.error)
     if status.warning:
         yield "warning", clean(status.warning)
+    for finding in found:
+        if finding.tone != "success":
+            yield "finding", clean(finding.text, 400)
     if place := waiting(reader):
         yield "waits", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
@@ -115,7 +122,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
         yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({share})"
     if status.seconds:
-        left = seconds_left(status) if reader.state is RunState.TRAINING else None
+        left = pace_of(reader).left if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
         yield "last sign", age(now - status.updated)
@@ -149,10 +156,10 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
     if meta.command:
         yield "command", clean(shlex.join(meta.command))
-    found = reader.checkpoints()
-    if found:
-        best = [checkpoint.step for checkpoint in found if checkpoint.best]
-        yield "checkpoints", f"{len(found)}, newest of step {found[-1].step}{f', best of step {best[-1]}' if best else ''}"
+    checkpoints = reader.checkpoints()
+    if checkpoints:
+        best = [checkpoint.step for checkpoint in checkpoints if checkpoint.best]
+        yield "checkpoints", f"{len(checkpoints)}, newest of step {checkpoints[-1].step}{f', best of step {best[-1]}' if best else ''}"
     if status.dropped:
         yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
     for name, why in unreadable(reader).items():

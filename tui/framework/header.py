@@ -69,7 +69,7 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
         f"{facts.setting('optimizer.kind', '')}{rate}".strip(),
         f"{facts.setting('data.kind', '')}{f', batch {batch}' if batch else ''}",
         status.device,
-        f"{formatting.si(status.samples_per_s)} samples/s" if status.samples_per_s and facts.alive else "",
+        pace_text(facts),
     ]
     kept = [part for part in parts if part]
     while kept and len(" · ".join(kept)) + len(facts.age) + 4 > width:
@@ -77,6 +77,13 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
     text = " · ".join(kept)
     gap = max(1, width - len(text) - len(facts.age) - 2)
     return [(" " + text + " " * gap, "muted"), (facts.age, "success" if facts.age == "live" else "muted")]
+
+
+def pace_text(facts: Facts) -> str:
+    if not facts.status.samples_per_s or not facts.alive:
+        return ""
+    slower = f", {facts.slowdown:.0f}× slower than at its best" if facts.slowdown else ""
+    return f"{formatting.si(facts.status.samples_per_s)} samples/s{slower}"
 
 
 def bar(share: float, width: int) -> list[Piece]:

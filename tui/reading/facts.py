@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import coarse_age, moment
-from gradtop.trainer.analysis.pace import seconds_left
+from gradtop.trainer.analysis.pace import Pace, pace_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective
 from gradtop.trainer.record.streams.registry import STEPS, TIME
 from gradtop.tui.reading.snapshot import Facts
@@ -40,6 +40,7 @@ class Watch:
         words = old.last_words if old is not None and old.state == state else ()
         if state.went_wrong and not words:
             words = reader.last_log_lines(LAST_WORDS)
+        pace = pace_of(reader) if state is RunState.TRAINING else Pace()
         facts = Facts(
             run=self.run,
             name=clean(reader.meta.name or self.run.id, NAME),
@@ -48,7 +49,8 @@ class Watch:
             meta=reader.meta,
             config=self._config(status.changes),
             age=self._age(status, state),
-            left=seconds_left(status) if state is RunState.TRAINING else None,
+            left=pace.left,
+            slowdown=float(f"{pace.slowdown:.1g}"),
             last_words=words,
             gone=reader.gone,
         )

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.formatting import coarse_age, moment
-from gradtop.trainer.analysis.pace import seconds_left
-from gradtop.trainer.record import Status
 from gradtop.tui.reading.facts import Watch
 from tests.tui.runs_fixture import NOW, fake_run
 
@@ -18,14 +16,6 @@ def test_ages_are_coarse_and_never_younger_than_the_last() -> None:
     assert len(set(ages)) < 80
     assert [coarse_age(s) for s in (1.9, 2, 59, 60, 3599, 3600, 172_800)] == ["live", "2 s ago", "45 s ago", "1 min ago", "45 min ago", "1 h ago", "2 days ago"]
     assert coarse_age(-5) == "live"
-
-
-def test_the_time_left_follows_the_mean_pace() -> None:
-    assert seconds_left(Status(step=100, steps=300, seconds=10.0)) == 20.0
-    # The hundred steps that a fork took over cost it no time.
-    assert seconds_left(Status(began=100, step=200, steps=300, seconds=10.0)) == 10.0
-    for status in (Status(), Status(began=5, step=5, steps=9, seconds=1.0), Status(step=300, steps=300, seconds=1.0), Status(step=5, steps=9)):
-        assert seconds_left(status) is None
 
 
 def test_a_moment_has_its_date_where_it_was_not_today(monkeypatch: pytest.MonkeyPatch) -> None:

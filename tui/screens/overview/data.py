@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.event_text import EventLine, event_lines
-from gradtop.trainer.analysis.findings import Finding, findings
+from gradtop.trainer.analysis.findings import Finding, findings, healthy_band
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
 from gradtop.trainer.record.streams.registry import ACCURACY, CLIPPED, EVALS, GRAD_NORM, LOSS, LR, PLAN, STEP, STEPS
@@ -46,7 +46,7 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
-    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    healthy = healthy_band(reader)
     loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, first=0.0, last=end)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
     return OverviewPart(
