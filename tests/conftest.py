@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.servers import ready_server, servers_below
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 # The models of tests are tiny, and every core has a test of its own: a thread more would only wait for the others.
@@ -18,12 +22,34 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("gradtop")
 
 
+@pytest.fixture(scope="session")
+def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where torch servers listen: the tests of one process share them, and they end with it."""
+    with servers_below(tmp_path_factory.mktemp("runtime")) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def own_servers(quiet_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Torch servers of this test alone, below this directory."""
+    with servers_below(tmp_path / "runtime") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        yield runtime
+
+
+@pytest.fixture
+def running_server(quiet_environment: None) -> int:
+    """The process of the server that tests share, ready."""
+    return ready_server()
+
+
 @pytest.fixture(autouse=True)
-def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing of the user's settings reaches a test, and no test writes into the user's home."""
+def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, shared_servers: Path) -> None:
+    """Nothing of the user's settings reaches a test, and no test writes into the user's home or asks the user's torch server."""
     for name in ("GRADTOP_RUNS", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(shared_servers))
 
 
 class NoSkips:

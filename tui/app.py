@@ -28,7 +28,7 @@ from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.framework.stylesheet import ParsedOnce
 from gradtop.tui.keymap import DEFAULT, Keymap, keymap_file, load_keymap
 from gradtop.tui.launcher import Launcher, Starts
-from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoStandby
+from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Snapshot
 from gradtop.tui.screens.tune.lr_preview import NO_CURVES
@@ -40,8 +40,8 @@ FULL = Capabilities()
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 
-# A run that has just begun wants every core for its first steps; the next one is not edited as soon.
-UNTIL_NEXT_STANDBY = 2.0
+# A server that was started for a run listens by then; the next run is not edited as soon.
+UNTIL_PREPARED = 2.0
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {
@@ -98,7 +98,7 @@ class GradtopApp(App[None]):
         self.animation_level = "none"
         self.watched = run
         self.runs = runs
-        self.launcher: Starts = launcher if launcher is not None else Launcher(runs, standby=False)
+        self.launcher: Starts = launcher if launcher is not None else Launcher(runs, server=False)
         self.snapshot = EMPTY
         self.drafted = NO_CURVES  # the learning rate as the form has it
         self._logged: Run | None = None
@@ -312,7 +312,7 @@ class GradtopApp(App[None]):
         self.run_worker(begin, thread=True, name="launch")
 
     def on_launched(self, message: Launched) -> None:
-        self.set_timer(UNTIL_NEXT_STANDBY, self._prepare)
+        self.set_timer(UNTIL_PREPARED, self._prepare)
         if message.run is None:
             self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
             return
@@ -325,12 +325,12 @@ class GradtopApp(App[None]):
             try:
                 self.launcher.prepare()
             except OSError as error:
-                self._from_thread(NoStandby(str(error)))
+                self._from_thread(NoServer(str(error)))
 
-        self.run_worker(prepare, thread=True, name="standby")
+        self.run_worker(prepare, thread=True, name="prepare")
 
-    def on_no_standby(self, message: NoStandby) -> None:
-        self.notify(f"{message.problem}; runs start all the same, later", title="no standby", severity="warning", markup=False)
+    def on_no_server(self, message: NoServer) -> None:
+        self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning", markup=False)
 
     # Everywhere
 
@@ -398,13 +398,13 @@ class GradtopApp(App[None]):
         self.push_screen(Confirm("Leave?", " ".join(filter(None, lost)), "leave", "stay"), lambda yes: self.exit() if yes else None)
 
 
-def run(run: Run | None, runs: Path, *, standby: bool = True, mode: str | None = None) -> int:
+def run(run: Run | None, runs: Path, *, server: bool = True, mode: str | None = None) -> int:
     """Open the screen on a run, or on the list of runs, until the user leaves; says then that the run goes on."""
     terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
     if not terminal.screen:
         print(f"gradtop: {terminal.why}", file=sys.stderr)
         return 2
-    launcher = Launcher(runs, standby=standby)
+    launcher = Launcher(runs, server=server)
     end_with_the_terminal(launcher.close)
     app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
     try:

@@ -1,4 +1,4 @@
-"""Starting runs from the screen, with one warm worker kept ready; everything heavy is imported when first needed."""
+"""Starting runs from the screen, through the torch server; everything heavy is imported when first needed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gradtop.trainer.record import Run
 
 if TYPE_CHECKING:
-    from gradtop.trainer.launch import Standby
     from gradtop.trainer.launch.lr_preview import Planned, Preview
+    from gradtop.trainer.launch.server import Connection
 
 
 class Starts(Protocol):
     """What the screen needs to start runs. All of it blocks for some tenths of a second: call it in a thread."""
 
-    def prepare(self) -> None: ...
+    def prepare(self) -> None:
+        """Have the torch server ready for what is started next. Raises OSError."""
 
     def resume(self, run: Run) -> Run: ...
 
@@ -33,26 +34,28 @@ class Starts(Protocol):
 
 
 class Launcher:
-    """Starts detached workers, from the standby where there is one; `prepare` again for the next."""
+    """Starts detached workers, which the torch server forks unless `server` is false."""
 
-    def __init__(self, runs: Path, *, standby: bool = True) -> None:
+    def __init__(self, runs: Path, *, server: bool = True) -> None:
         self._runs = runs
-        self._wanted = standby
-        self._standby: Standby | None = None
+        self._server = server
+        self._link: Connection | None = None
         self._preview: Preview | None = None
         self._closed = False
 
     def prepare(self) -> None:
-        """Start the standby, which dies with this process unless it was given a run."""
-        if not self._wanted or self._closed or self._standby is not None:
+        """Keep the torch server from ending while this screen is open. Where there is none it is started, unless a run trains
+        here: that would lose its cores to the import; the first start or preview then starts it."""
+        if not self._server or self._closed or (self._link is not None and not self._link.lost):
             return
-        from gradtop.trainer.launch import Standby
+        from gradtop.trainer.launch.server import connect, connect_or_start
 
-        standby = Standby()
-        standby.start()
-        self._standby = standby
-        if self._closed:
-            standby.close()  # type: ignore[unreachable]  # closed meanwhile, by another thread
+        link = connect() if trains_here(self._runs) else connect_or_start()
+        if link is not None:
+            link.stay()
+        self._link = link
+        if self._closed:  # meanwhile, by another thread
+            self.close()  # type: ignore[unreachable]
 
     def resume(self, run: Run) -> Run:
         self._begin(run, resume=True)
@@ -69,12 +72,12 @@ class Launcher:
     def start(
         self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False
     ) -> Run:
-        """A new run: from `checkpoint` of its parent on, or from the start; at once, or in line."""
+        """A new run: from `checkpoint` of its parent on, or from the start; at once, or in the queue."""
         from gradtop.trainer.launch import create_run, queue_worker
 
         run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
         if queue:
-            queue_worker(run)
+            queue_worker(run, server=self._server)
         else:
             self._begin(run)
         return run
@@ -82,21 +85,26 @@ class Launcher:
     def _begin(self, run: Run, *, resume: bool = False) -> None:
         from gradtop.trainer.launch import start_worker
 
-        standby, self._standby = self._standby, None
-        start_worker(run, resume=resume, standby=standby)
+        start_worker(run, resume=resume, server=self._server)
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
         from gradtop.trainer.config import to_tables
         from gradtop.trainer.launch.lr_preview import Preview
 
         if self._preview is None:
-            self._preview = Preview()
+            self._preview = Preview(server=self._server)
         return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
 
     def close(self) -> None:
         self._closed = True
         if self._preview is not None:
             self._preview.close()
-        standby, self._standby = self._standby, None
-        if standby is not None:
-            standby.close()
+        if self._link is not None:
+            self._link.close()
+
+
+def trains_here(runs: Path) -> bool:
+    """Whether a run of the directory is being trained on this host."""
+    from gradtop.trainer.record import is_alive, list_runs, read_status
+
+    return any((status := read_status(run)).state.is_active and is_alive(status) for run in list_runs(runs))

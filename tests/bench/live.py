@@ -40,7 +40,7 @@ def measure() -> Iterator[Figure]:
     with a_place() as place:
         feed = Feed(place)
         feed.beat()
-        with place.watch("--no-standby") as terminal:
+        with place.watch("--no-server") as terminal:
             terminal.wait_for(CHART)
             yield age(feed, terminal)
             yield from idle(feed, terminal)

@@ -47,8 +47,8 @@ def measure() -> Iterator[Figure]:
 
 
 def first_charts(small: Place, large: Place) -> Iterator[Figure]:
-    # Without a standby, whose imports would slow down the start that is measured next.
-    watched: dict[str, Callable[[], Terminal]] = {name: partial(place.watch, "--no-standby") for name, place in (("small", small), ("large", large))}
+    # Without a torch server, whose imports would slow down the start that is measured next.
+    watched: dict[str, Callable[[], Terminal]] = {name: partial(place.watch, "--no-server") for name, place in (("small", small), ("large", large))}
     ways = {name: partial(start, way) for name, way in {"minimal": small.minimal, **watched}.items()}
     in_turns(ways, 1)  # files come into the cache, and bytecode is written
     taken = in_turns(ways, TIMES)

@@ -22,7 +22,7 @@ MINIMAL = Path(__file__).with_name("minimal.py")
 
 @dataclass(frozen=True)
 class Place:
-    """`runs` is the runs directory; nothing that a screen remembers comes from, or gets to, the user's home.
+    """`runs` is the runs directory; nothing that a screen remembers comes from, or gets to, the user's home, and its torch server is its own.
 
     Bytecode is cached, as it is on a user's machine from the second start on.
     """
@@ -35,7 +35,16 @@ class Place:
 
     @property
     def env(self) -> dict[str, str]:
-        return {"XDG_STATE_HOME": str(self.folder / "state"), "GRADTOP_RUNS": str(self.runs), "PYTHONDONTWRITEBYTECODE": ""}
+        return {
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "GRADTOP_RUNS": str(self.runs),
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+
+    def server_is_ready(self) -> bool:
+        """Whether a torch server has imported PyTorch."""
+        return any("ready" in lock.read_text() for lock in (self.folder / "gradtop").glob("*.lock"))
 
     def watch(self, *options: str) -> Terminal:
         """The screen on the newest run."""
@@ -49,7 +58,7 @@ class Place:
         return Terminal([sys.executable, str(MINIMAL)], env=self.env)
 
     def end_all(self) -> None:
-        """End what was started here and lives on by itself: workers, and those that wait for a run."""
+        """End what was started here and lives on by itself: workers and the torch server."""
         while found := self._processes():
             for process in found:
                 with contextlib.suppress(psutil.NoSuchProcess):

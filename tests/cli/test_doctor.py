@@ -15,6 +15,7 @@ import pytest
 
 from gradtop.tui.cli import checks
 from tests.cli.conftest import Gradtop
+from tests.servers import ready_server
 from tests.tui.runs_fixture import fake_run
 
 TORCH = {"version": "2.14.1+cu130", "cuda": "13.0", "threads": 2, "devices": []}
@@ -44,6 +45,17 @@ def test_a_sound_machine_has_nothing_in_the_way(gradtop: Gradtop, probe: Probe) 
     assert said.out.endswith("\nNo problems found.\n")
     assert [row["state"] for row in findings(gradtop).values()].count("problem") == 0
     assert set(findings(gradtop)["torch"]) == {"name", "state", "found", "todo"}
+
+
+def test_the_torch_server_is_looked_for_and_a_directory_that_others_may_write_is_told(gradtop: Gradtop, probe: Probe, own_servers: Path) -> None:
+    assert findings(gradtop)["server"]["found"].startswith("not running")
+    (own_servers / "gradtop").mkdir()
+    (own_servers / "gradtop").chmod(0o755)
+    found = findings(gradtop)["server"]
+    assert (found["state"], "mode 0755" in found["todo"]) == ("note", True)
+    (own_servers / "gradtop").chmod(0o700)
+    pid = ready_server()
+    assert findings(gradtop)["server"]["found"] == f"process {pid}, ready to fork workers"
 
 
 def test_a_torchvision_of_another_build_is_said_with_what_to_install(gradtop: Gradtop, probe: Probe) -> None:

@@ -80,7 +80,7 @@ def training(parent: Run) -> Iterator[Run]:
 def a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is started trains a few steps at once, in this process, and is stopped."""
 
-    def start(run: Run, *, resume: bool = False) -> None:
+    def start(run: Run, *, resume: bool = False, server: bool = True) -> None:
         assert work(run, resume=resume, signals=SignalAtLook(5)) == 0, read_status(run).error
 
     monkeypatch.setattr(launch, "start_worker", start)

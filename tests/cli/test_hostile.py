@@ -53,7 +53,7 @@ def evil_run(folder: Path, state: str) -> Run:
 def test_no_command_prints_what_could_steer_a_terminal(gradtop: Gradtop, tmp_path: Path, command: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from gradtop.trainer import launch
 
-    monkeypatch.setattr(launch, "start_worker", lambda run, *, resume: None)
+    monkeypatch.setattr(launch, "start_worker", lambda run, *, resume, server: None)
     run = evil_run(tmp_path / "runs", state)
     said = gradtop(*command.replace("ID", run.id).split())
     assert said.code in {0, 1, 2}

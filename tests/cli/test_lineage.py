@@ -37,7 +37,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Run]]:
     found: list[tuple[str, Run]] = []
 
     def as_if(way: str, state: str) -> None:
-        def start(run: Run, *, resume: bool = False) -> None:
+        def start(run: Run, *, resume: bool = False, server: bool = True) -> None:
             found.append((way, run))
             write_status(run, replace(read_status(run), state=RunState(state)))
 

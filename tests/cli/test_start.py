@@ -26,7 +26,7 @@ class Starts:
     becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state=RunState.DONE))
     started: list[tuple[Run, bool]] = field(default_factory=list)
 
-    def start_worker(self, run: Run, *, resume: bool = False) -> None:
+    def start_worker(self, run: Run, *, resume: bool = False, server: bool = True) -> None:
         self.started.append((run, resume))
         self.becomes(run)
 
@@ -115,19 +115,19 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
 ) -> None:
     opened = []
 
-    def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
-        opened.append((run, standby))
+    def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
+        opened.append((run, server))
         return 0
 
     monkeypatch.setattr(home, "open_screen", open_screen)
     monkeypatch.setattr(start, "has_screen", lambda: True)
     starts.becomes = failing
-    said = gradtop("train", config, "--watch", "--no-standby")
+    said = gradtop("train", config, "--watch", "--no-server")
     assert (said.code, said.out) == (1, "")
     assert "failed: cuda:7 is not there" in said.err
     starts.becomes = lambda run: None
     assert gradtop("train", config, "--watch") == gradtop("rerun", "last", "--watch")
-    assert [standby for _run, standby in opened] == [False, True, True]
+    assert [server for _run, server in opened] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import launch
 from gradtop.trainer.config import parse_config
-from gradtop.trainer.launch import create_run, queue_worker
+from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import (
     Run,
     RunState,
@@ -51,6 +53,9 @@ with (run.path.parent / "order.txt").open("a") as file:
 write_status(run, replace(read_status(run), state=RunState.DONE, queued=0.0))
 END
 """
+
+
+queue_worker = partial(launch.queue_worker, server=False)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.data import DataInfo
 from gradtop.trainer.models import Description, build, describe
-from gradtop.trainer.models.__main__ import describe_config
+from gradtop.trainer.models.counting import describe_config
 from tests.models.formulas import evaluated
 
 WIDTHS = st.integers(1, 40)

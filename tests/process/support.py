@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gradtop.trainer.record import Run, RunReader, Status, list_runs, new_run, read_status
+from gradtop.trainer.record import Run, RunReader, RunState, Status, list_runs, new_run, read_status
 from gradtop.trainer.record.state import ACTIVE
 from tests.support import wait_until
 
@@ -159,9 +159,13 @@ def wait_for_run(runs: Path, timeout: float = 60.0) -> Run:
 
 
 def worker_of(run: Run, timeout: float = 60.0) -> Process:
-    """The process that the status names."""
-    wait_until(lambda: read_status(run).pid, timeout, "a pid in the status")
-    return Process(read_status(run).pid)
+    """The process that trains, or has: while a run starts, another one may hold it and then hand it over."""
+
+    def found() -> int:
+        status = read_status(run)
+        return 0 if status.state in {RunState.CREATED, RunState.QUEUED, RunState.STARTING} else status.pid
+
+    return Process(wait_until(found, timeout, "a process that trains"))
 
 
 def stat_of(pid: int) -> list[str]:

@@ -48,7 +48,7 @@ def test_names_and_log_lines_are_shown_and_do_nothing(tmp_path: Path, tmux: Call
     runs = tmp_path / "runs"
     run = hostile_run(runs)
     make_run(runs, name="plain")
-    terminal = tmux(str(GRADTOP), "watch", str(run.path), "--runs", str(runs), "--no-standby")
+    terminal = tmux(str(GRADTOP), "watch", str(run.path), "--runs", str(runs), "--no-server")
     title = terminal.title
     terminal.wait_for("✕ failed", r"\[red\]evil\[/red\]")
     terminal.keys("l")

@@ -79,7 +79,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     wait_until(lambda: screen.ended, 60, "the screen to end")
     wait_for_step(second, read_status(second).step + 50)
 
-    screen.again(str(GRADTOP), "--runs", str(runs), "--no-standby")
+    screen.again(str(GRADTOP), "--runs", str(runs), "--no-server")
     screen.wait_for(read_meta(second).name, "● training")
     screen.keys("q")
     screen.wait_for("goes on")
@@ -105,7 +105,7 @@ def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tm
 def test_two_screens_watch_and_steer_one_run(tmp_path: Path, tmux: Terminal, start: Callable[..., Worker]) -> None:
     run = make_run(tmp_path / "runs")
     worker = start(run)
-    watch = (str(GRADTOP), "watch", str(run.path), "--no-standby")
+    watch = (str(GRADTOP), "watch", str(run.path), "--no-server")
     one, other = tmux(*watch), tmux(*watch, columns=80, rows=24)
     for screen in (one, other):
         screen.wait_for("● training")

@@ -15,7 +15,7 @@ def test_the_screen_ends_with_its_terminal_even_where_no_signal_tells_of_it(tmp_
     fake_run(tmp_path, "quiet-heron", state="done", steps=40)
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "HOME": str(tmp_path)}
-    command = [sys.executable, "-P", "-m", "gradtop.tui.cli.main", "watch", "last", "--runs", str(tmp_path), "--no-standby"]
+    command = [sys.executable, "-P", "-m", "gradtop.tui.cli.main", "watch", "last", "--runs", str(tmp_path), "--no-server"]
     # A session of its own without a controlling terminal: nobody sends it a SIGHUP.
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True) as screen:
         os.close(theirs)

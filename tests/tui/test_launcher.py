@@ -1,13 +1,16 @@
-"""What becomes of the standby when runs are started."""
+"""The torch server as the screen has it: kept, started where nothing trains, and done without."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Run
+from gradtop.trainer.record import Run, RunState, process_start, read_status, write_status
+from gradtop.tui.launcher import Launcher
 from tests.tui.piloting import Starts, piloted
 from tests.tui.runs_fixture import NOW, fake_run
 
@@ -17,25 +20,87 @@ def run(runs: Path) -> Run:
     return fake_run(runs, "quiet-heron", created=NOW - 31)[0]
 
 
-async def test_a_run_that_starts_has_the_cores_for_itself_before_the_next_worker_gets_ready(
+async def test_the_server_is_looked_for_again_after_each_start(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradtop.tui.app.UNTIL_NEXT_STANDBY", 0.1)
+    monkeypatch.setattr("gradtop.tui.app.UNTIL_PREPARED", 0.1)
     starts = Starts()
     async with piloted(tmp_path, run, launcher=starts) as screen:
-        await screen.until(lambda: starts.asked == [("prepare", None)], "the first standby")
+        await screen.until(lambda: starts.asked == [("prepare", None)], "the first time")
         screen.app.launch(partial(starts.resume, run), "goes on")
-        await screen.until(lambda: starts.asked[1:] == [("resume", run), ("prepare", None)], "the next one")
+        await screen.until(lambda: starts.asked[1:] == [("resume", run), ("prepare", None)], "the second time")
 
 
-class WithoutStandby(Starts):
+class WithoutServer(Starts):
     def prepare(self) -> None:
         super().prepare()
         raise OSError("the worker could not be started")
 
 
-async def test_a_standby_that_cannot_be_is_told_and_runs_start_all_the_same(tmp_path: Path, run: Run) -> None:
-    async with piloted(tmp_path, None, launcher=WithoutStandby()) as screen:
-        await screen.shows("no standby")
+async def test_a_server_that_cannot_be_had_is_told_and_runs_start_all_the_same(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, None, launcher=WithoutServer()) as screen:
+        await screen.shows("no torch server")
         screen.app.launch(lambda: run, "goes on")
         await screen.until(lambda: screen.app.watched == run, "the run")
+
+
+class FakeServer:
+    """What the launcher asks of the client, and whether a server runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> None:
+        self.runs = runs
+        self.started = 0
+        self.links: list[FakeLink] = []
+        monkeypatch.setattr("gradtop.trainer.launch.server.connect", self.connect)
+        monkeypatch.setattr("gradtop.trainer.launch.server.connect_or_start", self.connect_or_start)
+
+    def connect(self) -> FakeLink | None:
+        if not self.runs:
+            return None
+        self.links.append(FakeLink())
+        return self.links[-1]
+
+    def connect_or_start(self) -> FakeLink | None:
+        self.started += not self.runs
+        self.runs = True
+        return self.connect()
+
+
+class FakeLink:
+    def __init__(self) -> None:
+        self.stays = self.lost = False
+
+    def stay(self) -> None:
+        self.stays = True
+
+    def close(self) -> None:
+        self.lost = True
+
+
+def test_beside_a_training_no_server_is_started_and_one_that_is_there_is_kept(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, grower = fake_run(runs, "quiet-heron", created=NOW - 31)
+    grower.close()
+    write_status(run, replace(read_status(run), state=RunState.TRAINING, pid=os.getpid(), pid_started=process_start(os.getpid())))
+    server = FakeServer(monkeypatch, runs=False)
+    launcher = Launcher(runs)
+    launcher.prepare()
+    assert (server.started, server.links) == (0, [])
+    server.runs = True
+    launcher.prepare()
+    launcher.prepare()
+    assert [link.stays for link in server.links] == [True]
+    server.links[0].lost = True  # it was killed
+    launcher.prepare()
+    assert len(server.links) == 2
+    launcher.close()
+    assert server.links[1].lost
+
+
+def test_where_nothing_trains_the_server_is_started(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, grower = fake_run(runs, "quiet-heron", state="done", created=NOW - 31)
+    grower.close()
+    server = FakeServer(monkeypatch, runs=False)
+    Launcher(runs).prepare()
+    assert server.started == 1
+    Launcher(runs, server=False).prepare()
+    assert len(server.links) == 1

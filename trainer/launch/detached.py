@@ -10,57 +10,67 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from gradtop.trainer.launch.server import Refused, connect, request_worker
 from gradtop.trainer.launch.worker_environment import environment
 from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
-
-if TYPE_CHECKING:
-    from gradtop.trainer.launch.standby import Standby
 
 # Python's own start on a slow network file system; past it the worker may still come, but nobody should wait.
 PATIENCE = 60.0
 LAST_WORDS = 4096
+QUEUE = "gradtop.trainer.runtime.queue"
 
 
-def start_worker(run: Run, *, resume: bool = False, standby: Standby | None = None) -> None:
-    """Have `run` trained in the background; returns when it shows as starting, or is in the hands of a standby.
+def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:
+    """Have `run` trained in the background; returns when it shows as starting. Raises OSError with a sentence.
 
-    A standby that does not take it is closed, and a worker is started anew. Raises OSError with a sentence.
+    The torch server forks the worker. Where there is none yet, a small process of its own starts one and waits for it; without
+    `server`, or where the server cannot be had, a new process imports PyTorch itself.
     """
-    if standby is not None:
-        if standby.give(run, resume):
-            return
-        standby.close()
-    start_anew(run, resume=resume)
-
-
-def start_anew(run: Run, *, resume: bool) -> None:
-    """Start a process for the run; one that never came to it is told of in its status too. Raises OSError."""
     try:
-        _start(run, ["--resume"] if resume else [])
+        if not server:
+            _start(run, resume=resume, module="gradtop.trainer")
+        elif not _forked(run, resume=resume):
+            _start(run, "--now", resume=resume, module=QUEUE)
     except OSError as error:
         say_failed(run, error)
         raise
 
 
-def queue_worker(run: Run, *, resume: bool = False) -> None:
-    """Have the run wait in line for its device, and trained when its turn has come; returns when it shows as queued.
+def queue_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:
+    """Have the run wait for its device in the queue, and trained when its turn has come; returns when it shows as queued.
 
-    What waits is a small process of its own, which becomes the worker. Raises OSError with a sentence.
+    What waits is a small process of its own. Raises OSError with a sentence.
     """
     try:
-        _start(run, ["--resume"] if resume else [], module="gradtop.trainer.runtime.queue")
+        _start(run, *([] if server else ["--no-server"]), resume=resume, module=QUEUE)
     except OSError as error:
         say_failed(run, error)
         raise
 
 
-def _start(run: Run, options: Sequence[str], module: str = "gradtop.trainer") -> None:
+def _forked(run: Run, *, resume: bool) -> bool:
+    """Whether a server that is ready has forked a worker for the run. Raises OSError where the worker refuses the run."""
+    try:
+        connection = connect()
+        if connection is None:
+            return False
+        if connection.importing:
+            connection.close()
+            return False
+        request_worker(connection, run, resume=resume)
+    except Refused as error:
+        raise OSError(f"the worker could not be started: {error}") from error
+    except OSError:
+        return False
+    return True
+
+
+def _start(run: Run, *options: str, resume: bool, module: str) -> None:
     log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(log).st_size
-        code = spawn([os.fspath(run.path), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, module=module)
+        code = spawn([os.fspath(run.path), *options, *(["--resume"] if resume else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log, module=module)
     finally:
         os.close(log)
     if code:
@@ -76,7 +86,7 @@ def say_failed(run: Run, error: OSError) -> None:
             write_status(run, replace(status, state=RunState.FAILED, error=str(error), updated=now, ended=now))
 
 
-def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str = "gradtop.trainer") -> int:
+def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str) -> int:
     """Start `python -m MODULE …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
 
     What is started here is no more than the parent of the worker: it ends as soon as the worker has begun, or with the

@@ -13,9 +13,12 @@ from gradtop.trainer.runtime.errors import AlreadyTraining, UserError
 _SILENT_AFTER = 60.0
 
 
-def lock_run(run: Run, *, resume: bool) -> int:
-    """Make sure that this process alone trains the run; returns a descriptor to hold. Raises UserError or OSError."""
-    _refuse_live(run)
+def lock_run(run: Run, *, resume: bool, predecessor: int = 0) -> int:
+    """Make sure that this process alone trains the run; returns a descriptor to hold. Raises UserError or OSError.
+
+    `predecessor` is a process of this host that may hold the run, as it hands it over.
+    """
+    _refuse_live(run, predecessor)
     if not resume and any(run.checkpoints.glob("step-*.pt")):
         raise UserError(f"{run.id} has been trained before; continue it with --resume, or start a new run")
     # The status tells of workers on every host; the lock of one that starts at this very moment on this one. However
@@ -31,18 +34,20 @@ def lock_run(run: Run, *, resume: bool) -> int:
         return descriptor
     try:
         # One that waited in line lets go of the lock while it turns into a worker; its status tells of it then.
-        _refuse_live(run)
+        _refuse_live(run, predecessor)
     except UserError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _refuse_live(run: Run) -> None:
+def _refuse_live(run: Run, predecessor: int) -> None:
     status = read_status(run)
     if not status.state.is_active or status.pid == os.getpid():
         return
     alive = is_alive(status)
+    if alive and status.pid == predecessor:
+        return
     if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
         if status.state is RunState.QUEUED:
             raise AlreadyTraining(f"{run.id} waits in line already (process {status.pid} on {status.host})")

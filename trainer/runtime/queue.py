@@ -1,4 +1,4 @@
-"""`python -P -m gradtop.trainer.runtime.queue RUN_DIR [--resume] --detach`: waits in line for the device, then becomes the run's worker."""
+"""`python -P -m gradtop.trainer.runtime.queue RUN_DIR`: waits for the device, then for the torch server, which forks the run's worker."""
 
 from __future__ import annotations
 
@@ -43,13 +43,14 @@ class Left(Exception):
 
 
 class Waiter:
-    """One run's place in line. The status is this process's, and after it the worker's, which is the same process."""
+    """One run's place in the queue, or with `now` at its head. The status is this process's, and after it the worker's."""
 
-    def __init__(self, run: Run, *, resume: bool) -> None:
+    def __init__(self, run: Run, *, resume: bool, now: bool = False) -> None:
         self.run = run
+        self.resume = resume
         self.inbox = Inbox(run)
         self.line = Line(run.path.parent)
-        self.status = queued_status(run, resume=resume)
+        self.status = queued_status(run, resume=resume, state=RunState.STARTING if now else RunState.QUEUED)
         self._announced: list[Run] | None = None
         self._beat = 0.0
         write_status(run, self.status)
@@ -62,12 +63,27 @@ class Waiter:
                 return
             time.sleep(LOOK_EVERY)
 
-    def _first(self) -> bool:
-        if not self.run.path.is_dir():
-            raise Left("its directory is gone")
+    def hand_over(self) -> bool:
+        """Have the torch server fork the worker; False where it cannot. Raises Left."""
+        from gradtop.trainer.launch.server import connect_or_start, request_worker
+
+        try:
+            request_worker(connect_or_start(), self.run, resume=self.resume, predecessor=os.getpid(), importing=self._renew)
+        except OSError as error:
+            print(f"the worker imports PyTorch itself: {error}", flush=True)
+            return False
+        return True
+
+    def _renew(self) -> None:
+        """The heartbeat."""
         if time.monotonic() - self._beat >= BEAT_EVERY:
             self._beat = time.monotonic()
             self._write(self.status.state)
+
+    def _first(self) -> bool:
+        if not self.run.path.is_dir():
+            raise Left("its directory is gone")
+        self._renew()
         # Under the lock nobody else takes the device between the look and the word that it is taken.
         with locked(self.run.path.parent):
             self.line.refresh()
@@ -114,13 +130,13 @@ class Waiter:
             append_event(self.run, EventKind.END, state=RunState.STOPPED, step=self.status.step, reason=why)
 
 
-def queued_status(run: Run, *, resume: bool) -> Status:
+def queued_status(run: Run, *, resume: bool, state: RunState) -> Status:
     host, boot = this_host()
     now = time.time()
     earlier = read_status(run) if resume else Status()
     return replace(
-        earlier, state=RunState.QUEUED, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
-        queued=now, ended=0.0, error="", warning="", samples_per_s=0.0,
+        earlier, state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
+        queued=now if state is RunState.QUEUED else 0.0, ended=0.0, error="", warning="", samples_per_s=0.0,
     )  # fmt: skip
 
 
@@ -141,28 +157,38 @@ def locked(runs: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    """Returns 0 when the run was taken out of the line, 1 when it cannot wait; else this process becomes the worker."""
-    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.runtime.queue", description="Wait in line, then train.")
+    """Returns 0 when the worker trains or the run was taken out of the queue, 1 when it cannot wait; else becomes the worker."""
+    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.runtime.queue", description="Wait in the queue, then train.")
     parser.add_argument("run")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--detach", action="store_true")
+    parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
+    parser.add_argument("--now", action="store_true", help="wait for the torch server alone")
+    parser.add_argument("--no-server", action="store_true", help="become the worker, which then imports PyTorch")
+    parser.add_argument("--detach", action="store_true", help="go on in the background as soon as the run shows as waiting")
     options = parser.parse_args()
     begun = detach() if options.detach else lambda: None
     run = Run(options.run)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    how = "ended while PyTorch was imported" if options.now else "taken out of the line"
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise Left(f"{how} by {signal.Signals(number).name}")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _asked_to_end)
+        signal.signal(number, end)
     try:
         held = lock_run(run, resume=options.resume)
-        waiter = Waiter(run, resume=options.resume)
+        waiter = Waiter(run, resume=options.resume, now=options.now)
     except (UserError, OSError, Left) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     begun()
     try:
-        waiter.wait()
+        if not options.now:
+            waiter.wait()
         # The worker makes its own claim; until then the status, which has this very process, keeps others away.
         os.close(held)
+        if not options.no_server and waiter.hand_over():
+            return 0
         become_worker(run, ["--resume"] if options.resume else [])
     except Left as left:
         waiter.leave(str(left))
@@ -172,10 +198,6 @@ def main() -> int:
 def become_worker(run: Run, options: list[str]) -> NoReturn:
     command = [sys.executable, "-P", "-m", "gradtop.trainer", os.fspath(run.path), *options]
     os.execv(command[0], command)  # noqa: S606 - the same process, so that the status stays true
-
-
-def _asked_to_end(number: int, _frame: FrameType | None) -> None:
-    raise Left(f"taken out of the line by {signal.Signals(number).name}")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ from gradtop.trainer.analysis.crowding import cores, runs_beside
 from gradtop.trainer.record import Run
 
 # PyTorch's own number: one for each core, or what the environment said when it was imported.
-_AT_START = torch.get_num_threads()
+AT_START = torch.get_num_threads()
 
 
 def use_threads(asked: int) -> None:
     """Compute with so many, at most one for each core; 0 takes what OMP_NUM_THREADS says, else PyTorch's own number."""
-    # A standby has imported PyTorch before it came to the environment of its run.
     said = os.environ.get("OMP_NUM_THREADS", "")
-    own = max(int(said), 1) if said.isdigit() else _AT_START
+    own = max(int(said), 1) if said.isdigit() else AT_START
     torch.set_num_threads(min(asked, cores()) if asked else own)
 
 

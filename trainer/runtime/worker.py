@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import time
@@ -49,19 +50,23 @@ def work(
     resume: bool = False,
     signals: Signals | None = None,
     begun: Callable[[], object] = lambda: None,
+    refused: Callable[[str], object] = lambda _: None,
+    predecessor: int = 0,
 ) -> int:
     """Do the job of `run` to its end in this process; returns the exit code. What a person must know is in the status.
 
     With `signals`, which only the main thread of a process of its own can have, a second signal ends the process.
-    `begun` is called when the run shows as starting.
+    `begun` is called when the run shows as starting, `refused` with a sentence where this process must not train it.
+    `predecessor` is the process that has held the run so far and hands it over.
     """
     try:
-        held = lock_run(run, resume=resume)
+        held = lock_run(run, resume=resume, predecessor=predecessor)
     except (UserError, OSError) as error:
         print(error, file=sys.stderr, flush=True)
+        refused(str(error))
         return FAILED
     try:
-        worker = Worker(run, resume=resume, signals=signals)
+        worker = Worker(run, resume=resume, signals=signals, handed_over=predecessor != 0)
         begun()
         return worker.work()
     finally:
@@ -71,8 +76,9 @@ def work(
 class Worker:
     """One attempt at a run: its status, its control, its job, its ending."""
 
-    def __init__(self, run: Run, *, resume: bool, signals: Signals | None) -> None:
+    def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False) -> None:
         self.run = run
+        self.handed_over = handed_over
         status = first_status(run, resume=resume)
         with contextlib.suppress(OSError):
             # At once, as importing PyTorch takes seconds. A directory that cannot be written costs only telemetry.
@@ -101,7 +107,8 @@ class Worker:
 
     def _do_job(self) -> Ending:
         try:
-            self.control.refuse("sent before this worker took over the run; send it again")
+            if not self.handed_over:
+                self.control.refuse("sent before this worker took over the run; send it again")
             job = find_job(self.context.read_config().job)
             if self.context.resume:
                 require_resumable(job, self.run)
@@ -175,6 +182,13 @@ def first_status(run: Run, *, resume: bool) -> Status:
         error="",
         warning="",
     )
+
+
+def log_plainly() -> None:
+    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _say(message: str) -> None:

@@ -34,7 +34,7 @@ class Finding:
 
 def all_checks(runs: Path) -> list[Check]:
     """The quick ones first."""
-    return [python, terminal, locale, keymap, lambda: disk(runs), lambda: runs_folder(runs), optional, pytorch]
+    return [python, terminal, locale, keymap, lambda: disk(runs), lambda: runs_folder(runs), optional, torch_server, pytorch]
 
 
 def python() -> Iterator[Finding]:
@@ -46,6 +46,24 @@ def python() -> Iterator[Finding]:
         yield Finding("Python", "fine", found)
     else:
         yield Finding("Python", "problem", found, "install Python 3.11 or newer and recreate the virtual environment")
+
+
+def torch_server() -> Iterator[Finding]:
+    from gradtop.trainer.launch.server import connect
+    from gradtop.trainer.launch.server_address import server_directory
+
+    try:
+        connection = connect()
+    except OSError as error:
+        # Runs start all the same, but each imports PyTorch.
+        yield Finding("server", "note", "every worker imports PyTorch itself", str(error))
+        return
+    if connection is None:
+        yield Finding("server", "fine", f"not running (the first run starts it); it will listen in {server_directory()}")
+        return
+    with connection:
+        state = "imports PyTorch" if connection.importing else "ready to fork workers"
+        yield Finding("server", "fine", f"process {connection.pid}, {state}")
 
 
 def pytorch() -> Iterator[Finding]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     require_terminal()
     runs = runs_directory(options)
-    return open_screen(newest_live(runs), runs, standby=not options.no_standby)
+    return open_screen(newest_live(runs), runs, server=not options.no_server)
 
 
 def newest_live(runs: Path) -> Run | None:
@@ -28,7 +28,7 @@ def newest_live(runs: Path) -> Run | None:
     return next((run for run, state in living if state is not RunState.QUEUED), living[0][0] if living else None)
 
 
-def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
+def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
     import gc
     import os
 
@@ -39,4 +39,4 @@ def open_screen(run: Run | None, runs: Path, *, standby: bool) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")
     from gradtop.tui import app
 
-    return app.run(run, runs, standby=standby)
+    return app.run(run, runs, server=server)

@@ -83,7 +83,7 @@ def overview() -> str:
     lines += [
         "options:",
         "  --runs DIR       directory of the runs (default: $GRADTOP_RUNS, or ./runs)",
-        "  --no-standby     keep no warm worker while the screen is open",
+        "  --no-server      do not use the torch server, which forks workers at once",
         "  --version        show the version",
         "  -h, --help       show this help",
         "",
@@ -113,7 +113,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     front.add_argument("-h", "--help", action="store_true")
     front.add_argument("--version", action="store_true")
     front.add_argument("--runs")
-    front.add_argument("--no-standby", action="store_true")
+    front.add_argument("--no-server", action="store_true")
     split = next((i for i, word in enumerate(arguments) if is_command(arguments, i)), len(arguments))
     first = front.parse_args(arguments[:split])
     if first.help:
@@ -135,8 +135,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         front.error(f"{command!r} is not a command{suggestion(command, list(COMMANDS))}")
     options = parser_for(command).parse_intermixed_args(rest)
     options.runs = options.runs or first.runs
-    if first.no_standby:
-        options.no_standby = True
+    if first.no_server:
+        options.no_server = True
     return options
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run
 from gradtop.tui.cli.output import print_json, say, table
+from gradtop.tui.cli.start import add_no_server
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Run
@@ -35,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="CONFIG|RUN", help="TOML file or run")
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, for a CONFIG only")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_no_server(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,14 +52,14 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
         from gradtop.tui.cli.train import config_file
 
         check_changes(options.changes)
-        return of_config(config_file(options.what), options.changes)
+        return of_config(config_file(options.what), options.changes, server=not options.no_server)
     if options.changes:
         raise UsageError("overrides need a CONFIG; for a run: gradtop params RUN/run.toml key=value")
     options.run = options.what
-    return of_run(chosen_run(options))
+    return of_run(chosen_run(options), server=not options.no_server)
 
 
-def of_run(run: Run) -> dict[str, Any]:
+def of_run(run: Run, *, server: bool) -> dict[str, Any]:
     """From what the worker wrote beside the stream of layers; from run.toml where it wrote nothing of that kind."""
     from gradtop.trainer.record import StreamReader, read_status
     from gradtop.trainer.record.streams.registry import LAYERS
@@ -70,7 +69,7 @@ def of_run(run: Run) -> dict[str, Any]:
     rows = stream.extra.get("parameters")
     modules = stream.extra.get("modules")
     if not (is_table(rows, ROW) and rows and is_table(modules, MODULE)):
-        return of_config(run.config, ())
+        return of_config(run.config, (), server=server)
     own = [row for row in rows if not row["tied_to"]]
     return {
         "model": read_status(run).model or stream.extra.get("model", ""),
@@ -89,24 +88,16 @@ def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[st
     )
 
 
-def of_config(path: Path, changes: Sequence[str]) -> dict[str, Any]:
-    """From the model itself, built by a process of its own: this one never imports PyTorch."""
-    import tempfile
+def of_config(path: Path, changes: Sequence[str], *, server: bool) -> dict[str, Any]:
+    """From the model itself, built by another process: this one never imports PyTorch. Raises UsageError where it cannot be built."""
+    from gradtop.trainer.config import load_config, to_tables
+    from gradtop.trainer.launch.server import request_answer
 
-    from gradtop.trainer.config import dump_config, load_config
-
-    config = load_config(path, changes)
-    with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
-        file = Path(folder) / "run.toml"
-        file.write_text(dump_config(config), encoding="utf-8")
-        command = [sys.executable, "-P", "-W", "ignore", "-m", "gradtop.trainer.models", str(file), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        words = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-        raise UsageError(words[-1].removeprefix("error: "))
-    found: dict[str, Any] = json.loads(done.stdout)
-    if "parameters" in found:
-        found["rows"] = found.pop("parameters")
+    try:
+        found = request_answer("parameters", {"tables": to_tables(load_config(path, changes))}, server=server)
+    except OSError as error:
+        raise UsageError(str(error)) from error
+    found["rows"] = found.pop("parameters")
     return found
 
 

@@ -13,7 +13,7 @@ from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, figure, print_json, say, unicode_wanted
 from gradtop.tui.cli.plot import FEWEST, HEIGHT, WIDTH
-from gradtop.tui.cli.start import check_changes
+from gradtop.tui.cli.start import add_no_server, check_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", metavar="CONFIG|RUN", help="plot a second one for comparison, without the overrides")
     parser.add_argument("--steps-per-epoch", type=int, default=0, metavar="N", help="for data whose size is unknown until it is loaded")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_no_server(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--steps-per-epoch must be at least 1")
     wanted = [asked(options, options.run, options.changes)]
     wanted += [asked(options, options.against, ())] if options.against else []
-    preview = Preview()
+    preview = Preview(server=not options.no_server)
     try:
         plans = [(each, preview.plan(each.tables, steps_per_epoch=each.steps_per_epoch)) for each in wanted]
     finally:

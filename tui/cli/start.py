@@ -21,7 +21,11 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--watch", action="store_true", help="open the screen (without a terminal: print one line per epoch)")
     way.add_argument("--detach", action="store_true", help="start and return immediately")
     parser.add_argument("--queue", action="store_true", help="queue the run until the device is free")
-    parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
+    add_no_server(parser)
+
+
+def add_no_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-server", action="store_true", help="import PyTorch in the new process instead of forking it from the torch server")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +59,7 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     events = EventReader(run)
     events.refresh()  # only new events are printed
     try:
-        (queue_worker if options.queue else start_worker)(run, resume=resume)
+        (queue_worker if options.queue else start_worker)(run, resume=resume, server=not options.no_server)
     except OSError as error:
         say_not_started(run, error)
         return 1
@@ -64,7 +68,7 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
         say(goes_on(name_of(opened(run)), reference(run, runs)))
         return 130
     if options.watch and has_screen():
-        return watched(run, runs, standby=not options.no_standby)
+        return watched(run, runs, server=not options.no_server)
     if options.queue:
         say_queued(run, runs)
     else:
@@ -72,11 +76,11 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     return 0 if options.detach else followed(run, runs, events)
 
 
-def watched(run: Run, runs: Path, *, standby: bool) -> int:
+def watched(run: Run, runs: Path, *, server: bool) -> int:
     """Open the screen until the user leaves it; report a run that failed or died meanwhile on the terminal as well."""
     from gradtop.tui.cli.home import open_screen
 
-    code = open_screen(run, runs, standby=standby)
+    code = open_screen(run, runs, server=server)
     reader = opened(run)
     return say_ending(reader, runs) if reader.state.went_wrong else code
 

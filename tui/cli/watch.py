@@ -6,6 +6,7 @@ import argparse
 
 from gradtop.tui.cli.home import newest_live, open_screen
 from gradtop.tui.cli.locate import RUN, chosen_run, has_screen, runs_directory
+from gradtop.tui.cli.start import add_no_server
 
 EPILOG = """\
 Leaving the screen (q) does not stop the run; any number of screens can watch
@@ -20,7 +21,7 @@ code then: 0 the run is done or was stopped, 1 it failed or died.
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("run", metavar="RUN", nargs="?", help=RUN)
-    parser.add_argument("--no-standby", action="store_true", help="keep no warm worker while the screen is open")
+    add_no_server(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         found = chosen_run(options)
     if has_screen():
         # The list of runs is that of the directory the run is in.
-        return open_screen(found, found.path.parent, standby=not options.no_standby)
+        return open_screen(found, found.path.parent, server=not options.no_server)
     from gradtop.tui.cli.follow import follow
 
     return follow(found, runs)

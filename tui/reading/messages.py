@@ -36,8 +36,8 @@ class Launched(Message):
         self.run, self.said, self.problem, self.watch = run, said, problem, watch
 
 
-class NoStandby(Message):
-    """No worker could be made ready for the next run; `problem` tells why."""
+class NoServer(Message):
+    """There is no torch server to start the next run at once; `problem` tells why."""
 
     def __init__(self, problem: str) -> None:
         super().__init__()

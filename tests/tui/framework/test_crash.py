@@ -35,7 +35,7 @@ def terminal(tmp_path: Path, place: str, home: Path) -> tuple[int, str]:
     fake_run(tmp_path / "runs", "quiet-heron", steps=40)
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "HOME": str(home), "XDG_STATE_HOME": str(home)}
-    command = [sys.executable, "-P", "-c", FAILING.format(place=place), "watch", "last", "--runs", str(tmp_path / "runs"), "--no-standby"]
+    command = [sys.executable, "-P", "-c", FAILING.format(place=place), "watch", "last", "--runs", str(tmp_path / "runs"), "--no-server"]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True) as failing:
         os.close(theirs)
         shown = b""

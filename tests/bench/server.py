@@ -1,0 +1,102 @@
+"""What the torch server gives: how soon counts and plans are there, what an opened screen costs a training, and its memory."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from gradtop.trainer.record import Run, StreamReader, read_status
+from tests.bench.figure import Figure
+from tests.bench.place import Place, a_place
+from tests.bench.restart import CONFIG, end, first_step, train
+from tests.support import wait_until
+
+TIMES = 5
+TURNS = 4
+BESIDE = 15.0  # seconds after a screen opens
+MODES = "2345671"
+LONG = "training.epochs=100000"
+
+
+def measure() -> Iterator[Figure]:
+    with a_place() as place:
+        place.gradtop("params", str(CONFIG))
+        yield from soon(place)
+    yield from beside()
+    yield memory()
+
+
+def soon(place: Place) -> Iterator[Figure]:
+    for command in ("params", "schedule"):
+        taken = [seconds(place, command, str(CONFIG)) for _ in range(TIMES)]
+        yield Figure(f"gradtop {command}, server warm", statistics.median(taken), "s", 0.2, details={"slowest, s": max(taken)})
+
+
+def seconds(place: Place, *words: str) -> float:
+    begin = time.monotonic()
+    place.gradtop(*words)
+    return time.monotonic() - begin
+
+
+def beside() -> Iterator[Figure]:
+    """Steps in the 15 s after a screen opens, against those of as many seconds without one, in turns."""
+    for name, keys, limit in (("a screen opens", "", 0.98), ("every mode is visited", MODES, 0.97)):
+        with a_place() as place:
+            run = train(place, LONG)
+            first_step(run)
+            alone, watched = [steps_in(run, BESIDE)], []
+            for _ in range(TURNS):
+                watched.append(with_a_screen(place, run, keys))
+                alone.append(steps_in(run, BESIDE))
+            end(run)
+        # Each turn against the mean of those before and after it: a machine's pace drifts.
+        ratios = [each / ((before + after) / 2) for each, before, after in zip(watched, alone, alone[1:], strict=False)]
+        reference = f"alone, {statistics.median(alone) / BESIDE:.0f} steps/s"
+        median = statistics.median(ratios)
+        yield Figure(f"training in the 15 s after {name}", median, "×", limit, at_least=True, reference=reference, ratio=median, details={"lowest, ×": min(ratios)})
+
+
+def steps_in(run: Run, duration: float) -> int:
+    before = steps_of(run)
+    time.sleep(duration)
+    return steps_of(run) - before
+
+
+def with_a_screen(place: Place, run: Run, keys: str) -> int:
+    before, until = steps_of(run), time.monotonic() + BESIDE
+    with place.watch() as screen:
+        for key in keys:
+            screen.rest(1.5)
+            screen.press(key)
+        screen.rest(until - time.monotonic())
+        return steps_of(run) - before
+
+
+def steps_of(run: Run) -> int:
+    reader = StreamReader(run, "steps")
+    reader.refresh()
+    last = reader.last()
+    return int(last["step"]) if last is not None else 0
+
+
+def memory() -> Figure:
+    """Proportional set size of server and worker, each page counted once, against that of a worker that imported PyTorch itself."""
+    with a_place() as place:
+        forked = resident(train(place, LONG))
+    with a_place() as place:
+        alone = resident(train(place, LONG, "--no-server"))
+    reference = f"a worker that imports PyTorch itself, {alone / 1e6:.0f} MB"
+    return Figure("memory of server and worker", forked / alone, "×", 1.1, reference=reference, ratio=forked / alone, details={"MB": forked / 1e6})
+
+
+def resident(run: Run) -> int:
+    """Of the worker and, where it was forked, of the server with it; after a hundred steps."""
+    wait_until(lambda: read_status(run).step >= 100, 120, "a hundred steps")
+    worker = psutil.Process(read_status(run).pid)
+    parent = worker.parent()
+    family = [worker, *([parent] if parent is not None and "gradtop.trainer.server" in parent.cmdline() else [])]
+    # Pages of libraries that other programs map too are left out of neither.
+    return sum(int(process.memory_full_info().pss) for process in family)

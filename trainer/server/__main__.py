@@ -1,0 +1,70 @@
+"""`python -P -m gradtop.trainer.server NAME [--idle S]` becomes the torch server of that name; `--once` answers one request.
+
+Exit code: 0 when it listens or another server of the name does, else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from gradtop.trainer.launch.server_address import open_directory
+from gradtop.trainer.runtime.detach import detach
+from gradtop.trainer.server.jobs import ANSWERS, answer
+from gradtop.trainer.server.listener import Listener
+from gradtop.trainer.server.server import Server
+
+IDLE = 600.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.server", description="Fork processes that have imported PyTorch.")
+    parser.add_argument("name", nargs="?", help="where to listen, in the server directory")
+    parser.add_argument("--idle", type=float, default=IDLE, metavar="S", help="end so many seconds after the last child and client")
+    parser.add_argument("--once", action="store_true", help="answer the request on standard input, as one line of JSON")
+    options = parser.parse_args()
+    if options.once == bool(options.name):
+        parser.error("give a name, or --once")
+    return once() if options.once else serve(options.name, options.idle)
+
+
+def once() -> int:
+    request = json.load(sys.stdin)
+    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what else is printed is no answer
+    print(json.dumps(answer(ANSWERS[request["kind"]], request["arguments"])), file=said, flush=True)
+    return 0
+
+
+def serve(name: str, idle: float) -> int:
+    os.umask(0o077)
+    listening = detach()
+    directory = open_directory(create=True)
+    log = os.open(f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    listener = Listener(directory, name)
+    if not listener.listen():
+        listening()
+        return 0
+    os.dup2(log, 2)
+    os.close(log)
+    os.chdir("/")
+    listening()
+
+    from gradtop.trainer.server.preload import preload
+
+    try:
+        preload()
+    except BaseException:
+        listener.close()
+        listener.release()
+        raise
+    listener.record("ready")
+    job = Server(listener, idle=idle).serve()
+    # In a forked process from here on: the server itself has ended inside.
+    return job() if job is not None else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

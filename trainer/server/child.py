@@ -1,0 +1,147 @@
+"""What a forked process does first: become what a process started by the client would be."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import locale
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradtop.trainer.server.jobs import ANSWERS, JOBS, answer
+
+
+class Child:
+    """The forked process: takes on the client's surroundings, says that it has begun, works, and says how that ended."""
+
+    def __init__(self, link: socket.socket, kind: str, arguments: Mapping[str, Any], process: Mapping[str, Any]) -> None:
+        self._link = link
+        self._kind = kind
+        self._arguments = arguments
+        self._process = process
+
+    def run(self) -> int:
+        """Returns the exit code; of an answer, never."""
+        os.setsid()
+        forget_signals()
+        take_on(self._process)
+        self._link.setblocking(True)
+        if self._kind in JOBS:
+            return JOBS[self._kind](self._arguments, self)
+        code = 1
+        try:
+            open_streams(os.devnull)
+            self.begun()
+            self.say(answer(ANSWERS[self._kind], self._arguments))
+            code = 0
+        finally:
+            # Nothing that the imports have registered for the end of the interpreter is this process's to do.
+            os._exit(code)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the client still waits: who has given up has found somebody else for the work."""
+        return not select.select([self._link], [], [], 0.0)[0]
+
+    def begun(self) -> None:
+        self.say({"begun": os.getpid()})
+
+    def refused(self, why: str) -> None:
+        self.say({"error": why})
+
+    def say(self, words: Mapping[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._link.sendall(json.dumps(words).encode() + b"\n")
+
+    def hang_up(self) -> None:
+        self._link.close()
+
+
+def forget_signals() -> None:
+    """As an interpreter begins: the server's handlers and mask are its own."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def take_on(process: Mapping[str, Any]) -> None:
+    """The client's environment, directory, limits; and what the imports have remembered of the server's."""
+    env = process.get("env") or {}
+    os.environ.clear()
+    os.environ.update({str(name): str(value) for name, value in env.items()})
+    # Written down, not inherited: these are read when an interpreter starts.
+    time.tzset()
+    with contextlib.suppress(locale.Error):
+        locale.setlocale(locale.LC_CTYPE, "")
+    for number, soft in (process.get("limits") or {}).items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(int(number), (int(soft), resource.getrlimit(int(number))[1]))
+    os.umask(int(process.get("umask", 0o022)))
+    if cwd := process.get("cwd"):
+        # A directory that has gone since is no reason not to work: runs are named by absolute paths.
+        with contextlib.suppress(OSError):
+            os.chdir(cwd)
+    importlib.invalidate_caches()
+    tempfile.tempdir = None
+    use_all_threads()
+
+
+def open_streams(output: str | os.PathLike[str]) -> None:
+    """Standard input from nowhere, output and errors to a file. Raises OSError."""
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    for descriptor, place in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(descriptor, place)
+    os.close(null)
+    os.close(log)
+
+
+def use_all_threads() -> None:
+    """PyTorch and numpy compute in the server with one thread; here with as many as in any process."""
+    import torch
+
+    from gradtop.trainer.runtime.threads import AT_START
+
+    torch.set_num_threads(AT_START)
+    if (set_threads := openblas("set_num_threads")) is not None:
+        wanted = next((value for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS") if (value := os.environ.get(name, "")).isdigit()), "")
+        set_threads(int(wanted) or 1 if wanted else len(os.sched_getaffinity(0)))
+
+
+def openblas(function: str) -> Any:
+    """A function of the OpenBLAS that came with numpy; None where numpy has another library."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or numpy.__file__ is None:
+        return None
+    for library in sorted(Path(numpy.__file__).parents[1].glob("numpy.libs/*openblas*")):
+        with contextlib.suppress(OSError, AttributeError):
+            return getattr(ctypes.CDLL(os.fspath(library)), f"scipy_openblas_{function}64_")
+    return None
+
+
+def set_title(title: str) -> None:
+    """What `ps` shows of this process, as far as the server's own command line has room; /proc/PID/comm says "gradtop"."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        Path("/proc/self/comm").write_text("gradtop", encoding="ascii")
+        fields = Path("/proc/self/stat").read_bytes().rsplit(b")", 1)[1].split()
+        begin, end = int(fields[45]), int(fields[46])  # arg_start and arg_end (proc(5), fields 48 and 49)
+        if 0 < begin < end:
+            room = end - begin - 1
+            ctypes.memset(begin, 0, room + 1)
+            ctypes.memmove(begin, title.encode()[:room], min(len(title.encode()), room))

@@ -1,0 +1,78 @@
+"""What the torch server forks processes for: jobs, which outlive whoever asked, and answers, which do not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradtop.trainer.server.child import Child
+
+Arguments = Mapping[str, Any]
+Answer = Callable[[Arguments], dict[str, Any]]
+
+
+def work(arguments: Arguments, child: Child) -> int:
+    """Train the run of a run directory to its end; returns the exit code."""
+    from gradtop.trainer.record import Run, clean
+    from gradtop.trainer.runtime.signals import Signals
+    from gradtop.trainer.runtime.worker import log_plainly, work
+    from gradtop.trainer.server.child import open_streams, set_title
+
+    run = Run(arguments["run"])
+    try:
+        open_streams(run.log)
+    except OSError as error:
+        child.refused(f"{run.log}: {error.strerror}")
+        return 1
+    log_plainly()
+    resume = bool(arguments.get("resume"))
+    sys.argv = ["gradtop-worker", os.fspath(run.path), *(["--resume"] if resume else [])]
+    set_title(f"gradtop {run.id}{' --resume' if resume else ''}")
+    signals = Signals()
+    signals.install()
+    if not child.wanted:
+        return 1
+
+    def begun() -> None:
+        child.begun()
+        child.hang_up()
+
+    return work(
+        run, resume=resume, signals=signals, begun=begun, refused=lambda why: child.refused(clean(why, 300)),
+        predecessor=int(arguments.get("predecessor") or 0),
+    )  # fmt: skip
+
+
+def lr_plan(arguments: Arguments) -> dict[str, Any]:
+    """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
+    from gradtop.trainer.optim.preview import plan
+
+    return plan(arguments["tables"], int(arguments.get("steps_per_epoch") or 0))
+
+
+def parameters(arguments: Arguments) -> dict[str, Any]:
+    """What the model of a configuration is made of, as `Description.to_json` has it."""
+    from gradtop.trainer.config.validate import validate
+    from gradtop.trainer.models.counting import describe_config
+
+    return describe_config(validate(arguments["tables"])).to_json()
+
+
+JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
+ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters}
+
+
+def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:
+    """What it returns; {"error": …} with a sentence for what the user can put right, and for whatever else goes wrong."""
+    from gradtop.trainer.config import ConfigProblems
+    from gradtop.trainer.runtime.errors import UserError
+
+    try:
+        return function(arguments)
+    except (ConfigProblems, UserError) as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
+        return {"error": f"{type(error).__name__}: {error}"}

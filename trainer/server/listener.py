@@ -1,0 +1,135 @@
+"""The socket of the torch server and the lock that makes it the only one of its name."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+
+from gradtop.trainer.launch.server_address import open_directory
+
+BACKLOG = 64
+
+
+class Listener:
+    """`NAME.socket` in the server directory, and `NAME.lock`, held for life, which says which process it is and its state."""
+
+    def __init__(self, directory: int, name: str) -> None:
+        self.name = name
+        self._directory = directory
+        self._lock = -1
+        self._inode = 0
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+
+    def listen(self) -> bool:
+        """False where another server of this name does, or is about to. Raises OSError."""
+        lock = self._take_lock()
+        if lock is None:
+            return False
+        self._lock = lock
+        self._bind()
+        self.record("importing")
+        self._retire_others()
+        return True
+
+    def record(self, state: str) -> None:
+        os.pwrite(self._lock, f"{os.getpid()} {state}\n".ljust(40).encode(), 0)
+
+    def restore(self) -> bool:
+        """Listen anew where the socket was taken away, as at a logout, which clears XDG_RUNTIME_DIR; False where another server does."""
+        if self._present():
+            return True
+        try:
+            directory = open_directory(create=True)
+        except OSError:
+            return True  # perhaps at the next login
+        old = (self.socket, self._lock, self._directory)
+        self._directory = directory
+        lock = self._take_lock()
+        if lock is None:
+            self._directory = old[2]
+            os.close(directory)
+            return False
+        self._lock = lock
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._bind()
+        self.record("ready")
+        old[0].close()
+        for descriptor in old[1:]:
+            os.close(descriptor)
+        return True
+
+    def _present(self) -> bool:
+        try:
+            found = os.stat(f"{self.name}.socket", dir_fd=self._directory)
+        except OSError:
+            return False
+        return found.st_ino == self._inode
+
+    def close(self) -> None:
+        """Stop listening; what has connected before is still to be accepted."""
+        if self._present():
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self.name}.socket", dir_fd=self._directory)
+
+    def release(self) -> None:
+        """Let another server take the name."""
+        if self._lock < 0:
+            return
+        for suffix in ("log", "lock"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self.name}.{suffix}", dir_fd=self._directory)
+        self.close_descriptors()
+
+    def close_descriptors(self) -> None:
+        """In a forked process: the server keeps its own."""
+        self.socket.close()
+        for descriptor in (self._lock, self._directory):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._lock = -1
+
+    def _take_lock(self) -> int | None:
+        while True:
+            path = f"{self.name}.lock"
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                return None
+            # A server that ended meanwhile has taken its file away: a lock on that is a lock on nothing.
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path, dir_fd=self._directory).st_ino == os.fstat(lock).st_ino:
+                    return lock
+            os.close(lock)
+
+    def _bind(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.name}.socket", dir_fd=self._directory)
+        # By the descriptor: the path may be longer than the 108 bytes of an address.
+        self.socket.bind(f"/proc/self/fd/{self._directory}/{self.name}.socket")
+        self._inode = os.stat(f"{self.name}.socket", dir_fd=self._directory).st_ino
+        self.socket.listen(BACKLOG)
+        self.socket.setblocking(False)
+
+    def _retire_others(self) -> None:
+        """Servers of the same environment from before gradtop or torch changed: nobody will ask them for anything again."""
+        environment = self.name.partition("-")[0]
+        for name in os.listdir(self._directory):  # noqa: PTH208 - of a descriptor
+            if not name.startswith(f"{environment}-") or not name.endswith(".socket") or name == f"{self.name}.socket":
+                continue
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as other:
+                other.settimeout(0.1)
+                try:
+                    other.connect(f"/proc/self/fd/{self._directory}/{name}")
+                    other.sendall(json.dumps({"kind": "retire"}).encode() + b"\n")
+                except TimeoutError:
+                    continue
+                except OSError:
+                    # Nobody listens: its server was killed.
+                    for suffix in ("socket", "log", "lock"):
+                        with contextlib.suppress(OSError):
+                            os.unlink(f"{name.removesuffix('socket')}{suffix}", dir_fd=self._directory)

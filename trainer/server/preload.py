@@ -1,0 +1,100 @@
+"""What the torch server does before the first fork, so that no forked process has to: imports, and a first use of what is slow then."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import os
+import pkgutil
+
+# A forked process takes along the thread that forks and no other, and a GPU's driver not at all. So here nothing computes
+# with more than one thread, and nothing runs backward: the autograd engine asks each kind of device how many there are.
+CONFIG = """
+[model]
+kind = "cnn"
+channels = [8, 8]
+dropout = 0.1
+
+[data]
+kind = "fake"
+samples = 96
+image_size = 8
+channels = 1
+
+[optimizer]
+kind = "adamw"
+
+[schedule]
+kind = "cosine"
+warmup_steps = 1
+
+[training]
+epochs = 1
+batch_size = 32
+clip = 1.0
+device = "cpu"
+"""
+# Imported by torch, Python and ours when they are first used.
+LATER = ("encodings.ascii", "encodings.idna", "importlib.readers", "torch.utils.serialization", "PIL.Image", "safetensors.torch", "pynvml", "tomllib")
+
+
+def preload() -> None:
+    """Import, warm up, and have what is there so far left alone by the garbage collector, whose marks would copy its pages."""
+    # Read once, when numpy's OpenBLAS is loaded, which else starts its threads there and then.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    gc.disable()
+    import_all()
+    # What is wrong with this torch is reported by the job that fails of it.
+    with contextlib.suppress(Exception):
+        warm_up()
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def import_all() -> None:
+    import gradtop.trainer
+
+    importlib.import_module("torch")
+    # A torchvision that does not fit this torch must not keep away the runs that need none.
+    with contextlib.suppress(Exception):
+        importlib.import_module("torchvision")
+    for module in pkgutil.walk_packages(gradtop.trainer.__path__, "gradtop.trainer."):
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)
+    for name in LATER:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def warm_up() -> None:
+    """Build a small training and compute forward, the update and a checkpoint, with one thread."""
+    import torch
+
+    from gradtop.trainer import data, models, optim
+    from gradtop.trainer.config import parse_config
+    from gradtop.trainer.optim.lr_preview import planned_lr
+    from gradtop.trainer.training.step import Compute
+
+    torch.set_num_threads(1)
+    config, device = parse_config(CONFIG), torch.device("cpu")
+    source = data.load(config.data, seed=0, context=0)
+    model = models.build(config.model, source.info)
+    models.initialise(config.init, model)
+    optimizer = optim.build_optimizer(config.optimizer, model, device)
+    compute = Compute(model, optimizer, device, config.training)
+    planned_lr(config.schedule, config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
+    models.describe(model)
+    batch = next(iter(source.training(config.training.batch_size, seed=0, device=device).epoch(0)))
+    parameters = list(model.parameters())
+    with torch.no_grad():
+        compute.loss(*batch)
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        torch.nn.utils.clip_grads_with_norm_(parameters, 1.0, torch.nn.utils.get_total_norm(gradients))
+        torch._foreach_norm(gradients)  # noqa: SLF001 - what the monitor measures with
+        optimizer.step()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, io.BytesIO())

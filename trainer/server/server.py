@@ -1,0 +1,222 @@
+"""The loop of the torch server: reads requests, forks a process for each, and ends when nobody needs it any more."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradtop.trainer.server.child import Child
+from gradtop.trainer.server.jobs import ANSWERS, JOBS
+from gradtop.trainer.server.listener import Listener
+
+LONGEST_REQUEST = 4 << 20  # bytes
+REQUEST_TIME = 5.0  # seconds from connecting to the end of the request
+CLIENTS = 64  # at once; more wait to be accepted
+LOOK_AFTER_SOCKET = 60.0
+
+Job = Callable[[], int]
+
+
+@dataclass(eq=False)
+class Client:
+    """A connection: its request as far as it has come, or the process that answers it, which ends when the client goes."""
+
+    link: socket.socket
+    until: float
+    heard: bytes = b""
+    stays: bool = False  # has sent its request
+    child: int = 0
+    closed: bool = False
+
+
+class Server:
+    """One thread, no GPU: whatever has to be computed is computed in a forked process. `idle` is in seconds."""
+
+    def __init__(self, listener: Listener, *, idle: float) -> None:
+        self.clients: list[Client] = []
+        self.children: set[int] = set()
+        self.retired = False
+        self._listener = listener
+        self._idle = idle
+        self._quiet_since = self._looked = time.monotonic()
+        self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def serve(self) -> Job | None:
+        """Serve until nobody is left; in each forked process, returns what that one is to do."""
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        while not self._finished():
+            self._wait()
+            self._reap()
+            self._accept()
+            for client in list(self.clients):
+                if (job := self._attend(client)) is not None:
+                    return job
+        self._listener.release()
+        return None
+
+    def _finished(self) -> bool:
+        now = time.monotonic()
+        if self.children or self.clients:
+            self._quiet_since = now
+        if now - self._looked >= LOOK_AFTER_SOCKET:
+            self._looked = now
+            self.retired = self.retired or not self._listener.restore()
+        if not self.retired and now - self._quiet_since < self._idle:
+            return False
+        # Who has connected before the socket was taken away is still served; jobs need no server.
+        self.retired = True
+        self._listener.close()
+        self._accept()
+        return not self.clients
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._awake, select.POLLIN)
+        if len(self.clients) < CLIENTS:
+            poll.register(self._listener.socket, select.POLLIN)
+        for client in self.clients:
+            poll.register(client.link, select.POLLIN)
+        now = time.monotonic()
+        due = [client.until for client in self.clients if not client.stays]
+        due.append(self._looked + LOOK_AFTER_SOCKET)
+        if not self.children and not self.clients:
+            due.append(self._quiet_since + self._idle)
+        poll.poll(max(min(due) - now, 0.0) * 1000 + 1)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._awake, 4096)
+
+    def _reap(self) -> None:
+        while self.children:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                self.children.clear()
+                return
+            if not pid:
+                return
+            self.children.discard(pid)
+            for client in self.clients:
+                if client.child == pid:
+                    client.child = 0
+                    client.closed = True
+                    client.link.close()
+            self.clients = [client for client in self.clients if not client.closed]
+
+    def _accept(self) -> None:
+        while len(self.clients) < CLIENTS:
+            try:
+                link, _ = self._listener.socket.accept()
+            except OSError:
+                return
+            if peer_uid(link) != os.geteuid():
+                link.close()
+                continue
+            link.setblocking(False)
+            self.clients.append(Client(link, time.monotonic() + REQUEST_TIME))
+
+    def _attend(self, client: Client) -> Job | None:
+        """Read what has come of a request; a whole one is obeyed, nonsense and silence are hung up on."""
+        if client.closed:
+            return None
+        try:
+            data = client.link.recv(1 << 16)
+        except BlockingIOError:
+            if not client.stays and time.monotonic() > client.until:
+                self._drop(client)
+            return None
+        except OSError:
+            data = b""
+        if not data or client.stays:
+            # Gone; and who has asked already has nothing more to say.
+            self._drop(client)
+            return None
+        client.heard += data
+        if len(client.heard) > LONGEST_REQUEST:
+            self._drop(client)
+        elif client.heard.endswith(b"\n"):
+            return self._obey(client)
+        return None
+
+    def _obey(self, client: Client) -> Job | None:
+        try:
+            request = json.loads(client.heard)
+        except ValueError:
+            request = None
+        client.heard, client.stays = b"", True
+        kind = str(request.get("kind")) if isinstance(request, dict) else ""
+        if kind == "retire":
+            self.retired = True
+            self._drop(client)
+        elif kind in JOBS or kind in ANSWERS:
+            return self._fork(client, kind, request)
+        elif kind != "stay":
+            self._drop(client)
+        return None
+
+    def _fork(self, client: Client, kind: str, request: Mapping[str, Any]) -> Job | None:
+        if threads() != 1:
+            # A fork would take locks along that a lost thread holds. This is a fault; the client starts a process of its own.
+            print(f"not forked: {threads()} threads", file=sys.stderr, flush=True)
+            self.retired = True
+            self._drop(client)
+            return None
+        # No signal must find the server's handlers in the new process.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            print(f"not forked: {error.strerror}", file=sys.stderr, flush=True)
+            self._drop(client)
+            return None
+        if not pid:
+            return self._become(client, kind, request)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.children.add(pid)
+        if kind in JOBS:
+            # It outlives whoever asked for it.
+            self._drop(client)
+        else:
+            client.child = pid
+        return None
+
+    def _become(self, client: Client, kind: str, request: Mapping[str, Any]) -> Job:
+        self._listener.close_descriptors()
+        for descriptor in (self._awake, self._waker):
+            os.close(descriptor)
+        for other in self.clients:
+            if other is not client:
+                other.link.close()
+        return Child(client.link, kind, request.get("arguments") or {}, request.get("process") or {}).run
+
+    def _drop(self, client: Client) -> None:
+        if client.child:
+            # What it computes, nobody waits for any more.
+            with contextlib.suppress(OSError):
+                os.kill(client.child, signal.SIGKILL)
+        client.closed = True
+        client.link.close()
+        self.clients.remove(client)
+
+
+def peer_uid(link: socket.socket) -> int:
+    _pid, uid, _gid = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(uid)
+
+
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
