@@ -52,7 +52,7 @@ def beside(name: str, config: str) -> Iterator[Figure]:
     """In each mode, from the first minute of a real training on: what the screen takes, and what is left to the training."""
     with a_place() as place:
         training = Training(place, config)
-        with place.watch("--no-standby") as terminal:
+        with place.watch("--no-server") as terminal:
             terminal.wait_for(CHART)
             ratios: dict[str, float] = {}
             used: dict[str, Used] = {}
@@ -72,7 +72,7 @@ def fed(name: str, rate: float, steps: int, *, cpu: float, bytes_: float) -> Ite
     with a_place() as place:
         feed = Feed(place, steps=steps)
         feed.beat()
-        with place.watch("--no-standby") as terminal:
+        with place.watch("--no-server") as terminal:
             feed.go_on(terminal, 3, every=1 / rate)
             used: dict[str, Used] = {}
             for mode, words in MODES.items():

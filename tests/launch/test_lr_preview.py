@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from gradtop.trainer.config import load_config, sections, to_tables
+from gradtop.trainer.launch import server
 from gradtop.trainer.launch.lr_preview import Preview
 from gradtop.trainer.record import process_start
 from gradtop.trainer.runtime.worker import work
@@ -50,16 +51,29 @@ def test_what_cannot_be_planned_is_said(preview: Preview) -> None:
 
 
 def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: Preview, running_server: int) -> None:
+    wait_until(lambda: not children(running_server), 30, "rest")
     problems: list[str] = []
     asking = threading.Thread(target=lambda: problems.append(preview.plan(LONG).problem))
     asking.start()
     wait_until(lambda: children(running_server), 30, "the process that computes")
     preview.close()
-    asking.join(10)
+    asking.join(30)
     assert problems == ["cancelled"]
     wait_until(lambda: not children(running_server), 30, "its end")
     assert process_start(running_server)
     assert preview.plan({}).problem == "the preview is closed"
+
+
+def test_closing_cancels_what_has_not_been_asked_yet(preview: Preview, running_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = server.connect
+
+    def connect_late() -> server.Connection | None:
+        preview.close()
+        return connect()
+
+    monkeypatch.setattr(server, "connect", connect_late)
+    assert preview.plan(LONG).problem == "cancelled"
+    assert process_start(running_server)
 
 
 def children(pid: int) -> list[psutil.Process]:

@@ -49,6 +49,9 @@ class Preview:
             asked.append(connection)
             with self._lock:
                 self._asking.add(connection)
+                closed = self._closed
+            if closed:
+                connection.close()
 
         try:
             planned = _planned(request_answer("lr_plan", question, server=self._server, opened=opened))

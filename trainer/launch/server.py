@@ -247,6 +247,8 @@ def request_answer(
         except Refused:
             raise
         except OSError:
+            if connection.closed:
+                raise Refused("cancelled") from None
             return answer_alone(kind, arguments)
         try:
             answer = connection.receive(ANSWERS)
