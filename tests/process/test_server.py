@@ -125,6 +125,8 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     assert threads_of(running_server) == 1
     assert threads_of(worker.pid) > 1
     assert not [path for path in open_files(running_server) if path.startswith("/dev/nvidia")]
+    log = server_directory() / f"{server_name(environment())}.log"
+    assert log.read_text() == "", "nothing went wrong while it warmed up"
 
 
 def open_files(pid: int) -> list[str]:

@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import pkgutil
+import traceback
 
 # A forked process takes along the thread that forks and no other, and a GPU's driver not at all. So here nothing computes
 # with more than one thread, and nothing runs backward: the autograd engine asks each kind of device how many there are.
@@ -46,9 +47,10 @@ def preload() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     gc.disable()
     import_all()
-    # What is wrong with this torch is reported by the job that fails of it.
-    with contextlib.suppress(Exception):
+    try:
         warm_up()
+    except Exception:  # noqa: BLE001 - what is wrong with this torch is reported by the job that fails of it
+        traceback.print_exc()
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -73,9 +75,10 @@ def warm_up() -> None:
     """Build a small training and compute forward, the update and a checkpoint, with one thread."""
     import torch
 
-    from gradtop.trainer import data, models, optim
+    from gradtop.trainer import data, models
     from gradtop.trainer.config import parse_config
     from gradtop.trainer.optim.lr_preview import planned_lr
+    from gradtop.trainer.optim.optimizer import build_optimizer
     from gradtop.trainer.training.step import Compute
 
     torch.set_num_threads(1)
@@ -83,7 +86,7 @@ def warm_up() -> None:
     source = data.load(config.data, seed=0, context=0)
     model = models.build(config.model, source.info)
     models.initialise(config.init, model)
-    optimizer = optim.build_optimizer(config.optimizer, model, device)
+    optimizer = build_optimizer(config.optimizer, model, device)
     compute = Compute(model, optimizer, device, config.training)
     planned_lr(config.schedule, config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
     models.describe(model)
