@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
+from gradtop.trainer.monitor.instruments import INSTRUMENTS
+from gradtop.trainer.monitor.instruments.instrument import Instrument
 from gradtop.trainer.record import Event, EventReader, Lease, Run, StreamReader, StreamWriter, new_run
 
 CPU = torch.device("cpu")
@@ -30,10 +32,10 @@ class Clock:
 
 
 class Viewers:
-    """Screens that show what a test says."""
+    """Screens that show the measurements and parameters that a test says."""
 
-    def __init__(self, *panes: str, layers: tuple[str, ...] = ()) -> None:
-        self.lease = Lease(frozenset(panes), frozenset(layers))
+    def __init__(self, *measurements: str, parameters: tuple[str, ...] = ()) -> None:
+        self.lease = Lease(frozenset(measurements), frozenset(parameters))
 
     def __call__(self) -> Lease:
         return self.lease
@@ -88,6 +90,7 @@ def monitored(
     first_step: int = 1,
     steps_per_epoch: int = 10,
     clip: float = 0.0,
+    instruments: Sequence[type[Instrument]] = INSTRUMENTS,
     **settings: object,
 ) -> Iterator[tuple[Training, Run, StreamWriter]]:
     """A training in which measuring costs nothing, so that every step is looked at, if nothing says otherwise."""
@@ -106,6 +109,7 @@ def monitored(
         clock=clock,
         wall=clock,
         viewers=viewers or Viewers(),
+        instruments=instruments,
     )
     training = Training(model, monitor, clock, clip=clip)
     training.step = first_step - 1

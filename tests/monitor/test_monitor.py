@@ -4,18 +4,32 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from torch import nn
 
-from gradtop.trainer.analysis.event_text import black_box_text
+from gradtop.trainer.analysis.event_text import black_box_text, event_line
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
-from gradtop.trainer.monitor.instruments.norms import Norms
+from gradtop.trainer.monitor.instruments import INSTRUMENTS
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
+from gradtop.trainer.monitor.instruments.norms import NormRing
 from gradtop.trainer.monitor.instruments.steps import Noted, Pace
 from gradtop.trainer.monitor.viewers import Viewers as Leases
-from gradtop.trainer.record import Run, StreamWriter, drop_lease, list_streams, new_run, write_lease
+from gradtop.trainer.record import (
+    Column,
+    Run,
+    StreamReader,
+    StreamWriter,
+    drop_lease,
+    list_streams,
+    new_run,
+    write_lease,
+)
+from gradtop.trainer.record.streams import registry
+from gradtop.trainer.record.streams.registry import Stream
 from tests.monitor.support import CPU, Clock, Viewers, events, monitored, small_model, table
 from tests.support import wait_until
 
@@ -169,18 +183,80 @@ def test_what_earlier_processes_wrote_counts(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_measuring_that_fails_is_switched_off_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instrument_that_fails_is_switched_off_alone_and_its_stream_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr(Norms, "after_step", fail)
+    monkeypatch.setattr(NormRing, "after_step", fail)
     with monitored(tmp_path) as (training, run, _):
         training.train(20)
 
-    (warning,) = events(run, "warning")
-    assert "OutOfMemoryError: CUDA out of memory" in str(warning["message"])
-    assert "training goes on" in str(warning["message"])
+    (event,) = events(run, "unavailable")
+    reason = "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+    assert (event["stream"], event["columns"], event["reason"]) == ("layers", [], reason)
+    assert event_line(event).text == f"layers not measured: {reason}"
     assert table(run, "steps")["step"] == list(range(1, 21))
+    assert len(table(run, "histograms")["step"]) > 8
+    layers, histograms = StreamReader(run, "layers"), StreamReader(run, "histograms")
+    layers.refresh()
+    histograms.refresh()
+    assert (layers.unavailable("grad_norm/0.weight"), histograms.unavailable("")) == (reason, "")
+
+
+def test_update_ratios_for_which_there_is_no_memory_are_left_out_and_norms_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before_step = NormRing.before_step
+
+    def measure(self: NormRing, step: int, time: float, *, updates: bool) -> None:
+        before_step(self, step, time, updates=False)
+        if updates:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(NormRing, "before_step", measure)
+    with monitored(tmp_path, viewers=Viewers("updates")) as (training, run, _):
+        training.train(40)
+
+    (said,) = events(run, "unavailable")
+    assert event_line(said).text == "update_ratio not measured: there is no memory for a copy of the weights"
+    layers = table(run, "layers")
+    assert len(layers["step"]) > 10
+    assert all(math.isfinite(norm) for norm in (*layers["grad_norm/0.weight"], *layers["weight_norm/0.weight"]))
+    reader = StreamReader(run, "layers")
+    reader.refresh()
+    assert reader.unavailable("update_ratio/0.weight")
+    assert not reader.unavailable("grad_norm/0.weight")
+
+
+class Sums(Instrument):
+    """The sum of all weights in every third step: an instrument is a class and a declaration of its stream."""
+
+    stream = "sums"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.due = setup.first_step
+        self._found: list[tuple[float, ...]] = []
+
+    def after_step(self, step: int) -> None:
+        total = sum(float(parameter.detach().sum()) for parameter in self.setup.model.parameters())
+        self._found.append((step, self.setup.clock() + self.setup.offset(), total))
+        self.due = step + 3
+
+    def rows(self, *, wait: bool) -> list[tuple[float, ...]]:
+        found, self._found = self._found, []
+        return found
+
+
+def test_an_instrument_is_added_by_its_class_and_the_declaration_of_its_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = Stream("sums", "Sums of weights.", (Column("total", "1"),))
+    monkeypatch.setitem(cast("dict[str, Stream]", registry.REGISTRY), "sums", declared)
+    with monitored(tmp_path, instruments=(Sums, *INSTRUMENTS)) as (training, run, _):
+        training.train(10)
+        total = sum(float(parameter.detach().sum()) for parameter in training.model.parameters())
+
+    found = table(run, "sums")
+    assert found["step"] == [1, 4, 7, 10]
+    assert found["total"][-1] == total
+    assert table(run, "layers")["step"]
 
 
 def test_a_spike_of_the_loss_is_told_once_a_minute(tmp_path: Path) -> None:
@@ -275,12 +351,12 @@ def test_by_default_the_leases_of_the_run_are_read(tmp_path: Path) -> None:
     leases = Leases(run, every=0.01)
     leases.start()
     try:
-        assert leases().panes == frozenset()
-        write_lease(run, "screen", ["gradients"], ["0.weight"])
-        wait_until(lambda: leases().panes == {"gradients"})
-        assert leases().layers == {"0.weight"}
+        assert leases().measurements == frozenset()
+        write_lease(run, "screen", ["updates"], ["0.weight"])
+        wait_until(lambda: leases().measurements == {"updates"})
+        assert leases().parameters == {"0.weight"}
         drop_lease(run, "screen")
-        wait_until(lambda: not leases().panes)
+        wait_until(lambda: not leases().measurements)
     finally:
         leases.close()
     leases.join(5)
@@ -308,7 +384,7 @@ def test_on_a_gpu_no_step_waits_for_the_device(tmp_path: Path) -> None:
     writer = StreamWriter(run)
     device = torch.device("cuda", 0)
     model = small_model().to(device)
-    monitor = Monitor(model, MonitorConfig(budget=0.5), writer, device, first_step=1, viewers=Viewers("gradients"))
+    monitor = Monitor(model, MonitorConfig(budget=0.5), writer, device, first_step=1, viewers=Viewers("updates"))
     losses = []
     images = torch.randn(6, 4, device=device)
     with torch.cuda.stream(torch.cuda.Stream()):

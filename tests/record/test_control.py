@@ -92,12 +92,12 @@ def test_an_inbox_that_is_a_link_is_not_obeyed(tmp_path: Path) -> None:
 def test_files_of_another_user_are_neither_obeyed_nor_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
     send(run, "kill")
-    write_lease(run, "screen", ["weights"])
+    write_lease(run, "screen", ["histograms"])
     assert Inbox(run).poll()
-    assert read_leases(run, time.time()).panes
+    assert read_leases(run, time.time()).measurements
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert Inbox(run).poll() == []
-    assert not read_leases(run, time.time()).panes
+    assert not read_leases(run, time.time()).measurements
 
 
 def test_an_inbox_that_is_gone_is_empty(tmp_path: Path) -> None:
@@ -125,26 +125,26 @@ def test_the_answer_to_a_command_is_waited_for(tmp_path: Path) -> None:
 
 def test_leases_say_together_what_all_screens_show(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    assert read_leases(run, time.time()).panes == frozenset()
-    write_lease(run, "a", ["gradients"], ["stem.weight"])
-    write_lease(run, "b", ["weights", "gradients"], ["head.bias"])
+    assert read_leases(run, time.time()).measurements == frozenset()
+    write_lease(run, "a", ["updates"], ["stem.weight"])
+    write_lease(run, "b", ["histograms", "updates"], ["head.bias"])
     found = read_leases(run, time.time())
-    assert (found.panes, found.layers) == (frozenset({"gradients", "weights"}), frozenset({"stem.weight", "head.bias"}))
+    assert (found.measurements, found.parameters) == (frozenset({"updates", "histograms"}), frozenset({"stem.weight", "head.bias"}))
     drop_lease(run, "a")
     drop_lease(run, "a")
-    assert read_leases(run, time.time()).layers == {"head.bias"}
+    assert read_leases(run, time.time()).parameters == {"head.bias"}
 
 
 @pytest.mark.parametrize("age", [7.0, -7.0, -1e6, 1e6])
 def test_a_lease_that_is_old_or_from_another_time_asks_for_nothing(tmp_path: Path, age: float) -> None:
     run = make_run(tmp_path)
-    write_lease(run, "a", ["gradients"])
-    assert read_leases(run, time.time() + age).panes == frozenset()
+    write_lease(run, "a", ["updates"])
+    assert read_leases(run, time.time() + age).measurements == frozenset()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"panes": 7, "layers": "abc"}', b'{"panes": [1, {}]}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"measurements": 7, "parameters": "abc"}', b'{"measurements": [1, {}]}', b"\xff", b"[" * 100_000])
 def test_a_lease_that_is_broken_asks_for_nothing(tmp_path: Path, content: bytes) -> None:
     run = make_run(tmp_path)
     (run.leases / "a.json").write_bytes(content)
     found = read_leases(run, time.time())
-    assert (found.panes, found.layers) == (frozenset(), frozenset())
+    assert (found.measurements, found.parameters) == (frozenset(), frozenset())

@@ -58,11 +58,15 @@ def test_the_system_is_sampled_at_the_step_where_training_stands_and_on_the_devi
 ) -> None:
     read: list[torch.device] = []
 
-    def gpu(device: torch.device) -> Callable[[], tuple[float, ...]]:
-        read.append(device)
-        return lambda: (97.0, 4e10, 8e10, 612.5, 61.0)
+    class Figures(system.GpuReader):
+        def __init__(self, device: torch.device) -> None:
+            super().__init__(device)
+            read.append(device)
 
-    monkeypatch.setattr(system, "gpu_reader", gpu)
+        def read(self) -> tuple[float, ...]:
+            return (97.0, 4e10, 8e10, 612.5, 61.0)
+
+    monkeypatch.setattr(system, "GpuReader", Figures)
     run = tiny_run(tmp_path)
     session = trained(run, slow_steps(run, 3, 5))
 

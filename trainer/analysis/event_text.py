@@ -64,6 +64,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return f"range test: {range_text(event)}", "success" if event.get("suggestions") else "warning"
         case EventKind.WARNING:
             return message or fields_text(event) or kind, "warning"
+        case EventKind.UNAVAILABLE:
+            return unavailable_text(event), "warning"
         case EventKind.BLACK_BOX:
             return f"black box: {message or black_box_text(event)}", "error"
         case EventKind.END:
@@ -71,6 +73,13 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             reason = str(event.get("reason") or message)
             return f"{state}{': ' + reason if reason else ''}", "error" if RunState(state).went_wrong else "text"
     return f"{kind.replace('_', ' ')}  {message or fields_text(event)}".rstrip(), "text"
+
+
+def unavailable_text(event: Mapping[str, Any]) -> str:
+    """gpu_power not measured: NVML: Not Supported"""
+    columns = event.get("columns")
+    named = ", ".join(map(str, columns)) if isinstance(columns, list) and columns else str(event.get("stream") or "something")
+    return f"{named} not measured: {event.get('reason') or 'unknown reason'}"
 
 
 def answer_text(event: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.monitor.instruments.system import SystemSampler
 from gradtop.trainer.monitor.monitor import Monitor
 
-__all__ = ["Monitor", "SystemSampler"]
+__all__ = ["Monitor"]

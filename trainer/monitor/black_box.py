@@ -39,10 +39,12 @@ class BlackBox:
             if math.isfinite(row[LOSS_AT]):
                 self._beginning += (abs(row[LOSS_AT]) - self._beginning) / self._beginning_steps
 
-    def look_at(self, names: Sequence[str]) -> None:
-        """Samples are of other parameters from now on."""
-        self._names = tuple(names)
-        self.samples.clear()
+    def take(self, sample: Sample) -> None:
+        """Keep a sample of norms; one of other parameters than those before begins anew."""
+        if sample.names != self._names:
+            self._names = sample.names
+            self.samples.clear()
+        self.samples.append(sample)
 
     def spike(self, loss: float) -> str:
         """Why this loss is a spike against the steps that are kept; "" where it is none.

@@ -96,3 +96,39 @@ class Governor:
             self._wait *= 2
             return self._wait
         return max(1, math.ceil((self.cost + self.overhead) / (self._share * step)))
+
+
+class Price:
+    """What the measurements of one instrument cost, and how long each must wait for the one after it.
+
+    An instrument whose measurements differ in cost, as those of parameters of different size do, has several `parts`.
+    """
+
+    def __init__(
+        self, share: float, step_time: StepTime, device: torch.device, clock: Callable[[], float] = time.perf_counter, parts: int = 1
+    ) -> None:
+        self._meter = Meter(device, clock)
+        self._governors = [Governor(share, step_time) for _ in range(parts)]
+        self._measured: deque[int] = deque()  # parts whose costs are not known yet
+        self.begin, self.end = self._meter.begin, self._meter.end
+
+    def close(self, part: int = 0) -> None:
+        """What was metered since the last `close` is one measurement."""
+        self._meter.close()
+        self._measured.append(part)
+
+    def observe(self) -> None:
+        for cost in self._meter.costs():
+            self._governors[self._measured.popleft()].observe_cost(cost)
+
+    def add_overhead(self, seconds: float, part: int = 0) -> None:
+        """What handing over a measurement costs beside."""
+        self._governors[part].overhead = seconds
+
+    def cost(self, parts: Iterable[int]) -> float:
+        """Typical seconds of one measurement of each of these parts."""
+        return sum(self._governors[part].cost for part in parts)
+
+    def wait(self, part: int = 0) -> int:
+        """Steps until the next measurement."""
+        return self._governors[part].wait()

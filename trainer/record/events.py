@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     EARLY_STOPPING = "early_stopping"
     LR_RANGE = "lr_range"
     WARNING = "warning"
+    UNAVAILABLE = "unavailable"
     BLACK_BOX = "black_box"
     END = "end"
 
@@ -57,6 +58,7 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.
     EventKind.LR_RANGE: ("step", "steps", "suggestions", "diverged_at"),
     EventKind.WARNING: ("step", "message"),
+    EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first
     EventKind.END: ("state", "step", "reason"),  # reason: of a failure, or of a stop that was not ordinary
 }

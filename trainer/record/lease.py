@@ -1,4 +1,4 @@
-"""Leases: notes that say what each open screen shows right now, so that the worker measures what somebody looks at."""
+"""Leases: notes that say which measurements each open screen shows right now, so that the worker takes these more often."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What all screens together show: panes by name, layers by parameter name."""
+    """What somebody looks at, in all screens together: what is measured (of `Measurement`), and parameters by name."""
 
-    panes: frozenset[str] = frozenset()
-    layers: frozenset[str] = frozenset()
+    measurements: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
 
 
 NO_LEASE = Lease()
 
 
-def write_lease(run: Run, screen: str, panes: Sequence[str], layers: Sequence[str] = ()) -> None:
-    """Say what a screen shows; raises OSError."""
+def write_lease(run: Run, screen: str, measurements: Sequence[str], parameters: Sequence[str] = ()) -> None:
+    """Say which measurements, and of which parameters, a screen shows; raises OSError."""
     run.leases.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(run.leases / f"{screen}.json", json.dumps({"panes": list(panes), "layers": list(layers)}))
+    write_atomically(run.leases / f"{screen}.json", json.dumps({"measurements": list(measurements), "parameters": list(parameters)}))
 
 
 def drop_lease(run: Run, screen: str) -> None:
@@ -38,12 +38,12 @@ def drop_lease(run: Run, screen: str) -> None:
 
 def read_leases(run: Run, now: float) -> Lease:
     """What is looked at: the notes of the own user that are younger than six seconds by the file's own time."""
-    panes: set[str] = set()
-    layers: set[str] = set()
+    measurements: set[str] = set()
+    parameters: set[str] = set()
     for note in _notes(run, now):
-        panes.update(_names(note.get("panes")))
-        layers.update(_names(note.get("layers")))
-    return Lease(frozenset(panes), frozenset(layers)) if panes or layers else NO_LEASE
+        measurements.update(_names(note.get("measurements")))
+        parameters.update(_names(note.get("parameters")))
+    return Lease(frozenset(measurements), frozenset(parameters)) if measurements or parameters else NO_LEASE
 
 
 def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:

@@ -27,7 +27,7 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data import Source, TrainingBatches
-from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
@@ -95,7 +95,6 @@ def prepare(context: RunContext) -> Session:
         monitor=Monitor(
             model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
         ),
-        sampler=SystemSampler(writer, device, step=lambda: session.step, first_step=step + 1),
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
         fixed=parts.fixed,

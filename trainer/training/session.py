@@ -19,7 +19,7 @@ from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data import Source, TrainingBatches
-from gradtop.trainer.monitor import Monitor, SystemSampler
+from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
@@ -55,7 +55,6 @@ class Session:
     control: Control
     guard: NonFiniteGuard
     monitor: Monitor
-    sampler: SystemSampler
     checkpoint_writer: CheckpointWriter
     stopwatch: Stopwatch
     step: int = 0
@@ -125,7 +124,7 @@ class Session:
             self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch, device=str(self.device))
             if self._frozen:
                 self._record_frozen()
-        self.sampler.start()
+        self.monitor.begin()
         self.write_plan()
 
     def enter_epoch(self) -> None:
@@ -140,7 +139,7 @@ class Session:
         if frozen != self._frozen:
             before, self._frozen = self._frozen, frozen
             self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-            self.monitor.look_again(self.step + 1)
+            self.monitor.model_changed(self.step + 1)
             if said:
                 return
             if before or frozen:
@@ -328,7 +327,6 @@ class Session:
     def close(self, *, at_once: bool) -> None:
         """Finish what is being written, checkpoints only where there is time for them."""
         self.stopwatch.halt()
-        self.sampler.close()
         self.monitor.close()
         if not at_once:
             self.checkpoint_writer.close()

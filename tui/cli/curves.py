@@ -94,13 +94,17 @@ def draw(
     """One chart of one or two metrics over the same steps, as lines of text; without colours it holds no escape sequence."""
     import plotext
 
+    from gradtop.trainer.record import clean
+
     found = [metric.stream.series(metric.column, bins=2 * width, first=first, last=last) for metric in metrics]
     marks = UNICODE if unicode else ASCII
     lows, highs = ([v for each in found for v in getattr(each, end) if math.isfinite(v)] for end in ("low", "high"))
     log = log and bool(lows) and min(lows) > 0
     lines = [f"{title}  {' and '.join(metric.title for metric in metrics)}{', logarithmic' if log else ''}"]
     if not lows:
-        lines.append("no finite value in this range" if any(len(each.x) for each in found) else "nothing recorded in this range")
+        reasons = [reason for metric in metrics if (reason := metric.stream.unavailable(metric.column))]
+        nothing = f"not measured: {clean(reasons[0], 200)}" if reasons else "nothing recorded in this range"
+        lines.append("no finite value in this range" if any(len(each.x) for each in found) else nothing)
         return "\n".join(lines)
     up = (scale.logarithmic if log else scale.linear)(min(lows), max(highs), max(2, (height - FRAME) // 2))
     steps = [x for each in found for x in (*each.x[:1], *each.x_last[-1:])]

@@ -19,12 +19,11 @@ How a mode is written (`tui/screens/gradients/screen.py`, its CSS in `gradients.
 
         def body(self) -> ComposeResult: ...   # what stands between the header and the key bar
         def view(self) -> Hashable: ...        # what `read` must know: the chosen parameter, the sort; frozen and comparable
-        def panes(self) -> tuple[str, ...]: ...    # for the lease, e.g. ("gradients",)
         def looked_at(self) -> tuple[str, ...]: ...  # for the lease: the parameters somebody looks at
         def show(self, snapshot: Snapshot) -> None: ...  # draw it: snapshot.facts, snapshot.part (your part, never another mode's)
         def copied(self) -> tuple[str, str]: ...   # for `y`: (the text, what it is)
 
-Call `self.ask()` when `view`, `panes` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
+Call `self.ask()` when `view` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
 `show` is called on mount with what is known already, then once per change, and never while another mode is visible.
 `self.snapshot` is the last one shown. Before the first part, and where no run is watched, `snapshot.part` is None: say
 what will come and which key brings it (`self.explain("…")` shows a sentence in place of the body, `""` takes it away).
@@ -53,6 +52,7 @@ from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.reading.measurements import MEASUREMENTS
 from gradtop.tui.reading.snapshot import EMPTY, Request, Snapshot
 from gradtop.tui.widgets.cells import collected
 
@@ -125,9 +125,6 @@ class ModeScreen(Screen[None]):
 
     def view(self) -> Hashable:
         return None
-
-    def panes(self) -> tuple[str, ...]:
-        return (self.mode,)
 
     def looked_at(self) -> tuple[str, ...]:
         return ()
@@ -208,8 +205,8 @@ class ModeScreen(Screen[None]):
             read=type(self).read,
             view=self.view(),
             streams=self.streams,
-            panes=self.panes(),
-            layers=self.looked_at(),
+            measurements=MEASUREMENTS.get(self.mode, ()),
+            parameters=self.looked_at(),
             watches_runs=self.watches_runs,
         )
 

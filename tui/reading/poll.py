@@ -241,13 +241,13 @@ class Poll:
         if facts.run is None or not facts.alive or facts.gone:
             self._drop_lease()
             return
-        wanted = (facts.run, request.panes, request.layers)
+        wanted = (facts.run, request.measurements, request.parameters)
         if self._leased is not None and self._leased[0].path != facts.run.path:
             self._drop_lease()
         if wanted == self._leased and self._monotonic() < self._lease_due:
             return
         try:
-            record.write_lease(facts.run, self.name, request.panes, request.layers)
+            record.write_lease(facts.run, self.name, request.measurements, request.parameters)
             self._lease_trouble = False
         except OSError as error:
             if not self._lease_trouble:

@@ -78,7 +78,7 @@ class Request:
     """What the visible screen wants read.
 
     `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
-    view)` is called in the poll thread and its value becomes `Snapshot.part`. `panes` and `layers` become the lease:
+    view)` is called in the poll thread and its value becomes `Snapshot.part`. `measurements` and `parameters` become the lease:
     what the worker should measure because somebody is looking. `log` is the run whose log is shown beside it.
     """
 
@@ -87,7 +87,7 @@ class Request:
     read: Callable[[Any, Any], object] | None = None
     view: Hashable = None
     streams: tuple[str, ...] = ()
-    panes: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
+    measurements: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
     watches_runs: bool = False
     log: Run | None = None

@@ -107,11 +107,11 @@ def test_what_somebody_looks_at_follows_at_once_and_then_every_second(tmp_path: 
     viewers = Viewers()
     with monitored(tmp_path, viewers=viewers, steps_per_epoch=100_000) as (training, run, _):
         training.train(40)
-        viewers.lease = Viewers("weights", layers=("2.weight",)).lease
+        viewers.lease = Viewers("histograms", parameters=("2.weight",)).lease
         training.train(70)  # in 3.5 s
-        viewers.lease = Viewers("weights", layers=("0.bias",)).lease
+        viewers.lease = Viewers("histograms", parameters=("0.bias",)).lease
         training.train(10)
-        viewers.lease = Viewers("gradients", layers=("0.bias",)).lease
+        viewers.lease = Viewers("updates", parameters=("0.bias",)).lease
         training.train(100)
 
     found = table(run, "histograms")
@@ -120,7 +120,7 @@ def test_what_somebody_looks_at_follows_at_once_and_then_every_second(tmp_path: 
 
 
 def test_a_large_parameter_that_somebody_looks_at_keeps_to_the_budget(tmp_path: Path) -> None:
-    viewers, clock = Viewers("weights", layers=("2.weight",)), Clock(tick=0.05)
+    viewers, clock = Viewers("histograms", parameters=("2.weight",)), Clock(tick=0.05)
     with monitored(
         tmp_path, clock=clock, viewers=viewers, steps_per_epoch=100_000, budget=0.01
     ) as (training, run, _):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gradtop.trainer.monitor.instruments import norms as norms_module
-from gradtop.trainer.monitor.instruments.norms import Norms
+from gradtop.trainer.monitor.instruments.norms import NormRing
 from tests.monitor.support import CPU, Training, Viewers, monitored, small_model, table
 
 
@@ -29,7 +29,7 @@ def watch(training: Training, found: dict[str, list[float]]) -> None:
 
 def test_every_norm_is_that_of_torch_itself(tmp_path: Path) -> None:
     found: dict[str, list[float]] = {}
-    with monitored(tmp_path, viewers=Viewers("gradients")) as (training, run, _):
+    with monitored(tmp_path, viewers=Viewers("updates")) as (training, run, _):
         watch(training, found)
         training.train(30)
 
@@ -62,9 +62,9 @@ def test_updates_are_measured_while_the_gradients_are_looked_at_only(tmp_path: P
     viewers = Viewers()
     with monitored(tmp_path, viewers=viewers) as (training, run, _):
         training.train(20)
-        viewers.lease = Viewers("gradients").lease
+        viewers.lease = Viewers("updates").lease
         training.train(20)
-        viewers.lease = Viewers("overview").lease
+        viewers.lease = Viewers("histograms").lease
         training.train(20)
 
     layers = table(run, "layers")
@@ -74,7 +74,7 @@ def test_updates_are_measured_while_the_gradients_are_looked_at_only(tmp_path: P
 
 
 def test_more_samples_than_slots_are_all_written_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norms_module.Norms.__init__, "__kwdefaults__", {"slots": 4})
+    monkeypatch.setattr(norms_module.NormRing.__init__, "__kwdefaults__", {"slots": 4})
     with monitored(tmp_path) as (training, run, _):
         training.train(20)
         training.monitor._drain_at = math.inf  # now nothing is handed over for want of time, only for want of room
@@ -90,7 +90,7 @@ def test_more_samples_than_slots_are_all_written_in_order(tmp_path: Path, monkey
 
 def test_a_slot_that_is_used_again_shows_nothing_of_its_last_use() -> None:
     model = small_model()
-    norms = Norms(model, CPU, slots=2)
+    norms = NormRing(model, CPU, slots=2)
     model(torch.ones(1, 4)).sum().backward()
     for step in range(2):
         norms.before_step(step, 0.0, updates=True)
@@ -137,7 +137,7 @@ def test_a_frozen_parameter_has_a_weight_and_no_gradient(tmp_path: Path) -> None
 
 def test_a_model_that_is_frozen_altogether_is_looked_at_too() -> None:
     model = small_model().requires_grad_(False)
-    norms = Norms(model, CPU)
+    norms = NormRing(model, CPU)
     norms.before_step(1, 0.0, updates=True)
     norms.after_step()
     batch = norms.send()
@@ -150,7 +150,7 @@ def test_a_model_that_is_frozen_altogether_is_looked_at_too() -> None:
 
 def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero() -> None:
     model = small_model()
-    norms = Norms(model, CPU)
+    norms = NormRing(model, CPU)
     model[2](torch.ones(1, 8)).sum().backward()
     norms.before_step(1, 0.0, updates=False)
     batch = norms.send()
@@ -164,7 +164,7 @@ def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_norms_of_other_precisions_are_exact_enough(dtype: torch.dtype) -> None:
     model = small_model().to(dtype)
-    norms = Norms(model, CPU)
+    norms = NormRing(model, CPU)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 300.0)  # whose square is beyond a float16
     norms.before_step(1, 0.0, updates=False)
@@ -181,7 +181,7 @@ def test_norms_of_other_precisions_are_exact_enough(dtype: torch.dtype) -> None:
 
 def test_norms_that_are_not_finite_are_kept_as_they_are() -> None:
     model = small_model()
-    norms = Norms(model, CPU)
+    norms = NormRing(model, CPU)
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     first, second = list(model.parameters())[:2]
@@ -213,7 +213,7 @@ def test_the_layers_come_with_the_table_of_the_model(tmp_path: Path) -> None:
 def test_on_a_gpu_the_norms_are_the_same() -> None:
     device = torch.device("cuda", 0)
     model = small_model().to(device)
-    norms = Norms(model, device)
+    norms = NormRing(model, device)
     model(torch.ones(1, 4, device=device)).sum().backward()
     norms.before_step(1, 0.0, updates=False)
     norms.after_step()

@@ -9,19 +9,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradtop.trainer.monitor import SystemSampler
-from gradtop.trainer.monitor.instruments.system import NOTHING, gpu_reader
+from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.monitor import Monitor
+from gradtop.trainer.monitor.instruments import system
+from gradtop.trainer.monitor.instruments.system import GpuReader
 from gradtop.trainer.record import Run, StreamReader, StreamWriter, new_run
-from tests.monitor.support import table
+from tests.monitor.support import CPU, events, small_model, table
 from tests.support import wait_until
 
 CUDA = torch.device("cuda", 0)
 
 
-def sample(run: Run, **settings: object) -> None:
+def sample(run: Run) -> None:
+    """A monitor's sampler, as training begins it after step 4."""
     writer = StreamWriter(run)
-    sampler = SystemSampler(writer, every=0.01, step=lambda: 7, first_step=5, **settings)  # type: ignore[arg-type]
-    sampler.start()
+    monitor = Monitor(small_model(), MonitorConfig(enabled=False), writer, CPU, first_step=5)
+    monitor.begin()
 
     def records() -> int:
         writer.flush()
@@ -30,37 +33,63 @@ def sample(run: Run, **settings: object) -> None:
         return sum(1 for _ in reader.rows())
 
     wait_until(lambda: records() >= 2)
-    sampler.close()
+    monitor.close()
     writer.close()
 
 
-def test_processor_and_memory_of_this_process_are_written(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "EVERY", 0.01)
+
+
+def test_processor_and_memory_of_this_process_are_written_and_why_a_gpu_is_not(tmp_path: Path) -> None:
     run = new_run(tmp_path, "", {})
 
     sample(run)
 
-    system = table(run, "system")
-    assert system["step"][0] == 7
-    assert all(cpu >= 0 for cpu in system["cpu"])
-    assert all(1e7 < memory < 1e12 for memory in system["memory"])
-    assert all(math.isnan(use) for use in system["gpu_use"])
-    assert json.loads((run.streams / "system.0.json").read_text())["first_step"] == 5
+    found = table(run, "system")
+    assert found["step"][0] == 4
+    assert all(cpu >= 0 for cpu in found["cpu"])
+    assert all(1e7 < memory < 1e12 for memory in found["memory"])
+    assert all(math.isnan(use) for use in found["gpu_use"])
+    schema = json.loads((run.streams / "system.0.json").read_text())
+    assert schema["first_step"] == 5
+    assert schema["extra"]["unavailable"]["gpu_power"] == "the run trains on cpu, not on an NVIDIA GPU"
+    assert events(run, "unavailable") == []
 
 
-def test_a_gpu_is_read_beside_them(tmp_path: Path) -> None:
+class Figures(GpuReader):
+    """A GPU without a sensor of temperature."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self.expected, self.unavailable = True, {}
+
+    def read(self) -> tuple[float, ...]:
+        self.unavailable["gpu_temperature"] = "NVML: Not Supported"
+        return (97.0, 4e10, 8e10, 612.5, math.nan)
+
+
+def test_a_gpu_is_read_beside_them_and_what_it_does_not_tell_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "GpuReader", Figures)
     run = new_run(tmp_path, "", {})
 
-    sample(run, gpu=lambda: (97.0, 4e10, 8e10, 612.5, 61.0))
+    sample(run)
 
-    system = table(run, "system")
-    figures = [system[name][0] for name in ("gpu_use", "gpu_memory", "gpu_memory_total", "gpu_power", "gpu_temperature")]
-    assert figures == [97.0, 4e10, 8e10, 612.5, 61.0]
+    found = table(run, "system")
+    assert [found[name][0] for name in ("gpu_use", "gpu_memory", "gpu_memory_total", "gpu_power")] == [97.0, 4e10, 8e10, 612.5]
+    (event,) = events(run, "unavailable")
+    assert (event["columns"], event["reason"]) == (["gpu_temperature"], "NVML: Not Supported")
+    reader = StreamReader(run, "system")
+    reader.refresh()
+    assert reader.unavailable("gpu_temperature") == "NVML: Not Supported"
+    assert reader.unavailable("gpu_power") == ""
 
 
-def test_a_sampler_that_was_never_started_closes(tmp_path: Path) -> None:
+def test_a_monitor_whose_training_never_began_closes(tmp_path: Path) -> None:
     writer = StreamWriter(new_run(tmp_path, "", {}))
 
-    SystemSampler(writer).close()
+    Monitor(small_model(), MonitorConfig(enabled=False), writer, CPU, first_step=1).close()
 
     writer.close()
 
@@ -103,8 +132,10 @@ def test_the_gpu_that_trains_is_found_by_its_identity(one_gpu: None, monkeypatch
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
-    use, memory, total, power, temperature = gpu_reader(CUDA)()
+    gpu = GpuReader(CUDA)
+    use, memory, total, power, temperature = gpu.read()
 
+    assert gpu.unavailable == {"gpu_temperature": "NVML: Not Supported"}
     assert asked == ["GPU-1234-abcd"]
     assert (use, memory, total, power) == (88.0, 10.0, 20.0, 350.5)
     assert math.isnan(temperature)
@@ -115,7 +146,7 @@ def test_a_gpu_without_such_an_identity_is_found_on_the_bus(one_gpu: None, monke
     nvml = library(nvmlInit=lambda: None, nvmlDeviceGetHandleByPciBusId=asked.append)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
-    reading = gpu_reader(CUDA)()
+    reading = GpuReader(CUDA).read()
 
     assert asked == ["00000000:af:00.0"]
     assert all(math.isnan(value) for value in reading)
@@ -124,12 +155,13 @@ def test_a_gpu_without_such_an_identity_is_found_on_the_bus(one_gpu: None, monke
 def test_without_a_driver_there_are_gaps(one_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", library())
 
-    assert gpu_reader(CUDA)() is NOTHING
-    assert gpu_reader(torch.device("cpu"))() is NOTHING
+    gpu = GpuReader(CUDA)
+    assert all(math.isnan(value) for value in gpu.read())
+    assert set(gpu.unavailable.values()) == {"NVML does not work here (Not Supported)"}
 
 
 @pytest.mark.gpu
 def test_a_real_gpu_says_what_it_uses() -> None:
-    _, memory, total, _, _ = gpu_reader(CUDA)()
+    _, memory, total, _, _ = GpuReader(CUDA).read()
 
     assert 0 < memory <= total

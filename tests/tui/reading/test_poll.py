@@ -55,7 +55,7 @@ class Watcher:
         return (source.run is not None and source.run.stream("steps").count, view)
 
     def ask(self, run: Run | None, view: object = None, **more: Any) -> None:
-        self.poll.ask(Request(run=run, mode="overview", read=self.read, view=view, streams=("steps",), panes=("overview",), **more))
+        self.poll.ask(Request(run=run, mode="overview", read=self.read, view=view, streams=("steps",), measurements=("updates",), **more))
 
 
 def test_a_part_is_read_for_what_was_asked_and_given_once(runs: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_lease_says_what_is_shown_is_renewed_and_dropped(runs: Path) -> None
     watcher.ask(run)
     watcher.poll.tick()
     (note,) = run.leases.glob("*.json")
-    assert read_leases(run, note.stat().st_mtime).panes == {"overview"}
+    assert read_leases(run, note.stat().st_mtime).measurements == {"updates"}
     first = note.stat().st_mtime_ns
     watcher.poll.tick()
     assert note.stat().st_mtime_ns == first
@@ -206,9 +206,9 @@ def test_the_lease_says_what_is_shown_is_renewed_and_dropped(runs: Path) -> None
     os.utime(note, ns=(0, 0))
     watcher.poll.tick()
     assert note.stat().st_mtime_ns > 0
-    watcher.ask(run, layers=("stem.weight",))
+    watcher.ask(run, parameters=("stem.weight",))
     watcher.poll.tick()
-    assert read_leases(run, note.stat().st_mtime).layers == {"stem.weight"}
+    assert read_leases(run, note.stat().st_mtime).parameters == {"stem.weight"}
     grower.status("done")
     watcher.poll.tick()
     assert not list(run.leases.glob("*.json"))

@@ -1,0 +1,10 @@
+"""What is measured inside a training; `INSTRUMENTS` are those that every training has, beside the record of its steps."""
+
+from __future__ import annotations
+
+from gradtop.trainer.monitor.instruments.histograms import Histograms
+from gradtop.trainer.monitor.instruments.instrument import Instrument
+from gradtop.trainer.monitor.instruments.norms import Norms
+from gradtop.trainer.monitor.instruments.system import System
+
+INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Histograms, System)

@@ -4,41 +4,130 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
-from gradtop.trainer.record.streams.registry import HIGH, HISTOGRAMS, LOW, MAX, MEAN, MIN, STD, ZEROS, columns_of
+from gradtop.trainer.record.streams.registry import (
+    HIGH,
+    HISTOGRAMS,
+    LOW,
+    MAX,
+    MEAN,
+    MIN,
+    STD,
+    ZEROS,
+    Measurement,
+    columns_of,
+)
 from gradtop.trainer.record.streams.registry import bins as names_of_bins
 
 FIGURES = (LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS)  # of a histogram, before its counts
+SHARE = 0.12  # of the budget
+LOOKED_AT_EVERY = 0.8  # seconds between two histograms of what somebody looks at; with the wait for a drain, one
+LOOKED_AT = 4  # parameters of which that is done
+AT_END = 0.5  # seconds that a last set may take
 # A float32 counts in ones up to 2**24.
 COUNTED_AT_ONCE = 1 << 24
 
 
-class Histograms:
-    """Takes histograms of single parameters; the bins reach from the smallest weight to the largest."""
+class Histograms(Instrument):
+    """Takes a set before training, after every few epochs and at the end, of one parameter at a time, so that no single step
+    bears a whole set; of a parameter that somebody looks at once a second. The bins reach from the smallest weight to the largest.
+    """
 
-    def __init__(self, model: nn.Module, bins: int) -> None:
-        named = list(model.named_parameters())
+    stream = HISTOGRAMS
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        named = list(setup.model.named_parameters())
         self.names = tuple(name for name, _ in named)
-        self.columns = (*columns_of(HISTOGRAMS), *map(Column, names_of_bins(bins)))
         self._weights = [parameter.detach() for _, parameter in named]
-        self._bins = bins
         self._taken: deque[tuple[int, float, int, Transfer | list[float]]] = deque()
+        self._every = range(len(named))
+        self._price = setup.price(SHARE, len(named))
+        self._at: float = setup.first_step  # the next step in which a parameter may be measured
+        self._set_every = setup.config.histogram_every * setup.steps_per_epoch
+        self._set_at = self._next_set(setup.first_step - 1)
+        self._waiting: deque[int] = deque()  # parameters that a set still lacks
+        # Before training, and of a training that goes on once more at its end only.
+        self._begins = setup.first_step == 1
+        self._looked_at: frozenset[int] = frozenset()
+        self._look_again_at = 0.0
+        self.due = setup.first_step
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return (*columns_of(HISTOGRAMS), *map(Column, names_of_bins(self.setup.config.histogram_bins)))
+
+    @property
+    def extra(self) -> Mapping[str, object]:
+        return {"parameters": list(self.names)}
+
+    def prepare(self) -> None:
+        # Those from before training stand at step 0.
+        self.open(0 if self._begins else self.setup.first_step)
+
+    def before_step(self, step: int) -> None:
+        if self._begins:
+            self._begins = False
+            self._take(self._every, step - 1)
+
+    def after_step(self, step: int) -> None:
+        if step >= self._set_at:
+            self._set_at = self._next_set(step)
+            # What is left of a set for which there was no time comes first, and is the newer for it.
+            self._waiting.extend(index for index in self._every if index not in self._waiting)
+        if self._waiting and step >= self._at:
+            index = self._waiting.popleft()
+            self._take((index,), step)
+            self._at = step + self._price.wait(index)
+        self.due = self._at if self._waiting else self._set_at
+
+    def look(self, step: int, now: float) -> None:
+        lease = self.setup.lease()
+        shown = lease.parameters if Measurement.HISTOGRAMS in lease.measurements else ()
+        indices = [index for index in self._every if self.names[index] in shown][:LOOKED_AT] if shown else []
+        # At once of what was not looked at before.
+        if indices and (now >= self._look_again_at or not self._looked_at.issuperset(indices)):
+            wait = max(LOOKED_AT_EVERY * self.setup.size_limit.stretch, self._price.cost(indices) / self.setup.config.budget)
+            self._look_again_at = now + wait
+            self._take(indices, step)
+        self._looked_at = frozenset(indices)
+
+    def finish(self, step: int) -> None:
+        """What a set still lacks; of a training shorter than a set the whole of it."""
+        wanted = bool(self._waiting) or step < self._set_every * self.setup.size_limit.stretch
+        if step >= self.setup.first_step and wanted and self._price.cost(self._every) < AT_END:
+            self._take(self._every, step)
+            self._waiting.clear()
+
+    def observe_prices(self) -> None:
+        self._price.observe()
+
+    def _next_set(self, step: int) -> int:
+        every = self._set_every * self.setup.size_limit.stretch
+        return (step // every + 1) * every
+
+    def _take(self, indices: Iterable[int], step: int) -> None:
+        for index in indices:
+            self._price.begin()
+            self.take(index, step, self.setup.clock())
+            self._price.end()
+            self._price.close(index)
 
     def take(self, index: int, step: int, time: float) -> None:
         """Of the parameter with this number."""
         weight = self._weights[index]
-        on_cpu = weight.device.type == "cpu"
-        values = histogram_at_once(weight, self._bins) if on_cpu else Transfer(histogram(weight, self._bins))
+        bins, on_cpu = self.setup.config.histogram_bins, weight.device.type == "cpu"
+        values = histogram_at_once(weight, bins) if on_cpu else Transfer(histogram(weight, bins))
         self._taken.append((step, time, index, values))
 
-    def rows(self, *, wait: bool) -> Iterator[tuple[float, ...]]:
-        """The records that have reached the host, in order; all of them where it may `wait`."""
+    def rows(self, *, wait: bool) -> Iterator[Row]:
         while self._taken:
             step, time, index, values = self._taken[0]
             if isinstance(values, Transfer):
@@ -47,7 +136,7 @@ class Histograms:
                 values = values.values()
             self._taken.popleft()
             figures, counts = values[: len(FIGURES)], values[len(FIGURES) :]
-            yield (step, time, index, *figures, self._weights[index].numel(), *counts)
+            yield (step, time + self.setup.offset(), index, *figures, self._weights[index].numel(), *counts)
 
 
 def histogram(weight: Tensor, bins: int) -> Tensor:

@@ -6,12 +6,14 @@ import itertools
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
 from gradtop.trainer.monitor.transfer import Transfer
+from gradtop.trainer.record.streams.registry import STEPS
 
 NAN = math.nan
 ENOUGH = 64
@@ -22,6 +24,49 @@ Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
 # A record of the stream: step, time, and the columns in their order.
 StepRow = tuple[int, float, float, float, float, float, float]
 LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT = range(2, 7)
+
+
+class Steps(Instrument):
+    """Notes each step; `note` is all that a step waits for. The figures of notes go to the host some times a second."""
+
+    stream = STEPS
+    always = True
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.newest = setup.first_step - 1  # step that was handed over
+        self.pace = Pace()
+        self._pending: list[Noted] = []
+        self.note = self._pending.append
+        self._sent: deque[Batch] = deque()
+        self._arrived = 0
+
+    @property
+    def step(self) -> int:
+        """The newest step that was noted; from any thread."""
+        last = self._pending[-1:]
+        return last[0][0] if last else self.newest
+
+    def send(self) -> None:
+        noted = self._pending[:]
+        if not noted:
+            return
+        self.newest = noted[-1][0]
+        self._pending.clear()
+        seconds = self.pace.look(noted)
+        if seconds is not None:
+            self.setup.step_time.observe(seconds)
+        self._sent.append(Batch(noted, self.pace.samples_per_s))
+
+    def arrive(self, *, wait: bool) -> None:
+        """Settle which notes `rows` is to return. What other instruments sent before them has reached the host then, too."""
+        while self._arrived < len(self._sent) and (wait or self._sent[self._arrived].ready):
+            self._arrived += 1
+
+    def rows(self, *, wait: bool) -> Iterator[StepRow]:  # noqa: ARG002 - `arrive` has waited
+        while self._arrived:
+            self._arrived -= 1
+            yield from self._sent.popleft().rows(self.setup.offset(), self.setup.totals)
 
 
 class Batch:
@@ -37,13 +82,14 @@ class Batch:
     def ready(self) -> bool:
         return self._losses.ready and self._norms.ready
 
-    def rows(self, offset: float, norms: Mapping[int, float]) -> list[StepRow]:
-        """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise."""
+    def rows(self, offset: float, norms: dict[int, float]) -> list[StepRow]:
+        """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise, of which those of these steps are taken out."""
         rate, known = self._samples_per_s, iter(self._norms.values())
         rows: list[StepRow] = []
         for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
+            measured = norms.pop(step, NAN)
             if norm is None:
-                rows.append((step, moment + offset, loss, lr, norms.get(step, NAN), NAN, rate))
+                rows.append((step, moment + offset, loss, lr, measured, NAN, rate))
             else:
                 total = next(known)
                 # A norm that is not finite is that of a step that was not taken.

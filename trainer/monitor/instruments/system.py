@@ -12,42 +12,35 @@ from typing import Any
 import psutil
 import torch
 
-from gradtop.trainer.record import StreamWriter
-from gradtop.trainer.record.streams.registry import SYSTEM, columns_of
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
+from gradtop.trainer.record.streams.registry import (
+    GPU_MEMORY,
+    GPU_MEMORY_TOTAL,
+    GPU_POWER,
+    GPU_TEMPERATURE,
+    GPU_USE,
+    SYSTEM,
+)
 
-EVERY = 1.0
-NOTHING = (math.nan,) * (len(columns_of(SYSTEM)) - 2)  # what a GPU has no figures for
-
-Reading = tuple[float, ...]
+EVERY = 1.0  # seconds
+GPU = (GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE)
 
 
-class SystemSampler:
-    """Writes the stream `system` about once a second from a thread of its own; a machine without NVIDIA leaves gaps.
+class System(Instrument):
+    """Samples once a second, in a thread of its own, on each rank; costs the training nothing that could be metered."""
 
-    100 % of `cpu` is one core. `step` tells where training is.
-    """
+    stream = SYSTEM
+    always = True
 
-    def __init__(
-        self,
-        writer: StreamWriter,
-        device: torch.device | None = None,
-        *,
-        step: Callable[[], int] = lambda: 0,
-        first_step: int = 0,
-        every: float = EVERY,
-        gpu: Callable[[], Reading] | None = None,
-    ) -> None:
-        self._writer = writer
-        self._step = step
-        self._first_step = first_step
-        self._every = every
-        self._device = device
-        self._gpu = gpu
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="system-sampler", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="system", daemon=True)
 
-    def start(self) -> None:
-        self._writer.open(SYSTEM, first_step=self._first_step)
+    def prepare(self) -> None:
+        """Nothing: the stream says what the GPU does not tell, which is found out when training begins."""
+
+    def begin(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
@@ -56,38 +49,63 @@ class SystemSampler:
             self._thread.join(timeout=2.0)
 
     def _work(self) -> None:
+        setup = self.setup
+        gpu = GpuReader(setup.device)
+        gpu.read()  # to know what it cannot tell
+        self.unavailable.update(gpu.unavailable)
+        self.open(setup.first_step)
+        if gpu.expected:
+            self.report(gpu.unavailable, setup.first_step - 1)
         process = psutil.Process()
         process.cpu_percent()  # the first call only starts the count
-        gpu = self._gpu or gpu_reader(self._device)
-        while not self._end.wait(self._every):
+        while not self._end.wait(EVERY):
             with contextlib.suppress(psutil.Error, OSError):
                 used = (process.cpu_percent(), float(process.memory_info().rss))
-                self._writer.put(SYSTEM, self._step(), time.time(), (*used, *gpu()))
+                setup.writer.put(SYSTEM, setup.step(), time.time(), (*used, *gpu.read()))
 
 
-def gpu_reader(device: torch.device | None) -> Callable[[], Reading]:
-    """Reads the figures of GPU by GPU's own words; of what cannot be read, NaN."""
-    if device is None or device.type != "cuda":
-        return lambda: NOTHING
-    try:
-        import pynvml
+class GpuReader:
+    """Reads the figures of an NVIDIA GPU through NVML; NaN for those it does not tell.
 
-        pynvml.nvmlInit()
-        handle = _handle(pynvml, device)
-    except Exception:  # noqa: BLE001 - no driver, no library, no permission: there is nothing to show
-        return lambda: NOTHING
+    `unavailable` says why by column, as far as `read` has found out; `expected` whether the device should have such figures.
+    """
 
-    def read() -> Reading:
-        memory = _try(lambda: pynvml.nvmlDeviceGetMemoryInfo(handle))
+    def __init__(self, device: torch.device) -> None:
+        self.unavailable: dict[str, str] = {}
+        self.expected = device.type == "cuda"
+        self._nvml: Any = None
+        self._handle: Any = None
+        if not self.expected:
+            self.unavailable = dict.fromkeys(GPU, f"the run trains on {device.type}, not on an NVIDIA GPU")
+            return
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+            self._handle = _handle(pynvml, device)
+            self._nvml = pynvml
+        except Exception as error:  # noqa: BLE001 - no driver, no library, no permission, each in its own way
+            self.unavailable = dict.fromkeys(GPU, f"NVML does not work here ({error})")
+
+    def read(self) -> tuple[float, ...]:
+        """Values of the columns `GPU`."""
+        nvml, handle = self._nvml, self._handle
+        if nvml is None:
+            return (math.nan,) * len(GPU)
         return (
-            _number(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-            math.nan if memory is None else float(memory.used),
-            math.nan if memory is None else float(memory.total),
-            _number(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
-            _number(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
+            self._try(GPU_USE, lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
+            self._try(GPU_MEMORY, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used),
+            self._try(GPU_MEMORY_TOTAL, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).total),
+            self._try(GPU_POWER, lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000),
+            self._try(GPU_TEMPERATURE, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
         )
 
-    return read
+    def _try(self, column: str, read: Callable[[], Any]) -> float:
+        try:
+            return float(read())
+        except Exception as error:  # noqa: BLE001 - each figure is missing on some GPU or driver, each in its own way
+            self.unavailable.setdefault(column, f"NVML: {error}")
+            return math.nan
 
 
 def _handle(nvml: Any, device: torch.device) -> Any:
@@ -97,15 +115,3 @@ def _handle(nvml: Any, device: torch.device) -> Any:
         return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{properties.uuid}")
     bus = f"{properties.pci_domain_id:08x}:{properties.pci_bus_id:02x}:{properties.pci_device_id:02x}.0"
     return nvml.nvmlDeviceGetHandleByPciBusId(bus)
-
-
-def _try(read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except Exception:  # noqa: BLE001 - each figure is missing on some GPU or driver, each in its own way
-        return None
-
-
-def _number(read: Callable[[], Any]) -> float:
-    value = _try(read)
-    return math.nan if value is None else float(value)

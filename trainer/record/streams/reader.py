@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.streams.registry import STEP, TIME, Column
+from gradtop.trainer.record.streams.registry import ALL, STEP, TIME, UNAVAILABLE, Column, without_parameter
 from gradtop.trainer.record.streams.rollup import FAN
 from gradtop.trainer.record.streams.segment import Places, Segment, UnknownSchema
 from gradtop.trainer.record.streams.segment_writer import segment_number, segment_stem, split_stem
@@ -121,6 +121,12 @@ class StreamReader:
             until = min(until, segment.first_step)
         newest = next(reversed(self._segments.values()))
         self.columns, self.extra = newest.columns[2:], newest.extra
+
+    def unavailable(self, column: str) -> str:
+        """Why a column (`ALL`: every one) is not measured, as the newest segment says; "" where it is."""
+        reasons = self.extra.get(UNAVAILABLE)
+        found = (reasons.get(without_parameter(column)) or reasons.get(ALL)) if isinstance(reasons, dict) else None
+        return found if isinstance(found, str) else ""
 
     @property
     def segments(self) -> tuple[Segment, ...]:

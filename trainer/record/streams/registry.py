@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 DTYPE = "<f8"  # of every value, in numpy's notation
 
@@ -19,6 +20,17 @@ class Column:
     name: str
     unit: str = ""
     sparse: bool = False
+
+
+class Measurement(StrEnum):
+    """What a lease can ask for: measured while somebody looks at it, or more often then."""
+
+    UPDATES = "updates"
+    HISTOGRAMS = "histograms"
+
+
+# In a segment's `extra`: why columns are not measured, by their names (without a parameter's); ALL stands for every one.
+UNAVAILABLE, ALL = "unavailable", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,11 @@ def of_parameter(column: str, parameter: str) -> str:
 def parameter_of(column: str, name: str) -> str | None:
     """The parameter whose `column` is called `name`; None where that is another column."""
     return name[len(column) + 1 :] if name.startswith(f"{column}/") else None
+
+
+def without_parameter(column: str) -> str:
+    """The name of a column as it is declared."""
+    return column.partition("/")[0]
 
 
 def bins(count: int) -> tuple[str, ...]:

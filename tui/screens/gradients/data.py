@@ -14,6 +14,7 @@ from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, j
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
+    ALL,
     GRAD_NORM,
     LAYERS,
     UPDATE_RATIO,
@@ -70,13 +71,16 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class GradientsPart:
-    """`rows` in the order of the model; `step` is the last one measured, None before the first; `end` the right end of the axis of steps."""
+    """`rows` in the order of the model; `step` is the last one measured, None before the first; `end` the right end of the axis of
+    steps; `unmeasured` what the worker cannot measure, and why.
+    """
 
     rows: tuple[GradientRow, ...] = ()
     step: float | None = None
     end: float = 1.0
     curves: Curves = Curves()
     unreadable: str = ""
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
     layers = reader.stream(LAYERS)
     began = time.monotonic()
     kept = _kept.get(layers)
-    if kept is not None and kept.view == view and (kept.records == layers.count or (source.facts.alive and began < kept.until)):
+    if kept is not None and kept.view == view and kept.part.unmeasured == unmeasured(layers) and (kept.records == layers.count or (source.facts.alive and began < kept.until)):
         return kept.part
     part = _read(reader, layers, view)
     ended = time.monotonic()
@@ -120,7 +124,13 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
         wanted = [of_parameter(column, view.chart) for column in (GRAD_NORM, WEIGHT_NORM, UPDATE_RATIO)]
         norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=0.0, last=end)
         curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
-    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, end, curves, layers.unreadable)
+    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, end, curves, layers.unreadable, unmeasured(layers))
+
+
+def unmeasured(layers: StreamReader) -> str:
+    if reason := layers.unavailable(ALL):
+        return clean(f"no longer measured: {reason}", 300)
+    return clean(f"update:weight is not measured: {reason}", 300) if (reason := layers.unavailable(UPDATE_RATIO)) else ""
 
 
 def merged(model: Model, measured: Sequence[str]) -> list[str]:

@@ -122,15 +122,16 @@ class Gradients(ModeScreen):
         row = self._rows.get(self._chart or self.table.key)
         self.query_one("#detail", Lines).show([detail(row)] if row is not None else [])
         part = self.snapshot.part
-        step = part.step if isinstance(part, GradientsPart) else None
-        words = self._reading() if self._chart else summary(tuple(self._rows.values()), self._sort, step)
+        step, unmeasured = (part.step, part.unmeasured) if isinstance(part, GradientsPart) else (None, "")
+        words = self._reading() if self._chart else summary(tuple(self._rows.values()), self._sort, step, unmeasured)
         self.query_one("#summary", Lines).show([words])
 
     def _reading(self) -> TextLine:
         chart, part = self.chart, self.snapshot.part
         if chart.cursor_x is None or not isinstance(part, GradientsPart):
             return [(" ← → read the values at a step   j k next parameter   esc all parameters", "muted")]
-        return reading(part.curves, chart.cursor_x)
+        words = reading(part.curves, chart.cursor_x)
+        return [*words, (f"   {part.unmeasured}", "warning")] if part.unmeasured else words
 
     # The table
 
@@ -242,6 +243,8 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
     """Why there are no gradients to show, and what brings them."""
     if part.unreadable:
         return f"the gradients cannot be shown: {part.unreadable}"
+    if part.unmeasured:
+        return part.unmeasured
     if facts.setting("monitor.enabled") is False:
         return "this run does not measure its gradients (monitor.enabled is false): 6 starts one that does"
     if facts.state in {RunState.CREATED, RunState.STARTING}:
@@ -322,14 +325,16 @@ def detail(row: GradientRow) -> TextLine:
     return [(f" {row.shown}  ", "text"), *finding(row.verdict)]
 
 
-def summary(rows: Sequence[GradientRow], sort: str, step: float | None) -> TextLine:
+def summary(rows: Sequence[GradientRow], sort: str, step: float | None, unmeasured: str = "") -> TextLine:
     if not rows:
         return []
     words: list[Piece] = [(" ", "muted")]
     for verdict, count in counts(rows):
         words += [(f"{verdict.symbol} ", verdict.tone), (f"{count} {verdict.state}   ", "text" if verdict.is_trouble else "muted")]
     words.append((f"sorted by {sort}", "muted"))
-    return [*words, (f"   measured at step {formatting.number(step)}", "muted")] if step is not None else words
+    if step is not None:
+        words.append((f"   measured at step {formatting.number(step)}", "muted"))
+    return [*words, (f"   {unmeasured}", "warning")] if unmeasured else words
 
 
 def reading(curves: Curves, step: float) -> TextLine:

@@ -75,9 +75,6 @@ class Runs(ModeScreen):
     def view(self) -> RunsView:
         return RunsView(self._sort, self._filter)
 
-    def panes(self) -> tuple[str, ...]:
-        return ()
-
     @property
     def row(self) -> RunRow | None:
         """What the cursor stands on."""

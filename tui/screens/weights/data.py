@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
+    ALL,
     COUNT,
     HIGH,
     HISTOGRAMS,
@@ -77,13 +78,17 @@ class WeightsView:
 
 @dataclass(frozen=True, slots=True)
 class WeightsPart:
-    """`earlier` from the first on, without `now`; `now` is None where the parameter was not measured yet."""
+    """`earlier` from the first on, without `now`; `now` is None where the parameter was not measured yet.
+
+    `measured` is whether the run is to measure; `unavailable` says why the worker cannot.
+    """
 
     parameters: tuple[Parameter, ...] = ()
     chosen: str = ""
     now: Histogram | None = None
     earlier: tuple[Histogram, ...] = ()
     measured: bool = True
+    unavailable: str = ""
     unreadable: str = ""
 
 
@@ -97,16 +102,16 @@ def read_weights(source: Source, view: WeightsView) -> WeightsPart:
     found = parameters(stream.extra.get("parameters"), layers.extra.get("parameters"))
     names = [parameter.name for parameter in found]
     chosen = view.parameter if view.parameter in names else names[0] if names else ""
-    measured = monitored(reader.config)
+    measured, unavailable = monitored(reader.config), clean(stream.unavailable(ALL), 300)
     if not chosen:
-        return WeightsPart(measured=measured, unreadable=stream.unreadable)
+        return WeightsPart(measured=measured, unavailable=unavailable, unreadable=stream.unreadable)
     search = _searches.get(stream)
     if search is None:
         search = _searches[stream] = Search(stream)
     search.set_ends(reader)
     now = search.newest(chosen)
     earlier = search.earlier(chosen, now) if now is not None else ()
-    return WeightsPart(found, chosen, now, earlier, measured, stream.unreadable)
+    return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable)
 
 
 def monitored(config: Mapping[str, object]) -> bool:

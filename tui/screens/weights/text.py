@@ -130,6 +130,8 @@ def waiting(part: WeightsPart, facts: Facts) -> str:
         return part.unreadable
     if not part.measured:
         return "monitor.enabled is off in this run's configuration: its weights are not measured. 6 changes it."
+    if part.unavailable:
+        return f"not measured: {part.unavailable}"
     if facts.state is RunState.PAUSED:
         return "not measured yet: paused. space continues."
     if facts.alive:

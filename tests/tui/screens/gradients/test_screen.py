@@ -175,7 +175,7 @@ async def test_the_chart_lives_on(tmp_path: Path, layers: Layers) -> None:
         await hands.until(lambda: "33" in " ".join(screen(hands).query_one(LineChart).read), "the new norm")
 
 
-async def test_the_lease_names_the_list_and_the_parameter_that_is_looked_at(tmp_path: Path) -> None:
+async def test_the_lease_names_the_update_ratios_and_the_parameter_that_is_looked_at(tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path / "runs")
 
     def lease() -> Lease:
@@ -183,14 +183,14 @@ async def test_the_lease_names_the_list_and_the_parameter_that_is_looked_at(tmp_
 
     async with piloted(tmp_path, run, mode="gradients", clock=lambda: NOW - 60 + 1204 / 40) as hands:
         await hands.shows("stem.weight")
-        await hands.until(lambda: lease().panes == {"gradients"}, "the lease")
-        assert not lease().layers
+        await hands.until(lambda: lease().measurements == {"updates"}, "the lease")
+        assert not lease().parameters
         table(hands).go("head.weight")
         await hands.press("enter")
-        await hands.until(lambda: lease().layers == {"head.weight"}, "the parameter in the lease")
+        await hands.until(lambda: lease().parameters == {"head.weight"}, "the parameter in the lease")
         await hands.press("escape")
-        await hands.until(lambda: not lease().layers, "the parameter out of the lease")
-    wait_until(lambda: not lease().panes, why="the lease to be dropped")
+        await hands.until(lambda: not lease().parameters, "the parameter out of the lease")
+    wait_until(lambda: not lease().measurements, why="the lease to be dropped")
 
 
 async def test_a_ratio_that_is_too_large_is_marked_and_one_not_measured_is_a_dash(tmp_path: Path) -> None:

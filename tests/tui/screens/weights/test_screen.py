@@ -37,13 +37,13 @@ async def test_j_and_k_walk_the_layers_and_the_worker_is_asked_to_measure_the_ch
         for key, name in (("j", "stem.bias"), ("down", "block1.conv.weight"), ("end", "head.bias"), ("k", "head.weight"), ("home", "stem.weight")):
             await screen.press(key)
             await screen.shows(f" {name}  {'×'.join(map(str, SHAPES[name]))} ")
-            await screen.until(lambda name=name: leased(run) == ({"weights"}, {name}), "the lease")  # type: ignore[misc]
+            await screen.until(lambda name=name: leased(run) == ({"histograms"}, {name}), "the lease")  # type: ignore[misc]
         assert screen.app.memory.get("weights.parameter") == "stem.weight"
 
 
 def leased(run: Run) -> tuple[set[str], set[str]]:
     notes = [json.loads(path.read_text()) for path in run.leases.glob("[!.]*.json")]
-    return {pane for note in notes for pane in note["panes"]}, {layer for note in notes for layer in note["layers"]}
+    return {each for note in notes for each in note["measurements"]}, {each for note in notes for each in note["parameters"]}
 
 
 async def test_the_picture_follows_what_is_measured(tmp_path: Path, training: tuple[Run, Grower]) -> None:
@@ -115,7 +115,7 @@ async def test_a_finished_run_is_shown_without_asking_anybody_to_measure(tmp_pat
     run, _ = fake_run(runs, "amber-finch", state="done", steps=400)
     async with piloted(tmp_path, run, mode="weights", interval=60) as screen:
         await screen.shows("step 300")
-        assert read_leases(run, NOW).panes == frozenset()
+        assert read_leases(run, NOW).measurements == frozenset()
 
 
 @pytest.mark.parametrize(
