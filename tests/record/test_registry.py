@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradtop.trainer.jobs import job_names
 from gradtop.trainer.record import (
     Column,
     RunReader,
@@ -49,11 +50,17 @@ PER_PARAMETER = tuple(f"{column.name}/" for stream in REGISTRY.values() if strea
 # Calls whose arguments name streams or columns.
 NAMING = {"stream", "ranks", "StreamReader", "SegmentWriter", "StreamWriter", "open", "put", "put_many", "series", "series_of", "last_finite", "columns_of"}
 # What is subscripted by words that mean something else: events, checkpoints, parameter groups, configurations, answers.
-OTHER = {"event", "state", "group", "schedule", "answer", "request", "note", "card", "chart", "param_groups", "training", "values"}
-# Words that are of streams alone.
-UNMISTAKABLE = {word for word in DECLARED if "_" in word} | {EVALS, "histograms"}
-# Where the words mean something else: fields of the status, and of the table of parameters.
-ELSEWHERE = {("trainer/training/session.py", "grad_norm"), ("trainer/training/session.py", "samples_per_s"), ("tui/cli/params.py", "count")}
+OTHER = {"event", "state", "group", "schedule", "answer", "request", "note", "card", "chart", "param_groups", "training", "values", "groups"}
+# Words that are of streams alone, not of a job, too.
+UNMISTAKABLE = {word for word in DECLARED if "_" in word and word not in job_names()} | {EVALS, "histograms"}
+# Where the words mean something else: fields of the status, of the table of parameters, of parameter groups.
+ELSEWHERE = {
+    ("trainer/jobs/lr_range/work.py", "lr"),
+    ("trainer/jobs/lr_range/work.py", "samples_per_s"),
+    ("trainer/training/session.py", "grad_norm"),
+    ("trainer/training/session.py", "samples_per_s"),
+    ("tui/cli/params.py", "count"),
+}
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
