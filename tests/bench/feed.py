@@ -16,6 +16,7 @@ from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
 
 BEATS = 0.5
+MOVED = 20  # weights that are in another bin at the next measurement
 MEASURES = 4.0  # histograms a second of the parameter that is looked at
 TOGETHER = 0.02  # what is due within so many seconds is written at once
 ENDLESS = 100_000  # epochs: no benchmark comes to the end of them
@@ -39,6 +40,7 @@ class Feed:
         names = [name for name, _kind, _shape in PARAMETERS]
         layers = [of_parameter(column.name, name) for name in names for column in columns_of(LAYERS)]
         layers += [of_parameter(GRAD_NORM, f"more.{number}") for number in range(self._values - len(layers))]
+        self._counts = [round(10 * math.exp(-0.5 * ((number - BINS / 2) / 10) ** 2) * (1 + self._chance.random())) for number in range(BINS)]
         self._columns = [Column(name) for name in layers]
         self._write_history(steps)
         self._writer = StreamWriter(self.run)
@@ -86,10 +88,15 @@ class Feed:
         return [factor * (1.0 + 0.001 * (number % 7)) for number in range(self._values)]
 
     def _measure(self) -> None:
-        centre, spread = 0.01 * self._chance.random(), 0.1 + 1e-3 * self._chance.random()
-        heights = [math.exp(-0.5 * ((number - BINS / 2) / 10) ** 2) * (1 + 0.3 * self._chance.random()) for number in range(BINS)]
-        about = [0.0, centre - 3 * spread, centre + 3 * spread, centre, spread, centre - 3 * spread, centre + 3 * spread, 0.0, 288.0]
-        self._writer.put(HISTOGRAMS, self.step, time.time(), [*about, *(round(10 * height) for height in heights)])
+        """The weights have moved a little: some are in the next bin."""
+        for _ in range(MOVED):
+            start = self._chance.randrange(1, BINS - 1)
+            if self._counts[start]:
+                self._counts[start] -= 1
+                self._counts[start + self._chance.choice((-1, 1))] += 1
+        centre, spread = 0.001 * self._chance.random(), 0.1 + 1e-4 * self._chance.random()
+        low, high, count = centre - 3 * spread, centre + 3 * spread, float(sum(self._counts))
+        self._writer.put(HISTOGRAMS, self.step, time.time(), [0.0, low, high, centre, spread, low, high, 0.0, count, *self._counts])
 
     def beat(self) -> None:
         """The heartbeat, twice a second."""
