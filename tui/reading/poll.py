@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
+from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
 SHARE = 0.015  # of one core, for reading and drawing while a run goes on
+SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training
 RATE = 1500.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
@@ -83,6 +85,7 @@ class Poll:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
+        idle_cores: Callable[[], float] | None = None,
     ) -> None:
         self.wake = threading.Event()
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -100,6 +103,7 @@ class Poll:
         self._lease_due = 0.0
         self._lease_trouble = False
         self._spent, self._written, self._answering = 0.0, 0, 0
+        self._idle_cores = idle_cores if idle_cores is not None else IdleCores()
 
     # From any thread
 
@@ -174,7 +178,8 @@ class Poll:
         if self._answering:
             self._answering -= 1
             return self._interval
-        return min(SLOWEST * self._interval, max(self._interval, spent))
+        least = self._interval if self._idle_cores() >= SPARE else 2 * self._interval
+        return min(SLOWEST * self._interval, max(least, spent))
 
     def _read_facts(self, request: Request) -> Facts:
         if request.run is None:

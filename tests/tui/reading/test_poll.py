@@ -46,9 +46,10 @@ class Watcher:
     shown: list[Snapshot] = field(default_factory=list)
     told: list[Answer] = field(default_factory=list)
     reads: list[object] = field(default_factory=list)
+    idle: float = 4.0  # cores
 
     def __post_init__(self) -> None:
-        self.poll = Poll(self.runs, show=self.shown.append, tell=self.told.append, clock=self.clock, monotonic=self.clock)
+        self.poll = Poll(self.runs, show=self.shown.append, tell=self.told.append, clock=self.clock, monotonic=self.clock, idle_cores=lambda: self.idle)
 
     def read(self, source: Any, view: object) -> object:
         self.reads.append(view)
@@ -283,3 +284,5 @@ def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seld
     assert pauses[0] == pauses[4] == TICK
     assert all(1.5 * TICK <= pause < SLOWEST * TICK for pause in pauses[1:3])
     assert pauses[3] == SLOWEST * TICK
+    watcher.idle = 0.1  # the training wants them all
+    assert watcher.poll.tick() == 2 * TICK
