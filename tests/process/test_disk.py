@@ -26,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_disk: Path, start: Start) -> None:
-    run = make_run(small_disk, epochs=400)
+    run = make_run(small_disk, epochs=150)
     log = tmp_path / "log"  # on another disk, so that what the worker says can be read
     worker = start(run, log=log)
     wait_for_step(run, 20)
@@ -35,7 +35,7 @@ def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_di
     assert worker.wait(90) == 0
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("done", 400 * 25, "done")
+    assert (status.state, status.step, state_of(run)) == ("done", 150 * 25, "done")
     assert status.dropped > 0
     assert LOST in status.warning or "checkpoint" in status.warning
     assert log.read_text().count(LOST) == 1
@@ -62,7 +62,7 @@ def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, 
 
 
 def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, start: Start) -> None:
-    run = make_run(tmp_path, epochs=400)
+    run = make_run(tmp_path, epochs=150)
     worker = start(run, unprivileged=True)
     wait_for_step(run, 20)
     folders = [run.path, *(path for path in run.path.iterdir() if path.is_dir())]
@@ -75,6 +75,6 @@ def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, st
             folder.chmod(0o700)
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("done", 400 * 25, "done")
+    assert (status.state, status.step, state_of(run)) == ("done", 150 * 25, "done")
     assert "checkpoint" in status.warning, "the warning tells of the checkpoint that could not be written"
     assert run.log.read_text().splitlines()[-1].startswith("done at step")
