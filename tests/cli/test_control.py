@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,13 @@ import pytest
 from gradtop.trainer.record import Inbox, Run, find_run
 from tests.cli.conftest import Gradtop
 from tests.cli.fake_worker import FakeWorker
-from tests.tui.runs_fixture import Grower, fake_run
+from tests.tui.runs_fixture import Grower, fake_run, living_run
 
 
 @pytest.fixture
 def living(tmp_path: Path) -> tuple[Run, Grower]:
     """A run that this process trains, as far as anybody can see."""
-    run, grower = fake_run(tmp_path / "runs", "quiet-heron", steps=200, created=time.time() - 5)
+    run, grower = living_run(tmp_path / "runs")
     return run, grower
 
 
@@ -102,6 +101,6 @@ def test_a_run_that_no_worker_has_begun_is_said(gradtop: Gradtop, tmp_path: Path
 def test_a_run_elsewhere_is_steered_and_named_with_its_place(gradtop: Gradtop, tmp_path: Path) -> None:
     fake_run(tmp_path / "there", "grey-lynx", state="died", steps=20)
     assert "gradtop resume grey-lynx --runs " in gradtop("stop", "last", "--runs", "there").err
-    run, grower = fake_run(tmp_path / "there", "quiet-heron", steps=20, created=time.time())
+    run, grower = living_run(tmp_path / "there", steps=20)
     with FakeWorker(run, grower):
         assert gradtop("pause", run.path).out == "quiet-heron: pause it is\n"

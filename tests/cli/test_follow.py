@@ -22,7 +22,7 @@ from gradtop.trainer.record import (
 )
 from gradtop.tui.cli import output
 from gradtop.tui.cli.follow import TITLES, follow
-from tests.tui.runs_fixture import DEAD_PID, NOW, STEPS_PER_EPOCH, Grower, fake_run
+from tests.tui.runs_fixture import DEAD_PID, NOW, STEPS_PER_EPOCH, Grower, fake_run, living_run
 
 Story = Callable[[], object]
 
@@ -30,7 +30,7 @@ Story = Callable[[], object]
 @pytest.fixture
 def living(tmp_path: Path) -> tuple[Run, Grower]:
     """A run at the end of its first epoch, which a living process trains."""
-    return fake_run(tmp_path / "runs", "quiet-heron", steps=STEPS_PER_EPOCH, epochs=3, created=time.time() - 5)
+    return living_run(tmp_path / "runs", steps=STEPS_PER_EPOCH, epochs=3)
 
 
 def told(run: Run, *story: Story, events: EventReader | None = None) -> int:
@@ -149,7 +149,7 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_come_back(living: tuple[Run
 
     assert told(run, interrupt) == 130
     assert capsys.readouterr().out.endswith(
-        "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n"
+        "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
     )
     assert list(run.control.iterdir()) == []
 

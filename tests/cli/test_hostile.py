@@ -25,7 +25,7 @@ from gradtop.trainer.record.status import Status
 from gradtop.tui.cli import output
 from tests.cli.conftest import Gradtop
 from tests.cli.fake_worker import FakeWorker
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import living_run
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m\r\nnext[bold]line\u202e日本\udcff"
 STEERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\udc80-\udcff]")
@@ -33,7 +33,7 @@ STEERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\udc80-\udcff]")
 
 def evil_run(folder: Path, state: str) -> Run:
     """A run in whose files every text is hostile."""
-    run, grower = fake_run(folder, "x", state=state, steps=200, created=time.time() - 5)
+    run, grower = living_run(folder, "x", state=state)
     grower.close()
     write_meta(run, Meta(name=EVIL, created=time.time(), parent=EVIL, changes=(Change(EVIL, EVIL, EVIL),), command=(EVIL,), user=EVIL, host=EVIL))
     if state != "training":
@@ -72,7 +72,7 @@ def test_the_json_is_ascii_and_gives_the_text_back_unchanged(gradtop: Gradtop, t
 
 
 def test_an_answer_is_printed_safely(gradtop: Gradtop, tmp_path: Path) -> None:
-    run, grower = fake_run(tmp_path / "runs", "x", steps=200, created=time.time() - 5)
+    run, grower = living_run(tmp_path / "runs", "x")
     with FakeWorker(run, grower, answer=lambda name: (name == "pause", EVIL)):
         for said in (gradtop("pause", run.id), gradtop("continue", run.id)):
             assert "red" in said.out + said.err

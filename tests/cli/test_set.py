@@ -13,12 +13,12 @@ from gradtop.trainer.record import Run, read_status, write_status
 from gradtop.trainer.training import live
 from tests.cli.conftest import Gradtop
 from tests.cli.fake_worker import FakeWorker
-from tests.tui.runs_fixture import Grower, fake_run
+from tests.tui.runs_fixture import Grower, living_run
 
 
 @pytest.fixture
 def living(tmp_path: Path) -> tuple[Run, Grower]:
-    run, grower = fake_run(tmp_path / "runs", "quiet-heron", steps=200, created=time.time() - 5)
+    run, grower = living_run(tmp_path / "runs")
     run.config.write_text(dump_config(parse_config('[data]\nkind = "fake"\n')))
     return run, grower
 

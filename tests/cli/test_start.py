@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run, RunState, Status, find_run, list_runs, read_meta, write_status
 from gradtop.tui.cli import home, start
 from tests.cli.conftest import Gradtop
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import living_run
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
 
@@ -221,7 +220,7 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(gradt
     ],
 )
 def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: Starts, tmp_path: Path, state: str, sentence: str) -> None:
-    fake_run(tmp_path / "runs", "quiet-heron", state=state, steps=20, created=time.time() - 1)
+    living_run(tmp_path / "runs", state=state, steps=20)
     said = gradtop("resume", "quiet-heron")
     assert (said.code, said.out, said.err) == (2, "", f"gradtop: quiet-heron {sentence}\n")
     assert starts.started == []

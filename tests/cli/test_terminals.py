@@ -11,14 +11,13 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support import wait_until
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import living_run
 
 GRADTOP = [sys.executable, "-m", "gradtop"]
 ROOT = Path(__file__).parents[2]
@@ -79,7 +78,7 @@ def test_what_the_encoding_has_not_is_spelt_out(runs: Path, variables: dict[str,
 
 
 def test_ctrl_c_ends_the_following_with_130_and_leaves_the_run_alone(tmp_path: Path) -> None:
-    run, _ = fake_run(tmp_path / "runs", "quiet-heron", steps=200, created=time.time() - 5)
+    run, _ = living_run(tmp_path / "runs")
     process = subprocess.Popen(
         [*GRADTOP, "watch", "quiet-heron"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -88,7 +87,7 @@ def test_ctrl_c_ends_the_following_with_130_and_leaves_the_run_alone(tmp_path: P
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert out.endswith("quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n")
+    assert out.endswith("quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n")
     assert err == ""
     assert list(run.control.iterdir()) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from textual.widgets import Input
@@ -11,7 +10,7 @@ from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.save_as import SaveAs
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.tune.tuning import LR, opened
 
 
@@ -52,7 +51,7 @@ async def test_leaving_asks_while_something_typed_would_be_lost(tmp_path: Path, 
 
 
 async def test_another_watched_run_does_not_take_what_was_typed(tmp_path: Path, run: Run) -> None:
-    other, _ = fake_run(tmp_path / "runs", "brave-otter", state="done", created=time.time() - 200)
+    other, _ = fake_run(tmp_path / "runs", "brave-otter", state="done", created=NOW - 200)
     other.config.write_text(dump_config(parse_config("[optimizer]\nlr = 0.5")))
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "9", "enter")

@@ -13,7 +13,7 @@ from gradtop.trainer.config import Change, Config, dump_config, load_config
 from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
 from gradtop.tui.dialogs.fork import AskScaleOrReplace, ChooseCheckpoint
 from gradtop.tui.screens.overview.screen import Overview
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.tune.tuning import CONFIG, LR, Tuned, opened
 
 
@@ -142,7 +142,7 @@ async def test_what_can_be_live_is_applied_and_the_rest_stays_in_the_form(tmp_pa
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
-    done, _ = fake_run(tmp_path / "runs", state="done", created=time.time() - 60)
+    done, _ = fake_run(tmp_path / "runs", state="done", created=NOW - 60)
     done.config.write_text(dump_config(CONFIG))
     async with opened(tmp_path, run=done) as screen:
         await screen.press("enter", "1", "enter")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,7 +81,7 @@ class Tuned(Piloted):
 async def opened(tmp_path: Path, *, size: tuple[int, int] = (120, 40), run: Run | None = None, mode: str = "tune") -> AsyncIterator[Tuned]:
     """The screen on a run, in the tune mode once its form is there."""
     starter = Starter(tmp_path / "runs")
-    async with piloted(tmp_path, run, size=size, mode=mode, launcher=starter, clock=time.time) as hands:
+    async with piloted(tmp_path, run, size=size, mode=mode, launcher=starter) as hands:
         screen = Tuned(hands.app, hands.pilot, starter)
         if mode == "tune":
             await screen.until(lambda: screen.form.draft is not None, "the configuration")
