@@ -81,6 +81,7 @@ def killed_after(seconds: float, start: Start, run: Run, witness: Path) -> bool:
     return True
 
 
+@pytest.mark.timeout(900)  # as long as --kills may take
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whenever_a_worker_is_killed_nothing_is_lost_and_it_resumes_to_the_same_end(
     tmp_path: Path, start: Start, request: pytest.FixtureRequest, part: int

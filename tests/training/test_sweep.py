@@ -26,6 +26,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 # What torch warns of stands in the log of a worker, and ends no training there.
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.timeout(900)  # as long as --examples may take
 def test_whatever_is_configured_trains_as_it_says_or_says_why_it_cannot(files: Path, request: pytest.FixtureRequest) -> None:
     @settings(max_examples=request.config.getoption("--examples"), suppress_health_check=list(HealthCheck))
     @given(data=st.data())

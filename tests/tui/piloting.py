@@ -61,7 +61,7 @@ class Piloted:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
-    async def until(self, condition: Callable[[], Any], why: str, seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], Any], why: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited for {why}; shown was:\n{self.shown()}"

@@ -88,11 +88,12 @@ class Overview(ModeScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        if self.app.is_running:  # not leaving, while the screens are being taken apart
-            self._arrange()
+        self._arrange()
 
     def _arrange(self) -> None:
         """Lay the panes out in pages of as many as fit."""
+        if not self.app.is_running:  # leaving: the screens are being taken apart
+            return
         size = self.size or self.app.size
         width, height = size.width, self.query_one("#body").size.height or size.height - 3
         columns = 2 if width >= WIDE else 1
