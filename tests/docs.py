@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gradtop.trainer.config import table
+from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
 from gradtop.tui.cli import main as cli
 from gradtop.tui.cli.pages import PAGES
@@ -71,12 +72,22 @@ def _option(action: argparse.Action, option: str) -> str:
     return f"{option} {action.metavar or (','.join(map(str, action.choices)) if action.choices else action.dest.upper())}"
 
 
+def streams() -> str:
+    lines = ["| stream | what it records | columns after step and time | written by |", "|---|---|---|---|"]
+    for stream in REGISTRY.values():
+        columns = ", ".join(f"`{column.name}{'/NAME' * stream.per_parameter}`{f' ({column.unit})' * bool(column.unit)}" for column in stream.columns)
+        who = ", ".join(f"`{job}`" for job in stream.jobs) + " (every rank)" * stream.every_rank
+        lines.append(f"| `{stream.name}` | {stream.help} | {columns} | {who} |")
+    return "\n".join(lines) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "modes": modes,
     "commands": commands,
     "pages": pages,
     "command_reference": command_reference,
     "keys": keys.markdown,
+    "streams": streams,
     "fields": table.markdown,
 }
 

@@ -88,6 +88,7 @@ class GradtopApp(App[None]):
         self.DEFAULT_MODE = mode if mode in self.MODES else "overview"  # type: ignore[misc]  # which one is this app's to say
         super().__init__(ansi_color=capabilities.ansi)
         self.keymap = keymap
+        keys.use(keymap.table)
         self.set_keymap(dict(keymap.overrides))
         for each in theme.THEMES.values():
             self.register_theme(each)
@@ -290,10 +291,10 @@ class GradtopApp(App[None]):
                 self.poll.send(target.run, "stop")
 
         if target.state is RunState.QUEUED:
-            self.push_screen(Confirm(f"Take {target.name} out of the line?", "It stays in the list, and r has it go on.", "take out", "keep"), stop)
+            self.push_screen(Confirm(f"Remove {target.name} from the queue?", f"It stays in the list; {keys.name('runs.resume')} resumes it.", "remove", "keep"), stop)
             return
-        consequence = "It finishes its step, writes a checkpoint and ends. It can be resumed exactly where it was."
-        self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "go on"), stop)
+        consequence = "It finishes the current step, writes a checkpoint and ends. It can be resumed from there."
+        self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "continue"), stop)
 
     def on_answered(self, message: Answered) -> None:
         answer = message.answer
@@ -375,7 +376,7 @@ class GradtopApp(App[None]):
             self.copy_to_clipboard(text)
             self.notify(f"copied {what}: {text if len(text) < 60 else text[:57] + '…'}", markup=False)
         else:
-            self.notify("nothing to copy here", severity="warning")
+            self.notify("nothing to copy", severity="warning")
 
     def action_toggle_theme(self) -> None:
         dark = not self.current_theme.dark

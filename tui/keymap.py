@@ -30,10 +30,6 @@ class Keymap:
         """The table of keys with these ones in it."""
         return keys.remapped(self.overrides)
 
-    def name(self, id: str) -> str:  # noqa: A002 - the table's word
-        """How the key of this id is written for people."""
-        return next(row.name for row in self.table if row.id == id)
-
 
 DEFAULT = Keymap()
 

@@ -18,13 +18,13 @@ class Mode:
 
 
 MODES = (
-    Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Is it going well? Loss, accuracy, gradient norm, learning rate, findings, events."),
-    Mode("parameters", "2", "Parameters", "gradtop.tui.screens.parameters.screen:Parameters", "The model as a tree: kind, shape, formula, parameters, bytes."),
-    Mode("gradients", "3", "Gradients", "gradtop.tui.screens.gradients.screen:Gradients", "One row per parameter: its gradient norm over time, and what is wrong with it."),
-    Mode("weights", "4", "Weights", "gradtop.tui.screens.weights.screen:Weights", "The histogram of one parameter, and how it moved since the start."),
-    Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "The learning rate so far and planned to the end."),
+    Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Loss, accuracy, gradient norm, learning rate, findings and events."),
+    Mode("parameters", "2", "Parameters", "gradtop.tui.screens.parameters.screen:Parameters", "Model tree: kind, shape, formula, parameter count, bytes."),
+    Mode("gradients", "3", "Gradients", "gradtop.tui.screens.gradients.screen:Gradients", "Gradient norm of each parameter over time, with its diagnosis."),
+    Mode("weights", "4", "Weights", "gradtop.tui.screens.weights.screen:Weights", "Weight histogram of one parameter, and its change since the start."),
+    Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
-    Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs, newest first, with what changed between them."),
+    Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs")
 CURSORS = ("overview", "schedule", "gradients")
@@ -68,29 +68,29 @@ NAMES = {
 
 KEYS: tuple[Key, ...] = (
     *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
-    Key("e", "app.mode('tune')", "edit", "edit", "Change the configuration (Tune).", group="modes"),
+    Key("e", "app.mode('tune')", "edit", "edit", "Edit the configuration (Tune).", group="modes"),
     # The run. Each answers with what the worker said.
-    Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after this step, or continue it.", "the run", footer=True),
-    Key("c", "app.command('checkpoint')", "run.checkpoint", "checkpoint", "Write a checkpoint after this step.", "the run", footer=True),
-    Key("s", "app.stop", "run.stop", "stop", "Stop the run: finish the step, write a checkpoint, end. Asks first.", "the run", footer=True),
+    Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after the current step, or continue it.", "the run", footer=True),
+    Key("c", "app.command('checkpoint')", "run.checkpoint", "checkpoint", "Write a checkpoint after the current step.", "the run", footer=True),
+    Key("s", "app.stop", "run.stop", "stop", "Stop the run after the current step, with a checkpoint. Asks first.", "the run", footer=True),
     # Everywhere.
-    Key("l", "app.log", "log", "log", "Show what the worker printed.", "everywhere", footer=True),
-    Key("y", "app.copy", "copy", "copy", "Copy the value or path that is shown (works over ssh and in tmux).", "everywhere"),
-    Key("tab", "app.focus_next", "next", "next pane", "Go to the next pane; in a small terminal, show the next panes.", "everywhere", footer=True),
-    Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Go to the previous pane.", "everywhere"),
-    Key("escape", "app.back", "back", "back", "Come out: of a chart, a list, a pane, a question.", "everywhere"),
-    Key("ctrl+p", "app.command_palette", "palette", "palette", "Find any command by its name.", "everywhere", priority=True),
-    Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Change between the dark and the light theme.", "everywhere"),
-    Key("question_mark", "app.help", "help", "help", "Show these keys.", "everywhere", footer=True),
-    Key("q", "app.leave", "leave", "leave", "Leave. The run goes on.", "everywhere", footer=True),
-    Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q: it never stops the run.", "everywhere", shown="ctrl+c"),
+    Key("l", "app.log", "log", "log", "Show the worker's log.", "everywhere", footer=True),
+    Key("y", "app.copy", "copy", "copy", "Copy the current value or path (also over ssh and in tmux).", "everywhere"),
+    Key("tab", "app.focus_next", "next", "next pane", "Focus the next pane; in a small terminal, show the next panes.", "everywhere", footer=True),
+    Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Focus the previous pane.", "everywhere"),
+    Key("escape", "app.back", "back", "back", "Leave a chart, list, pane or dialog.", "everywhere"),
+    Key("ctrl+p", "app.command_palette", "palette", "palette", "Command palette: search all actions by name.", "everywhere", priority=True),
+    Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Switch between dark and light theme.", "everywhere"),
+    Key("question_mark", "app.help", "help", "help", "Show this help.", "everywhere", footer=True),
+    Key("q", "app.leave", "leave", "leave", "Leave; the run continues.", "everywhere", footer=True),
+    Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q; never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
-    Key("left", "screen.read(-1)", "cursor.left", "read left", "Read the chart: one column to the left (shift: ten).", modes=CURSORS),
-    Key("right", "screen.read(1)", "cursor.right", "read right", "Read the chart: one column to the right (shift: ten).", modes=CURSORS),
-    Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Read the chart: ten columns to the left.", modes=CURSORS),
-    Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Read the chart: ten columns to the right.", modes=CURSORS),
-    Key("home", "screen.read(-100000)", "cursor.first", "first value", "Read the chart at its first value.", modes=CURSORS),
-    Key("end", "screen.read(100000)", "cursor.last", "last value", "Read the chart at its newest value.", modes=CURSORS),
+    Key("left", "screen.read(-1)", "cursor.left", "read left", "Move the chart cursor one column left (shift: ten).", modes=CURSORS),
+    Key("right", "screen.read(1)", "cursor.right", "read right", "Move the chart cursor one column right (shift: ten).", modes=CURSORS),
+    Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Move the chart cursor ten columns left.", modes=CURSORS),
+    Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Move the chart cursor ten columns right.", modes=CURSORS),
+    Key("home", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
+    Key("end", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
@@ -98,31 +98,31 @@ KEYS: tuple[Key, ...] = (
     Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=LISTS, bound=False),
     Key("home", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
     Key("end", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
-    Key("slash", "filter", "list.filter", "filter", "Show only the rows that contain what you type.", modes=LISTS, footer=True, bound=False),
-    Key("enter", "keep_filter", "filter.keep", "keep", "While typing a filter: keep it and come out.", modes=LISTS, footer=True, bound=False),
-    Key("escape", "clear_filter", "filter.clear", "show all", "Take the filter away.", modes=LISTS, footer=True, bound=False),
+    Key("slash", "filter", "list.filter", "filter", "Filter rows by the text you type.", modes=LISTS, footer=True, bound=False),
+    Key("enter", "keep_filter", "filter.keep", "apply", "While typing a filter: apply it.", modes=LISTS, footer=True, bound=False),
+    Key("escape", "clear_filter", "filter.clear", "show all", "Clear the filter.", modes=LISTS, footer=True, bound=False),
     # 1 Overview
-    Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Show the chosen pane alone; esc brings the others back.", modes=("overview",)),
+    Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane; esc restores the others.", modes=("overview",)),
     # 2 Parameters
-    Key("enter", "screen.unfold", "parameters.unfold", "open", "Open or close this module.", modes=("parameters",), footer=True),
-    Key("right", "screen.open", "parameters.open", "open", "Open this module; where it is open, go into it.", modes=("parameters",)),
-    Key("left", "screen.shut", "parameters.shut", "close", "Close this module; where it is closed, go to the one that it is in.", modes=("parameters",)),
-    Key("plus", "screen.open_all", "parameters.open_all", "open all", "Open all modules.", modes=("parameters",), shown="+"),
-    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Close all modules.", modes=("parameters",), shown="-"),
+    Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),
+    Key("right", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),
+    Key("left", "screen.shut", "parameters.shut", "close", "Collapse this module; if collapsed, go to its parent.", modes=("parameters",)),
+    Key("plus", "screen.open_all", "parameters.open_all", "open all", "Expand all modules.", modes=("parameters",), shown="+"),
+    Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Collapse all modules.", modes=("parameters",), shown="-"),
     # 3 Gradients
-    Key("enter", "screen.choose", "gradients.chart", "chart", "Show this parameter's norm in a large chart; esc brings the list back.", modes=("gradients",), footer=True),
-    Key("o", "screen.sort", "gradients.sort", "order", "Order by trouble, or by depth.", modes=("gradients",), footer=True),
+    Key("enter", "screen.choose", "gradients.chart", "chart", "Show this parameter's norm in a large chart; esc returns to the list.", modes=("gradients",), footer=True),
+    Key("o", "screen.sort", "gradients.sort", "order", "Sort by severity or by depth.", modes=("gradients",), footer=True),
     Key("down,j", "screen.walk(1)", "gradients.next", "next", "In the chart: the next parameter.", modes=("gradients",), shown="↓ j"),
     Key("up,k", "screen.walk(-1)", "gradients.previous", "previous", "In the chart: the previous parameter.", modes=("gradients",), shown="↑ k"),
     # 6 Tune
-    Key("enter", "screen.edit", "tune.edit", "edit", "Type into this field, or choose among its values.", modes=("tune",), footer=True),
-    Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run by the least costly way: a fork from the newest checkpoint where the changes allow it, else from the start.", modes=("tune",), footer=True),
-    Key("ctrl+n", "screen.start_next", "tune.next", "start next", "Start as ctrl+s does, but in line: when the runs before it on its device have ended.", modes=("tune",)),
-    Key("ctrl+l", "screen.apply_live", "tune.live", "apply live", "Apply what can be changed live in the running training, after this step.", modes=("tune",), footer=True),
-    Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: a new run that goes on from a checkpoint, which you choose.", modes=("tune",), footer=True),
-    Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Start a new run with this configuration from the start, always.", modes=("tune",), footer=True),
-    Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before it overwrites one.", modes=("tune",), footer=True),
-    Key("escape", "app.back", "tune.discard", "discard", "Take back what was typed. Asks first.", modes=("tune",), footer=True),
+    Key("enter", "screen.edit", "tune.edit", "edit", "Edit this field, or choose one of its values.", modes=("tune",), footer=True),
+    Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run: a fork from the newest checkpoint if the changes allow it, else from the beginning.", modes=("tune",), footer=True),
+    Key("ctrl+n", "screen.start_next", "tune.next", "start next", "Like ctrl+s, but queued until the device is free.", modes=("tune",)),
+    Key("ctrl+l", "screen.apply_live", "tune.live", "apply live", "Apply live changes to the running training after the current step.", modes=("tune",), footer=True),
+    Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: start a new run from a checkpoint that you choose.", modes=("tune",), footer=True),
+    Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Restart: start a new run from the beginning, even if a fork is possible.", modes=("tune",), footer=True),
+    Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before overwriting.", modes=("tune",), footer=True),
+    Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
     Key("down,j", "screen.move(1)", "tune.down", "down", "Next field.", modes=("tune",), shown="↓ j"),
     Key("up,k", "screen.move(-1)", "tune.up", "up", "Previous field.", modes=("tune",), shown="↑ k"),
     Key("left,h", "screen.beside(-1)", "tune.left", "left", "The field on the left.", modes=("tune",), shown="← h"),
@@ -131,26 +131,40 @@ KEYS: tuple[Key, ...] = (
     Key("pageup", "screen.section(-1)", "tune.pageup", "previous section", "Previous section.", modes=("tune",)),
     Key("home", "screen.move(-1000)", "tune.first", "first", "First field.", modes=("tune",)),
     Key("end", "screen.move(1000)", "tune.last", "last", "Last field.", modes=("tune",)),
-    Key("backspace", "screen.reset", "tune.reset", "reset", "Put back what this field had.", modes=("tune",)),
-    Key("slash", "screen.filter", "tune.filter", "filter", "Show only the fields whose names contain what you type; esc shows all.", modes=("tune",)),
-    Key("minus", "screen.fold", "tune.fold", "fold", "Fold this section into one line, or open it.", modes=("tune",), shown="-"),
-    Key("enter", "leave(0)", "field.enter", "keep", "In a field: keep what was typed and come out; number keys change modes again.", modes=("tune",), footer=True, bound=False),
-    Key("escape", "take_back", "field.escape", "take back", "In a field: take back what was typed and come out.", modes=("tune",), footer=True, bound=False),
-    Key("tab", "leave(1)", "field.tab", "next field", "In a field: keep what was typed and go on to the next field.", modes=("tune",), footer=True, bound=False),
-    Key("shift+tab", "leave(-1)", "field.back", "previous field", "In a field: keep what was typed and go back to the previous field.", modes=("tune",), bound=False),
+    Key("backspace", "screen.reset", "tune.reset", "reset", "Reset this field to its original value.", modes=("tune",)),
+    Key("slash", "screen.filter", "tune.filter", "filter", "Filter fields by name; esc shows all.", modes=("tune",)),
+    Key("minus", "screen.fold", "tune.fold", "fold", "Collapse or expand this section.", modes=("tune",), shown="-"),
+    Key("enter", "leave(0)", "field.enter", "confirm", "In a field: confirm and leave it; number keys switch modes again.", modes=("tune",), footer=True, bound=False),
+    Key("escape", "take_back", "field.escape", "discard", "In a field: discard the edit and leave it.", modes=("tune",), footer=True, bound=False),
+    Key("tab", "leave(1)", "field.tab", "next field", "In a field: confirm and go to the next field.", modes=("tune",), footer=True, bound=False),
+    Key("shift+tab", "leave(-1)", "field.back", "previous field", "In a field: confirm and go to the previous field.", modes=("tune",), bound=False),
     Key("down", "leave(1)", "field.down", "next field", "In a field: like tab.", modes=("tune",), bound=False),
     Key("up", "leave(-1)", "field.up", "previous field", "In a field: like shift+tab.", modes=("tune",), bound=False),
     # 7 Runs
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
-    Key("r", "screen.resume", "runs.resume", "resume", "Go on from the last checkpoint of this run.", modes=("runs",), footer=True),
+    Key("r", "screen.resume", "runs.resume", "resume", "Resume this run from its last checkpoint.", modes=("runs",), footer=True),
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration.", modes=("runs",), footer=True),
-    Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first with families together, best first, by name.", modes=("runs",), footer=True),
-    Key("f", "screen.fork", "runs.fork", "fork", "Go on from this run with changes: opens Tune on it.", modes=("runs",), footer=True),
-    Key("m", "screen.mark", "runs.mark", "mark", "Mark this run, to compare it with another; once more takes the mark away.", modes=("runs",), footer=True),
-    Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare the marked run, or else the parent, with this one: configurations and results side by side (also =).", modes=("runs",), footer=True, shown="x"),
-    Key("n", "screen.rename", "runs.rename", "rename", "Give this run another name.", modes=("runs",)),
-    Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder inside the runs directory. Asks first.", modes=("runs",)),
+    Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first by family, best first, by name.", modes=("runs",), footer=True),
+    Key("f", "screen.fork", "runs.fork", "fork", "Fork this run: opens Tune with its configuration.", modes=("runs",), footer=True),
+    Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for comparison, or unmark it.", modes=("runs",), footer=True),
+    Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the marked one, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
+    Key("n", "screen.rename", "runs.rename", "rename", "Rename this run.", modes=("runs",)),
+    Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder in the runs directory. Asks first.", modes=("runs",)),
 )
+
+
+_in_use = KEYS
+
+
+def use(table: tuple[Key, ...]) -> None:
+    """Make `name` answer from this table; the app does so at its start."""
+    global _in_use  # noqa: PLW0603 - a process has one screen, and sentences in many places name its keys
+    _in_use = table
+
+
+def name(id_: str) -> str:
+    """How the key of an id is written for people, such as `ctrl+s`."""
+    return next(row.name for row in _in_use if row.id == id_)
 
 
 def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:

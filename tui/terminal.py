@@ -51,9 +51,9 @@ class Capabilities:
     def why(self) -> str:
         """Why there is no screen, as a sentence for the user; "" where there is one."""
         if not self.tty:
-            return "This is not a terminal, so there is no screen: progress is printed line by line."
+            return "The screen needs a terminal; progress is printed line by line."
         if self.dumb:
-            return "TERM=dumb cannot move its cursor, so there is no screen: progress is printed line by line."
+            return "TERM=dumb does not support a screen; progress is printed line by line."
         return ""
 
 

@@ -25,7 +25,7 @@ async def test_a_finished_run_is_there_with_the_first_frame(tmp_path: Path, runs
 async def test_a_run_that_starts_empty_is_seen_to_grow(tmp_path: Path, runs: Path) -> None:
     run, grower = fake_run(runs, "new-moth", state="starting", steps=0, created=NOW)
     async with piloted(tmp_path, run) as screen:
-        await screen.shows("starting: the first step comes in some seconds")
+        await screen.shows("starting: the first step follows in a few seconds")
         grower.grow(200)
         grower.status("training")
         await screen.shows("● training")
@@ -41,7 +41,7 @@ async def test_a_run_that_is_deleted_while_watched_is_told_and_the_list_is_shown
         shutil.rmtree(run.path)
         await screen.until(lambda: screen.app.current_mode == "runs", "the list of runs")
         await screen.press("1")
-        await screen.shows("is gone: somebody deleted or moved it")
+        await screen.shows("was deleted or moved")
         assert "space" not in screen.keybar()
         assert farewell(screen.app.snapshot.facts, tmp_path / "runs") == ""
 
@@ -58,12 +58,12 @@ async def test_a_run_that_is_an_empty_directory_is_no_trouble(tmp_path: Path, ru
 
 async def test_without_a_run_each_mode_says_what_will_come(tmp_path: Path, runs: Path) -> None:
     async with piloted(tmp_path, None) as screen:
-        await screen.shows("No run is watched. 7 shows the runs, 6 starts one.")
+        await screen.shows("No run is selected. 7 lists the runs, 6 starts one.")
         await screen.press("5")
-        await screen.shows("No run is watched. 7 shows the runs, 6 starts one.")
+        await screen.shows("No run is selected. 7 lists the runs, 6 starts one.")
         assert "space" not in screen.keybar()
         await screen.press("y")
-        await screen.shows("nothing to copy here")
+        await screen.shows("nothing to copy")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_without_a_run_each_mode_says_what_will_come(tmp_path: Path, runs:
     [
         ("failed", ["✕ failed", "out of memory: try a smaller batch", "l shows the worker's log"]),
         ("died", ["† died", "Its last lines:", "epoch 1: loss 0.842"]),
-        ("silent", ["? silent", "gives no sign of life"]),
+        ("silent", ["? silent", "does not respond"]),
         ("paused", ["‖ paused", "space continue"]),
         ("stopped", ["□ stopped", "ended "]),
     ],

@@ -42,7 +42,8 @@ def test_a_file_assigns_keys_by_id(tmp_path: Path) -> None:
     file.write_text('[keys]\n"run.pause" = "p"\n"tune.start" = "ctrl+g"\n"mode.overview" = "f1, 1"\n"help" = "§"\n', encoding="utf-8")
     keymap = load_keymap(file)
     assert keymap.problems == ()
-    assert [keymap.name(name) for name in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["p", "ctrl+g", "f1 1", "s"]
+    names = {row.id: row.name for row in keymap.table}
+    assert [names[id_] for id_ in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["p", "ctrl+g", "f1 1", "s"]
     assert keymap.overrides["help"] == "section_sign"
 
 
@@ -138,11 +139,18 @@ async def test_key_bar_help_and_palette_show_the_remapped_keys(tmp_path: Path, r
         assert "H help" in bar
         await screen.press("H")
         await screen.shows("keys in f1 Overview")
-        await screen.shows("Z  Leave. The run goes on.")
+        await screen.shows("Z  Leave; the run continues.")
         await screen.press("escape", "ctrl+p")
         await screen.until(lambda: isinstance(screen.app.screen, CommandPalette), "the palette")
         await screen.press(*"leave")
         await screen.shows("leave  (Z)")
+
+
+async def test_sentences_name_the_remapped_keys(tmp_path: Path) -> None:
+    async with piloted(tmp_path, None, keymap=parse_keymap({"keys": {"mode.runs": "R"}}, "FILE"), mode="overview") as screen:
+        await screen.shows("No run is selected. R lists the runs, 6 starts one.")
+    async with piloted(tmp_path, None, mode="overview") as screen:
+        await screen.shows("No run is selected. 7 lists the runs, 6 starts one.")
 
 
 async def test_a_list_goes_by_the_remapped_keys(tmp_path: Path, run: Run) -> None:

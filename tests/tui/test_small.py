@@ -46,7 +46,7 @@ async def test_the_question_from_which_checkpoint_to_fork_is_whole(tmp_path: Pat
         await screen.until(lambda: tune.draft is not None, "the form")
         await screen.press("ctrl+f")
         await screen.until(lambda: isinstance(screen.app.screen, ChooseCheckpoint), "the question")
-        for words in ("fork quiet-heron from", "newest best", "keeps all weights, the optimizer's state, the place in the epoch and the order of the data", "enter forks, esc leaves it"):
+        for words in ("fork quiet-heron from", "newest best", "keeps all weights, the optimizer's state, the place in the epoch and the order of the data", "enter forks, esc cancels"):
             await screen.until(lambda words=words: whole(screen, words), words)  # type: ignore[misc]
         await screen.press("escape")
         assert screen.app.screen is tune
@@ -73,7 +73,7 @@ async def test_a_run_in_line_says_its_place_and_s_takes_it_out(tmp_path: Path, t
         await screen.shows("2nd in line, behind quiet-heron and amber-finch")
         assert not screen.app.can("pause")
         await screen.press("s")
-        await screen.shows("Take tidy-wren out of the line?")
+        await screen.shows("Remove tidy-wren from the queue?")
         await screen.press("y")
         inbox = Inbox(second)
         await screen.until(lambda: [command.name for command in inbox.poll()] == ["stop"], "the command")

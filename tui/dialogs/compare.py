@@ -50,7 +50,7 @@ class Compare(ModalScreen[None]):
 
     def on_mount(self) -> None:
         pane = self.query_one("#compare")
-        pane.border_title, pane.border_subtitle = "two runs", "esc goes back"
+        pane.border_title, pane.border_subtitle = "two runs", "esc closes"
         one, other = self._runs
         poll = cast("GradtopApp", self.app).poll
         poll.do(lambda: self.post_message(self.Read(compare(one, other, clock=poll.clock))))

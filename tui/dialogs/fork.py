@@ -49,7 +49,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"
-        self.query_one("#fork").border_subtitle = "enter forks, esc leaves it"
+        self.query_one("#fork").border_subtitle = "enter forks, esc cancels"
         options = self.query_one(OptionList)
         options.highlighted = 0
         options.styles.max_height = max(2, min(12, self.size.height - 15))
@@ -88,13 +88,13 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
             yield Static(self._said, id="consequence", markup=False)
             yield OptionList(
                 Option("scale the schedule to the new learning rate", id="scale"),
-                Option("a constant learning rate from now on", id="constant"),
+                Option("end the schedule: constant learning rate", id="constant"),
                 compact=True,
             )
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = "a new learning rate, live"
-        self.query_one("#fork").border_subtitle = "enter applies, esc leaves it"
+        self.query_one("#fork").border_subtitle = "enter applies, esc cancels"
         self.query_one(OptionList).highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -119,8 +119,8 @@ def apply_live(app: GradtopApp, draft: Draft) -> None:
 
     new = significant(float(changes["optimizer.lr"]))
     said = (
-        f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled with it as a whole, "
-        f"or end here: then the learning rate stays {new}."
+        f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled to it, "
+        f"or end here; then the learning rate stays {new}."
     )
     app.push_screen(AskScaleOrReplace(said), apply)
 

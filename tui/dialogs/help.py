@@ -37,8 +37,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         mode = keys.mode_named(self._mode)
         with VerticalScroll(id="keys") as box:
-            number = next(row.name for row in self._table if row.id == f"mode.{mode.name}")
-            box.border_title = f"keys in {number} {mode.title}"
+            box.border_title = f"keys in {keys.name(f'mode.{mode.name}')} {mode.title}"
             box.border_subtitle = "esc closes"
             yield Static(mode.help, id="about", markup=False)
             for title, rows in keys.groups(self._mode, self._table):

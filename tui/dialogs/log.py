@@ -35,7 +35,7 @@ class Log(ModalScreen[None]):
         return cast("GradtopApp", self.app)
 
     def compose(self) -> ComposeResult:
-        yield LogView(empty="The worker has printed nothing yet; what it prints comes here.")
+        yield LogView(empty="The worker has not printed anything yet.")
 
     def on_mount(self) -> None:
         self.query_one(LogView).border_title = f"worker.log of {self._title}".replace("[", r"\[")
@@ -56,7 +56,7 @@ class Log(ModalScreen[None]):
 
     def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
         view = message.view
-        where = "following" if view.follows else f"{view.below} more below · end follows"
+        where = "following" if view.follows else f"{view.below} lines below · end follows"
         said = f"{where} · y copies the path · esc closes"
         if said != self._said:  # setting it paints the whole pane
             self._said = said

@@ -16,7 +16,7 @@ class Rename(Ask):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="rename.back", tooltip="Leave the name.")]
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Another name for {name}", name, "enter keeps it · esc goes back", selected=True)
+        super().__init__(f"Rename {name}", name, "enter confirms · esc cancels", selected=True)
 
     def take(self, text: str) -> None:
         try:

@@ -27,7 +27,7 @@ class SaveAs(Ask):
             self.path, self.there, self.problem = path, there, problem
 
     def __init__(self, proposed: str, config: Config) -> None:
-        super().__init__("Save this configuration as", proposed, "enter saves · esc goes back")
+        super().__init__("Save this configuration as", proposed, "enter saves · esc cancels")
         self._config = config
 
     def take(self, text: str) -> None:
@@ -46,7 +46,7 @@ class SaveAs(Ask):
         from gradtop.tui.dialogs.confirm import Confirm
 
         if message.there:
-            question = Confirm(f"Overwrite {message.path}?", "There is such a file. Its text and its comments would be lost.", "overwrite", "keep it")
+            question = Confirm(f"Overwrite {message.path}?", "The file exists. Its content and comments would be lost.", "overwrite", "keep")
             self.app.push_screen(question, lambda yes: self._save(message.path, overwrite=True) if yes else None)
         elif message.problem:
             self.refuse(message.problem)

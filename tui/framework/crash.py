@@ -29,9 +29,9 @@ def leave(error: BaseException, path: Path) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
-        say(f"{said} Runs are not touched by it. Please report this:\n\n{text}", sys.stderr)
+        say(f"{said} Runs are not affected. Please report this:\n\n{text}", sys.stderr)
     else:
-        say(f"{said} Runs are not touched by it. Where it happened, for a report: {path}", sys.stderr)
+        say(f"{said} Runs are not affected. Details for a bug report: {path}", sys.stderr)
 
 
 def summary(error: BaseException) -> str:

@@ -68,8 +68,7 @@ class KeyBar(Widget):
         self._acted = self._acting()
         acting = [entry for entry in self._acted if entry[0]]
         here = keys.mode_named(self._mode) if self._mode else None
-        keymap = cast("GradtopApp", self.app).keymap
-        numbers_of = {m: keymap.name(f"mode.{m.name}") for m in keys.MODES}
+        numbers_of = {m: keys.name(f"mode.{m.name}") for m in keys.MODES}
         full: list[Entry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
         numbers: list[Entry] = [
             (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES

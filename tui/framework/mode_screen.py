@@ -248,15 +248,15 @@ class ModeScreen(Screen[None]):
         notice = self.query_one("#notice", Static)
         lines: list[str] = []
         if facts.gone:
-            lines = [f"The directory of {facts.name} is gone: somebody deleted or moved it. What was read is still shown. 7 shows the runs."]
+            lines = [f"The directory of {facts.name} was deleted or moved. The data read so far is still shown. {keys.name('mode.runs')} lists the runs."]
         elif facts.state is RunState.FAILED:
-            lines = [facts.status.error or "The run failed.", "l shows the worker's log."]
+            lines = [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
         elif facts.state is RunState.DIED:
             words = facts.last_words[-3:]
-            lines = [f"The worker died: killed, out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
-            lines.append("7 and r go on from its last checkpoint.")
+            lines = [f"The worker died: it was killed, ran out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
+            lines.append(f"{keys.name('mode.runs')} {keys.name('runs.resume')} resumes it from its last checkpoint.")
         elif facts.state is RunState.SILENT:
-            lines = ["The worker's process exists but gives no sign of life: a very long step, a stopped process, or a hung device."]
+            lines = ["The worker does not respond: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:
             lines = [facts.status.warning]
         noticed = ("\n".join(lines), facts.state.went_wrong or facts.gone)
@@ -275,6 +275,6 @@ class ModeScreen(Screen[None]):
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
         if small:
-            message = f"gradtop needs {SMALLEST[0]} × {SMALLEST[1]} characters; this terminal has {width} × {height}. The run goes on."
+            message = f"gradtop needs {SMALLEST[0]} × {SMALLEST[1]} characters; this terminal has {width} × {height}. The run continues."
             self.query_one("#too-small", Static).update(message)
         self.set_class(small, "-too-small")

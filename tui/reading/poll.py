@@ -221,7 +221,7 @@ class Poll:
         try:
             identity = record.send(run, command, **arguments)
         except OSError as error:
-            self._tell(Answer(command, run.id, False, f"it could not be written: {error.strerror or error}"))
+            self._tell(Answer(command, run.id, False, f"it cannot be written: {error.strerror or error}"))
             return
         watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
         self._pending.append(Pending(identity, command, watch or Watch(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))
@@ -235,7 +235,7 @@ class Poll:
             if answer is not None:
                 self._tell(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
             elif self._monotonic() - pending.sent >= ANSWER_WITHIN:
-                self._tell(Answer(pending.command, pending.watch.run.id, False, f"no answer after 5 s: {silence(reader)}"))
+                self._tell(Answer(pending.command, pending.watch.run.id, False, f"no reply after 5 s: {silence(reader)}"))
             else:
                 continue
             self._pending.remove(pending)
@@ -257,7 +257,7 @@ class Poll:
         except OSError as error:
             if not self._lease_trouble:
                 self._lease_trouble = True
-                why = f"the run directory cannot be written ({error.strerror or error}): what is measured on demand will not come"
+                why = f"the run directory is not writable ({error.strerror or error}): nothing is measured on demand"
                 self._tell(Answer("look", facts.run.id, False, why))
         self._leased, self._lease_due = wanted, self._monotonic() + LEASE_EVERY
 
@@ -277,8 +277,8 @@ def silence(reader: RunReader) -> str:
         return "the run was deleted"
     reasons = {
         RunState.DIED: "the worker died",
-        RunState.SILENT: "the worker does not respond; it will see the command when it does",
-        RunState.STARTING: "the worker is still starting; it will see the command then",
-        RunState.TRAINING: "the step takes longer; the worker will see the command after it",
+        RunState.SILENT: "the worker does not respond; the command stays in its inbox",
+        RunState.STARTING: "the worker is still starting; the command stays in its inbox",
+        RunState.TRAINING: "the current step takes longer; the command is applied after it",
     }
     return reasons.get(reader.state, f"the run is {reader.state}")

@@ -59,7 +59,7 @@ async def test_scrolling_back_says_how_much_lies_below_and_end_follows_again(tmp
         await screen.shows("line 299")
         assert "following" in screen.shown()
         await screen.press("up", "up")
-        await screen.shows("2 more below · end follows")
+        await screen.shows("2 lines below · end follows")
         await screen.press("pageup", "home")
         await screen.shows("line 0 ")
         await screen.press("end")
@@ -89,7 +89,7 @@ async def test_a_run_without_a_log_says_that_nothing_was_printed(tmp_path: Path,
     run.log.unlink()
     async with piloted(tmp_path, run) as screen:
         await screen.press("l")
-        await screen.shows("The worker has printed nothing yet")
+        await screen.shows("The worker has not printed anything yet")
         run.log.write_text("the first line\n")
         await screen.shows("the first line")
 

@@ -284,9 +284,9 @@ async def test_a_table_that_filters_nothing_leaves_the_slash_alone() -> None:
 
 
 async def test_an_empty_table_says_why() -> None:
-    app = Listed([], empty="the first norms come with the first step", filters=True)
+    app = Listed([], empty="the first norms follow with the first step", filters=True)
     async with app.run_test(size=(60, 12)) as pilot:
-        assert "the first norms come with the first step" in app.lines()[2]
+        assert "the first norms follow with the first step" in app.lines()[2]
         await press(pilot, "down", "end", "slash", "x")
         assert "nothing matches “x”" in app.lines()[2]
         app.table.choose()

@@ -12,6 +12,7 @@ from gradtop.trainer.analysis import formatting
 from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, Verdict
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -84,7 +85,7 @@ class Gradients(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, GradientsPart):
-            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
         if self.focused is None:
@@ -246,10 +247,10 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
     if part.unmeasured:
         return part.unmeasured
     if facts.setting("monitor.enabled") is False:
-        return "this run does not measure its gradients (monitor.enabled is false): 6 starts one that does"
+        return f"gradients are not measured (monitor.enabled is false); {keys.name('mode.tune')} changes it"
     if facts.state in {RunState.CREATED, RunState.STARTING}:
-        return "starting: the first norms come with the first step, in some seconds"
-    return "the first norms come with the first step" if facts.alive else "the run ended before its first step: l shows the worker's log, 6 starts another"
+        return "starting: the first norms follow with the first step, in a few seconds"
+    return "the first norms follow with the first step" if facts.alive else f"the run ended before its first step: {keys.name('log')} shows the log, {keys.name('mode.tune')} starts another run"
 
 
 # What a row says

@@ -10,6 +10,7 @@ from textual.containers import Container
 
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -22,7 +23,7 @@ WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 LEAST = 8  # rows of a pane
 LONGEST = 4  # lines of an event
-FIRST_EVALUATION = "the first evaluation comes at the end of the epoch"
+FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
 
 
 class Overview(ModeScreen):
@@ -50,7 +51,7 @@ class Overview(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, OverviewPart):
-            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
         status = snapshot.facts.status
@@ -201,7 +202,7 @@ class Events(Lines):
 
 def waiting_for(facts: Facts) -> str:
     if facts.state in {RunState.CREATED, RunState.STARTING}:
-        return "starting: the first step comes in some seconds"
+        return "starting: the first step follows in a few seconds"
     return "nothing measured yet" if facts.alive else "nothing was measured"
 
 

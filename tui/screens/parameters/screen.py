@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.model import NO_MODEL, Model, Node
@@ -56,7 +57,7 @@ class Parameters(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, ParametersPart):
-            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
         if self.focused is None:
@@ -169,10 +170,10 @@ def waiting_for(facts: Facts, part: ParametersPart) -> str:
     if part.unreadable:
         return f"the model cannot be shown: {part.unreadable}"
     if facts.setting("monitor.enabled") is False:
-        return "this run does not measure its layers (monitor.enabled is false): 6 starts one that does"
+        return f"layers are not measured (monitor.enabled is false); {keys.name('mode.tune')} changes it"
     if facts.state in {RunState.CREATED, RunState.STARTING}:
-        return "starting: the model comes with the first step, in some seconds"
-    return "the model comes with the first step" if facts.alive else "the run ended before its first step: l shows the worker's log, 6 starts another"
+        return "starting: the model follows with the first step, in a few seconds"
+    return "the model follows with the first step" if facts.alive else f"the run ended before its first step: {keys.name('log')} shows the log, {keys.name('mode.tune')} starts another run"
 
 
 # What a row says

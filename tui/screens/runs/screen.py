@@ -11,6 +11,7 @@ from textual.message import Message
 
 from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
 from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
 from gradtop.tui.reading.messages import Answered
@@ -94,7 +95,7 @@ class Runs(ModeScreen):
             self.set_focus(self.table)
         self._rows = {row.run.id: row for row in part.rows}
         self._known = part.known
-        self.table.set_empty("No runs yet. 6 starts one, or: gradtop train configs/digits.toml")
+        self.table.set_empty(f"No runs yet. {keys.name('mode.tune')} starts one, or: gradtop train configs/digits.toml")
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True
@@ -111,7 +112,7 @@ class Runs(ModeScreen):
         """What is said of the row under the cursor, and which keys act on it."""
         row = self.row
         watched = row is not None and row.run == self.gradtop.watched
-        nothing: list[TextLine] = [[(f" Runs are looked for in {clean(str(self.gradtop.runs), 300)}", "muted")]]
+        nothing: list[TextLine] = [[(f" Runs directory: {clean(str(self.gradtop.runs), 300)}", "muted")]]
         self.query_one(About).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
@@ -179,11 +180,11 @@ class Runs(ModeScreen):
 
     def action_resume(self) -> None:
         if (row := self.row) is not None:
-            self.gradtop.launch(partial(self.gradtop.launcher.resume, row.run), f"{shown_name(row)} goes on")
+            self.gradtop.launch(partial(self.gradtop.launcher.resume, row.run), f"{shown_name(row)} resumed")
 
     def action_rerun(self) -> None:
         if (row := self.row) is not None:
-            self.gradtop.launch(partial(self.gradtop.launcher.rerun, row.run), f"{shown_name(row)} runs again, from the start")
+            self.gradtop.launch(partial(self.gradtop.launcher.rerun, row.run), f"{shown_name(row)} started again from the beginning")
 
     def action_rename(self) -> None:
         from gradtop.tui.dialogs.rename import Rename
@@ -202,7 +203,7 @@ class Runs(ModeScreen):
         """In the poll thread."""
         try:
             rename_run(run, name)
-            answer = Answer("rename", run.id, True, f"{old} is now called {name}")
+            answer = Answer("rename", run.id, True, f"{old} renamed to {name}")
         except RecordError as error:
             answer = Answer("rename", run.id, False, str(error))
         self.app.post_message(Answered(answer))
@@ -223,8 +224,8 @@ class Runs(ModeScreen):
                 self.ask()
             self.gradtop.poll.change(run, lambda: self._delete(run, name, watched=watched))
 
-        consequence = f"It moves to {run.path.parent / '.trash'} with all its checkpoints; nothing is erased."
-        self.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep it"), delete)
+        consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
+        self.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep"), delete)
 
     def _delete(self, run: Run, name: str, *, watched: bool) -> None:
         """In the poll thread."""
@@ -236,7 +237,7 @@ class Runs(ModeScreen):
             self.post_message(self.Deleted(run, name, str(where)))
 
     def on_runs_deleted(self, message: Deleted) -> None:
-        said = f"{message.name} is in the trash. To bring it back: mv {message.where} {message.run.path}"
+        said = f"{message.name} was moved to the trash. To restore it: mv {message.where} {message.run.path}"
         self.notify(said, title="deleted", timeout=15, markup=False)
 
     def on_runs_kept(self, message: Kept) -> None:

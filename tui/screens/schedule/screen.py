@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -28,7 +29,7 @@ class Schedule(ModeScreen):
 
     def body(self) -> ComposeResult:
         yield Figures(id="figures")
-        yield LineChart(id="lr", empty="the plan comes with the first step")
+        yield LineChart(id="lr", empty="the plan follows with the first step")
         yield Lines(id="reading")
 
     def on_mount(self) -> None:
@@ -38,7 +39,7 @@ class Schedule(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, SchedulePart):
-            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
         planned = Curve("planned", part.planned, "a", planned=True)

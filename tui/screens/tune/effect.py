@@ -26,7 +26,7 @@ def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool
     if not draft.changes_something or not has_run:
         return Way()
     if draft.strongest() == "restart":
-        return Way(why=f"{', '.join(draft.keys_of('restart'))} takes fresh weights")
+        return Way(why=f"{', '.join(draft.keys_of('restart'))} needs new weights")
     if not checkpoints:
         return Way(why="there is no checkpoint to fork from yet")
     if problem := problem_of(draft, checkpoints[-1]):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
 
 DEBOUNCE = 0.25
-SOON = "the preview comes in some seconds"
+SOON = "the preview appears in a few seconds"
 
 
 class Preview(LineChart):

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from gradtop.trainer.record import CheckpointInfo, Run, RunState
+from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -110,7 +111,7 @@ class Tune(ModeScreen):
             from gradtop.tui.screens.tune.draft import Draft, make_base
 
             if part.run is not None and not part.tables:
-                self.post_message(self.Loaded(part, None, "it is missing, or it is not TOML"))
+                self.post_message(self.Loaded(part, None, "it is missing or not valid TOML"))
                 return
             config, problem = make_base(part.tables, part.live)
             self.post_message(self.Loaded(part, Draft(config) if config is not None else None, problem))
@@ -131,7 +132,7 @@ class Tune(ModeScreen):
             self.form.draw()  # what was typed stays, over the configuration that it was typed over
         elif message.draft is None:
             self.form.draft = None
-            self.explain(f"run.toml of {message.part.name} cannot be used:\n\n{message.problem}")
+            self.explain(f"run.toml of {message.part.name} is invalid:\n\n{message.problem}")
         else:
             self._base = message.part
             self.explain("")
@@ -153,9 +154,9 @@ class Tune(ModeScreen):
         about = self.query_one(About)
         about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
         count = len(draft.differences())
-        said = f"{counted(count)}: tab shows, ctrl+s starts" if count else "ctrl+s starts it again"
+        said = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts it again"
         if draft.problems:
-            said = f"{len(draft.problems)} to be put right: tab shows"
+            said = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
         about.border_subtitle = said if self.has_class("-narrow") else ""
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
@@ -296,7 +297,7 @@ class Tune(ModeScreen):
         self._starting = True
         config, changes, launcher = draft.config, draft.changes(), self.gradtop.launcher
         facts = self.snapshot.facts
-        beside = f"; {facts.name} goes on beside it" if facts.alive and facts.run is not None else ""
+        beside = f"; {facts.name} continues" if facts.alive and facts.run is not None else ""
 
         def work() -> Run:
             try:
@@ -307,7 +308,7 @@ class Tune(ModeScreen):
                 self._starting = False
 
         if queue:
-            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} stands in line (7 shows its place)"
+            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} is queued ({keys.name('mode.runs')} shows its position)"
         else:
             said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
         self.gradtop.launch(work, said, watch=not queue)
@@ -351,7 +352,7 @@ class Tune(ModeScreen):
         if self.draft is None or not self.draft.changes_something:
             return
         newest = self._part.name if self._part is not None and self._part.run is not None else "the defaults"
-        question = Confirm(f"Take back {counted(len(self.draft.differences()))}?", f"The form goes back to what {newest} has.", "take back", "keep")
+        question = Confirm(f"Discard {counted(len(self.draft.differences()))}?", f"The form is reset to the configuration of {newest}.", "discard", "keep")
         self.app.push_screen(question, lambda yes: self._load(self._part, anew=True) if yes and self._part is not None else None)
 
     def unsaved(self) -> str:
@@ -359,7 +360,7 @@ class Tune(ModeScreen):
             return ""
         if self.draft.config is not None and self.draft.config == self._started:
             return ""  # the form takes the new run's configuration when it is looked at next
-        return f"Tune has {counted(len(self.draft.differences()))} with which no run was started."
+        return f"Tune has {counted(len(self.draft.differences()))} that no run was started with."
 
     def copied(self) -> tuple[str, str]:
         spec = self.form.spec

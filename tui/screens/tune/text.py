@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.screens.tune.data import TunePart
@@ -67,11 +68,11 @@ class FilterRow(Lines):
         edit = form.filter.edit
         text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
         count = len(form.stops())
-        said = f"{count} field{'s' if count != 1 else ''}" if count else "no field of that name"
+        said = f"{count} field{'s' if count != 1 else ''}" if count else "no field matches"
         pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
         if caret >= 0:
             pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
-        self.show([[*pieces, (f"   {said}   {'enter keeps, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
+        self.show([[*pieces, (f"   {said}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
 
 
 def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:
@@ -97,7 +98,7 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
     """A folded section: what is in it."""
     specs = next(specs for part, specs in draft.sections() if part.name == section)
     settings = ", ".join(f"{spec.name} {draft.text(spec) or '–'}" for spec in specs)
-    return [[(settings, "text")], [("enter opens it, - folds one that is open", "muted")]]
+    return [[(settings, "text")], [(f"{keys.name('tune.edit')} expands it, {keys.name('tune.fold')} collapses a section", "muted")]]
 
 
 def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[TextLine], list[TextLine]]:
@@ -124,42 +125,40 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
         )
     verdict = verdict_of(draft, base, way, live=live)
     if stale:
-        verdict.append([(f"over {base.name or 'the defaults'}, not the run you watch; esc takes up that one", "muted")])
+        verdict.append([(f"based on {base.name or 'the defaults'}, not on the watched run; {keys.name('tune.discard')} switches to that one", "muted")])
     return changes, verdict
 
 
 def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[TextLine]:
     """The strongest way, which key takes it, and what it keeps and drops."""
     if draft.problems:
-        return [[(f"✕ to be put right: {', '.join(draft.problems)}", "error")]]
+        return [[(f"✕ to fix: {', '.join(draft.problems)}", "error")]]
     if not draft.changes_something:
-        return [[(f"Nothing yet: this is what {base.name} has. ctrl+s starts a new run with it." if base.run else "These are the defaults. ctrl+s starts a run with them.", "muted")]]
+        return [[(f"No changes to {base.name}. {keys.name('tune.start')} starts a new run with the same configuration." if base.run else f"These are the defaults. {keys.name('tune.start')} starts a run with them.", "muted")]]
     now = draft.live_changes() if live else {}
     if now and draft.strongest() == "live":
-        forks = f"; or a fork from {place(way.checkpoint)} (ctrl+s; in line: ctrl+n)" if way.checkpoint else "; or a new run from the start (ctrl+s; in line: ctrl+n)"
-        return [[(f"strongest way: live (ctrl+l){forks}", "text")]]
+        forks = f"; or {f'a fork from {place(way.checkpoint)}' if way.checkpoint else 'a new run from the beginning'} ({keys.name('tune.start')}; queued: {keys.name('tune.next')})"
+        return [[(f"takes effect: live ({keys.name('tune.live')}){forks}", "text")]]
     lines: list[TextLine] = []
     if way.checkpoint is None:
-        lines.append([(f"strongest way: restart, a new run from the start (ctrl+s){': ' + way.why if way.why else ''}", "text")])
+        lines.append([(f"takes effect: restart, a new run from the beginning ({keys.name('tune.start')}){': ' + way.why if way.why else ''}", "text")])
     else:
-        running = f"; {base.name} goes on beside it (ctrl+n: the fork waits for its end)" if live else ""
-        lines.append([(f"strongest way: fork from {place(way.checkpoint)} (ctrl+s){running}", "text")])
+        running = f"; {base.name} continues ({keys.name('tune.next')}: fork when it has ended)" if live else ""
+        lines.append([(f"takes effect: fork from {place(way.checkpoint)} ({keys.name('tune.start')}){running}", "text")])
         kept, dropped = consequences_of(draft)
         lines.append([(f"keeps {kept}", "muted")])
         if dropped:
             lines.append([(f"drops {dropped}", "warning")])
     if now:
-        lines.append([(f"ctrl+l applies {', '.join(now)} live, the rest stays here", "muted")])
+        lines.append([(f"{keys.name('tune.live')} applies {', '.join(now)} live; the rest stays in the form", "muted")])
     return lines
 
 
 def buttons(way: Way, *, has_run: bool) -> dict[str, str]:
     """What stands on the button of each action."""
-    start = "ctrl+s fork" if way.checkpoint else "ctrl+s restart" if has_run else "ctrl+s start"
-    return {
-        "start": start, "apply_live": "ctrl+l live", "fork": "ctrl+f fork from …", "restart": "ctrl+r restart", "save": "ctrl+o save",
-        "discard": "esc discard",
-    }  # fmt: skip
+    start = "fork" if way.checkpoint else "restart" if has_run else "start"
+    labels = {"start": start, "live": "live", "fork": "fork from …", "restart": "restart", "save": "save", "discard": "discard"}
+    return {"apply_live" if id_ == "live" else id_: f"{keys.name(f'tune.{id_}')} {label}" for id_, label in labels.items()}
 
 
 def wrapped(lines: Sequence[TextLine], width: int) -> list[TextLine]:

@@ -301,16 +301,16 @@ def movement(first: Histogram, now: Histogram) -> tuple[tuple[str, str, str], ..
     spread = max(first.std, now.std)
     shift = (now.mean - first.mean) / spread if spread > 0 and math.isfinite(spread) else math.nan
     if not math.isfinite(shift):
-        where = "the same" if now.mean == first.mean else ""
+        where = "unchanged" if now.mean == first.mean else ""
     elif abs(shift) < 0.01:
-        where = "stayed where it was"
+        where = "unchanged"
     else:
         where = f"moved {'up' if shift > 0 else 'down'} by {significant(abs(shift), 2)} std"
     ratio = now.std / first.std if first.std > 0 else math.nan
     if not math.isfinite(ratio):
-        width = "the same" if now.std == first.std else ""
+        width = "unchanged" if now.std == first.std else ""
     elif abs(ratio - 1) < 0.01:
-        width = "as wide as at first"
+        width = "unchanged"
     else:
         width = f"{significant(ratio)} × as wide"
     return (

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from gradtop.trainer.analysis.formatting import shape
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -76,11 +77,11 @@ class Weights(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part, facts = snapshot.part, snapshot.facts
         if facts.run is None or not isinstance(part, WeightsPart):
-            self.explain("" if facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         if not part.parameters:
-            starting = "The parameters come when the model is built and the first step is done."
-            nothing = "This run recorded nothing about its parameters."
+            starting = "The parameters follow after the first step."
+            nothing = "This run has not recorded its parameters."
             self.explain(waiting(part, facts) if part.unreadable or not part.measured else starting if facts.alive else nothing)
             return
         self.explain("")
@@ -114,7 +115,7 @@ class Weights(ModeScreen):
             plot.show(None, waiting(part, snapshot.facts))
             return
         if not now.bins:
-            plot.show(None, "these weights are not finite: there is no range to draw")
+            plot.show(None, "non-finite weights: there is no range to draw")
             return
         plot.show(Shape(now.low, now.high, now.bins, now.mean if now.low <= now.mean <= now.high else None), fresh=fresh)
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record import RunState
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Piece, TextLine
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.weights.data import Histogram, Parameter, WeightsPart, movement, rebinned, span
@@ -57,7 +58,7 @@ def history_lines(part: WeightsPart, width: int, height: int) -> list[TextLine]:
     """How mean and deviation moved, in words, and under it the first histogram, some between, and the newest, over one range."""
     now = part.now
     if now is None or not part.earlier:
-        return [[(" There is one measurement so far; the next one shows how the weights move.", "muted")]]
+        return [[(" One measurement so far; the next one shows how the weights change.", "muted")]]
     lines: list[TextLine] = [
         [(f" {what:<5}", "muted"), (values, "strong"), (f"   {words}", "text")] for what, values, words in movement(part.earlier[0], now)
     ]
@@ -129,11 +130,11 @@ def waiting(part: WeightsPart, facts: Facts) -> str:
     if part.unreadable:
         return part.unreadable
     if not part.measured:
-        return "monitor.enabled is off in this run's configuration: its weights are not measured. 6 changes it."
+        return f"weights are not measured (monitor.enabled is false); {keys.name('mode.tune')} changes it"
     if part.unavailable:
         return f"not measured: {part.unavailable}"
     if facts.state is RunState.PAUSED:
-        return "not measured yet: paused. space continues."
+        return f"not measured yet: the run is paused; {keys.name('run.pause')} continues"
     if facts.alive:
-        return "measuring: the picture comes within a second or a step"
+        return "measuring: the histogram follows within a second or a step"
     return "this parameter was not measured"

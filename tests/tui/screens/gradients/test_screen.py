@@ -260,7 +260,7 @@ async def test_before_the_first_step_it_says_what_will_come(tmp_path: Path) -> N
     for path in run.streams.glob("layers*"):
         path.unlink()
     async with piloted(tmp_path, run, mode="gradients") as hands:
-        await hands.shows("the first norms come with the first step")
+        await hands.shows("the first norms follow with the first step")
         await hands.press("enter", "o", "j", "k", "left", "y", "slash", "x", "escape")
         assert not screen(hands).query_one(LineChart).display
 

@@ -183,7 +183,7 @@ async def test_while_there_is_no_model_it_says_when_it_comes(tmp_path: Path) -> 
     for path in run.streams.glob("layers*"):
         path.unlink()
     async with piloted(tmp_path, run, mode="parameters") as hands:
-        await hands.shows("the model comes with the first step")
+        await hands.shows("the model follows with the first step")
         await hands.press("enter", "right", "left", "plus", "minus", "down", "slash", "x", "escape")
         await hands.press("y")
         assert hands.app.clipboard == str(run.path)

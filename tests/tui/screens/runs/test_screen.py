@@ -172,7 +172,7 @@ async def test_n_renames_a_run_whose_directory_stays(tmp_path: Path, family: Fam
         await screen.press("ctrl+a", "ctrl+k", *"l/ast", "enter")
         await screen.shows("A name has 1 to 60 printable characters")
         await screen.press("ctrl+a", "ctrl+k", *"best", "enter")
-        await screen.shows("tidy-wren is now called best")
+        await screen.shows("tidy-wren renamed to best")
         await screen.until(lambda: "best" in order(screen), "the name")
         assert read_meta(family.stopped).name == "best"
         assert family.stopped.path.is_dir()

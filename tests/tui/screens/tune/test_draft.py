@@ -128,7 +128,7 @@ def test_a_start_forks_from_the_newest_checkpoint_and_says_why_where_it_cannot()
     assert "nothing is left to train" in way_of(draft, there, has_run=True).why
     draft.type("training.epochs", "30")
     draft.type("training.seed", "1")
-    assert way_of(draft, there, has_run=True) == Way(why="training.seed takes fresh weights")
+    assert way_of(draft, there, has_run=True) == Way(why="training.seed needs new weights")
 
 
 def test_what_a_fork_keeps_and_drops_is_told_before() -> None:

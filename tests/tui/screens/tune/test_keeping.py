@@ -30,7 +30,7 @@ async def test_escape_asks_before_it_takes_back_changes(tmp_path: Path, run: Run
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "9", "enter", "escape")
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
-        assert "Take back 1 change?" in screen.shown()
+        assert "Discard 1 change?" in screen.shown()
         await screen.press("n")
         assert screen.text(LR) == "9"
         await screen.press("escape")

@@ -76,7 +76,7 @@ async def test_ctrl_s_forks_where_it_can_and_ctrl_r_restarts_always(tmp_path: Pa
 async def test_ctrl_n_starts_in_line_and_the_screen_stays_with_what_trains(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "9", "enter", "ctrl+n")
-        await screen.until(lambda: any("stands in line" in note.message for note in screen.app._notifications), "what became of it")
+        await screen.until(lambda: any("is queued" in note.message for note in screen.app._notifications), "what became of it")
         assert screen.starter.queued == [True]
         assert [path and path.name for path in screen.starter.checkpoints] == ["step-001203.pt"]
         assert screen.app.current_mode == "tune"

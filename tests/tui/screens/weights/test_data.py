@@ -211,10 +211,10 @@ def test_the_common_range_leaves_out_what_has_none() -> None:
 @pytest.mark.parametrize(
     ("first", "now", "words"),
     [
-        ((0.0, 0.1), (0.05, 0.1), ("moved up by 0.5 std", "as wide as at first")),
+        ((0.0, 0.1), (0.05, 0.1), ("moved up by 0.5 std", "unchanged")),
         ((0.0, 0.1), (-0.2, 0.2), ("moved down by 1 std", "2 × as wide")),
-        ((0.0, 0.1), (0.0, 0.05), ("stayed where it was", "0.5 × as wide")),
-        ((1.0, 0.0), (1.0, 0.0), ("the same", "the same")),
+        ((0.0, 0.1), (0.0, 0.05), ("unchanged", "0.5 × as wide")),
+        ((1.0, 0.0), (1.0, 0.0), ("unchanged", "unchanged")),
         ((0.0, 0.0), (0.1, 0.1), ("moved up by 1 std", "")),
         ((0.0, 0.1), (math.nan, math.nan), ("", "")),
     ],

@@ -131,4 +131,4 @@ async def test_where_nothing_was_measured_it_is_said_why(tmp_path: Path, runs: P
 async def test_without_a_run_it_is_said_how_to_get_one(tmp_path: Path, runs: Path) -> None:
     async with piloted(tmp_path, None, mode="weights") as screen:
         await screen.press("4")
-        await screen.shows("No run is watched. 7 shows the runs, 6 starts one.")
+        await screen.shows("No run is selected. 7 lists the runs, 6 starts one.")
