@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
-from gradtop.trainer.monitor.instruments import INSTRUMENTS
+from gradtop.trainer.monitor.instruments.histograms import Histograms
 from gradtop.trainer.monitor.instruments.instrument import Instrument
+from gradtop.trainer.monitor.instruments.norms import Norms
 from gradtop.trainer.record import Event, EventReader, Lease, Run, StreamReader, StreamWriter, new_run
 
 CPU = torch.device("cpu")
@@ -90,7 +91,7 @@ def monitored(
     first_step: int = 1,
     steps_per_epoch: int = 10,
     clip: float = 0.0,
-    instruments: Sequence[type[Instrument]] = INSTRUMENTS,
+    instruments: Sequence[type[Instrument]] = (Norms, Histograms),
     **settings: object,
 ) -> Iterator[tuple[Training, Run, StreamWriter]]:
     """A training in which measuring costs nothing, so that every step is looked at, if nothing says otherwise."""
@@ -111,6 +112,7 @@ def monitored(
         viewers=viewers or Viewers(),
         instruments=instruments,
     )
+    monitor.begin()
     training = Training(model, monitor, clock, clip=clip)
     training.step = first_step - 1
     yield training, run, writer

@@ -13,9 +13,8 @@ from torch import nn
 from gradtop.trainer.analysis.event_text import black_box_text, event_line
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
-from gradtop.trainer.monitor.instruments import INSTRUMENTS
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
-from gradtop.trainer.monitor.instruments.norms import NormRing
+from gradtop.trainer.monitor.instruments.norms import NormRing, Norms
 from gradtop.trainer.monitor.instruments.steps import Noted, Pace
 from gradtop.trainer.monitor.viewers import Viewers as Leases
 from gradtop.trainer.record import (
@@ -249,7 +248,7 @@ class Sums(Instrument):
 def test_an_instrument_is_added_by_its_class_and_the_declaration_of_its_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = Stream("sums", "Sums of weights.", (Column("total", "1"),))
     monkeypatch.setitem(cast("dict[str, Stream]", registry.REGISTRY), "sums", declared)
-    with monitored(tmp_path, instruments=(Sums, *INSTRUMENTS)) as (training, run, _):
+    with monitored(tmp_path, instruments=(Sums, Norms)) as (training, run, _):
         training.train(10)
         total = sum(float(parameter.detach().sum()) for parameter in training.model.parameters())
 
@@ -385,6 +384,7 @@ def test_on_a_gpu_no_step_waits_for_the_device(tmp_path: Path) -> None:
     device = torch.device("cuda", 0)
     model = small_model().to(device)
     monitor = Monitor(model, MonitorConfig(budget=0.5), writer, device, first_step=1, viewers=Viewers("updates"))
+    monitor.begin()
     losses = []
     images = torch.randn(6, 4, device=device)
     with torch.cuda.stream(torch.cuda.Stream()):

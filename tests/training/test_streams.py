@@ -13,6 +13,7 @@ from gradtop.trainer.monitor.instruments import system
 from gradtop.trainer.record import Run, Status, StreamReader, read_status
 from gradtop.trainer.record.status import parse_status
 from gradtop.trainer.runtime.control import Stop
+from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session
 from tests.support import wait_until
 from tests.training.runs import rows, tiny_run, trained
@@ -118,3 +119,29 @@ def test_an_evaluation_that_a_resume_does_again_is_recorded_once(tmp_path: Path)
 
     steps = [step for (step,) in rows(run, "evals")]
     assert steps == [session.per_epoch, 2 * session.per_epoch]
+
+
+def test_a_resume_that_fails_hides_nothing(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+
+    def end_after_a_checkpoint(session: Session) -> None:
+        due = session.control.due
+
+        def asked() -> bool:
+            if session.step == 3:
+                session.checkpoint_now()
+            if session.step == 6:
+                raise RuntimeError("as if the machine went down")
+            return due()
+
+        session.control.due = asked  # type: ignore[method-assign]
+
+    with pytest.raises(AssertionError, match="the machine went down"):
+        trained(run, end_after_a_checkpoint)
+    before = {stream: rows(run, stream) for stream in ("steps", "layers", "histograms")}
+    assert len(before["steps"]) == 6
+    run.config.write_text(run.config.read_text().replace("hidden = [8]", "hidden = [9]"))
+
+    assert work(run, resume=True) == 1
+    assert "does not fit run.toml" in read_status(run).error
+    assert {stream: rows(run, stream) for stream in before} == before

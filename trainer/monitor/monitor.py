@@ -77,9 +77,7 @@ class Monitor:
         self._steps = Steps(setup)
         self._note = self._steps.note
         self._instruments = [make(setup) for make in instruments if (config.enabled or make.always) and self._writes(make.stream)]
-        for instrument in (self._steps, *self._instruments):
-            if self._writes(instrument.stream):
-                instrument.prepare()
+        self._begun = False
         self._due = self._next_due()
 
     @property
@@ -92,7 +90,10 @@ class Monitor:
         return not self._writer.rank or REGISTRY[stream].every_rank
 
     def begin(self) -> None:
-        """Training begins."""
+        """Training begins. Not before that are streams opened: a resume that fails must hide no records."""
+        self._begun = True
+        if self._writes(self._steps.stream):
+            self._attempt(self._steps, lambda steps: steps.begin())
         self._each(lambda instrument: instrument.begin())
 
     def _next_due(self) -> float:
@@ -218,7 +219,7 @@ class Monitor:
         def change(instrument: Instrument) -> None:
             before = instrument.columns
             instrument.model_changed()
-            if instrument.columns != before:
+            if self._begun and instrument.columns != before:
                 instrument.open(first_step)
 
         self._each(change)

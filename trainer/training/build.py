@@ -31,7 +31,6 @@ from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
-from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
@@ -107,7 +106,6 @@ def prepare(context: RunContext) -> Session:
         writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
     for sentence in parts.said:
         writer.event(EventKind.INIT, message=sentence)
-    writer.open(EVALS, first_step=session.evaluated + 1)
     progress.gauges = session.gauges
     progress.update(
         device=str(device),

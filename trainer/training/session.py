@@ -124,6 +124,7 @@ class Session:
             self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch, device=str(self.device))
             if self._frozen:
                 self._record_frozen()
+        self.writer.open(EVALS, first_step=self.evaluated + 1)
         self.monitor.begin()
         self.write_plan()
 

@@ -68,7 +68,7 @@ class Histograms(Instrument):
     def extra(self) -> Mapping[str, object]:
         return {"parameters": list(self.names)}
 
-    def prepare(self) -> None:
+    def begin(self) -> None:
         # Those from before training stand at step 0.
         self.open(0 if self._begins else self.setup.first_step)
 

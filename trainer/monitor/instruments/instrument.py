@@ -105,12 +105,9 @@ class Instrument:
             columns = [column for column, why in unavailable.items() if why == reason and column != ALL]
             self.setup.writer.event(EventKind.UNAVAILABLE, step=step, stream=self.stream, columns=columns, reason=reason)
 
-    def prepare(self) -> None:
-        """Open the stream, before training begins."""
-        self.open(self.setup.first_step)
-
     def begin(self) -> None:
-        """Training begins."""
+        """Training begins: open the stream."""
+        self.open(self.setup.first_step)
 
     def before_step(self, step: int) -> None:
         """Measure before the weights change."""

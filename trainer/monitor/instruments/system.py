@@ -37,10 +37,8 @@ class System(Instrument):
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="system", daemon=True)
 
-    def prepare(self) -> None:
-        """Nothing: the stream says what the GPU does not tell, which is found out when training begins."""
-
     def begin(self) -> None:
+        """The thread opens the stream, when it has found out what the GPU does not tell."""
         self._thread.start()
 
     def close(self) -> None:
