@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from gradtop.trainer.record import RecordError, Run, RunState
+from gradtop.trainer.record import RecordError, Run, RunState, read_meta
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.repaint import Repaint
@@ -30,12 +30,13 @@ from gradtop.tui.keymap import DEFAULT, Keymap, keymap_file, load_keymap
 from gradtop.tui.launcher import Launcher, Starts
 from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
-from gradtop.tui.reading.snapshot import EMPTY, Snapshot
+from gradtop.tui.reading.snapshot import EMPTY, Facts, Snapshot
 from gradtop.tui.screens.tune.lr_preview import NO_CURVES
 from gradtop.tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
 from gradtop.tui.ui_state import UiState, state_file
 
 FULL = Capabilities()
+OVERVIEW = keys.MODES[0].name
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
@@ -65,7 +66,7 @@ class GradtopApp(App[None]):
     TITLE = "gradtop"
     CSS_PATH = "app.tcss"
     BINDINGS = bindings("")
-    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in keys.MODES}
+    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES)}
     NOTIFICATION_TIMEOUT = 4
 
     def __init__(
@@ -85,7 +86,9 @@ class GradtopApp(App[None]):
         self.memory = memory if memory is not None else UiState(state_file(os.environ))
         if mode is None:
             mode = self.memory.get("mode") if run is not None else "runs"
-        self.DEFAULT_MODE = mode if mode in self.MODES else "overview"  # type: ignore[misc]  # which one is this app's to say
+        self.front = keys.front_of(read_meta(run).job) if run is not None else OVERVIEW
+        self.typed: dict[str, str] = {}  # what Tune is to take as typed, by key
+        self.DEFAULT_MODE = mode if mode in self.MODES and mode != OVERVIEW else self.front  # type: ignore[misc]  # which one is this app's to say
         super().__init__(ansi_color=capabilities.ansi)
         self.keymap = keymap
         keys.use(keymap.table)
@@ -165,6 +168,7 @@ class GradtopApp(App[None]):
         if not self.is_running:
             return  # leaving: the screens are being taken apart
         before, self.snapshot = self.snapshot, message.snapshot
+        self._come_to_the_front(message.snapshot.facts)
         begin, written = time.thread_time(), self._written
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):
@@ -227,6 +231,8 @@ class GradtopApp(App[None]):
             super().delay_update(delay)
 
     def action_mode(self, mode: str) -> None:
+        if mode == OVERVIEW:
+            mode = self.front
         if mode == self.current_mode:
             return
         self._visited.add(self.current_mode)
@@ -237,13 +243,28 @@ class GradtopApp(App[None]):
 
     def watch_run(self, run: Run, mode: str = "overview") -> None:
         """Show this run from now on."""
+        if run != self.watched:
+            self.front = OVERVIEW  # until it is known what the run does
         self.watched = run
-        if self.current_mode == mode:
+        if self.current_mode == (self.front if mode == OVERVIEW else mode):
             screen = self.screen_stack[0]
             if isinstance(screen, ModeScreen):
                 screen.ask()
         else:
             self.action_mode(mode)
+
+    def tune(self, run: Run, typed: Mapping[str, str]) -> None:
+        """Open Tune over this run, with these texts typed into its fields."""
+        self.typed = dict(typed)
+        self.watch_run(run, "tune")
+
+    def _come_to_the_front(self, facts: Facts) -> None:
+        """Show the mode of the job in place of the Overview, and the Overview in place of it, by what the watched run does."""
+        if facts.run is None or facts.run != self.watched:
+            return
+        self.front = keys.front_of(facts.meta.job)
+        if self.current_mode != self.front and self.current_mode in {OVERVIEW, *(mode.name for mode in keys.JOB_MODES)}:
+            self.action_mode(self.front)
 
     # The run
 

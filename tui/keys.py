@@ -26,8 +26,12 @@ MODES = (
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
 )
+# Named after its job, each stands in place of the Overview while a run of that job is watched.
+JOB_MODES = (
+    Mode("lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange", "A learning-rate range test: the loss over the learning rate, and what it suggests."),
+)
 LISTS = ("parameters", "gradients", "weights", "runs")
-CURSORS = ("overview", "schedule", "gradients")
+CURSORS = ("overview", "schedule", "gradients", "lr_range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: start a new run from a checkpoint that you choose.", modes=("tune",), footer=True),
     Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Restart: start a new run from the beginning, even if a fork is possible.", modes=("tune",), footer=True),
     Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before overwriting.", modes=("tune",), footer=True),
+    Key("ctrl+g", "screen.range_test", "tune.range_test", "range test", "Start a learning-rate range test of this configuration, from the run's newest weights if the changes allow it.", modes=("tune",)),
     Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
     Key("down,j", "screen.move(1)", "tune.down", "down", "Next field.", modes=("tune",), shown="↓ j"),
     Key("up,k", "screen.move(-1)", "tune.up", "up", "Previous field.", modes=("tune",), shown="↑ k"),
@@ -140,6 +145,10 @@ KEYS: tuple[Key, ...] = (
     Key("shift+tab", "leave(-1)", "field.back", "previous field", "In a field: confirm and go to the previous field.", modes=("tune",), bound=False),
     Key("down", "leave(1)", "field.down", "next field", "In a field: like tab.", modes=("tune",), bound=False),
     Key("up", "leave(-1)", "field.up", "previous field", "In a field: like shift+tab.", modes=("tune",), bound=False),
+    # 1 LR range
+    Key("enter", "screen.use", "lr_range.use", "use in Tune", "Put this learning rate into Tune, over the configuration that was tested.", modes=("lr_range",), footer=True),
+    Key("down,j", "screen.choose(1)", "lr_range.next", "next", "The next suggestion.", modes=("lr_range",), footer=True, shown="↓ j"),
+    Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),
     # 7 Runs
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
     Key("r", "screen.resume", "runs.resume", "resume", "Resume this run from its last checkpoint.", modes=("runs",), footer=True),
@@ -173,7 +182,17 @@ def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
 
 
 def mode_named(name: str) -> Mode:
-    return next(mode for mode in MODES if mode.name == name)
+    return next(mode for mode in (*MODES, *JOB_MODES) if mode.name == name)
+
+
+def front_of(job: str) -> str:
+    """The mode that shows a run of this job first: its own where it has one, else the Overview."""
+    return next((mode.name for mode in JOB_MODES if mode.name == job), MODES[0].name)
+
+
+def beside(name: str) -> tuple[Mode, ...]:
+    """The modes as the key bar shows them in a mode: that of a job stands in place of the Overview."""
+    return (mode_named(name), *MODES[1:]) if any(mode.name == name for mode in JOB_MODES) else MODES
 
 
 def app_keys() -> Iterator[Key]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.text import waits_for
-from gradtop.trainer.jobs import find_job
+from gradtop.trainer.jobs import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
     Meta,
     Run,
@@ -245,7 +245,7 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
     if at := FORKED_AT.match(entry.meta.parent_checkpoint):
         changes = f"from step {number(int(at[1]))}: {changes}"
     job = ""
-    if entry.meta.job != "train":
+    if entry.meta.job != DEFAULT_JOB:
         known = find_job(entry.meta.job)
         job = clean("  ".join(filter(None, (known.label, known.headline(entry.status)))), SENTENCE)
     return "   ".join(filter(None, (job, clean(changes, SENTENCE), clean(entry.words, SENTENCE))))

@@ -19,6 +19,8 @@ from importlib import import_module
 
 from gradtop.trainer.record import RunReader, Status
 
+DEFAULT_JOB = "train"
+
 
 def _nothing(_reader: RunReader) -> Iterable[tuple[str, str]]:
     return ()

@@ -102,10 +102,11 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
+    from gradtop.trainer.jobs import DEFAULT_JOB
     from gradtop.trainer.record import RunState, clean
 
     status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
-    if meta.job != "train":
+    if meta.job != DEFAULT_JOB:
         yield "job", clean(job.title)
     found = findings_of(reader)
     if status.error:

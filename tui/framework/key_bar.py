@@ -68,10 +68,11 @@ class KeyBar(Widget):
         self._acted = self._acting()
         acting = [entry for entry in self._acted if entry[0]]
         here = keys.mode_named(self._mode) if self._mode else None
-        numbers_of = {m: keys.name(f"mode.{m.name}") for m in keys.MODES}
-        full: list[Entry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES]
+        modes_here = keys.beside(self._mode)
+        numbers_of = {m: keys.name(f"mode.{place.name}") for m, place in zip(modes_here, keys.MODES, strict=True)}
+        full: list[Entry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here]
         numbers: list[Entry] = [
-            (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in keys.MODES
+            (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
         least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
         modes = full if 1 + sum(map(_width, full)) + least <= width else numbers

@@ -47,13 +47,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from gradtop.trainer.jobs import DEFAULT_JOB, find_job
 from gradtop.trainer.record import Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.reading.measurements import MEASUREMENTS
-from gradtop.tui.reading.snapshot import EMPTY, Request, Snapshot
+from gradtop.tui.reading.snapshot import EMPTY, Facts, Request, Snapshot
 from gradtop.tui.widgets.cells import collected
 
 if TYPE_CHECKING:
@@ -223,8 +224,20 @@ class ModeScreen(Screen[None]):
                 self._notice(snapshot)
                 if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
                     self.refresh_bindings()
-            self.show(snapshot)
+            if foreign := self._foreign(snapshot.facts):
+                self.explain(foreign)
+            else:
+                if before.facts.run is not snapshot.facts.run:
+                    self.explain("")
+                self.show(snapshot)
         self._paint(changed)
+
+    def _foreign(self, facts: Facts) -> str:
+        """Why there is nothing to show of a run whose job writes none of this mode's streams; "" where there is something."""
+        if facts.run is None or not self.streams or facts.meta.job == DEFAULT_JOB:
+            return ""
+        job = find_job(facts.meta.job)
+        return "" if set(self.streams) & set(job.streams) else f"{facts.name} is {job.title}, of which nothing is recorded for this screen. 1 shows it."
 
     def _paint(self, changed: set[Widget]) -> None:
         """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""

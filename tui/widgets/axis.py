@@ -30,6 +30,11 @@ class Axis:
             value = math.log10(value)
         return (max(-LARGEST, min(LARGEST, value)) - self.low) / (self.high - self.low)
 
+    def value(self, share: float) -> float:
+        """What lies at a share of the range, 0 at the low end and 1 at the high one."""
+        found = self.low + share * (self.high - self.low)
+        return 10.0**found if self.log else found
+
     @property
     def label_width(self) -> int:
         return max((len(label) for _value, label in self.ticks), default=0)
@@ -134,3 +139,11 @@ def along(low: float, high: float, width: int) -> Axis:
         if (longest + 3) * (high - low) <= width * step * (1 + 1e-9):
             return Axis(low, high, False, tuple(ticks))
     return Axis(low, high, False, tuple(ticks[:1]))
+
+
+def along_decades(low: float, high: float, width: int) -> Axis:
+    """A logarithmic scale for the horizontal axis: exactly the range given, its labels some cells apart in `width` cells."""
+    if not 0 < low < high < math.inf:
+        return along(low, high, width)
+    rough = logarithmic(low, high, max(1, width // 9))
+    return Axis(math.log10(low), math.log10(high), True, tuple(tick for tick in rough.ticks if low * (1 - 1e-9) <= tick[0] <= high * (1 + 1e-9)))

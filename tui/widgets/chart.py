@@ -55,6 +55,7 @@ class Chart:
     x_max: float | None = None
     y_range: tuple[float, float] | None = None
     x_name: str = "step"
+    x_log: bool = False
     empty: str = "nothing measured yet"
 
 
@@ -85,7 +86,7 @@ def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Curve 
     """Curve, name and value of each entry: the newest values, or those nearest to `at`."""
     entries: list[tuple[Curve | None, str, str]] = []
     if at is not None:
-        entries.append((None, chart.x_name, formatting.number(round(at)) if per_cell > 0.05 else formatting.significant(at)))
+        entries.append((None, chart.x_name, formatting.number(round(at)) if per_cell > 0.05 and not chart.x_log else formatting.significant(at)))
     for line in chart.lines:
         if at is None:
             value = line.value if line.value is not None else last_finite(line.series.mean)

@@ -6,7 +6,7 @@ import math
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui import format
-from gradtop.tui.widgets.axis import Axis, along, fitted
+from gradtop.tui.widgets.axis import Axis, along, along_decades, fitted
 from gradtop.tui.widgets.braille import Canvas, Point, envelope, trace
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Curve, data_range, legend, with_band
@@ -61,7 +61,7 @@ class ChartRenderer:
     @property
     def cursor_x(self) -> float | None:
         """The x in the middle of the column under the cursor."""
-        return None if self.cursor is None else self._x.low + (self.cursor + 0.5) / self.plot_width * (self._x.high - self._x.low)
+        return None if self.cursor is None else self._x.value((self.cursor + 0.5) / self.plot_width)
 
     def draw(self, chart: Chart, width: int, height: int) -> None:
         """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
@@ -117,11 +117,11 @@ class ChartRenderer:
         if x_max is None:
             ends = [line.series.x[-1] for line in chart.lines if len(line.series.x)]
             x_max = max((x for x in ends if math.isfinite(x)), default=chart.x_min + 1)
-        self._x = along(chart.x_min, x_max, self.plot_width)
+        self._x = (along_decades if chart.x_log else along)(chart.x_min, x_max, self.plot_width)
 
     def _column(self, x: float) -> int:
         """The cell column of the plot where x lies; outside where it lies outside."""
-        share = (x - self._x.low) / (self._x.high - self._x.low)
+        share = self._x.at(x)
         return -1 if not 0 <= share <= 1 else min(self.plot_width - 1, int(share * self.plot_width))
 
     def _row(self, value: float) -> int:

@@ -64,6 +64,7 @@ class LineChart(Drawn, can_focus=True):
         *,
         empty: str = "nothing measured yet",
         x_name: str = "step",
+        x_log: bool = False,
         unicode: bool | None = None,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
@@ -72,7 +73,7 @@ class LineChart(Drawn, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self._unicode = unicode
         self._picture: ChartRenderer | None = None
-        self._chart = Chart(empty=empty, x_name=x_name)
+        self._chart = Chart(empty=empty, x_name=x_name, x_log=x_log)
 
     def set_series(
         self,
@@ -92,8 +93,9 @@ class LineChart(Drawn, can_focus=True):
         `band` is drawn as two dotted lines; `marks` are (x, words); `notes` are further (words, value) of the legend.
         """
         chart = Chart(
-            tuple(lines), log, band, band_word, tuple(marks), tuple(notes), x_min, x_max, y_range, self._chart.x_name, self._chart.empty
-        )
+            tuple(lines), log, band, band_word, tuple(marks), tuple(notes), x_min, x_max, y_range, self._chart.x_name, self._chart.x_log,
+            self._chart.empty,
+        )  # fmt: skip
         if not unchanged(chart, self._chart):
             self._chart = chart
             self._draw()

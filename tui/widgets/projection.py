@@ -27,14 +27,15 @@ def project(series: Drawable, x_scale: Axis, y_scale: Axis, columns: int, rows: 
             lowest, highest, row = (0 if v < 0 else min(v, top) for v in (lowest, highest, row))
         points.append((column, lowest, highest, row, gap))
 
+    xs = [log10(x) if x > 0 else -math.inf for x in series.x] if x_scale.log else series.x
     now, count, gap, break_before = -1, 0, False, False
     least = most = total = 0.0
-    for x, a, b, m, bad in zip(series.x, series.low, series.high, series.mean, series.nonfinite, strict=True):
+    for x, a, b, m, bad in zip(xs, series.low, series.high, series.mean, series.nonfinite, strict=True):
         if bad or m != m:
             break_before = break_before or bool(bad)
             if m != m:
                 continue
-        column = int((x - x0) * per_x)
+        column = int((x - x0) * per_x) if x > -math.inf else -1
         if column >= columns:
             column = columns - 1 if (x - x0) * per_x <= columns * (1 + 1e-9) else -1
         if column == now >= 0:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gradtop.tui.widgets.axis import Axis, along, fitted, linear, logarithmic
+from gradtop.tui.widgets.axis import Axis, along, along_decades, fitted, linear, logarithmic
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e12, 1e12)
@@ -82,3 +82,22 @@ def test_an_axis_of_no_length_is_no_trouble() -> None:
     assert along(5, 5, 40).high == 6
     assert along(math.nan, math.inf, 40) == along(0, 1, 40)
     assert Axis(0, 1).label_width == 0
+
+
+def test_a_logarithmic_axis_along_the_bottom_has_exactly_its_range_and_decades_for_labels() -> None:
+    x = along_decades(1e-7, 10.0, 120)
+    assert [label for _, label in x.ticks] == ["1e-7", "1e-6", "1e-5", "1e-4", "1e-3", "0.01", "0.1", "1", "10"]
+    assert [x.at(value) for value in (1e-7, 1e-3, 10.0)] == pytest.approx([0.0, 0.5, 1.0])
+    assert [x.value(share) for share in (0.0, 0.5, 1.0)] == pytest.approx([1e-7, 1e-3, 10.0])
+
+
+@given(st.floats(1e-9, 1.0), st.floats(1.001, 1e12), st.integers(5, 200))
+def test_its_labels_lie_within_it_and_do_not_touch(low: float, ratio: float, width: int) -> None:
+    x = along_decades(low, low * ratio, width)
+    shares = [x.at(value) for value, _ in x.ticks]
+    assert all(-1e-6 <= share <= 1 + 1e-6 for share in shares)
+    assert len(x.ticks) <= max(1, width // 9) + 1
+
+
+def test_where_no_logarithm_can_be_the_axis_is_linear() -> None:
+    assert not along_decades(0.0, 1.0, 80).log

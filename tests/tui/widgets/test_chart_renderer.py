@@ -172,3 +172,17 @@ def test_the_words_of_a_mark_are_whole_where_there_is_room_and_never_over_those_
 def test_a_mark_is_named_beside_its_line() -> None:
     found = picture(Curve("lr", curve([0.0, 1.0] * 20)), marks=((20.0, "warm-up ends"),), height=20)
     assert "┊" in drawn(found)
+
+
+def test_on_a_logarithmic_bottom_axis_values_lie_by_decades_and_the_cursor_reads_them() -> None:
+    """A line that steps up in the middle of the decades is drawn low on the left half and high on the right one."""
+    xs = [10.0 ** (power / 4) for power in range(-16, 17)]
+    line = Curve("loss", curve([0.0 if x < 1.0 else 1.0 for x in xs], x=xs))
+    found = picture(line, width=60, height=12, unicode=False, cursor=2, x_log=True, x_min=1e-4, x_max=1e4, y_range=(0.0, 1.0))
+    tops = [x for x in range(found.plot_left, 60) if found.rows[0].text[x] == "*"]
+    assert tops
+    assert min(tops) == found.plot_left + found.plot_width // 2
+    assert found.cursor_x is not None
+    assert 1e-4 < found.cursor_x < 1e-3
+    assert found.read[0].startswith("step ")
+    assert "e-4" in found.read[0]

@@ -66,7 +66,7 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int) -> list[S
 
 
 def valley(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Two thirds into the longest strictly falling subsequence of the losses; of several, the one that ends first.
+    """In the middle (a third, and half of one) of the longest strictly falling subsequence of the losses; of several, the one that ends first.
 
     Its length is that of the subsequence, its end the last point of it, whatever lies between.
     """

@@ -31,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class RangePart:
-    """`found` are learning rates by method; `span` is the range of the axis, `limits` that of the smoothed loss.
+    """`found` are learning rates by method; `span` is the range of the horizontal axis, `limits` that of the vertical one.
 
     `source` is the run whose configuration was tested, None where that was a file or the run is gone.
     """
@@ -63,7 +63,7 @@ def range_part(reader: RunReader) -> RangePart:
         loss=Curve(xs, loss.low, loss.high, loss.mean, loss.nonfinite),
         smoothed=Curve(xs, smoothed.low, smoothed.high, smoothed.mean, smoothed.nonfinite),
         span=span_of(reader),
-        limits=limits_of(smoothed.mean),
+        limits=limits_of(smoothed.mean, loss.mean),
         found=suggestions(status),
         diverged_at=float(diverged) if isinstance(diverged, int | float) else None,
         source=parent if parent is not None and parent.config.is_file() else None,
@@ -79,8 +79,9 @@ def span_of(reader: RunReader) -> tuple[float, float]:
     return (low, high) if 0 < low < high else RangePart().span
 
 
-def limits_of(losses: Sequence[float]) -> tuple[float, float] | None:
-    """The range of the smoothed loss, without the rise at its end."""
-    finite = [loss for loss in losses if math.isfinite(loss)]
+def limits_of(smoothed: Sequence[float], losses: Sequence[float] = ()) -> tuple[float, float] | None:
+    """From the lowest of all values to the highest smoothed one, without the rise at the end."""
+    finite = [loss for loss in smoothed if math.isfinite(loss)]
     kept = finite[:-SKIPPED_END] if len(finite) > 2 * SKIPPED_END else finite
-    return (min(finite), max(kept)) if kept and min(finite) < max(kept) else None
+    lowest = min((*finite, *(loss for loss in losses if math.isfinite(loss))), default=math.inf)
+    return (lowest, max(kept)) if kept and lowest < max(kept) else None

@@ -9,7 +9,7 @@ from gradtop.trainer.jobs.lr_range import LABELS
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli import curves
-from gradtop.tui.screens.lr_range.data import range_part
+from gradtop.tui.screens.lr_range.data import limits_of, range_part
 from gradtop.tui.widgets import axis
 
 MARKED = ("V", "S", "M", "L")  # where each suggestion stands, in the order of LABELS
@@ -22,10 +22,10 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     part = range_part(reader)
     points = [(x, y) for x, y in zip(part.smoothed.x, part.smoothed.mean, strict=True) if math.isfinite(y)]
     title = f"{clean(reader.meta.name or reader.run.id, 80)}  smoothed loss over learning rate"
-    if not points or part.limits is None:
+    limits = limits_of(part.smoothed.mean)
+    if not points or limits is None:
         return f"{title}\nnothing to plot: {'the test has ended too early' if part.ended else 'the test has hardly begun'}"
-    low, high = part.limits
-    up = axis.linear(low, high, max(2, (height - curves.FRAME) // 2))
+    up = axis.linear(*limits, max(2, (height - curves.FRAME) // 2))
     along = axis.logarithmic(points[0][0], points[-1][0], max(2, (width - up.label_width) // 10))
     curves.frame(plotext, along, up, width, height)
     # What rises beyond the axis is drawn at its edge.

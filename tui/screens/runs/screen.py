@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
+from gradtop.trainer.jobs import find_job
 from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
@@ -138,7 +139,7 @@ class Runs(ModeScreen):
         if action in {"choose", "rerun", "rename", "fork", "mark"}:
             return True if row is not None else None
         if action == "resume":
-            return True if row is not None and row.state in RESUMABLE else None
+            return True if row is not None and row.state in RESUMABLE and (find_job(row.job).resumable or not row.status.step) else None
         if action == "delete":
             return True if row is not None and not row.state.is_alive else None
         return super().check_action(action, parameters)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.jobs import find_job
 from gradtop.trainer.record import CheckpointInfo, Run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read_tune(source: Source, _view: object) -> TunePart:
         name=reader.meta.name or reader.run.id,
         tables=reader.config,
         live=status.changes,
-        checkpoints=tuple(reader.forkable()),
+        checkpoints=tuple(reader.forkable()) if find_job(reader.meta.job).forkable else (),
         steps=status.steps,
         steps_per_epoch=status.steps_per_epoch,
     )

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from gradtop.trainer.jobs import find_job
 from gradtop.trainer.record import CheckpointInfo, Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
@@ -99,6 +100,8 @@ class Tune(ModeScreen):
                 self._base = part  # the same but for its checkpoints
             if not part.same_configuration(before):
                 self._load(part)
+            else:
+                self._take_typed()
         self._draw_changes()
 
     def _load(self, part: TunePart, *, anew: bool = False) -> None:
@@ -137,6 +140,18 @@ class Tune(ModeScreen):
             self._base = message.part
             self.explain("")
             self.form.take(message.draft)
+        self._take_typed()
+
+    def _take_typed(self) -> None:
+        """Type what another mode has asked for, once the form has the configuration that it is meant for."""
+        typed, draft = self.gradtop.typed, self.draft
+        if not typed or draft is None or self._base.run != self.gradtop.watched:
+            return
+        self.gradtop.typed = {}
+        for key, text in typed.items():
+            draft.type(key, text)
+        self.form.draw()
+        self.form.go(next(iter(typed)))
 
     @property
     def stale(self) -> bool:
@@ -178,7 +193,8 @@ class Tune(ModeScreen):
     @property
     def live(self) -> bool:
         """Whether the draft is over a run that takes changes now."""
-        return self.snapshot.facts.state in {RunState.TRAINING, RunState.PAUSED} and not self.stale
+        facts = self.snapshot.facts
+        return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self.stale
 
     @property
     def way(self) -> Way:
@@ -201,7 +217,7 @@ class Tune(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         draft = self.draft if self.is_mounted else None
         can: bool
-        if action in {"start", "start_next", "save"}:
+        if action in {"start", "start_next", "save", "range_test"}:
             can = draft is not None and draft.config is not None and not self._starting
         elif action == "restart":
             can = draft is not None and draft.config is not None and not self._starting and self.way.checkpoint is not None
@@ -312,6 +328,27 @@ class Tune(ModeScreen):
         else:
             said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
         self.gradtop.launch(work, said, watch=not queue)
+
+    def action_range_test(self) -> None:
+        """Start a learning-rate range test of what the form has; the screen shows it."""
+        self.form.leave()
+        draft, base, launcher = self.draft, self._base, self.gradtop.launcher
+        if draft is None or draft.config is None or self._starting:
+            return
+        self._starting = True
+        config, changes = draft.config, draft.changes()
+
+        def work() -> Run:
+            from gradtop.trainer.config import apply_overrides
+            from gradtop.trainer.launch.forks import newest_weights
+
+            try:
+                checkpoint = newest_weights(base.run, changes)[0] if base.run is not None and base.checkpoints else None
+                return launcher.start(apply_overrides(config, (), job="lr_range"), parent=base.run, changes=changes, checkpoint=checkpoint)
+            finally:
+                self._starting = False
+
+        self.gradtop.launch(work, "started a learning-rate range test")
 
     def action_apply_live(self) -> None:
         """Change the running training."""

@@ -1,0 +1,131 @@
+"""The range test on the screen: in place of the Overview, with a way into Tune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradtop.trainer.config import parse_config
+from gradtop.trainer.jobs.lr_range.suggest import learning_rates, suggest
+from gradtop.trainer.launch import create_run
+from gradtop.trainer.record import Run, RunState, Status, StreamWriter, write_status
+from gradtop.trainer.record.streams.registry import LR_RANGE
+from gradtop.tui.screens.tune.screen import Tune
+from tests.tui.piloting import Starts, piloted
+from tests.tui.runs_fixture import NOW, fake_run
+
+STEPS = 100
+SMOOTHED = [2.5 - (index / 40) ** 2 if index < 60 else 0.25 + (index - 60) / 20 for index in range(80)]
+
+
+def range_run(runs: Path, losses: Sequence[float] = SMOOTHED, *, state: RunState = RunState.DONE, parent: Run | None = None) -> Run:
+    """A test that has measured these losses."""
+    run = create_run(runs, parse_config("", job="lr_range"), name="keen-newt", parent=parent)
+    lrs = learning_rates(1e-7, 10.0, STEPS)[: len(losses)]
+    writer = StreamWriter(run)
+    writer.open(LR_RANGE, first_step=1)
+    for step, (lr, loss) in enumerate(zip(lrs, losses, strict=True), 1):
+        writer.put(LR_RANGE, step, NOW + step / 100, (lr, loss * 1.1, loss))
+    writer.close()
+    found = {each.method: each.lr for each in suggest(lrs, losses, STEPS)} if state is RunState.DONE else {}
+    result = {"suggestions": found, "diverged_at": lrs[-1]} if state is RunState.DONE else {}
+    write_status(run, Status(state=state, step=len(losses), steps=STEPS, updated=NOW, ended=NOW, seconds=3.0, result=result))
+    return run
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_it_stands_in_place_of_the_overview(tmp_path: Path, size: tuple[int, int]) -> None:
+    run = range_run(tmp_path / "runs")
+    async with piloted(tmp_path, run, size=size) as app:
+        await app.shows("loss over learning rate")
+        shown = app.shown()
+        for words in ("valley", "steepest", "minimum/10", "slide", "diverged at", "1e-3", "LR range"):
+            assert words in shown
+        assert "▸ valley" in shown
+        await app.press("j", "j")
+        await app.shows("▸ minimum/10")
+        await app.press("2")
+        await app.shows("keen-newt is a learning-rate range test, of which nothing")
+        await app.press("1")
+        await app.shows("loss over learning rate")
+
+
+async def test_a_test_that_runs_says_that_suggestions_come(tmp_path: Path) -> None:
+    run = range_run(tmp_path / "runs", SMOOTHED[:20], state=RunState.PAUSED)
+    async with piloted(tmp_path, run) as app:
+        await app.shows("Suggestions come at the end of the test.")
+        assert app.mode.check_action("use", ()) is None
+
+
+async def test_the_reading_line_reads_learning_rate_and_losses(tmp_path: Path) -> None:
+    async with piloted(tmp_path, range_run(tmp_path / "runs")) as app:
+        await app.shows("loss over learning rate")
+        await app.press("home")
+        await app.until(lambda: any(read.startswith("lr 1.") for read in _read(app)), "the first learning rate")
+        assert "e-7" in _read(app)[0]
+        assert "smoothed 2.5" in _read(app)[1]
+
+
+def _read(app: Any) -> tuple[str, ...]:
+    from gradtop.tui.widgets.line_chart import LineChart
+
+    return app.mode.query_one(LineChart).read  # type: ignore[no-any-return]
+
+
+async def test_enter_puts_the_suggestion_into_tune_over_the_run_that_was_tested(tmp_path: Path) -> None:
+    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    run = range_run(tmp_path / "runs", parent=parent)
+    async with piloted(tmp_path, run) as app:
+        await app.shows("▸ valley")
+        lr = next(iter(suggest(learning_rates(1e-7, 10.0, STEPS)[:80], SMOOTHED, STEPS))).lr
+        await app.press("enter")
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
+        assert isinstance(app.mode, Tune)
+        assert app.mode.draft is not None
+        (change,) = app.mode.draft.changes()
+        assert change.key == "optimizer.lr"
+        assert change.new == pytest.approx(lr, rel=1e-2)
+        assert app.app.watched == parent
+        await app.press("1")
+        await app.shows("gradient norm")
+
+
+async def test_of_a_configuration_tune_opens_over_the_test_itself_and_trains(tmp_path: Path) -> None:
+    starts = Starts()
+    async with piloted(tmp_path, range_run(tmp_path / "runs"), launcher=starts) as app:
+        await app.shows("▸ valley")
+        await app.press("enter")
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
+        await app.press("ctrl+s")
+        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
+    asked: Any = next(asked for name, asked in starts.asked if name == "start")
+    assert asked[0].job == "train"
+
+
+async def test_a_test_is_started_from_tune_with_what_the_form_has(tmp_path: Path) -> None:
+    starts = Starts()
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run, mode="tune", launcher=starts) as app:
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
+        await app.press("ctrl+g")
+        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
+    asked: Any = next(asked for name, asked in starts.asked if name == "start")
+    assert (asked[0].job, asked[1]) == ("lr_range", run)
+
+
+async def test_choosing_a_training_in_the_list_brings_the_overview_back(tmp_path: Path) -> None:
+    _, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    run = range_run(tmp_path / "runs")
+    async with piloted(tmp_path, run) as app:
+        await app.shows("loss over learning rate")
+        await app.press("7")
+        await app.shows("lr range test")
+        await app.press("slash", *"heron", "enter", "enter")
+        await app.shows("gradient norm")
+        assert app.mode.mode == "overview"
