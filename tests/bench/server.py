@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
@@ -83,7 +84,7 @@ def steps_of(run: Run) -> int:
 
 
 def memory() -> Figure:
-    """Proportional set size of server and worker, each page counted once, against that of a worker that imported PyTorch itself."""
+    """Of server and worker, each page counted once, against that of a worker that imported PyTorch itself."""
     with a_place() as place:
         forked = resident(train(place, LONG))
     with a_place() as place:
@@ -98,5 +99,10 @@ def resident(run: Run) -> int:
     worker = psutil.Process(read_status(run).pid)
     parent = worker.parent()
     family = [worker, *([parent] if parent is not None and "gradtop.trainer.server" in parent.cmdline() else [])]
-    # Pages of libraries that other programs map too are left out of neither.
-    return sum(int(process.memory_full_info().pss) for process in family)
+    # Of their own pages each has its share. Both map the same files, as other programs may, which must not make them cheaper.
+    return sum(kilobytes(each, "smaps_rollup", "Pss_Anon") for each in family) * 1024 + max(kilobytes(each, "status", "RssFile") for each in family) * 1024
+
+
+def kilobytes(process: psutil.Process, file: str, field: str) -> int:
+    lines = Path(f"/proc/{process.pid}/{file}").read_text(encoding="utf-8", errors="replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
