@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
 from gradtop.trainer.config import load_config
-from gradtop.trainer.data import Dataset, load
-from gradtop.trainer.models import build
+from gradtop.trainer.data.dataset import Dataset
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.models.build import build_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -56,10 +57,10 @@ class Watched:
 def network(config: str, **changes: float) -> Watched:
     torch.manual_seed(0)
     settings = load_config(CONFIGS / config)
-    data = load(settings.data, seed=0)
+    data = load_data(settings.data, seed=0)
     assert isinstance(data, Dataset)
     images = data.train_images if data.prepare is None else data.prepare(data.train_images)
-    model = build(settings.model, data.info)
+    model = build_model(settings.model, data.info)
     for module in model.modules():
         if isinstance(module, nn.Dropout) and "dropout" in changes:
             module.p = changes["dropout"]

@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from gradtop.trainer import data
 from gradtop.trainer.config import AugmentConfig
+from gradtop.trainer.data.augment import augmentation
+from gradtop.trainer.data.dataset import DataInfo, Source
+from gradtop.trainer.data.dataset import Dataset as StoredImages
 from gradtop.trainer.data.normalise import Normalise
 from tests.bench.figure import Figure, in_turns, median_ratio
 
@@ -57,8 +59,8 @@ def measure() -> Iterator[Figure]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (SAMPLES, 3, 32, 32), dtype=torch.uint8, generator=generator)
     labels = torch.randint(CLASSES, (SAMPLES,), generator=generator)
-    info = data.DataInfo(channels=3, size=32, classes=CLASSES)
-    source = data.Dataset(images, labels, images, labels, info, Normalise(MEAN, STD))
+    info = DataInfo(channels=3, size=32, classes=CLASSES)
+    source = StoredImages(images, labels, images, labels, info, Normalise(MEAN, STD))
     for name, (config, varied) in EACH.items():
         loader = DataLoader(
             OneByOne(images, labels, varied), BATCH, shuffle=True, num_workers=WORKERS, persistent_workers=True,
@@ -77,8 +79,8 @@ def measure() -> Iterator[Figure]:
         )
 
 
-def on_device(source: data.Source, config: AugmentConfig, device: torch.device) -> Callable[[], None]:
-    vary = data.augmentation(config, source, seed=0)
+def on_device(source: Source, config: AugmentConfig, device: torch.device) -> Callable[[], None]:
+    vary = augmentation(config, source, seed=0)
     assert vary is not None
     batches = source.training(BATCH, seed=0, device=device)
     batches.prepare = None

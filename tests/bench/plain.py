@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gradtop.trainer import data, models
-from gradtop.trainer.config import AdamW, Config, CosineSchedule, LanguageModel, Sgd, StepSchedule
-from gradtop.trainer.data.text import Characters
+from gradtop.trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule
+from gradtop.trainer.data.dataset import Dataset, Source
+from gradtop.trainer.data.kinds.text.loader import Characters
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.models.build import build_model
 from gradtop.trainer.optim.schedules import WarmUp
 
 Epoch = Callable[[], None]
@@ -23,10 +25,9 @@ def plain(config: Config, device: torch.device) -> Epoch:
     """Data on the device, fused optimizer, nothing measured, nothing read back."""
     training = config.training
     torch.manual_seed(training.seed)
-    context = config.model.context if isinstance(config.model, LanguageModel) else 0
-    source = data.load(config.data, seed=training.seed, context=context)
+    source = load_data(config.data, seed=training.seed, context=config.model.window)
     epochs, per_epoch = reader(source, training.batch_size, device)
-    model = models.build(config.model, source.info).to(device)
+    model = build_model(config.model, source.info).to(device)
     if training.compile:
         model.compile()
     optimizer = expert_optimizer(config, model)
@@ -52,9 +53,9 @@ def plain(config: Config, device: torch.device) -> Epoch:
     return epoch
 
 
-def reader(source: data.Source, size: int, device: torch.device) -> tuple[Callable[[], Iterator[Batch]], int]:
+def reader(source: Source, size: int, device: torch.device) -> tuple[Callable[[], Iterator[Batch]], int]:
     """What gives the batches of an epoch, in a new order each time, and how many there are."""
-    if isinstance(source, data.Dataset):
+    if isinstance(source, Dataset):
         images = (source.prepare(source.train_images) if source.prepare is not None else source.train_images).to(device)
         labels = source.train_labels.to(device)
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import torch
 
-from gradtop.trainer import data
-from gradtop.trainer.config import Config, LanguageModel, load_config
+from gradtop.trainer.config import Config, load_config
+from gradtop.trainer.data.load import load_data
 from gradtop.trainer.launch.worker_environment import environment
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.lane import Lane
@@ -87,6 +87,5 @@ def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Ite
 
 def size(config: Config, device: torch.device) -> tuple[int, int]:
     """Steps and samples of an epoch."""
-    context = config.model.context if isinstance(config.model, LanguageModel) else 0
-    batches = data.load(config.data, seed=0, context=context).training(config.training.batch_size, seed=0, device=device)
+    batches = load_data(config.data, seed=0, context=config.model.window).training(config.training.batch_size, seed=0, device=device)
     return batches.per_epoch, sum(len(targets) for _, targets in batches.epoch(0))

@@ -37,7 +37,7 @@ def test_a_field_is_checked_as_typed() -> None:
     assert check_field(tables, "optimizer.lr", "3e-") == ("3e-", 'must be a number > 0, not "3e-"')
     assert check_field(tables, "optimizer.lr", "0") == (0, "must be a number > 0, not 0")
     assert check_field(tables, "model.channels", "8, 16,") == ([8, 16], None)
-    assert check_field(tables, "model.kernel_size", "99")[1] == "99 is larger than what reaches layer 1: digits is 8×8 there (10×10 with padding)"
+    assert check_field(tables, "model.kernel_size", "99")[1] == "99 is larger than the input of stage 1: digits is 8×8 there (10×10 with padding)"
     assert check_field(tables, "model.nonsense", "1") == ("1", "unknown key")
 
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from gradtop.trainer.config import AugmentConfig, Cifar10, Digits, Fake
-from gradtop.trainer.data import Augmentation, DataInfo, Dataset, augmentation, load
 from gradtop.trainer.data import transforms as ways
+from gradtop.trainer.data.augment import Augmentation, augmentation
+from gradtop.trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.transforms import Draws
 from gradtop.trainer.runtime.errors import UserError
@@ -254,7 +256,8 @@ def test_a_batch_of_one_image_can_be_varied() -> None:
 
 
 def test_what_is_black_of_each_kind_of_data() -> None:
-    digits, fake = load(Digits(), seed=0), load(Fake(samples=20), seed=0)
+    digits, fake = load_data(Digits(), seed=0), load_data(Fake(samples=20), seed=0)
+    assert isinstance(fake, Dataset)
     assert digits.tones is not None
     assert fake.tones is not None
     assert digits.tones.black.item() == pytest.approx(-4.884 / 6.017)
@@ -266,7 +269,7 @@ def test_what_is_black_of_each_kind_of_data() -> None:
 def test_data_that_are_no_images_are_told_of() -> None:
     vectors, labels = torch.randn(10, 4), torch.arange(10) % 2
     source = Dataset(vectors, labels, vectors, labels, DataInfo(channels=4, size=1, classes=2))
-    with pytest.raises(UserError, match=r"augment.crop varies images, and the data are none; set it to 0"):
+    with pytest.raises(UserError, match=r"augment.crop requires images, and the inputs are not images; set it to 0"):
         augmentation(AugmentConfig(crop=1), source, seed=0)
 
 

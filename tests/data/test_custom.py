@@ -10,8 +10,10 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
 from gradtop.trainer.config import AugmentConfig, Config, CustomData, CustomModel, Mlp
-from gradtop.trainer.data import Dataset, Source, augmentation, load
-from gradtop.trainer.data.custom import Own
+from gradtop.trainer.data.augment import augmentation
+from gradtop.trainer.data.dataset import Dataset, Source
+from gradtop.trainer.data.kinds.custom.loader import CustomSource
+from gradtop.trainer.data.load import load_data
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training import check as fit
 
@@ -26,7 +28,7 @@ def give() -> Any:
 def of(given: Any) -> Source:
     global _given  # noqa: PLW0603 - what the callable gives is named by a text
     _given = given
-    return load(CustomData(target=f"{__name__}:give"), seed=0)
+    return load_data(CustomData(target=f"{__name__}:give"), seed=0)
 
 
 def tensors(count: int = 12, shape: tuple[int, ...] = (3, 4, 4)) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,7 +59,7 @@ def one_by_one(**more: Any) -> OneByOne:
 def test_tensors_lie_ready_and_sets_are_read_one_by_one_with_the_same_batches() -> None:
     whole, single = of((tensors(), TensorDataset(*tensors()))), of([one_by_one(), one_by_one()])
     assert isinstance(whole, Dataset)
-    assert isinstance(single, Own)
+    assert isinstance(single, CustomSource)
     assert whole.info == single.info
     assert (whole.info.channels, whole.info.size, whole.info.classes) == (3, 4, 3)
     batches = [list(source.training(5, seed=2, device=CPU).epoch(1)) for source in (whole, single)]

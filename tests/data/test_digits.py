@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.config import Digits
-from gradtop.trainer.data import DataInfo, load
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.data.kinds.digits.loader import load
 
 # Of the 1,797 records in scikit-learn's digits.csv.gz, each as 64 bytes of pixels and one of label.
 PUBLISHED = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"

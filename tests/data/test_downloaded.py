@@ -18,7 +18,7 @@ import torch
 from torchvision import datasets
 
 from gradtop.trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
-from gradtop.trainer.data import load
+from gradtop.trainer.data.kinds.downloaded.loader import load
 from gradtop.trainer.runtime.errors import UserError
 from tests.data.files import idx, mnist_files, put, small_cifar, small_mnist
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from gradtop.trainer.config import Fake
-from gradtop.trainer.data import DataInfo, info_of, load
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.data.kinds.fake.loader import load
+from gradtop.trainer.data.load import info_of
 from gradtop.trainer.runtime.errors import UserError
 
 

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from gradtop.trainer.config import ImageFolder
-from gradtop.trainer.data import load
-from gradtop.trainer.data.folder import Folder
-from gradtop.trainer.data.images import read_picture
+from gradtop.trainer.data.kinds.image_folder.images import read_picture
+from gradtop.trainer.data.kinds.image_folder.loader import Folder, load
 from gradtop.trainer.runtime.errors import UserError
 from tests.support import wait_until
 

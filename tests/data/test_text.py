@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from gradtop.trainer.config import AugmentConfig, Text
-from gradtop.trainer.data import augmentation, info_of, load
-from gradtop.trainer.data.text import Characters
+from gradtop.trainer.data.augment import augmentation
+from gradtop.trainer.data.kinds.text.loader import Characters, load
+from gradtop.trainer.data.load import info_of
 from gradtop.trainer.runtime.errors import UserError
 
 CPU = torch.device("cpu")
@@ -82,7 +83,7 @@ def test_seed_and_epoch_decide_and_no_other_random_state_is_touched() -> None:
 
 
 @pytest.mark.parametrize("length", [10, 11, 13, 40, 41, 100])
-def test_validation_foretells_every_character_of_its_part_once(tmp_path: Path, length: int) -> None:
+def test_validation_predicts_every_character_of_its_part_once(tmp_path: Path, length: int) -> None:
     some = of(tmp_path, "ab" * 100 + "abba" * (length // 4) + "a" * (length % 4), validation=length / (200 + length))
     passages = list(some.validation(3, CPU))
 

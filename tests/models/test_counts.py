@@ -22,9 +22,10 @@ from gradtop.trainer.config import (
     parse_config,
     sections,
 )
-from gradtop.trainer.data import DataInfo
-from gradtop.trainer.models import Description, build, describe
+from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.models.counting import describe_config
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.description import Description, describe
 from tests.models.formulas import evaluated
 
 WIDTHS = st.integers(1, 40)
@@ -35,7 +36,7 @@ TEXTS = st.builds(DataInfo, channels=st.just(0), size=st.just(0), classes=st.int
 def counted(config: ModelConfig, info: DataInfo) -> Description:
     """The description of the model, whose every formula was found to give the count of its module, and the total that of torch."""
     with torch.device("meta"):
-        model = build(config, info)
+        model = build_model(config, info)
     found = describe(model)
     modules = dict(model.named_modules(remove_duplicate=False))
     for row in found.modules:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet18, vit_b_16
 
-from gradtop.trainer.models import describe
+from gradtop.trainer.models.description import describe
 from tests.models.formulas import evaluated
 from tests.tui.runs_fixture import layer_table
 

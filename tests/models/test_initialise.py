@@ -23,8 +23,9 @@ from gradtop.trainer.config.init import (
     XavierUniform,
     Zeros,
 )
-from gradtop.trainer.data import DataInfo
-from gradtop.trainer.models import build, initialise
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.initialise import initialise
 
 WIDTH = 96
 # torch's own fans: of a kernel, its channels times its window; of an embedding, as of any matrix, its columns and its rows.
@@ -157,7 +158,7 @@ def test_each_gate_of_a_recurrent_layer_is_a_matrix(layer: nn.Module, gates: int
 
 
 def test_zeros_are_zeros() -> None:
-    model = build(Mlp(hidden=(5, 4)), DataInfo(1, 4, 3))
+    model = build_model(Mlp(hidden=(5, 4)), DataInfo(1, 4, 3))
     started(Zeros(), model)
 
     assert not any(parameter.any() for parameter in model.parameters())
@@ -184,8 +185,8 @@ class Counting:
 
 
 def test_a_tied_and_a_shared_weight_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    language = build(LanguageModel(num_layers=1, hidden_size=8, num_heads=2, context=4), DataInfo(0, 0, 11))
-    shared = build(Shared(hidden_size=6, num_layers=5), DataInfo(1, 4, 3))
+    language = build_model(LanguageModel(num_layers=1, hidden_size=8, num_heads=2, context=4), DataInfo(0, 0, 11))
+    shared = build_model(Shared(hidden_size=6, num_layers=5), DataInfo(1, 4, 3))
     counting = Counting(nn.init.normal_)
     monkeypatch.setattr(nn.init, "normal_", counting)
 

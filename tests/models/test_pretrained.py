@@ -26,8 +26,9 @@ from gradtop.trainer.config import (
     parse_config,
 )
 from gradtop.trainer.config.init import DefaultInit, Normal
-from gradtop.trainer.data import DataInfo
-from gradtop.trainer.models import build, initialise
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.initialise import initialise
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
@@ -40,7 +41,7 @@ CONFIG = Cnn(channels=(4, 6))
 
 def new(config: ModelConfig = CONFIG, info: DataInfo = INFO, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return build(config, info)
+    return build_model(config, info)
 
 
 def loaded(path: Path, model: nn.Module) -> list[str]:

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from gradtop.trainer.config import TorchvisionModel
-from gradtop.trainer.data import DataInfo
-from gradtop.trainer.models import build, describe
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.description import describe
 from gradtop.trainer.runtime.errors import UserError
 
 SMALL = DataInfo(channels=3, size=32, classes=10)
@@ -21,7 +22,7 @@ FAMILIES = (
 
 def shaped(name: str, info: DataInfo) -> nn.Module:
     with torch.device("meta"):
-        return build(TorchvisionModel(name=name), info)
+        return build_model(TorchvisionModel(name=name), info)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -36,7 +37,7 @@ def test_every_family_takes_small_images_of_any_number_of_channels(name: str, ch
 @pytest.mark.parametrize("name", ["regnet_x_400mf", "googlenet"])
 def test_a_model_trains_with_one_tensor_as_output(name: str) -> None:
     """A RegNet cannot be made of shapes alone; a GoogLeNet has further heads while it trains."""
-    model = build(TorchvisionModel(name=name), SMALL)
+    model = build_model(TorchvisionModel(name=name), SMALL)
 
     assert isinstance(model(torch.randn(2, 3, 32, 32)), torch.Tensor)
 
@@ -77,8 +78,8 @@ def test_what_is_in_torchvision_and_classifies_no_images_is_unknown(name: str) -
 @pytest.mark.parametrize("channels", [1, 6])
 def test_other_channels_keep_the_size_of_what_the_first_layer_gives(channels: int) -> None:
     torch.manual_seed(0)
-    grey = build(TorchvisionModel(name="resnet18"), DataInfo(channels, 32, 10)).get_submodule("conv1")
-    colour = build(TorchvisionModel(name="resnet18"), SMALL).get_submodule("conv1")
+    grey = build_model(TorchvisionModel(name="resnet18"), DataInfo(channels, 32, 10)).get_submodule("conv1")
+    colour = build_model(TorchvisionModel(name="resnet18"), SMALL).get_submodule("conv1")
 
     seen = grey(torch.randn(32, channels, 32, 32)).std() / colour(torch.randn(32, 3, 32, 32)).std()
     assert isinstance(grey, nn.Conv2d)
@@ -88,7 +89,7 @@ def test_other_channels_keep_the_size_of_what_the_first_layer_gives(channels: in
 
 def test_trying_a_model_out_leaves_no_trace() -> None:
     torch.manual_seed(0)
-    model = build(TorchvisionModel(name="resnet18"), SMALL)
+    model = build_model(TorchvisionModel(name="resnet18"), SMALL)
     torch.manual_seed(0)
     from torchvision.models import resnet18
 

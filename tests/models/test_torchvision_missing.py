@@ -26,12 +26,12 @@ def run(tmp_path: Path, torchvision: str, code: str) -> str:
 
 BUILD = """
 from gradtop.trainer.config import TorchvisionModel
-from gradtop.trainer.data import DataInfo
+from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.models import build
+from gradtop.trainer.models.build import build_model
 for attempt in range(2):
     try:
-        build(TorchvisionModel(), DataInfo(3, 32, 10))
+        build_model(TorchvisionModel(), DataInfo(3, 32, 10))
     except UserError as error:
         print(error)
 """
@@ -59,10 +59,11 @@ def test_a_torchvision_that_is_not_installed_is_named_with_what_to_install(tmp_p
 @pytest.mark.parametrize("kind", ["Mnist", "FashionMnist", "Cifar10", "Cifar100"])
 def test_data_of_torchvision_needs_it_and_says_so(tmp_path: Path, kind: str) -> None:
     code = f"""
-from gradtop.trainer import config, data
+from gradtop.trainer import config
+from gradtop.trainer.data.load import load_data
 from gradtop.trainer.runtime.errors import UserError
 try:
-    data.load(config.{kind}(), seed=0)
+    load_data(config.{kind}(), seed=0)
 except UserError as error:
     print(error)
 """
@@ -73,12 +74,13 @@ except UserError as error:
 def test_everything_else_works_without_torchvision(tmp_path: Path, torchvision: str) -> None:
     code = """
 from gradtop.trainer.config import Cnn, Digits, Fake, Mlp
-from gradtop.trainer.data import load
-from gradtop.trainer.models import build, describe
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.description import describe
 for data in (Digits(), Fake()):
-    info = load(data, seed=0).info
+    info = load_data(data, seed=0).info
     for model in (Mlp(), Cnn()):
-        assert describe(build(model, info)).total
+        assert describe(build_model(model, info)).total
 print("fine")
 """
     assert run(tmp_path, torchvision, code) == "fine"

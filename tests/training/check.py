@@ -7,9 +7,11 @@ import re
 
 import torch
 
-from gradtop.trainer import data, models
-from gradtop.trainer.config import Config, LanguageModel, load_config
+from gradtop.trainer.config import Config, load_config
 from gradtop.trainer.config.schema import all_keys
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.description import describe
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import Run, Status, read_status
 from gradtop.trainer.runtime.worker import work
@@ -69,6 +71,5 @@ def planned(config: Config, status: Status) -> float:
 
 
 def parameters(config: Config) -> int:
-    context = config.model.context if isinstance(config.model, LanguageModel) else 0
-    info = data.load(config.data, seed=config.training.seed, context=context).info
-    return models.describe(models.build(config.model, info)).total
+    info = load_data(config.data, seed=config.training.seed, context=config.model.window).info
+    return describe(build_model(config.model, info)).total

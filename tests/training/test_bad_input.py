@@ -36,7 +36,7 @@ def of(folder: Path, *sections: str, steps: int = 2) -> Run:
     ("text", "problem"),
     [
         (f'{OWN}[model]\nkind = "cnn"\nchannels = []', "model.channels: needs at least one number"),
-        (f'{OWN}[model]\nkind = "cnn"\nchannels = [4, 4]\nstride = [1, 1, 1]', "model.stride: has 3 numbers, but model.channels makes 2 layers"),
+        (f'{OWN}[model]\nkind = "cnn"\nchannels = [4, 4]\nstride = [1, 1, 1]', "model.stride: has 3 numbers, but model.channels makes 2 stages"),
         ("[optimizer]\nlr = 1e300", "optimizer.lr: must be at most 1e30, not 1e300"),
         ("[optimizer]\neps = 1e300", "optimizer.eps: must be at most 1e30, not 1e300"),
         ('[init]\nkind = "xavier_uniform"\ngain = 1e200', "init.gain: must be at most 1e30, not 1e200"),
@@ -50,7 +50,7 @@ def test_what_can_be_known_without_torch_is_a_problem_of_its_key(text: str, prob
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        ('kind = "cnn"\nkernel_size = 9', "model.kernel_size: 9 is larger than what reaches layer 1: tests.training.project:pictures is 4×4 there"),
+        ('kind = "cnn"\nkernel_size = 9', "model.kernel_size: 9 is larger than the input of stage 1: tests.training.project:pictures is 4×4 there"),
         ('kind = "transformer"\npatch_size = 3', "model.patch_size: must divide the side of the images, 4 for tests.training.project:pictures; it is 3"),
     ],
 )

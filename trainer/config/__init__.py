@@ -4,41 +4,33 @@ from __future__ import annotations
 
 from gradtop.trainer.config.augment import AugmentConfig
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.data import (
-    Cifar10,
-    Cifar100,
-    CustomData,
-    DataConfig,
-    Digits,
-    Fake,
-    FashionMnist,
-    ImageFolder,
-    Mnist,
-    Shape,
-    Text,
-)
 from gradtop.trainer.config.diff import Change, diff_config, strongest
 from gradtop.trainer.config.fork_preview import Consequences, consequences
 from gradtop.trainer.config.form import check_field, check_form, form_texts
 from gradtop.trainer.config.freeze import FreezeConfig
 from gradtop.trainer.config.init import InitConfig
 from gradtop.trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
-from gradtop.trainer.config.model import (
-    Cnn,
-    CustomModel,
-    LanguageModel,
-    Mlp,
-    ModelConfig,
-    Shared,
-    TorchvisionModel,
-    Transformer,
-)
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
 from gradtop.trainer.config.text import to_text
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds.custom import CustomData
+from gradtop.trainer.data.kinds.digits import Digits
+from gradtop.trainer.data.kinds.downloaded import Cifar10, Cifar100, FashionMnist, Mnist
+from gradtop.trainer.data.kinds.fake import Fake
+from gradtop.trainer.data.kinds.image_folder import ImageFolder
+from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.declare import EFFECTS, LIVE_KINDS, Effect
+from gradtop.trainer.models.kinds import ModelConfig
+from gradtop.trainer.models.kinds.cnn import Cnn
+from gradtop.trainer.models.kinds.custom import CustomModel
+from gradtop.trainer.models.kinds.language_model import LanguageModel
+from gradtop.trainer.models.kinds.mlp import Mlp
+from gradtop.trainer.models.kinds.shared import Shared
+from gradtop.trainer.models.kinds.torchvision import TorchvisionModel
+from gradtop.trainer.models.kinds.transformer import Transformer
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.optim.optimizers.adam import Adam
 from gradtop.trainer.optim.optimizers.adamw import AdamW

@@ -8,14 +8,16 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from gradtop.trainer.config.augment import AugmentConfig
-from gradtop.trainer.config.data import DataConfig, Digits, Text
 from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
 from gradtop.trainer.config.init import DefaultInit, InitConfig
 from gradtop.trainer.config.job import DEFAULT_JOB
-from gradtop.trainer.config.model import Cnn, CustomModel, LanguageModel, ModelConfig, Transformer
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.data.kinds import DataConfig
+from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
+from gradtop.trainer.models.kinds import ModelConfig
+from gradtop.trainer.models.kinds.cnn import Cnn
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.optim.optimizers.adamw import AdamW
 from gradtop.trainer.optim.schedules import ScheduleConfig
@@ -74,43 +76,14 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
 
 def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
     model, data = config.model, config.data
-    if isinstance(model, Transformer | LanguageModel) and model.hidden_size % model.num_heads:
-        yield "model.num_heads", f"must divide model.hidden_size, which is {model.hidden_size}; it is {model.num_heads}"
-    if isinstance(data, Text) != isinstance(model, LanguageModel) and not isinstance(model, CustomModel) and data.kind != "custom":
-        wanted = "language_model" if isinstance(data, Text) else "a model of images"
+    takes = "characters" if model.inputs == "characters" else "images"
+    if "any" not in {model.inputs, data.inputs} and takes != data.inputs:
+        fitting = [name for name, kind in ModelConfig.kinds().items() if kind.inputs == data.inputs]
+        wanted = fitting[0] if len(fitting) == 1 else f"a model of {data.inputs}"
         yield "model.kind", f"must be {wanted} where data.kind is {data.kind}, not {model.kind}"
         return
-    if isinstance(data, Text) and any(vars(config.augment).values()):
+    if data.inputs == "characters" and any(vars(config.augment).values()):
         key = next(key for key, value in vars(config.augment).items() if value)
-        yield f"augment.{key}", "is for images; data.kind is text"
-    if isinstance(model, Cnn) and (misfits := list(_lists(model))):
-        yield from misfits
-    elif data.shape.size:
-        yield from misfits_of_size(model, data.shape.size, data.kind)
-
-
-def _lists(model: Cnn) -> Iterator[tuple[str, str]]:
-    count = len(model.channels)
-    if not count:
-        yield "model.channels", "needs at least one number: one for each convolution"
-        return
-    for name in ("kernel_size", "stride", "padding"):
-        if len(getattr(model, name)) not in {1, count}:
-            yield f"model.{name}", f"has {len(getattr(model, name))} numbers, but model.channels makes {count} layers: give one number, or {count}"
-
-
-def misfits_of_size(model: ModelConfig, size: int, data: str) -> Iterator[tuple[str, str]]:
-    """What a model cannot do with square images of this side."""
-    if isinstance(model, Cnn):
-        yield from _convolutions(model, size, data)
-    if isinstance(model, Transformer) and size % model.patch_size:
-        yield "model.patch_size", f"must divide the side of the images, {size} for {data}; it is {model.patch_size}"
-
-
-def _convolutions(model: Cnn, size: int, data: str) -> Iterator[tuple[str, str]]:
-    for number, (_, kernel, stride, padding) in enumerate(model.layers, 1):
-        if kernel > size + 2 * padding:
-            padded = f" ({size + 2 * padding}×{size + 2 * padding} with padding)" if padding else ""
-            yield "model.kernel_size", f"{kernel} is larger than what reaches layer {number}: {data} is {size}×{size} there{padded}"
-            return
-        size = (size + 2 * padding - kernel) // stride + 1
+        yield f"augment.{key}", f"requires images; data.kind is {data.kind}"
+    if data.shape.size and not any(model.disagreements()):
+        yield from ((f"model.{field}", sentence) for field, sentence in model.misfits(data.shape.size, data.kind))

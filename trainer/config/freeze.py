@@ -1,4 +1,4 @@
-"""Which parameters do not train."""
+"""Which parameters are frozen, that is, do not train."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from gradtop.trainer.declare import Section, setting
 
 
 class Thaws(Section):
-    """What every way of freezing shares."""
+    """Options of every way of freezing."""
 
-    unfreeze_epoch: int = setting(0, help="From this epoch on everything trains; 0 is never.", unit="epochs", effect="fork", ge=0, le=1_000_000)
-    keep_statistics: bool = setting(True, help="Batch norms that are frozen whole keep their running mean and variance.", effect="fork")
+    unfreeze_epoch: int = setting(0, help="Epoch from which on all parameters train; 0 never unfreezes.", unit="epochs", effect="fork", ge=0, le=1_000_000)
+    keep_statistics: bool = setting(True, help="Frozen batch normalization layers keep their running statistics.", effect="fork")
 
 
 class NoFreeze(Section):
-    kind: Literal["none"] = setting("none", help="Everything trains.", effect="fork")
+    kind: Literal["none"] = setting("none", help="All parameters train.", effect="fork")
 
 
 class FreezeEarly(Thaws):
-    kind: Literal["early"] = setting("early", help="All but the last stage and the head is frozen.", effect="fork")
+    kind: Literal["early"] = setting("early", help="Freeze all but the last stage and the head.", effect="fork")
 
 
 class FreezePartial(Thaws):
-    kind: Literal["partial"] = setting("partial", help="The first layers are frozen.", effect="fork")
-    layers: int = setting(1, help="How many layers with parameters, in the order in which they stand in the model.", unit="layers", effect="fork", ge=1, le=1_000_000)
+    kind: Literal["partial"] = setting("partial", help="Freeze the first layers.", effect="fork")
+    layers: int = setting(1, help="Number of layers with parameters, in model order.", unit="layers", effect="fork", ge=1, le=1_000_000)
 
 
 class FreezeBackbone(Thaws):
-    kind: Literal["backbone"] = setting("backbone", help="All but the head is frozen.", effect="fork")
+    kind: Literal["backbone"] = setting("backbone", help="Freeze all but the head.", effect="fork")
 
 
 class FreezePattern(Thaws):
-    kind: Literal["pattern"] = setting("pattern", help="Parameters whose names fit a pattern are frozen.", effect="fork")
-    patterns: tuple[str, ...] = setting(("*.bias",), help="Names with * and ?, such as conv1.* or *.bias.", effect="live")
+    kind: Literal["pattern"] = setting("pattern", help="Freeze the parameters whose names match a pattern.", effect="fork")
+    patterns: tuple[str, ...] = setting(("*.bias",), help="Parameter names with wildcards * and ?, such as conv1.* or *.bias.", effect="live")
 
 
 FreezeConfig = Annotated[

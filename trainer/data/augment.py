@@ -1,6 +1,6 @@
-"""How a batch of training images is varied, on the device, all of it at once and each image by draws of its own.
+"""Data augmentation of a batch of training images on the device, with random parameters for each image.
 
-torchvision's transforms draw once for the whole batch that they are given, and from the global generator.
+torchvision's transforms draw once for the whole batch, and from the global generator.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gradtop.trainer.config import AugmentConfig
-from gradtop.trainer.data import transforms as vary
+from gradtop.trainer.data import transforms
 from gradtop.trainer.data.dataset import Source, Tones
 from gradtop.trainer.data.transforms import Draws
 from gradtop.trainer.runtime.errors import UserError
@@ -20,20 +20,20 @@ _SEEDS_FROM = 0x6A09_E667_F3BC_C908
 
 
 def augmentation(config: AugmentConfig, source: Source, *, seed: int) -> Augmentation | None:
-    """None where nothing is to be varied, as in a text. Raises UserError where the inputs are no images."""
+    """None where nothing is to be augmented, as in a text. Raises UserError where the inputs are not images."""
     strong = [name for name, strength in vars(config).items() if strength]
     if not strong or not source.info.channels:
         return None
     tones = source.tones
     if tones is None:
-        raise UserError(f"augment.{strong[0]} varies images, and the data are none; set it to 0")
+        raise UserError(f"augment.{strong[0]} requires images, and the inputs are not images; set it to 0")
     return Augmentation(config, source, tones, seed)
 
 
 class Augmentation:
-    """Varies stored images and makes them ready for the model; labels become shares of the classes where images are mixed.
+    """Augments stored images and prepares them for the model; labels become class probabilities where images are mixed.
 
-    All that is random follows from the seed and the number of the batch.
+    The seed and the number of the batch decide everything random.
     """
 
     def __init__(self, config: AugmentConfig, source: Source, tones: Tones, seed: int) -> None:
@@ -52,13 +52,13 @@ class Augmentation:
             self._black, self._span = self._black.to(images.device), self._span.to(images.device)
         draws = Draws(len(images), images.device, (self._seed + number) % (1 << 63))
         if config.flip:
-            images = vary.flip(images, config.flip, draws)
+            images = transforms.flip(images, config.flip, draws)
         if config.crop:
-            images = vary.shift(images, config.crop, self._black, draws)
+            images = transforms.shift(images, config.crop, self._black, draws)
         if config.rotation or config.brightness or config.contrast:
             images = self._in_light(images, draws)
         if config.erasing:
-            images = vary.erase(images, config.erasing, self._black, draws)
+            images = transforms.erase(images, config.erasing, self._black, draws)
         if config.mixup or config.cutmix:
             images, targets = self._mix(images, targets, draws)
         if self._prepare is not None:
@@ -66,28 +66,28 @@ class Augmentation:
         return images, targets
 
     def _in_light(self, images: Tensor, draws: Draws) -> Tensor:
-        """What is computed with 0 as black and 1 as white; the images come back as float32 on their own scale."""
+        """The transforms on pixels in 0 (black) to 1 (white); the images come back as float32 on their own scale."""
         config = self._config
         light = (images - self._black) / self._span
         if config.rotation:
-            light = vary.rotate(light, config.rotation, draws)
+            light = transforms.rotate(light, config.rotation, draws)
         if config.brightness:
-            light = vary.brighten(light, config.brightness, draws)
+            light = transforms.brighten(light, config.brightness, draws)
         if config.contrast:
-            light = vary.contrast(light, config.contrast, draws)
+            light = transforms.contrast(light, config.contrast, draws)
         return light * self._span + self._black
 
     def _mix(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Each image with another of the batch: by CutMix, by mixup or, where both are wanted, by either as often."""
+        """Each image with another of the batch: by CutMix, by mixup or, where both are on, by either with equal probability."""
         config = self._config
         others = draws.partners()
         cutting = draws.chosen(0.5) if config.mixup and config.cutmix else torch.full_like(others, bool(config.cutmix), dtype=torch.bool)
         mixed, own = images, torch.ones(len(images), device=images.device)
         if config.cutmix:
-            mixed, own = vary.cut(images, config.cutmix, others, cutting, draws)
+            mixed, own = transforms.cut(images, config.cutmix, others, cutting, draws)
         if config.mixup:
             own = torch.where(cutting, own, draws.beta(config.mixup))
-            blended = torch.lerp(images[others].float(), images.float(), vary.each(own))
-            mixed = torch.where(vary.each(cutting), mixed, blended)
+            blended = torch.lerp(images[others].float(), images.float(), transforms.each(own))
+            mixed = torch.where(transforms.each(cutting), mixed, blended)
         shares = functional.one_hot(targets, self._classes).float()
         return mixed, torch.lerp(shares[others], shares, own.unsqueeze(1))

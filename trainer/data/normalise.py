@@ -1,4 +1,4 @@
-"""From stored bytes to what a model learns well from."""
+"""Normalization of images stored as bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to vary a batch of images (batch, channels, height, width) on the device, each image by a draw of its own."""
+"""Transforms of a batch of images (batch, channels, height, width) on the device, with random parameters for each image."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Draws:
         return torch.rand(self.count, generator=self._generator, device=self.device).mul_(high - low).add_(low)
 
     def chosen(self, share: float) -> Tensor:
-        """(batch,) bool, true for that share of the images."""
+        """(batch,) bool, each true with probability `share`."""
         return self.uniform(0.0, 1.0) < share
 
     def whole(self, most: Tensor | int) -> Tensor:

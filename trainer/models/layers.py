@@ -1,4 +1,4 @@
-"""What several models are made of."""
+"""Layers that several models share."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
 }
-# As many as in the paper (Wu and He 2018), where the channels can be shared out so.
+# As many as in the paper (Wu & He, 2018), where they divide the channels.
 _GROUPS = 32
+# Standard deviation of the initial embeddings (Dosovitskiy et al., 2021).
+POSITION_STD = 0.02
 
 
 def norm(kind: str, channels: int) -> nn.Module:
-    """A normalisation of pictures: over the batch, over a sample (`layer`), or over groups of channels."""
+    """Normalization of (batch, channels, height, width): over the batch, over a sample (`layer`), or over groups of channels."""
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     groups = 1 if kind == "layer" else next(n for n in range(min(_GROUPS, channels), 0, -1) if channels % n == 0)
@@ -27,7 +29,7 @@ def norm(kind: str, channels: int) -> nn.Module:
 
 
 def blocks(num_layers: int, hidden_size: int, num_heads: int, dropout: float) -> nn.TransformerEncoder:
-    """Blocks of attention and multilayer perceptron, each normalised before (Xiong et al. 2020)."""
+    """Pre-norm transformer blocks (Xiong et al., 2020)."""
     layer = nn.TransformerEncoderLayer(
         hidden_size, num_heads, 4 * hidden_size, dropout, activation="gelu", batch_first=True, norm_first=True
     )

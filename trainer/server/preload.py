@@ -75,21 +75,24 @@ def warm_up() -> None:
     """Build a small training and compute forward, the update and a checkpoint, with one thread."""
     import torch
 
-    from gradtop.trainer import data, models
     from gradtop.trainer.config import parse_config
+    from gradtop.trainer.data.load import load_data
+    from gradtop.trainer.models.build import build_model
+    from gradtop.trainer.models.description import describe
+    from gradtop.trainer.models.initialise import initialise
     from gradtop.trainer.optim.lr_preview import planned_lr
     from gradtop.trainer.optim.optimizer import build_optimizer
     from gradtop.trainer.training.step import Compute
 
     torch.set_num_threads(1)
     config, device = parse_config(CONFIG), torch.device("cpu")
-    source = data.load(config.data, seed=0, context=0)
-    model = models.build(config.model, source.info)
-    models.initialise(config.init, model)
+    source = load_data(config.data, seed=0, context=0)
+    model = build_model(config.model, source.info)
+    initialise(config.init, model)
     optimizer = build_optimizer(config.optimizer, model, device)
     compute = Compute(model, optimizer, device, config.training)
     planned_lr(config.schedule, config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
-    models.describe(model)
+    describe(model)
     batch = next(iter(source.training(config.training.batch_size, seed=0, device=device).epoch(0)))
     parameters = list(model.parameters())
     with torch.no_grad():

@@ -13,20 +13,21 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradtop.trainer import data, models
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import (
     Config,
     ConfigProblems,
-    LanguageModel,
-    TorchvisionModel,
     TrainingConfig,
     to_tables,
 )
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.data import Source, TrainingBatches
+from gradtop.trainer.data.dataset import Source, TrainingBatches
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.description import describe
+from gradtop.trainer.models.initialise import initialise as initialise_weights
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
@@ -92,7 +93,7 @@ def prepare(context: RunContext) -> Session:
         control=control,
         guard=NonFiniteGuard(model, optimizer, device, scaled=training.precision == "fp16"),
         monitor=Monitor(
-            model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=name_of(config)
+            model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=config.model.label
         ),
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
         stopwatch=Stopwatch(state["seconds"] if state else 0.0),
@@ -110,7 +111,7 @@ def prepare(context: RunContext) -> Session:
     progress.update(
         device=str(device),
         model=config.model.kind,
-        parameters=models.describe(model).total,
+        parameters=describe(model).total,
         threads=torch.get_num_threads(),
         changes=dict(session.changes),
     )
@@ -130,11 +131,10 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
         context.writer.event(EventKind.WARNING, message=crowded)
 
     seed_generators(training.seed)
-    length = config.model.context if isinstance(config.model, LanguageModel) else 0
-    source = data.load(config.data, seed=training.seed, context=length)
+    source = load_data(config.data, seed=training.seed, context=config.model.window)
     check_kind(config, source.info)
-    model = models.build(config.model, source.info)
-    said = models.initialise(config.init, model) if initialise else []
+    model = build_model(config.model, source.info)
+    said = initialise_weights(config.init, model) if initialise else []
     model.to(device)
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -148,11 +148,6 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
         model.compile()
     compute = Compute(model, optimizer, device, training)
     return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), said)
-
-
-def name_of(config: Config) -> str:
-    """What the model is called, on the screen and in counts."""
-    return config.model.name if isinstance(config.model, TorchvisionModel) else config.model.kind
 
 
 def seed_generators(seed: int) -> None:

@@ -7,35 +7,41 @@ import traceback
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.config import Config, CustomData, CustomModel, LanguageModel, Mlp, Shared
-from gradtop.trainer.config.config import misfits_of_size
-from gradtop.trainer.data import DataInfo, Source
+from gradtop.trainer.config import Config, CustomData
+from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
+
+# What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
+_TAKES = {
+    "vectors": ("takes vectors or square images, as float32 or uint8", 1),
+    "images": ("takes square images, (samples, channels, side, side) as float32 or uint8", 2),
+}
+_TAKES_CHARACTERS = "takes characters, (samples, characters) as int64"
 
 
 def check_kind(config: Config, info: DataInfo) -> None:
     """Refuse, before it is built, a model of another kind of input than the user's own data turn out to be."""
-    if isinstance(config.model, CustomModel) or not isinstance(config.data, CustomData):
+    model = config.model
+    if model.inputs == "any" or not isinstance(config.data, CustomData):
         return
-    if isinstance(config.model, LanguageModel):
-        wanted, fits = "takes characters, (samples, characters) as int64", not info.channels
-    elif isinstance(config.model, Mlp | Shared):
-        wanted, fits = "takes vectors or square images, as float32 or uint8", info.size > 0
+    if model.inputs == "characters":
+        wanted, fits = _TAKES_CHARACTERS, not info.channels
     else:
-        wanted, fits = "takes square images, (samples, channels, side, side) as float32 or uint8", info.size > 1
+        wanted, smallest = _TAKES[model.inputs]
+        fits = info.size >= smallest
     if not fits:
-        raise UserError(f"model.kind = {config.model.kind} {wanted}, and {config.data.target} gives something else")
-    for key, sentence in misfits_of_size(config.model, info.size, config.data.target):
-        raise UserError(f"{key}: {sentence}")
+        raise UserError(f"model.kind = {model.kind} {wanted}, and {config.data.target} returns something else")
+    for field, sentence in model.misfits(info.size, config.data.target):
+        raise UserError(f"model.{field}: {sentence}")
 
 
 def check_fit(config: Config, model: nn.Module, source: Source, device: torch.device) -> None:
     """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
-    if not isinstance(config.model, CustomModel) and not isinstance(config.data, CustomData):
+    if "any" not in {config.model.inputs, config.data.inputs}:
         return
     inputs, targets = next(iter(source.validation(2, device)))
-    if isinstance(config.model, LanguageModel) and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
+    if config.model.inputs == "characters" and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
         strange = int(inputs.max()) if int(inputs.min()) >= 0 else int(inputs.min())
         raise UserError(
             f"data.{'target' if isinstance(config.data, CustomData) else 'kind'}: an input is the number {strange}, and by the labels there are "

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gradtop.trainer.config import FreezeConfig
 from gradtop.trainer.config.freeze import FreezeBackbone, FreezeEarly, FreezePartial, FreezePattern, NoFreeze
-from gradtop.trainer.models import head_of, last_stage_of
+from gradtop.trainer.models.stages import head_of, last_stage_of
 from gradtop.trainer.runtime.errors import UserError
 
 

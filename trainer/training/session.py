@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from gradtop.trainer import data
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables
-from gradtop.trainer.data import Source, TrainingBatches
+from gradtop.trainer.data.augment import augmentation
+from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
@@ -82,7 +82,7 @@ class Session:
         self.clip, self.clip_value = training.clip, training.clip_value
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
-        self.compute.augment = data.augmentation(self.config.augment, self.source, seed=training.seed)
+        self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints
@@ -172,7 +172,7 @@ class Session:
         if not made:
             raise ValueError("that is what it has already")
         try:
-            data.augmentation(new.augment, self.source, seed=new.training.seed)
+            augmentation(new.augment, self.source, seed=new.training.seed)
             if new.freeze != self.config.freeze:
                 check_freeze(new.freeze, self.model, self.fixed)
         except UserError as error:

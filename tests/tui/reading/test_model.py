@@ -54,7 +54,7 @@ def test_frozen_parameters_are_counted_apart() -> None:
 
 def test_the_numbers_of_a_known_network_are_right() -> None:
     torchvision = pytest.importorskip("torchvision")
-    from gradtop.trainer.models import describe
+    from gradtop.trainer.models.description import describe
 
     model = build(describe(torchvision.models.resnet18(), "resnet18").to_json())
     assert model.root.count == model.root.trainable == 11_689_512

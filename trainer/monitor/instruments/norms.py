@@ -11,7 +11,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.models import describe
+from gradtop.trainer.models.description import describe
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column

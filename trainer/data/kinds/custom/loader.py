@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
-from gradtop.trainer.config import CustomData
 from gradtop.trainer.data.batches import Prepare
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Tones, tones_of
+from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
-from gradtop.trainer.runtime import user_code as custom
+from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import UserError
 
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -29,10 +29,10 @@ _LOOKED_AT = 256
 _SAY_EVERY = 2.0
 
 
-def load_own(config: CustomData, *, seed: int, context: int = 0) -> Source:
+def load(config: CustomData, *, seed: int, context: int = 0) -> Source:
     """`seed` and `context` are given to a callable that takes them. Raises UserError for whatever does not fit."""
     name = f"data.target: {config.target}"
-    given = custom.call(config.target, config.arguments, "data.target", seed=seed, context=context)
+    given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise UserError(f"{name} gives {_kind(given)}; two sets are wanted, for training and for validation, each {_WANTED}")
     training, validation = (_part(part, f"{name}: the {which} set") for part, which in zip(given, ("training", "validation"), strict=True))
@@ -49,12 +49,12 @@ def load_own(config: CustomData, *, seed: int, context: int = 0) -> Source:
     if training.items is None and validation.items is None:
         return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
     tones = tones_of(training.inputs)
-    return Own(training.as_items(classes), validation.as_items(classes), info, prepare, tones)
+    return CustomSource(training.as_items(classes), validation.as_items(classes), info, prepare, tones)
 
 
 @dataclass(frozen=True)
-class Own:
-    """Samples that the user's code gives one by one, in the training process, where it may do as it likes."""
+class CustomSource:
+    """Samples that the user's code returns one by one, in the training process."""
 
     train: Items
     val: Items

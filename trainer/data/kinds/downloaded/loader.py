@@ -17,31 +17,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.config import Cifar10, Cifar100, FashionMnist, Mnist
 from gradtop.trainer.data.dataset import DataInfo, Dataset
-from gradtop.trainer.data.fetch import FetchError, download, md5_of, written_whole
+from gradtop.trainer.data.kinds.downloaded import Downloaded
+from gradtop.trainer.data.kinds.downloaded.fetch import FetchError, download, md5_of, written_whole
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.vision import torchvision
 
-Downloaded = Mnist | FashionMnist | Cifar10 | Cifar100
-
-# Mean and deviation of the training pixels, in 0..1, channel by channel.
-_PIXELS = {
-    "mnist": ((0.1307,), (0.3081,)),
-    "fashion_mnist": ((0.2860,), (0.3530,)),
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
-}
 _DAMAGED = (OSError, EOFError, ValueError, RuntimeError, AssertionError, TypeError, KeyError, zlib.error, tarfile.TarError)
 
 
-def load_downloaded(config: Downloaded) -> Dataset:
+def load(config: Downloaded, *, seed: int, context: int = 0) -> Dataset:  # noqa: ARG001 - nothing in it is random
     """Raises UserError where the files are not there and cannot be fetched, or are not what they should be."""
     datasets = torchvision("datasets", f"data.kind = {config.kind}")
     root = Path(config.root).expanduser().absolute()
-    kind = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}[config.kind]
-    source = getattr(datasets, kind)
+    source = getattr(datasets, config.torchvision_class)
     try:
         root.mkdir(parents=True, exist_ok=True)
         folder = _put_mnist(source, root) if hasattr(source, "mirrors") else _put_cifar(source, root)
@@ -50,14 +40,13 @@ def load_downloaded(config: Downloaded) -> Dataset:
     train_images, train_labels = _read(source, root, folder, config, train=True)
     val_images, val_labels = _read(source, root, folder, config, train=False)
     shape = config.shape
-    mean, std = _PIXELS[config.kind]
     return Dataset(
         train_images=train_images,
         train_labels=train_labels,
         val_images=val_images,
         val_labels=val_labels,
         info=DataInfo(channels=shape.channels, size=shape.size, classes=shape.classes),
-        prepare=Normalise(mean, std),
+        prepare=Normalise(config.mean, config.std),
     )
 
 

@@ -1,4 +1,4 @@
-"""Texts, character by character, for models that foretell the next one."""
+"""Texts, character by character, for models that predict the next one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gradtop.trainer.config import Text
 from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of
 from gradtop.trainer.data.dataset import DataInfo, Tones
+from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.runtime.errors import UserError
 
 # Where the model does not say how much it sees at once.
@@ -22,7 +22,7 @@ _CONTEXT = 128
 _BOOK = "alice.gz"
 
 
-def load_text(config: Text, *, context: int = 0) -> Characters:
+def load(config: Text, *, seed: int, context: int = 0) -> Characters:  # noqa: ARG001 - nothing in it is random
     """Numbers the characters of the training part; raises UserError where there is no text, or too little."""
     context = context or _CONTEXT
     where, text = _read(config.file)
@@ -36,7 +36,7 @@ def load_text(config: Text, *, context: int = 0) -> Characters:
         )
     known = sorted(set(training))
     if len(known) < 2:
-        raise UserError(f"data.file: {where} is one character over and over; there is nothing to foretell")
+        raise UserError(f"data.file: {where} is one character over and over; there is nothing to predict")
     numbers = {character: number for number, character in enumerate(known)}
     strange = Counter(character for character in validation if character not in numbers)
     if strange:
@@ -112,7 +112,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Passages:
-    """All of a text in order: every character but the first is to be foretold once."""
+    """All of a text in order: every character but the first is predicted once."""
 
     characters: Tensor
     context: int

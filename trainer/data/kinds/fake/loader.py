@@ -8,12 +8,12 @@ import psutil
 import torch
 from torch import Tensor
 
-from gradtop.trainer.config import Fake
 from gradtop.trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.data.kinds.fake import Fake
 from gradtop.trainer.runtime.errors import UserError
 
 
-def make_fake(config: Fake, *, seed: int) -> Dataset:
+def load(config: Fake, *, seed: int, context: int = 0) -> Dataset:  # noqa: ARG001 - images have none
     """Each class has a picture of its own, and each image is that picture under as much noise; mean 0, deviation 1."""
     samples, classes = config.samples, config.classes
     # A fifth as many for validation, but enough of them for an accuracy that means something.

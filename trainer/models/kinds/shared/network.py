@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from gradtop.trainer.config import Shared
-from gradtop.trainer.data import DataInfo
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.kinds.shared import Shared
 from gradtop.trainer.models.layers import ACTIVATIONS
 
 

@@ -8,11 +8,12 @@ from importlib import resources
 import torch
 
 from gradtop.trainer.data.dataset import DataInfo, Dataset
+from gradtop.trainer.data.kinds.digits import Digits
 
 _PIXELS = 64
 
 
-def load_digits() -> Dataset:
+def load(_config: Digits, *, seed: int, context: int = 0) -> Dataset:  # noqa: ARG001 - nothing in it is random
     content = gzip.decompress(resources.files(__package__).joinpath("digits.gz").read_bytes())
     records = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, _PIXELS + 1)
     images = records[:, :_PIXELS].reshape(-1, 1, 8, 8).float()

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradtop.trainer.config import TorchvisionModel
-from gradtop.trainer.data import DataInfo
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.kinds.torchvision import TorchvisionModel
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.vision import torchvision

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gradtop.trainer.config import ImageFolder
 from gradtop.trainer.data.dataset import DataInfo, Tones
-from gradtop.trainer.data.images import SUFFIXES, Unopenable, check_decoder, read_picture
+from gradtop.trainer.data.kinds.image_folder import ImageFolder
+from gradtop.trainer.data.kinds.image_folder.images import SUFFIXES, Unopenable, check_decoder, read_picture
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, Unreadable
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.runtime.errors import UserError
@@ -26,7 +26,7 @@ _SAY_EVERY = 2.0
 Files = Mapping[str, Sequence[str]]
 
 
-def load_folder(config: ImageFolder) -> Folder:
+def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa: ARG001 - nothing in it is random
     """Finds the files, and opens none. Raises UserError where there are too few, or they lie otherwise than expected."""
     check_decoder()
     root = Path(config.root).expanduser().absolute()

@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from gradtop.trainer.config import Cnn
-from gradtop.trainer.data import DataInfo
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.kinds.cnn import Cnn
 from gradtop.trainer.models.layers import ACTIVATIONS, norm
 
 # The linear layer sees a picture of at most this side: one more pixel in each direction costs it a row of weights per class.

@@ -1,0 +1,28 @@
+"""Data sets, a folder for each kind or family: its declaration, which needs no torch, and its loader."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, NamedTuple
+
+from gradtop.trainer.declare import Kind
+
+
+class Shape(NamedTuple):
+    """What is known of a data set without opening it; `samples` are those of the training split. 0 is unknown."""
+
+    samples: int = 0
+    channels: int = 0
+    size: int = 0
+    classes: int = 0
+
+
+class DataConfig(Kind, defer_build=True):
+    """What the model is trained on."""
+
+    package = "gradtop.trainer.data.kinds"
+    # "any" is only known when it is opened.
+    inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
+
+    @property
+    def shape(self) -> Shape:
+        return Shape()

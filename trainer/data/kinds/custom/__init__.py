@@ -1,0 +1,17 @@
+"""Data of the user's own project."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gradtop.trainer.data.kinds import DataConfig
+from gradtop.trainer.declare import Arguments, setting, target
+
+
+class CustomData(DataConfig):
+    kind: Literal["custom"] = setting("custom", help="A callable of your own project that returns the training and the validation set.", effect="fork")
+    target: str = target("my_project.data:load", help="package.module:callable, called with the arguments below.", effect="fork")
+    arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
+
+    inputs: ClassVar = "any"
+    builder: ClassVar = "gradtop.trainer.data.kinds.custom.loader:load"

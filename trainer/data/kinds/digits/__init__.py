@@ -1,0 +1,18 @@
+"""The UCI handwritten digits."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.declare import setting
+
+
+class Digits(DataConfig):
+    kind: Literal["digits"] = setting("digits", help="UCI handwritten digits, 8×8 grayscale, 1 797 images; included in gradtop.", effect="fork")
+
+    builder: ClassVar = "gradtop.trainer.data.kinds.digits.loader:load"
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(1_437, 1, 8, 10)

@@ -1,0 +1,26 @@
+"""The module that a callable of the user's own project returns."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.kinds.custom import CustomModel
+from gradtop.trainer.runtime import user_code
+from gradtop.trainer.runtime.errors import UserError
+
+
+def build(config: CustomModel, info: DataInfo) -> nn.Module:
+    """`channels`, `size` and `classes` are given to a callable that takes them."""
+    made = user_code.call(
+        config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes
+    )
+    if not isinstance(made, nn.Module):
+        raise UserError(f"model.target: {config.target} gives {type(made).__name__}, not a torch.nn.Module")
+    # What only counts parameters builds there itself.
+    if torch.get_default_device().type != "meta" and any(each.is_meta for each in (*made.parameters(), *made.buffers())):
+        raise UserError(f"model.target: {config.target} gives a module on the device meta, whose weights have no values; make it on another")
+    if not any(parameter.requires_grad for parameter in made.parameters()):
+        raise UserError(f"model.target: {config.target} gives a module without any parameter to train")
+    return made
