@@ -20,13 +20,18 @@ def _table(name: str) -> str:
                 rows.setdefault(spec, []).append(kind)
     lines = [f"| `[{name}]` | default | unit, bounds | change | |", "|---|---|---|---|---|"]
     if part.kinds:
-        kinds = ", ".join(f"`{kind}`" for kind in part.kinds)
-        lines.append(f"| `kind` | `{part.default_kind}` | {kinds} | {part.of(part.default_kind)[0].effect} | What the other keys of the section are. |")
+        effect = part.of(part.default_kind)[0].effect
+        lines.append(f"| `kind` | `{part.default_kind}` | one of these: | {effect} | Decides the other keys of the section. |")
+        lines += [f"|  |  | `{kind}` |  | {part.of(kind)[0].help} |" for kind in part.kinds]
     for spec, owners in rows.items():
         only = f" ({', '.join(owners)})" if len(owners) < len(part.kinds) else ""
         limits = ", ".join(filter(None, (spec.unit, spec.bounds or ", ".join(f"`{choice}`" for choice in spec.choices))))
-        lines.append(f"| `{spec.name}`{only} | `{to_text(spec.default) or '[]'}` | {limits} | {spec.effect} | {spec.help} |")
+        lines.append(f"| `{spec.name}`{only} | `{_default(spec)}` | {limits} | {spec.effect} | {spec.help} |")
     return "\n".join(lines) + "\n"
+
+
+def _default(spec: FieldSpec) -> str:
+    return to_text(spec.default) or {"text": '""', "table": "{}"}.get(spec.type, "[]")
 
 
 if __name__ == "__main__":
