@@ -12,6 +12,7 @@ import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.checkpoint.generators import Generators
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -153,11 +154,11 @@ def test_every_generator_goes_on_where_it_was(tmp_path: Path) -> None:
     random.seed(1)
     torch.manual_seed(2)
     np.random.seed(3)  # noqa: NPY002 - the global generator is the one that user code draws from
-    save_state = {"step": 1, "random": checkpoint.random_states()}
+    save_state = {"step": 1, "random": Generators().state_dict()}
     checkpoint.save(tmp_path, save_state, Saved(step=1, epoch=0))
     drawn = random.random(), torch.rand(3), np.random.rand(3)  # noqa: NPY002
 
-    checkpoint.restore_random_states(checkpoint.load(tmp_path / "step-000001.pt")["random"])
+    Generators().load_state_dict(checkpoint.load(tmp_path / "step-000001.pt")["random"])
 
     assert random.random() == drawn[0]
     assert torch.equal(torch.rand(3), drawn[1])

@@ -27,7 +27,7 @@ WINDOWS = (0.1, 1.5, 1.5)
 
 
 def outcome(run: Run) -> tuple[dict[str, object], list[tuple[float, ...]], list[tuple[float, ...]]]:
-    state = {key: value for key, value in newest_state(run).items() if key != "seconds"}
+    state = {key: value for key, value in newest_state(run).items() if key != "stopwatch"}
     return state, rows(run, "steps", "loss", "lr"), rows(run, "evals", "loss", "accuracy")
 
 

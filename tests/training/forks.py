@@ -23,7 +23,7 @@ from tests.training.runs import TINY, events, newest_state, rows
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
 # What is counted anew in a fork, and what says where it stands in time.
-ITS_OWN = {"seconds", "best", "best_accuracy", "newest"}
+ITS_OWN = {"stopwatch", "scores"}
 
 
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:
@@ -52,7 +52,7 @@ def before_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> State:
     seen: list[State] = []
 
     def look(session: Session) -> None:
-        seen.append(session.state())
+        seen.append(session.state_dict())
 
     with monkeypatch.context() as patched:
         patched.setattr(loop, "train", look)
@@ -62,7 +62,9 @@ def before_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> State:
 
 def state_of(run: Run) -> State:
     """What its newest checkpoint holds of the training itself."""
-    return {key: value for key, value in newest_state(run).items() if key not in ITS_OWN}
+    state = newest_state(run)
+    waited = {name: state["scores"][name] for name in ("to_beat", "without_better")}
+    return {**{key: value for key, value in state.items() if key not in ITS_OWN}, **waited}
 
 
 def loaded(path: Path) -> State:

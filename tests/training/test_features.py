@@ -129,7 +129,7 @@ def test_it_is_the_running_mean_that_is_evaluated_and_that_decides_which_is_best
     losses = [row[1] for row in rows(run, "evals", "loss")]
     (best,) = [fact for step in checkpoint.saved_steps(run.checkpoints)
                if (fact := checkpoint.read_sidecar(checkpoint.path_of(run.checkpoints, step))) and fact.best]  # fmt: skip
-    assert best.val_loss == min(losses) == state["best"]["loss"]
+    assert best.val_loss == min(losses) == state["scores"]["best"]["loss"]
 
 
 # How it ends

@@ -193,7 +193,7 @@ def test_a_resume_after_live_changes_equals_the_uninterrupted_run_with_the_same(
     train_with(parted, {step: each for step, each in CHANGES.items() if step >= stop}, resume=True)
 
     one, two = newest_state(whole), newest_state(parted)
-    one.pop("seconds"), two.pop("seconds")
+    one.pop("stopwatch"), two.pop("stopwatch")
     assert differences(one, two) == []
     assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
 

@@ -124,7 +124,7 @@ def test_the_time_trained_is_summed_over_resumes(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     work(run, signals=SignalAtLook(2))
     first = read_status(run)
-    assert newest_state(run)["seconds"] == first.seconds
+    assert newest_state(run)["stopwatch"] == {"seconds": first.seconds}
     work(run, resume=True)
 
     second = read_status(run)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ import torch
 
 from gradtop.trainer.runtime.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+SIDECAR_FORMAT = 1
 _NAME = re.compile(r"step-(\d+)\.pt$")
 
 State = dict[str, Any]
@@ -35,31 +34,6 @@ class Saved:
     best: bool = False
     time: float = 0.0
     bytes: int = 0
-
-
-def random_states() -> State:
-    """The state of every generator that training may draw from, in types that load with weights_only."""
-    version, words, gauss = random.getstate()
-    states: State = {"python": [version, list(words), gauss], "torch": torch.get_rng_state()}
-    if numpy := sys.modules.get("numpy"):
-        kind, keys, position, has_gauss, cached = numpy.random.get_state()
-        states["numpy"] = [kind, keys.tolist(), position, has_gauss, cached]
-    if torch.cuda.is_initialized():
-        states["cuda"] = torch.cuda.get_rng_state_all()
-    return states
-
-
-def restore_random_states(states: Mapping[str, Any]) -> None:
-    version, words, gauss = states["python"]
-    random.setstate((version, tuple(words), gauss))
-    torch.set_rng_state(states["torch"])
-    if "numpy" in states and (numpy := sys.modules.get("numpy")):
-        kind, keys, position, has_gauss, cached = states["numpy"]
-        numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, cached))
-    if "cuda" in states and torch.cuda.is_initialized():
-        # A run may come back on a machine with fewer devices.
-        for device, state in zip(range(torch.cuda.device_count()), states["cuda"], strict=False):
-            torch.cuda.set_rng_state(state, device)
 
 
 def detached(value: Any) -> Any:
@@ -94,7 +68,7 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
 
 
 def write_sidecar(path: Path, saved: Saved) -> None:
-    text = json.dumps({"format": FORMAT, **saved.__dict__}) + "\n"
+    text = json.dumps({"format": SIDECAR_FORMAT, **saved.__dict__}) + "\n"
     _replace(sidecar_of(path), lambda file: file.write(text.encode()))
 
 

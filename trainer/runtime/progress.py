@@ -13,9 +13,9 @@ from gradtop.trainer.record import Status, StreamWriter
 class Stopwatch:
     """Seconds spent training, pauses left out, on top of those of earlier processes."""
 
-    def __init__(self, earlier: float = 0.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._before = earlier
+        self._before = 0.0
         self._since: float | None = None
 
     @property
@@ -29,6 +29,12 @@ class Stopwatch:
 
     def halt(self) -> None:
         self._before, self._since = self.seconds, None
+
+    def state_dict(self) -> dict[str, float]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        self._before = state["seconds"]
 
 
 class Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import sys
@@ -39,7 +38,6 @@ from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import crowding, use_threads
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
-from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
@@ -96,7 +94,7 @@ def prepare(context: RunContext) -> Session:
             model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=config.model.label
         ),
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
-        stopwatch=Stopwatch(state["seconds"] if state else 0.0),
+        stopwatch=Stopwatch(),
         fixed=parts.fixed,
     )
     if state:
@@ -203,28 +201,10 @@ def _read_origin(run: Run) -> State | None:
 
 def _put_back(session: Session, state: State) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
-    misfit = UserError(
-        f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
-    )
-    if state["optimizer_kind"] != session.config.optimizer.kind:
-        raise misfit
-    session.step = state["step"]
-    session.evaluated = state["evaluated"]
-    # What trains decides what the optimizer has a state of.
-    session.freeze(said=not session.evaluation_due)
     try:
-        session.model.load_state_dict(state["model"])
-        session.optimizer.load_state_dict(state["optimizer"])
-        session.schedule.load_state_dict(state["schedule"])
-        session.compute.load_state(state)
+        session.load_state_dict(state)
     except (RuntimeError, ValueError, KeyError) as error:
-        raise misfit from error
-    session.guard.load_state_dict(state.get("guard", {}))
-    session.changes = dict(state["changes"])
-    session.newest = Score(**state["newest"]) if state["newest"] else None
-    session.best = Score(**state["best"]) if state["best"] else None
-    session.best_accuracy = state["best_accuracy"]
-    session.to_beat = state.get("to_beat", session.best.loss if session.best else math.inf)
-    session.without_better = state["without_better"]
-    checkpoint.restore_random_states(state["random"])
+        raise UserError(
+            f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
+        ) from error
     session.writer.event(EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)

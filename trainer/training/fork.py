@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.optim.lr_scheduler import advance, take_history
 from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
@@ -46,21 +45,21 @@ def take_over(session: Session, state: State) -> Taken:
     take_weights(session.model, state["model"], taken)
     _take_optimizer(session.optimizer, session.config.optimizer, state, taken)
     _take_running_mean(session, state, taken)
-    if session.compute.scaler is not None and state.get("scaler"):
+    if session.compute.scaler is not None and "scaler" in state:
         session.compute.scaler.load_state_dict(state["scaler"])
     same_order = state.get("per_epoch") == session.per_epoch
     session.step = first_step(state, session.per_epoch)
     # An evaluation that the parent was stopped in is still due; before an epoch that begins anew there is none.
     session.evaluated = state["evaluated"] if same_order else session.step
     if same_order:
-        checkpoint.restore_random_states(state["random"])
-        session.guard.load_state_dict(state.get("guard", {}))
+        session.generators.load_state_dict(state["random"])
+        session.guard.load_state_dict(state["guard"])
         taken.kept.append("the place in the epoch and the order of the data")
     else:
         taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
     # Past its end a schedule of a certain length goes nowhere.
     advance(session.schedule, min(session.step, session.steps))
-    if session.config.schedule.history and state.get("schedule_kind") == session.config.schedule.kind:
+    if session.config.schedule.history and state["kinds"]["schedule"] == session.config.schedule.kind:
         take_history(session.schedule, state["schedule"])
         taken.kept.append(session.config.schedule.history)
     _take_patience(session, state, taken)
@@ -102,10 +101,10 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
     """What early stopping goes by; the best loss that a run shows is its own."""
     same = state.get("data") == session.described_data
     if same:
-        session.to_beat, session.without_better = state["to_beat"], state["without_better"]
+        session.scores.take_over(state["scores"])
     if session.stopped_early:
         # It would end before its first step.
-        session.without_better = 0
+        session.scores.without_better = 0
         taken.kept.append("the loss that early stopping wants beaten")
         taken.dropped.append("the count of early stopping, which had run out")
     elif session.config.training.early_stopping:
@@ -114,7 +113,7 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
 
 def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: Taken) -> None:
     """Moments by the names of the parameters; hyperparameters stay those of the new configuration."""
-    if lost := config.dropped_state(str(state.get("optimizer_kind", ""))):
+    if lost := config.dropped_state(state["kinds"]["optimizer"]):
         taken.dropped.append(lost)
         return
     saved = state_by_name(state["optimizer"])

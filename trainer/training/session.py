@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.generators import Generators
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data.augment import augmentation
@@ -31,6 +31,7 @@ from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import LrPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
+from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.step import Compute
 
 FROZEN_NAMED = 3  # frozen parameters that an event names
@@ -59,17 +60,13 @@ class Session:
     stopwatch: Stopwatch
     step: int = 0
     evaluated: int = 0
-    best: Score | None = None
-    best_accuracy: float | None = None
-    newest: Score | None = None
-    to_beat: float = math.inf  # the lowest validation loss so far, the runs that it was forked from included
-    without_better: int = 0
+    scores: Scores = field(default_factory=Scores)
+    generators: Generators = field(default_factory=Generators)
     changes: dict[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
 
     def __post_init__(self) -> None:
         self._plan: LrPlan | None = None
-        self._random: State | None = None
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -111,7 +108,7 @@ class Session:
     def stopped_early(self) -> bool:
         """Whether the validation loss has not become better for as long as was to be waited for."""
         patience = self.config.training.early_stopping
-        return 0 < patience <= self.without_better
+        return 0 < patience <= self.scores.without_better
 
     # How it starts
 
@@ -219,7 +216,7 @@ class Session:
         """Raises NonFinite where there is nothing good to evaluate."""
         self.settle()
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
-        self._random = checkpoint.random_states()
+        self.generators.hold()
 
     @property
     def described_data(self) -> str:
@@ -227,13 +224,9 @@ class Session:
         return json.dumps(to_tables(self.config)["data"], default=str)
 
     def record_score(self, score: Score) -> None:
-        self.evaluated, self.newest, self._random = self.step, score, None
-        best = math.isfinite(score.loss) and (self.best is None or score.loss < self.best.loss)
-        if best:
-            self.best = score
-        better = math.isfinite(score.loss) and score.loss < self.to_beat
-        self.to_beat, self.without_better = (score.loss, 0) if better else (self.to_beat, self.without_better + 1)
-        self.best_accuracy = max(score.accuracy, self.best_accuracy or 0.0)
+        self.evaluated = self.step
+        self.generators.release()
+        best = self.scores.record(score)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
         self.writer.put(EVALS, self.step, time.time(), (self.epoch, score.loss, score.accuracy))
@@ -241,56 +234,75 @@ class Session:
             EventKind.EPOCH, epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
         )
         if self.stopped_early and self.step < self.steps:
-            self.writer.event(EventKind.EARLY_STOPPING, step=self.step, evaluations=self.without_better)
+            self.writer.event(EventKind.EARLY_STOPPING, step=self.step, evaluations=self.scores.without_better)
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
         due = self.epoch % max(self.config.training.checkpoint_every, 1) == 0 and not self.checkpoint_writer.rests
-        if due or self.newest is self.best or self.finished:
+        if due or self.scores.newest is self.scores.best or self.finished:
             self.keep_checkpoint()
 
     def keep_checkpoint(self) -> None:
         """Hand the state after this step to the checkpoint writer. Raises NonFinite rather than keep spoilt weights."""
         self.settle()
         self.monitor.flush()
-        score = self.newest if self.evaluated == self.step else None
+        score = self.scores.newest if self.evaluated == self.step else None
         saved = Saved(
             step=self.step,
             epoch=self.epoch,
             val_loss=score.loss if score else None,
             val_accuracy=score.accuracy if score else None,
-            best=score is not None and score is self.best,
+            best=score is not None and score is self.scores.best,
             time=time.time(),
         )
-        self.checkpoint_writer.submit(self.state(), saved)
+        self.checkpoint_writer.submit(self.state_dict(), saved)
 
-    def state(self) -> State:
+    def parts(self) -> dict[str, Any]:
+        """All that has a state of its own, by the name it has in a checkpoint; each gives and takes it (state_dict, load_state_dict)."""
+        parts = {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "scaler": self.compute.scaler,
+            "ema": self.compute.ema,
+            "guard": self.guard,
+            "scores": self.scores,
+            "stopwatch": self.stopwatch,
+            "random": self.generators,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kinds whose states are of no use to other kinds."""
+        return {"optimizer": self.config.optimizer.kind, "schedule": self.config.schedule.kind}
+
+    def state_dict(self) -> State:
         """A copy of all that a resume needs to go on as if nothing had been."""
         state: State = checkpoint.detached(
             {
                 "step": self.step,
+                "evaluated": self.evaluated,
+                "changes": self.changes,
+                **{name: part.state_dict() for name, part in self.parts().items()},
+                # What a fork asks for, whose configuration may be another.
                 "epoch": self.epoch,
                 "per_epoch": self.per_epoch,
-                "optimizer_kind": self.config.optimizer.kind,
-                "schedule_kind": self.config.schedule.kind,
-                "evaluated": self.evaluated,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                **self.compute.state(),
-                "guard": self.guard.state_dict(),
-                "newest": vars(self.newest) if self.newest else None,
-                "best": vars(self.best) if self.best else None,
-                "best_accuracy": self.best_accuracy,
-                "to_beat": self.to_beat,
-                "without_better": self.without_better,
+                "kinds": self.kinds,
                 "data": self.described_data,
-                "changes": dict(self.changes),
-                "random": self._random or checkpoint.random_states(),
-                "seconds": self.stopwatch.seconds,
             }
         )
         return state
+
+    def load_state_dict(self, state: State) -> None:
+        """Put all of it where the checkpoint left it. Raises RuntimeError, ValueError or KeyError where it does not fit."""
+        if state["kinds"] != self.kinds:
+            raise ValueError(f"the checkpoint is of {state['kinds']}")
+        self.step, self.evaluated, self.changes = state["step"], state["evaluated"], dict(state["changes"])
+        # What trains decides what the optimizer has a state of.
+        self.freeze(said=not self.evaluation_due)
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
 
     # What a person sees, and how it ends
 
@@ -309,10 +321,10 @@ class Session:
             "grad_norm": latest[GRAD_NORM],
             "lr": latest[LR],
             "samples_per_s": latest[SAMPLES_PER_S] or 0.0,
-            "val_loss": self.newest.loss if self.newest else None,
-            "val_accuracy": self.newest.accuracy if self.newest else None,
-            "best_val_loss": self.best.loss if self.best else None,
-            "best_val_accuracy": self.best_accuracy,
+            "val_loss": self.scores.newest.loss if self.scores.newest else None,
+            "val_accuracy": self.scores.newest.accuracy if self.scores.newest else None,
+            "best_val_loss": self.scores.best.loss if self.scores.best else None,
+            "best_val_accuracy": self.scores.best_accuracy,
         }
 
     def write_plan(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -105,19 +104,6 @@ class Compute:
             self.scaler.update()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "scaler": self.scaler.state_dict() if self.scaler is not None else None,
-            "ema": self.ema.state_dict() if self.ema is not None else None,
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Raises RuntimeError where it does not fit."""
-        if self.scaler is not None and state.get("scaler"):
-            self.scaler.load_state_dict(state["scaler"])
-        if self.ema is not None and state.get("ema"):
-            self.ema.load_state_dict(state["ema"])
 
 
 def explain(error: Exception) -> str:
