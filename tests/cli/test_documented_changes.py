@@ -93,7 +93,7 @@ def test_the_first_of_all_goes_on_with_another_learning_rate(gradtop: Gradtop, p
     said = gradtop(*README_FORK)
 
     assert said.err == ""
-    assert "keeps all weights, the optimizer's state, the place in the epoch and the order of the data" in said.out
+    assert "keeps all weights, the optimizer's state, the position in the epoch and the data order" in said.out
     made = list_runs(parent.path.parent)[0]
     config = load_config(made.config)
     assert config.optimizer.lr == float(README_FORK[2].partition("=")[2])

@@ -134,7 +134,7 @@ def test_what_is_told_before_is_what_the_worker_does(trained: Run, tmp_path: Pat
     (event,) = events(made, "forked")
     kept, dropped = list(event["kept"]), list(event["dropped"])  # type: ignore[call-overload]
     assert ("all weights" in told.kept) == ("all weights" in kept)
-    for words in ("the optimizer's state", "the running mean of the weights", "the place in the epoch"):
+    for words in ("the optimizer's state", "the EMA of the weights", "the position in the epoch"):
         assert any(words in each for each in told.dropped) == any(words in each for each in dropped), (told, event)
     assert ("the optimizer's state" in told.kept) == ("the optimizer's state" in kept)
     assert read_status(made).state == "done"

@@ -48,7 +48,7 @@ def test_an_unchanged_fork_goes_on_as_its_parent_does_bit_for_bit(tmp_path: Path
     assert rows(child, "steps", "loss", "lr") == rows(parent, "steps", "loss", "lr")[first - 1 :]
     kept, dropped = said(child)
     assert dropped == []
-    assert {"all weights", "the optimizer's state", "the place in the epoch and the order of the data"} <= set(kept)
+    assert {"all weights", "the optimizer's state", "the position in the epoch and the data order"} <= set(kept)
 
 
 def test_a_fork_makes_up_for_an_evaluation_that_its_parent_was_stopped_in(tmp_path: Path) -> None:

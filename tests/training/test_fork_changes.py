@@ -38,7 +38,7 @@ def test_another_batch_size_goes_on_at_the_next_epoch_and_says_so(tmp_path: Path
     assert read_status(child).began == 4
     kept, dropped = said(child)
     assert kept == ["all weights", "the optimizer's state"]
-    assert dropped == ["the place in the epoch: training goes on at the beginning of epoch 2"]
+    assert dropped == ["the position in the epoch: training continues at the beginning of epoch 2"]
     config = load_config(child.config)
     assert lr_of_step(child, 5) == planned(config, 5, per_epoch=4)
 
@@ -56,7 +56,7 @@ def test_another_optimizer_begins_without_what_it_has_no_use_for(
     assert differences(held["model"], found["model"]) == []
     assert (differences(held["optimizer"]["state"], found["optimizer"]["state"]) == []) == kept
     assert bool(found["optimizer"]["state"]) == kept
-    expected = [] if kept else [f"the optimizer's state: {before} has no {after}'s"]
+    expected = [] if kept else [f"the optimizer's state: {before} → {after}"]
     assert said(child)[1] == expected
     assert ("the optimizer's state" in said(child)[0]) == kept
 
@@ -122,8 +122,8 @@ def test_other_classes_begin_with_a_new_head_and_say_so(tmp_path: Path, monkeypa
     assert set(moments[1]) == {"linear1.weight", "linear1.bias"}
     assert differences({name: moments[0][name] for name in moments[1]}, moments[1]) == []
     assert said(child) == (
-        ["2 of 4 weights", "the optimizer's state of 2 parameters", "the place in the epoch and the order of the data"],
-        ["2 weights have another shape: head.bias, head.weight", "the optimizer's state of 2 parameters"],
+        ["2 of 4 weights", "the optimizer's state of 2 parameters", "the position in the epoch and the data order"],
+        ["2 weights have a different shape: head.bias, head.weight", "the optimizer's state of 2 parameters"],
     )
 
 
@@ -139,8 +139,8 @@ def test_another_hidden_size_takes_a_restart_and_would_drop_what_does_not_fit(tm
 
     assert differences(loaded(found.path)["model"]["head.bias"], state["model"]["head.bias"]) == []
     kept, dropped = said(child)
-    assert kept == ["1 of 4 weights", "the optimizer's state of 1 parameters", "the place in the epoch and the order of the data"]
-    assert dropped == ["3 weights have another shape: head.weight, linear1.bias, linear1.weight", "the optimizer's state of 3 parameters"]
+    assert kept == ["1 of 4 weights", "the optimizer's state of 1 parameters", "the position in the epoch and the data order"]
+    assert dropped == ["3 weights have a different shape: head.weight, linear1.bias, linear1.weight", "the optimizer's state of 3 parameters"]
 
 
 def test_a_running_mean_that_is_new_begins_at_the_weights_and_one_that_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,12 +150,12 @@ def test_a_running_mean_that_is_new_begins_at_the_weights_and_one_that_goes_is_s
     found = before_training(gains, monkeypatch)
     mean = {name.removeprefix("module."): value for name, value in found["ema"].items() if name != "n_averaged"}
     assert differences(mean, found["model"]) == []
-    assert said(gains)[1] == ["the running mean of the weights begins at them"]
+    assert said(gains)[1] == ["the EMA of the weights, which restarts from the weights"]
     assert "ema" not in before_training(loses, monkeypatch)
-    assert said(loses)[1] == ["the running mean of the weights, which training.ema = 0 does without"]
+    assert said(loses)[1] == ["the EMA of the weights, as training.ema is 0"]
     held = loaded(find_checkpoint(having).path)
     assert differences(held["ema"], before_training(keeps, monkeypatch)["ema"]) == []
-    assert "the running mean of the weights" in said(keeps)[0]
+    assert "the EMA of the weights" in said(keeps)[0]
 
 
 @pytest.mark.parametrize(("change", "streak"), [("optimizer.lr=1e-5", 11), ("training.batch_size=4", 0)])
@@ -178,7 +178,7 @@ def test_early_stopping_goes_on_as_in_the_parent(tmp_path: Path) -> None:
     trained(parent, resume=True)
 
     assert read_status(child).step == read_status(parent).step == 4 * PER_EPOCH
-    assert said(child)[0][-1] == "the loss that early stopping wants beaten, and its count"
+    assert said(child)[0][-1] == "the best loss and the patience count of early stopping"
     # What a run shows as its best is its own.
     assert [event["best"] for event in events(child, "epoch")] == [True, False]
 
@@ -190,8 +190,8 @@ def test_a_fork_of_a_training_that_was_stopped_early_has_the_whole_patience_agai
 
     assert read_status(child).step == 5 * PER_EPOCH
     assert (said(child)[0][-1], said(child)[1]) == (
-        "the loss that early stopping wants beaten",
-        ["the count of early stopping, which had run out"],
+        "the best loss of early stopping",
+        ["the patience count of early stopping, which had run out"],
     )
 
 
@@ -209,12 +209,12 @@ def test_a_loss_is_measured_against_those_on_the_same_data(
 
     assert (found["to_beat"], found["without_better"]) == (scores["to_beat"] if since else math.inf, since)
     assert found["best"] is None
-    assert ("the loss that early stopping wants beaten, and its count" in said(child)[1]) == (not since)
+    assert ("the best loss and the patience count of early stopping" in said(child)[1]) == (not since)
 
 
 def topics(sentences: object) -> set[str]:
     """What sentences of what is kept and dropped are about."""
-    words = {"weights": r"weights", "mean": "running mean", "optimizer": "optimizer's state", "place": "place in the epoch", "plateau": "plateau", "patience": "early stopping"}
+    words = {"weights": r"weights", "mean": "EMA", "optimizer": "optimizer's state", "place": "position in the epoch", "plateau": "plateau", "patience": "early stopping"}
     found = set()
     for sentence in sentences:  # type: ignore[attr-defined]
         about = [name for name, word in words.items() if word in sentence.partition(":")[0]]

@@ -46,7 +46,7 @@ async def test_the_question_from_which_checkpoint_to_fork_is_whole(tmp_path: Pat
         await screen.until(lambda: tune.draft is not None, "the form")
         await screen.press("ctrl+f")
         await screen.until(lambda: isinstance(screen.app.screen, ChooseCheckpoint), "the question")
-        for words in ("fork quiet-heron from", "newest best", "keeps all weights, the optimizer's state, the place in the epoch and the order of the data", "enter forks, esc cancels"):
+        for words in ("fork quiet-heron from", "newest best", "keeps all weights, the optimizer's state, the position in the epoch and the data order", "enter forks, esc cancels"):
             await screen.until(lambda words=words: whole(screen, words), words)  # type: ignore[misc]
         await screen.press("escape")
         assert screen.app.screen is tune

@@ -21,28 +21,28 @@ def consequences(old: Config, new: Config) -> Consequences:
     if _fits(old, new):
         kept.append("all weights")
     else:
-        kept.append("the weights whose names and shapes fit")
-        dropped.append("the weights that other data have no use for: the head, where the classes differ")
+        kept.append("the weights whose names and shapes match")
+        dropped.append("the weights that do not fit the other data: the head, where the number of classes differs")
     _optimizer(old, new, kept, dropped)
     if new.training.ema and old.training.ema and _fits(old, new):
-        kept.append("the running mean of the weights")
+        kept.append("the EMA of the weights")
     elif new.training.ema:
-        dropped.append("the running mean of the weights, which begins at them")
+        dropped.append("the EMA of the weights, which restarts from the weights")
     elif old.training.ema:
-        dropped.append("the running mean of the weights")
+        dropped.append("the EMA of the weights")
     if same_epochs(old, new):
-        kept.append("the place in the epoch and the order of the data")
+        kept.append("the position in the epoch and the data order")
     else:
-        dropped.append("the place in the epoch: training goes on at the beginning of the next one")
+        dropped.append("the position in the epoch: training continues at the beginning of the next one")
     if new.schedule.history and new.schedule.kind == old.schedule.kind:
         kept.append(new.schedule.history)
     elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
-        kept.append("the step at which the schedule stands; its curve is the new one's")
+        kept.append("the step of the schedule, on its new curve")
     if new.training.early_stopping:
         if old.data == new.data:
-            kept.append("the loss that early stopping wants beaten, and its count unless that has run out")
+            kept.append("the best loss and the patience count of early stopping, unless that has run out")
         else:
-            dropped.append("the loss that early stopping wants beaten, and its count")
+            dropped.append("the best loss and the patience count of early stopping")
     return Consequences(tuple(kept), tuple(dropped))
 
 
@@ -75,7 +75,7 @@ def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str]) ->
         dropped.append(lost)
         return
     if switch := new.optimizer.switched_on(old.optimizer):
-        dropped.append(f"the optimizer's state, which has nothing for {switch}")
+        dropped.append(f"the optimizer's state, which lacks that of {switch}")
         return
     if _fits(old, new):
         kept.append("the optimizer's state")

@@ -54,9 +54,9 @@ def take_over(session: Session, state: State) -> Taken:
     if same_order:
         session.generators.load_state_dict(state["random"])
         session.guard.load_state_dict(state["guard"])
-        taken.kept.append("the place in the epoch and the order of the data")
+        taken.kept.append("the position in the epoch and the data order")
     else:
-        taken.dropped.append(f"the place in the epoch: training goes on at the beginning of epoch {session.epoch + 1}")
+        taken.dropped.append(f"the position in the epoch: training continues at the beginning of epoch {session.epoch + 1}")
     # Past its end a schedule of a certain length goes nowhere.
     advance(session.schedule, min(session.step, session.steps))
     if session.config.schedule.history and state["kinds"]["schedule"] == session.config.schedule.kind:
@@ -76,7 +76,7 @@ def take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) ->
     taken.kept.append(f"{len(fits)} of {len(own)} weights")
     other = sorted(name for name in own if name in saved and name not in fits)
     new, gone = sorted(own.keys() - saved.keys()), sorted(saved.keys() - own.keys())
-    for names, why in ((other, "have another shape"), (new, "are new"), (gone, "are there no longer")):
+    for names, why in ((other, "have a different shape"), (new, "are new"), (gone, "no longer exist")):
         if names:
             taken.dropped.append(f"{len(names)} weights {why}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
 
@@ -85,16 +85,16 @@ def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
     ema, saved = session.compute.ema, state.get("ema")
     if ema is None:
         if saved:
-            taken.dropped.append("the running mean of the weights, which training.ema = 0 does without")
+            taken.dropped.append("the EMA of the weights, as training.ema is 0")
         return
     own = ema.state_dict()
     if saved and saved.keys() == own.keys() and all(saved[name].shape == own[name].shape for name in own):
         ema.load_state_dict(saved)
-        taken.kept.append("the running mean of the weights")
+        taken.kept.append("the EMA of the weights")
     else:
         ema.module.load_state_dict(session.model.state_dict())
         ema.n_averaged.zero_()
-        taken.dropped.append("the running mean of the weights begins at them")
+        taken.dropped.append("the EMA of the weights, which restarts from the weights")
 
 
 def _take_patience(session: Session, state: State, taken: Taken) -> None:
@@ -105,10 +105,10 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
     if session.stopped_early:
         # It would end before its first step.
         session.scores.without_better = 0
-        taken.kept.append("the loss that early stopping wants beaten")
-        taken.dropped.append("the count of early stopping, which had run out")
+        taken.kept.append("the best loss of early stopping")
+        taken.dropped.append("the patience count of early stopping, which had run out")
     elif session.config.training.early_stopping:
-        (taken.kept if same else taken.dropped).append("the loss that early stopping wants beaten, and its count")
+        (taken.kept if same else taken.dropped).append("the best loss and the patience count of early stopping")
 
 
 def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: Taken) -> None:

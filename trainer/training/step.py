@@ -19,7 +19,7 @@ _PICTURES = 4  # dimensions of a batch of them
 
 
 class Compute:
-    """Forward in the wanted precision, gradients of a group of batches, the update, and the running mean of the weights.
+    """Forward in the wanted precision, gradients of a group of batches, the update, and the EMA of the weights.
 
     Inputs are (batch, …), outputs (batch, classes) or (batch, positions, classes); targets are class numbers, or shares
     of the classes where images were mixed.

@@ -42,7 +42,7 @@ class OptimizerConfig(Kind, defer_build=True):
         old = OptimizerConfig.kinds().get(kind)
         if kind == self.kind or (old is not None and old.state_layout == self.state_layout != ""):
             return ""
-        return f"the optimizer's state: {kind or 'another'} has no {self.kind}'s"
+        return f"the optimizer's state: {kind} → {self.kind}"
 
     def switched_on(self, old: OptimizerConfig) -> str:
         """The first variant of this one that `old` has not, and so has no state for; empty where there is none."""

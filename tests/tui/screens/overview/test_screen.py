@@ -33,7 +33,7 @@ async def test_at_the_home_size_all_six_panes_are_seen(tmp_path: Path, run: Run)
 
 
 async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -> None:
-    message = "kept all weights, the optimizer's state; dropped the place in the epoch: training goes on at the beginning of epoch 4"
+    message = "kept all weights, the optimizer's state; dropped the position in the epoch: training continues at the beginning of epoch 4"
     append_event(run, "forked", step=1032, message=message)
     async with piloted(tmp_path, run) as screen:
         await screen.shows(f"continues from step 1{THIN}032: kept all weights,")
