@@ -192,7 +192,7 @@ def test_rerun_refuses_what_train_refuses(gradtop: Gradtop, starts: Starts, pare
     parent.config.write_text("[training")
     assert "run.toml:1: is not TOML" in gradtop("rerun", "amber").err
     parent.config.unlink()
-    assert "run.toml: there is no such file" in gradtop("rerun", "amber").err
+    assert "run.toml: does not exist" in gradtop("rerun", "amber").err
     assert len(list_runs(parent.path.parent)) == count
     assert starts.started == []
 

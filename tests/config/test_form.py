@@ -49,7 +49,7 @@ def test_another_field_s_problem_is_not_told_beside_this_one() -> None:
 def test_a_form_with_problems_makes_no_configuration_and_tells_each_beside_its_field() -> None:
     config, problems = check_form(form_texts(Config()) | {"optimizer.lr": "", "training.epochs": "many"})
     assert config is None
-    assert problems == {"optimizer.lr": 'must be a number > 0, not ""', "training.epochs": 'must be a whole number ≥ 1, not "many"'}
+    assert problems == {"optimizer.lr": 'must be a number > 0, not ""', "training.epochs": 'must be an integer ≥ 1, not "many"'}
 
 
 def test_texts_of_other_kinds_do_not_disturb() -> None:

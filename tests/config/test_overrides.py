@@ -46,11 +46,11 @@ def test_a_change_is_taken_by_its_path_or_by_a_name_that_no_other_field_has(chan
         ("lr=true", "optimizer.lr: must be a number > 0, not true"),
         ("lr=", 'optimizer.lr: must be a number > 0, not ""'),
         ("lr=nan", "optimizer.lr: must be a number > 0, not nan"),
-        ("epochs=1.5", "training.epochs: must be a whole number ≥ 1, not 1.5"),
+        ("epochs=1.5", "training.epochs: must be an integer ≥ 1, not 1.5"),
         ("enabled=yes", 'monitor.enabled: must be true or false, not "yes"'),
-        ("channels=8,x", 'model.channels: must be a list of whole numbers, each ≥ 1, not "8,x"'),
+        ("channels=8,x", 'model.channels: must be a list of integers, each ≥ 1, not "8,x"'),
         ("lr=1\nx = 2", 'optimizer.lr: must be a number > 0, not "1\\nx = 2"'),
-        ("kind=mlp", "kind: is more than one field; say which: model.kind, init.kind, freeze.kind, data.kind, optimizer.kind, schedule.kind"),
+        ("kind=mlp", "kind: is ambiguous; did you mean one of these: model.kind, init.kind, freeze.kind, data.kind, optimizer.kind, schedule.kind"),
         ("momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
         ("optimizer.momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
         ("optimizer.lrr=1", "optimizer.lrr: unknown key; did you mean lr?"),
@@ -93,7 +93,7 @@ def test_a_name_is_told_apart_by_the_kinds_at_hand() -> None:
     assert apply_overrides(Config(), ["channels=[3]"]).model == Cnn(channels=(3,))
     fake = apply_overrides(Config(), ["model.kind=mlp", "data.kind=fake", "channels=1"])
     assert fake.data.shape.channels == 1
-    assert refused("data.kind=fake", "channels=1") == ["channels: is more than one field; say which: model.channels, data.channels"]
+    assert refused("data.kind=fake", "channels=1") == ["channels: is ambiguous; did you mean one of these: model.channels, data.channels"]
 
 
 def test_the_last_of_two_changes_to_one_key_wins() -> None:
@@ -106,7 +106,7 @@ def test_a_problem_of_the_command_line_is_not_laid_to_the_file() -> None:
     assert [str(problem) for problem in wrong.value.problems] == [
         "nope: unknown key",
         "optimizer.lr: must be a number > 0, not -1",
-        "mine.toml:4: training.epochs: must be a whole number ≥ 1, not 0",
+        "mine.toml:4: training.epochs: must be an integer ≥ 1, not 0",
     ]
 
 

@@ -9,11 +9,11 @@ from tests.config.strategies import problems_of
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("epochs = true", "training.epochs: must be a whole number ≥ 1, not true"),
-        ('epochs = "3"', 'training.epochs: must be a whole number ≥ 1, not "3"'),
-        ("epochs = 3.0", "training.epochs: must be a whole number ≥ 1, not 3"),
-        ("epochs = 0", "training.epochs: must be a whole number ≥ 1, not 0"),
-        ("epochs = [3]", "training.epochs: must be a whole number ≥ 1, not [3]"),
+        ("epochs = true", "training.epochs: must be an integer ≥ 1, not true"),
+        ('epochs = "3"', 'training.epochs: must be an integer ≥ 1, not "3"'),
+        ("epochs = 3.0", "training.epochs: must be an integer ≥ 1, not 3"),
+        ("epochs = 0", "training.epochs: must be an integer ≥ 1, not 0"),
+        ("epochs = [3]", "training.epochs: must be an integer ≥ 1, not [3]"),
         ("clip = true", "training.clip: must be a number ≥ 0, not true"),
         ("clip = nan", "training.clip: must be a number ≥ 0, not nan"),
         ("clip = inf", "training.clip: must be a number ≥ 0, not inf"),
@@ -23,10 +23,10 @@ from tests.config.strategies import problems_of
         ('device = "gpu"', 'training.device: must be auto, cpu, cuda, cuda:N or mps, not "gpu"'),
         ('device = "cuda:01"', 'training.device: must be auto, cpu, cuda, cuda:N or mps, not "cuda:01"'),
         ("seed = 99999999999", "training.seed: must be at most 4 294 967 295, not 99999999999"),
-        ("seed = 1979-05-27", "training.seed: must be a whole number ≥ 0, not 1979-05-27"),
+        ("seed = 1979-05-27", "training.seed: must be an integer ≥ 0, not 1979-05-27"),
         ("batch-size = 3", "training.batch-size: unknown key; did you mean batch_size?"),
         ("lr = 1", "training.lr: unknown key; did you mean optimizer.lr?"),
-        ("[training.epochs]\na = 1", "training.epochs: must be a whole number ≥ 1, not a table"),
+        ("[training.epochs]\na = 1", "training.epochs: must be an integer ≥ 1, not a table"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: str, said: str) -> None:
@@ -43,8 +43,8 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
         ("[optimizer]\nkind = 3", "optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not 3"),
         ("[optimizer]\nbetas = [0.9]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [0.9]"),
         ("[optimizer]\nbetas = [0.9, 1.0]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not 1"),
-        ("[model]\nchannels = [8, 0]", "model.channels: must be a list of whole numbers, each ≥ 1, not 0"),
-        ("[model]\nkernel_size = [3, true]", "model.kernel_size: must be a whole number ≥ 1, or a list of them, not true"),
+        ("[model]\nchannels = [8, 0]", "model.channels: must be a list of integers, each ≥ 1, not 0"),
+        ("[model]\nkernel_size = [3, true]", "model.kernel_size: must be an integer ≥ 1, or a list of them, not true"),
         ("[model]\nkind = 'torchvision'\nname = 'ResNet 18'", 'model.name: must be the name of a torchvision model, such as resnet18, not "ResNet 18"'),
         ("[data]\nkind = 'mnist'\nroot = ''", 'data.root: must be a folder, not ""'),
         ("[data]\nkind = 'mnist'\nroot = \"a\\u001b[2J\"", 'data.root: must be printable, which "a\\x1b[2J" is not'),
@@ -126,10 +126,10 @@ classes = 1
     with pytest.raises(ConfigProblems) as wrong:
         parse_config(text, source="mine.toml")
     assert str(wrong.value).split("\n") == [
-        "mine.toml:2: training.epochs: must be a whole number ≥ 1, not 0",
+        "mine.toml:2: training.epochs: must be an integer ≥ 1, not 0",
         "mine.toml:5: optimizer.lr: must be a number > 0, not -1",
         "mine.toml:6: optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [1]",
-        "mine.toml:9: data.classes: must be a whole number ≥ 2, not 1",
+        "mine.toml:9: data.classes: must be an integer ≥ 2, not 1",
     ]
 
 

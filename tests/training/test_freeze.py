@@ -212,4 +212,4 @@ def test_a_pattern_that_fits_nothing_is_refused_with_what_there_is(tmp_path: Pat
 
     assert work(run) == 1
 
-    assert read_status(run).error.startswith("freeze.patterns: no parameter fits 'conv*'; there are linear1.weight, ")
+    assert read_status(run).error.startswith("freeze.patterns: no parameter matches 'conv*'; there are linear1.weight, ")

@@ -102,7 +102,7 @@ def a_run(folder: Path, table: str, *more: str, epochs: int = 2) -> Run:
         ({"schedule.kind": "linear"}, "takes a fork"),
         ({"schedule.kind": ["constant"]}, "can become constant"),
         ({"freeze.kind": "pattern", "freeze.patterns": ["*"]}, "nothing train"),
-        ({"freeze.kind": "pattern", "freeze.patterns": ["conv*"]}, "no parameter fits"),
+        ({"freeze.kind": "pattern", "freeze.patterns": ["conv*"]}, "no parameter matches"),
         ({"nonsense": 3}, "unknown key"),
         ({"training.clip": 1.0, "training.clip_value": 1.0}, "clip by norm or by value"),
         ({"optimizer.betas": [0.9]}, "two numbers"),

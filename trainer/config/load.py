@@ -39,7 +39,7 @@ def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = (), 
         said = getattr(error, "msg", str(error))
         raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}", line=line)]) from None
     except (ValueError, RecursionError) as error:
-        raise ConfigProblems([Problem(source, "", f"is not TOML that can be read: {error}")]) from None
+        raise ConfigProblems([Problem(source, "", f"cannot be parsed as TOML: {error}")]) from None
     tables, problems, touched = override({**tables, "job": job} if job else tables, overrides)
     return _validated(tables, problems, lambda problem: problem if problem.key in touched else _placed(problem, source, text))
 
@@ -122,7 +122,7 @@ def _read(path: Path, file: str) -> str:
         if path.is_dir():
             raise wrong("is a directory, not a TOML file")
         if not path.exists():
-            raise wrong("there is no such file")
+            raise wrong("does not exist")
         if not path.is_file():
             raise wrong("is not a regular file")
         with path.open("rb") as opened:
@@ -131,7 +131,7 @@ def _read(path: Path, file: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise wrong(f"cannot be read: {reason[:1].lower()}{reason[1:]}") from None
     if len(data) > LARGEST_FILE:
-        raise wrong("is larger than 1 MB, which no configuration is")
+        raise wrong("is larger than 1 MB, too large for a configuration")
     if b"\0" in data:
         raise wrong("is a binary file, not TOML")
     try:

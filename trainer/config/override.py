@@ -65,7 +65,7 @@ def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
     if len(matches) == 1:
         _require_fits(matches[0], kinds)
     if candidates := fitting or matches:
-        raise ConfigProblems([Problem(COMMAND_LINE, key, "is more than one field", f"say which: {', '.join(candidates)}")])
+        raise ConfigProblems([Problem(COMMAND_LINE, key, "is ambiguous", f"did you mean one of these: {', '.join(candidates)}")])
     table, dot, name = key.partition(".")
     if key == "job":
         raise ConfigProblems([Problem(COMMAND_LINE, key, "is chosen by the command, such as gradtop train or gradtop lr-range")])

@@ -188,7 +188,7 @@ def _expected(kind: Type, choices: tuple[str, ...], bounds: str, per_layer: bool
     each = f", each {bounds}" if bounds else ""
     match kind:
         case "int":
-            return f"a whole number{limits}"
+            return f"an integer{limits}"
         case "float":
             return f"a number{limits}"
         case "bool":
@@ -196,11 +196,11 @@ def _expected(kind: Type, choices: tuple[str, ...], bounds: str, per_layer: bool
         case "choice":
             return f"one of {', '.join(choices)}"
         case "text":
-            return "a text"
+            return "a string"
         case "ints":
-            return f"a whole number{limits}, or a list of them" if per_layer else f"a list of whole numbers{each}"
+            return f"an integer{limits}, or a list of them" if per_layer else f"a list of integers{each}"
         case "texts":
-            return "a list of texts"
+            return "a list of strings"
         case "table":
             return "a table of keyword arguments, such as {width = 64}"
         case "floats":

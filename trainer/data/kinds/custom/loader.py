@@ -119,7 +119,7 @@ class Items:
             given, label = (torch.as_tensor(each) for each in sample)
         except (TypeError, ValueError, RuntimeError):
             kinds = " and ".join(type(each).__name__ for each in sample)
-            raise UserError(f"{said} is {kinds}; a tensor and a whole number are wanted") from None
+            raise UserError(f"{said} is {kinds}; a tensor and an integer are wanted") from None
         given, label = _of_use(given, label, said)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
@@ -180,16 +180,16 @@ def _check_filled(count: int, said: str) -> None:
 def _of_use(inputs: Tensor, labels: Tensor, said: str) -> tuple[Tensor, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels. Raises UserError."""
     if labels.dtype not in _WHOLE:
-        raise UserError(f"{said} has labels of {_name(labels.dtype)}; whole numbers are wanted, the numbers of the classes")
+        raise UserError(f"{said} has labels of {_name(labels.dtype)}; integers are wanted, the numbers of the classes")
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
             raise UserError(f"{said} has inputs that are not finite; clear out NaN and infinity")
     elif inputs.dtype in _WHOLE:
-        # Bytes of pixels stay bytes; other whole numbers name something, as characters.
+        # Bytes of pixels stay bytes; other integers name something, as characters.
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
     else:
-        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or whole numbers are wanted")
+        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are wanted")
     return inputs, labels.long()
 
 
