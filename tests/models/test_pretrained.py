@@ -79,7 +79,7 @@ def test_a_state_dict_is_found_however_it_was_wrapped(tmp_path: Path, wrap: Call
     said = loaded(tmp_path / "weights.pt", model)
 
     assert differing(source.state_dict(), model.state_dict()) == set()
-    assert said == [f"16 of 16 weights are from {tmp_path / 'weights.pt'}"]
+    assert said == [f"loaded 16 of 16 tensors from {tmp_path / 'weights.pt'}"]
 
 
 def test_safetensors_are_loaded(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_running_mean_as_torch_keeps_it_is_loaded(tmp_path: Path) -> None:
     said = loaded(tmp_path / "mean.pt", model)
 
     assert differing(source.state_dict(), model.state_dict()) == set()
-    assert said[1:] == ["1 in the file alone: n_averaged"]
+    assert said[1:] == ["1 unexpected in the file, ignored: n_averaged"]
 
 
 def test_names_that_the_model_has_itself_lose_nothing(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_head_of_other_classes_stays_new_and_the_rest_is_taken_bit_for_bit(tmp
     assert differing(before, after) >= {"conv1.weight", "conv2.bias"}
     assert all(torch.equal(after[name], before[name]) for name in head)
     assert all(torch.equal(after[name], value) for name, value in source.state_dict().items() if name not in head)
-    assert said[1:] == ["2 of another shape, and so new: head.weight (10×384 in the file, 3×384 here), head.bias (10 in the file, 3 here)"]
+    assert said[1:] == ["2 of a different shape, not loaded: head.weight (10×384 in the file, 3×384 here), head.bias (10 in the file, 3 here)"]
 
 
 def test_what_is_missing_and_what_is_unexpected_is_listed(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_what_is_missing_and_what_is_unexpected_is_listed(tmp_path: Path) -> Non
 
     missing, unexpected = loaded(tmp_path / "smaller.pt", new()), loaded(tmp_path / "larger.pt", new())
 
-    assert "7 missing in the file, and so new: conv2.weight, conv2.bias, norm2.weight, norm2.bias …" in missing
-    assert "7 in the file alone: conv3.weight, conv3.bias, norm3.weight, norm3.bias …" in unexpected
+    assert "7 missing in the file, not loaded: conv2.weight, conv2.bias, norm2.weight, norm2.bias …" in missing
+    assert "7 unexpected in the file, ignored: conv3.weight, conv3.bias, norm3.weight, norm3.bias …" in unexpected
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -215,9 +215,9 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a text, as safetensors": ("w.safetensors", lambda path: path.write_text("hello world\n"), "it may be damaged"),
     "a list": ("w.pt", lambda path: torch.save([1, 2], path), "holds no state dict"),
     "one tensor": ("w.pt", lambda path: torch.save(torch.zeros(3), path), "holds no state dict"),
-    "other names": ("w.pt", saved(prefixed("elsewhere.")), "nothing in .* fits the model: it has elsewhere.conv1.weight, "),
-    "whole numbers": ("w.pt", every(Tensor.int), "holds conv1.weight as int32, as of a quantised model"),
-    "quantised": ("w.pt", every(quantised), "holds conv1.weight as qint8, as of a quantised model"),
+    "other names": ("w.pt", saved(prefixed("elsewhere.")), "nothing in .* matches the model: it has elsewhere.conv1.weight, "),
+    "whole numbers": ("w.pt", every(Tensor.int), "holds conv1.weight as int32, as of a quantized model"),
+    "quantised": ("w.pt", every(quantised), "holds conv1.weight as qint8, as of a quantized model"),
     "sparse": ("w.pt", every(Tensor.to_sparse), "holds conv1.weight as a sparse or nested tensor"),
     "shapes alone": ("w.pt", every(lambda value: value.to("meta")), "holds conv1.weight as a shape without values"),
     "complex": ("w.pt", every(lambda value: value.to(torch.complex64)), "holds conv1.weight as complex numbers"),
@@ -305,8 +305,8 @@ def test_fine_tuning_trains_the_new_head_first_and_then_everything(tmp_path: Pat
     learned = newest_state(frozen)["model"]
     assert [name for name in learned if name not in {"head.weight", "head.bias"} and not torch.equal(learned[name], source[name])] == []
     said = [str(event["message"]) for event in events(frozen, "init")]
-    assert said[0] == f"14 of 16 weights are from {pretrained}"
-    assert said[1].startswith("2 of another shape, and so new: head.weight (10×384 in the file, 3×384 here)")
+    assert said[0] == f"loaded 14 of 16 tensors from {pretrained}"
+    assert said[1].startswith("2 of a different shape, not loaded: head.weight (10×384 in the file, 3×384 here)")
     losses = [loss for _, loss in rows(frozen, "steps", "loss")]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 

@@ -113,4 +113,4 @@ def test_numbers_that_the_labels_of_a_text_do_not_have_are_told_of(tmp_path: Pat
 
 def test_weights_that_an_initialisation_cannot_fill_are_told_of(tmp_path: Path) -> None:
     run = of(tmp_path, OWN, '[model]\nkind = "custom"\ntarget = "tests.training.project:half_weights"', '[init]\nkind = "orthogonal"')
-    assert failure(run).startswith("init.kind: orthogonal cannot fill weights of float16")
+    assert failure(run).startswith("init.kind: orthogonal cannot initialize weights of float16")

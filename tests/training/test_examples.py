@@ -49,5 +49,5 @@ def test_every_example_trains(tmp_path: Path, name: str) -> None:
     assert [row[0] for row in rows(run, "steps", "loss")] == [1, 2]
     if name == "finetune":
         said = " ".join(event_line(event).text for kind in ("init", "freeze") for event in events(run, kind))
-        assert "2 of another shape, and so new: fc.weight (7×512 in the file, 2×512 here)" in said
+        assert "2 of a different shape, not loaded: fc.weight (7×512 in the file, 2×512 here)" in said
         assert "60 parameters are frozen" in said

@@ -1,4 +1,4 @@
-"""What the weights of a model are before the first step."""
+"""Initialization of the weights."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 def initialise(config: InitConfig, model: nn.Module) -> list[str]:
     """Initialise every matrix and kernel, then load what was pretrained; returns what was done, in sentences.
 
-    Biases of these layers become zero. Norms keep scale 1 and shift 0, and what is no layer's weight (positions, say) is
-    left as its model made it. Raises UserError for a file that cannot be loaded,
-    and for weights that cannot be filled so.
+    Biases of these layers become zero. Norms keep scale 1 and shift 0; parameters that are no layer's weight, such as position
+    embeddings, keep the model's own initialization. Raises UserError for a file that cannot be loaded, and for weights that
+    cannot be initialized so.
     """
     said = []
     if not isinstance(config, DefaultInit):
@@ -47,7 +47,7 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
                     if out_of_memory(error):
                         raise
                     dtype = str(weight.dtype).removeprefix("torch.")
-                    raise UserError(f"init.kind: {config.kind} cannot fill weights of {dtype} as configured; choose another, or default") from error
+                    raise UserError(f"init.kind: {config.kind} cannot initialize weights of {dtype}; choose another, or default") from error
                 weights += 1
             for bias in _biases(model):
                 bias.zero_()

@@ -1,4 +1,4 @@
-"""Weights from a file, as far as names and shapes fit."""
+"""Pretrained weights from a file, where names and shapes match."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from gradtop.trainer.runtime.errors import UserError
 
-# Where well-known programs keep a state dict within what they save.
+# Keys under which well-known programs save a state dict.
 _INSIDE = ("model", "state_dict", "model_state_dict")
-# What a parallel training, a compiled model and well-known trainers put before every name.
+# Prefixes of DataParallel, torch.compile and well-known trainers.
 _BEFORE = ("module.", "_orig_mod.", "model.")
 # torch names what it refuses to unpickle so.
 _OBJECT = re.compile(r"GLOBAL (\S+)")
@@ -23,9 +23,9 @@ _SHOWN = 4
 
 
 def load_pretrained(path: str, model: nn.Module) -> list[str]:
-    """Load the state dict of a file; returns in sentences what was loaded, and what was missing, unexpected or mismatched.
+    """Load the state dict of a file; returns in sentences what was loaded, missing, unexpected or of a different shape.
 
-    Raises UserError where the file cannot be read, or where nothing in it fits.
+    Raises UserError where the file cannot be read, or where nothing in it matches.
     """
     # Parameters as they are, so that one which is there under two names is known.
     own: dict[str, Tensor] = model.state_dict(keep_vars=True)
@@ -36,13 +36,13 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
     fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
     if not fits:
         raise UserError(
-            f"init.pretrained: nothing in {path} fits the model: it has {_several(list(saved))}, the model {_several(list(own))}"
+            f"init.pretrained: nothing in {path} matches the model: it has {_several(list(saved))}, the model {_several(list(own))}"
         )
     for name, value in fits.items():
         if not torch.isfinite(value.to(own[name].dtype)).all():
             raise UserError(f"init.pretrained: {path} holds {name} with values that are not finite; take another file")
     model.load_state_dict(fits, strict=False)
-    said = [f"{len(fits)} of {len(own)} weights are from {path}"]
+    said = [f"loaded {len(fits)} of {len(own)} tensors from {path}"]
     mismatched = [
         f"{name} ({_shape(saved[name])} in the file, {_shape(own[name])} here)" for name in saved if name in own and name not in fits
     ]
@@ -50,9 +50,9 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
     missing = [name for name in own if name not in saved and id(own[name]) not in loaded]
     unexpected = [name for name in saved if name not in own]
     for names, what in (
-        (mismatched, "of another shape, and so new"),
-        (missing, "missing in the file, and so new"),
-        (unexpected, "in the file alone"),
+        (mismatched, "of a different shape, not loaded"),
+        (missing, "missing in the file, not loaded"),
+        (unexpected, "unexpected in the file, ignored"),
     ):
         if names:
             said.append(f"{len(names)} {what}: {_several(names)}")
@@ -105,7 +105,7 @@ def _named_as(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> dict[st
 def _strange(saved: Tensor, own: Tensor) -> str:
     """What a tensor is that cannot be copied as the numbers that it stands for."""
     if saved.is_quantized or (own.is_floating_point() and not saved.is_floating_point() and not saved.is_complex()):
-        return f"{str(saved.dtype).removeprefix('torch.')}, as of a quantised model"
+        return f"{str(saved.dtype).removeprefix('torch.')}, as of a quantized model"
     if saved.is_nested or saved.layout != torch.strided:
         return "a sparse or nested tensor"
     if saved.is_meta:
