@@ -27,6 +27,8 @@ STEPS, PER_EPOCH = 200, 10
         ('kind = "cosine_restarts"\nperiod = 3\ngrowth = 2\nwarmup_steps = 20', [(20.0, "warm-up ends"), (50.0, "restart"), (110.0, "restart")]),
         ('kind = "wsd"\ndecay = 0.25\nwarmup_steps = 20', [(20.0, "warm-up ends"), (150.0, "decay begins")]),
         ('kind = "wsd"\ndecay = 1.0', []),
+        ('kind = "one_cycle"', [(60.0, "peak")]),
+        ('kind = "exponential"', []),
         ('kind = "constant"', []),
     ],
 )
