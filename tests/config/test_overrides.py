@@ -59,7 +59,7 @@ def test_a_change_is_taken_by_its_path_or_by_a_name_that_no_other_field_has(chan
         ("epochs", "'epochs' is not key=value, such as optimizer.lr=1e-3"),
         ("=3", "'=3' is not key=value, such as optimizer.lr=1e-3"),
         ("optimizer=3", "optimizer: unknown key; did you mean optimizer.lr?"),
-        ("model.kind=cnnn", 'model.kind: must be one of mlp, cnn, transformer, language_model, shared, torchvision, custom, not "cnnn"; did you mean cnn?'),
+        ("model.kind=cnnn", 'model.kind: must be one of cnn, custom, language_model, mlp, shared, torchvision, transformer, not "cnnn"; did you mean cnn?'),
     ],
 )
 def test_a_change_that_cannot_be_is_told(change: str, said: str) -> None:

@@ -20,14 +20,14 @@ def rows(images: Tensor) -> set[bytes]:
 
 
 def test_the_bundled_file_is_the_published_one_and_small() -> None:
-    packed = resources.files("gradtop.trainer.data").joinpath("digits.gz").read_bytes()
+    packed = resources.files("gradtop.trainer.data.kinds.digits").joinpath("digits.gz").read_bytes()
 
     assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == PUBLISHED
     assert len(packed) < 60_000
 
 
 def test_its_authors_and_licence_lie_beside_it() -> None:
-    text = resources.files("gradtop.trainer.data").joinpath("digits.txt").read_text(encoding="utf-8")
+    text = resources.files("gradtop.trainer.data.kinds.digits").joinpath("digits.txt").read_text(encoding="utf-8")
 
     assert "Alpaydin" in text
     assert "CC BY 4.0" in text
