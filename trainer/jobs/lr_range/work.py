@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
-from gradtop.trainer import data, models
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
+from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
+from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import EventKind, RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
@@ -70,7 +71,7 @@ class RangeTest:
         self._samples = 0
         self._stopwatch = Stopwatch()
         self._loss: float | None = None
-        augment = parts.compute.augment = data.augmentation(config.augment, parts.source, seed=config.training.seed)
+        augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
         # What varies images wants them as they are stored.
         parts.batches.prepare = parts.source.prepare if augment is None else None
         parts.compute.label_smoothing = config.training.label_smoothing
@@ -86,7 +87,7 @@ class RangeTest:
             state=RunState.TRAINING,
             device=str(self._parts.device),
             model=self._config.model.kind,
-            parameters=models.describe(model).total,
+            parameters=describe(model).total,
             threads=torch.get_num_threads(),
         )
         model.train()
