@@ -89,7 +89,7 @@ def test_an_epoch_entered_in_the_middle_reads_only_what_is_left(root: Path, monk
         return read_picture(path, size)
 
     whole = read(folder, 3)
-    monkeypatch.setattr("gradtop.trainer.data.folder.read_picture", noted)
+    monkeypatch.setattr("gradtop.trainer.data.kinds.image_folder.loader.read_picture", noted)
     assert same(read(folder, 3, skip=2), whole[2:])
     assert len(opened) == sum(len(labels) for _, labels in whole[2:])
     assert not same(read(folder, 4), whole)
