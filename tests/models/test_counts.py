@@ -23,8 +23,8 @@ from gradtop.trainer.config import (
     sections,
 )
 from gradtop.trainer.data.dataset import DataInfo
-from gradtop.trainer.models.counting import describe_config
 from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.counting import describe_config
 from gradtop.trainer.models.description import Description, describe
 from tests.models.formulas import evaluated
 

@@ -187,7 +187,7 @@ def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(
     adopt(alone)
     for each in (run, alone):
         wait_for_state(each, "done")
-    one, other = ({key: value for key, value in newest_state(each).items() if key != "seconds"} for each in (alone, run))
+    one, other = ({key: value for key, value in newest_state(each).items() if key != "stopwatch"} for each in (alone, run))
     assert differences(one, other) == []
     assert rows(alone, "steps", "loss", "lr") == rows(run, "steps", "loss", "lr")
     assert rows(alone, "evals", "loss", "accuracy") == rows(run, "evals", "loss", "accuracy")
