@@ -183,7 +183,7 @@ def test_its_settings_stand_in_its_run_toml_and_those_of_a_file_count(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("steps = 3", "lr_range.steps: must be a whole number ≥ 10, not 3"),
+        ("steps = 3", "lr_range.steps: must be an integer ≥ 10, not 3"),
         ("start = 1.0\nend = 0.1", "lr_range.end: must be above lr_range.start, which is 1; it is 0.1"),
         ("stepz = 30", "lr_range.stepz: unknown key; did you mean steps"),
         ("divergence = true", "lr_range.divergence: must be a number > 1"),
