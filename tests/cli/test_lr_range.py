@@ -136,7 +136,7 @@ def test_a_training_of_its_configuration_trains(gradtop: Gradtop, config: Path, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--steps", "3"], "lr_range.steps: must be a whole number ≥ 10, not 3"),
+        (["--steps", "3"], "lr_range.steps: must be an integer ≥ 10, not 3"),
         (["--start", "x"], 'lr_range.start: must be a number > 0, not "x"'),
         (["--end", "1e-9"], "lr_range.end: must be above lr_range.start"),
         (["--json", "--watch"], "--json cannot be combined with --watch"),
