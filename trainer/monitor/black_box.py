@@ -1,4 +1,4 @@
-"""What the last steps looked like, for the moment when something goes wrong."""
+"""The last steps before something went wrong."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gradtop.trainer.monitor.instruments.steps import CLIPPED_AT, GRAD_NORM_AT, 
 from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM, LAYERS, LOSS, LR, STEP, STEPS
 
 KEPT = 256
-TOLD_STEPS = 32
-TOLD_SAMPLES = 8
-TOLD_PARAMETERS = 12
+REPORTED_STEPS = 32
+REPORTED_SAMPLES = 8
+REPORTED_PARAMETERS = 12
 DEVIATIONS = 10.0
-LEAP = 0.05
-ENOUGH = 64  # losses before a spike can be told from a beginning
+MIN_RISE = 0.05
+MIN_LOSSES = 64  # before a spike can be distinguished from the start of a training
 
 
 class BlackBox:
@@ -32,14 +32,14 @@ class BlackBox:
         self.samples: deque[Sample] = deque(maxlen=KEPT)
         self._beginning, self._beginning_steps = 0.0, 0
 
-    def note(self, rows: Sequence[StepRow]) -> None:
+    def add_steps(self, rows: Sequence[StepRow]) -> None:
         self.steps.extend(rows[-KEPT:])
-        for row in rows[: ENOUGH - self._beginning_steps]:
+        for row in rows[: MIN_LOSSES - self._beginning_steps]:
             self._beginning_steps += 1
             if math.isfinite(row[LOSS_AT]):
                 self._beginning += (abs(row[LOSS_AT]) - self._beginning) / self._beginning_steps
 
-    def take(self, sample: Sample) -> None:
+    def add_sample(self, sample: Sample) -> None:
         """Keep a sample of norms; one of other parameters than those before begins anew."""
         if sample.names != self._names:
             self._names = sample.names
@@ -50,10 +50,10 @@ class BlackBox:
         """Why this loss is a spike against the steps that are kept; "" where it is none.
 
         It stands more than 10 deviations above their mean and above all of them, by more than a twentieth of what the
-        loss was in the beginning: the losses of single batches that are learnt by heart leap by any factor.
+        loss was in the beginning: the losses of memorised batches jump by any factor.
         """
         before = [row[LOSS_AT] for row in self.steps if math.isfinite(row[LOSS_AT])]
-        if len(before) < ENOUGH or not math.isfinite(loss) or loss - max(before) <= self._beginning * LEAP:
+        if len(before) < MIN_LOSSES or not math.isfinite(loss) or loss - max(before) <= self._beginning * MIN_RISE:
             return ""
         mean = statistics.fmean(before)
         deviation = statistics.pstdev(before, mean)
@@ -62,7 +62,7 @@ class BlackBox:
         return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps"
 
     def culprit(self, step: int) -> tuple[str, bool]:
-        """The parameter that went wrong first, as far as the samples up to this step tell, and whether it is certain.
+        """The parameter that went wrong first, as far as the samples up to this step show, and whether it is certain.
 
         Backward runs from the last module to the first and carries a bad value along, so where gradients are not finite
         it is the last module with one; else it is the parameter whose gradient grew most against its own median.
@@ -78,12 +78,12 @@ class BlackBox:
         largest = max(growth)
         return (self._names[growth.index(largest)] if largest > 1 else ""), False
 
-    def tell(self, step: int, what: str, parameter: str, *, wrong: bool) -> dict[str, object]:
+    def report(self, step: int, what: str, parameter: str, *, wrong: bool) -> dict[str, object]:
         """A few kB of plain values: the last steps, and the norms of the parameters whose gradients grew most.
 
-        `parameter` is the one to name: it went `wrong`, or else only its gradient grew.
+        `parameter` went `wrong` first, or else only its gradient grew most.
         """
-        steps = [row for row in self.steps if row[0] <= step][-TOLD_STEPS:]
+        steps = [row for row in self.steps if row[0] <= step][-REPORTED_STEPS:]
         samples = [sample for sample in self.samples if sample.step <= step]
         return {
             "step": step,
@@ -98,9 +98,9 @@ class BlackBox:
                 CLIPPED: [short(row[CLIPPED_AT]) for row in steps],
             },
             LAYERS: {
-                STEP: [sample.step for sample in samples[-TOLD_SAMPLES:]],
+                STEP: [sample.step for sample in samples[-REPORTED_SAMPLES:]],
                 GRAD_NORM: {
-                    self._names[place]: [short(sample.gradients[place]) for sample in samples[-TOLD_SAMPLES:]]
+                    self._names[place]: [short(sample.gradients[place]) for sample in samples[-REPORTED_SAMPLES:]]
                     for place in self._worst(samples, parameter)
                 },
             },
@@ -111,7 +111,7 @@ class BlackBox:
             return []
         growth = self._growth(samples)
         places = sorted(range(len(self._names)), key=lambda place: (self._names[place] != parameter, -growth[place]))
-        return sorted(places[:TOLD_PARAMETERS])
+        return sorted(places[:REPORTED_PARAMETERS])
 
     def _growth(self, samples: Sequence[Sample]) -> list[float]:
         """The newest norm of each parameter in medians of those before."""
@@ -140,5 +140,5 @@ def first_of_last_module(names: Sequence[str]) -> str:
 
 
 def short(value: float) -> float:
-    """Five digits tell enough."""
+    """The value with five significant digits."""
     return float(f"{value:.5g}")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 WINDOW = 9
-KNOWN = 3  # costs from which on the first, cold one no longer counts for much
+KNOWN = 3  # costs, from which on the first one, of a cold start, matters little
 
 
 class Meter:
@@ -44,7 +44,7 @@ class Meter:
         self._spent, self._events = 0.0, []
 
     def costs(self) -> Iterable[float]:
-        """What the pieces of work have cost of which it is known by now; each is told once."""
+        """Seconds of the pieces of work whose cost is known by now; each is returned once."""
         while self._closed and (not self._closed[0][1] or self._closed[0][1][-1].query()):
             spent, events = self._closed.popleft()
             pairs = zip(events[::2], events[1::2], strict=False)

@@ -26,7 +26,7 @@ DRIFT = 0.1  # seconds by which clocks may come apart before the time of day is 
 
 
 class Monitor:
-    """Never raises into training: an instrument that fails is switched off, and that is said.
+    """Never raises into training: an instrument that fails is switched off, and the reason recorded.
 
     Nothing waits for the device but `flush`, `black_box` and `close`.
     """
@@ -46,7 +46,7 @@ class Monitor:
         viewers: Callable[[], Lease] | None = None,
         instruments: Sequence[type[Instrument]] = INSTRUMENTS,
     ) -> None:
-        """`name` is what the model is called; `viewers` says who looks at what; by default the leases of the run are read."""
+        """`name` is what the model is called; `viewers` returns the lease of all screens; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys((LOSS, GRAD_NORM, LR, SAMPLES_PER_S))
         self._model, self._writer = model, writer
         self._clock, self._wall = clock, wall
@@ -72,7 +72,7 @@ class Monitor:
             lease=viewers or Lease,
             size_limit=self._size_limit,
             step=lambda: self._steps.step,
-            sampled=self._black_box.take,
+            sampled=self._black_box.add_sample,
         )
         self._steps = Steps(setup)
         self._note = self._steps.note
@@ -183,7 +183,7 @@ class Monitor:
         self._put(self._steps.stream, rows)
         highest = max(rows, key=itemgetter(LOSS_AT))
         spike = self._black_box.spike(highest[LOSS_AT])
-        self._black_box.note(rows)
+        self._black_box.add_steps(rows)
         last, norm = rows[-1], next((row[GRAD_NORM_AT] for row in reversed(rows) if not math.isnan(row[GRAD_NORM_AT])), None)
         self.latest = {
             LOSS: last[LOSS_AT],
@@ -194,7 +194,7 @@ class Monitor:
         if spike and self._clock() >= self._spike_at:
             self._spike_at = self._clock() + SPIKES_APART
             parameter, _ = self._black_box.culprit(highest[0])
-            self._writer.event(EventKind.BLACK_BOX, **self._black_box.tell(highest[0], spike, parameter, wrong=False))
+            self._writer.event(EventKind.BLACK_BOX, **self._black_box.report(highest[0], spike, parameter, wrong=False))
 
     def _put(self, stream: str, records: Iterable[Row]) -> None:
         rows = list(records)
@@ -236,7 +236,7 @@ class Monitor:
         self.flush()
         found = wrong_parameter(self._model)
         parameter, wrong = (found, True) if found else self._black_box.culprit(step)
-        return self._black_box.tell(step, f"{what or 'a gradient'} is not finite", parameter, wrong=wrong)
+        return self._black_box.report(step, f"{what or 'a gradient'} is not finite", parameter, wrong=wrong)
 
     def close(self) -> None:
         """May be called again."""
@@ -249,8 +249,8 @@ class Monitor:
         self._instruments, self._due = [], NEVER
 
     def _switch_off(self, instrument: Instrument, error: Exception) -> None:
-        said = (str(error).strip().splitlines() or [""])[0][:200]
-        reason = f"{type(error).__name__}: {said}"
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        reason = f"{type(error).__name__}: {first}"
         # A new list: this one is being gone through.
         self._instruments = [each for each in self._instruments if each is not instrument]
         self._due = self._next_due()

@@ -1,4 +1,4 @@
-"""How far measuring must thin out so that a run's streams stay within their size."""
+"""The size limit of a run's streams: how much less often to measure as they grow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_DOUBLINGS = 30
 
 
 class SizeLimit:
-    """Counts what is written: of the room that is left, each doubling of the period gets half."""
+    """Counts the bytes written; the sampling period doubles at half of the limit, and again at half of what then remains."""
 
     def __init__(self, maximum: int, written: int = 0) -> None:
         self._maximum = maximum

@@ -1,4 +1,4 @@
-"""Who is looking: the leases of the screens, read beside the training."""
+"""The leases of open screens, read in a thread beside the training."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 
 from gradtop.trainer.record import Lease, Run, read_leases
 
-# Who walks through the layers sees the next one within a second; a look costs some 30 µs.
+# The histogram of a newly selected parameter appears within a second; one look takes about 30 µs.
 LOOK_EVERY = 0.5
 
 
 class Viewers(threading.Thread):
-    """Keeps what all screens together show; a thread of its own, as a network file system may take its time."""
+    """Returns the lease of all screens together when called; a thread of its own, as a network file system may be slow."""
 
     def __init__(self, run: Run, *, every: float = LOOK_EVERY) -> None:
         super().__init__(name="leases", daemon=True)

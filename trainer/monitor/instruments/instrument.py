@@ -31,8 +31,8 @@ Row = tuple[float, ...]
 class Setup:
     """What an instrument measures, and what it is given for that.
 
-    `name` is the model's; `clock` counts seconds and never falls back, `offset` makes a unix time of it; `lease` says what somebody looks at; `step` is the
-    newest step done. `sampled` is told of each sample of norms; `totals` holds the total gradient norm of steps by their number
+    `name` is the model's. `clock` is monotonic, in seconds; adding `offset` gives unix time. `lease` returns what somebody looks at,
+    `step` the newest step done. `sampled` is called with each sample of norms; `totals` holds the total gradient norm of steps by their number
     until the records of these steps are made.
     """
 
@@ -62,7 +62,7 @@ class Instrument:
     and `rows` some times a second; `finish` and `close` at the end. What an instrument raises switches it off, and it alone.
 
     `before_step` finds the gradients there and the weights not yet changed. Rows are step, unix time and values.
-    `unavailable` says why a column is not measured, by its name without a parameter's; `ALL` stands for all of them.
+    `unavailable` maps columns that are not measured, by their declared names, to the reason; `ALL` stands for every column.
     """
 
     stream: ClassVar[str]
@@ -88,7 +88,7 @@ class Instrument:
         return False
 
     def open(self, first_step: int) -> None:
-        """Begin a segment, which says what is not measured in it."""
+        """Begin a segment, with the reasons for what is not measured in it."""
         extra = {**self.extra, UNAVAILABLE: dict(self.unavailable)} if self.unavailable else self.extra
         self.setup.writer.open(self.stream, self.columns, first_step=first_step, extra=extra)
 

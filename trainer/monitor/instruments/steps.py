@@ -132,7 +132,7 @@ class Pace:
         self._last = None
 
     def look(self, noted: Sequence[Noted]) -> float | None:
-        """Seconds of a typical step among these, None where there are too few to tell."""
+        """Median seconds per step among these; None where there are too few."""
         times = [one[1] for one in noted]
         samples = sum(one[6] for one in noted)
         if self._last is None:

@@ -38,7 +38,7 @@ class System(Instrument):
         self._thread = threading.Thread(target=self._work, name="system", daemon=True)
 
     def begin(self) -> None:
-        """The thread opens the stream, when it has found out what the GPU does not tell."""
+        """Start the thread; it opens the stream when it knows which figures the GPU does not report."""
         self._thread.start()
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class System(Instrument):
     def _work(self) -> None:
         setup = self.setup
         gpu = GpuReader(setup.device)
-        gpu.read()  # to know what it cannot tell
+        gpu.read()  # to find out what it does not report
         self.unavailable.update(gpu.unavailable)
         self.open(setup.first_step)
         if gpu.expected:
@@ -63,9 +63,9 @@ class System(Instrument):
 
 
 class GpuReader:
-    """Reads the figures of an NVIDIA GPU through NVML; NaN for those it does not tell.
+    """Reads the figures of an NVIDIA GPU through NVML; NaN for those it does not report.
 
-    `unavailable` says why by column, as far as `read` has found out; `expected` whether the device should have such figures.
+    `unavailable` has the reason for each column that `read` could not get; `expected` whether the device should have such figures.
     """
 
     def __init__(self, device: torch.device) -> None:

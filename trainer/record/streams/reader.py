@@ -52,14 +52,14 @@ def _stems(run: Run) -> list[tuple[str, int]]:
 
 
 class StreamReader:
-    """One stream of a run as one rank wrote it; `refresh` looks for what is new, everything else tells what was seen then. Never raises on bad data.
+    """One stream of a run as one rank wrote it; `refresh` looks for what is new, everything else returns what was seen then. Never raises on bad data.
 
     `columns` (those of the newest segment) leaves out `step` and `time`, with which every record begins.
     """
 
     def __init__(self, run: Run, stream: str, *, rank: int = 0) -> None:
         self.stream, self.rank = stream, rank
-        self.stem = segment_stem(stream, rank)  # tells it from those of other ranks
+        self.stem = segment_stem(stream, rank)  # differs from rank to rank
         self.unreadable = ""
         self.columns: tuple[Column, ...] = ()
         self.count = 0

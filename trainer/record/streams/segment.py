@@ -59,9 +59,9 @@ class Segment:
             self.size = int(schema["record_size"])
             self.first_step = float(schema.get("first_step", 0))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            raise UnknownSchema(f"{base.name}.json does not say its columns") from None
+            raise UnknownSchema(f"{base.name}.json does not list its columns") from None
         if self.size != 8 * len(columns) or [c.name for c in columns[:2]] != [c.name for c in HEAD] or self.first_step != self.first_step:
-            raise UnknownSchema(f"{base.name}.json does not fit its records")
+            raise UnknownSchema(f"the columns and the record size in {base.name}.json do not match")
         extra = schema.get("extra")
         self.columns = columns
         self.places = {column.name: place for place, column in enumerate(columns)}

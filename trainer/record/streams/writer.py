@@ -47,7 +47,7 @@ class _Event:
 class StreamWriter:
     """Records, events and status of one run, written every 100 ms; nothing here raises or waits, but `flush` and `close`.
 
-    What cannot be written is counted in `dropped`; the first reason is kept in `trouble` and told to `on_loss` once, in the
+    What cannot be written is counted in `dropped`; the first reason is kept in `trouble` and passed to `on_loss` once, in the
     writer's thread. Writing is tried again with each batch, so that it goes on when there is room again.
     """
 
@@ -61,7 +61,7 @@ class StreamWriter:
         self._streams: dict[str, _Opening] = {}
         self._status: deque[Status] = deque(maxlen=1)
         self._status_due = self._look_due = 0.0
-        self._told = False
+        self._reported = False
         self._losing = threading.Lock()
         self._wake = threading.Event()
         self._written = threading.Condition()
@@ -163,9 +163,9 @@ class StreamWriter:
             last, asked = self._closed, self._asked
             try:
                 self._write(whole=last or asked > self._answered)
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong here costs telemetry and is told, the thread goes on
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong here costs telemetry and is reported; the thread goes on
                 self._lose(1, explain(error))
-            self._tell()
+            self._report()
             with self._written:
                 self._answered = asked
                 self._written.notify_all()
@@ -175,12 +175,12 @@ class StreamWriter:
             self._answered = self._asked
             self._written.notify_all()
 
-    def _tell(self) -> None:
-        if self.trouble and not self._told and self._on_loss is not None:
-            self._told = True
+    def _report(self) -> None:
+        if self.trouble and not self._reported and self._on_loss is not None:
+            self._reported = True
             try:
                 self._on_loss(self.trouble)
-            except Exception as error:  # noqa: BLE001 - the log may lie on the full disk that it tells of
+            except Exception as error:  # noqa: BLE001 - the log may be on the full disk
                 self._lose(0, explain(error))
 
     def _write(self, *, whole: bool) -> None:
