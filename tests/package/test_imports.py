@@ -6,6 +6,8 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,36 @@ def test_listing_and_showing_runs_imports_neither_textual_nor_pydantic(tmp_path:
     for command in (["ls"], ["show", "last"], ["plot", "last"]):
         code = f"from gradtop.tui.cli.main import main\nassert main([*{command!r}, '--runs', {str(tmp_path)!r}]) == 0"
         assert not (TORCH | {"textual", "pydantic"}) & imported(code)
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def names_imported(tree: ast.AST) -> Iterator[str]:
+    """What the module imports when it runs, at its top or in a function: `package.module`, and `package.module.name` for each name."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt) and is_for_types(node):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from names_imported(node)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports in functions count: a circle through one is a circle. Those for type checkers alone do not."""
+    package = SOURCE / "gradtop"
+    modules = {}
+    for file in (*package.glob("*.py"), *(package / "trainer").rglob("*.py"), *(package / "tui").rglob("*.py")):
+        name = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        modules[name] = ast.parse(file.read_text(encoding="utf-8"))
+    imports = {
+        importer: {found if found in modules else found.rpartition(".")[0] for found in names_imported(tree)} & modules.keys()
+        for importer, tree in modules.items()
+    }
+    assert len(modules) > 250
+    assert sum(map(len, imports.values())) > 750
+    list(TopologicalSorter(imports).static_order())  # a CycleError names the circle

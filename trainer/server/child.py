@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.server.jobs import ANSWERS, JOBS, answer
+from gradtop.trainer.server.process import open_streams
 
 
 class Child:
@@ -102,16 +103,6 @@ def take_on(process: Mapping[str, Any]) -> None:
     use_all_threads()
 
 
-def open_streams(output: str | os.PathLike[str]) -> None:
-    """Standard input from nowhere, output and errors to a file. Raises OSError."""
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    for descriptor, place in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(descriptor, place)
-    os.close(null)
-    os.close(log)
-
-
 def use_all_threads() -> None:
     """PyTorch and numpy compute in the server with one thread; here with as many as in any process."""
     import torch
@@ -133,15 +124,3 @@ def openblas(function: str) -> Any:
         with contextlib.suppress(OSError, AttributeError):
             return getattr(ctypes.CDLL(os.fspath(library)), f"scipy_openblas_{function}64_")
     return None
-
-
-def set_title(title: str) -> None:
-    """What `ps` shows of this process, as far as the server's own command line has room; /proc/PID/comm says "gradtop"."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        Path("/proc/self/comm").write_text("gradtop", encoding="ascii")
-        fields = Path("/proc/self/stat").read_bytes().rsplit(b")", 1)[1].split()
-        begin, end = int(fields[45]), int(fields[46])  # arg_start and arg_end (proc(5), fields 48 and 49)
-        if 0 < begin < end:
-            room = end - begin - 1
-            ctypes.memset(begin, 0, room + 1)
-            ctypes.memmove(begin, title.encode()[:room], min(len(title.encode()), room))

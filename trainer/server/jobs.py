@@ -19,7 +19,7 @@ def work(arguments: Arguments, child: Child) -> int:
     from gradtop.trainer.record import Run, clean
     from gradtop.trainer.runtime.signals import Signals
     from gradtop.trainer.runtime.worker import log_plainly, work
-    from gradtop.trainer.server.child import open_streams, set_title
+    from gradtop.trainer.server.process import open_streams, set_title
 
     run = Run(arguments["run"])
     try:
