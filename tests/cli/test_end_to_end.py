@@ -12,6 +12,7 @@ import pytest
 
 from gradtop.trainer.record import Run, is_alive, list_runs, read_status, send
 from tests.cli.conftest import Gradtop
+from tests.record.event_files import events
 from tests.support import wait_until
 
 CONFIG = """\
@@ -79,8 +80,6 @@ def test_a_training_from_its_start_to_its_exports(gradtop: Gradtop, config: Path
 def exports(gradtop: Gradtop, run: Run, steps: int) -> None:
     """Each format, read back by its own reader, tells of the same losses."""
     from pyarrow import parquet
-
-    from tests.record.test_export import events
 
     for to in ("csv", "parquet", "tensorboard"):
         said = gradtop("export", run.id, "--to", to, "--output", to)

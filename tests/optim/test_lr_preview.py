@@ -8,7 +8,7 @@ from gradtop.trainer.optim.optimizers.sgd import Sgd
 from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
 from gradtop.trainer.optim.schedules.step import StepSchedule
-from tests.optim.test_schedules import LR, PER_EPOCH, SCHEDULES, STEPS, by_hand, train, training
+from tests.optim.formulas import LR, PER_EPOCH, SCHEDULES, STEPS, by_hand, train, training
 
 
 @pytest.mark.parametrize("config", SCHEDULES.values(), ids=SCHEDULES)

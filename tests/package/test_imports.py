@@ -152,3 +152,11 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert len(modules) > 250
     assert sum(map(len, imports.values())) > 750
     list(TopologicalSorter(imports).static_order())  # a CycleError names the circle
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several of them use stands in a module of its own, so that each can be run, moved and removed alone."""
+    for file in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            assert not module.rpartition(".")[2].startswith("test_"), f"{file} imports from {module}"

@@ -73,6 +73,7 @@ def package() -> dict[str, str]:
     return {**{f"trainer/{name}": text for name, text in files.items()}, "config.toml": CONFIG.format(model="trainer.models", data="trainer.data")}
 
 
+@pytest.mark.usefixtures("own_servers")
 @pytest.mark.parametrize(
     ("kind", "files", "command"),
     [("wheel", modules(), ["python", "-m", "gradtop"]), ("editable", package(), ["gradtop"])],

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import math
-import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, StreamReader, new_run
 from gradtop.trainer.record.event_file import masked_crc, varint
 from gradtop.trainer.record.export import export_run
+from tests.record.event_files import events
 from tests.tui.runs_fixture import fake_run
 
 NAN, INF = math.nan, math.inf
@@ -78,26 +76,6 @@ def test_all_streams_of_a_run_are_exported_whole(tmp_path: Path) -> None:
         reader.refresh()
         assert len(read_csv(tmp_path / "csv" / f"{name}.csv")) == reader.count + 1
         assert parquet.read_metadata(tmp_path / "parquet" / f"{name}.parquet").num_rows == reader.count
-
-
-def frames(path: Path) -> Iterator[bytes]:
-    """The payloads of a TFRecord file, their checksums checked by another implementation."""
-    from tensorboardX.record_writer import masked_crc32c
-
-    data, start = path.read_bytes(), 0
-    while start < len(data):
-        (length,) = struct.unpack_from("<Q", data, start)
-        payload = data[start + 12 : start + 12 + length]
-        assert struct.unpack_from("<I", data, start + 8)[0] == masked_crc32c(data[start : start + 8])
-        assert struct.unpack_from("<I", data, start + 12 + length)[0] == masked_crc32c(payload)
-        yield payload
-        start += length + 16
-
-
-def events(path: Path) -> list[Any]:
-    from tensorboardX.proto.event_pb2 import Event
-
-    return [Event.FromString(payload) for payload in frames(path)]
 
 
 def test_tensorboard_reads_the_scalars(resumed: Run, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import textual
 from textual.color import Color
 
 from gradtop import tui
+from gradtop.trainer.record import RunState
 from gradtop.tui.app import GradtopApp
-from gradtop.tui.framework.states import SYMBOLS, TONES
+from gradtop.tui.framework.states import SYMBOLS, tone
 from gradtop.tui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, THEMES
 from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
@@ -53,9 +54,10 @@ def test_the_themes_for_few_colours_use_the_terminals_own(theme: textual.theme.T
 
 
 def test_every_state_has_a_symbol_of_its_own_and_a_tone() -> None:
-    assert SYMBOLS.keys() == TONES.keys()
-    ended = [SYMBOLS[state] for state in SYMBOLS if state != "created"]
-    assert len(set(ended)) == len(ended)
+    assert SYMBOLS.keys() == set(RunState)
+    symbols = [SYMBOLS[state] for state in RunState if state is not RunState.CREATED]  # which looks as STARTING does
+    assert len(set(symbols)) == len(symbols)
+    assert {tone(state) for state in RunState} == {"success", "warning", "error", "primary", "muted"}
 
 
 def luminance(colour: Color) -> float:

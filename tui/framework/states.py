@@ -15,7 +15,7 @@ SYMBOLS = {
     RunState.STOPPED: "□",
     RunState.FAILED: "✕",
     RunState.DIED: "†",
-    RunState.UNKNOWN: "?",
+    RunState.UNKNOWN: "–",
 }
 TONES = {
     RunState.TRAINING: "success",
