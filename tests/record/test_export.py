@@ -129,7 +129,7 @@ def test_the_checksum_is_that_of_the_format() -> None:
 @pytest.mark.parametrize("to", ["csv", "parquet", "tensorboard"])
 def test_a_run_without_records_is_said(tmp_path: Path, to: str) -> None:
     run = new_run(tmp_path / "runs", "", {}, name="heron")
-    with pytest.raises(RecordError, match="has no recorded values yet"):
+    with pytest.raises(RecordError, match="has recorded nothing yet"):
         export_run(run, to, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
