@@ -31,7 +31,7 @@ def config(tmp_path: Path) -> Path:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker works here instead of in a process of its own, for which PyTorch would be imported anew."""
 
-    def start(run: Run, *, resume: bool = False) -> None:
+    def start(run: Run, *, resume: bool = False, server: bool = True) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             work(run, resume=resume)
 
