@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.analysis.formatting import number, setting, significant
+from gradtop.trainer.analysis.formatting import number, setting, si, significant
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
@@ -146,9 +147,14 @@ def freeze_text(event: Mapping[str, Any]) -> str:
 
 
 def threads_text(event: Mapping[str, Any]) -> str:
-    before, now = (event.get(name) for name in ("pace_before", "pace"))
-    why = f": {significant(now)} instead of {significant(before)} steps/s" if isinstance(before, int | float) and isinstance(now, int | float) else ""
-    return f"the CPU is busy: {changes_text(event)} from step {next_step(event)} on{why}"
+    before, pace = (value if isinstance(value, int | float) and math.isfinite(value) else None for value in (event.get("pace_before"), event.get("pace")))
+    if pace is None or before is None:
+        slow = f" ({si(before)} samples/s)" if before is not None else ""
+        return f"the CPU is busy{slow}: trying {changes_text(event)} from step {next_step(event)} on"
+    figures = f"{si(pace)} samples/s, {si(before)} before"
+    if changed := changes_text(event):
+        return f"no faster ({figures}): {changed} from step {next_step(event)} on"
+    return f"training.threads={event.get('threads')} is kept: {figures}"
 
 
 def range_text(event: Mapping[str, Any]) -> str:

@@ -15,9 +15,17 @@ AT_START = torch.get_num_threads()
 
 def use_threads(asked: int) -> None:
     """Compute with so many, at most one for each core; 0 takes what OMP_NUM_THREADS says, else PyTorch's own number."""
+    torch.set_num_threads(min(asked, cores()) if asked else default_threads())
+
+
+def default_threads() -> int:
+    return threads_of_environment() or AT_START
+
+
+def threads_of_environment() -> int:
+    """What OMP_NUM_THREADS says, 0 for nothing; read anew, as PyTorch may have been imported in another environment."""
     said = os.environ.get("OMP_NUM_THREADS", "")
-    own = max(int(said), 1) if said.isdigit() else AT_START
-    torch.set_num_threads(min(asked, cores()) if asked else own)
+    return max(int(said), 1) if said.isdigit() else 0
 
 
 def crowding(run: Run) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,17 +33,19 @@ from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
+from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
-from gradtop.trainer.runtime.threads import crowding, use_threads
+from gradtop.trainer.runtime.threads import crowding, default_threads, threads_of_environment, use_threads
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
+from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ def prepare(context: RunContext) -> Session:
         stopwatch=Stopwatch(),
         fixed=parts.fixed,
     )
+    # A run that is to be repeated to the last bit must not depend on what else a machine does.
+    if device.type == "cpu" and not training.deterministic and not threads_of_environment():
+        session.thread_tuner = ThreadTuner(default_threads(), pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
     if state:
         _put_back(session, state)
     elif origin:

@@ -41,9 +41,11 @@ def train_epoch(session: Session) -> None:
     batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
-        if control.due() and control.obey(session):
-            # What was changed may stand in any of the names above, or in the batches that lie ready.
-            return
+        if control.due():
+            if control.obey(session):
+                # What was changed may stand in any of the names above, or in the batches that lie ready.
+                return
+            session.tune_threads()
         group = tuple(islice(batches, accumulate))
         # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping; and not sooner: freed before the batch is
         # gathered, memory on the CPU goes back to the system and must be fetched again, which costs a ResNet18 4 % of a step.

@@ -26,6 +26,7 @@ from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, 
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
+from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
@@ -33,6 +34,7 @@ from gradtop.trainer.training.lr_plan import LrPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.step import Compute
+from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 FROZEN_NAMED = 3  # frozen parameters that an event names
 
@@ -64,6 +66,7 @@ class Session:
     generators: Generators = field(default_factory=Generators)
     changes: dict[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
+    thread_tuner: ThreadTuner | None = None  # on a CPU
 
     def __post_init__(self) -> None:
         self._plan: LrPlan | None = None
@@ -186,6 +189,26 @@ class Session:
         self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
         self.write_plan()
         return Applied(old={change.key: change.old for change in made}, new={change.key: change.new for change in made})
+
+    def tune_threads(self) -> None:
+        """Try, keep or take back another number of threads where the pace has collapsed; each change is recorded as a live one."""
+        if self.thread_tuner is None:
+            return
+        before = self.config.training.threads
+        tuned = self.thread_tuner.look(before)
+        if tuned is None:
+            return
+        key = "training.threads"
+        changes = {key: tuned.threads} if tuned.threads != before else {}
+        if changes:
+            self.config = live.changed(self.config, changes)
+            use_threads(tuned.threads)
+            self.changes |= changes
+            self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
+        old = {key: before} if changes else {}
+        self.writer.event(
+            EventKind.THREADS, step=self.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
+        )
 
     def scale_learning_rate(self, factor: float) -> None:
         scale(self.optimizer, self.schedule, factor)

@@ -1,0 +1,125 @@
+"""Fewer threads for a training whose pace collapses because others want its cores; only where the number was left to us.
+
+Threads that share an operation wait for the slowest of them. Where another process takes a core, the one that runs there is
+late at every operation, and a training falls to a tenth; with fewer threads than cores it keeps most of its pace.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+EVERY = 0.5  # seconds between two readings
+COLLAPSED = 3.0  # times slower than the best before anything is tried
+WINDOW = 20  # readings that make a level: what is shorter passes by itself
+SETTLE, TRIAL = 3, 8  # readings: of a trial that do not count, as the pace is a mean of the last second; of all of it
+FASTER = 1.1  # what a trial must bring to be kept
+# Seconds that all threads waited for a core, in each second: others want the cores; they have most of them, so that a trial is
+# worth while although this run has never been faster.
+CROWDED, STARVED = 0.1, 0.5  # the latter for each thread
+RETRY, LONGEST_RETRY = 60.0, 3600.0  # seconds until the next trial; doubled after each that brought nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A number of threads to change to (0 for the default), or to keep where it is the present one, and the paces that led to it."""
+
+    threads: int
+    pace: float
+    pace_before: float
+
+
+class ThreadTuner:
+    """`look` is called between two steps and costs nothing to speak of; it says when to change the number of threads.
+
+    `pace` gives samples per second, nan while unknown; `waited` the seconds that the threads of this process have waited for a core.
+    """
+
+    def __init__(
+        self, default: int, *, pace: Callable[[], float], clock: Callable[[], float], waited: Callable[[], float] | None = None
+    ) -> None:
+        self._default = default  # threads that 0 stands for
+        self._pace, self._clock, self._waited = pace, clock, waited or seconds_waited
+        self._chosen = 0  # the number of threads that this tuner has set last
+        self._before = (0, math.nan)  # threads and pace before the trial at hand
+        self._trial: list[float] | None = None  # its readings
+        self._readings: deque[float] = deque(maxlen=WINDOW)
+        self._best = 0.0
+        self._next = -math.inf
+        self._rests_until = -math.inf
+        self._retry = RETRY
+        self._wait = (clock(), self._waited())  # when the readings began: the time, and the seconds waited until then
+
+    def look(self, threads: int) -> Tuned | None:
+        """`threads` is what the configuration says; anything but 0 or what this tuner has set is the user's and stays."""
+        now = self._clock()
+        if now < self._next:
+            return None
+        self._next = now + EVERY
+        if threads not in {0, self._chosen}:
+            self._trial = None
+            self._begin(now)
+            return None
+        self._chosen = threads
+        pace = self._pace()
+        if not pace > 0:
+            return None
+        return self._watch(now, pace) if self._trial is None else self._judge(self._trial, now, pace)
+
+    def _begin(self, now: float) -> None:
+        self._readings.clear()
+        self._wait = now, self._waited()
+
+    def _watch(self, now: float, pace: float) -> Tuned | None:
+        self._readings.append(pace)
+        if len(self._readings) < WINDOW or now < self._rests_until:
+            return None
+        level = median(self._readings)
+        if self._chosen:
+            # Others may have gone: see whether the default is faster again.
+            return self._try(0, level)
+        self._best = max(self._best, level)
+        if self._default < 2:
+            return None
+        since, before = self._wait
+        waited = (self._waited() - before) / (now - since)
+        self._begin(now)
+        starved = waited >= STARVED * self._default
+        collapsed = waited >= CROWDED and level * COLLAPSED <= self._best
+        return self._try(self._default // 2, level) if starved or collapsed else None
+
+    def _try(self, threads: int, level: float) -> Tuned:
+        self._before = self._chosen, level
+        self._chosen = threads
+        self._trial = []
+        return Tuned(threads, math.nan, level)
+
+    def _judge(self, trial: list[float], now: float, pace: float) -> Tuned | None:
+        trial.append(pace)
+        if len(trial) < TRIAL:
+            return None
+        before, level = self._before
+        found = median(trial[SETTLE:])
+        self._trial = None
+        self._begin(now)
+        if found < level * FASTER:
+            self._chosen = before
+            self._rests_until, self._retry = now + self._retry, min(self._retry * 2, LONGEST_RETRY)
+            return Tuned(before, found, level)
+        if self._chosen > 1 and found * COLLAPSED < self._best:
+            return self._try(self._chosen // 2, found)
+        self._rests_until = now + self._retry
+        return Tuned(self._chosen, found, level)
+
+
+def seconds_waited() -> float:
+    """The time that the threads of this process were ready to run and had no core; inf where the system does not tell."""
+    try:
+        files = [each / "schedstat" for each in Path("/proc/self/task").iterdir()]
+        return sum(int(file.read_text().split()[1]) for file in files) / 1e9
+    except (OSError, ValueError, IndexError):
+        return math.inf
