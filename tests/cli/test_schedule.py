@@ -46,3 +46,12 @@ def test_a_mistake_in_the_settings_is_told_without_starting_anything(gradtop: Gr
     said = gradtop("schedule", "my.toml", "schedule.knd=step")
     assert said.code == 2
     assert "did you mean kind?" in said.err
+
+
+def test_what_is_wrong_with_a_configuration_is_said_in_its_own_words(gradtop: Gradtop) -> None:
+    said = gradtop("schedule", "my.toml", "lr=-1", "schedule.warmup_stepz=3")
+    assert said.code == 2
+    assert sorted(said.err.splitlines()) == [
+        "gradtop: optimizer.lr: must be a number > 0, not -1",
+        "gradtop: schedule.warmup_stepz: unknown key; did you mean warmup_steps?",
+    ]

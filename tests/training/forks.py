@@ -11,12 +11,12 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.config import Config, apply_overrides, dump_config, parse_config
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
+from gradtop.trainer.launch.run_config import changed_config
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
-from gradtop.tui.cli.configuration import changed_config
 from tests.training.live_changes import train_with
 from tests.training.runs import TINY, events, newest_state, rows
 

@@ -7,11 +7,11 @@ import pytest
 
 from gradtop.trainer.config import load_config, sections, to_tables
 from gradtop.trainer.config.freeze import FreezePattern
+from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
-from gradtop.tui.cli.configuration import effective_config
 from gradtop.tui.screens.tune.draft import make_base
 from tests.training.live_changes import LiveChanges, train_with
 from tests.training.runs import differences, events, newest_state, rows, tiny_run

@@ -8,20 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.launch.server import Connection, request_answer
+from gradtop.trainer.launch.server import ConfigurationRefused, Connection, request_answer
 
 REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The learning rates of a run: (step, lr), counted from 1; the steps after which it turns; `problem` where there are none."""
+    """The learning rates of a run: (step, lr), counted from 1; the steps after which it turns; `problem` where there are none.
+
+    `invalid`: the problem is the configuration's, and names its file and keys.
+    """
 
     points: tuple[tuple[int, float], ...] = ()
     turns: tuple[int, ...] = ()
     steps: int = 0
     steps_per_epoch: int = 0
     problem: str = ""
+    invalid: bool = False
 
 
 class Preview:
@@ -36,7 +40,10 @@ class Preview:
 
     def plan(self, tables: Mapping[str, Any], *, steps_per_epoch: int = 0) -> Planned:
         """What is planned; waits for it. A problem is an answer too: nothing is raised."""
-        question = {"tables": tables, "steps_per_epoch": steps_per_epoch}
+        return self.ask({"tables": tables, "steps_per_epoch": steps_per_epoch})
+
+    def ask(self, question: Mapping[str, Any]) -> Planned:
+        """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/jobs.py)."""
         key = json.dumps(question, sort_keys=True, default=str)
         with self._lock:
             if self._closed:
@@ -56,7 +63,7 @@ class Preview:
         try:
             planned = _planned(request_answer("lr_plan", question, server=self._server, opened=opened))
         except OSError as error:
-            return Planned(problem=str(error))
+            return Planned(problem=str(error), invalid=isinstance(error, ConfigurationRefused))
         finally:
             with self._lock:
                 self._asking.difference_update(asked)

@@ -41,6 +41,10 @@ class Refused(OSError):
     """The process that the server forked says in one sentence why it does not do what was asked."""
 
 
+class ConfigurationRefused(Refused):
+    """What is wrong with the configuration that was sent: file, key and what was expected, a line each."""
+
+
 class Connection:
     """A request to the server that was sent, and the lines of JSON that come back. Closing it cancels what does not outlive it."""
 
@@ -260,9 +264,7 @@ def request_answer(
             raise Refused("cancelled")
     if answer is None:
         raise Refused("the process that was asked ended without an answer")
-    if "error" in answer:
-        raise Refused(str(answer["error"]))
-    return answer
+    return _checked(answer)
 
 
 def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,8 +279,14 @@ def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError:
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit code {done.returncode}")
         raise Refused(f"the process that was asked ended without an answer: {last}; gradtop doctor checks PyTorch") from None
-    if not isinstance(answer, dict) or "error" in answer:
-        raise Refused(str(answer["error"] if isinstance(answer, dict) else answer))
+    if not isinstance(answer, dict):
+        raise Refused(str(answer))
+    return _checked(answer)
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise (ConfigurationRefused if answer.get("configuration") else Refused)(str(answer["error"]))
     return answer
 
 

@@ -1,12 +1,11 @@
-"""The learning rates that the tables of a configuration plan."""
+"""The learning rates that a configuration plans."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from gradtop.trainer.config import Config
 from gradtop.trainer.config.fork_preview import steps_per_epoch as steps_per_epoch_of
-from gradtop.trainer.config.validate import validate
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
@@ -14,9 +13,8 @@ from gradtop.trainer.runtime.errors import UserError
 LONGEST = 20_000_000  # steps; to walk more takes a minute
 
 
-def plan(tables: Mapping[str, Any], steps_per_epoch: int = 0) -> dict[str, Any]:
-    """Points (step, lr), turns, steps and steps per epoch; 0 where the data tell these. Raises ConfigProblems or UserError."""
-    config = validate(tables)
+def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
+    """Points (step, lr), turns, steps and steps per epoch; 0 where the data tell these. Raises UserError."""
     per_epoch = steps_per_epoch or steps_per_epoch_of(config)
     if per_epoch < 1:
         raise UserError(f"how many steps an epoch has, data.kind = {config.data.kind} does not tell before it is opened")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradtop.trainer.config import Config
     from gradtop.trainer.server.child import Child
 
 Arguments = Mapping[str, Any]
@@ -50,15 +51,36 @@ def lr_plan(arguments: Arguments) -> dict[str, Any]:
     """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
     from gradtop.trainer.optim.preview import plan
 
-    return plan(arguments["tables"], int(arguments.get("steps_per_epoch") or 0))
+    config, known = _configuration(arguments)
+    return plan(config, int(arguments.get("steps_per_epoch") or known))
 
 
 def parameters(arguments: Arguments) -> dict[str, Any]:
     """What the model of a configuration is made of, as `Description.to_json` has it."""
-    from gradtop.trainer.config.validate import validate
     from gradtop.trainer.models.counting import describe_config
 
-    return describe_config(validate(arguments["tables"])).to_json()
+    return describe_config(_configuration(arguments)[0]).to_json()
+
+
+def _configuration(arguments: Arguments) -> tuple[Config, int]:
+    """The configuration of `tables`, or of a `file` or `run` with `changes`; and steps per epoch where a run knows them, else 0.
+
+    Read here, where pydantic and the declarations are imported: a command that did so itself would take a quarter of a second.
+    """
+    from gradtop.trainer.config import load_config
+    from gradtop.trainer.config.fork_preview import same_epochs
+    from gradtop.trainer.config.validate import validate
+    from gradtop.trainer.launch.run_config import changed_config
+    from gradtop.trainer.record import Run, read_status
+
+    changes = list(arguments.get("changes") or ())
+    if "run" in arguments:
+        run = Run(arguments["run"])
+        old, new, _ = changed_config(run, changes)
+        return new, read_status(run).steps_per_epoch if same_epochs(old, new) else 0
+    if "file" in arguments:
+        return load_config(arguments["file"], changes), 0
+    return validate(arguments["tables"]), 0
 
 
 JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
@@ -66,13 +88,18 @@ ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters}
 
 
 def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:
-    """What it returns; {"error": …} with a sentence for what the user can put right, and for whatever else goes wrong."""
+    """What it returns; {"error": …} with a sentence for what the user can put right, and for whatever else goes wrong.
+
+    Where the error is the configuration's, `configuration` is true, and the error names file and keys, a line each.
+    """
     from gradtop.trainer.config import ConfigProblems
     from gradtop.trainer.runtime.errors import UserError
 
     try:
         return function(arguments)
-    except (ConfigProblems, UserError) as error:
+    except ConfigProblems as error:
+        return {"error": str(error), "configuration": True}
+    except UserError as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
         return {"error": f"{type(error).__name__}: {error}"}

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
     from gradtop.trainer.config import consequences
     from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
-    from gradtop.tui.cli.configuration import changed_config
+    from gradtop.trainer.launch.run_config import changed_config
 
     checkpoint = find_checkpoint(parent, options.checkpoint)
     old, new, changes = changed_config(parent, options.changes)

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 def of_run(source: Run, words: list[str], *, quiet: bool) -> tuple[Config, list[Change], Path | None]:
     """The configuration of a test of that run, what differs from the run's, and the checkpoint whose weights it starts with."""
     from gradtop.trainer.launch.forks import newest_weights
-    from gradtop.tui.cli.configuration import changed_config
+    from gradtop.trainer.launch.run_config import changed_config
 
     _, config, changes = changed_config(source, words, job=JOB)
     checkpoint, why = newest_weights(source, changes)

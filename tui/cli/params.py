@@ -90,11 +90,10 @@ def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[st
 
 def of_config(path: Path, changes: Sequence[str], *, server: bool) -> dict[str, Any]:
     """From the model itself, built by another process: this one never imports PyTorch. Raises UsageError where it cannot be built."""
-    from gradtop.trainer.config import load_config, to_tables
     from gradtop.trainer.launch.server import request_answer
 
     try:
-        found = request_answer("parameters", {"tables": to_tables(load_config(path, changes))}, server=server)
+        found = request_answer("parameters", {"file": str(path), "changes": list(changes)}, server=server)
     except OSError as error:
         raise UsageError(str(error)) from error
     found["rows"] = found.pop("parameters")

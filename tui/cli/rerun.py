@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
     from gradtop.trainer.launch import create_run
     from gradtop.trainer.launch.forks import rerun_weights
-    from gradtop.tui.cli.configuration import changed_config
+    from gradtop.trainer.launch.run_config import changed_config
 
     _, config, changes = changed_config(parent, options.changes)
     new = create_run(runs, config, name=options.name, parent=parent, checkpoint=rerun_weights(parent, config), changes=changes, command=sys.argv)

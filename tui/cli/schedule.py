@@ -18,9 +18,7 @@ from gradtop.tui.cli.start import add_no_server, check_changes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gradtop.trainer.config import Config
     from gradtop.trainer.launch.lr_preview import Planned
-    from gradtop.trainer.record import Status
 
 EPILOG = """\
 Steps the same scheduler as the training, from the first to the last step;
@@ -39,8 +37,7 @@ class Asked:
     """What a learning rate is planned for."""
 
     name: str
-    tables: Mapping[str, Any]
-    steps_per_epoch: int
+    question: Mapping[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +61,12 @@ def run(options: argparse.Namespace) -> int:
     wanted += [asked(options, options.against, ())] if options.against else []
     preview = Preview(server=not options.no_server)
     try:
-        plans = [(each, preview.plan(each.tables, steps_per_epoch=each.steps_per_epoch)) for each in wanted]
+        plans = [(each, preview.ask(each.question)) for each in wanted]
     finally:
         preview.close()
     for each, plan in plans:
+        if plan.invalid:
+            raise UsageError(plan.problem)
         if plan.problem:
             hint = ": --steps-per-epoch N" if "steps an epoch has" in plan.problem else ""
             raise UsageError(f"{each.name}: {plan.problem}{hint}")
@@ -80,25 +79,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def asked(options: argparse.Namespace, word: str, changes: tuple[str, ...] | list[str]) -> Asked:
-    """A file where there is one of that name, else a run. Raises UsageError, RecordError or ConfigProblems."""
-    from gradtop.trainer.config import load_config, to_tables
-    from gradtop.tui.cli.configuration import changed_config
+    """A file where there is one of that name, else a run. Raises UsageError or RecordError."""
     from gradtop.tui.cli.train import config_file
 
+    question = {"changes": list(changes), "steps_per_epoch": options.steps_per_epoch}
     path = Path(word).expanduser()
     if path.is_file() or path.suffix == ".toml":
         file = config_file(word)
-        return Asked(shown(file), to_tables(load_config(file, list(changes))), options.steps_per_epoch)
+        return Asked(shown(file), question | {"file": str(file)})
     reader = opened(chosen_run(argparse.Namespace(runs=options.runs, run=word)))
-    old, new, _ = changed_config(reader.run, changes)
-    return Asked(name_of(reader), to_tables(new), options.steps_per_epoch or known_steps(reader.status, old, new))
-
-
-def known_steps(status: Status, old: Config, new: Config) -> int:
-    """Steps per epoch as the run has trained them; 0 where the changes give an epoch another length, or none is known."""
-    from gradtop.trainer.config.fork_preview import same_epochs
-
-    return status.steps_per_epoch if same_epochs(old, new) else 0
+    return Asked(name_of(reader), question | {"run": str(reader.run.path.absolute())})
 
 
 def record(each: Asked, plan: Planned) -> dict[str, object]:

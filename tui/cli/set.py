@@ -62,7 +62,7 @@ def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
     """Full keys and values, checked against the declarations; the worker checks again. Raises UsageError or ConfigProblems."""
     from gradtop.trainer.config import LIVE_KINDS, ConfigProblems, Problem, apply_overrides, find_spec, to_tables
     from gradtop.trainer.config.override import full_key
-    from gradtop.tui.cli.configuration import effective_config
+    from gradtop.trainer.launch.run_config import effective_config
 
     old = effective_config(reader.run)
     # Kinds first, whatever the order: the other keys depend on them.
