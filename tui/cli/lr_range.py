@@ -98,7 +98,7 @@ def as_json(test: Run, options: argparse.Namespace) -> int:
     from gradtop.trainer.launch import queue_worker, start_worker
 
     try:
-        (queue_worker if options.queue else start_worker)(test)
+        (queue_worker if options.queue else start_worker)(test, server=not options.no_server)
     except OSError as error:
         say_not_started(test, error)
         return 1
