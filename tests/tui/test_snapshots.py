@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from gradtop.trainer.record import Run
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
+from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import NOW, fake_run
 
 SIZES = [(120, 40), (80, 24)]
@@ -28,10 +30,11 @@ def one_time_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def app(tmp_path: Path, mode: str, *, state: str = "training", **more: Any) -> GradtopApp:
+def app(tmp_path: Path, mode: str, *, state: str = "training", run: Run | None = None, **more: Any) -> GradtopApp:
     """The app on a run that no clock moves, read once before the first frame."""
-    (tmp_path / "runs").mkdir()
-    run, _ = fake_run(tmp_path / "runs", state=state, created=NOW - 30.1)
+    if run is None:
+        (tmp_path / "runs").mkdir()
+        run, _ = fake_run(tmp_path / "runs", state=state, created=NOW - 30.1)
     memory = UiState(tmp_path / "memory.json")
     options: dict[str, Any] = {"clock": lambda: NOW, "monotonic": lambda: 1000.0, "interval": 0.05, "launcher": Starts()} | more
     return GradtopApp(run, tmp_path / "runs", mode=mode, memory=memory, **options)
@@ -48,6 +51,12 @@ async def is_read(pilot: Pilot[None]) -> None:
 @pytest.mark.parametrize("mode", ["overview", "parameters", "gradients", "weights", "schedule"])
 def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int]) -> None:
     assert snap_compare(app(tmp_path, mode), terminal_size=size, run_before=is_read)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_a_range_test(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
+    shown = app(tmp_path, "overview", run=range_run(tmp_path / "runs"))
+    assert snap_compare(shown, terminal_size=size, run_before=is_read)
 
 
 def test_a_chart_that_is_read(tmp_path: Path, snap_compare: Any) -> None:

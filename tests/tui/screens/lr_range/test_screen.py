@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gradtop.trainer.config import parse_config
 from gradtop.trainer.jobs.lr_range.suggest import learning_rates, suggest
-from gradtop.trainer.launch import create_run
-from gradtop.trainer.record import Run, RunState, Status, StreamWriter, write_status
-from gradtop.trainer.record.streams.registry import LR_RANGE
+from gradtop.trainer.record import RunState
 from gradtop.tui.screens.tune.screen import Tune
 from tests.tui.piloting import Starts, piloted
-from tests.tui.runs_fixture import NOW, fake_run
-
-STEPS = 100
-SMOOTHED = [2.5 - (index / 40) ** 2 if index < 60 else 0.25 + (index - 60) / 20 for index in range(80)]
-
-
-def range_run(runs: Path, losses: Sequence[float] = SMOOTHED, *, state: RunState = RunState.DONE, parent: Run | None = None) -> Run:
-    """A test that has measured these losses."""
-    run = create_run(runs, parse_config("", job="lr_range"), name="keen-newt", parent=parent)
-    lrs = learning_rates(1e-7, 10.0, STEPS)[: len(losses)]
-    writer = StreamWriter(run)
-    writer.open(LR_RANGE, first_step=1)
-    for step, (lr, loss) in enumerate(zip(lrs, losses, strict=True), 1):
-        writer.put(LR_RANGE, step, NOW + step / 100, (lr, loss * 1.1, loss))
-    writer.close()
-    found = {each.method: each.lr for each in suggest(lrs, losses, STEPS)} if state is RunState.DONE else {}
-    result = {"suggestions": found, "diverged_at": lrs[-1]} if state is RunState.DONE else {}
-    write_status(run, Status(state=state, step=len(losses), steps=STEPS, updated=NOW, ended=NOW, seconds=3.0, result=result))
-    return run
+from tests.tui.range_fixture import SMOOTHED, STEPS, range_run
+from tests.tui.runs_fixture import fake_run
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
