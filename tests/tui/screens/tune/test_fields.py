@@ -24,7 +24,7 @@ async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_p
         assert "2e-3" in shown
         assert "≥ 0 and < 1" in shown
         assert "epochs ≥ 1" in shown
-        assert "this is what quiet-heron has" in shown
+        assert "No changes to quiet-heron" in shown
 
 
 async def test_a_field_is_edited_with_enter_and_what_is_typed_is_shown_as_a_change(tmp_path: Path, run: Run) -> None:
