@@ -34,7 +34,7 @@ curve (lr, loss and smoothed, as lists); with --detach only id, name and path.
 
   gradtop lr-range configs/digits.toml
   gradtop lr-range last --start 1e-6 --end 1 --steps 200
-  gradtop lr-range configs/digits.toml optimizer.kind=sgd --json | jq .suggestions
+  gradtop lr-range RUN optimizer.kind=sgd --json | jq .suggestions
 """
 JOB = "lr_range"
 OPTIONS = ("start", "end", "steps")
