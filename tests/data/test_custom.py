@@ -83,22 +83,22 @@ IMAGES, LABELS = tensors()
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (None, "gives NoneType; two sets are wanted"),
+        (None, "gives NoneType; two sets are expected"),
         ((tensors(),), "gives a tuple of 1"),
         ((tensors(), 3), "the validation set is int; a torch Dataset"),
         ((tensors(), Endless()), "the validation set is Endless"),
         (((IMAGES, LABELS[:5]), tensors()), "the training set has 12 and 5 inputs and labels"),
         (((IMAGES[:0], LABELS[:0]), tensors()), "the training set is empty"),
         ((OneByOne([]), tensors()), "the training set is empty"),
-        (((IMAGES, LABELS.float()), tensors()), "labels of float32; integers are wanted"),
-        (((IMAGES.bool(), LABELS), tensors()), "inputs of bool; floats, bytes or integers are wanted"),
+        (((IMAGES, LABELS.float()), tensors()), "labels of float32; integers are expected"),
+        (((IMAGES.bool(), LABELS), tensors()), "inputs of bool; floats, bytes or integers are expected"),
         (((IMAGES / 0, LABELS), tensors()), "inputs that are not finite"),
         (((IMAGES, LABELS - 1), tensors()), "the training set has the label -1; in training there are 2 classes"),
         ((tensors(), (IMAGES, LABELS + 4)), "the validation set has the label 6; in training there are 3 classes, 0 to 2"),
         (((IMAGES, LABELS * 0), tensors()), "is of one class alone"),
         ((tensors(), tensors(shape=(3, 5, 5))), "an input of training is float32 3×4×4, and one of validation float32 3×5×5"),
-        ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label. is wanted"),
-        ((OneByOne([("a", 2)]), tensors()), "sample 0 is str and int; a tensor and an integer are wanted"),
+        ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label. is expected"),
+        ((OneByOne([("a", 2)]), tensors()), "sample 0 is str and int; a tensor and an integer are expected"),
         ((OneByOne([(IMAGES[0], 0), (IMAGES[0, :1], 1)]), tensors()), "sample 1 is float32 1×4×4, and others are not"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_model_that_does_not_fit_is_refused_and_one_that_fits_is_left_as_it_wa
     assert all(torch.equal(state[name], value) for name, value in good.state_dict().items())
     with pytest.raises(UserError, match="it gives 5 values for each label, and the data have 3 classes; give its last layer 3 outputs"):
         check(nn.Sequential(nn.Flatten(), nn.Linear(48, 5)))
-    with pytest.raises(UserError, match=r"for labels of 2 int64 it gives 2×3×4×4 float32; 2×3 is wanted"):
+    with pytest.raises(UserError, match=r"for labels of 2 int64 it gives 2×3×4×4 float32; 2×3 is expected"):
         check(nn.Identity())
     with pytest.raises(UserError, match=r"custom gives inputs of 2×3×4×4 float32 .* does not take them \(ValueError: no such thing\)"):
         check(Odd())

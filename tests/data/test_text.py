@@ -139,5 +139,5 @@ def test_a_text_that_cannot_be_trained_on_is_refused_with_the_reason(tmp_path: P
 def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data.file: .*/none cannot be read \(No such file or directory\)"):
         load(Text(file=str(tmp_path / "none")), seed=0)
-    with pytest.raises(UserError, match="is a folder; a text file is wanted"):
+    with pytest.raises(UserError, match="is a folder; a text file is expected"):
         load(Text(file=str(tmp_path)), seed=0)

@@ -199,7 +199,7 @@ def test_where_the_file_system_has_no_locks_the_order_of_the_line_does(runs: Pat
     for name in "abc":
         queue_worker(make(runs, name))
     again = next(place.run for place in waiting_line(runs) if place.place == 2)
-    with pytest.raises(OSError, match="waits in line already"):
+    with pytest.raises(OSError, match="is already queued"):
         queue_worker(again)
     assert in_line(runs) == ["a", "b", "c"]
     living(first, "done")

@@ -207,7 +207,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a whole module": ("w.pt", lambda path: torch.save(nn.Linear(2, 2), path), "holds more than tensors"),
     "nothing": ("w.pt", Path.touch, "is empty"),
     "nothing, as safetensors": ("w.safetensors", Path.touch, "is empty"),
-    "a folder": ("w.pt", Path.mkdir, "is a folder; a file is wanted"),
+    "a folder": ("w.pt", Path.mkdir, "is a folder; a file is expected"),
     "no file": ("w.pt", lambda path: None, "there is no file"),
     "a part of a file": ("w.pt", truncated, "cannot be read as a state dict; it may be damaged"),
     "a text": ("w.pt", lambda path: path.write_text("hello world\n"), "is no state dict that torch.save wrote"),

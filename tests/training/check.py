@@ -19,7 +19,7 @@ from tests.training.runs import rows
 
 # What a sentence has that helps: a key, or what to do.
 KEY = re.compile("|".join(map(re.escape, all_keys())))
-ADVICE = re.compile(r"\b(try|choose|make|use|put|set|give|fill|take|delete|convert|is wanted|are wanted)\b", re.IGNORECASE)
+ADVICE = re.compile(r"\b(try|choose|make|use|put|set|give|fill|take|delete|convert|is expected|are expected)\b", re.IGNORECASE)
 
 
 def outcome(run: Run) -> Status:

@@ -72,9 +72,9 @@ def test_weights_that_hold_more_than_numbers_are_told_of_without_the_colours_of_
     ("how", "said"),
     [
         ("train", "model.kind = custom does not take them in training (ValueError: only in training); the traceback is in worker.log"),
-        ("tuple in training", "the model in training gives tuple; a tensor with a value for each class is wanted"),
+        ("tuple in training", "the model in training gives tuple; a tensor with a value for each class is expected"),
         ("other in training", "it in training gives 1 values for each label, and the data have 3 classes"),
-        ("whole", "the model gives numbers of int64; floats are wanted"),
+        ("whole", "the model gives numbers of int64; floats are expected"),
     ],
 )
 def test_an_own_model_that_goes_wrong_in_training_alone_is_told_of_before_it(tmp_path: Path, how: str, said: str) -> None:

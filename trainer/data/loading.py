@@ -1,4 +1,4 @@
-"""Batches of samples that are read one by one, by processes of their own where that is wanted."""
+"""Batches of samples that are read one by one, by processes of their own where that is expected."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
     saved = _named_as(own, read_state_dict(_expanded(path)))
     for name, value in saved.items():
         if name in own and (kind := _strange(value, own[name])):
-            raise UserError(f"init.pretrained: {path} holds {name} as {kind}; a state dict of plain floating-point tensors is wanted")
+            raise UserError(f"init.pretrained: {path} holds {name} as {kind}; a state dict of plain floating-point tensors is expected")
     fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
     if not fits:
         raise UserError(
@@ -62,7 +62,7 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of one that torch.save wrote, read without running any code from it."""
     if not path.is_file():
-        raise UserError(f"init.pretrained: {f'{path} is a folder; a file is wanted' if path.is_dir() else f'there is no file {path}'}")
+        raise UserError(f"init.pretrained: {f'{path} is a folder; a file is expected' if path.is_dir() else f'there is no file {path}'}")
     try:
         found = _read(path)
     except Exception as error:

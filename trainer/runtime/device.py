@@ -36,7 +36,7 @@ def _cuda(name: str) -> torch.device:
 def check_precision(precision: str, device: torch.device) -> None:
     """Raises UserError where the device cannot compute in the wanted precision."""
     if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise UserError(f"training.precision is bf16, which {torch.cuda.get_device_name(device)} has not; use fp32")
+        raise UserError(f"training.precision is bf16, which {torch.cuda.get_device_name(device)} does not support; use fp32")
 
 
 def out_of_memory(error: BaseException) -> bool:

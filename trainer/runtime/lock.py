@@ -50,7 +50,7 @@ def _refuse_live(run: Run, predecessor: int) -> None:
         return
     if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
         if status.state is RunState.QUEUED:
-            raise AlreadyTraining(f"{run.id} waits in line already (process {status.pid} on {status.host})")
+            raise AlreadyTraining(f"{run.id} is already queued (process {status.pid} on {status.host})")
         raise AlreadyTraining(
             f"{run.id} is being trained by process {status.pid} on {status.host}; stop that one first"
         )

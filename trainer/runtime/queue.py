@@ -106,7 +106,7 @@ class Waiter:
             if command.name in {"stop", "kill"}:
                 self._answer(command, True, queued=True)
                 raise Left(f"taken out of the line by the command {command.name}")
-            self._answer(command, False, reason="waits in line and does not train yet; stop takes it out of the line")
+            self._answer(command, False, reason="is queued and does not train yet; stop removes it from the queue")
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
         with contextlib.suppress(OSError):

@@ -34,7 +34,7 @@ def load(config: CustomData, *, seed: int, context: int = 0) -> Source:
     name = f"data.target: {config.target}"
     given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise UserError(f"{name} gives {_kind(given)}; two sets are wanted, for training and for validation, each {_WANTED}")
+        raise UserError(f"{name} gives {_kind(given)}; two sets are expected, for training and for validation, each {_WANTED}")
     training, validation = (_part(part, f"{name}: the {which} set") for part, which in zip(given, ("training", "validation"), strict=True))
     one, other = training.inputs[0], validation.inputs[0]
     if one.shape != other.shape or one.dtype != other.dtype:
@@ -114,12 +114,12 @@ class Items:
             traceback.print_exc()
             raise UserError(f"{said}: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
         if not isinstance(sample, tuple | list) or len(sample) != 2:
-            raise UserError(f"{said} is {_kind(sample)}; (input, label) is wanted")
+            raise UserError(f"{said} is {_kind(sample)}; (input, label) is expected")
         try:
             given, label = (torch.as_tensor(each) for each in sample)
         except (TypeError, ValueError, RuntimeError):
             kinds = " and ".join(type(each).__name__ for each in sample)
-            raise UserError(f"{said} is {kinds}; a tensor and an integer are wanted") from None
+            raise UserError(f"{said} is {kinds}; a tensor and an integer are expected") from None
         given, label = _of_use(given, label, said)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
@@ -144,7 +144,7 @@ def _part(given: Any, said: str) -> Part:
             raise UserError(f"{said} has samples of nothing: inputs {_like(inputs)}, labels {_like(labels)}")
         return Part(said, inputs, labels)
     if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
-        raise UserError(f"{said} is {_kind(given)}; {_WANTED} is wanted")
+        raise UserError(f"{said} is {_kind(given)}; {_WANTED} is expected")
     _check_filled(len(given), said)
     items = Items(given, said)
     step = max(len(given) // _LOOKED_AT, 1)
@@ -180,7 +180,7 @@ def _check_filled(count: int, said: str) -> None:
 def _of_use(inputs: Tensor, labels: Tensor, said: str) -> tuple[Tensor, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels. Raises UserError."""
     if labels.dtype not in _WHOLE:
-        raise UserError(f"{said} has labels of {_name(labels.dtype)}; integers are wanted, the numbers of the classes")
+        raise UserError(f"{said} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes")
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
@@ -189,7 +189,7 @@ def _of_use(inputs: Tensor, labels: Tensor, said: str) -> tuple[Tensor, Tensor]:
         # Bytes of pixels stay bytes; other integers name something, as characters.
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
     else:
-        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are wanted")
+        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are expected")
     return inputs, labels.long()
 
 

@@ -31,7 +31,7 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     check_decoder()
     root = Path(config.root).expanduser().absolute()
     if not root.is_dir():
-        raise UserError(f"data.root: {root} is {'no folder' if root.exists() else 'not there'}; a folder with one folder of images for each class is wanted")
+        raise UserError(f"data.root: {root} is {'no folder' if root.exists() else 'not there'}; a folder with one folder of images for each class is expected")
     apart = (root / "train").is_dir()
     training = _find(root / "train" if apart else root)
     if len(training) < 2:
@@ -43,7 +43,7 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     else:
         training, validation = _split(training, config.validation)
         if not any(validation.values()):
-            raise UserError(f"data.root: no class in {root} has two images, and one for validation and one for training are wanted")
+            raise UserError(f"data.root: no class in {root} has two images, and one for validation and one for training are expected")
     classes = list(training)
     counts = [sum(map(len, files.values())) for files in (training, validation)]
     print(f"{root}: {counts[0]:,} images of {len(classes)} classes for training, {counts[1]:,} for validation", flush=True)

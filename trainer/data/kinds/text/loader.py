@@ -137,7 +137,7 @@ def _read(file: str) -> tuple[str, str]:
     try:
         content = path.read_bytes()
     except IsADirectoryError:
-        raise UserError(f"data.file: {path} is a folder; a text file is wanted") from None
+        raise UserError(f"data.file: {path} is a folder; a text file is expected") from None
     except OSError as error:
         raise UserError(f"data.file: {path} cannot be read ({error.strerror or error})") from None
     try:
