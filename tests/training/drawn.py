@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from gradtop.trainer.config import Config, ConfigProblems, FieldSpec, sections
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.declare import declared
+from gradtop.trainer.declare import Kind, declared
 
 Tables = dict[str, dict[str, Any]]
 
@@ -50,8 +50,12 @@ PATTERNS = ("*", "*.bias", "*.weight", "head.*", "no such*", "[", "[!a]*", "?", 
 
 def limits(spec: FieldSpec, kind: str) -> dict[str, float]:
     """The declared bounds of a field."""
-    classes = get_args(Config.model_fields[spec.section].annotation) or (Config.model_fields[spec.section].annotation,)
-    of_kind: type[BaseModel] = next(each for each in classes if not kind or each.model_fields["kind"].default == kind)
+    declared_as = Config.model_fields[spec.section].annotation
+    if isinstance(declared_as, type) and issubclass(declared_as, Kind):
+        of_kind: type[BaseModel] = declared_as.kinds()[kind]
+    else:
+        classes = get_args(declared_as) or (declared_as,)
+        of_kind = next(each for each in classes if not kind or each.model_fields["kind"].default == kind)
     bounds: dict[str, float] = declared(of_kind, spec.name).get("bounds", {})
     return bounds
 

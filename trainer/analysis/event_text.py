@@ -97,7 +97,7 @@ def answer_text(event: Mapping[str, Any]) -> str:
             return "training continues" if event.get("was_paused") else "training was not paused"
         case "checkpoint":
             return f"checkpoint {event.get('path')}"
-        case "stop" | "kill" if event.get("queued"):
+        case "stop" | "kill" if event.get("was_queued"):
             return "removed from the queue"
         case "stop":
             return f"stopping after step {step}, with a checkpoint"

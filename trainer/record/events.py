@@ -52,7 +52,7 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best"),
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; changes, old: of set.
-    EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "queued", "path", "changes", "old"),
+    EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old"),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
     EventKind.EARLY_STOPPING: ("step", "evaluations"),  # how many evaluations brought no better loss
     # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.

@@ -104,8 +104,8 @@ class Waiter:
     def _obey(self) -> None:
         for command in self.inbox.poll():
             if command.name in {"stop", "kill"}:
-                self._answer(command, True, queued=True)
-                raise Left(f"taken out of the line by the command {command.name}")
+                self._answer(command, True, was_queued=True)
+                raise Left(f"removed from the queue by the command {command.name}")
             self._answer(command, False, reason="is queued and does not train yet; stop removes it from the queue")
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
@@ -168,7 +168,7 @@ def main() -> int:
     begun = detach() if options.detach else lambda: None
     run = Run(options.run)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    how = "ended while PyTorch was imported" if options.now else "taken out of the line"
+    how = "ended while PyTorch was imported" if options.now else "removed from the queue"
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise Left(f"{how} by {signal.Signals(number).name}")

@@ -78,14 +78,16 @@ class Worker:
 
     def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False) -> None:
         self.run = run
-        self.handed_over = handed_over
         status = first_status(run, resume=resume)
+        self.writer = StreamWriter(run, on_loss=_say)
+        self.control = Control(Inbox(run), self.writer, signals or Signals())
+        if not handed_over:
+            # Before the run shows as starting: what is sent from then on is for this worker.
+            self.control.refuse("sent before this worker took over the run; send it again")
         with contextlib.suppress(OSError):
             # At once, as importing PyTorch takes seconds. A directory that cannot be written costs only telemetry.
             write_status(run, status)
-        self.writer = StreamWriter(run, on_loss=_say)
         self.progress = Progress(status, self.writer)
-        self.control = Control(Inbox(run), self.writer, signals or Signals())
         self.context = RunContext(run, resume, self.writer, self.progress, self.control)
         self.last_resort = LastResort(lambda: self._write_end(Ending(RunState.STOPPED, "ended by a second signal")))
         if signals is not None:
@@ -107,8 +109,6 @@ class Worker:
 
     def _do_job(self) -> Ending:
         try:
-            if not self.handed_over:
-                self.control.refuse("sent before this worker took over the run; send it again")
             job = find_job(self.context.read_config().job)
             if self.context.resume:
                 require_resumable(job, self.run)

@@ -58,7 +58,7 @@ def test_a_failure_leaves_one_sentence_and_a_file_with_its_stack(tmp_path: Path,
     code, shown = terminal(tmp_path, place, tmp_path / "state")
     path = tmp_path / "state" / "gradtop" / "crash.txt"
     assert code == 1
-    assert f"gradtop: the screen failed: ZeroDivisionError: all is lost. Runs are not affected. Where it happened, for a report: {path}" in shown
+    assert f"gradtop: the screen failed: ZeroDivisionError: all is lost. Runs are not affected. Details for a bug report: {path}" in shown
     assert "Traceback" not in shown
     text = path.read_text()
     assert text.startswith("gradtop ")

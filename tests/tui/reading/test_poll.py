@@ -145,7 +145,7 @@ def test_a_command_is_answered_by_the_worker(runs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "why"), [("training", "the step takes longer"), ("died", "the worker died"), ("done", "the run is done"), ("starting", "is still starting")]
+    ("state", "why"), [("training", "the current step takes longer"), ("died", "the worker died"), ("done", "the run is done"), ("starting", "is still starting")]
 )
 def test_no_answer_is_told_with_the_reason(runs: Path, state: str, why: str) -> None:
     run, grower = fake_run(runs, state=state, created=NOW - 30.1)
@@ -189,7 +189,7 @@ def test_a_command_that_cannot_be_delivered_is_told_at_once(runs: Path) -> None:
     watcher.poll.tick()
     (answer,) = watcher.told
     assert not answer.ok
-    assert "could not be written" in answer.message
+    assert "cannot be written" in answer.message
 
 
 def test_the_lease_says_what_is_shown_is_renewed_and_dropped(runs: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_lease_that_cannot_be_written_is_told_once(runs: Path) -> None:
         watcher.clock.now += LEASE_EVERY
         grower.status("training", updated=watcher.clock.now)
     (answer,) = watcher.told
-    assert "what is measured on demand will not come" in answer.message
+    assert "nothing is measured on demand" in answer.message
     assert watcher.shown[0].part == (1204, None)
 
 
