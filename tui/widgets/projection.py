@@ -19,13 +19,15 @@ def project(series: Drawable, x_scale: Axis, y_scale: Axis, columns: int, rows: 
     points: list[Point] = []
     log10 = math.log10
 
+    def dot(value: float) -> int:
+        """The row of a value; the edge where it lies outside, which also takes what overflowed."""
+        share = (value - low) * per_y
+        return int(share + 0.5) if 0 <= share <= top else top if share > top else 0
+
     def add(column: int, least: float, most: float, mean: float, gap: bool) -> None:
         if log:
             least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
-        lowest, highest, row = int((least - low) * per_y + 0.5), int((most - low) * per_y + 0.5), int((mean - low) * per_y + 0.5)
-        if lowest < 0 or row < 0 or highest > top:
-            lowest, highest, row = (0 if v < 0 else min(v, top) for v in (lowest, highest, row))
-        points.append((column, lowest, highest, row, gap))
+        points.append((column, dot(least), dot(most), dot(mean), gap))
 
     xs = [log10(x) if x > 0 else -math.inf for x in series.x] if x_scale.log else series.x
     now, count, gap, break_before = -1, 0, False, False

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradtop.trainer.analysis import formatting
@@ -48,6 +48,9 @@ def rows_with(picture: ChartRenderer, tone: str) -> set[int]:
 
 
 @given(st.lists(ANY, max_size=40), st.integers(0, 70), st.integers(0, 20), st.booleans(), st.booleans())
+@example([0.0] * 25 + [2e-313, -1.0], 2, 2, True, False)  # a column's highest value lies below the axis, its lowest is not positive
+@example([1e308] * 4, 2, 2, False, True)  # the sum of a column is infinite
+@example([1e308] * 4, 2, 2, True, True)
 def test_any_values_are_drawn_in_any_size(values: list[float], width: int, height: int, log: bool, unicode: bool) -> None:
     found = picture(Curve("loss", curve(values)), width=width, height=height, log=log, unicode=unicode, band=(1.0, 100.0), cursor=3, x_max=50.0)
     assert len(found.rows) == (height if width else 0)
