@@ -70,7 +70,7 @@ async def test_without_colours_the_cursor_of_a_list_is_seen(tmp_path: Path, trai
     async with piloted(tmp_path, run, mode="tune", capabilities=Capabilities(colours=0)) as screen:
         await screen.shows("kernel_size")
         await screen.press("home", "enter", "down")
-        await screen.until(lambda: underlined(screen) == ["transformer"], "the kind under the cursor")
+        await screen.until(lambda: underlined(screen) == ["custom"], "the kind under the cursor")
 
 
 def underlined(screen: Piloted) -> list[str]:

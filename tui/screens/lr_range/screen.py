@@ -8,6 +8,7 @@ from gradtop.trainer.analysis import formatting
 from gradtop.trainer.config.text import float_text
 from gradtop.trainer.jobs.lr_range import LABELS
 from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
@@ -53,7 +54,7 @@ class LrRange(ModeScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.facts.run is None or not isinstance(snapshot.part, RangePart):
-            self.explain("" if snapshot.facts.run else "No run is watched. 7 shows the runs, 6 starts one.")
+            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
         part = self.part

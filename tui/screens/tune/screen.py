@@ -397,7 +397,7 @@ class Tune(ModeScreen):
             return ""
         if self.draft.config is not None and self.draft.config == self._started:
             return ""  # the form takes the new run's configuration when it is looked at next
-        return f"Tune has {counted(len(self.draft.differences()))} that no run was started with."
+        return f"Tune has {counted(len(self.draft.differences()))} that no run uses."
 
     def copied(self) -> tuple[str, str]:
         spec = self.form.spec

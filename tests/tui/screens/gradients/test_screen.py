@@ -274,7 +274,7 @@ async def test_a_model_that_was_not_measured_yet_has_its_rows(tmp_path: Path) ->
 async def test_without_a_run_it_says_which_key_brings_one(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     async with piloted(tmp_path, None, mode="gradients") as hands:
-        await hands.shows("7 shows the runs")
+        await hands.shows("7 lists the runs")
 
 
 async def test_a_run_without_the_charted_parameter_brings_the_list_back(tmp_path: Path, layers: Layers) -> None:

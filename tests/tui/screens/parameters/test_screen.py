@@ -201,4 +201,4 @@ async def test_a_run_that_measures_nothing_says_so(tmp_path: Path) -> None:
 async def test_without_a_run_it_says_which_key_brings_one(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     async with piloted(tmp_path, None, mode="parameters") as hands:
-        await hands.shows("7 shows the runs")
+        await hands.shows("7 lists the runs")

@@ -210,7 +210,7 @@ async def test_d_asks_moves_the_run_to_the_trash_and_says_how_to_bring_it_back(t
         await screen.press("d")
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
         await screen.press("y")
-        await screen.shows("To bring it back: mv")
+        await screen.shows("To restore it: mv")
         await screen.until(lambda: "grey-lynx" not in order_names(screen), "the list")
         assert (family.died.path.parent / ".trash" / family.died.id).is_dir()
         assert screen.app.watched == family.training
@@ -232,7 +232,7 @@ async def test_deleting_the_watched_run_is_no_accident(tmp_path: Path, family: F
         assert screen.app.watched is None
         assert "was deleted" not in screen.shown()
         await screen.press("1")
-        await screen.shows("No run is watched")
+        await screen.shows("No run is selected")
 
 
 async def test_a_run_that_came_to_life_meanwhile_is_not_deleted(tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:

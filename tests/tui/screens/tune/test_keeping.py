@@ -45,7 +45,7 @@ async def test_leaving_asks_while_something_typed_would_be_lost(tmp_path: Path, 
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "9", "enter", "q")
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
-        assert "Tune has 1 change with which no run was started." in screen.shown()
+        assert "Tune has 1 change that no run uses." in screen.shown()
         await screen.press("n")
         assert screen.text(LR) == "9"
 
@@ -56,7 +56,7 @@ async def test_another_watched_run_does_not_take_what_was_typed(tmp_path: Path, 
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "9", "enter")
         screen.app.watch_run(other, "tune")
-        await screen.until(lambda: "not the run you watch" in screen.shown(), "the note")
+        await screen.until(lambda: "not on the watched run" in screen.shown(), "the note")
         assert screen.text(LR) == "9"
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")

@@ -120,7 +120,7 @@ async def test_a_finished_run_is_shown_without_asking_anybody_to_measure(tmp_pat
 
 @pytest.mark.parametrize(
     ("config", "words"),
-    [("", "This run recorded nothing about its parameters."), ("[monitor]\nenabled = false\n", "monitor.enabled is off")],
+    [("", "This run has not recorded its parameters."), ("[monitor]\nenabled = false\n", "monitor.enabled is false")],
 )
 async def test_where_nothing_was_measured_it_is_said_why(tmp_path: Path, runs: Path, config: str, words: str) -> None:
     run = new_run(runs, config, {"name": "bare-fox"}, name="bare-fox", now=NOW)
