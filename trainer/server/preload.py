@@ -75,6 +75,7 @@ def warm_up() -> None:
     """Build a small training and compute forward, the update and a checkpoint, with one thread."""
     import torch
 
+    from gradtop.trainer.checkpoint.generators import random_states, restore_random_states
     from gradtop.trainer.config import parse_config
     from gradtop.trainer.data.load import load_data
     from gradtop.trainer.models.build import build_model
@@ -82,9 +83,13 @@ def warm_up() -> None:
     from gradtop.trainer.models.initialise import initialise
     from gradtop.trainer.optim.lr_preview import planned_lr
     from gradtop.trainer.optim.optimizer import build_optimizer
+    from gradtop.trainer.training.build import seed_generators
     from gradtop.trainer.training.step import Compute
 
     torch.set_num_threads(1)
+    # The first look at all that is random takes torch milliseconds; a forked process seeds its own.
+    seed_generators(0)
+    restore_random_states(random_states())
     config, device = parse_config(CONFIG), torch.device("cpu")
     source = load_data(config.data, seed=0, context=0)
     model = build_model(config.model, source.info)
