@@ -66,7 +66,7 @@ class Tmux:
 
     @property
     def screen(self) -> str:
-        return self._tmux("capture-pane", "-p")
+        return self._tmux("capture-pane", "-p", "-S", "-50")
 
     @property
     def raw(self) -> bytes:
