@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import apply_overrides, dump_config, load_config, to_tables
-from gradtop.trainer.launch import find_checkpoint
-from gradtop.trainer.record import Run, RunReader, list_runs, new_run, read_meta, read_status
+from gradtop.trainer.launch import create_run, find_checkpoint
+from gradtop.trainer.record import RecordError, Run, RunReader, list_runs, new_run, read_meta, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.support import wait_until
 from tests.training.forks import (
@@ -211,3 +212,59 @@ def test_lineage_has_parent_checkpoint_and_changes(tmp_path: Path) -> None:
     meta = read_meta(child)
     assert (meta.parent, meta.parent_checkpoint) == (parent.id, "step-000008.pt")
     assert {each.key: (each.old, each.new) for each in meta.changes} == {"optimizer.lr": (1e-3, 3e-4), "training.ema": (0, 0.5)}
+
+
+def replaced(run: Run, how: str) -> None:
+    """Put something else where the fork keeps its checkpoint."""
+    kept = run.path / "kept.pt"
+    run.origin.rename(kept)
+    match how:
+        case "a dangling link":
+            run.origin.symlink_to("nowhere.pt")
+        case "a FIFO":
+            os.mkfifo(run.origin)
+        case "a device":
+            run.origin.symlink_to("/dev/zero")
+        case "a folder":
+            run.origin.mkdir()
+        case "half a file":
+            run.origin.write_bytes(kept.read_bytes()[:2000])
+
+
+@pytest.mark.parametrize("how", ["missing", "a dangling link", "a FIFO", "a device", "a folder", "half a file"])
+def test_a_fork_whose_checkpoint_cannot_be_read_fails_and_never_trains_from_the_beginning(tmp_path: Path, how: str) -> None:
+    parent = begun(tmp_path)
+    child = fork(parent)
+    replaced(child, how)
+
+    assert work(child) == 1
+
+    status = read_status(child)
+    assert status.step == 0
+    assert status.error.startswith("the checkpoint origin.pt cannot be read (")
+    assert status.error.endswith(f"put origin.pt back, or fork {parent.id} again")
+    assert events(child, "start") == []
+
+
+def test_a_fork_from_a_relative_link_goes_on_from_the_file_that_it_leads_to(tmp_path: Path) -> None:
+    parent = begun(tmp_path)
+    held = find_checkpoint(parent).path
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "kept.pt"
+    link.symlink_to(Path("..") / held.relative_to(tmp_path))
+
+    child = create_run(tmp_path / "elsewhere", load_config(parent.config), parent=parent, checkpoint=link)
+
+    assert child.origin.is_file()
+    assert not child.origin.is_symlink()
+    assert child.origin.samefile(held)
+
+
+def test_a_checkpoint_that_is_no_ordinary_file_cannot_be_forked(tmp_path: Path) -> None:
+    parent = begun(tmp_path)
+    pipe = tmp_path / "pipe.pt"
+    os.mkfifo(pipe)
+
+    with pytest.raises(RecordError, match="the checkpoint cannot be taken over: not an ordinary file"):
+        create_run(tmp_path / "elsewhere", load_config(parent.config), parent=parent, checkpoint=pipe)
+    assert list_runs(tmp_path / "elsewhere") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
@@ -150,7 +152,11 @@ def best_step(facts: Mapping[int, Saved | None]) -> int | None:
 def load(path: Path) -> State:
     """Read a checkpoint without unpickling anything but tensors and plain values. Raises UserError."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with os.fdopen(open_regular(path), "rb") as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        why = "not an ordinary file" if error.errno == errno.EINVAL else error.strerror or _first_line(error)
+        raise UserError(f"the checkpoint {path.name} cannot be read ({why.lower()})") from error
     except Exception as error:
         raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):

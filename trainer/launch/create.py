@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -66,14 +67,15 @@ def create_run(
 def _keep_origin(run: Run, checkpoint: Path) -> None:
     """Hold on to the checkpoint: a second name of its file, which costs no room, or a copy. Raises RecordError, and leaves no run."""
     try:
+        source = _ordinary_file(checkpoint)
         try:
-            os.link(checkpoint, run.origin)
+            os.link(source, run.origin)
         except FileNotFoundError:
             raise
         except OSError:
             # Another file system, or one without such names.
             beside = run.origin.with_name(f".{run.origin.name}")
-            shutil.copyfile(checkpoint, beside)
+            shutil.copyfile(source, beside)
             beside.replace(run.origin)
         with contextlib.suppress(FileNotFoundError):
             # What it says of the file; a file that somebody kept elsewhere may come without.
@@ -81,3 +83,11 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise RecordError(f"{checkpoint}: the checkpoint cannot be taken over: {error.strerror}.") from None
+
+
+def _ordinary_file(path: Path) -> Path:
+    """Where the path leads: a second name of a link would be a link, which leads elsewhere from there. Raises OSError."""
+    found = path.resolve(strict=True)
+    if not found.is_file():
+        raise OSError(errno.EINVAL, "not an ordinary file", os.fspath(found))
+    return found

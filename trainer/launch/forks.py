@@ -9,7 +9,7 @@ from pathlib import Path
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
 from gradtop.trainer.config.job import DEFAULT_JOB
-from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader
+from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork
 from gradtop.trainer.record.run_reader import read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
@@ -48,7 +48,7 @@ def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, st
 
 def rerun_weights(run: Run, config: Config) -> Path | None:
     """The checkpoint with which a run of that configuration starts again: a training starts from the beginning."""
-    return run.origin if config.job != DEFAULT_JOB and run.origin.is_file() else None
+    return run.origin if config.job != DEFAULT_JOB and is_fork(run) else None
 
 
 def fork_problems(old: Config, new: Config, checkpoint: CheckpointInfo) -> list[str]:

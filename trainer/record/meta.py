@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,11 @@ def read_meta(run: Run) -> Meta:
     if isinstance(command, list | str):
         values["command"] = (command,) if isinstance(command, str) else tuple(str(word) for word in command)
     return Meta(**values, git_dirty=found.get("git_dirty") is True)
+
+
+def is_fork(run: Run) -> bool:
+    """Whether the run begins at a checkpoint of another one, which must then be read: it never trains from the beginning."""
+    return os.path.lexists(run.origin) or bool(read_meta(run).parent_checkpoint)
 
 
 def write_meta(run: Run, meta: Meta) -> None:

@@ -32,7 +32,7 @@ from gradtop.trainer.models.initialise import initialise as initialise_weights
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
-from gradtop.trainer.record import EventKind, Run, StreamWriter, effective
+from gradtop.trainer.record import EventKind, Run, StreamWriter, effective, is_fork
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
@@ -70,7 +70,7 @@ def prepare(context: RunContext) -> Session:
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
     config = context.read_config()
     state = _newest_checkpoint(run, writer) if context.resume else None
-    origin = None if state else _read_origin(run)
+    origin = None if state else fork.read_origin(run)
     if state:
         config = _with_changes(config, state["changes"])
     training = config.training
@@ -195,15 +195,9 @@ def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
         writer.event(EventKind.WARNING, message=f"{message}; the one before it is used")
 
     state = checkpoint.load_newest(run.checkpoints, skipped)
-    if state is None and fork.origin_of(run.path) is None:
+    if state is None and not is_fork(run):
         writer.event(EventKind.WARNING, message="there is no checkpoint to resume from; training starts from the beginning")
     return state
-
-
-def _read_origin(run: Run) -> State | None:
-    """The checkpoint that this run was forked from; None for a run that begins at the beginning."""
-    path = fork.origin_of(run.path)
-    return checkpoint.load(path) if path is not None else None
 
 
 def _put_back(session: Session, state: State) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.optim.lr_scheduler import advance, take_history
 from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
 from gradtop.trainer.optim.optimizers import OptimizerConfig
-from gradtop.trainer.record.layout import ORIGIN
+from gradtop.trainer.record import Run, is_fork, read_meta
+from gradtop.trainer.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -29,9 +30,21 @@ class Taken:
     dropped: list[str] = field(default_factory=list)
 
 
-def origin_of(run_path: Path) -> Path | None:
-    path = run_path / ORIGIN
-    return path if path.is_file() else None
+def read_origin(run: Run) -> State | None:
+    """The checkpoint that the run was forked from; None for a run that begins at the beginning.
+
+    Raises UserError where there is to be one and it cannot be read: trained from the beginning, it would be no fork.
+    """
+    if not is_fork(run):
+        return None
+    try:
+        return checkpoint.load(run.origin)
+    except UserError as error:
+        parent = read_meta(run).parent
+        raise UserError(
+            f"{error}; this run was forked from it and does not start from the beginning: put {run.origin.name} back, or fork "
+            f"{parent or 'its parent'} again"
+        ) from error
 
 
 def first_step(state: State, per_epoch: int) -> int:

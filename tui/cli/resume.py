@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.trainer.record import RunState
+    from gradtop.trainer.record import RunState, is_fork
 
     runs, found = runs_directory(options), chosen_run(options)
     reader = opened(found)
@@ -51,6 +51,10 @@ def run(options: argparse.Namespace) -> int:
     if not found.config.is_file():
         raise UsageError(f"{name} cannot be resumed: run.toml is missing")
     resume = any(found.checkpoints.glob("step-*.pt"))
-    if not resume and not found.origin.is_file():
+    if not resume and is_fork(found) and not found.origin.is_file():
+        raise UsageError(
+            f"{name} cannot be resumed: {found.origin.name}, the checkpoint that it was forked from, cannot be read; put it back, or fork its parent again"
+        )
+    if not resume and not is_fork(found):
         say(f"{name} has no checkpoint; it starts from the beginning.")
     return begin(found, runs, options, resume=resume)

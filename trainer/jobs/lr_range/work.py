@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
-from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.jobs.lr_range.config import Settings
@@ -39,11 +38,10 @@ def start(context: RunContext) -> None:
     settings = config.part("lr_range")
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    origin = fork.origin_of(context.run.path)
-    parts = build_parts(context, config, initialise=origin is None)
-    if origin is not None:
+    state = fork.read_origin(context.run)
+    parts = build_parts(context, config, initialise=state is None)
+    if state is not None:
         taken = fork.Taken()
-        state = checkpoint.load(origin)
         fork.take_weights(parts.model, state["model"], taken)
         said = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
         if taken.dropped:
