@@ -12,7 +12,7 @@ from gradtop.trainer.config import table
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
 from gradtop.tui.cli import main as cli
-from gradtop.tui.cli.pages import PAGES
+from gradtop.tui.pages import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

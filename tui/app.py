@@ -26,13 +26,13 @@ from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from gradtop.tui.keymap import DEFAULT, Keymap, keymap_file, load_keymap
+from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
+from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Snapshot
-from gradtop.tui.screens.tune.lr_preview import NO_CURVES
-from gradtop.tui.terminal import Capabilities, capabilities, end_with_the_terminal, environment
+from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState, state_file
 
 FULL = Capabilities()
@@ -418,28 +418,3 @@ class GradtopApp(App[None]):
             self.exit()
             return
         self.push_screen(Confirm("Leave?", " ".join(filter(None, lost)), "leave", "stay"), lambda yes: self.exit() if yes else None)
-
-
-def run(run: Run | None, runs: Path, *, server: bool = True, mode: str | None = None) -> int:
-    """Open the screen on a run, or on the list of runs, until the user leaves; says then that the run goes on."""
-    terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
-    if not terminal.screen:
-        print(f"gradtop: {terminal.why}", file=sys.stderr)
-        return 2
-    launcher = Launcher(runs, server=server)
-    end_with_the_terminal(launcher.close)
-    app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
-    try:
-        app.run()
-    finally:
-        launcher.close()
-    from gradtop.tui.cli.ending import farewell
-    from gradtop.tui.cli.output import say
-
-    if app.failure is not None:
-        from gradtop.tui.framework import crash
-
-        crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
-    if sentence := farewell(app.snapshot.facts, runs):
-        say(sentence)
-    return app.return_code or 0

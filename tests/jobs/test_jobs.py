@@ -9,7 +9,7 @@ import pytest
 from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.config.problems import ConfigProblems
-from gradtop.trainer.jobs import find_job, job_names
+from gradtop.trainer.job import find_job, job_names
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import read_meta, read_status
 from gradtop.trainer.runtime.worker import start, work

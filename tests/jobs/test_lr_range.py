@@ -15,7 +15,7 @@ import torch
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.config.problems import ConfigProblems
-from gradtop.trainer.jobs import find_job
+from gradtop.trainer.job import find_job
 from gradtop.trainer.jobs.lr_range import suggestions
 from gradtop.trainer.jobs.lr_range.suggest import suggest
 from gradtop.trainer.jobs.lr_range.work import NO_CHANGE, NO_CHECKPOINT

@@ -36,9 +36,9 @@ from tests.support import wait_until
 # Becomes the trainer where the module is `trainer`, in Python without PyTorch: it notes that it began, and ends at once.
 WORKER = """#!/bin/sh
 case "$*" in
-  *gradtop.trainer.runtime.queue*)
+  *gradtop.trainer.launch.queue*)
     shift 3
-    exec {python} -P -c "import sys; sys.executable = sys.argv.pop(1); from gradtop.trainer.runtime.queue import main; sys.exit(main())" "$0" "$@" ;;
+    exec {python} -P -c "import sys; sys.executable = sys.argv.pop(1); from gradtop.trainer.launch.queue import main; sys.exit(main())" "$0" "$@" ;;
 esac
 shift 3
 exec {python} -P - "$@" <<'END'

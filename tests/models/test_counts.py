@@ -24,8 +24,8 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.models.build import build_model
-from gradtop.trainer.models.counting import describe_config
 from gradtop.trainer.models.description import Description, describe
+from gradtop.trainer.server.previews import describe_config
 from tests.models.formulas import evaluated
 
 WIDTHS = st.integers(1, 40)

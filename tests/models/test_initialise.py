@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.config import InitConfig, LanguageModel, Mlp, Shared, parse_config, sections
-from gradtop.trainer.config.init import (
+from gradtop.trainer.data.dataset import DataInfo
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.init_config import (
     DefaultInit,
     Fan,
     KaimingNormal,
@@ -23,8 +25,6 @@ from gradtop.trainer.config.init import (
     XavierUniform,
     Zeros,
 )
-from gradtop.trainer.data.dataset import DataInfo
-from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.initialise import initialise
 
 WIDTH = 96

@@ -25,9 +25,9 @@ from gradtop.trainer.config import (
     load_config,
     parse_config,
 )
-from gradtop.trainer.config.init import DefaultInit, Normal
 from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.init_config import DefaultInit, Normal
 from gradtop.trainer.models.initialise import initialise
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.errors import UserError

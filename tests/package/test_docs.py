@@ -17,8 +17,9 @@ from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Meta, Run, Status
 from gradtop.trainer.record.events import FIELDS as EVENT_FIELDS
 from gradtop.trainer.record.streams.registry import written_by
+from gradtop.tui import pages
 from gradtop.tui.cli import main as cli
-from gradtop.tui.cli import pages, schedule
+from gradtop.tui.cli import schedule
 from gradtop.tui.cli.checks import Finding
 from tests.docs import DOCS, FILES, GENERATED, PART, ROOT, regenerated
 from tests.tui.runs_fixture import fake_run

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "jobs"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs"}
 WORK = "work"  # the part of a job's room that runs in the worker alone
 
 
@@ -77,7 +77,7 @@ def test_the_declarations_of_jobs_import_neither_torch_nor_a_screen() -> None:
 
 
 def test_what_commands_read_of_jobs_imports_no_pydantic() -> None:
-    code = "from gradtop.trainer.jobs import find_job, job_names\nfor name in job_names(): find_job(name)"
+    code = "from gradtop.trainer.job import find_job, job_names\nfor name in job_names(): find_job(name)"
     assert not HEAVY & imported(code)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtop.trainer.jobs import job_names
+from gradtop.trainer.job import job_names
 from gradtop.trainer.record import (
     Column,
     RunReader,

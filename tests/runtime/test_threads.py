@@ -14,6 +14,7 @@ import torch
 from gradtop.trainer.record import Run, RunState, Status, process_start, read_status, this_host, write_status
 from gradtop.trainer.runtime import threads
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import crowding
 from gradtop.trainer.training.session import Session
 from tests.training.runs import events, tiny_run, trained
 
@@ -21,7 +22,8 @@ from tests.training.runs import events, tiny_run, trained
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
-    monkeypatch.setattr(threads, "cores", lambda: 4)
+    for module in (threads, crowding):
+        monkeypatch.setattr(module, "cores", lambda: 4)
     yield
     torch.set_num_threads(before)
 

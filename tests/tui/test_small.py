@@ -11,7 +11,7 @@ import pytest
 
 from gradtop.trainer.record import Inbox, Run, RunState, process_start, read_status, this_host, write_status
 from gradtop.tui.dialogs.compare import Compare
-from gradtop.tui.dialogs.fork import ChooseCheckpoint
+from gradtop.tui.screens.tune.fork_dialogs import ChooseCheckpoint
 from gradtop.tui.screens.tune.screen import Tune
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run

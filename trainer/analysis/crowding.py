@@ -7,14 +7,10 @@ import time
 
 from gradtop.trainer.record import Run, RunState, Status, derive_state, list_runs, this_host
 from gradtop.trainer.record.status import load_status
+from gradtop.trainer.runtime.cores import cores
 
 # A run that trains writes its status every second or so; what is much older need not be read.
 FRESH = 60.0
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def runs_beside(run: Run) -> list[tuple[Run, Status]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.text import waits_for
-from gradtop.trainer.jobs import DEFAULT_JOB, find_job
+from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
     Meta,
     Run,

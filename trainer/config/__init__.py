@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.config.augment import AugmentConfig
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.diff import Change, diff_config, strongest
 from gradtop.trainer.config.fork_preview import Consequences, consequences
 from gradtop.trainer.config.form import check_field, check_form, form_texts
 from gradtop.trainer.config.freeze import FreezeConfig
-from gradtop.trainer.config.init import InitConfig
 from gradtop.trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
 from gradtop.trainer.config.text import to_text
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.data.augment_config import AugmentConfig
 from gradtop.trainer.data.kinds import DataConfig, Shape
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.digits import Digits
@@ -23,6 +22,7 @@ from gradtop.trainer.data.kinds.fake import Fake
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.declare import EFFECTS, LIVE_KINDS, Effect
+from gradtop.trainer.models.init_config import InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
 from gradtop.trainer.models.kinds.custom import CustomModel

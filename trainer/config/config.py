@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from gradtop.trainer.config.augment import AugmentConfig
 from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
-from gradtop.trainer.config.init import DefaultInit, InitConfig
-from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.training import TrainingConfig
+from gradtop.trainer.data.augment_config import AugmentConfig
 from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
+from gradtop.trainer.job import DEFAULT_JOB
+from gradtop.trainer.models.init_config import DefaultInit, InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
 from gradtop.trainer.optim.optimizers import OptimizerConfig

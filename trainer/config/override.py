@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradtop.trainer.config.job import DEFAULT_JOB, job_names
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import SectionSpec, all_keys, find_spec, section, sections, sections_of
 from gradtop.trainer.config.text import parse_text
 from gradtop.trainer.config.validate import did_you_mean, unknown_key
+from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 COMMAND_LINE = ""
 Tables = dict[str, dict[str, Any]]

@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.job import DEFAULT_JOB, job_names, settings_of
+from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.declare import Effect, Kind, declared
+from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 # What is no section of the file.
 _PLAIN = ("job", "settings")

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.job import DEFAULT_JOB, job_names, settings_of
+from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
 from gradtop.trainer.config.schema import SectionSpec, all_keys, group, job_sections, section, sections
 from gradtop.trainer.config.text import float_text
 from gradtop.trainer.declare import Section
+from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 
 def validate(tables: Mapping[str, Any], file: str = "") -> Config:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gradtop.trainer.config import AugmentConfig
 from gradtop.trainer.data import transforms
+from gradtop.trainer.data.augment_config import AugmentConfig
 from gradtop.trainer.data.dataset import Source, Tones
 from gradtop.trainer.data.transforms import Draws
 from gradtop.trainer.runtime.errors import UserError

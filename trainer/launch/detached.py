@@ -18,7 +18,7 @@ from gradtop.trainer.record import Run, RunState, clean, read_status, write_stat
 # Python's own start on a slow network file system; past it the worker may still come, but nobody should wait.
 PATIENCE = 60.0
 LAST_WORDS = 4096
-QUEUE = "gradtop.trainer.runtime.queue"
+QUEUE = "gradtop.trainer.launch.queue"
 
 
 def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:

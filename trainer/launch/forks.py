@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
-from gradtop.trainer.config.job import DEFAULT_JOB
+from gradtop.trainer.job import DEFAULT_JOB
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork
 from gradtop.trainer.record.run_reader import read_checkpoint
 

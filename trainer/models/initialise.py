@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.config import InitConfig
-from gradtop.trainer.config.init import (
+from gradtop.trainer.models.init_config import (
     DefaultInit,
+    InitConfig,
     KaimingNormal,
     KaimingUniform,
     Normal,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch.optim import Optimizer, lr_scheduler
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, SequentialLR
 
-from gradtop.trainer.optim.schedules import Phase, ScheduleConfig, Span
+from gradtop.trainer.optim.phase import scheduler_of
+from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 
 
 def build_schedule(config: ScheduleConfig, optimizer: Optimizer, *, total_steps: int, steps_per_epoch: int) -> LRScheduler:
@@ -18,12 +18,6 @@ def build_schedule(config: ScheduleConfig, optimizer: Optimizer, *, total_steps:
     phases = config.phases(Span(total_steps, steps_per_epoch), float(optimizer.param_groups[0]["lr"]))
     made = [scheduler_of(phase, optimizer) for phase in phases]
     return made[0] if len(made) == 1 else SequentialLR(optimizer, made, milestones=[phase.first for phase in phases[1:]])
-
-
-def scheduler_of(phase: Phase, optimizer: Optimizer) -> LRScheduler:
-    module, _, name = phase.scheduler.rpartition(":")
-    made: LRScheduler = getattr(importlib.import_module(module) if module else lr_scheduler, name)(optimizer, **phase.arguments)
-    return made
 
 
 def scale(optimizer: Optimizer, schedule: LRScheduler, factor: float) -> None:

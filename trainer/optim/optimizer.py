@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradtop.trainer.optim.optimizers import OptimizerConfig
+if TYPE_CHECKING:
+    from gradtop.trainer.optim.optimizers import OptimizerConfig
 
 # Fields of a declaration that are no argument of torch's.
 _OURS = {"kind", "decay_all"}

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from gradtop.trainer.record import Run, StreamWriter
 from gradtop.trainer.runtime.control import Control
-from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Progress
-
-if TYPE_CHECKING:
-    from gradtop.trainer.config import Config
 
 
 class Explains(Protocol):
@@ -40,13 +36,3 @@ class RunContext:
     control: Control
     explain: Explains = lambda _error: ""
     close: Closes = lambda *, at_once: None  # noqa: ARG005 - nothing to close yet
-
-    def read_config(self) -> Config:
-        """What run.toml says. Raises UserError with all that is wrong with it."""
-        # Here, as pydantic takes a tenth of a second to import, and a run should show as starting before that.
-        from gradtop.trainer.config import ConfigProblems, load_config
-
-        try:
-            return load_config(self.run.config)
-        except (ConfigProblems, OSError) as error:
-            raise UserError(str(error)) from error

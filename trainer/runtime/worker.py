@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 
-from gradtop.trainer.jobs import Job, find_job
+from gradtop.trainer.job import DEFAULT_JOB, Job, find_job, job_names
 from gradtop.trainer.record import (
     EventKind,
     Inbox,
@@ -25,6 +25,7 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
+from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import UserError
@@ -109,7 +110,7 @@ class Worker:
 
     def _do_job(self) -> Ending:
         try:
-            job = find_job(self.context.read_config().job)
+            job = job_of(self.run)
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)
@@ -148,6 +149,12 @@ class Worker:
             write_status(
                 self.run, replace(self.progress.status, state=ending.state, error=ending.error, updated=now, ended=now)
             )
+
+
+def job_of(run: Run) -> Job:
+    """The job that run.toml names, the default one where it names none that there is: each job says what is wrong with the file."""
+    name = read_config(run).get("job")
+    return find_job(name if name in job_names() else DEFAULT_JOB)
 
 
 def require_resumable(job: Job, run: Run) -> None:

@@ -49,7 +49,7 @@ def work(arguments: Arguments, child: Child) -> int:
 
 def lr_plan(arguments: Arguments) -> dict[str, Any]:
     """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
-    from gradtop.trainer.optim.preview import plan
+    from gradtop.trainer.server.previews import plan
 
     config, known = _configuration(arguments)
     return plan(config, int(arguments.get("steps_per_epoch") or known))
@@ -57,7 +57,7 @@ def lr_plan(arguments: Arguments) -> dict[str, Any]:
 
 def parameters(arguments: Arguments) -> dict[str, Any]:
     """What the model of a configuration is made of, as `Description.to_json` has it."""
-    from gradtop.trainer.models.counting import describe_config
+    from gradtop.trainer.server.previews import describe_config
 
     return describe_config(_configuration(arguments)[0]).to_json()
 

@@ -21,6 +21,7 @@ from gradtop.trainer.config import (
     Config,
     ConfigProblems,
     TrainingConfig,
+    load_config,
     to_tables,
 )
 from gradtop.trainer.config.validate import validate
@@ -38,9 +39,10 @@ from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
-from gradtop.trainer.runtime.threads import crowding, default_threads, threads_of_environment, use_threads
+from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
+from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
@@ -65,10 +67,18 @@ class Parts:
     said: Sequence[str]
 
 
+def read_config(run: Run) -> Config:
+    """What run.toml says. Raises UserError with all that is wrong with it."""
+    try:
+        return load_config(run.config)
+    except (ConfigProblems, OSError) as error:
+        raise UserError(str(error)) from error
+
+
 def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
-    config = context.read_config()
+    config = read_config(run)
     state = _newest_checkpoint(run, writer) if context.resume else None
     origin = None if state else fork.read_origin(run)
     if state:

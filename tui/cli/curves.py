@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
+from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, frame, scatter
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, Series, StreamReader
 
-COLOURS = ("cyan", "orange")
-DIM, WARNING = "gray", "red"
-FRAME = 4  # cells beside and lines around the picture itself
 WORTH_DRAWING = 1e-3  # a spread smaller than this share of the mean is no spread
 
 
@@ -34,20 +32,6 @@ class Metric:
     @property
     def title(self) -> str:
         return f"{self.name} [{self.unit}]" if self.unit else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What is drawn with: a line for each of two series, their spread, and where a value was not finite."""
-
-    lines: tuple[str, str]
-    samples: tuple[str, str]
-    spread: str
-    lost: str
-
-
-UNICODE = Marks(("braille", "dot"), ("⠒⠒", "••"), "·", "×")
-ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
 
 
 def all_metrics(reader: RunReader) -> dict[str, Metric]:
@@ -124,40 +108,6 @@ def draw(
     return "\n".join(lines)
 
 
-def picture(
-    curves: Sequence[Sequence[tuple[float, float]]], width: int, height: int, *, colours: bool, unicode: bool
-) -> tuple[list[str], list[str]]:
-    """One or two curves of finite points as lines of text, and a sample of each line for a legend."""
-    import plotext
-
-    marks = UNICODE if unicode else ASCII
-    values = [value for curve in curves for _, value in curve]
-    up = scale.linear(min(0.0, *values), max(values), max(2, (height - FRAME) // 2))
-    steps = [step for curve in curves for step, _ in curve]
-    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
-    frame(plotext, along, up, width, height)
-    for number, curve in enumerate(curves):
-        xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
-        plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
-    text = plotext.build()
-    if not colours:
-        text = plotext.uncolorize(text)
-    samples = [plotext.colorize(marks.samples[n % 2], COLOURS[n % 2]) if colours else marks.samples[n % 2] for n in range(len(curves))]
-    return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
-
-
-def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:
-    """An empty figure with our ticks, its sides 0 to 1."""
-    plotext.clear_figure()
-    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
-    plotext.theme("clear")
-    plotext.plotsize(width, height)
-    plotext.xlim(0, 1)
-    plotext.ylim(0, 1)
-    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
-    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
-
-
 def add(plotext: Any, series: Series, along: Axis, up: Axis, marks: Marks, number: int, colour: str | None) -> None:
     """Draw one series: dots where its lowest and highest values lie, a line through the means, a mark where a value was lost."""
     spread = [
@@ -175,11 +125,6 @@ def add(plotext: Any, series: Series, along: Axis, up: Axis, marks: Marks, numbe
             scatter(plotext, points, marks.lines[number % 2], colour)
     lost = [(along.at(x), 0.0) for x, bad in zip(series.x, series.nonfinite, strict=True) if bad]
     scatter(plotext, lost, marks.lost, colour and WARNING)
-
-
-def scatter(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
-    if points:
-        plotext.scatter([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
 
 
 def pieces(series: Series) -> Iterator[list[tuple[float, float]]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +32,36 @@ def newest_live(runs: Path) -> Run | None:
 
 
 def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
-    import gc
-    import os
-
+    """The screen on a run, or on the list of runs, until the user leaves; says then that the run goes on. Returns the exit code."""
     # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
     # The app enables it again when its first frame is drawn.
     gc.disable()
     # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
     os.environ.setdefault("TEXTUAL_FPS", "120")
-    from gradtop.tui import app
+    from gradtop.tui.app import GradtopApp
+    from gradtop.tui.keymap import keymap_file, load_keymap
+    from gradtop.tui.launcher import Launcher
+    from gradtop.tui.terminal import capabilities, end_with_the_terminal, environment
+    from gradtop.tui.ui_state import state_file
 
-    return app.run(run, runs, server=server)
+    terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
+    if not terminal.screen:
+        print(f"gradtop: {terminal.why}", file=sys.stderr)
+        return 2
+    launcher = Launcher(runs, server=server)
+    end_with_the_terminal(launcher.close)
+    app = GradtopApp(run, runs, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
+    try:
+        app.run()
+    finally:
+        launcher.close()
+    from gradtop.tui.cli.ending import farewell
+    from gradtop.tui.cli.output import say
+
+    if app.failure is not None:
+        from gradtop.tui.cli import crash
+
+        crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
+    if sentence := farewell(app.snapshot.facts, runs):
+        say(sentence)
+    return app.return_code or 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradtop.tui.cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradtop.trainer.jobs import Job
+    from gradtop.trainer.job import Job
     from gradtop.trainer.record import Run, RunReader
 
 RUN = "name or id of a run, a prefix of one, a path, or `last`"
@@ -52,7 +52,7 @@ def opened(run: Run) -> RunReader:
 
 def job_of(reader: RunReader) -> Job:
     """What the run does."""
-    from gradtop.trainer.jobs import find_job
+    from gradtop.trainer.job import find_job
 
     return find_job(reader.meta.job)
 

@@ -94,7 +94,7 @@ def of_run(source: Run, words: list[str], *, quiet: bool) -> tuple[Config, list[
 
 def as_json(test: Run, options: argparse.Namespace) -> int:
     """Start the test, wait for its end unless detached, and print one object; returns the exit code."""
-    from gradtop.trainer.jobs import find_job
+    from gradtop.trainer.job import find_job
     from gradtop.trainer.launch import queue_worker, start_worker
 
     try:

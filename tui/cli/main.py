@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def overview() -> str:
-    from gradtop.tui.cli.pages import PAGES
+    from gradtop.tui.pages import PAGES
 
     lines = ["usage: gradtop [COMMAND] [--runs DIR]", ""]
     lines += ["Train PyTorch models in the background, monitor and control them.", ""]
@@ -142,7 +142,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def help_page(front: Parser, topic: str) -> argparse.Namespace:
     """Print a page of the documentation, or the help of a command, and exit."""
-    from gradtop.tui.cli.pages import PAGES, print_page
+    from gradtop.tui.cli.help import print_page
+    from gradtop.tui.pages import PAGES
 
     if topic in PAGES:
         print_page(topic)

@@ -89,7 +89,7 @@ def drawing_of(reader: RunReader) -> Drawing | None:
     from importlib import import_module
     from importlib.util import find_spec
 
-    from gradtop.trainer.jobs import job_names
+    from gradtop.trainer.job import job_names
 
     module = f"gradtop.tui.screens.{reader.meta.job}.plot"
     if reader.meta.job not in job_names() or find_spec(f"gradtop.tui.screens.{reader.meta.job}") is None or find_spec(module) is None:

@@ -103,7 +103,7 @@ def record(each: Asked, plan: Planned) -> dict[str, object]:
 
 def draw(plans: list[tuple[Asked, Planned]]) -> None:
     from gradtop.trainer.analysis.formatting import number
-    from gradtop.tui.cli.curves import picture
+    from gradtop.tui.plotting import picture
 
     width = max(shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH, FEWEST[0])
     colours, unicode = colours_wanted(sys.stdout), unicode_wanted(sys.stdout)

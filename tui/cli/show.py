@@ -102,7 +102,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
-    from gradtop.trainer.jobs import DEFAULT_JOB
+    from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import RunState, clean
 
     status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -11,7 +13,7 @@ from textual.widgets import Input, Static
 class Ask(ModalScreen[str | None]):
     """Gives what was typed, once `take` is content with it, or None. Subclasses bind escape."""
 
-    CSS_PATH = "ask.tcss"
+    CSS_PATH = Path(__file__).with_name("ask.tcss")  # also for a subclass in another folder
 
     def __init__(self, question: str, proposed: str, keys: str, *, selected: bool = False) -> None:
         super().__init__()

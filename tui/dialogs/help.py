@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from gradtop.tui import keys
-from gradtop.tui.cli.pages import PAGES
 from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.pages import PAGES
 
 NAME = 12  # cells for the name of a key
 

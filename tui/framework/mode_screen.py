@@ -47,7 +47,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from gradtop.trainer.jobs import DEFAULT_JOB, find_job
+from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import significant
-from gradtop.trainer.jobs import Job
+from gradtop.trainer.job import Job
 from gradtop.trainer.record import RunReader, Status
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED, written_by
 

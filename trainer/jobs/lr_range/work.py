@@ -23,7 +23,7 @@ from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.build import Parts, build_parts
+from gradtop.trainer.training.build import Parts, build_parts, read_config
 from gradtop.trainer.training.freeze import keep_statistics
 from gradtop.trainer.training.step import explain
 
@@ -34,7 +34,7 @@ NO_CHANGE = "a learning-rate range test takes no changes while it runs; start an
 def start(context: RunContext) -> None:
     """Run the test to its last step or to divergence, and record what it suggests, also of one that is stopped before."""
     context.explain = explain
-    config = context.read_config()
+    config = read_config(context.run)
     settings = config.part("lr_range")
     if not isinstance(settings, Settings):
         raise TypeError(settings)

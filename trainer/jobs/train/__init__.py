@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.jobs import Job
+from gradtop.trainer.job import Job
 from gradtop.trainer.record.streams.registry import written_by
 
 JOB = Job(

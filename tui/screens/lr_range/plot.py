@@ -7,8 +7,8 @@ import math
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.jobs.lr_range import LABELS
 from gradtop.trainer.record import RunReader, clean
+from gradtop.tui import plotting
 from gradtop.tui.ascii import to_ascii
-from gradtop.tui.cli import curves
 from gradtop.tui.screens.lr_range.data import limits_of, range_part
 from gradtop.tui.widgets import axis
 
@@ -25,18 +25,18 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     limits = limits_of(part.smoothed.mean)
     if not points or limits is None:
         return f"{title}\nnothing to plot: {'the test has ended too early' if part.ended else 'the test has hardly begun'}"
-    up = axis.linear(*limits, max(2, (height - curves.FRAME) // 2))
+    up = axis.linear(*limits, max(2, (height - plotting.FRAME) // 2))
     along = axis.logarithmic(points[0][0], points[-1][0], max(2, (width - up.label_width) // 10))
-    curves.frame(plotext, along, up, width, height)
+    plotting.frame(plotext, along, up, width, height)
     # What rises beyond the axis is drawn at its edge.
     drawn = [(along.at(x), min(up.at(y), 1.0)) for x, y in points]
-    marks = curves.UNICODE if unicode else curves.ASCII
-    plotext.plot([x for x, _ in drawn], [y for _, y in drawn], marker=marks.lines[0], color=curves.COLOURS[0] if colours else None)
+    marks = plotting.UNICODE if unicode else plotting.ASCII
+    plotext.plot([x for x, _ in drawn], [y for _, y in drawn], marker=marks.lines[0], color=plotting.COLOURS[0] if colours else None)
     lines = []
     for marker, (method, label) in zip(MARKED, LABELS.items(), strict=True):
         if (lr := part.found.get(method)) is not None:
             height_there = min(points, key=lambda point: abs(math.log(point[0] / lr)))[1]
-            curves.scatter(plotext, [(along.at(lr), min(up.at(height_there), 1.0))], marker, curves.COLOURS[1] if colours else None)
+            plotting.scatter(plotext, [(along.at(lr), min(up.at(height_there), 1.0))], marker, plotting.COLOURS[1] if colours else None)
             lines.append(f"{marker}  {label:<11}{significant(lr)}")
     picture = plotext.build()
     if not colours:

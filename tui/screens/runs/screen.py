@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
-from gradtop.trainer.jobs import find_job
+from gradtop.trainer.job import find_job
 from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine

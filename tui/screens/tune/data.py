@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.jobs import find_job
+from gradtop.trainer.job import find_job
 from gradtop.trainer.record import CheckpointInfo, Run
 
 if TYPE_CHECKING:

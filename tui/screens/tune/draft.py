@@ -24,8 +24,8 @@ from gradtop.trainer.config import (
     to_tables,
     to_text,
 )
-from gradtop.trainer.config.job import DEFAULT_JOB
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.job import DEFAULT_JOB
 from gradtop.trainer.record import effective
 
 # Changed together with such a kind, these are part of it.

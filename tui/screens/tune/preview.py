@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
+from gradtop.tui.reading.lr_preview import NO_CURVES, Curves, series_of
 from gradtop.tui.screens.tune.data import TunePart
-from gradtop.tui.screens.tune.lr_preview import NO_CURVES, Curves, series_of
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from gradtop.trainer.jobs import find_job
+from gradtop.trainer.job import find_job
 from gradtop.trainer.record import CheckpointInfo, Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
@@ -293,7 +293,7 @@ class Tune(ModeScreen):
 
     def action_fork(self) -> None:
         """Choose a checkpoint to go on from."""
-        from gradtop.tui.dialogs.fork import ChooseCheckpoint
+        from gradtop.tui.screens.tune.fork_dialogs import ChooseCheckpoint
 
         self.form.leave()
         draft, base = self.draft, self._base
@@ -352,14 +352,14 @@ class Tune(ModeScreen):
 
     def action_apply_live(self) -> None:
         """Change the running training."""
-        from gradtop.tui.dialogs.fork import apply_live
+        from gradtop.tui.screens.tune.fork_dialogs import apply_live
 
         self.form.leave()
         if self.draft is not None:
             apply_live(self.gradtop, self.draft)
 
     def action_save(self) -> None:
-        from gradtop.tui.dialogs.save_as import SaveAs
+        from gradtop.tui.screens.tune.save_as import SaveAs
 
         self.form.leave()
         if self.draft is None or self.draft.config is None:

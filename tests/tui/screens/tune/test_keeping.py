@@ -9,7 +9,7 @@ from textual.widgets import Input
 from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.confirm import Confirm
-from gradtop.tui.dialogs.save_as import SaveAs
+from gradtop.tui.screens.tune.save_as import SaveAs
 from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.tune.tuning import LR, opened
 

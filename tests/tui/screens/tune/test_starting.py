@@ -11,8 +11,8 @@ from textual import events
 
 from gradtop.trainer.config import Change, Config, dump_config, load_config
 from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
-from gradtop.tui.dialogs.fork import AskScaleOrReplace, ChooseCheckpoint
 from gradtop.tui.screens.overview.screen import Overview
+from gradtop.tui.screens.tune.fork_dialogs import AskScaleOrReplace, ChooseCheckpoint
 from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.tune.tuning import CONFIG, LR, Tuned, opened
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from gradtop.trainer.optim.lr_scheduler import scheduler_of
+from gradtop.trainer.optim.phase import scheduler_of
 from gradtop.trainer.optim.schedules import Phase
 
 

@@ -1,4 +1,4 @@
-"""`python -P -m gradtop.trainer.runtime.queue RUN_DIR`: waits for the device, then for the torch server, which forks the run's worker."""
+"""`python -P -m gradtop.trainer.launch.queue RUN_DIR`: waits for the device, then for the torch server, which forks the run's worker."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def locked(runs: Path) -> Iterator[None]:
 
 def main() -> int:
     """Returns 0 when the worker trains or the run was taken out of the queue, 1 when it cannot wait; else becomes the worker."""
-    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.runtime.queue", description="Wait in the queue, then train.")
+    parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.launch.queue", description="Wait in the queue, then train.")
     parser.add_argument("run")
     parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     parser.add_argument("--now", action="store_true", help="wait for the torch server alone")

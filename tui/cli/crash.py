@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from gradtop.trainer import __version__
+from gradtop.tui.cli.output import say
 
 
 def told(error: BaseException) -> str:
@@ -19,8 +20,6 @@ def told(error: BaseException) -> str:
 
 def leave(error: BaseException, path: Path) -> None:
     """Write the file and say the sentence; where no file can be written, all of it goes to standard error."""
-    from gradtop.tui.cli.output import say
-
     text = told(error)
     said = f"gradtop: the screen failed: {summary(error)}."
     try:

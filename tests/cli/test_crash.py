@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.tui.framework import crash
+from gradtop.tui.cli import crash
 from gradtop.tui.screens.overview.screen import Overview
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run

@@ -31,7 +31,7 @@ CLOSED: list[BindingType] = [
 class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     """A short list of a run's checkpoints, the newest first, and what a fork from the chosen one keeps and drops."""
 
-    CSS_PATH = "fork.tcss"
+    CSS_PATH = "fork_dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = CLOSED
 
     def __init__(self, name: str, checkpoints: Sequence[CheckpointInfo], draft: Draft) -> None:
@@ -76,7 +76,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
 class AskScaleOrReplace(ModalScreen[bool | None]):
     """True to scale the whole schedule to a new learning rate, False to put a constant one in its place."""
 
-    CSS_PATH = "fork.tcss"
+    CSS_PATH = "fork_dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = CLOSED
 
     def __init__(self, said: str) -> None:

@@ -1,0 +1,68 @@
+"""What all plots that commands print share: plotext, which gets values between 0 and 1 alone, and our ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradtop.tui.ascii import to_ascii
+from gradtop.tui.widgets import axis as scale
+from gradtop.tui.widgets.axis import Axis
+
+COLOURS = ("cyan", "orange")
+DIM, WARNING = "gray", "red"
+FRAME = 4  # cells beside and lines around the picture itself
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn with: a line for each of two series, their spread, and where a value was not finite."""
+
+    lines: tuple[str, str]
+    samples: tuple[str, str]
+    spread: str
+    lost: str
+
+
+UNICODE = Marks(("braille", "dot"), ("⠒⠒", "••"), "·", "×")
+ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
+
+
+def picture(
+    curves: Sequence[Sequence[tuple[float, float]]], width: int, height: int, *, colours: bool, unicode: bool
+) -> tuple[list[str], list[str]]:
+    """One or two curves of finite points as lines of text, and a sample of each line for a legend."""
+    import plotext
+
+    marks = UNICODE if unicode else ASCII
+    values = [value for curve in curves for _, value in curve]
+    up = scale.linear(min(0.0, *values), max(values), max(2, (height - FRAME) // 2))
+    steps = [step for curve in curves for step, _ in curve]
+    along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
+    frame(plotext, along, up, width, height)
+    for number, curve in enumerate(curves):
+        xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
+        plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
+    text = plotext.build()
+    if not colours:
+        text = plotext.uncolorize(text)
+    samples = [plotext.colorize(marks.samples[n % 2], COLOURS[n % 2]) if colours else marks.samples[n % 2] for n in range(len(curves))]
+    return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
+
+
+def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:
+    """An empty figure with our ticks, its sides 0 to 1."""
+    plotext.clear_figure()
+    plotext.limit_size(False, False)  # else no larger than the terminal, which a file is not
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.xlim(0, 1)
+    plotext.ylim(0, 1)
+    plotext.xticks([along.at(step) for step, _label in along.ticks], [label for _step, label in along.ticks])
+    plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
+
+
+def scatter(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
+    if points:
+        plotext.scatter([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
