@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate, LayoutUpdate
@@ -29,11 +29,14 @@ from gradtop.tui.framework.stylesheet import ParsedOnce
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
 from gradtop.tui.reading.lr_preview import NO_CURVES
-from gradtop.tui.reading.messages import Answered, Launched, NewSnapshot, NoServer
+from gradtop.tui.reading.messages import Answered, AskedToRunCode, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Snapshot
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState, state_file
+
+if TYPE_CHECKING:
+    from gradtop.trainer.launch.custom_code import Code
 
 FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
@@ -322,12 +325,17 @@ class GradtopApp(App[None]):
         said = answer.message
         self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning", markup=False)
 
-    def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True) -> None:
-        """Start a run in a thread (`work` may block), then watch it, unless it is to wait."""
+    def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True, codes: Sequence[Code] = ()) -> None:
+        """Start a run in a thread (`work` may block), then watch it, unless it is to wait. `codes`: custom code that it may run."""
 
         def begin() -> None:
+            from gradtop.trainer.launch.custom_code import UnknownCode, admit
+
             try:
+                admit(codes)
                 self._from_thread(Launched(work(), said, watch=watch))
+            except UnknownCode as error:
+                self._from_thread(AskedToRunCode(error.codes, partial(self.launch, work, said, watch=watch, codes=error.codes)))
             except (OSError, RecordError, ValueError) as error:
                 self._from_thread(Launched(None, problem=str(error)))
 
@@ -341,6 +349,11 @@ class GradtopApp(App[None]):
         self.notify(message.said, markup=False)
         if message.watch:
             self.watch_run(message.run)
+
+    def on_asked_to_run_code(self, message: AskedToRunCode) -> None:
+        from gradtop.tui.dialogs.run_code import ask_to_run
+
+        ask_to_run(self, message.codes, message.again)
 
     def _prepare(self) -> None:
         def prepare() -> None:

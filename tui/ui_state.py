@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradtop.trainer.launch.state_home import state_home
+
 LIMIT = 65536
 
 
 def state_file(env: Mapping[str, str]) -> Path:
-    """Where the memory lives; an XDG_STATE_HOME that is not absolute does not count (XDG base directory specification)."""
-    home = env.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path(env.get("HOME") or "/nonexistent") / ".local" / "state"
-    return base / "gradtop" / "screen.json"
+    """Where the memory lives."""
+    return state_home(env) / "screen.json"
 
 
 class UiState:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from gradtop.trainer import launch
+from gradtop.trainer.record import Run, RunState, Status, write_status
 from gradtop.tui.cli import output
 from gradtop.tui.cli.main import main
 from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run
@@ -24,6 +26,25 @@ class Said:
 
 
 Gradtop = Callable[..., Said]
+
+
+@dataclass
+class Starts:
+    """Stands for the launching of workers: what was started, and what becomes of it."""
+
+    becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state=RunState.DONE))
+    started: list[tuple[Run, bool]] = field(default_factory=list)
+
+    def start_worker(self, run: Run, *, resume: bool = False, server: bool = True) -> None:
+        self.started.append((run, resume))
+        self.becomes(run)
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+    found = Starts()
+    monkeypatch.setattr(launch, "start_worker", found.start_worker)
+    return found
 
 
 @pytest.fixture(autouse=True)

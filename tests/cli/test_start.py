@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from gradtop.trainer import launch
 from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run, RunState, Status, find_run, list_runs, read_meta, write_status
 from gradtop.tui.cli import home, start
-from tests.cli.conftest import Gradtop
+from tests.cli.conftest import Gradtop, Starts
 from tests.tui.runs_fixture import living_run
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
-
-
-@dataclass
-class Starts:
-    """Stands for the launching of workers: what was started, and what becomes of it."""
-
-    becomes: Callable[[Run], object] = lambda run: write_status(run, Status(state=RunState.DONE))
-    started: list[tuple[Run, bool]] = field(default_factory=list)
-
-    def start_worker(self, run: Run, *, resume: bool = False, server: bool = True) -> None:
-        self.started.append((run, resume))
-        self.becomes(run)
-
-
-@pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
-    found = Starts()
-    monkeypatch.setattr(launch, "start_worker", found.start_worker)
-    return found
 
 
 @pytest.fixture

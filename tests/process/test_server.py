@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from gradtop.trainer.launch import server, start_worker
+from gradtop.trainer.launch.custom_code import code_of, remember
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import environment
 from gradtop.trainer.record import Run, is_alive, process_start, read_status, send
@@ -83,9 +84,11 @@ def build(how="tell", path="facts.json"):
 """
 
 
-def tables(**arguments: str) -> dict[str, Any]:
-    model = {"kind": "custom", "target": "witness:build", "arguments": arguments}
+def tables(target: str = "witness:build", **arguments: str) -> dict[str, Any]:
+    """Of a model that this user has trained before: of another one nothing is answered."""
+    model = {"kind": "custom", "target": target, "arguments": arguments}
     data = {"kind": "fake", "classes": 3, "image_size": 4, "channels": 1}
+    remember(code_of({"model": model}))
     return {"model": model, "data": data}
 
 
@@ -158,8 +161,7 @@ def test_user_code_is_imported_anew_by_each_process(running_server: int, project
     (project / "witness.py").write_text(WITNESS.replace("Linear(2, 3)", "Linear(2, 7)"))
     (project / "later.py").write_text("import torch\n\ndef build():\n    return torch.nn.Linear(4, 5)\n")
     assert server.request_answer("parameters", {"tables": tables()})["total"] == 21
-    model = {"model": {"kind": "custom", "target": "later:build"}}
-    assert server.request_answer("parameters", {"tables": model})["total"] == 25
+    assert server.request_answer("parameters", {"tables": tables("later:build")})["total"] == 25
 
 
 def test_a_worker_is_a_session_of_its_own_with_its_log_and_nothing_of_the_servers(running_server: int, tmp_path: Path, adopt: Adopt) -> None:

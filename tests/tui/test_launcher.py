@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch.custom_code import code_of, require_started
 from gradtop.trainer.record import Run, RunState, process_start, read_status, write_status
 from gradtop.tui.launcher import Launcher
 from tests.tui.piloting import Starts, piloted
@@ -29,6 +30,25 @@ async def test_the_server_is_looked_for_again_after_each_start(
         await screen.until(lambda: starts.asked == [("prepare", None)], "the first time")
         screen.app.launch(partial(starts.resume, run), "goes on")
         await screen.until(lambda: starts.asked[1:] == [("resume", run), ("prepare", None)], "the second time")
+
+
+async def test_custom_code_that_was_not_started_here_is_asked_about_before_it_runs(tmp_path: Path, run: Run) -> None:
+    codes = code_of({"model": {"target": "os:system", "arguments": {"command": "\x1b]0;title\x07true"}}})
+
+    def work() -> Run:
+        require_started(codes)
+        return run
+
+    async with piloted(tmp_path, None, launcher=Starts()) as screen:
+        screen.app.launch(work, "goes on")
+        await screen.shows("Run this custom code?")
+        await screen.shows("model.target = os:system")
+        await screen.press("n")
+        screen.app.launch(work, "goes on")
+        await screen.shows("Run this custom code?")
+        assert screen.app.watched is None
+        await screen.press("y")
+        await screen.until(lambda: screen.app.watched == run, "the run")
 
 
 class WithoutServer(Starts):

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from gradtop.trainer.config import Config, dump_config
+from gradtop.trainer.config import Config, dump_config, to_tables
+from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
 from gradtop.trainer.launch.origin import CodeState, current_directory, user_name, versions
 from gradtop.trainer.record import RecordError, Run, new_run, this_host
 
@@ -39,10 +40,13 @@ def create_run(
     changes: Sequence[Changed] = (),
     command: Sequence[str] = (),
 ) -> Run:
-    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made.
+    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, and UnknownCode
+    where it would run code that a parent names and that was not started here.
 
     With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it.
     """
+    if codes := code_of(to_tables(config)):
+        admit(codes, code_of_run(parent) if parent is not None else ())
     code = CodeState()  # git works while the rest is looked up
     meta = {
         "created": time.time(),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gradtop.trainer.launch.custom_code import code_of_run, require_started
 from gradtop.trainer.launch.server import Refused, connect, request_worker
 from gradtop.trainer.launch.worker_environment import environment
 from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
@@ -22,11 +23,13 @@ QUEUE = "gradtop.trainer.launch.queue"
 
 
 def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:
-    """Have `run` trained in the background; returns when it shows as starting. Raises OSError with a sentence.
+    """Have `run` trained in the background; returns when it shows as starting. Raises OSError with a sentence, and UnknownCode for a
+    run with custom code that was not started here.
 
     The torch server forks the worker. Where there is none yet, a small process of its own starts one and waits for it; without
     `server`, or where the server cannot be had, a new process imports PyTorch itself.
     """
+    require_started(code_of_run(run))
     try:
         if not server:
             _start(run, resume=resume, module="gradtop.trainer")
@@ -40,8 +43,9 @@ def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None
 def queue_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:
     """Have the run wait for its device in the queue, and trained when its turn has come; returns when it shows as queued.
 
-    What waits is a small process of its own. Raises OSError with a sentence.
+    What waits is a small process of its own. Raises OSError with a sentence, and UnknownCode as `start_worker` does.
     """
+    require_started(code_of_run(run))
     try:
         _start(run, *([] if server else ["--no-server"]), resume=resume, module=QUEUE)
     except OSError as error:

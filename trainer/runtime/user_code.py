@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.runtime.errors import UserError
 
+Check = Callable[[str, str, Mapping[str, Any]], object]
+_checks: list[Check] = []
+
+
+@contextlib.contextmanager
+def checked(check: Check) -> Iterator[None]:
+    """Have `check` asked before anything of the user's is imported: key, target and arguments. It raises UserError to refuse."""
+    _checks.append(check)
+    try:
+        yield
+    finally:
+        _checks.remove(check)
+
 
 def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> Any:
     """What the callable gives for its keyword arguments. `more` are given too where it takes them. Raises UserError."""
+    for check in _checks:
+        check(key, target, arguments)
     function = resolve(target, key)
     wanted = {name: value for name, value in more.items() if _takes(function, name)}
     try:

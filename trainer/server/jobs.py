@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,6 +85,35 @@ def _configuration(arguments: Arguments) -> tuple[Config, int]:
     return validate(arguments["tables"]), 0
 
 
+def _may_be_foreign(arguments: Arguments) -> bool:
+    """Whether the configuration may have come from somebody else: it is that of a run with code that was not started here, or
+    stands in a form over one. A file that somebody names is as if they had written it, unless it is a run's own."""
+    from gradtop.trainer.launch.custom_code import UnknownCode, code_of_run, require_started
+    from gradtop.trainer.record import Run
+
+    file = Path(arguments.get("file", ""))
+    if "file" in arguments and file.name != "run.toml":
+        return False
+    if "tables" in arguments:
+        return True
+    try:
+        require_started(code_of_run(Run(arguments.get("run", file.parent))))
+    except UnknownCode:
+        return True
+    return False
+
+
+def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
+    """Nothing is run for somebody who looks, but what this user has started here."""
+    from gradtop.trainer.launch.custom_code import UnknownCode, code_of, require_started
+    from gradtop.trainer.runtime.errors import UserError
+
+    try:
+        require_started(code_of({key.partition(".")[0]: {"target": target, "arguments": given}}))
+    except UnknownCode as error:
+        raise UserError(f"{error.codes[0]} is custom code that you have not started here before, and looking at a run does not import it") from error
+
+
 JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
 ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters}
 
@@ -94,9 +125,11 @@ def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:
     """
     from gradtop.trainer.config import ConfigProblems
     from gradtop.trainer.runtime.errors import UserError
+    from gradtop.trainer.runtime.user_code import checked
 
     try:
-        return function(arguments)
+        with checked(_refuse_unknown) if _may_be_foreign(arguments) else contextlib.nullcontext():
+            return function(arguments)
     except ConfigProblems as error:
         return {"error": str(error), "configuration": True}
     except UserError as error:

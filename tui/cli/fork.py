@@ -7,6 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
@@ -63,8 +64,9 @@ def run(options: argparse.Namespace) -> int:
     say(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
     for what in result.dropped:
         say(f"Drops {what}.")
-    made = create_run(
-        runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv
+    made = agreed(
+        options,
+        lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv),
     )
     return begin(made, runs, options)
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.tui.cli.consent import agree_to_file, agreed
 from gradtop.tui.cli.ending import goes_on
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, has_screen, name_of, opened, reference, runs_directory
@@ -66,12 +67,17 @@ def run(options: argparse.Namespace) -> int:
         from gradtop.tui.cli.train import config_file
 
         runs = runs_directory(options)
-        test = create_run(runs, load_config(config_file(options.run), words, job=JOB), name=options.name, command=sys.argv)
+        config = load_config(config_file(options.run), words, job=JOB)
+        agree_to_file(path, options)
+        test = create_run(runs, config, name=options.name, command=sys.argv)
     else:
         source = chosen_run(options)
         runs = runs_directory(options) if options.runs else source.path.parent
         config, changes, checkpoint = of_run(source, words, quiet=options.json)
-        test = create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv)
+        test = agreed(
+            options,
+            lambda: create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv),
+        )
     if options.json:
         return as_json(test, options)
     code = begin(test, runs, options)

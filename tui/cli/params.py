@@ -69,7 +69,7 @@ def of_run(run: Run, *, server: bool) -> dict[str, Any]:
     rows = stream.extra.get("parameters")
     modules = stream.extra.get("modules")
     if not (is_table(rows, ROW) and rows and is_table(modules, MODULE)):
-        return of_config(run.config, (), server=server)
+        return asked({"run": str(run.path)}, server=server)
     own = [row for row in rows if not row["tied_to"]]
     return {
         "model": read_status(run).model or stream.extra.get("model", ""),
@@ -89,11 +89,16 @@ def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[st
 
 
 def of_config(path: Path, changes: Sequence[str], *, server: bool) -> dict[str, Any]:
-    """From the model itself, built by another process: this one never imports PyTorch. Raises UsageError where it cannot be built."""
+    """From the model itself."""
+    return asked({"file": str(path), "changes": list(changes)}, server=server)
+
+
+def asked(question: dict[str, Any], *, server: bool) -> dict[str, Any]:
+    """Of another process, which builds the model: this one never imports PyTorch. Raises UsageError where it cannot be built."""
     from gradtop.trainer.launch.server import request_answer
 
     try:
-        found = request_answer("parameters", {"file": str(path), "changes": list(changes)}, server=server)
+        found = request_answer("parameters", question, server=server)
     except OSError as error:
         raise UsageError(str(error)) from error
     found["rows"] = found.pop("parameters")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.locate import add_run, chosen_run, runs_directory
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
@@ -34,5 +35,8 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.launch.run_config import changed_config
 
     _, config, changes = changed_config(parent, options.changes)
-    new = create_run(runs, config, name=options.name, parent=parent, checkpoint=rerun_weights(parent, config), changes=changes, command=sys.argv)
+    weights = rerun_weights(parent, config)
+    new = agreed(
+        options, lambda: create_run(runs, config, name=options.name, parent=parent, checkpoint=weights, changes=changes, command=sys.argv)
+    )
     return begin(new, runs, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
+from gradtop.tui.cli.consent import agree_to
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{name} is done; to train for more epochs, fork it: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
         raise UsageError(f"{name} cannot be resumed: run.toml is missing")
+    agree_to(found, options)
     resume = any(found.checkpoints.glob("step-*.pt"))
     if not resume and is_fork(found) and not found.origin.is_file():
         raise UsageError(

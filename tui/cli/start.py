@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.tui.cli.consent import add_yes
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
@@ -21,6 +22,7 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--watch", action="store_true", help="open the screen (without a terminal: print one line per epoch)")
     way.add_argument("--detach", action="store_true", help="start and return immediately")
     parser.add_argument("--queue", action="store_true", help="queue the run until the device is free")
+    add_yes(parser)
     add_no_server(parser)
 
 

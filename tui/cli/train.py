@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from gradtop.tui.cli.consent import agree_to_file
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import runs_directory, shown
 from gradtop.tui.cli.start import add_settings, begin, check_settings
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.launch import create_run
 
     config = load_config(path, options.changes, job="train")
+    agree_to_file(path, options)
     runs = runs_directory(options)
     new = create_run(runs, config, name=options.name, command=sys.argv)
     return begin(new, runs, options)

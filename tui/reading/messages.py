@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
 from gradtop.trainer.record import Run
 from gradtop.tui.reading.poll import Answer
 from gradtop.tui.reading.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from gradtop.trainer.launch.custom_code import Code
 
 
 class NewSnapshot(Message):
@@ -34,6 +40,14 @@ class Launched(Message):
     def __init__(self, run: Run | None, said: str = "", problem: str = "", *, watch: bool = True) -> None:
         super().__init__()
         self.run, self.said, self.problem, self.watch = run, said, problem, watch
+
+
+class AskedToRunCode(Message):
+    """What is to be started names custom code that was not started here before: `codes`. `again` starts it once that is agreed to."""
+
+    def __init__(self, codes: Sequence[Code], again: Callable[[], None]) -> None:
+        super().__init__()
+        self.codes, self.again = codes, again
 
 
 class NoServer(Message):
