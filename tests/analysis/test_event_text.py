@@ -35,7 +35,7 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
         ({"kind": "resumed", "step": 32, "path": "step-000032.pt"}, "resumed at step 32 from step-000032.pt", "success"),
         ({"kind": "freeze", "step": 0, "frozen": ["a", "b"], "count": 5}, "5 parameters are frozen: a, b …", "text"),
         ({"kind": "freeze", "step": 90, "frozen": [], "count": 0}, "no parameter is frozen any more", "text"),
-        ({"kind": "early_stopping", "step": 90, "evaluations": 5}, "stopped early: no better loss in 5 evaluations", "warning"),
+        ({"kind": "early_stopping", "step": 90, "evaluations": 5}, "stopped early: no lower val loss in 5 evaluations", "warning"),
         ({"kind": "init", "message": "2 of 8 were missing"}, "weights: 2 of 8 were missing", "text"),
         (
             {"kind": "command", "command": "set", "ok": True, "step": 120, "changes": {"optimizer.lr": 3e-4}, "old": {"optimizer.lr": 1e-3}},

@@ -9,20 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import (
-    Column,
-    EventReader,
-    Run,
-    RunState,
-    SegmentWriter,
-    Status,
-    append_event,
-    new_run,
-    write_status,
-)
+from gradtop.trainer.record import EventReader, Run, RunState, Status, append_event, new_run, write_status
 from gradtop.tui.cli import output
 from gradtop.tui.cli.follow import TITLES, follow
-from tests.tui.runs_fixture import DEAD_PID, NOW, STEPS_PER_EPOCH, Grower, fake_run, living_run
+from tests.tui.runs_fixture import DEAD_PID, STEPS_PER_EPOCH, Grower, fake_run, living_run
 
 Story = Callable[[], object]
 
@@ -61,37 +51,20 @@ def test_each_epoch_is_a_line_and_the_end_a_sentence(living: tuple[Run, Grower],
     assert title.split() == " ".join(TITLES).split()
     assert [line.split()[0] for line in (first, second, third)] == ["1/3", "2/3", "3/3"]
     assert max(map(len, (title, first, second, third))) <= 79
-    assert end.startswith("quiet-heron is done after 0:13: best validation accuracy 0.")
+    assert end.startswith("quiet-heron is done after 0:13; best val loss 0.")
     assert err == ""
 
 
-def test_a_line_tells_the_mean_loss_and_the_rate_of_its_own_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_tells_what_the_event_of_its_epoch_says_however_late_records_and_status_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = new_run(tmp_path / "runs", "", {}, name="heron")
-    writer = SegmentWriter(run, "steps", [Column("loss"), Column("lr"), Column("samples_per_s")])
-    # Steps 1 to 10 and 11 to 20: the loss is 3 and then 1, but for a spike at the end of the first epoch.
-    writer.append_many([(n, NOW, (13.0 if n == 10 else 3.0) if n <= 10 else 1.0, 1 / n, 100.0 * n) for n in range(1, 21)])
-    writer.close()
-    for epoch in (1, 2):
-        append_event(run, "epoch", epoch=epoch, step=10 * epoch, val_loss=float("nan"), val_accuracy=0.5)
-    write_status(run, Status(state=RunState.DONE, epochs=2, loss=77.0, lr=77.0, samples_per_s=77.0))
+    for epoch, means in ((1, {"loss": 4.0, "lr": 0.1, "samples_per_s": 550.0}), (2, {"loss": "nan", "lr": 0.05, "samples_per_s": None})):
+        append_event(run, "epoch", epoch=epoch, epochs=2, step=10 * epoch, **means, val_loss=float("nan"), val_accuracy=0.5)
+    write_status(run, Status(state=RunState.DONE, loss=77.0, lr=77.0, samples_per_s=77.0))
     assert told(run) == 0
     assert lines(capsys.readouterr().out)[1:3] == [
         ["1/2", "10", "4", "nan", "0.5000", "0.1", "550", "–"],
-        ["2/2", "20", "1", "nan", "0.5000", "0.05", "1.55k", "–"],
+        ["2/2", "20", "nan", "nan", "0.5000", "0.05", "–", "–"],
     ]
-
-
-def test_an_epoch_whose_records_are_not_written_yet_is_told_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = new_run(tmp_path / "runs", "", {}, name="heron")
-    status = Status(state=RunState.DONE, epochs=2, loss=0.25, lr=1e-4, samples_per_s=1000.0)
-
-    def short_epoch() -> None:
-        append_event(run, "epoch", epoch=1, step=10, val_loss=0.5, val_accuracy=0.5)
-        write_status(run, status)
-
-    append_event(run, "start")
-    assert told(run, short_epoch) == 0
-    assert lines(capsys.readouterr().out)[1] == ["1/2", "10", "0.25", "0.5", "0.5000", "1e-4", "1k", "–"]
 
 
 def test_what_happened_before_a_resume_is_not_told_again(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +81,7 @@ def test_what_happened_before_a_resume_is_not_told_again(living: tuple[Run, Grow
     assert "resumed at step 172\n" in out
     assert " 2/3 " in out
     assert " 1/3 " not in out
-    assert out.splitlines()[-1].startswith("quiet-heron was stopped after step 344: best validation accuracy 0.")
+    assert out.splitlines()[-1].startswith("quiet-heron was stopped after step 344; best val loss ")
     assert out.endswith("Go on: gradtop resume quiet-heron\n")
 
 
@@ -212,7 +185,7 @@ def test_a_line_is_rewritten_in_place_on_a_terminal_that_can(living: tuple[Run, 
     else:
         assert "\r\x1b[K33 %  step 172/516  loss 0.1" in terminal.text
         assert "\r\x1b[Kpaused\r\x1b[K" in terminal.text
-        assert terminal.text.endswith("\r\x1b[Kquiet-heron is done after 0:04: best validation accuracy 0.6221, loss 0.245.\n")
+        assert terminal.text.endswith("\r\x1b[Kquiet-heron is done after 0:04; best val loss 0.245, accuracy 0.6221 (epoch 1).\n")
 
 
 def test_watch_without_a_terminal_follows(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,7 +122,7 @@ class Grower:
         self.run, self.lr, self.vanishing = run, lr, vanishing
         self.epochs, self.per_epoch, self.steps = epochs, per_epoch, epochs * per_epoch
         self.step, self.start, self.pace = 0, start, pace
-        self.best = (math.inf, 0.0)
+        self.best, self.best_epoch = (math.inf, 0.0), 0
         self.random = random.Random(seed)
         names = [name for name, _kind, _shape in PARAMETERS]
         value = Column
@@ -196,7 +196,11 @@ class Grower:
         better = val < self.best[0]
         if better:
             self.best = (val, accuracy)
-        append_event(self.run, "epoch", time=self.now, epoch=epoch, step=self.step - 1, val_loss=val, val_accuracy=accuracy, best=better)
+            self.best_epoch = epoch
+        means = {"loss": level, "lr": planned(self.step - 1, self.steps, self.lr), "samples_per_s": 12400.0}
+        append_event(
+            self.run, "epoch", time=self.now, epoch=epoch, epochs=self.epochs, step=self.step - 1, **means, val_loss=val, val_accuracy=accuracy, best=better
+        )
         path = self.run.checkpoints / f"step-{self.step - 1:06d}.pt"
         path.write_bytes(b"")
         about = {"step": self.step - 1, "epoch": epoch, "val_loss": val, "val_accuracy": accuracy, "best": better, "time": self.now}
@@ -247,7 +251,10 @@ class Grower:
                 val_loss=self.best[0] if self.best[0] < math.inf else None,
                 val_accuracy=self.best[1] if self.best[0] < math.inf else None,
                 best_val_loss=self.best[0] if self.best[0] < math.inf else None,
+                best_epoch=self.best_epoch,
+                accuracy_at_best=self.best[1] if self.best[0] < math.inf else None,
                 best_val_accuracy=self.best[1] if self.best[0] < math.inf else None,
+                best_accuracy_epoch=self.best_epoch,
                 error=error,
                 warning=warning,
             ),

@@ -88,7 +88,7 @@ def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
         measured("best val loss", "best_val_loss", significant, lower=True),
         measured("last val loss", "val_loss", significant, lower=True),
         measured("best accuracy", "best_val_accuracy", share, lower=False),
-        pair("epoch", lambda status: f"{status.epoch}/{status.epochs}" if status.epochs else "–"),
+        pair("epoch", lambda status: f"{status.epoch}/{status.epochs}{', stopped early' if status.stopped_early else ''}" if status.epochs else "–"),
         pair("step", lambda status: f"{number(status.step)}/{number(status.steps)}" if status.steps else "–"),
         pair("trained", lambda status: duration(status.seconds) if status.seconds else "–"),
         pair("samples/s", lambda status: number(round(status.samples_per_s)) if status.samples_per_s else "–"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import number, setting, si, significant
+from gradtop.trainer.analysis.text import early_text
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
@@ -59,8 +60,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
         case EventKind.THREADS:
             return threads_text(event), "warning"
         case EventKind.EARLY_STOPPING:
-            count = whole(event.get("evaluations"))
-            return f"stopped early: {message or f'no better loss in {count} evaluation' + 's' * (count != 1)}", "warning"
+            epoch, epochs, count = (whole(event.get(name)) for name in ("epoch", "epochs", "evaluations"))
+            return early_text(epoch, epochs, count), "warning"
         case EventKind.LR_RANGE:
             return f"range test: {range_text(event)}", "success" if event.get("suggestions") else "warning"
         case EventKind.WARNING:

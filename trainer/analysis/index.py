@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
-from gradtop.trainer.analysis.text import waits_for
+from gradtop.trainer.analysis.text import stopped_early_text, waits_for
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
     Meta,
@@ -38,7 +38,7 @@ SORTS = ("newest", "best", "name")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any.
+    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed, died or ended early.
 
     `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
     `waits_for` says what it waits for: "quiet-heron on cuda:0".
@@ -150,7 +150,9 @@ class RunIndex:
         state = derive_state(entry.status, now=now, heartbeat_seen=seen)
         if state != entry.state:
             entry.state, changed = state, True
-            entry.words = entry.status.error or (" ".join(RunReader(entry.run).last_log_lines(1)) if state is RunState.DIED else "")
+            entry.words = entry.status.error or stopped_early_text(entry.status)
+            if state is RunState.DIED and not entry.status.error:
+                entry.words = " ".join(RunReader(entry.run).last_log_lines(1))
         return changed
 
     def rows(self, view: RunsView) -> tuple[RunRow, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import setting
-from gradtop.trainer.record import Change, clean
+from gradtop.trainer.analysis.formatting import setting, share, significant
+from gradtop.trainer.record import Change, RunState, Status, clean
 from gradtop.trainer.record.queue import ANY
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def state_text(row: RunRow) -> str:
-    """The state, and the place in line of a run that waits."""
+    """The state, the place in line of a run that waits, and whether one that is done ended early."""
+    if row.state is RunState.DONE and row.status.stopped_early:
+        return "done early"
     return f"queued {row.place}" if row.place else row.state
 
 
@@ -35,6 +37,37 @@ def queue_text(place: int, before: str) -> str:
 def ordinal(place: int) -> str:
     ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"
+
+
+def stopped_early_text(status: Status) -> str:
+    """stopped early at epoch 4 of 30: no lower val loss in 3 evaluations; "" for a run that did not, or has not ended."""
+    if not status.stopped_early or status.state.is_active:
+        return ""
+    return early_text(status.epoch, status.epochs, status.stopped_early)
+
+
+def early_text(epoch: int, epochs: int, evaluations: int) -> str:
+    where = f" at epoch {epoch} of {epochs}" if epochs else ""
+    return f"stopped early{where}: no lower val loss in {evaluations} evaluation{'s' * (evaluations != 1)}"
+
+
+def best_text(status: Status) -> str:
+    """Lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`.
+
+    "" before the first evaluation with a finite loss.
+    """
+    if status.best_val_loss is None:
+        return ""
+    loss, epoch = f"val loss {significant(status.best_val_loss)}", status.best_epoch
+    if status.best_val_accuracy is None:
+        return loss + in_epoch(epoch)
+    if epoch == status.best_accuracy_epoch:
+        return f"{loss}, accuracy {share(status.best_val_accuracy)}{in_epoch(epoch)}"
+    return f"{loss}{in_epoch(epoch)}, accuracy {share(status.best_val_accuracy)}{in_epoch(status.best_accuracy_epoch)}"
+
+
+def in_epoch(epoch: int) -> str:
+    return f" (epoch {epoch})" if epoch else ""
 
 
 def changes_text(changes: Iterable[Change]) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
+from gradtop.trainer.monitor.epoch_means import EpochMeans
 from gradtop.trainer.monitor.instruments import INSTRUMENTS
 from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Row, Setup
 from gradtop.trainer.monitor.instruments.steps import GRAD_NORM_AT, LOSS_AT, LR_AT, RATE_AT, StepRow, Steps
@@ -48,6 +49,7 @@ class Monitor:
     ) -> None:
         """`name` is what the model is called; `viewers` returns the lease of all screens; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys((LOSS, GRAD_NORM, LR, SAMPLES_PER_S))
+        self.epoch_means = EpochMeans()
         self._model, self._writer = model, writer
         self._clock, self._wall = clock, wall
         self._offset = wall() - clock()
@@ -181,6 +183,7 @@ class Monitor:
         if not rows:
             return
         self._put(self._steps.stream, rows)
+        self.epoch_means.add(rows)
         highest = max(rows, key=itemgetter(LOSS_AT))
         spike = self._black_box.spike(highest[LOSS_AT])
         self._black_box.add_steps(rows)
@@ -224,10 +227,14 @@ class Monitor:
 
         self._each(change)
 
-    def flush(self) -> None:
+    def collect(self) -> None:
         """Hand over all that was measured so far; waits for the device."""
         self._send()
         self._receive(wait=True)
+
+    def flush(self) -> None:
+        """As `collect`, before something else than a step."""
+        self.collect()
         # What comes before the next step is no training: an evaluation, a checkpoint, a pause.
         self._steps.pace.pause()
 

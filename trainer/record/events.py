@@ -48,13 +48,14 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.RESUMED: ("step", "path"),  # path: the file name of the checkpoint
     EventKind.FORKED: ("step", "kept", "dropped"),  # lists of what was kept and dropped
     EventKind.INIT: ("message",),  # how the weights were initialised
-    EventKind.EPOCH: ("epoch", "step", "val_loss", "val_accuracy", "best"),
+    # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; epochs: how many it is one of.
+    EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "val_loss", "val_accuracy", "best"),
     EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best"),
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; changes, old: of set.
     EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old"),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
-    EventKind.EARLY_STOPPING: ("step", "evaluations"),  # how many evaluations brought no better loss
+    EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations"),  # how many evaluations brought no better loss
     # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.
     EventKind.LR_RANGE: ("step", "steps", "suggestions", "diverged_at"),
     EventKind.WARNING: ("step", "message"),

@@ -29,6 +29,8 @@ class Status:
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
     `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
+    `stopped_early` are the evaluations without a lower validation loss after which training ended before its last step; 0 where it did not.
+    `best_val_loss` and `accuracy_at_best` are of one evaluation, at the end of `best_epoch`; `best_val_accuracy` may be of another.
     `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     `result` is what a job that is no training has found, by name.
@@ -49,6 +51,7 @@ class Status:
     steps: int = 0
     steps_per_epoch: int = 0
     began: int = 0
+    stopped_early: int = 0
     device: str = ""
     model: str = ""
     parameters: int = 0
@@ -59,7 +62,10 @@ class Status:
     val_loss: float | None = None
     val_accuracy: float | None = None
     best_val_loss: float | None = None
+    best_epoch: int = 0
+    accuracy_at_best: float | None = None
     best_val_accuracy: float | None = None
+    best_accuracy_epoch: int = 0
     error: str = ""
     warning: str = ""
     dropped: int = 0

@@ -115,7 +115,7 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
     same = state.get("data") == session.described_data
     if same:
         session.scores.take_over(state["scores"])
-    if session.stopped_early:
+    if session.patience_ran_out:
         # It would end before its first step.
         session.scores.without_better = 0
         taken.kept.append("the best loss of early stopping")

@@ -21,6 +21,7 @@ def train(session: Session) -> None:
                 close_epoch(session)
             else:
                 train_epoch(session)
+        session.end()
     except Stop:
         # First: the checkpoint tells a resume how long training took, and what writing it takes is no part of that.
         session.stopwatch.halt()

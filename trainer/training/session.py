@@ -70,6 +70,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._plan: LrPlan | None = None
+        self._kept = -1  # the step of the newest checkpoint
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -95,6 +96,15 @@ class Session:
         return self.step // self.per_epoch
 
     @property
+    def last_step(self) -> int:
+        """The step that training ends with; a live change may have put that before the present one."""
+        return max(self.steps, self.step)
+
+    @property
+    def epochs(self) -> int:
+        return -(-self.last_step // self.per_epoch)
+
+    @property
     def position(self) -> int:
         """Steps done in the epoch at hand."""
         return self.step % self.per_epoch
@@ -109,9 +119,18 @@ class Session:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the validation loss has not become better for as long as was to be waited for."""
-        patience = self.config.training.early_stopping
-        return 0 < patience <= self.scores.without_better
+        """Whether the validation loss, as of an evaluation just now, has not become better for as long as was to be waited for."""
+        return self.patience_ran_out and self.evaluated == self.step
+
+    @property
+    def patience_ran_out(self) -> bool:
+        return 0 < self.config.training.early_stopping <= self.scores.without_better
+
+    @property
+    def epoch_at_hand(self) -> int:
+        """Counted from 1: the one that the next step belongs to; before and after its evaluation at the end, the one that closes."""
+        closing = self.step > 0 and (self.evaluation_due or self.finished)
+        return -(-self.step // self.per_epoch) if closing else self.epoch + 1
 
     # How it starts
 
@@ -247,17 +266,37 @@ class Session:
         return json.dumps(to_tables(self.config)["data"], default=str)
 
     def record_score(self, score: Score) -> None:
+        epoch = self.epoch_at_hand
         self.evaluated = self.step
         self.generators.release()
-        best = self.scores.record(score)
+        best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
-        self.writer.put(EVALS, self.step, time.time(), (self.epoch, score.loss, score.accuracy))
+        self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy))
+        self.monitor.collect()
         self.writer.event(
-            EventKind.EPOCH, epoch=self.epoch, step=self.step, val_loss=score.loss, val_accuracy=score.accuracy, best=best
+            EventKind.EPOCH,
+            epoch=epoch,
+            epochs=self.epochs,
+            step=self.step,
+            **self.monitor.epoch_means.take(),
+            val_loss=score.loss,
+            val_accuracy=score.accuracy,
+            best=best,
         )
+
+    def end(self) -> None:
+        """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step."""
         if self.stopped_early and self.step < self.steps:
-            self.writer.event(EventKind.EARLY_STOPPING, step=self.step, evaluations=self.scores.without_better)
+            self.writer.event(
+                EventKind.EARLY_STOPPING,
+                step=self.step,
+                epoch=self.epoch_at_hand,
+                epochs=self.epochs,
+                evaluations=self.scores.without_better,
+            )
+        if self._kept != self.step:
+            self.keep_checkpoint()
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
@@ -279,6 +318,7 @@ class Session:
             time=time.time(),
         )
         self.checkpoint_writer.submit(self.state_dict(), saved)
+        self._kept = self.step
 
     def parts(self) -> dict[str, Any]:
         """All that has a state of its own, by the name it has in a checkpoint; each gives and takes it (state_dict, load_state_dict)."""
@@ -311,6 +351,7 @@ class Session:
                 # What a fork asks for, whose configuration may be another.
                 "epoch": self.epoch,
                 "per_epoch": self.per_epoch,
+                "epoch_means": self.monitor.epoch_means.state_dict(),
                 "kinds": self.kinds,
                 "data": self.described_data,
             }
@@ -322,32 +363,37 @@ class Session:
         if state["kinds"] != self.kinds:
             raise ValueError(f"the checkpoint is of {state['kinds']}")
         self.step, self.evaluated, self.changes = state["step"], state["evaluated"], dict(state["changes"])
+        self._kept = self.step
         # What trains decides what the optimizer has a state of.
         self.freeze(said=not self.evaluation_due)
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
+        self.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))
 
     # What a person sees, and how it ends
 
     def gauges(self) -> dict[str, object]:
         """What changes from step to step, for the status; called from the heartbeat's thread."""
-        latest = self.monitor.latest
-        epochs = -(-self.steps // self.per_epoch)
+        latest, scores = self.monitor.latest, self.scores
         return {
-            "epoch": min(self.epoch + 1, epochs),
-            "epochs": epochs,
+            "epoch": min(self.epoch_at_hand, self.epochs),
+            "epochs": self.epochs,
             "step": self.step,
-            "steps": self.steps,
+            "steps": self.last_step,
+            "stopped_early": scores.without_better if self.stopped_early and self.step < self.steps else 0,
             "steps_per_epoch": self.per_epoch,
             "seconds": self.stopwatch.seconds,
             "loss": latest[LOSS],
             "grad_norm": latest[GRAD_NORM],
             "lr": latest[LR],
             "samples_per_s": latest[SAMPLES_PER_S] or 0.0,
-            "val_loss": self.scores.newest.loss if self.scores.newest else None,
-            "val_accuracy": self.scores.newest.accuracy if self.scores.newest else None,
-            "best_val_loss": self.scores.best.loss if self.scores.best else None,
-            "best_val_accuracy": self.scores.best_accuracy,
+            "val_loss": scores.newest.loss if scores.newest else None,
+            "val_accuracy": scores.newest.accuracy if scores.newest else None,
+            "best_val_loss": scores.best.loss if scores.best else None,
+            "best_epoch": scores.best_epoch,
+            "accuracy_at_best": scores.best.accuracy if scores.best else None,
+            "best_val_accuracy": scores.best_accuracy,
+            "best_accuracy_epoch": scores.best_accuracy_epoch,
         }
 
     def write_plan(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import name_of, reference, shown
-from gradtop.tui.cli.output import accuracy, figure, say
+from gradtop.tui.cli.output import say
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, RunState
@@ -19,11 +19,13 @@ LAST_LINES = 3
 def say_ending(reader: RunReader, runs: Path) -> int:
     """Say how a run has ended and what can be done now; returns the exit code that says it: 0, or 1 for one that went wrong."""
     from gradtop.trainer.analysis.formatting import duration, number
+    from gradtop.trainer.analysis.text import stopped_early_text
     from gradtop.trainer.record import RunState, clean
 
     name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
     if reader.state is RunState.DONE:
-        say(f"{name} is done after {duration(status.seconds)}{best(reader)}.")
+        early = stopped_early_text(status)
+        say(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{best(reader)}.")
         return 0
     if reader.state is RunState.STOPPED:
         say(f"{name} was stopped after step {number(status.step)}{best(reader)}. Go on: gradtop resume {word}")
@@ -52,11 +54,11 @@ def outcome(state: RunState) -> str:
 
 
 def best(reader: RunReader) -> str:
-    """": best validation accuracy 0.9889, loss 0.041", or "" before the first evaluation."""
-    status = reader.status
-    if status.best_val_accuracy is None:
-        return ""
-    return f": best validation accuracy {accuracy(status.best_val_accuracy)}, loss {figure(status.best_val_loss)}"
+    """"; best val loss 0.041, accuracy 0.9889 (epoch 9)", or "" before the first evaluation."""
+    from gradtop.trainer.analysis.text import best_text
+
+    text = best_text(reader.status)
+    return f"; best {text}" if text else ""
 
 
 def last_words(reader: RunReader) -> list[str]:
@@ -72,6 +74,7 @@ def goes_on(name: str, word: str) -> str:
 
 def farewell(facts: Facts, runs: Path) -> str:
     """What is said when the screen has closed; "" where it showed no run."""
+    from gradtop.trainer.analysis.text import stopped_early_text
     from gradtop.trainer.record import RunState, clean
 
     if facts.run is None or facts.gone:
@@ -79,4 +82,7 @@ def farewell(facts: Facts, runs: Path) -> str:
     name, word = clean(facts.name, 80), reference(facts.run, runs)
     if facts.state is RunState.QUEUED:
         return f"{name} still waits in line. Come back: gradtop watch {word} · take it out: gradtop stop {word}"
-    return goes_on(name, word) if facts.alive else f"{name} {outcome(facts.state)}. Look again: gradtop watch {word}"
+    if facts.alive:
+        return goes_on(name, word)
+    early = stopped_early_text(facts.status)
+    return f"{name} {outcome(facts.state)}{f', {early}' if early else ''}. Look again: gradtop watch {word}"

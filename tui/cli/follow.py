@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, percent, si
 from gradtop.trainer.analysis.pace import pace_of
-from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, Series, StreamReader
-from gradtop.trainer.record.streams.registry import LOSS, LR, SAMPLES_PER_S, STEPS
+from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
+from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
@@ -94,12 +92,8 @@ class Follower:
             say(event_line(event).text, sys.stderr if event["kind"] in {EventKind.WARNING, EventKind.BLACK_BOX} else sys.stdout)
 
     def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
-        """One line; how long it will take from there is not said of an epoch that lies back."""
-        status, epoch, step = self.reader.status, event.get("epoch"), event.get("step")
-        found = trained(self.reader.stream(STEPS), epoch, step)
-        if not old and found == Trained():
-            # The records of a short epoch come after its end; what the status says is the newest there is.
-            found = Trained(status.loss, status.lr, status.samples_per_s or None)
+        """One line, all of it from the event; how long it will take from there is not said of an epoch that lies back."""
+        rate = event.get("samples_per_s")
         left = None if old else self.seconds_left()
         self.end_line()
         if not self.titled:
@@ -107,13 +101,13 @@ class Follower:
             say(row(*TITLES))
         say(
             row(
-                f"{whole(epoch)}/{status.epochs}",
-                whole(step),
-                figure(found.loss),
+                f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}",
+                whole(event.get("step")),
+                figure(event.get("loss")),
                 figure(event.get("val_loss")),
                 accuracy(event.get("val_accuracy")),
-                figure(found.lr),
-                "–" if found.rate is None else si(found.rate),
+                figure(event.get("lr")),
+                si(rate) if isinstance(rate, int | float) else "–",
                 "–" if left is None else duration(left),
             )
         )
@@ -149,39 +143,6 @@ class Follower:
 def say_in_place(text: str) -> None:
     sys.stdout.write(CLEAR + (text if unicode_wanted(sys.stdout) else to_ascii(text)))
     sys.stdout.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The training of one epoch: mean loss, last learning rate, mean samples per second; None where nothing was recorded."""
-
-    loss: float | None = None
-    lr: float | None = None
-    rate: float | None = None
-
-
-def trained(stream: StreamReader, epoch: object, step: object) -> Trained:
-    """What the stream of steps tells of the epoch that ended with `step`."""
-    if not isinstance(epoch, int) or not isinstance(step, int) or not 0 < epoch <= step:
-        return Trained()
-    stream.refresh()
-    first = step - step // epoch + 1  # all epochs have as many steps
-    loss, rate = (mean(each) for each in stream.series_of((LOSS, SAMPLES_PER_S), bins=1, first=first, last=step))
-    return Trained(loss, last_value(stream, LR, first, step), rate)
-
-
-def mean(series: Series) -> float | None:
-    return series.mean[0] if series.mean and math.isfinite(series.mean[0]) else None
-
-
-def last_value(stream: StreamReader, column: str, first: int, last: int) -> float | None:
-    """The newest value of a column between two steps."""
-    for segment in reversed(stream.segments):
-        place, number = segment.places.get(column), segment.place_of(last, after=True)
-        found = segment.row(number - 1) if number else None
-        if place is not None and found is not None and found[0] >= first:
-            return found[place]
-    return None
 
 
 def row(*cells: str) -> str:

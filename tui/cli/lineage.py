@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 EPILOG = """\
 The whole family: from the first ancestor that is still there to everything
 that was forked from it or run again, RUN marked. On each branch what was
-changed, and where a fork began; then the best validation loss and accuracy.
+changed, and where a fork began; the best validation loss, and the accuracy of
+the same evaluation.
 
 The JSON is a list, parents first, of objects with the keys id, name, state,
 parent (an id), checkpoint (a file of the parent's), changes (key, old, new),
-best_val_loss, best_val_accuracy, step and chosen.
+best_val_loss, accuracy_at_best, best_val_accuracy, step and chosen.
 
   gradtop lineage last
 """
@@ -56,13 +57,17 @@ def family(chosen: Run) -> list[tuple[Run, Meta, str]]:
 
 
 def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
+    from dataclasses import replace
+
+    from gradtop.trainer.analysis.text import stopped_early_text
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
     status, state = standing(one)
     name = clean(meta.name or one.id, 40)
-    best = f"  best {figure(status.best_val_loss)}, {accuracy(status.best_val_accuracy)}" if status.best_val_loss is not None else ""
-    words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {state}{best}"]
+    best = f"  best {figure(status.best_val_loss)}, {accuracy(status.accuracy_at_best)}" if status.best_val_loss is not None else ""
+    early = stopped_early_text(replace(status, state=state))
+    words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {early or state}{best}"]
     if how := begins(meta, parent_there=parent_there):
         words.append(how)
     return "  ".join(words)
@@ -100,6 +105,7 @@ def record(one: Run, meta: Meta, chosen: Run) -> dict[str, object]:
         "checkpoint": meta.parent_checkpoint,
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in meta.changes],
         "best_val_loss": status.best_val_loss,
+        "accuracy_at_best": status.accuracy_at_best,
         "best_val_accuracy": status.best_val_accuracy,
         "step": status.step,
         "chosen": one == chosen,

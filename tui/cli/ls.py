@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
 
 EPILOG = """\
-`best loss` and `accuracy` are the best of all validations.
+`best loss` is the lowest of all validations, `accuracy` that of the same one.
 
 The JSON is a list, newest first, of objects with the keys id, name, job, path,
 state, created, started, ended and updated (seconds since 1970), seconds
-(trained), epoch, epochs, step, steps, loss, val_loss, val_accuracy,
-best_val_loss, best_val_accuracy, device, model, parameters, parent (an id),
-changes (key, old, new), result and error. What is not known is null, 0 or "".
+(trained), epoch, epochs, step, steps, stopped_early (after so many evaluations
+without a lower val_loss; 0: it was not), loss, val_loss, val_accuracy,
+best_val_loss with best_epoch and accuracy_at_best (the accuracy of the same
+evaluation), best_val_accuracy with best_accuracy_epoch, device, model,
+parameters, parent (an id), changes (key, old, new), result and error. What is
+not known is null, 0 or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
@@ -89,8 +92,12 @@ def record(row: RunRow) -> dict[str, object]:
         "loss": status.loss,
         "val_loss": status.val_loss,
         "val_accuracy": status.val_accuracy,
+        "stopped_early": status.stopped_early,
         "best_val_loss": status.best_val_loss,
+        "best_epoch": status.best_epoch,
+        "accuracy_at_best": status.accuracy_at_best,
         "best_val_accuracy": status.best_val_accuracy,
+        "best_accuracy_epoch": status.best_accuracy_epoch,
         "device": status.device,
         "model": status.model,
         "parameters": status.parameters,
@@ -120,7 +127,7 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",
                 figure(status.val_loss),
                 figure(status.best_val_loss),
-                accuracy(status.best_val_accuracy),
+                accuracy(status.accuracy_at_best),
                 row.change,
             )
         )

@@ -101,7 +101,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
     from gradtop.trainer.analysis.pace import pace_of
-    from gradtop.trainer.analysis.text import changes_text, queue_text, waits_for
+    from gradtop.trainer.analysis.text import best_text, changes_text, queue_text, stopped_early_text, waits_for
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import RunState, clean
 
@@ -121,7 +121,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.steps:
         share = percent(status.step / status.steps)
         epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
-        yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({share})"
+        early = stopped_early_text(status)
+        yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({early or share})"
     if status.seconds:
         left = pace_of(reader).left if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
@@ -134,7 +135,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
         yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
-        yield "best", f"loss {figure(status.best_val_loss)}, accuracy {accuracy(status.best_val_accuracy)}"
+        yield "best", best_text(status) or "–"
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
     if status.device:

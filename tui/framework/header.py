@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, Piece, TextLine
 from gradtop.tui.reading.snapshot import NO_RUN, Facts
@@ -41,17 +43,20 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
     state: list[Piece] = [(f"{states.symbol(facts.state)} {facts.state}", states.tone(facts.state))]
     epoch = [("epoch ", "muted"), (f"{status.epoch}/{status.epochs}", "text")] if status.epochs else []
     step = [("step ", "muted"), (f"{formatting.number(status.step)}/{formatting.number(status.steps)}", "text")] if status.steps else []
-    percent = [(f"{int(100 * share)} %", "text")] if status.steps else []
+    early = stopped_early_text(replace(status, state=facts.state))
+    percent = [(early, "warning")] if early else [(f"{int(100 * share)} %", "text")] if status.steps else []
     left = [(f"{formatting.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
     brand: list[Piece] = [("gradtop", "muted")]
     name: list[Piece] = [(facts.name, "strong")]
     kept = [brand, name, state, epoch, step, percent, left]
-    for dropped in (brand, epoch, percent, left, step):
+    for dropped in (brand, epoch, *((step, percent) if early else (percent, left, step))):
         if length(kept, 2) + 1 <= width:
             break
         kept = [part for part in kept if part is not dropped]
+    if early and percent not in kept:
+        kept.append([("stopped early", "warning")])
     room = width - length(kept, 2) - 4
-    if percent in kept and room >= 6:
+    if percent in kept and room >= 6 and not early:
         kept.insert(kept.index(percent), bar(share, min(BAR, room)))
     return [(" ", "text"), *joined(kept, "  ")]
 

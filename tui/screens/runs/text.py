@@ -16,7 +16,7 @@ from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 EPOCH = 8
 COLUMNS = (
     TableColumn("run", 24, 16),
-    TableColumn("state", 10),
+    TableColumn("state", 12),
     TableColumn("started", 12, priority=3, right=True),
     TableColumn("took", 8, priority=4, right=True),
     TableColumn("epoch", EPOCH, priority=2, right=True),
@@ -49,7 +49,7 @@ def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> li
         epochs(status.epoch, status.epochs),
         figure(status.val_loss),
         figure(status.best_val_loss),
-        figure(status.best_val_accuracy),
+        figure(status.accuracy_at_best),
         change(row),
     ]
 

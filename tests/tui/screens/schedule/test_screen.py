@@ -39,12 +39,12 @@ async def test_where_the_plan_turns_is_named(tmp_path: Path, schedule: str, word
 async def test_what_happened_to_the_training_is_marked_and_told_in_the_events(tmp_path: Path) -> None:
     run = planned_by(tmp_path, 'kind = "constant"')
     append_event(run, "command", command="set", ok=True, step=600, message="optimizer.lr 1e-3 → 3e-4", changes={"optimizer.lr": 3e-4}, old={"optimizer.lr": 1e-3})
-    append_event(run, "early_stopping", step=1100, message="no better loss in 5 evaluations")
+    append_event(run, "early_stopping", step=1100, epoch=4, epochs=30, evaluations=5)
     async with piloted(tmp_path, run, mode="schedule") as screen:
         await screen.shows("lr 1e-3→3e-4")
         await screen.shows("stopped early")
         await screen.press("1")
-        await screen.shows("stopped early: no better loss in 5 evaluations")
+        await screen.shows("stopped early at epoch 4 of 30: no lower val")
         assert "set: optimizer.lr 1e-3 → 3e-4" in screen.shown()
 
 
