@@ -165,7 +165,7 @@ class GradtopApp(App[None]):
         self.call_after_refresh(self._collect_garbage)
         if self.keymap.problems:
             self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15, markup=False)
-        self.call_after_refresh(self._prepare)
+        self.call_after_refresh(self._prepare, self.launcher.prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
         if not self.is_running:
@@ -342,7 +342,7 @@ class GradtopApp(App[None]):
         self.run_worker(begin, thread=True, name="launch")
 
     def on_launched(self, message: Launched) -> None:
-        self.set_timer(UNTIL_PREPARED, self._prepare)
+        self.set_timer(UNTIL_PREPARED, self.expect_start)
         if message.run is None:
             self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
             return
@@ -355,14 +355,18 @@ class GradtopApp(App[None]):
 
         ask_to_run(self, message.codes, message.again)
 
-    def _prepare(self) -> None:
-        def prepare() -> None:
+    def expect_start(self) -> None:
+        """A run may be started soon: have a process ready for it."""
+        self._prepare(self.launcher.expect_start)
+
+    def _prepare(self, prepare: Callable[[], None]) -> None:
+        def work() -> None:
             try:
-                self.launcher.prepare()
+                prepare()
             except OSError as error:
                 self._from_thread(NoServer(str(error)))
 
-        self.run_worker(prepare, thread=True, name="prepare")
+        self.run_worker(work, thread=True, name="prepare")
 
     def on_no_server(self, message: NoServer) -> None:
         self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning", markup=False)

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from gradtop.trainer.launch.server import Connection
 
 
+SOON = 2.0  # seconds
+
+
 class Starts(Protocol):
     """What the screen needs to start runs. All of it blocks for some tenths of a second: call it in a thread."""
 
     def prepare(self) -> None:
         """Have the torch server ready for what is started next. Raises OSError."""
+
+    def expect_start(self) -> None:
+        """Have a process ready for a run that will perhaps be started soon. Raises OSError."""
 
     def resume(self, run: Run) -> Run: ...
 
@@ -56,6 +62,18 @@ class Launcher:
         self._link = link
         if self._closed:  # meanwhile, by another thread
             self.close()  # type: ignore[unreachable]
+
+    def expect_start(self) -> None:
+        self.prepare()
+        if self._link is None or self._closed:
+            return
+        from gradtop.trainer.launch.server import connect
+
+        connection = connect()
+        if connection is not None:
+            with connection:
+                connection.ask_for_spare()
+                connection.receive(SOON)  # it closes when it has forked
 
     def resume(self, run: Run) -> Run:
         self._begin(run, resume=True)

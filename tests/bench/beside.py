@@ -18,7 +18,7 @@ class Training:
     """A run of one of our configurations, which goes on until the benchmark ends."""
 
     def __init__(self, place: Place, config: str) -> None:
-        place.gradtop("train", str(CONFIGS / config), "training.epochs=1000000", "--detach", "--no-server")
+        place.gradtop("train", str(CONFIGS / config), "training.epochs=60000", "--detach", "--no-server")
         (run,) = list_runs(place.runs)
         self._steps = StreamReader(run, "steps")
         self.seen()

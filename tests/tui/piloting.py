@@ -30,6 +30,9 @@ class Starts:
     def prepare(self) -> None:
         self.asked.append(("prepare", None))
 
+    def expect_start(self) -> None:
+        self.asked.append(("expect_start", None))
+
     def resume(self, run: Run) -> Run:
         self.asked.append(("resume", run))
         return run

@@ -72,6 +72,10 @@ class Connection:
         """Keep the server from ending for want of clients, until this is closed. Raises OSError."""
         self._link.sendall(b'{"kind": "stay"}\n')
 
+    def ask_for_spare(self) -> None:
+        """Have the server fork a process ahead of the next job of these surroundings. Raises OSError."""
+        self.send("spare", {})
+
     def send(self, kind: str, arguments: Mapping[str, Any]) -> None:
         """Raises OSError."""
         self._link.sendall(json.dumps({"kind": kind, "arguments": arguments, "process": process_state()}).encode() + b"\n")

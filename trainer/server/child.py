@@ -34,9 +34,11 @@ class Child:
 
     def run(self) -> int:
         """Returns the exit code; of an answer, never."""
-        os.setsid()
-        forget_signals()
-        take_on(self._process)
+        become_process(self._process)
+        return self.work()
+
+    def work(self) -> int:
+        """As `run`, in a process that is already what the client's would be."""
         self._link.setblocking(True)
         if self._kind in JOBS:
             return JOBS[self._kind](self._arguments, self)
@@ -67,6 +69,13 @@ class Child:
 
     def hang_up(self) -> None:
         self._link.close()
+
+
+def become_process(process: Mapping[str, Any]) -> None:
+    """In a process that was just forked: what one is that the client starts."""
+    os.setsid()
+    forget_signals()
+    take_on(process)
 
 
 def forget_signals() -> None:

@@ -9,6 +9,7 @@ import io
 import os
 import pkgutil
 import traceback
+from pathlib import Path
 
 # A forked process takes along the thread that forks and no other, and a GPU's driver not at all. So here nothing computes
 # with more than one thread, and nothing runs backward: the autograd engine asks each kind of device how many there are.
@@ -37,6 +38,7 @@ batch_size = 32
 clip = 1.0
 device = "cpu"
 """
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dri")
 # Imported by torch, Python and ours when they are first used.
 LATER = ("encodings.ascii", "encodings.idna", "importlib.readers", "torch.utils.serialization", "PIL.Image", "safetensors.torch", "pynvml", "tomllib")
 
@@ -76,36 +78,62 @@ def warm_up() -> None:
     import torch
 
     from gradtop.trainer.checkpoint.generators import random_states, restore_random_states
-    from gradtop.trainer.config import parse_config
-    from gradtop.trainer.data.load import load_data
-    from gradtop.trainer.models.build import build_model
     from gradtop.trainer.models.description import describe
-    from gradtop.trainer.models.initialise import initialise
     from gradtop.trainer.optim.lr_preview import planned_lr
-    from gradtop.trainer.optim.optimizer import build_optimizer
     from gradtop.trainer.training.build import seed_generators
-    from gradtop.trainer.training.step import Compute
 
     torch.set_num_threads(1)
     # The first look at all that is random takes torch milliseconds; a forked process seeds its own.
     seed_generators(0)
     restore_random_states(random_states())
-    config, device = parse_config(CONFIG), torch.device("cpu")
-    source = load_data(config.data, seed=0, context=0)
-    model = build_model(config.model, source.info)
-    initialise(config.init, model)
-    optimizer = build_optimizer(config.optimizer, model, device)
-    compute = Compute(model, optimizer, device, config.training)
-    planned_lr(config.schedule, config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
-    describe(model)
-    batch = next(iter(source.training(config.training.batch_size, seed=0, device=device).epoch(0)))
-    parameters = list(model.parameters())
+    training = SmallTraining()
+    planned_lr(training.config.schedule, training.config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
+    describe(training.model)
     with torch.no_grad():
-        compute.loss(*batch)
-        for parameter in parameters:
+        training.compute.loss(*training.batch)
+        for parameter in training.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
+    training.update()
+    torch.save({"model": training.model.state_dict(), "optimizer": training.optimizer.state_dict()}, io.BytesIO())
+
+
+def first_step() -> None:
+    """Compute a step, with all threads: they are started by the first operation, and memory is taken. Only for a process that forks no more."""
+    training = SmallTraining()
+    loss = training.compute.loss(*training.batch)
+    # Where there are GPUs, going backward would take memory of theirs for a process that may never need it.
+    if not any(Path(device).exists() for device in GPUS):
+        loss.backward()
+        training.update()
+
+
+class SmallTraining:
+    """What a step needs, of the configuration above."""
+
+    def __init__(self) -> None:
+        import torch
+
+        from gradtop.trainer.config import parse_config
+        from gradtop.trainer.data.load import load_data
+        from gradtop.trainer.models.build import build_model
+        from gradtop.trainer.models.initialise import initialise
+        from gradtop.trainer.optim.optimizer import build_optimizer
+        from gradtop.trainer.training.step import Compute
+
+        self.config, device = parse_config(CONFIG), torch.device("cpu")
+        source = load_data(self.config.data, seed=0, context=0)
+        self.model = build_model(self.config.model, source.info)
+        initialise(self.config.init, self.model)
+        self.optimizer = build_optimizer(self.config.optimizer, self.model, device)
+        self.compute = Compute(self.model, self.optimizer, device, self.config.training)
+        self.batch = next(iter(source.training(self.config.training.batch_size, seed=0, device=device).epoch(0)))
+
+    def update(self) -> None:
+        """Clip the gradients, measure them and take the step."""
+        import torch
+
+        parameters = list(self.model.parameters())
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         torch.nn.utils.clip_grads_with_norm_(parameters, 1.0, torch.nn.utils.get_total_norm(gradients))
         torch._foreach_norm(gradients)  # noqa: SLF001 - what the monitor measures with
-        optimizer.step()
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, io.BytesIO())
+        self.optimizer.step()

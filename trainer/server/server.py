@@ -19,6 +19,7 @@ from typing import Any
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.jobs import ANSWERS, JOBS
 from gradtop.trainer.server.listener import Listener
+from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
 REQUEST_TIME = 5.0  # seconds from connecting to the end of the request
@@ -38,6 +39,7 @@ class Client:
     stays: bool = False  # has sent its request
     child: int = 0
     closed: bool = False
+    staying: bool = False  # keeps the server from ending
 
 
 class Server:
@@ -46,6 +48,7 @@ class Server:
     def __init__(self, listener: Listener, *, idle: float) -> None:
         self.clients: list[Client] = []
         self.children: set[int] = set()
+        self.spare: Spare | None = None
         self.retired = False
         self._listener = listener
         self._idle = idle
@@ -77,6 +80,7 @@ class Server:
             self.retired = self.retired or not self._listener.restore()
         if not self.retired and now - self._quiet_since < self._idle:
             return False
+        self._end_spare()
         # Who has connected before the socket was taken away is still served; jobs need no server.
         self.retired = True
         self._listener.close()
@@ -100,7 +104,7 @@ class Server:
             os.read(self._awake, 4096)
 
     def _reap(self) -> None:
-        while self.children:
+        while self.children or self.spare is not None:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -109,6 +113,8 @@ class Server:
             if not pid:
                 return
             self.children.discard(pid)
+            if self.spare is not None and pid == self.spare.pid:
+                self._end_spare()
             for client in self.clients:
                 if client.child == pid:
                     client.child = 0
@@ -161,18 +167,73 @@ class Server:
         if kind == "retire":
             self.retired = True
             self._drop(client)
+        elif kind == "spare":
+            return self._fork_spare(client, request)
+        elif kind in JOBS and self._give_to_spare(client, kind, request):
+            self._drop(client)
         elif kind in JOBS or kind in ANSWERS:
             return self._fork(client, kind, request)
-        elif kind != "stay":
+        elif kind == "stay":
+            client.staying = True
+        else:
             self._drop(client)
         return None
 
     def _fork(self, client: Client, kind: str, request: Mapping[str, Any]) -> Job | None:
+        pid = self._fork_process()
+        if pid is None:
+            self._drop(client)
+        elif not pid:
+            self._close_all_but(client)
+            return Child(client.link, kind, request.get("arguments") or {}, request.get("process") or {}).run
+        else:
+            self.children.add(pid)
+            if kind in JOBS:
+                # It outlives whoever asked for it.
+                self._drop(client)
+            else:
+                client.child = pid
+        return None
+
+    def _fork_spare(self, client: Client, request: Mapping[str, Any]) -> Job | None:
+        """A process for the next job, where somebody stays who may want one."""
+        process = request.get("process") or {}
+        if self.spare is not None and not self.spare.has(process):
+            self._end_spare()
+        if self.spare is None and any(each.staying for each in self.clients):
+            ours, theirs = socket.socketpair()
+            pid = self._fork_process()
+            if pid == 0:
+                self._close_all_but(None)
+                ours.close()
+                return SpareProcess(theirs, process).run
+            theirs.close()
+            if pid is None:
+                ours.close()
+            else:
+                self.spare = Spare(pid, ours, process)
+        self._drop(client)
+        return None
+
+    def _give_to_spare(self, client: Client, kind: str, request: Mapping[str, Any]) -> bool:
+        spare = self.spare
+        if spare is None or not spare.fits(request.get("process") or {}) or not spare.give(client.link, kind, request):
+            return False
+        self.children.add(spare.pid)
+        self.spare = None
+        return True
+
+    def _end_spare(self) -> None:
+        if self.spare is not None:
+            self.spare.end()
+            self.spare = None
+
+    def _fork_process(self) -> int | None:
+        """As `os.fork`; None where that cannot be."""
         if threads() != 1:
             # A fork would take locks along that a lost thread holds. This is a fault; the client starts a process of its own.
             print(f"not forked: {threads()} threads", file=sys.stderr, flush=True)
             self.retired = True
-            self._drop(client)
             return None
         # No signal must find the server's handlers in the new process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -181,27 +242,20 @@ class Server:
         except OSError as error:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             print(f"not forked: {error.strerror}", file=sys.stderr, flush=True)
-            self._drop(client)
             return None
-        if not pid:
-            return self._become(client, kind, request)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self.children.add(pid)
-        if kind in JOBS:
-            # It outlives whoever asked for it.
-            self._drop(client)
-        else:
-            client.child = pid
-        return None
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid
 
-    def _become(self, client: Client, kind: str, request: Mapping[str, Any]) -> Job:
+    def _close_all_but(self, client: Client | None) -> None:
+        """In a forked process: what is the server's."""
         self._listener.close_descriptors()
         for descriptor in (self._awake, self._waker):
             os.close(descriptor)
+        self._end_spare()
         for other in self.clients:
             if other is not client:
                 other.link.close()
-        return Child(client.link, kind, request.get("arguments") or {}, request.get("process") or {}).run
 
     def _drop(self, client: Client) -> None:
         if client.child:
@@ -211,6 +265,8 @@ class Server:
         client.closed = True
         client.link.close()
         self.clients.remove(client)
+        if client.staying and not any(each.staying for each in self.clients):
+            self._end_spare()
 
 
 def peer_uid(link: socket.socket) -> int:

@@ -76,6 +76,9 @@ class Tune(ModeScreen):
         self.query_one("#changes").border_title = "what will change"
         self.explain("Reading the configuration …")
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:  # noqa: ARG002 - beside the one of all modes
+        self.gradtop.expect_start()
+
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < WIDE, "-narrow")
         self.set_class(event.size.height < LOW, "-low")
