@@ -104,7 +104,7 @@ class Server:
             os.read(self._awake, 4096)
 
     def _reap(self) -> None:
-        while self.children or self.spare is not None:
+        while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:

@@ -68,7 +68,6 @@ class SpareProcess:
         from gradtop.trainer.server.preload import first_step
 
         become_process(self._process)
-        set_title("gradtop: ready for the next run")
         try:
             first_step()
         except Exception:  # noqa: BLE001 - what is wrong with this torch is reported by the job that fails of it
@@ -85,6 +84,7 @@ class SpareProcess:
     def _wait(self) -> tuple[dict[str, Any], socket.socket] | None:
         try:
             self._link.sendall(READY)
+            set_title("gradtop: ready for the next run")
             message, descriptors, _, _ = socket.recv_fds(self._link, LONGEST, 1)
         except OSError:
             return None
