@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,19 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.console import RenderableType
-from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App, SystemCommand
-from textual.driver import Driver
-from textual.filter import LineFilter
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
 from gradtop.trainer.record import RecordError, Run, RunState, read_meta
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
-from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.framework.stylesheet import ParsedOnce
+from gradtop.tui.framework.terminal_app import TerminalApp
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
 from gradtop.tui.reading.lr_preview import NO_CURVES
@@ -40,9 +34,6 @@ if TYPE_CHECKING:
 
 FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
-
-# A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
-FULL_COLLECTION, NEVER = 60.0, 1_000_000
 
 # A server that was started for a run listens by then; the next run is not edited as soon.
 UNTIL_PREPARED = 2.0
@@ -63,7 +54,7 @@ def load_screen(path: str) -> Screen[Any]:
     return screen
 
 
-class GradtopApp(App[None]):
+class GradtopApp(TerminalApp):
     """One app over one runs directory; `run` is what it watches, None for the list of runs."""
 
     TITLE = "gradtop"
@@ -92,14 +83,12 @@ class GradtopApp(App[None]):
         self.front = keys.front_of(read_meta(run).job) if run is not None else OVERVIEW
         self.typed: dict[str, str] = {}  # what Tune is to take as typed, by key
         self.DEFAULT_MODE = mode if mode in self.MODES and mode != OVERVIEW else self.front  # type: ignore[misc]  # which one is this app's to say
-        super().__init__(ansi_color=capabilities.ansi)
+        super().__init__(capabilities)
         self.keymap = keymap
         keys.use(keymap.table)
         self.set_keymap(dict(keymap.overrides))
         for each in theme.THEMES.values():
             self.register_theme(each)
-        self.capabilities = capabilities
-        self.unicode = capabilities.unicode
         self.theme = theme.THEMES[self.memory.get("theme") != "light", capabilities.ansi].name
         self.stylesheet = ParsedOnce(self.get_css_variables())
         self.animation_level = "none"
@@ -111,9 +100,6 @@ class GradtopApp(App[None]):
         self._logged: Run | None = None
         self._polling = False
         self._visited: set[str] = set()
-        self._comes_back = False
-        self._written = 0  # bytes to the terminal
-        self.failure: BaseException | None = None  # what the screen failed of
         self.poll = Poll(
             runs,
             show=self._take,
@@ -122,14 +108,6 @@ class GradtopApp(App[None]):
             monotonic=monotonic,
             interval=interval,
         )
-
-    def get_driver_class(self) -> type[Driver]:
-        driver = super().get_driver_class()
-        if driver.__name__ != "LinuxDriver":
-            return driver
-        from gradtop.tui.framework.driver import TerminalDriver
-
-        return TerminalDriver
 
     # Reading
 
@@ -162,7 +140,7 @@ class GradtopApp(App[None]):
         self._polling = True
         worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
         self.poll.wake = worker.cancelled_event
-        self.call_after_refresh(self._collect_garbage)
+        self.call_after_refresh(self.collect_garbage)
         if self.keymap.problems:
             self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15, markup=False)
         self.call_after_refresh(self._prepare, self.launcher.prepare)
@@ -172,66 +150,20 @@ class GradtopApp(App[None]):
             return  # leaving: the screens are being taken apart
         before, self.snapshot = self.snapshot, message.snapshot
         self._come_to_the_front(message.snapshot.facts)
-        begin, written = time.thread_time(), self._written
+        begin, written = time.thread_time(), self.written
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):
                 screen.receive(message.snapshot)
-        self.poll.spend(time.thread_time() - begin, self._written - written)
+        self.poll.spend(time.thread_time() - begin, self.written - written)
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
             self.action_mode("runs")
-
-    def _collect_garbage(self) -> None:
-        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, not in the way of a key."""
-        if gc.isenabled():
-            return
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, NEVER)
-        gc.collect()
-        gc.freeze()  # what there is now stays, and is not looked through again
-        gc.enable()
-        self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
 
     def remember(self, key: str, value: str) -> None:
         if self.memory.put(key, value):
             self.poll.do(self.memory.save)
 
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
-        super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
-        if isinstance(update, Repaint):
-            self._written += update.size
-
-    def _handle_exception(self, error: Exception) -> None:
-        # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.
-        self.failure = self.failure or sys.exc_info()[1] or error
-        super()._handle_exception(error)
-
-    def _fatal_error(self) -> None:
-        """End without the pages of stack and locals that Textual would print: `run` leaves a sentence and a file."""
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        self._exit_renderables.clear()
-
-    @property
-    def _background_screens(self) -> list[Screen[Any]]:
-        # Textual paints what lies over a screen anew whenever that changes, even where nothing of it shows through.
-        return [] if self.screen.styles.background.a == 1 else super()._background_screens
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        if self.unicode:
-            return super().get_line_filters()
-        from gradtop.tui.widgets.glyphs import AsciiFilter
-
-        return [*super().get_line_filters(), AsciiFilter()]
-
     # Modes
-
-    def delay_update(self, delay: float = 0.05) -> None:
-        """Hide for so long, as Textual does at each change of mode, that a screen is put together; one that comes back is whole."""
-        if not self._comes_back:
-            super().delay_update(delay)
 
     def action_mode(self, mode: str) -> None:
         if mode == OVERVIEW:
@@ -239,7 +171,7 @@ class GradtopApp(App[None]):
         if mode == self.current_mode:
             return
         self._visited.add(self.current_mode)
-        self._comes_back = mode in self._visited
+        self.comes_back = mode in self._visited
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)

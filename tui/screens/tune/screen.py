@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
-from gradtop.tui.screens.tune.effect import Way, place, way_of
+from gradtop.tui.screens.tune.effect import Way, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
+from gradtop.tui.screens.tune.starting import start_range_test, start_run, started_text
 from gradtop.tui.screens.tune.text import (
     About,
     Differences,
@@ -310,27 +312,17 @@ class Tune(ModeScreen):
         self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
 
     def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
-        draft, base = self.draft, self._base
+        draft, base, launcher = self.draft, self._base, self.gradtop.launcher
         if draft is None or draft.config is None or self._starting:
             return
-        self._starting = True
-        config, changes, launcher = draft.config, draft.changes(), self.gradtop.launcher
-        facts = self.snapshot.facts
-        beside = f"; {facts.name} continues" if facts.alive and facts.run is not None else ""
+        config, changes = draft.config, draft.changes()
 
-        def work() -> Run:
-            try:
-                run = launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None, queue=queue)
-                self._started = config
-                return run
-            finally:
-                self._starting = False
+        def start() -> Run:
+            run = start_run(launcher, config, base, changes, checkpoint, queue=queue)
+            self._started = config
+            return run
 
-        if queue:
-            said = f"a {f'fork from {place(checkpoint)}' if checkpoint else 'new run'} is queued ({keys.name('mode.runs')} shows its position)"
-        else:
-            said = f"{f'forked from {place(checkpoint)}' if checkpoint else 'started a new run'}{beside}"
-        self.gradtop.launch(work, said, watch=not queue)
+        self._launch(start, started_text(checkpoint, self.snapshot.facts, queue=queue), watch=not queue)
 
     def action_range_test(self) -> None:
         """Start a learning-rate range test of what the form has; the screen shows it."""
@@ -338,20 +330,20 @@ class Tune(ModeScreen):
         draft, base, launcher = self.draft, self._base, self.gradtop.launcher
         if draft is None or draft.config is None or self._starting:
             return
-        self._starting = True
         config, changes = draft.config, draft.changes()
+        self._launch(lambda: start_range_test(launcher, config, base, changes), "started a learning-rate range test")
+
+    def _launch(self, start: Callable[[], Run], text: str, *, watch: bool = True) -> None:
+        """Start in a thread; nothing else is started here meanwhile."""
+        self._starting = True
 
         def work() -> Run:
-            from gradtop.trainer.config import apply_overrides
-            from gradtop.trainer.launch.forks import newest_weights
-
             try:
-                checkpoint = newest_weights(base.run, changes)[0] if base.run is not None and base.checkpoints else None
-                return launcher.start(apply_overrides(config, (), job="lr_range"), parent=base.run, changes=changes, checkpoint=checkpoint)
+                return start()
             finally:
                 self._starting = False
 
-        self.gradtop.launch(work, "started a learning-rate range test")
+        self.gradtop.launch(work, text, watch=watch)
 
     def action_apply_live(self) -> None:
         """Change the running training."""

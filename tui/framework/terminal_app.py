@@ -1,0 +1,91 @@
+"""Textual's App with what we override of it: fewer bytes to the terminal, no collection in the way of a key, a short farewell of a failure."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from gradtop.tui.framework.repaint import Repaint
+from gradtop.tui.terminal import Capabilities
+
+# A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
+FULL_COLLECTION, NEVER = 60.0, 1_000_000
+
+
+class TerminalApp(App[None]):
+    """An app for a terminal of these capabilities.
+
+    `written` counts the bytes sent to it, `failure` is the exception that ended the app, `comes_back` whether the screen
+    that is being switched to was shown before.
+    """
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        super().__init__(ansi_color=capabilities.ansi)
+        self.capabilities = capabilities
+        self.unicode = capabilities.unicode
+        self.comes_back = False
+        self.written = 0
+        self.failure: BaseException | None = None
+
+    def get_driver_class(self) -> type[Driver]:
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":
+            return driver
+        from gradtop.tui.framework.driver import TerminalDriver
+
+        return TerminalDriver
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Hide for so long, as Textual does at each change of mode, that a screen is put together; one that comes back is whole."""
+        if not self.comes_back:
+            super().delay_update(delay)
+
+    def collect_garbage(self) -> None:
+        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, not in the way of a key."""
+        if gc.isenabled():
+            return
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, NEVER)
+        gc.collect()
+        gc.freeze()  # what there is now stays, and is not looked through again
+        gc.enable()
+        self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
+        super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
+        if isinstance(update, Repaint):
+            self.written += update.size
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.
+        self.failure = self.failure or sys.exc_info()[1] or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without the pages of stack and locals that Textual would print: `open_screen` leaves a sentence and a file."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        # Textual paints what lies over a screen anew whenever that changes, even where nothing of it shows through.
+        return [] if self.screen.styles.background.a == 1 else super()._background_screens
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        if self.unicode:
+            return super().get_line_filters()
+        from gradtop.tui.widgets.glyphs import AsciiFilter
+
+        return [*super().get_line_filters(), AsciiFilter()]
