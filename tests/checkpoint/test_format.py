@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
 from gradtop.trainer.runtime.errors import UserError
@@ -116,6 +118,44 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     assert best == [2]
 
 
+@pytest.mark.parametrize("broken", ["", "null", "[1]", "{", '{"step": 2}', '{"step": "2", "epoch": []}', "[" * 100_000, None])
+def test_a_sidecar_that_is_missing_or_broken_is_made_anew_from_its_checkpoint(tmp_path: Path, broken: str | None) -> None:
+    for step, loss in ((1, 0.5), (2, 0.1), (3, 0.3), (4, 0.4)):
+        save(tmp_path, step, loss)
+    sidecar, before = tmp_path / "step-000002.json", checkpoint.read_sidecar(tmp_path / "step-000002.pt")
+    sidecar.unlink()
+    if broken is not None:
+        sidecar.write_text(broken)
+
+    checkpoint.prune(tmp_path, 1)
+
+    assert checkpoint.saved_steps(tmp_path) == [2, 4]
+    assert before is not None
+    assert checkpoint.read_sidecar(tmp_path / "step-000002.pt") == replace(before, best=True)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_its_score_among_the_scores(tmp_path: Path) -> None:
+    state = {"format": 2, "step": 8, "epoch": 1, "evaluated": 8, "scores": {"newest": {"loss": 0.25, "accuracy": 0.5}}}
+    torch.save(state, tmp_path / "step-000008.pt")
+    torch.save({**state, "step": 9}, tmp_path / "step-000009.pt")  # after a further step, which no evaluation came to
+
+    facts = checkpoint.settle_sidecars(tmp_path)
+
+    assert [(fact.val_loss, fact.val_accuracy, fact.best) for fact in facts.values() if fact] == [(0.25, 0.5, False), (None, None, False)]
+    assert json.loads((tmp_path / "step-000008.json").read_text())["best"]
+
+
+def test_what_nothing_is_known_of_is_not_deleted(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        save(tmp_path, step, step / 10)
+    (tmp_path / "step-000002.pt").write_bytes(b"torn")
+    (tmp_path / "step-000002.json").unlink()
+
+    checkpoint.prune(tmp_path, 1)
+
+    assert checkpoint.saved_steps(tmp_path) == [1, 2, 3]
+
+
 def test_a_nan_is_never_the_best(tmp_path: Path) -> None:
     for step, loss in ((1, float("nan")), (2, 0.9), (3, float("nan"))):
         save(tmp_path, step, loss)
@@ -169,7 +209,7 @@ def test_a_detached_state_does_not_follow_the_training() -> None:
     weight = torch.zeros(3, requires_grad=True)
     state = {"model": {"weight": weight}, "groups": [{"betas": (0.9, 0.999), "step": torch.tensor(1.0)}]}
 
-    copy = checkpoint.detached(state)
+    copy = encoded(state)
     with torch.no_grad():
         weight += 1
     state["groups"][0]["step"] += 1  # type: ignore[index]

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.optim.lr_scheduler import advance, scale
 from gradtop.trainer.optim.schedules import ScheduleConfig
 from gradtop.trainer.optim.schedules.constant import ConstantSchedule
@@ -57,7 +57,7 @@ def test_a_schedule_put_back_from_a_checkpoint_goes_on_bit_for_bit(config: Sched
     for after in (0, 1, 6, 7, 8, 30, 47):
         optimizer, schedule = training(config)
         train(optimizer, schedule, after)
-        state = checkpoint.detached({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+        state = encoded({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
 
         optimizer, schedule = training(config)
         optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
@@ -78,7 +78,7 @@ def test_a_change_that_was_made_live_survives_a_checkpoint(kind: ScheduleConfig)
     optimizer, schedule = training(config)
     train(optimizer, schedule, 4)
     scale(optimizer, schedule, 3.0)
-    state = checkpoint.detached({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+    state = encoded({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
     rest = train(optimizer, schedule, STEPS - 4)
 
     optimizer, schedule = training(config)

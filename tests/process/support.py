@@ -9,7 +9,9 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from gradtop.trainer.record import Run, RunReader, RunState, Status, list_runs, new_run, read_status
 from gradtop.trainer.record.state import ACTIVE
@@ -105,19 +107,33 @@ class Zygote:
         return int(self._process.stdout.readline())
 
     def start(
-        self, run: Run, *options: str, witness: Path | None = None, log: Path | None = None, unprivileged: bool = False
+        self,
+        run: Run,
+        *options: str,
+        witness: Path | None = None,
+        log: Path | None = None,
+        unprivileged: bool = False,
+        dies_at: int = 0,
     ) -> Worker:
         pid = self.ask(
             arguments=[str(run.path), *options],
             log=str(log or run.log),
             witness=str(witness or ""),
             unprivileged=unprivileged,
+            dies_at=dies_at,
         )
         return Worker(self, pid)
 
     def close(self) -> None:
         with self._process:
             self._process.kill()
+
+
+def witnessed(witness: Path) -> Iterator[dict[str, Any]]:
+    """What a killed worker said it had written; the last line may be torn, and then nothing was said."""
+    for line in witness.read_text().splitlines(keepends=True) if witness.exists() else []:
+        if line.endswith("\n"):
+            yield json.loads(line)
 
 
 def make_run(runs: Path, *sections: str, epochs: int = FOREVER, config: str = CONFIG, name: str | None = None) -> Run:

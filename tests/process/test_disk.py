@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import read_status
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.record import read_status, send, wait_for_answer
 from tests.disk import mounted, occupy
 from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
@@ -32,13 +33,40 @@ def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_di
     wait_for_step(run, 20)
     occupy(small_disk)
 
-    assert worker.wait(90) == 0
+    assert worker.wait(90) == 1
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("done", 150 * 25, "done")
+    assert (status.state, status.step, state_of(run)) == ("failed", 150 * 25, "failed")
     assert status.dropped > 0
     assert LOST in status.warning or "checkpoint" in status.warning
+    newest = checkpoint.saved_steps(run.checkpoints)[-1]
+    assert status.error == (
+        f"trained to step {150 * 25}, but that is in no checkpoint (No space left on device): "
+        f"the newest checkpoint is of step {newest}, where a resume begins"
+    )
     assert log.read_text().count(LOST) == 1
+
+
+def test_on_a_full_disk_a_run_can_be_steered_and_its_end_says_what_was_saved(tmp_path: Path, small_disk: Path, start: Start) -> None:
+    run = make_run(small_disk, epochs=FOREVER)
+    worker = start(run, log=tmp_path / "log")
+    wait_for_step(run, 20)
+    wait_until(lambda: checkpoint.saved_steps(run.checkpoints), 60, "a checkpoint")
+    occupy(small_disk)
+    wait_until(lambda: read_status(run).dropped > 0, 60, "records to be lost")
+
+    for command, arguments in (("set", {"changes": {"training.clip": 0.5}}), ("pause", {}), ("continue", {}), ("stop", {})):
+        answer = wait_for_answer(run, send(run, command, **arguments), 60)
+        assert answer is not None, f"no answer to {command}"
+        assert answer["ok"], answer
+
+    assert worker.wait() == 0
+    newest = checkpoint.saved_steps(run.checkpoints)[-1]
+    status = read_status(run)
+    assert status.state == "stopped"
+    assert status.error.endswith(f"the newest checkpoint is of step {newest}, where a resume begins")
+    assert [event["reason"] for event in events(run, "end")] == [status.error]
+    assert not run.reserve.exists()
 
 
 def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, small_disk: Path, start: Start) -> None:
@@ -69,12 +97,13 @@ def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, st
     for folder in folders:
         folder.chmod(0o500)
     try:
-        assert worker.wait(90) == 0
+        assert worker.wait(90) == 1
     finally:
         for folder in folders:
             folder.chmod(0o700)
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("done", 150 * 25, "done")
+    assert (status.state, status.step, state_of(run)) == ("failed", 150 * 25, "failed")
+    assert "is in no checkpoint (Permission denied)" in status.error
     assert "checkpoint" in status.warning, "the warning tells of the checkpoint that could not be written"
-    assert run.log.read_text().splitlines()[-1].startswith("done at step")
+    assert run.log.read_text().splitlines()[-1].startswith("failed at step")

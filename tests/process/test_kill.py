@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import EventReader, Run, read_status
-from tests.process.support import Worker, make_run, state_of
-from tests.training.runs import differences, newest_state, rows
+from tests.process.support import Worker, make_run, state_of, witnessed
+from tests.training.runs import TIMES, differences, newest_state, rows
 
 Start = Callable[..., Worker]
 
@@ -27,22 +25,15 @@ WINDOWS = (0.1, 1.5, 1.5)
 
 
 def outcome(run: Run) -> tuple[dict[str, object], list[tuple[float, ...]], list[tuple[float, ...]]]:
-    state = {key: value for key, value in newest_state(run).items() if key != "stopwatch"}
+    state = {key: value for key, value in newest_state(run).items() if key not in TIMES}
     return state, rows(run, "steps", "loss", "lr"), rows(run, "evals", "loss", "accuracy")
-
-
-def lines_of(witness: Path) -> Iterator[dict[str, Any]]:
-    """What the killed worker said it had written; the last line may be torn, and then nothing was said."""
-    for line in witness.read_text().splitlines(keepends=True) if witness.exists() else []:
-        if line.endswith("\n"):
-            yield json.loads(line)
 
 
 def assert_nothing_is_lost(run: Run, witness: Path) -> int:
     """Every write that returned is read back; returns how many there were."""
     events = {(event["kind"], event["time"]) for event in EventReader(run).refresh()}
     saved = checkpoint.saved_steps(run.checkpoints)
-    lines = list(lines_of(witness))
+    lines = list(witnessed(witness))
     for said in lines:
         if "segment" in said:
             with (run.streams / f"{said['segment']}.bin").open("rb") as file:
@@ -76,7 +67,7 @@ def killed_after(seconds: float, start: Start, run: Run, witness: Path) -> bool:
     worker.kill()
     if worker.wait() == 0:
         return False
-    began = any("status" in said for said in lines_of(witness)) or read_status(run).pid == worker.pid
+    began = any("status" in said for said in witnessed(witness)) or read_status(run).pid == worker.pid
     assert state_of(run) == "died" or not began, "a dead run shows as alive"
     return True
 

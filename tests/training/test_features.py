@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.checkpoint.format import detached
+from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.config import TrainingConfig, sections
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -246,7 +246,7 @@ def test_in_half_precision_the_loss_falls_as_in_full(
 
 
 def learnt(compute: Compute) -> Any:
-    return detached({"model": compute.model.state_dict(), "moments": compute.optimizer.state_dict()["state"]})
+    return encoded({"model": compute.model.state_dict(), "moments": compute.optimizer.state_dict()["state"]})
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

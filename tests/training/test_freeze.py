@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradtop.trainer.checkpoint.format import detached
+from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.config import sections
 from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, StreamReader, new_run, read_status
@@ -111,7 +111,7 @@ def test_every_kind_of_freezing_is_tried() -> None:
 def test_what_is_frozen_stays_as_it_was_to_the_bit_and_all_else_trains(tmp_path: Path, model: str, kind: str) -> None:
     before: dict[str, torch.Tensor] = {}
     run = run_of(tmp_path, model, kind)
-    session = trained(run, lambda session: before.update(detached(session.model.state_dict())))
+    session = trained(run, lambda session: before.update(encoded(session.model.state_dict())))
 
     names = {name for name, _ in session.model.named_parameters()}
     wanted = {name for name in names if name.startswith(TRAINS[model][kind])}
@@ -133,7 +133,7 @@ def test_what_is_frozen_stays_as_it_was_to_the_bit_and_all_else_trains(tmp_path:
 def test_statistics_of_frozen_batch_norms_move_where_they_are_not_to_be_kept(tmp_path: Path, model: str) -> None:
     before: dict[str, torch.Tensor] = {}
     run = run_of(tmp_path, model, "backbone", "keep_statistics = false")
-    session = trained(run, lambda session: before.update(detached(dict(session.model.named_buffers()))))
+    session = trained(run, lambda session: before.update(encoded(dict(session.model.named_buffers()))))
 
     assert before
     assert moved(session.model, before) == before.keys()
@@ -180,12 +180,12 @@ def test_statistics_move_again_with_the_batch_norms_that_thaw(tmp_path: Path) ->
     last: dict[str, torch.Tensor] = {}
 
     def look(each: Session) -> None:
-        last.update(detached(dict(each.model.named_buffers())))
+        last.update(encoded(dict(each.model.named_buffers())))
         real = each.record_score
 
         def record_score(score: object) -> None:
             found[each.epoch] = moved(each.model, last)
-            last.update(detached(dict(each.model.named_buffers())))
+            last.update(encoded(dict(each.model.named_buffers())))
             real(score)  # type: ignore[arg-type]
 
         each.record_score = record_score  # type: ignore[method-assign]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
+import math
 import os
 import re
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gradtop.trainer.record.files import open_regular
+from gradtop.trainer.record.files import open_regular, read_file
 from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
 SIDECAR_FORMAT = 1
-_NAME = re.compile(r"step-(\d+)\.pt$")
+_NAME = re.compile(r"step-(\d{6,18})\.pt$")
 
 State = dict[str, Any]
 
@@ -38,17 +39,6 @@ class Saved:
     bytes: int = 0
 
 
-def detached(value: Any) -> Any:
-    """A copy on the CPU that later training steps do not change."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, Mapping):
-        return {key: detached(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(detached(item) for item in value)
-    return value
-
-
 def path_of(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}.pt"
 
@@ -64,17 +54,23 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
     than a checkpoint (the records of the steps before it) is made durable there. Raises OSError.
     """
     path = path_of(folder, saved.step)
-    size = _replace(path, lambda file: torch.save({"format": FORMAT, **state}, file), before_rename)
-    write_sidecar(path, Saved(**{**saved.__dict__, "bytes": size}))
+
+    def announce(size: int) -> None:
+        before_rename()
+        # Without its checkpoint a sidecar means nothing: the one rename that follows makes both count.
+        write_sidecar(path, replace(saved, bytes=size))
+
+    _replace(path, lambda file: torch.save({"format": FORMAT, "saved": vars(saved), **state}, file), announce)
     return path
 
 
 def write_sidecar(path: Path, saved: Saved) -> None:
-    text = json.dumps({"format": SIDECAR_FORMAT, **saved.__dict__}) + "\n"
+    text = json.dumps({"format": SIDECAR_FORMAT, **vars(saved)}) + "\n"
     _replace(sidecar_of(path), lambda file: file.write(text.encode()))
 
 
-def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[[], object] = lambda: None) -> int:
+def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[[int], object] = lambda _: None) -> None:
+    """`before_rename` is given the size in bytes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -82,7 +78,7 @@ def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
-        before_rename()
+        before_rename(size)
         temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -92,7 +88,6 @@ def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[
             raise OSError(str(error).splitlines()[0]) from error
         raise
     _sync_folder(path.parent)
-    return size
 
 
 def _sync_folder(folder: Path) -> None:
@@ -115,45 +110,94 @@ def saved_steps(folder: Path) -> list[int]:
 
 
 def read_sidecar(path: Path) -> Saved | None:
+    """What the file beside a checkpoint says; None where that is missing, broken, or of another step."""
     try:
-        values = json.loads(sidecar_of(path).read_text())
-        known = {key: values[key] for key in Saved.__dataclass_fields__ if key in values}
-        return Saved(**known)
-    except (OSError, ValueError, TypeError):
+        values = json.loads(read_file(sidecar_of(path)))
+    except (OSError, ValueError, RecursionError):
         return None
+    saved = _parse(values)
+    return saved if saved is not None and path_of(path.parent, saved.step) == path else None
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Leave the newest `keep` checkpoints (at least one) and the best; say in the sidecars which one is best."""
-    paths = {step: path_of(folder, step) for step in saved_steps(folder)}
-    facts = {step: read_sidecar(path) for step, path in paths.items()}
+def _parse(values: object) -> Saved | None:
+    if not isinstance(values, Mapping):
+        return None
+    step, epoch = values.get("step"), values.get("epoch")
+    if type(step) is not int or type(epoch) is not int or not values.keys() >= Saved.__dataclass_fields__.keys() - {"bytes"}:
+        return None
+    numbers = {name: values.get(name, 0) for name in ("val_loss", "val_accuracy", "time", "bytes")}
+    if not all(type(number) in (int, float) or (number is None and name.startswith("val_")) for name, number in numbers.items()):
+        return None
+    return Saved(step=step, epoch=epoch, best=values["best"] is True, **numbers)
+
+
+def rebuild_sidecar(path: Path) -> Saved | None:
+    """Write the sidecar anew from what the checkpoint knows of itself; None where the checkpoint cannot be read. Raises OSError."""
+    try:
+        state = load(path, mapped=True)
+    except UserError:
+        return None
+    saved = _described(state)
+    if saved is None or path_of(path.parent, saved.step) != path:
+        return None
+    found = path.stat()
+    saved = replace(saved, best=False, bytes=found.st_size, time=saved.time or found.st_mtime)
+    write_sidecar(path, saved)
+    return saved
+
+
+def _described(state: State) -> Saved | None:
+    if "saved" in state:
+        return _parse(state["saved"])
+    # A checkpoint of before this field has its score among the scores.
+    scores = state.get("scores")
+    newest = scores.get("newest") if isinstance(scores, Mapping) and state.get("evaluated") == state["step"] else None
+    score = newest if isinstance(newest, Mapping) else {}
+    return _parse({**vars(Saved(state["step"], state.get("epoch", 0))), "val_loss": score.get("loss"), "val_accuracy": score.get("accuracy")})
+
+
+def settle_sidecars(folder: Path) -> dict[int, Saved | None]:
+    """Rebuild the sidecars that are missing or broken and flag the best alone; what each checkpoint is, by step. Raises OSError."""
+    facts = {}
+    for step in saved_steps(folder):
+        path = path_of(folder, step)
+        facts[step] = read_sidecar(path) or rebuild_sidecar(path)
     best = best_step(facts)
     for step, fact in facts.items():
         if fact is not None and fact.best != (step == best):
-            write_sidecar(paths[step], Saved(**{**fact.__dict__, "best": step == best}))
-    kept = {*sorted(paths)[-max(keep, 1) :], best}
-    for step, path in paths.items():
-        if step not in kept:
-            # The sidecar goes first: what it announces must be there.
-            sidecar_of(path).unlink(missing_ok=True)
+            write_sidecar(path_of(folder, step), replace(fact, best=step == best))
+    return facts
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Leave the newest `keep` checkpoints (at least one) and the best; say in the sidecars which one is best. Raises OSError.
+
+    A checkpoint of which nothing can be known stays: it may be the best.
+    """
+    facts = settle_sidecars(folder)
+    kept = {*sorted(facts)[-max(keep, 1) :], best_step(facts)}
+    for step, fact in facts.items():
+        if step not in kept and fact is not None:
+            path = path_of(folder, step)
             path.unlink(missing_ok=True)
+            sidecar_of(path).unlink(missing_ok=True)
 
 
 def best_step(facts: Mapping[int, Saved | None]) -> int | None:
     """The step with the lowest finite validation loss; the earlier one of equals."""
     losses = {
-        step: fact.val_loss
-        for step, fact in facts.items()
-        if fact is not None and fact.val_loss is not None and abs(fact.val_loss) < float("inf")
+        step: fact.val_loss for step, fact in facts.items() if fact is not None and fact.val_loss is not None and math.isfinite(fact.val_loss)
     }
     return min(losses, key=lambda step: (losses[step], step)) if losses else None
 
 
-def load(path: Path) -> State:
-    """Read a checkpoint without unpickling anything but tensors and plain values. Raises UserError."""
+def load(path: Path, *, mapped: bool = False) -> State:
+    """Read a checkpoint without unpickling anything but tensors and plain values; `mapped`, its tensors stay on the disk until
+    they are used. Raises UserError.
+    """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:
         why = "not an ordinary file" if error.errno == errno.EINVAL else error.strerror or _first_line(error)
         raise UserError(f"the checkpoint {path.name} cannot be read ({why.lower()})") from error
@@ -182,10 +226,10 @@ def load_newest(folder: Path, skipped: Callable[[str], object]) -> State | None:
             unreadable.append(path)
             continue
         for torn in unreadable:
-            _set_aside(torn)
-        if read_sidecar(path) is None:
-            with contextlib.suppress(OSError):
-                write_sidecar(path, Saved(step=step, epoch=int(state.get("epoch", 0)), time=time.time()))
+            set_aside(torn)
+        # On a disk without room the next one that is written does it.
+        with contextlib.suppress(OSError):
+            settle_sidecars(folder)
         return state
     if unreadable:
         raise UserError(
@@ -196,16 +240,32 @@ def load_newest(folder: Path, skipped: Callable[[str], object]) -> State | None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files of a process that was killed while it wrote."""
-    for path in folder.glob(".step-*.tmp"):
+    """Delete what a process that was killed while it wrote has left: temporary files, and sidecars of no checkpoint."""
+    there = {path_of(folder, step).stem for step in saved_steps(folder)}
+    for path in (*folder.glob(".step-*.tmp"), *(each for each in folder.glob("step-*.json") if each.stem not in there)):
         with contextlib.suppress(OSError):
             path.unlink()
 
 
-def _set_aside(path: Path) -> None:
+def set_aside(path: Path) -> None:
+    """Have a checkpoint that cannot be read count no more, and keep its bytes."""
     for one in (sidecar_of(path), path):
         with contextlib.suppress(OSError):
             one.rename(one.with_name(one.name + ".unreadable"))
+
+
+def unreadable_key(state: State) -> str:
+    """The key of the first value that does not come back from a file; "" where all do."""
+    for key, value in state.items():
+        file = io.BytesIO()
+        torch.save(value, file)
+        file.seek(0)
+        try:
+            torch.load(file, map_location="cpu", weights_only=True)
+        except Exception:  # noqa: BLE001 - whatever keeps it from being read
+            inner = unreadable_key(value) if isinstance(value, dict) else ""
+            return f"{key}.{inner}" if inner else str(key)
+    return ""
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.record import EventKind, Run, StreamWriter
+from gradtop.trainer.runtime.errors import UserError
 
 # Epochs of a few milliseconds must not turn into a stream of checkpoints.
 APART = 1.0
+LOOK_EVERY = 1.0
 
 
 class CheckpointWriter:
@@ -29,8 +32,14 @@ class CheckpointWriter:
         self._waiting: dict[str, tuple[State, Saved]] = {}
         self._busy = self._hurry = self._closed = False
         self._next = 0.0
+        self.newest = 0  # the step of the newest checkpoint that was written
+        self.unreadable: UserError | None = None
+        self._verified = False
         self._error: OSError | None = None
         self._warned = False
+        self._begin()
+
+    def _begin(self) -> None:
         # A daemon, so that a process that is told to end at once does not wait for a slow disk.
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
@@ -41,25 +50,37 @@ class CheckpointWriter:
         return bool(self._waiting) or self._busy or time.monotonic() < self._next
 
     def submit(self, state: State, saved: Saved) -> None:
-        """Have it written soon. `state` must not change any more."""
+        """Have it written soon. `state` must not change any more. Raises UserError where what is written cannot be read back."""
+        self.check()
         with self._lock:
             self._waiting.pop("newest", None)
             self._waiting["best" if saved.best else "newest"] = (state, saved)
             self._lock.notify_all()
 
+    def check(self) -> None:
+        """Begin the thread anew where it has died. Raises UserError where what it has written cannot be read back."""
+        if self.unreadable is not None:
+            raise self.unreadable
+        if not self._thread.is_alive() and not self._closed:
+            self._warn(self.newest, "the thread that writes checkpoints had ended, and was started again")
+            self._error, self._busy = OSError("the thread that wrote it has ended"), False
+            self._begin()
+
     def finish(self) -> OSError | None:
-        """Wait until everything is written; returns what went wrong with the last one."""
+        """Wait until everything is written; returns what went wrong with the last one. Raises UserError as `submit` does."""
         with self._lock:
             self._hurry = True
             self._lock.notify_all()
-            self._lock.wait_for(lambda: not self._waiting and not self._busy)
+            while not self._lock.wait_for(lambda: not self._waiting and not self._busy, timeout=LOOK_EVERY):
+                self.check()
             self._hurry = False
-            return self._error
+        self.check()
+        return self._error
 
     def close(self) -> None:
-        self.finish()
+        """Write what waits and end the thread."""
         with self._lock:
-            self._closed = True
+            self._closed = self._hurry = True
             self._lock.notify_all()
         self._thread.join()
 
@@ -69,7 +90,7 @@ class CheckpointWriter:
                 self._busy = False
                 self._lock.notify_all()
                 self._lock.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
+                if not self._waiting:
                     return
                 self._lock.wait_for(lambda: self._hurry, timeout=max(self._next - time.monotonic(), 0.0))
                 due = sorted(self._waiting.values(), key=lambda item: item[1].step)
@@ -84,15 +105,18 @@ class CheckpointWriter:
         try:
             # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
             path = checkpoint.save(folder, state, saved, before_rename=self._writer.flush)
+            if not self._verified:
+                self._verify(path, state)
         except Exception as error:  # noqa: BLE001 - whatever it was, training goes on and the person is told
-            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); earlier ones are kept")
+            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self.newest)}")
             return error if isinstance(error, OSError) else OSError(_why(error))
+        self.newest = saved.step
         self._writer.event(
             EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
         )
         try:
             checkpoint.prune(folder, self.keep)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as above: no file that lies beside the checkpoints ends this thread
             self._warn(saved.step, f"old checkpoints not removed ({_why(error)})")
         else:
             if self._warned:
@@ -100,10 +124,26 @@ class CheckpointWriter:
             self._warned = False
         return None
 
+    def _verify(self, path: Path, state: State) -> None:
+        """Read the first checkpoint of this process back: nobody should find at a resume that this cannot be done. Raises OSError."""
+        try:
+            checkpoint.load(path, mapped=True)
+        except UserError as error:
+            checkpoint.set_aside(path)
+            where = checkpoint.unreadable_key(state)
+            self.unreadable = UserError(f"{where or 'the checkpoint'} cannot be read back from the checkpoint that was just written: {error}")
+            raise OSError(str(self.unreadable)) from None
+        self._verified = True
+
     def _warn(self, step: int, message: str) -> None:
         self._warned = True
         self._writer.event(EventKind.WARNING, step=step, message=message)
         self._problem(message)
+
+
+def newest_text(step: int) -> str:
+    """Where a resume would begin."""
+    return f"the newest checkpoint is of step {step}, where a resume begins" if step else "there is no checkpoint, and a resume begins anew"
 
 
 def _why(error: Exception) -> str:

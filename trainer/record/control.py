@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gradtop.trainer.record.events import Event, EventKind, EventReader, plain
 from gradtop.trainer.record.files import Stamp, read_file, remove, write_atomically
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.reserve import write_in_any_case
 
 LARGEST = 1 << 20
 LOOK_EVERY = 0.02
@@ -31,7 +32,7 @@ def send(run: Run, command: str, **arguments: object) -> str:
     identity = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
     body = {"command": command, "arguments": plain(arguments), "sent": time.time()}
     run.control.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(run.control / f"{identity}.json", json.dumps(body))
+    write_in_any_case(run, lambda: write_atomically(run.control / f"{identity}.json", json.dumps(body)))
     return identity
 
 

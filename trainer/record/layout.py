@@ -81,6 +81,11 @@ class Run:
         return self.path / ORIGIN
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk for commands and their answers."""
+        return self.path / ".reserve"
+
+    @property
     def log(self) -> Path:
         return self.path / "worker.log"
 

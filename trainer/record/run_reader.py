@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,11 @@ class CheckpointInfo:
     val_accuracy: float | None = None
     best: bool = False
     time: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The validation loss, infinite where there is none."""
+        return math.inf if self.val_loss is None else self.val_loss
 
 
 class RunReader:
@@ -132,7 +138,10 @@ class RunReader:
         return tuple(line for line in self.log_tail(60) if line.strip())[-lines:]
 
     def checkpoints(self) -> list[CheckpointInfo]:
-        """In the order of steps; a checkpoint without its file of weights is left out."""
+        """In the order of steps; a checkpoint without its file of weights is left out.
+
+        The best is the one with the lowest validation loss, the earlier of equals: a worker that is killed leaves flags as they were.
+        """
         try:
             names = os.listdir(self.run.checkpoints)
         except OSError:
@@ -144,7 +153,8 @@ class RunReader:
             if name.endswith(".json") and weights in there:
                 info = read_checkpoint(self.run.checkpoints / name, self.run.checkpoints / weights)
                 found += [info] if info is not None else []
-        return sorted(found, key=lambda each: each.step)
+        best = min((each for each in found if math.isfinite(each.score)), key=lambda each: (each.score, each.step), default=None)
+        return sorted([replace(each, best=each is best) for each in found], key=lambda each: each.step)
 
     def forkable(self) -> list[CheckpointInfo]:
         """What a fork can go on from: the checkpoints; of a fork that has none yet, the one that it began at itself."""

@@ -14,7 +14,9 @@ LOOK_EVERY = 0.1
 
 
 class Stop(Exception):
-    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint."""
+    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint; `unsaved` tells of one without."""
+
+    unsaved = ""
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,8 @@ class Worker:
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)
-        except Stop:
-            return Ending(RunState.STOPPED)
+        except Stop as asked:
+            return Ending(RunState.STOPPED, asked.unsaved)
         except EndNow as asked:
             return Ending(RunState.STOPPED, str(asked), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status

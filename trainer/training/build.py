@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import (
@@ -82,7 +83,7 @@ def prepare(context: RunContext) -> Session:
     state = _newest_checkpoint(run, writer) if context.resume else None
     origin = None if state else fork.read_origin(run)
     if state:
-        config = _with_changes(config, state["changes"])
+        config = _with_changes(config, decoded(state["changes"]))
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
     parts = build_parts(context, config, initialise=not (state or origin))
@@ -115,9 +116,10 @@ def prepare(context: RunContext) -> Session:
     if device.type == "cpu" and not training.deterministic and not threads_of_environment():
         session.thread_tuner = ThreadTuner(default_threads(), pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
     if state:
-        _put_back(session, state)
+        # Now, as the user's classes are imported.
+        _put_back(session, decoded(state))
     elif origin:
-        taken = fork.take_over(session, origin)
+        taken = fork.take_over(session, decoded(origin))
         progress.update(began=session.step)
         writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
     for sentence in parts.said:

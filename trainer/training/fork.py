@@ -81,7 +81,8 @@ def take_over(session: Session, state: State) -> Taken:
 
 def take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -> None:
     own = model.state_dict()
-    fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
+    # A module's own state (get_extra_state) has no shape.
+    fits = {name: value for name, value in saved.items() if name in own and getattr(own[name], "shape", None) == getattr(value, "shape", None)}
     model.load_state_dict(fits, strict=False)
     if len(fits) == len(own) == len(saved):
         taken.kept.append("all weights")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from itertools import islice
 
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
@@ -13,7 +12,9 @@ from gradtop.trainer.training.session import Session
 
 
 def train(session: Session) -> None:
-    """Train to the last step. Raises Stop when asked to end before, NonFinite before a step would spoil the weights."""
+    """Train to the last step. Raises Stop when asked to end before, NonFinite before a step would spoil the weights, UserError
+    where what was trained cannot be kept.
+    """
     session.begin()
     try:
         while not session.finished:
@@ -22,12 +23,10 @@ def train(session: Session) -> None:
             else:
                 train_epoch(session)
         session.end()
-    except Stop:
-        # First: the checkpoint tells a resume how long training took, and what writing it takes is no part of that.
-        session.stopwatch.halt()
-        # A disk without room has been told of by the checkpoint writer, and is no reason not to stop.
-        with contextlib.suppress(OSError):
-            session.checkpoint_now()
+        session.finish()
+    except Stop as asked:
+        # A disk without room is no reason not to stop.
+        asked.unsaved = session.checkpoint_at_end()
         raise
 
 
@@ -43,6 +42,7 @@ def train_epoch(session: Session) -> None:
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
         if control.due():
+            session.checkpoint_writer.check()
             if control.obey(session):
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.checkpoint.generators import Generators
-from gradtop.trainer.checkpoint.writer import CheckpointWriter
+from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
 from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
@@ -178,6 +179,25 @@ class Session:
     def go_on(self) -> None:
         self.stopwatch.go()
         self.progress.update(state=RunState.TRAINING)
+
+    def finish(self) -> None:
+        """Training is done: wait for what is being written. Raises UserError where its last step is in no checkpoint."""
+        # What writing takes is no part of what training took.
+        self.stopwatch.halt()
+        if error := self.checkpoint_writer.finish():
+            raise UserError(self._unsaved(error))
+
+    def checkpoint_at_end(self) -> str:
+        """Keep the state that training was stopped in; returns a sentence where that cannot be written."""
+        self.stopwatch.halt()
+        try:
+            self.checkpoint_now()
+        except OSError as error:
+            return self._unsaved(error)
+        return ""
+
+    def _unsaved(self, error: OSError) -> str:
+        return f"trained to step {self.step}, but that is in no checkpoint ({error.strerror or error}): {newest_text(self.checkpoint_writer.newest)}"
 
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()
@@ -342,12 +362,14 @@ class Session:
 
     def state_dict(self) -> State:
         """A copy of all that a resume needs to go on as if nothing had been."""
-        state: State = checkpoint.detached(
+        state: State = encoded(
             {
                 "step": self.step,
                 "evaluated": self.evaluated,
                 "changes": self.changes,
                 **{name: part.state_dict() for name, part in self.parts().items()},
+                # What is shown of a run that ends before its next step.
+                "latest": {name: self.monitor.latest[name] for name in (LOSS, LR)},
                 # What a fork asks for, whose configuration may be another.
                 "epoch": self.epoch,
                 "per_epoch": self.per_epoch,
@@ -369,6 +391,8 @@ class Session:
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         self.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))
+        self.monitor.latest = {**self.monitor.latest, **state.get("latest", {})}
+        self.checkpoint_writer.newest = self.step
 
     # What a person sees, and how it ends
 

@@ -29,6 +29,8 @@ def say_ending(reader: RunReader, runs: Path) -> int:
         return 0
     if reader.state is RunState.STOPPED:
         say(f"{name} was stopped after step {number(status.step)}{best(reader)}. Go on: gradtop resume {word}")
+        if status.error:
+            say(f"gradtop: {name} {clean(status.error)}", sys.stderr)
         return 0
     if reader.state is RunState.FAILED:
         say(f"gradtop: {name} failed: {clean(status.error) or 'its worker gave no reason'}", sys.stderr)

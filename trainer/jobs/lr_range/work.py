@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
+from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.jobs.lr_range.config import Settings
@@ -42,6 +43,7 @@ def start(context: RunContext) -> None:
     parts = build_parts(context, config, initialise=state is None)
     if state is not None:
         taken = fork.Taken()
+        state = decoded(state)
         fork.take_weights(parts.model, state["model"], taken)
         said = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
         if taken.dropped:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gradtop.trainer.record.events import append_event
+from gradtop.trainer.record.events import EventKind, append_event
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
 from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
@@ -21,6 +22,7 @@ WRITE_EVERY = 0.1
 TRY_AGAIN_AFTER = 1.0
 LOOK_EVERY = 2.0
 MOST_VALUES = 1_000_000  # that wait in the queue while the disk does not answer: 32 MB
+NEEDED = frozenset({EventKind.COMMAND, EventKind.END})  # events that a full disk must not swallow
 
 Row: TypeAlias = Sequence[float]
 
@@ -171,6 +173,8 @@ class StreamWriter:
                 self._written.notify_all()
         for opening in self._streams.values():
             self._end(opening)
+        if not self.rank:
+            drop_reserve(self.run)
         with self._written:
             self._answered = self._asked
             self._written.notify_all()
@@ -204,13 +208,18 @@ class StreamWriter:
         if now >= self._look_due:
             self._look_due = now + LOOK_EVERY
             self._look_for_deletion()
+            if not self.rank:
+                keep_reserve(self.run)
         if self._status and (whole or now >= self._status_due):
             self._status_due = now + WRITE_EVERY
             self._write_status()
 
     def _append_event(self, event: _Event) -> None:
         try:
-            append_event(self.run, event.kind, **event.fields)
+            if event.kind in NEEDED:
+                write_in_any_case(self.run, lambda: append_event(self.run, event.kind, **event.fields))
+            else:
+                append_event(self.run, event.kind, **event.fields)
         except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
             self._lose(1, explain(error))
 

@@ -1,0 +1,169 @@
+"""What a custom model may keep in its state: it comes back from a file as what it was, or is refused by its key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import fractions
+import io
+import pathlib
+import random
+import types
+import uuid
+import zoneinfo
+from collections import Counter, OrderedDict, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import TAG, decoded, encoded
+from gradtop.trainer.runtime.errors import UserError
+
+
+class Colour(enum.Enum):
+    RED = (1, 0)
+    BLUE = (0, 1)
+
+
+class Mode(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Point(NamedTuple):
+    x: int
+    y: Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    path: pathlib.Path
+    sizes: list[Point] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Slotted:
+    value: int
+
+
+def through_a_file(value: object) -> Any:
+    file = io.BytesIO()
+    torch.save(encoded({"value": value}), file)
+    file.seek(0)
+    return decoded(torch.load(file, weights_only=True))["value"]
+
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+VALUES: list[object] = [
+    None, True, 7, 1 << 3000, -1.5, 2j, "text", b"bytes", bytearray(b"x"), ..., (1, (2, [3])), [], {}, {1: {None: 2}}, {(1, 2): Colour.RED},
+    {TAG: "set", "value": []}, OrderedDict(b=1, a=2), OrderedDict({(1,): 2}), Counter("aab"), defaultdict(list, {"a": [1]}), defaultdict(None, {1: 2}),
+    {1, 2}, {(1, Level.LOW)}, frozenset({"a"}), deque([1, {2}], maxlen=3), slice(1, None, 2), range(3, 9, 2), types.SimpleNamespace(a={1}),
+    Point(1, Point(2, [3])), Settings(pathlib.Path("/data/x"), [Point(1, 2)]), Slotted(4), Colour.BLUE, Mode.A, Mode.A | Mode.B, Level.LOW, Point, float,
+    pathlib.PurePosixPath("a/b"), pathlib.PureWindowsPath("c:\\d"), dt.date(2024, 2, 29), dt.time(1, 2, 3, 4, tzinfo=dt.UTC),
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1), dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2), "X")),
+    dt.timedelta(days=-1, seconds=5), BERLIN, decimal.Decimal("1.10"), fractions.Fraction(1, 3), uuid.UUID(int=5), torch.float16, torch.device("cpu"),
+    torch.Size([2, 3]), np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("é"), np.datetime64("2024-01-01"), np.dtype("<i4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("inside", [lambda value: value, lambda value: {"deep": [({"er": deque([value])},)]}], ids=["alone", "nested"])
+def test_a_value_comes_back_as_what_it_was(value: object, inside: Any) -> None:
+    held = inside(value)
+    back = through_a_file(held)
+    assert back == held
+    assert repr(back) == repr(held)
+    assert type(back) is type(held)
+
+
+def test_arrays_come_back_with_their_types_and_shapes() -> None:
+    record = np.array([(1, 2.5), (3, 4.5)], dtype=[("a", "<i4"), ("b", "<f8")])
+    arrays = [np.arange(6.0).reshape(2, 3).T, np.array(["a", "bcd"]), np.zeros((0, 4), bool), record, np.array([{1}, Point(1, 2)], dtype=object)]
+    for array in arrays:
+        back = through_a_file(array)
+        assert back.dtype == array.dtype
+        assert back.shape == array.shape
+        assert back.tolist() == array.tolist()
+        back.flags.writeable = True
+
+
+def test_generators_go_on_where_they_were() -> None:
+    own, numpy, legacy, of_torch = random.Random(3), np.random.default_rng(3), np.random.RandomState(3), torch.Generator().manual_seed(3)
+    back = through_a_file([own, numpy, legacy, of_torch, np.random.MT19937(5)])
+    assert back[0].random() == own.random()
+    assert back[1].random() == numpy.random()
+    assert back[2].rand() == legacy.rand()
+    assert torch.rand(1, generator=back[3]) == torch.rand(1, generator=of_torch)
+    assert np.random.Generator(back[4]).random() == np.random.Generator(np.random.MT19937(5)).random()
+
+
+def test_the_versions_of_a_modules_state_are_kept() -> None:
+    state = torch.nn.BatchNorm1d(2).state_dict()
+    back = through_a_file(state)
+    assert back._metadata == state._metadata  # type: ignore[attr-defined]
+
+
+class Tokenizer:
+    pass
+
+
+def local() -> object:
+    @dataclass
+    class Local:
+        a: int = 1
+
+    return Local()
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (Tokenizer(), "tests.checkpoint.test_encoding.Tokenizer, which a checkpoint cannot hold"),
+        (lambda: 1, "builtins.function, which a checkpoint cannot hold"),
+        (local(), "Local, which cannot be found again by that name"),
+        (type("Sub", (dict,), {})(), "Sub, which a checkpoint cannot hold"),
+    ],
+)
+def test_what_cannot_come_back_is_refused_by_its_key(value: object, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        encoded({"model": {"head._extra_state": [1, {"tokens": value}]}}, copy=False)
+    assert str(caught.value).startswith("model.head._extra_state.1.tokens")
+    assert what in str(caught.value)
+
+
+def test_what_holds_itself_is_refused_by_its_key() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(UserError, match="holds itself"):
+        encoded({"model": endless})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("class", "os:system"),
+        ("class", "antigravity:geohash"),
+        ("enum", ["subprocess:Popen", None, ["true"]]),
+        ("dataclass", ["subprocess:Popen", {}]),
+        ("namedtuple", ["subprocess:Popen", [1]]),
+        ("structseq", ["subprocess:Popen", ["true"]]),
+        ("bit generator", {"bit_generator": "seed"}),
+        ("other", 1),
+    ],
+)
+def test_a_checkpoint_calls_nothing_of_its_choosing(kind: str, value: object) -> None:
+    with pytest.raises(UserError, match="the checkpoint holds"):
+        decoded({"model": {TAG: kind, "value": value}})
+
+
+def test_the_key_of_what_a_file_does_not_give_back_is_found() -> None:
+    assert checkpoint.unreadable_key({"model": {"a": torch.ones(1), "b": {"c": Tokenizer()}}}) == "model.b.c"

@@ -1,0 +1,94 @@
+"""The thread that writes checkpoints: nothing that lies about ends it, and it does not end unseen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint import writer
+from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.checkpoint.writer import CheckpointWriter
+from gradtop.trainer.record import Run, StreamWriter, new_run
+from gradtop.trainer.runtime.errors import UserError
+from tests.training.runs import events
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(writer, "APART", 0.0)
+    return new_run(tmp_path, "", {})
+
+
+@pytest.fixture
+def stream(run: Run) -> Iterator[StreamWriter]:
+    stream = StreamWriter(run)
+    yield stream
+    stream.close()
+
+
+def submit(own: CheckpointWriter, step: int, **more: object) -> None:
+    own.submit({"step": step, "epoch": 0, "weights": torch.ones(3), **more}, Saved(step=step, epoch=0, val_loss=float(step)))
+
+
+def warnings(run: Run, stream: StreamWriter) -> list[str]:
+    stream.flush()
+    return [str(event["message"]) for event in events(run, "warning")]
+
+
+def test_a_sidecar_that_cannot_be_replaced_costs_a_warning_and_no_checkpoint(run: Run, stream: StreamWriter) -> None:
+    own = CheckpointWriter(run, stream, 1, lambda _: None)
+    for step in (1, 2):
+        submit(own, step)
+        assert own.finish() is None
+    (run.checkpoints / "step-000002.json").unlink()
+    (run.checkpoints / "step-000002.json").mkdir()
+    for step in (3, 4):
+        submit(own, step)
+        assert own.finish() is None
+    own.close()
+
+    assert own.newest == 4
+    assert checkpoint.saved_steps(run.checkpoints)[-1] == 4
+    assert [message for message in warnings(run, stream) if "old checkpoints not removed" in message]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_said_and_begun_anew(run: Run, stream: StreamWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = CheckpointWriter(run, stream, 1, lambda _: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", lambda *_, **__: exit_thread())
+        submit(own, 1)
+        own._thread.join()
+    own.check()
+    submit(own, 2)
+    assert own.finish() is None
+    own.close()
+
+    assert own.newest == 2
+    assert [message for message in warnings(run, stream) if "started again" in message]
+
+
+def exit_thread() -> None:
+    raise SystemExit
+
+
+def test_what_cannot_be_read_back_is_said_by_its_key_when_it_was_first_written(run: Run, stream: StreamWriter) -> None:
+    own = CheckpointWriter(run, stream, 1, lambda _: None)
+    submit(own, 1, model={"head": {"lock": Odd()}})
+    with pytest.raises(UserError, match=r"^model\.head\.lock cannot be read back"):
+        own.finish()
+    with pytest.raises(UserError):
+        submit(own, 2)
+    own.close()
+
+    assert checkpoint.saved_steps(run.checkpoints) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "checkpoints"]
+
+
+class Odd:
+    pass
