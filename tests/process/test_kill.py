@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.record import EventReader, Run, read_status
-from tests.process.support import Worker, make_run, state_of, witnessed
-from tests.training.runs import TIMES, differences, newest_state, rows
+from gradtop.trainer.record import EventReader, Run, read_status, send, wait_for_answer
+from tests.process.support import Worker, make_run, state_of, wait_for_step, witnessed
+from tests.support import wait_until
+from tests.training.runs import TIMES, differences, events, newest_state, rows
 
 Start = Callable[..., Worker]
 
@@ -98,3 +99,41 @@ def test_whenever_a_worker_is_killed_nothing_is_lost_and_it_resumes_to_the_same_
         assert not [event for event in EventReader(run).refresh() if "cannot be read" in str(event.get("message", ""))]
     assert written > 3 * kills
     print(f"{done} kills, {finished} runs to their end, {written} writes read back")
+
+
+def test_a_change_that_no_checkpoint_has_is_made_again_after_a_kill(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path, "checkpoint_every = 100000")
+    worker = start(run)
+    wait_for_step(run, 100)  # behind the first epoch, which is kept as the best
+    changes: dict[str, object] = {}
+    for change in ({"optimizer.lr": 5e-4}, {"schedule.kind": "cosine"}, {"training.clip": 0.5}, {"training.clip": 0.25}):
+        answer = wait_for_answer(run, send(run, "set", changes=change), 60)
+        assert answer is not None
+        assert answer["ok"], answer
+        changes |= dict(answer["changes"])  # type: ignore[call-overload]
+    worker.kill()
+    worker.wait()
+
+    for _ in range(2):  # a resume that is killed in turn loses nothing either
+        again = start(run, "--resume")
+        wait_until(lambda: read_status(run).state == "training", 60, "training")
+        last = events(run, "resumed")[-1]
+        assert last["changes"] == changes
+        assert {key: read_status(run).changes.get(key) for key in changes} == changes
+        again.kill()
+        again.wait()
+
+    again = start(run, "--resume")
+    answer = wait_for_answer(run, send_when_training(run, "stop"), 60)
+    assert answer is not None
+    assert answer["ok"]
+    assert again.wait() == 0
+    assert {key: newest_state(run)["changes"].get(key) for key in changes} == changes
+    assert start(run, "--resume").alive
+    wait_until(lambda: len(events(run, "resumed")) == 4, 60, "a further resume")
+    assert events(run, "resumed")[-1]["changes"] == {}
+
+
+def send_when_training(run: Run, command: str) -> str:
+    wait_until(lambda: read_status(run).state == "training", 60, "training")
+    return send(run, command)

@@ -20,6 +20,8 @@ class LiveChanges:
         self.changes, self.stop = dict(changes), stop
         self.seen: list[Session] = []
 
+    last_set = ""
+
     def due(self) -> bool:
         return True
 

@@ -105,7 +105,7 @@ def newest_state(run: Run) -> dict[str, Any]:
 
 
 # A resume is exact bit for bit but for the time that was spent.
-TIMES = {"stopwatch", "saved"}
+TIMES = {"stopwatch"}
 
 
 def finished(run: Run) -> dict[str, object]:

@@ -42,8 +42,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
         case EventKind.START:
             return f"training starts: {message or length_text(event)}", "text"
         case EventKind.RESUMED:
-            path = event.get("path")
-            return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}", "success"
+            path, again = event.get("path"), changes_text(event)
+            return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}{f', with what was set after it: {again}' if again else ''}", "success"
         case EventKind.FORKED:
             return f"continues from step {step_text(event)}: {message or kept_text(event)}".rstrip(": "), "success"
         case EventKind.INIT:

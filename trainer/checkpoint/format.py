@@ -60,7 +60,9 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
         # Without its checkpoint a sidecar means nothing: the one rename that follows makes both count.
         write_sidecar(path, replace(saved, bytes=size))
 
-    _replace(path, lambda file: torch.save({"format": FORMAT, "saved": vars(saved), **state}, file), announce)
+    # The time is the file's: two runs that are alike have checkpoints that are.
+    known = vars(replace(saved, best=False, time=0.0))
+    _replace(path, lambda file: torch.save({"format": FORMAT, "saved": known, **state}, file), announce)
     return path
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradtop.trainer.config import Config, dump_config, to_tables
+from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
 from gradtop.trainer.launch.origin import CodeState, current_directory, user_name, versions
-from gradtop.trainer.record import RecordError, Run, new_run, this_host
+from gradtop.trainer.record import RecordError, Run, new_run, read_meta, this_host
+
+PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
 
 
 class Changed(Protocol):
@@ -55,17 +58,36 @@ def create_run(
         "parent_checkpoint": checkpoint.name if checkpoint is not None else "",
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "command": list(command),
-        "cwd": current_directory(),
+        # Where its relative paths and its modules are looked up, from wherever it is started.
+        "cwd": _directory_of(parent) or current_directory(),
         "host": this_host()[0],
         "user": user_name(),
         "versions": versions(),
     }
-    text = dump_config(config)
+    text = dump_config(_with_paths_from_here(config, changes, str(meta["cwd"])))
     meta["git_commit"], meta["git_dirty"] = code.read()
     run = new_run(runs, text, meta, name=name)
     if checkpoint is not None:
         _keep_origin(run, checkpoint)
     return run
+
+
+def _directory_of(run: Run | None) -> str:
+    """The working directory of a run, where it is still there."""
+    found = read_meta(run).cwd if run is not None else ""
+    return found if found and Path(found).is_dir() else ""
+
+
+def _with_paths_from_here(config: Config, changes: Sequence[Changed], cwd: str) -> Config:
+    """The configuration with the relative paths that were given here and now, as they are in another directory."""
+    here, tables = current_directory(), to_tables(config)
+    given = [change.key for change in changes if change.key in PATHS and isinstance(change.new, str) and change.new]
+    relative = [key.split(".") for key in given if not tables[key.split(".")[0]][key.split(".")[1]].startswith(("/", "~"))]
+    if not relative or cwd == here:
+        return config
+    for table, name in relative:
+        tables[table][name] = os.fspath(Path(here, tables[table][name]))
+    return validate(tables)
 
 
 def _keep_origin(run: Run, checkpoint: Path) -> None:

@@ -45,7 +45,7 @@ class EventKind(StrEnum):
 # A field may be missing where it does not apply. `message` is free text, which no code reads.
 FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.START: ("steps", "epochs", "per_epoch", "device"),  # epochs is 0 where the length is given in steps
-    EventKind.RESUMED: ("step", "path"),  # path: the file name of the checkpoint
+    EventKind.RESUMED: ("step", "path", "changes"),  # path: the file name of the checkpoint; changes: those made after it, and again
     EventKind.FORKED: ("step", "kept", "dropped"),  # lists of what was kept and dropped
     EventKind.INIT: ("message",),  # how the weights were initialised
     # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; epochs: how many it is one of.

@@ -17,6 +17,7 @@ from gradtop.trainer.record.files import overwrite, read_file, write_atomically
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.state import RunState
 
+NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})

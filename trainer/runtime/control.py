@@ -66,6 +66,7 @@ class Control:
         self._stopping = ""
         self._changed = False
         self._answered: set[str] = set()
+        self.last_set = ""  # the command that changed hyperparameters last; a checkpoint remembers it
 
     def refuse(self, why: str) -> None:
         """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
@@ -143,6 +144,7 @@ class Control:
             self._answer(command, False, reason=str(error))
         else:
             self._changed = True
+            self.last_set = command.id
             self._answer(command, True, step=run.step, changes=applied.new, old=applied.old)
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:

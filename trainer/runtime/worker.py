@@ -11,21 +11,26 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 
 from gradtop.trainer.job import DEFAULT_JOB, Job, find_job, job_names
 from gradtop.trainer.record import (
+    NOT_RESUMED,
     EventKind,
+    EventReader,
     Inbox,
     Run,
     RunState,
     Status,
     StreamWriter,
     process_start,
+    read_meta,
     read_status,
     this_host,
     write_status,
 )
 from gradtop.trainer.record.run_reader import read_config
+from gradtop.trainer.record.status import TYPES
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import UserError
@@ -67,11 +72,31 @@ def work(
         refused(str(error))
         return FAILED
     try:
+        elsewhere = enter_directory(run)
         worker = Worker(run, resume=resume, signals=signals, handed_over=predecessor != 0)
+        if elsewhere:
+            worker.writer.event(EventKind.WARNING, message=elsewhere)
         begun()
         return worker.work()
     finally:
         os.close(held)
+
+
+def enter_directory(run: Run) -> str:
+    """Work where the run was started: its relative paths and its modules lie there. Returns a sentence where that cannot be."""
+    cwd = read_meta(run).cwd
+    try:
+        if cwd:
+            os.chdir(cwd)
+        Path.cwd()
+    except OSError as error:
+        try:
+            here = Path.cwd()
+        except OSError:
+            here = run.path
+            os.chdir(here)
+        return f"the run's working directory {cwd or '(deleted)'} cannot be entered ({error.strerror}); relative paths and modules are looked up in {here}"
+    return ""
 
 
 class Worker:
@@ -79,6 +104,7 @@ class Worker:
 
     def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False) -> None:
         self.run = run
+        self.before = status_before(run)
         status = first_status(run, resume=resume)
         self.writer = StreamWriter(run, on_loss=_say)
         self.control = Control(Inbox(run), self.writer, signals or Signals())
@@ -135,6 +161,9 @@ class Worker:
 
     def _end(self, ending: Ending) -> None:
         self.context.close(at_once=ending.at_once)
+        if ending.state is RunState.FAILED and self.context.resume and self.progress.status.state is RunState.STARTING:
+            self._leave_as_it_was(ending)
+            return
         self.control.refuse(f"the run has ended ({ending.state})")
         status = self.progress.update(state=ending.state, error=ending.error, ended=time.time())
         self.writer.event(EventKind.END, state=ending.state, step=status.step, reason=ending.error)
@@ -142,6 +171,16 @@ class Worker:
         self.writer.close(1.0 if ending.at_once else 5.0)
         if read_status(self.run).state != ending.state:
             self._write_end(ending)
+
+    def _leave_as_it_was(self, failed: Ending) -> None:
+        """A resume that did not come to its first step changes nothing of the run, but for the word that it failed."""
+        sentence = f"{NOT_RESUMED}: {failed.error}"
+        self.control.refuse("the run could not be resumed")
+        self.progress.gauges = dict
+        self.progress.update(**{name: getattr(self.before, name) for name in TYPES if name not in {"updated", "error"}}, error=sentence)
+        self.writer.event(EventKind.WARNING, step=self.before.step, message=f"the run {sentence}")
+        _say(sentence)
+        self.writer.close()
 
     def _write_end(self, ending: Ending) -> None:
         now = time.time()
@@ -155,6 +194,19 @@ def job_of(run: Run) -> Job:
     """The job that run.toml names, the default one where it names none that there is: each job says what is wrong with the file."""
     name = read_config(run).get("job")
     return find_job(name if name in job_names() else DEFAULT_JOB)
+
+
+def status_before(run: Run) -> Status:
+    """How the run stood before this process; one that was being trained had died."""
+    status = read_status(run)
+    if not status.state.is_active:
+        return status
+    reader = EventReader(run)
+    reader.refresh()
+    # What waits in the queue shows as queued: how it came to stand there, the events tell.
+    turns = [event for event in reader.rare if event["kind"] in {EventKind.START, EventKind.RESUMED, EventKind.FORKED, EventKind.END}]
+    ended = turns and turns[-1]["kind"] == EventKind.END
+    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=float(turns[-1]["time"]) if ended else 0.0)
 
 
 def require_resumable(job: Job, run: Run) -> None:

@@ -45,6 +45,8 @@ from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
+from gradtop.trainer.training.live import repeat_changes
+from gradtop.trainer.training.misfit import check_unchanged, data_warning, explain_misfit
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
@@ -116,12 +118,15 @@ def prepare(context: RunContext) -> Session:
     if device.type == "cpu" and not training.deterministic and not threads_of_environment():
         session.thread_tuner = ThreadTuner(default_threads(), pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
     if state:
+        control.last_set = state.get("last_set") or ""
         # Now, as the user's classes are imported.
         _put_back(session, decoded(state))
     elif origin:
         taken = fork.take_over(session, decoded(origin))
         progress.update(began=session.step)
         writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
+    if state is None and (changes := repeat_changes(session, "")):
+        writer.event(EventKind.RESUMED, step=session.step, changes=changes)
     for sentence in parts.said:
         writer.event(EventKind.INIT, message=sentence)
     progress.gauges = session.gauges
@@ -214,10 +219,14 @@ def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
 
 def _put_back(session: Session, state: State) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
+    check_unchanged(session, state)
     try:
         session.load_state_dict(state)
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"the checkpoint of step {state['step']} does not fit run.toml; put back the run.toml it was trained with"
-        ) from error
-    session.writer.event(EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name)
+    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(explain_misfit(session, state)) from error
+    if changed := data_warning(session, state):
+        session.writer.event(EventKind.WARNING, step=session.step, message=changed)
+    changes = repeat_changes(session, state.get("last_set"))
+    session.writer.event(
+        EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name, changes=changes
+    )

@@ -12,6 +12,7 @@ from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_conf
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.optim.optimizer import complete_state
+from gradtop.trainer.record import EventKind, EventReader
 from gradtop.trainer.runtime.threads import use_threads
 
 if TYPE_CHECKING:
@@ -84,6 +85,29 @@ def apply(session: Session, new: Config) -> None:
     if "training.threads" in keys:
         use_threads(new.training.threads)
     session.take_settings()
+
+
+def repeat_changes(session: Session, last_set: str | None) -> dict[str, object]:
+    """Make the changes again that were made after the checkpoint; returns them by key.
+
+    `last_set` is the last command whose change the checkpoint has, "" for none, None where an earlier version did not note it.
+    """
+    reader = EventReader(session.run)
+    reader.refresh()
+    commands = [event for event in reader.rare if event["kind"] == EventKind.COMMAND and event.get("command") == "set" and event.get("ok")]
+    ids = [event.get("id") for event in commands]
+    if last_set is None or not commands:
+        return {}
+    made: dict[str, object] = {}
+    # Of a long history only the end is read; what is not in it lies before it.
+    for event in commands[ids.index(last_set) + 1 if last_set in ids else 0 :]:
+        changes = event.get("changes")
+        try:
+            made |= session.set_live(changes).new if isinstance(changes, Mapping) else {}
+        except ValueError as error:
+            session.writer.event(EventKind.WARNING, step=session.step, message=f"a change that was made after the checkpoint is not made again: {error}")
+        session.control.last_set = str(event.get("id"))
+    return made
 
 
 def _set_optimizer(optimizer: Optimizer, config: Config) -> None:

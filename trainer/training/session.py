@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from gradtop.trainer.training import live
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import LrPlan
+from gradtop.trainer.training.misfit import data_fingerprint
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.step import Compute
@@ -280,6 +282,11 @@ class Session:
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
         self.generators.hold()
 
+    @cached_property
+    def data_found(self) -> dict[str, dict[str, Any]]:
+        """A fingerprint of the data; made with the first checkpoint, so that no first step waits for it."""
+        return data_fingerprint(self.source)
+
     @property
     def described_data(self) -> str:
         """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
@@ -367,6 +374,7 @@ class Session:
                 "step": self.step,
                 "evaluated": self.evaluated,
                 "changes": self.changes,
+                "last_set": self.control.last_set,
                 **{name: part.state_dict() for name, part in self.parts().items()},
                 # What is shown of a run that ends before its next step.
                 "latest": {name: self.monitor.latest[name] for name in (LOSS, LR)},
@@ -376,6 +384,9 @@ class Session:
                 "epoch_means": self.monitor.epoch_means.state_dict(),
                 "kinds": self.kinds,
                 "data": self.described_data,
+                # What tells at a resume why something does not fit.
+                "config": to_tables(self.config),
+                "found": self.data_found,
             }
         )
         return state
