@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.record import read_status
+from gradtop.trainer.record import RunReader, RunState, read_status, write_status
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
@@ -90,11 +92,57 @@ def test_a_run_whose_checkpoints_are_all_unreadable_fails_rather_than_start_over
 def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     work(run, signals=SignalAtLook(2))
+    before = read_status(run)
     run.config.write_text(run.config.read_text().replace("hidden = [8]", "hidden = [9]"))
 
     assert work(run, resume=True) == 1
 
-    assert "does not fit run.toml" in read_status(run).error
+    after = read_status(run)
+    assert after.error.startswith(
+        "could not be resumed: the checkpoint of step 2 does not fit: run.toml has changed (model.hidden [8] → [9]); the model is another ("
+    )
+    assert "gradtop fork" in after.error
+    # The attempt leaves the run as it was.
+    assert replace(after, error="", updated=before.updated) == before
+    assert [event["message"] for event in events(run, "warning")] == [f"the run {after.error}"]
+    assert [event["state"] for event in events(run, "end")] == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (("samples = 60", "samples = 90"), "run.toml has changed (data.samples 60 → 90); the data have changed (train_images: samples "),
+        (("batch_size = 8", "batch_size = 4"), "run.toml has changed (training.batch_size 8 → 4). Put back"),
+    ],
+)
+def test_other_data_and_another_length_of_an_epoch_are_refused_by_name(tmp_path: Path, setting: tuple[str, str], said: str) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    run.config.write_text(run.config.read_text().replace(*setting))
+
+    assert work(run, resume=True) == 1
+
+    assert said in read_status(run).error
+
+
+def test_a_resume_that_fails_leaves_a_run_that_died_as_one_that_died(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    # As a kill leaves it: without an end, and said to be trained by a process that is no more.
+    write_status(run, replace(read_status(run), state=RunState.TRAINING, pid=0, pid_started=1.0))
+    lines = [line for line in run.events.read_text().splitlines() if json.loads(line)["kind"] != "end"]
+    run.events.write_text("\n".join(lines) + "\n")
+    text = run.config.read_text()
+    run.config.write_text(text.replace("hidden = [8]", "hidden = [9]"))
+    for _ in range(2):
+        assert work(run, resume=True) == 1
+        reader = RunReader(run)
+        reader.refresh()
+        assert (reader.state, reader.status.step) == ("died", 2)
+
+    run.config.write_text(text)
+    assert work(run, resume=True) == 0
+    assert (read_status(run).state, read_status(run).error) == ("done", "")
 
 
 def test_a_trained_run_is_not_trained_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

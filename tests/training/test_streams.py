@@ -143,5 +143,5 @@ def test_a_resume_that_fails_hides_nothing(tmp_path: Path) -> None:
     run.config.write_text(run.config.read_text().replace("hidden = [8]", "hidden = [9]"))
 
     assert work(run, resume=True) == 1
-    assert "does not fit run.toml" in read_status(run).error
+    assert "does not fit: run.toml has changed" in read_status(run).error
     assert {stream: rows(run, stream) for stream in before} == before
