@@ -106,7 +106,23 @@ def test_a_dumped_configuration_reads_well() -> None:
     lines = dump_config(validate({"model": {"channels": [16, 32], "stride": [1, 2]}, "optimizer": {"lr": 3e-4}})).split("\n")
     for line in ['kind = "cnn"', "channels = [16, 32]", "kernel_size = 3", "stride = [1, 2]", "lr = 0.0003", "betas = [0.9, 0.999]"]:
         assert line in lines
-    assert lines[:4] == ['job = "train"', "", "[model]", 'kind = "cnn"']
+    assert lines[:5] == ["format = 1", 'job = "train"', "", "[model]", 'kind = "cnn"']
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("format = 2", "format: is 2, and this version of gradtop reads formats up to 1; update gradtop"),
+        ("format = 0", "format: must be the number of the file's format, 1, not 0"),
+        ('format = "1"', "must be the number of the file's format, 1, not \"1\""),
+    ],
+)
+def test_a_file_of_another_format_is_refused_in_one_sentence(line: str, said: str) -> None:
+    assert parse_config("format = 1") == parse_config("")
+    with pytest.raises(ConfigProblems) as caught:
+        parse_config(f"{line}\n[model]\nkind = 'of the future'\n[future]\nkey = 1\n", source="run.toml")
+    assert len(caught.value.problems) == 1
+    assert said in str(caught.value)
 
 
 def test_the_difference_is_told_field_by_field_with_its_way() -> None:

@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer import __version__
-from gradtop.trainer.config import apply_overrides, diff_config, load_config
+from gradtop.trainer.config import apply_overrides, diff_config, load_config, to_tables
 from gradtop.trainer.launch import create_run, origin
 from gradtop.trainer.record import Change, RecordError, read_meta, read_status
 from tests.launch.support import CONFIG, make_run
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -40,6 +42,47 @@ def a_git_that(does: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     program.write_text(f"#!/bin/sh\n{does}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+def test_what_is_installed_and_what_the_code_differs_in_are_recorded(tmp_path: Path, repository: Path) -> None:
+    (repository / "train.py").write_text("print('two')\n")
+
+    run = make_run(tmp_path)
+    wait_until(run.diff.exists, 30, "the diff")
+
+    assert "-print('one')\n+print('two')\n" in run.diff.read_text()
+    assert f"torch=={version('torch')}\n" in run.packages.read_text()
+
+
+def test_a_large_diff_is_cut_off(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origin, "LARGEST_DIFF", 1000)
+    (repository / "train.py").write_text("print('two')\n" * 1000)
+
+    run = make_run(tmp_path)
+    wait_until(run.diff.exists, 30, "the diff")
+
+    text = run.diff.read_text()
+    assert len(text) < 1100
+    assert text.endswith("\n… cut off here\n")
+
+
+def test_a_fork_works_where_its_parent_did_and_finds_the_paths_that_were_given_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(home)
+    old = apply_overrides(CONFIG, ["data.kind=image_folder", "data.root=images", "init.pretrained=weights.pt"])
+    parent = make_run(tmp_path, old)
+    monkeypatch.chdir(here)
+    new = apply_overrides(old, ["data.root=others"])
+
+    run = create_run(tmp_path / "runs", new, parent=parent, changes=diff_config(old, new))
+    assert read_meta(run).cwd == str(home)
+    tables = to_tables(load_config(run.config))
+    assert (tables["data"]["root"], tables["init"]["pretrained"]) == (str(here / "others"), "weights.pt")
+
+    (home).rmdir()
+    assert read_meta(create_run(tmp_path / "runs", old, parent=parent)).cwd == str(here)
 
 
 def test_the_whole_configuration_is_written_and_reads_back_the_same(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_change_that_no_checkpoint_has_is_made_again_after_a_kill(tmp_path: Pa
     worker = start(run)
     wait_for_step(run, 100)  # behind the first epoch, which is kept as the best
     changes: dict[str, object] = {}
-    for change in ({"optimizer.lr": 5e-4}, {"schedule.kind": "cosine"}, {"training.clip": 0.5}, {"training.clip": 0.25}):
+    for change in ({"optimizer.lr": 5e-4}, {"schedule.kind": "constant"}, {"training.clip": 0.5}, {"training.clip": 0.25}):
         answer = wait_for_answer(run, send(run, "set", changes=change), 60)
         assert answer is not None
         assert answer["ok"], answer

@@ -16,7 +16,7 @@ from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.override import override
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import sections_of
-from gradtop.trainer.config.validate import in_order, validate
+from gradtop.trainer.config.validate import FORMAT, in_order, validate
 
 LARGEST_FILE = 1_000_000
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -52,7 +52,7 @@ def apply_overrides(config: Config, changes: Sequence[str], *, job: str = "") ->
 
 def dump_config(config: Config) -> str:
     """TOML with every field, from which `parse_config` makes the same configuration."""
-    text = tomli_w.dumps(to_toml(config))
+    text = tomli_w.dumps({"format": FORMAT, **to_toml(config)})
     return _SHORT_ARRAY.sub(lambda found: "[" + ", ".join(found[1].replace(",", "").split()) + "]", text)
 
 

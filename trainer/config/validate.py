@@ -18,10 +18,15 @@ from gradtop.trainer.config.text import float_text
 from gradtop.trainer.declare import Section
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
+FORMAT = 1  # of run.toml; a file without one is of the first
+
 
 def validate(tables: Mapping[str, Any], file: str = "") -> Config:
     """A table without `kind` is of the default kind. Raises ConfigProblems with all there are."""
     problems = list(_misplaced(tables, file))
+    if of_another := [problem for problem in problems if problem.key == "format"]:
+        # What else seems wrong may be right in that format.
+        raise ConfigProblems(of_another)
     job = found if (found := tables.get("job", DEFAULT_JOB)) in job_names() else DEFAULT_JOB
     settings = _settings(tables, job, file, problems)
     bad = {problem.key for problem in problems}
@@ -127,7 +132,9 @@ def _likely_kind(part: SectionSpec, table: Mapping[str, Any]) -> str:
 def _misplaced(tables: Mapping[str, Any], file: str) -> Iterator[Problem]:
     """What pydantic would say badly: unknown sections, keys outside any, values where tables belong, wrong kinds, unknown keys."""
     for name, table in tables.items():
-        if name == "job":
+        if name == "format":
+            yield from _unknown_format(table, file)
+        elif name == "job":
             yield from _unknown_job(table, file)
         elif not _known(name):
             yield _unknown_section(name, table, file)
@@ -135,6 +142,13 @@ def _misplaced(tables: Mapping[str, Any], file: str) -> Iterator[Problem]:
             yield Problem(file, name, f"must be a table, [{name}], not {shown(table)}")
         else:
             yield from _misplaced_in(name, table, file)
+
+
+def _unknown_format(number: object, file: str) -> Iterator[Problem]:
+    if type(number) is not int or number < 1:
+        yield Problem(file, "format", f"must be the number of the file's format, {FORMAT}, not {shown(number)}")
+    elif number > FORMAT:
+        yield Problem(file, "format", f"is {shown(number)}, and this version of gradtop reads formats up to {FORMAT}; update gradtop")
 
 
 def _unknown_job(job: object, file: str) -> Iterator[Problem]:

@@ -9,15 +9,21 @@ import pwd
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from gradtop.trainer import __version__
+from gradtop.trainer.record.files import write_atomically
+from gradtop.trainer.record.layout import Run
 
 PACKAGES = ("torch", "torchvision", "numpy")
 # A person waits; a repository that takes longer than this to compare with its commit is left unnamed.
 GIT_TIME = 0.5
 # Neither a lock that a git of the user's would trip over, nor a program that the repository names.
 GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+DIFF = (*GIT[:4], "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color")
+DIFF_TIME = 5.0
+LARGEST_DIFF = 1 << 20
 VERSION = re.compile(r"^Version:(.*)$", re.MULTILINE)
 COMMIT = re.compile(rb"# branch\.oid ([0-9a-f]{40,64})$", re.MULTILINE)
 
@@ -61,6 +67,47 @@ def versions() -> dict[str, str]:
             line = VERSION.search(importlib.metadata.distribution(package).read_text("METADATA") or "")
             found[package] = line[1].strip() if line else importlib.metadata.version(package)
     return found
+
+
+def packages() -> dict[str, str]:
+    """All that is installed where modules are looked for, by the names of folders alone."""
+    found: dict[str, str] = {}
+    for place in sys.path:
+        with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
+            for entry in entries:
+                if entry.name.endswith(".dist-info"):
+                    name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
+                    # What is found first is what is imported.
+                    found.setdefault(name.replace("_", "-").lower(), version)
+    return dict(sorted(found.items()))
+
+
+def keep_surroundings(run: Run, *, dirty: bool) -> None:
+    """Write into the run what is installed and what the code differs in from its commit, while the worker starts."""
+    threading.Thread(target=_write_surroundings, args=(run, current_directory() if dirty else ""), name="surroundings").start()
+
+
+def _write_surroundings(run: Run, changed: str) -> None:
+    """`changed` is a directory of code that differs from its commit, "" for none."""
+    # No git, no room, or a run that is deleted: nothing else depends on it.
+    with contextlib.suppress(OSError):
+        write_atomically(run.packages, "".join(f"{name}=={version}\n" for name, version in packages().items()))
+        if changed:
+            write_atomically(run.diff, _read_diff(changed))
+
+
+def _read_diff(place: str) -> str:
+    """Raises OSError."""
+    with subprocess.Popen(DIFF, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as git:
+        # The worker starts at this moment, and a person waits for it.
+        os.setpriority(os.PRIO_PROCESS, git.pid, 19)
+        timer = threading.Timer(DIFF_TIME, git.kill)
+        timer.start()
+        said = git.stdout.read(LARGEST_DIFF + 1) if git.stdout else b""
+        timer.cancel()
+        git.kill()
+    cut = "\n… cut off here\n" if len(said) > LARGEST_DIFF else ""
+    return said[:LARGEST_DIFF].decode("utf-8", "replace") + cut
 
 
 def user_name() -> str:

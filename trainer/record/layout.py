@@ -81,6 +81,21 @@ class Run:
         return self.path / ORIGIN
 
     @property
+    def diff(self) -> Path:
+        """What the code differed in from its commit when the run was made."""
+        return self.path / "code.diff"
+
+    @property
+    def packages(self) -> Path:
+        """What was installed when the run was made."""
+        return self.path / "packages.txt"
+
+    @property
+    def data(self) -> Path:
+        """A fingerprint of the data."""
+        return self.path / "data.json"
+
+    @property
     def reserve(self) -> Path:
         """Room on the disk for commands and their answers."""
         return self.path / ".reserve"

@@ -30,7 +30,7 @@ class Change:
 class Meta:
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
-    `job` is what the run does, as run.toml says it.
+    `job` is what the run does, as run.toml says it. Without a parent, `changes` are those that the command line made to its file.
     """
 
     name: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
+from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, UserError
@@ -138,6 +140,8 @@ class Session:
     # How it starts
 
     def begin(self) -> None:
+        """Raises UserError where the model keeps what no checkpoint could hold."""
+        encoded({"model": self.model.state_dict()}, copy=False)
         self.stopwatch.go()
         self.progress.update(state=RunState.TRAINING)
         if not self.step:
@@ -285,7 +289,10 @@ class Session:
     @cached_property
     def data_found(self) -> dict[str, dict[str, Any]]:
         """A fingerprint of the data; made with the first checkpoint, so that no first step waits for it."""
-        return data_fingerprint(self.source)
+        found = data_fingerprint(self.source)
+        with contextlib.suppress(OSError):
+            write_atomically(self.run.data, json.dumps(found, indent=1))
+        return found
 
     @property
     def described_data(self) -> str:

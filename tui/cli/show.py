@@ -152,6 +152,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if meta.parent:
         start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""
         yield "parent", clean(f"{meta.parent}{start}: {changes_text(meta.changes) or 'no change'}")
+    elif meta.changes:
+        yield "changed", clean(f"against its file: {changes_text(meta.changes)}")
     if meta.created:
         yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
     if meta.git_commit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -35,13 +36,18 @@ def run(options: argparse.Namespace) -> int:
     check_settings(options)
     path = config_file(options.config)
 
-    from gradtop.trainer.config import load_config
+    from gradtop.trainer.config import ConfigProblems, diff_config, load_config
     from gradtop.trainer.launch import create_run
 
     config = load_config(path, options.changes, job="train")
     agree_to_file(path, options)
+    changes = []
+    if options.changes:
+        # A file that is right only with the changes has nothing to compare with.
+        with contextlib.suppress(ConfigProblems):
+            changes = diff_config(load_config(path, job="train"), config)
     runs = runs_directory(options)
-    new = create_run(runs, config, name=options.name, command=sys.argv)
+    new = create_run(runs, config, name=options.name, changes=changes, command=sys.argv)
     return begin(new, runs, options)
 
 
