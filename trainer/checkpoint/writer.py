@@ -129,9 +129,12 @@ class CheckpointWriter:
         try:
             checkpoint.load(path, mapped=True)
         except UserError as error:
-            checkpoint.set_aside(path)
             where = checkpoint.unreadable_key(state)
-            self.unreadable = UserError(f"{where or 'the checkpoint'} cannot be read back from the checkpoint that was just written: {error}")
+            if not where:
+                # The file system did not give it back at this moment; the state itself is a good one.
+                raise OSError(str(error)) from None
+            checkpoint.set_aside(path)
+            self.unreadable = UserError(f"{where} cannot be read back from the checkpoint that was just written: {error}")
             raise OSError(str(self.unreadable)) from None
         self._verified = True
 

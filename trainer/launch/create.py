@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from gradtop.trainer.config import Config, dump_config, to_tables
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
-from gradtop.trainer.launch.origin import CodeState, current_directory, keep_surroundings, user_name, versions
+from gradtop.trainer.launch.origin import CodeState, current_directory, keep_surroundings, packages, user_name, versions
 from gradtop.trainer.record import RecordError, Run, new_run, read_meta, this_host
 
 PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
@@ -65,11 +65,12 @@ def create_run(
         "versions": versions(),
     }
     text = dump_config(_with_paths_from_here(config, changes, str(meta["cwd"])))
+    installed = packages()
     meta["git_commit"], meta["git_dirty"] = code.read()
     run = new_run(runs, text, meta, name=name)
     if checkpoint is not None:
         _keep_origin(run, checkpoint)
-    keep_surroundings(run, dirty=bool(meta["git_dirty"]))
+    keep_surroundings(run, installed, dirty=bool(meta["git_dirty"]))
     return run
 
 

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from gradtop.trainer import __version__
@@ -82,16 +83,16 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def keep_surroundings(run: Run, *, dirty: bool) -> None:
+def keep_surroundings(run: Run, installed: Mapping[str, str], *, dirty: bool) -> None:
     """Write into the run what is installed and what the code differs in from its commit, while the worker starts."""
-    threading.Thread(target=_write_surroundings, args=(run, current_directory() if dirty else ""), name="surroundings").start()
+    threading.Thread(target=_write_surroundings, args=(run, installed, current_directory() if dirty else ""), name="surroundings").start()
 
 
-def _write_surroundings(run: Run, changed: str) -> None:
+def _write_surroundings(run: Run, installed: Mapping[str, str], changed: str) -> None:
     """`changed` is a directory of code that differs from its commit, "" for none."""
     # No git, no room, or a run that is deleted: nothing else depends on it.
     with contextlib.suppress(OSError):
-        write_atomically(run.packages, "".join(f"{name}=={version}\n" for name, version in packages().items()))
+        write_atomically(run.packages, "".join(f"{name}=={version}\n" for name, version in installed.items()))
         if changed:
             write_atomically(run.diff, _read_diff(changed))
 
