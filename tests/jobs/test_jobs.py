@@ -26,7 +26,7 @@ def test_a_run_that_names_no_job_is_a_training(tmp_path: Path) -> None:
 
 def test_what_a_run_is_made_for_stands_in_its_configuration_and_its_meta(tmp_path: Path) -> None:
     run = create_run(tmp_path, parse_config(""))
-    assert run.config.read_text().startswith('job = "train"\n')
+    assert run.config.read_text().startswith('format = 1\njob = "train"\n')
     assert read_meta(run).job == "train"
 
 

@@ -39,7 +39,7 @@ class Keeping(nn.Module):
 
     def forward(self, inputs):
         outputs = self.linear(inputs.flatten(1))
-        if self.training and isinstance(self.kept, dict):
+        if self.training and "memory" in self.kept:
             memory = self.kept["memory"]
             memory.recent.append(np.float64(inputs.mean().item()))
             memory.seen.add((len(memory.seen), Phase.WARM))

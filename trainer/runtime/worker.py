@@ -161,7 +161,8 @@ class Worker:
 
     def _end(self, ending: Ending) -> None:
         self.context.close(at_once=ending.at_once)
-        if ending.state is RunState.FAILED and self.context.resume and self.progress.status.state is RunState.STARTING:
+        begun = self.progress.status.state is not RunState.STARTING or self.before.state is RunState.CREATED
+        if ending.state is RunState.FAILED and self.context.resume and not begun:
             self._leave_as_it_was(ending)
             return
         self.control.refuse(f"the run has ended ({ending.state})")
