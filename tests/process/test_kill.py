@@ -11,7 +11,7 @@ import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import EventReader, Run, read_status, send, wait_for_answer
-from tests.process.support import Worker, make_run, state_of, wait_for_step, witnessed
+from tests.process.support import CONFIG, Worker, make_run, state_of, wait_for_step, witnessed
 from tests.support import wait_until
 from tests.training.runs import TIMES, differences, events, newest_state, rows
 
@@ -102,11 +102,13 @@ def test_whenever_a_worker_is_killed_nothing_is_lost_and_it_resumes_to_the_same_
 
 
 def test_a_change_that_no_checkpoint_has_is_made_again_after_a_kill(tmp_path: Path, start: Start) -> None:
-    run = make_run(tmp_path, "checkpoint_every = 100000")
+    # Steps too small to change a weight: the first evaluation stays the best, and there is one checkpoint.
+    run = make_run(tmp_path, "checkpoint_every = 100000", config=CONFIG.replace("lr = 1e-3", "lr = 1e-12"))
     worker = start(run)
-    wait_for_step(run, 100)  # behind the first epoch, which is kept as the best
+    wait_for_step(run, 100)
+    wait_until(lambda: events(run, "checkpoint"), 60, "a checkpoint")
     changes: dict[str, object] = {}
-    for change in ({"optimizer.lr": 5e-4}, {"schedule.kind": "constant"}, {"training.clip": 0.5}, {"training.clip": 0.25}):
+    for change in ({"optimizer.lr": 2e-12}, {"schedule.kind": "constant"}, {"training.clip": 0.5}, {"training.clip": 0.25}):
         answer = wait_for_answer(run, send(run, "set", changes=change), 60)
         assert answer is not None
         assert answer["ok"], answer

@@ -165,7 +165,8 @@ def _make_dataclass(parts: list[Any]) -> Any:
     found: Any = _class(parts[0], object)
     if not dataclasses.is_dataclass(found):
         raise UserError(f"the checkpoint holds a value of {parts[0].replace(':', '.')}, which is no dataclass any more")
-    made: Any = object.__new__(found)
+    kind: Any = found
+    made: Any = object.__new__(kind)
     for name, value in parts[1].items():
         object.__setattr__(made, name, value)
     return made

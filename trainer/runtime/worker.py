@@ -29,6 +29,7 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
+from gradtop.trainer.record.events import moment
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.status import TYPES
 from gradtop.trainer.runtime.context import RunContext
@@ -207,7 +208,7 @@ def status_before(run: Run) -> Status:
     # What waits in the queue shows as queued: how it came to stand there, the events tell.
     turns = [event for event in reader.rare if event["kind"] in {EventKind.START, EventKind.RESUMED, EventKind.FORKED, EventKind.END}]
     ended = turns and turns[-1]["kind"] == EventKind.END
-    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=float(turns[-1]["time"]) if ended else 0.0)
+    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=moment(turns[-1].get("time")) if ended else 0.0)
 
 
 def require_resumable(job: Job, run: Run) -> None:

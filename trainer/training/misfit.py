@@ -86,7 +86,7 @@ def _changed_settings(before: Mapping[str, Mapping[str, Any]], now: Mapping[str,
 
 
 def _changed_data(before: Found, now: Found) -> list[str]:
-    said = []
+    said: list[str] = []
     for name in [name for name in now if name in before and before[name] != now[name]]:
         for key in [key for key in now[name] if before[name].get(key) != now[name][key]]:
             old, new = before[name].get(key), now[name][key]
