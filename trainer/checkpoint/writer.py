@@ -91,7 +91,7 @@ class CheckpointWriter:
                 self._lock.notify_all()
                 self._lock.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
-                    return
+                    break
                 self._lock.wait_for(lambda: self._hurry, timeout=max(self._next - time.monotonic(), 0.0))
                 due = sorted(self._waiting.values(), key=lambda item: item[1].step)
                 self._waiting.clear()
@@ -99,6 +99,9 @@ class CheckpointWriter:
             for state, saved in due:
                 self._error = self._write(state, saved)
             self._next = time.monotonic() + APART
+        # A worker that was killed may have left more, and this one may have had none to write.
+        if self.newest:
+            self._prune(self.newest)
 
     def _write(self, state: State, saved: Saved) -> OSError | None:
         folder = self._run.checkpoints
@@ -114,15 +117,20 @@ class CheckpointWriter:
         self._writer.event(
             EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
         )
-        try:
-            checkpoint.prune(folder, self.keep)
-        except Exception as error:  # noqa: BLE001 - as above: no file that lies beside the checkpoints ends this thread
-            self._warn(saved.step, f"old checkpoints not removed ({_why(error)})")
-        else:
+        if self._prune(saved.step):
             if self._warned:
                 self._problem("")
             self._warned = False
         return None
+
+    def _prune(self, step: int) -> bool:
+        """Whether all went well."""
+        try:
+            checkpoint.prune(self._run.checkpoints, self.keep)
+        except Exception as error:  # noqa: BLE001 - as above: no file that lies beside the checkpoints ends this thread
+            self._warn(step, f"old checkpoints not removed ({_why(error)})")
+            return False
+        return True
 
     def _verify(self, path: Path, state: State) -> None:
         """Read the first checkpoint of this process back: nobody should find at a resume that this cannot be done. Raises OSError."""
