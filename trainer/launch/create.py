@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradtop.trainer.config import Config, dump_config, to_tables
+from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
 from gradtop.trainer.launch.origin import CodeState, current_directory, keep_surroundings, packages, user_name, versions
@@ -82,7 +83,7 @@ def _directory_of(run: Run | None) -> str:
 
 def _with_paths_from_here(config: Config, changes: Sequence[Changed], cwd: str) -> Config:
     """The configuration with the relative paths that were given here and now, as they are in another directory."""
-    here, tables = current_directory(), to_tables(config)
+    here, tables = current_directory(), to_toml(config)
     given = [change.key for change in changes if change.key in PATHS and isinstance(change.new, str) and change.new]
     relative = [key.split(".") for key in given if not tables[key.split(".")[0]][key.split(".")[1]].startswith(("/", "~"))]
     if not relative or cwd == here:
