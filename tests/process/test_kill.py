@@ -120,7 +120,7 @@ def test_a_change_that_no_checkpoint_has_is_made_again_after_a_kill(tmp_path: Pa
         again = start(run, "--resume")
         wait_for_resume(run, attempt)
         assert events(run, "resumed")[-1]["changes"] == changes
-        assert {key: read_status(run).changes.get(key) for key in changes} == changes
+        wait_until(lambda: {key: read_status(run).changes.get(key) for key in changes} == changes, 60, "a status with the changes")
         again.kill()
         again.wait()
 
