@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -11,8 +14,10 @@ import torch
 from PIL import Image
 
 from gradtop.trainer.config import ImageFolder
+from gradtop.trainer.data.batches import order_of
 from gradtop.trainer.data.kinds.image_folder.images import read_picture
 from gradtop.trainer.data.kinds.image_folder.loader import Folder, load
+from gradtop.trainer.data.loading import LeftOut
 from gradtop.trainer.runtime.errors import UserError
 from tests.support import wait_until
 
@@ -84,9 +89,9 @@ def test_processes_that_read_give_the_same_batches_as_none_and_are_gone_afterwar
 def test_an_epoch_entered_in_the_middle_reads_only_what_is_left(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, opened = of(root), []
 
-    def noted(path: str, size: int) -> torch.Tensor:
+    def noted(path: str, *scale: Any) -> torch.Tensor:
         opened.append(path)
-        return read_picture(path, size)
+        return read_picture(path, *scale)
 
     whole = read(folder, 3)
     monkeypatch.setattr("gradtop.trainer.data.kinds.image_folder.loader.read_picture", noted)
@@ -128,45 +133,136 @@ def test_a_broken_image_is_left_out_and_told_of_once(root: Path, capsys: pytest.
         Path(path).write_bytes(b"nothing")
     assert [len(labels) for _, labels in read(folder) + read(folder, 1)] == [8, 8, 8, 8, 8, 8]
     assert sum(len(labels) for _, labels in folder.validation(4, CPU)) == 5
-    assert capsys.readouterr().out.count("left out: ") == 2
+    assert capsys.readouterr().out.count("cannot be read: ") == 2
 
 
-def test_nothing_but_broken_images_end_training_with_a_sentence(root: Path) -> None:
+def test_each_broken_image_is_replaced_by_another_of_its_class_and_not_all_by_one(root: Path) -> None:
+    fill(root / "bird", 100, shade=50)
     folder = of(root)
-    for path in (*folder.train.paths, *folder.val.paths):
-        Path(path).write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"100 samples in a row cannot be read; one of them: .*/images/"):
+    broken = [index for index, path in enumerate(folder.train.paths) if "bird" in path][:8]
+    for index in broken:
+        Path(folder.train.paths[index]).write_bytes(b"nothing")
+    told: list[LeftOut] = []
+    folder.reading.tell = told.append
+    instead = [next(other for other in folder.train.instead(index) if other not in broken) for index in broken]
+
+    assert len(set(instead)) > 5
+    assert {int(folder.train.labels[other]) for other in instead} == {int(folder.train.labels[broken[0]])}
+    drawn = torch.cat([labels for _, labels in read(folder)])
+    assert torch.equal(torch.bincount(drawn), torch.bincount(folder.train.labels[order_of(105, 5, 0)[:104]]))
+    assert (told[-1].count, told[-1].samples, len(told)) == (8, 131, 2)
+    assert told[-1].path == told[0].path
+
+
+@pytest.mark.parametrize(("broken", "sentence"), [(2, "at least 2 of the 9 images of class dog for training cannot be read; one of them: .*/dog/"), (9, "2 of the 9")])
+def test_a_class_that_loses_more_than_a_small_part_ends_training_in_the_first_epoch(root: Path, broken: int, sentence: str) -> None:
+    folder = of(root)
+    for path in [path for path in folder.train.paths if "dog" in path][:broken]:
+        whole = Path(path).read_bytes()
+        Path(path).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=sentence):
         read(folder)
-    with pytest.raises(UserError, match="none of the samples for validation can be read"):
-        list(folder.validation(4, CPU))
 
 
-@pytest.mark.parametrize(
-    ("mode", "colour", "seen"),
-    [("L", 90, (90, 90, 90)), ("RGBA", (255, 0, 0, 255), (255, 0, 0)), ("RGBA", (9, 9, 9, 0), (255, 255, 255)), ("LA", (40, 255), (40,) * 3),
-     ("1", 1, (255,) * 3), ("I;16", 128 * 256, (128,) * 3), ("P", 0, (0, 0, 0))],
-)
-def test_every_kind_of_pixel_becomes_colour(tmp_path: Path, mode: str, colour: int | tuple[int, ...], seen: tuple[int, ...]) -> None:
-    Image.new(mode, (12, 10), colour).save(tmp_path / "one.png")
-    picture = read_picture(str(tmp_path / "one.png"), 8)
+def test_a_class_of_which_no_file_begins_as_an_image_is_refused_before_training(root: Path) -> None:
+    for path in (root / "dog").iterdir():
+        path.write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"none of the 11 images of class dog can be read; the last of them: .*/dog/"):
+        of(root)
+    for path in list((root / "dog").iterdir())[:-2]:
+        path.write_bytes(b"")
+    for path in list((root / "dog").iterdir())[-2:]:
+        Image.new("L", (9, 9)).save(path)
+    with pytest.raises(UserError, match=r"at least 2 of the .* images of class dog for training cannot be read; .*\(empty\)"):
+        of(root)
 
-    assert picture.shape == (3, 8, 8)
-    assert picture[:, 4, 4].tolist() == list(seen)
+
+def test_no_image_is_waited_for(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(root / "cat" / "more", 10, shade=60)
+    os.mkfifo(root / "cat" / "fifo.png")
+    (root / "cat" / "link.png").symlink_to("nowhere")
+    folder = of(root)
+    assert len(folder.train) + len(folder.val) == 43
+    assert sum(len(labels) for _, labels in [*read(folder), *folder.validation(4, CPU)]) >= 40
+    assert "fifo.png (no regular file)" in capsys.readouterr().out
 
 
-def test_the_middle_is_cut_out_upright(tmp_path: Path) -> None:
-    image = Image.new("RGB", (32, 16), "red")
-    image.paste("white", (8, 0, 24, 8))
-    image.paste("blue", (8, 8, 24, 16))
-    turned = Image.Exif()
-    turned[0x0112] = 3
-    image.save(tmp_path / "plain.png")
-    image.save(tmp_path / "turned.png", exif=turned)
-    plain, other = (read_picture(str(tmp_path / f"{name}.png"), 16) for name in ("plain", "turned"))
+def test_what_is_hidden_is_no_image(root: Path) -> None:
+    before = of(root)
+    for hidden in (".ipynb_checkpoints", ".thumbnails", "__MACOSX", "@eaDir"):
+        fill(root / "cat" / hidden, 3, shade=200)
+        fill(root / hidden, 3)
+    for name in ("._000.png", ".hidden.jpg", "Thumbs.db"):
+        shutil.copy(root / "cat" / "000.png", root / "cat" / name)
+    after = of(root)
+    assert (after.train.paths, after.val.paths) == (before.train.paths, before.val.paths)
 
-    assert plain[:, 2, 8].tolist() == [255, 255, 255]
-    assert plain[:, 13, 8].tolist() == [0, 0, 255]
-    assert torch.equal(other, plain.flip((1, 2)))
+
+def test_copies_of_a_file_are_all_on_one_side(root: Path) -> None:
+    for path in list((root / "cat").iterdir()):
+        shutil.copy(path, path.with_name(f"copy of {path.name}"))
+    folder = of(root)
+    sides = [{Path(path).read_bytes() for path in part.paths} for part in (folder.train, folder.val)]
+
+    assert not sides[0] & sides[1]
+    assert 4 <= len([path for path in folder.val.paths if "cat" in path]) <= 16
+    assert any("have copies, byte for byte, as " in note for note in folder.survey.notes)
+
+
+@pytest.mark.parametrize(("training", "validation"), [("Train", "Val"), ("training", "VALID"), ("TRAIN", "validation"), ("train", "dev")])
+def test_the_usual_names_of_splits_are_no_classes_in_any_case(tmp_path: Path, training: str, validation: str) -> None:
+    for part, names in ((training, "abc"), (validation, "ca"), ("Test", "abc")):
+        for name in names:
+            fill(tmp_path / part / name, 3 + len(part), shade=ord(name) + len(part) * 9)
+    folder = of(tmp_path)
+
+    assert folder.classes == ("a", "b", "c")
+    assert len(folder.train) == 3 * (3 + len(training))
+    assert sorted(set(folder.val.labels.tolist())) == [0, 2]
+    assert [note.replace(str(tmp_path), "ROOT") for note in folder.survey.notes] == [
+        f"Test in ROOT is not used: training takes {training}, validation {validation}",
+        f"ROOT/{validation} has no images of b: accuracy is that of the other classes",
+    ]
+
+
+def test_splits_that_are_half_there_or_twice_are_told_of(tmp_path: Path) -> None:
+    for part in ("one/val", "two/train", "two/Training", "three/train", "three/test"):
+        for shade, name in ((0, "a"), (99, "b")):
+            fill(tmp_path / part / name, 4, shade=shade)
+    fill(tmp_path / "four" / "train", 4)
+    fill(tmp_path / "four" / "valid", 4)
+    with pytest.raises(UserError, match="has a folder val with folders in it, but no folder train like it"):
+        of(tmp_path / "one")
+    with pytest.raises(UserError, match="has Training, train for training; keep one of them"):
+        of(tmp_path / "two")
+    three, four = of(tmp_path / "three"), of(tmp_path / "four")
+    assert (len(three.train), len(three.val)) == (6, 2)
+    assert "test in " in three.survey.notes[0]
+    assert four.classes == ("train", "valid")  # images lie in them directly, as in those of any class
+
+
+def test_images_for_validation_that_are_in_training_too_are_told_of(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fill(tmp_path / "train" / name, 5, shade=10)
+        fill(tmp_path / "val" / name, 2, shade=13)
+    notes = of(tmp_path).survey.notes
+    assert len(notes) == 1
+    assert notes[0].startswith("4 images in val are in train too, byte for byte, as ")
+
+
+def test_a_fingerprint_is_that_of_names_and_sizes_wherever_the_folder_lies(root: Path, tmp_path: Path) -> None:
+    first = of(root).fingerprint()
+    shutil.copytree(root, tmp_path / "elsewhere")
+    assert of(tmp_path / "elsewhere").fingerprint() == first
+    assert (first.training, first.validation, first.classes) == (25, 6, ("cat", "dog"))
+    assert not first.difference(json.loads(json.dumps(first.record())))
+    (root / "cat" / "000.png").rename(root / "cat" / "999.png")
+    assert of(root).fingerprint().difference(first.record()) == "as many samples of the same classes, but others"
+    (root / "cat").rename(root / "lion")
+    fill(root / "bird", 2)
+    assert of(root).fingerprint().difference(first.record()) == (
+        "26 samples for training, 25 before; 7 samples for validation, 6 before; new classes: bird, lion, classes gone: cat"
+    )
 
 
 def test_what_lies_otherwise_than_expected_is_told_of(tmp_path: Path, root: Path) -> None:
@@ -183,7 +279,7 @@ def test_what_lies_otherwise_than_expected_is_told_of(tmp_path: Path, root: Path
     refused(tmp_path / "one", "images of one class alone, cat")
     for name in ("a", "b"):
         fill(tmp_path / "few" / name, 1)
-    refused(tmp_path / "few", "no class in .* has two images")
+    refused(tmp_path / "few", "no class in .* has two different images")
     (root / "empty").mkdir()
     refused(root, "empty in .* holds no images .*; fill it or remove it")
     fill(tmp_path / "parts" / "val" / "bird", 1)

@@ -46,6 +46,10 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}{f', with what was set after it: {again}' if again else ''}", "success"
         case EventKind.FORKED:
             return f"continues from step {step_text(event)}: {message or kept_text(event)}".rstrip(": "), "success"
+        case EventKind.DATA:
+            return f"data: {message}", "text"
+        case EventKind.LEFT_OUT:
+            return left_out_text(event), "warning"
         case EventKind.INIT:
             return f"weights: {message}", "text"
         case EventKind.EPOCH:
@@ -75,6 +79,14 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             reason = str(event.get("reason") or message)
             return f"{state}{': ' + reason if reason else ''}", "error" if RunState(state).went_wrong else "text"
     return f"{kind.replace('_', ' ')}  {message or fields_text(event)}".rstrip(), "text"
+
+
+def left_out_text(event: Mapping[str, Any]) -> str:
+    """3 of 1 200 samples cannot be read, and others of their classes are used instead; the first: cat/7.jpg (truncated)"""
+    count, samples = whole(event.get("count")), whole(event.get("samples"))
+    instead = "another of its class is" if count == 1 else "others of their classes are"
+    return (f"{number(count)} of {number(samples)} samples cannot be read; in training {instead} used instead; "
+            f"{'it is' if count == 1 else 'the first is'} {event.get('path') or '?'} ({event.get('reason') or 'unknown reason'})")
 
 
 def unavailable_text(event: Mapping[str, Any]) -> str:

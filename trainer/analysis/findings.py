@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradtop.trainer.analysis.crowding import advice
+from gradtop.trainer.analysis.event_text import left_out_text
 from gradtop.trainer.analysis.formatting import percent, si, significant
 from gradtop.trainer.analysis.pace import pace_of
-from gradtop.trainer.record import RunReader, RunState, effective
+from gradtop.trainer.record import EventKind, RunReader, RunState, effective
 from gradtop.trainer.record.streams.registry import CLIPPED, EPOCH, EVALS, GRAD_NORM, LOSS, STEP, STEPS
 
 Record = Mapping[str, float]
@@ -35,7 +36,7 @@ class Finding:
 def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
     """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
     rows = reader.stream(STEPS).tail(WINDOW)
-    found = [*lost(reader), *slow(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
+    found = [*lost(reader), *left_out(reader), *slow(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
     if not found and rows:
         many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
         found = [Finding("success", f"nothing wrong in {many}")]
@@ -63,6 +64,12 @@ def lost(reader: RunReader) -> list[Finding]:
         found.append(Finding("warning", f"{reader.status.dropped} records were lost: the curves have gaps"))
     streams = {name: reader.stream(name).unreadable for name in (STEPS, EVALS)}
     return found + [Finding("error", f"stream {name}: {problem}") for name, problem in streams.items() if problem]
+
+
+def left_out(reader: RunReader) -> list[Finding]:
+    """What cannot be read of the data, as the newest process found it."""
+    newest = next((event for event in reversed(reader.rare) if event["kind"] == EventKind.LEFT_OUT), None)
+    return [Finding("warning", left_out_text(newest))] if newest else []
 
 
 def slow(reader: RunReader) -> list[Finding]:

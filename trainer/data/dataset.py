@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import ctypes
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from gradtop.trainer.data.batches import Batches, Prepare
+from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.loading import Reading
+
+# So many rows, evenly spread, stand for a tensor in the digest of a data set; of labels and characters more.
+_ROWS = 64
+_NUMBERS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,17 @@ class DataInfo:
     channels: int
     size: int
     classes: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first look at the data has found: sentences to be said once, and settings by key that had been left open.
+
+    Whoever goes on with the run needs the same settings, so that the model sees the same.
+    """
+
+    notes: Sequence[str] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 class Tones(NamedTuple):
@@ -36,6 +54,12 @@ def tones_of(images: Tensor) -> Tones | None:
         return Tones(torch.zeros(images.shape[1], 1, 1), torch.full((images.shape[1], 1, 1), 255.0))
     least, largest = (bound(dim=(0, 2, 3)).view(-1, 1, 1) for bound in (images.amin, images.amax))
     return Tones(least, largest)
+
+
+def some_of(values: Tensor, most: int = _NUMBERS) -> bytes:
+    """What is digested of a tensor: its kind, its shape, and about `most` of its rows, evenly spread."""
+    rows = values[:: max(len(values) // most, 1)].contiguous()
+    return f"{values.dtype} {tuple(values.shape)} ".encode() + ctypes.string_at(rows.data_ptr(), rows.nbytes)
 
 
 class TrainingBatches(Protocol):
@@ -68,10 +92,22 @@ class Source(Protocol):
         """None where the inputs are no images."""
         ...
 
+    @property
+    def reading(self) -> Reading | None:
+        """How samples are read one by one; None where all of them lie in memory."""
+        ...
+
+    @property
+    def survey(self) -> Survey: ...
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
 
     def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
         """Batches that are ready for the model, the same ones each time they are iterated over."""
+        ...
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are recognised by when a run goes on; takes milliseconds."""
         ...
 
 
@@ -89,6 +125,11 @@ class Dataset:
     val_labels: Tensor
     info: DataInfo
     prepare: Prepare | None = None
+    survey: Survey = field(default_factory=Survey)
+
+    @property
+    def reading(self) -> None:
+        return None
 
     @property
     def tones(self) -> Tones | None:
@@ -100,6 +141,11 @@ class Dataset:
 
     def validation(self, batch_size: int, device: torch.device) -> Parts:
         return Parts(self.val_images.to(device), self.val_labels.to(device), batch_size, self.prepare)
+
+    def fingerprint(self) -> Fingerprint:
+        digest = digest_of(part for images, labels in ((self.train_images, self.train_labels), (self.val_images, self.val_labels))
+                           for part in (some_of(images, _ROWS), some_of(labels, _NUMBERS)))
+        return Fingerprint(len(self.train_labels), len(self.val_labels), (), digest)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ import ctypes
 import os
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Protocol
 
 import torch
@@ -18,16 +20,20 @@ from gradtop.trainer.data.batches import Prepare, batch_count, order_of
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import ENDING
 
-# More unreadable samples in a row are no accident.
+# So many are tried in place of a sample that cannot be read.
 _TRIES = 100
+# More than one sample of a class may be unreadable, but not more than this share.
+_BEARABLE = 0.1
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands for a sample that could not be read; says which and why."""
+    """Stands for a sample that cannot be read: where it lies, why, and which class of which part of the data it is of."""
 
-    sentence: str
+    path: str
+    reason: str
+    of: str
 
 
 Sample = tuple[Tensor, Tensor]
@@ -40,23 +46,70 @@ class Samples(Protocol):
 
     def __getitem__(self, index: int) -> Sample | Unreadable: ...
 
+    def instead(self, index: int) -> Iterable[int]:
+        """The samples to take in place of one that cannot be read, in this order."""
+        ...
+
+    def size_of(self, name: str) -> int:
+        """How many samples there are of what `Unreadable.of` names."""
+        ...
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many samples of all cannot be read, and the first of them."""
+
+    count: int
+    samples: int
+    path: str
+    reason: str
+
 
 @dataclass
 class Reading:
-    """How samples are read; `workers` = 0 does it in this process. `told` are those that have been said to be unreadable."""
+    """How samples are read; `workers` = 0 does it in this process. `tell` is called when more of all the samples turn out to be unreadable."""
 
     workers: int = 0
-    told: set[str] = field(default_factory=set)
+    samples: int = 0
+    tell: Callable[[LeftOut], None] | None = None
+    left_out: dict[str, Unreadable] = field(default_factory=dict)
+    _lost: Counter[str] = field(default_factory=Counter)
+    _told: int = 0
+
+    def leave_out(self, samples: Samples, unreadable: Sequence[Unreadable]) -> None:
+        """Remember them. Raises UserError where a class loses more than training can do without."""
+        for one in unreadable:
+            if one.path in self.left_out:
+                continue
+            self.left_out[one.path] = one
+            self._lost[one.of] += 1
+            print(f"cannot be read: {one.path} ({one.reason})", flush=True)
+            lost, size = self._lost[one.of], samples.size_of(one.of)
+            if lost >= size or lost > max(size * _BEARABLE, 1):
+                raise UserError(
+                    f"at least {lost:,} of the {size:,} images of {one.of} cannot be read; one of them: {one.path} ({one.reason}); "
+                    "put the files right or take them out (worker.log names those that were met)"
+                )
+        if not self._told:
+            self.say()
+
+    def say(self) -> None:
+        """Tell of what cannot be read, where there is more than before."""
+        if self.tell is None or len(self.left_out) == self._told:
+            return
+        self._told = len(self.left_out)
+        first = next(iter(self.left_out.values()))
+        self.tell(LeftOut(self._told, self.samples, first.path, first.reason))
 
     def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool) -> Iterator[Sample]:
         """Inputs and targets of batches of sample numbers, on the device.
 
-        A sample that cannot be read is left out; with `fill` the next one that can be read takes its place, so that
-        batches keep their size. Raises UserError where there is none, or where a worker dies.
+        A sample that cannot be read is left out; with `fill` another one of its class takes its place, so that batches
+        keep their size. Raises UserError where too many cannot be read, or where a worker dies.
         """
         pinned = device.type == "cuda"
         loader: DataLoader[Any] = DataLoader(
-            _Readable(samples, tries=_TRIES if fill else 1),  # type: ignore[arg-type]
+            _Readable(samples, fill=fill),  # type: ignore[arg-type]
             batch_sampler=[batch.tolist() for batch in batches],
             num_workers=min(self.workers, len(batches)),
             collate_fn=_stack,
@@ -69,24 +122,19 @@ class Reading:
         begun = _begin(loader)
         try:
             for inputs, targets, missing, unreadable in begun:
-                self._tell(unreadable)
+                self.leave_out(samples, unreadable)
                 if fill and missing:
-                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1]}; take them out, or choose other data")
+                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); take them out, or choose other data")
                 if not len(targets):
                     continue
                 yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
+            self.say()
         except (RuntimeError, ConnectionError, EOFError) as error:
             # One that dies while it hands over a batch leaves a connection that breaks.
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller") from error
-
-    def _tell(self, unreadable: Sequence[str]) -> None:
-        for sentence in unreadable:
-            if sentence not in self.told:
-                self.told.add(sentence)
-                print(f"left out: {sentence}", flush=True)
 
 
 class LoadedBatches:
@@ -132,26 +180,26 @@ class LoadedParts:
 
 
 class _Readable:
-    """Each sample, or the first after it that can be read, within so many tries; and what is to be said of the others."""
+    """Each sample, or with `fill` another one where it cannot be read; and those that cannot."""
 
-    def __init__(self, samples: Samples, *, tries: int) -> None:
+    def __init__(self, samples: Samples, *, fill: bool) -> None:
         self._samples = samples
-        self._tries = tries
+        self._fill = fill
 
-    def __getitem__(self, index: int) -> tuple[Sample | None, list[str]]:
-        unreadable: list[str] = []
-        for number in range(self._tries):
-            sample = self._samples[(index + number) % len(self._samples)]
+    def __getitem__(self, index: int) -> tuple[Sample | None, list[Unreadable]]:
+        unreadable: list[Unreadable] = []
+        for number in chain((index,), islice(self._samples.instead(index), _TRIES) if self._fill else ()):
+            sample = self._samples[number]
             if not isinstance(sample, Unreadable):
                 return sample, unreadable
-            unreadable.append(sample.sentence)
+            unreadable.append(sample)
         return None, unreadable
 
 
-def _stack(read: Sequence[tuple[Sample | None, list[str]]]) -> tuple[Tensor, Tensor, int, list[str]]:
-    """Inputs and targets of what could be read, how many could not, and what is to be said."""
+def _stack(read: Sequence[tuple[Sample | None, list[Unreadable]]]) -> tuple[Tensor, Tensor, int, list[Unreadable]]:
+    """Inputs and targets of what could be read, how many could not, and what that was."""
     good = [sample for sample, _ in read if sample is not None]
-    unreadable = [sentence for _, sentences in read for sentence in sentences]
+    unreadable = [each for _, several in read for each in several]
     inputs, targets = ([sample[part] for sample in good] for part in (0, 1))
     if not good:
         return torch.empty(0), torch.empty(0), len(read), unreadable

@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     START = "start"
     RESUMED = "resumed"
     FORKED = "forked"
+    DATA = "data"
+    LEFT_OUT = "left_out"
     INIT = "init"
     EPOCH = "epoch"
     CHECKPOINT = "checkpoint"
@@ -47,6 +49,9 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.START: ("steps", "epochs", "per_epoch", "device"),  # epochs is 0 where the length is given in steps
     EventKind.RESUMED: ("step", "path", "changes"),  # path: the file name of the checkpoint; changes: those made after it, and again
     EventKind.FORKED: ("step", "kept", "dropped"),  # lists of what was kept and dropped
+    EventKind.DATA: ("message",),  # what a look at the data before training has found
+    # How many of all samples cannot be read, so far: a training sees others of their classes instead. path, reason: of the first.
+    EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),
     EventKind.INIT: ("message",),  # how the weights were initialised
     # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; epochs: how many it is one of.
     EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "val_loss", "val_accuracy", "best"),

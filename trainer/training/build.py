@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
@@ -129,6 +129,8 @@ def prepare(context: RunContext) -> Session:
         writer.event(EventKind.RESUMED, step=session.step, changes=changes)
     for sentence in parts.said:
         writer.event(EventKind.INIT, message=sentence)
+    # What was found in the data holds for whoever goes on with the run.
+    session.changes |= source.survey.settings
     progress.gauges = session.gauges
     progress.update(
         device=str(device),
@@ -154,6 +156,7 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
 
     seed_generators(training.seed)
     source = load_data(config.data, seed=training.seed, context=config.model.window)
+    _tell_of_data(source, context)
     check_kind(config, source.info)
     model = build_model(config.model, source.info)
     said = initialise_weights(config.init, model) if initialise else []
@@ -170,6 +173,15 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
         model.compile()
     compute = Compute(model, optimizer, device, training)
     return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), said)
+
+
+def _tell_of_data(source: Source, context: RunContext) -> None:
+    """What a look at the data has found, and what cannot be read of it, now and while training."""
+    for note in source.survey.notes:
+        context.writer.event(EventKind.DATA, message=note)
+    if source.reading is not None:
+        source.reading.tell = lambda left_out: context.writer.event(EventKind.LEFT_OUT, **asdict(left_out))
+        source.reading.say()
 
 
 def seed_generators(seed: int) -> None:

@@ -14,7 +14,8 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
 from gradtop.trainer.data.batches import Prepare
-from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Tones, tones_of
+from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, tones_of
+from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
@@ -62,12 +63,18 @@ class CustomSource:
     prepare: Prepare | None
     tones: Tones | None
     reading: Reading = field(default_factory=Reading)
+    survey: Survey = field(default_factory=Survey)
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
         return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
 
     def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
         return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
+
+    def fingerprint(self) -> Fingerprint:
+        """By numbers and shapes alone: samples may come out different each time they are asked for."""
+        digest = digest_of([repr(self.info).encode()])
+        return Fingerprint(len(self.train), len(self.val), self.train.names, digest)
 
 
 @dataclass
@@ -101,9 +108,17 @@ class Items:
         self._said = said
         self._like: tuple[Any, ...] = ()
         self.classes = 0
+        names = getattr(samples, "classes", None)
+        self.names = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    def instead(self, index: int) -> tuple[int, ...]:  # noqa: ARG002 - one that cannot be read ends the training
+        return ()
+
+    def size_of(self, name: str) -> int:  # noqa: ARG002 - as above
+        return len(self)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         said = f"{self._said}, sample {index}"

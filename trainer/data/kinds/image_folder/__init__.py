@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from gradtop.trainer.data.kinds import DataConfig, Shape
@@ -9,14 +10,20 @@ from gradtop.trainer.declare import setting
 
 
 class ImageFolder(DataConfig):
-    kind: Literal["image_folder"] = setting("image_folder", help="A folder with one subfolder of images per class, or with train and val in it.", effect="fork")
+    kind: Literal["image_folder"] = setting("image_folder", help="A folder with one subfolder of images per class, or with train and val (validation, valid, dev) in it.", effect="fork")
     root: str = setting("images", help="Root directory of the images.", effect="fork", pattern=r"\S", expected="a folder")
     image_size: int = setting(64, help="Size of the images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)
-    validation: float = setting(0.1, help="Fraction of the images used for validation, where there is no folder val.", effect="fork", gt=0, lt=1)
+    validation: float = setting(0.1, help="Fraction of the images used for validation, where there is no folder for it.", effect="fork", gt=0, lt=1)
     workers: int = setting(2, help="Data loading processes; 0 loads in the training process.", unit="processes", effect="fork", ge=0, le=256)
+    black: float = setting(0.0, help="Pixel value that is black in images of more than 8 bits; found from the images where black and white are equal.", effect="fork")
+    white: float = setting(0.0, help="Pixel value that is white in images of more than 8 bits.", effect="fork")
 
     builder: ClassVar = "gradtop.trainer.data.kinds.image_folder.loader:load"
 
     @property
     def shape(self) -> Shape:
         return Shape(channels=3, size=self.image_size)
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.white < self.black:
+            yield "white", f"must be larger than data.black ({self.black:g}), or equal to it to be found from the images"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of
-from gradtop.trainer.data.dataset import DataInfo, Tones
+from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, some_of
+from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.runtime.errors import UserError
 
@@ -68,6 +69,11 @@ class Characters:
     info: DataInfo
     vocabulary: str
     prepare: Prepare | None = None
+    survey: Survey = field(default_factory=Survey)
+
+    @property
+    def reading(self) -> None:
+        return None
 
     @property
     def tones(self) -> Tones | None:
@@ -78,6 +84,10 @@ class Characters:
 
     def validation(self, batch_size: int, device: torch.device) -> Passages:
         return Passages(self.validation_part.to(device), self.context, batch_size)
+
+    def fingerprint(self) -> Fingerprint:
+        training, validation = self.training_part, self.validation_part
+        return Fingerprint(len(training), len(validation), tuple(self.vocabulary), digest_of([some_of(training), some_of(validation)]))
 
 
 class Windows:

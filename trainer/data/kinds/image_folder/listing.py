@@ -1,0 +1,222 @@
+"""Which image files lie in a folder, of which class and for which part of the data. Opens none, and imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from gradtop.trainer.data.kinds.image_folder.twins import twins
+from gradtop.trainer.runtime.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".jfif")
+# What systems and programs leave in folders, besides what begins with a dot.
+_NOT_THE_USERS = frozenset({"__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
+                            "lost+found", "__pycache__", "thumbs.db"})
+_TRAINING, _VALIDATION, _TEST = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
+_SAY_EVERY = 2.0
+
+
+class File(NamedTuple):
+    """An image file; `wrong` says why it cannot hold an image, as far as its directory entry tells."""
+
+    path: str
+    size: int
+    wrong: str = ""
+
+
+Files = Mapping[str, Sequence[File]]
+
+
+@dataclass
+class Listing:
+    """The files of each class, all sorted by name; both parts have their classes in the same order. `notes` are to be said once."""
+
+    training: dict[str, list[File]]
+    validation: dict[str, list[File]]
+    notes: list[str] = field(default_factory=list)
+
+
+def list_images(root: Path, share: float) -> Listing:
+    """The split that the folder has, or that share of each class for validation. Raises UserError where it lies otherwise than expected."""
+    if not root.is_dir():
+        raise UserError(f"data.root: {root} is {'no folder' if root.exists() else 'not there'}; a folder with one folder of images for each class is expected")
+    splits = _splits(root)
+    listing = Listing(_find(splits.training), {}, splits.notes)
+    if len(listing.training) < 2:
+        raise UserError(f"data.root: {splits.training} has images of one class alone, {next(iter(listing.training))}; there is nothing to tell apart")
+    if splits.validation is None:
+        _set_apart(listing, share)
+        if not any(listing.validation.values()):
+            raise UserError(f"data.root: no class in {splits.training} has two different images, and one for validation and one for training are expected")
+        return listing
+    found = _find(splits.validation, empty=True)
+    if strange := [name for name in found if name not in listing.training]:
+        raise UserError(f"data.root: {splits.validation} has {several(strange)}, which is not among the classes in {splits.training}")
+    listing.validation = {name: found.get(name, []) for name in listing.training}
+    if lacking := [name for name, files in listing.validation.items() if not files]:
+        listing.notes.append(f"{splits.validation} has no images of {several(lacking)}: accuracy is that of the other classes")
+    if copies := twins(listing.validation, listing.training):
+        listing.notes.append(f"{_images(len(copies.found))} in {splits.validation.name} {'are' if len(copies.found) > 1 else 'is'} in {splits.training.name} too, "
+                             f"byte for byte, as {next(iter(copies.found))}: accuracy is higher than on new images")
+    return listing
+
+
+class _Splits(NamedTuple):
+    training: Path
+    validation: Path | None
+    notes: list[str]
+
+
+def _splits(root: Path) -> _Splits:
+    """The folders of the parts, by their usual names in any case; a class may have such a name too, and has images in it directly."""
+    folders = _folders(root)
+    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (_TRAINING, _VALIDATION, _TEST)}
+    training, validation, test = named.values()
+    parts = [folder for folder in (*training, *validation, *test) if _holds_classes(folder)]
+    training = [folder for folder in training if folder in parts]
+    if not parts:
+        return _Splits(root, None, [])
+    if not training:
+        raise UserError(f"data.root: {root} has a folder {several([folder.name for folder in parts])} with folders in it, but no folder train like it; "
+                        f"add it, or rename {parts[0].name} where it is a class")
+    for which, folders_of in (("training", training), ("validation", validation)):
+        if len(folders_of) > 1:
+            raise UserError(f"data.root: {root} has {several([folder.name for folder in folders_of])} for {which}; keep one of them")
+    others = [folder.name for folder in folders if folder not in (*training, *validation)]
+    held_out = validation[0] if validation else None
+    notes = []
+    if others:
+        where = held_out.name if held_out else f"a part of {training[0].name}"
+        notes.append(f"{several(others)} in {root} {'are' if len(others) > 1 else 'is'} not used: training takes {training[0].name}, validation {where}")
+    return _Splits(training[0], held_out, notes)
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether there are folders in it, and no images beside them."""
+    inside = False
+    for entry in _entries(folder):
+        if entry.name.lower().endswith(SUFFIXES):
+            return False
+        inside = inside or entry.is_dir()
+    return inside
+
+
+def _find(root: Path, *, empty: bool = False, clock: Callable[[], float] = time.monotonic) -> dict[str, list[File]]:
+    """The image files of each class; says how far it is, as many files take a while. A class may be without any where `empty`."""
+    found: dict[str, list[File]] = {}
+    count, say_at = 0, clock() + _SAY_EVERY
+    for folder in _folders(root):
+        files: list[File] = []
+        for file in _files(folder):
+            files.append(file)
+            count += 1
+            if clock() >= say_at:
+                say_at = clock() + _SAY_EVERY
+                print(f"{root}: {count:,} images found, in {folder.name} at the moment", flush=True)
+        found[folder.name] = sorted(files)
+    if not count and (empty or not found):
+        lies = "its images lie in it directly" if any(entry.name.lower().endswith(SUFFIXES) for entry in _entries(root)) else "there is none in it"
+        raise UserError(f"data.root: {root} needs a folder of images for each class, but {lies}")
+    if (bare := [name for name, files in found.items() if not files]) and not empty:
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES[:5])
+        raise UserError(f"data.root: {several(bare)} in {root} holds no images ({kinds} …); fill it or remove it")
+    return found
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in _entries(root) if entry.is_dir())
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, but for what is hidden there."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if not entry.name.startswith(".") and entry.name.casefold() not in _NOT_THE_USERS)
+    except OSError as error:
+        raise UserError(f"data.root: {error.filename or folder} cannot be read ({error.strerror or error})") from error
+
+
+def _files(folder: Path) -> Iterator[File]:
+    """Also those in folders further in; a link that leads back is followed once."""
+    seen: set[tuple[int, int]] = set()
+    places = [str(folder)]
+    while places:
+        place = places.pop()
+        here = os.stat(place)  # noqa: PTH116 - a Path is 3 µs more, and folders may be as many as images
+        if (here.st_dev, here.st_ino) in seen:
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        for entry in _entries(place):
+            if entry.is_dir():
+                places.append(entry.path)
+            elif entry.name.lower().endswith(SUFFIXES):
+                yield _file(entry)
+
+
+def _file(entry: os.DirEntry[str]) -> File:
+    try:
+        found = entry.stat()
+    except OSError as error:
+        return File(entry.path, 0, error.strerror or str(error))
+    if not stat.S_ISREG(found.st_mode):
+        return File(entry.path, 0, "no regular file")
+    return File(entry.path, found.st_size, "" if found.st_size else "empty")
+
+
+def _set_apart(listing: Listing, share: float) -> None:
+    """That share of each class for validation, at least one image of it and not all: those whose names hash lowest.
+
+    So the split is the same for every seed and every copy of the folder, and hardly changes when files are added. Files
+    that are the same byte for byte stay together.
+    """
+    kept, apart = {}, {}
+    for name, files in listing.training.items():
+        count = min(max(round(share * len(files)), 1), len(files) - 1)
+        ranked = sorted(files, key=_hash)
+        apart[name], kept[name] = ranked[:count], ranked[count:]
+    copies = twins(apart, kept)
+    for name, held_out in apart.items():
+        of_both = {file: copies.found[file.path] for file in held_out if file.path in copies.found}
+        _keep_together(held_out, kept[name], of_both)
+        held_out.sort()
+        kept[name].sort()
+    if copies.found:
+        listing.notes.append(f"{_images(len(copies.found) + len({path for others in copies.found.values() for path in others}))} have copies, byte for byte, as "
+                             f"{next(iter(copies.found))}: copies stay together, in training or in validation")
+    if copies.left:
+        listing.notes.append(f"{copies.left:,} images were not compared with others of their size: copies of them may be in training and in validation")
+    if lacking := [name for name, files in apart.items() if not files]:
+        listing.notes.append(f"{several(lacking)} has no image for validation, as there are no two different ones: accuracy is that of the other classes")
+    listing.training, listing.validation = kept, apart
+
+
+def _keep_together(held_out: list[File], kept: list[File], of_both: Mapping[File, Sequence[str]]) -> None:
+    """Take the copies of what is held out out of training where that leaves most of it, else what is held out back into training."""
+    for file, paths in of_both.items():
+        copies = [other for other in kept if other.path in paths]
+        if len(copies) < max(len(kept) // 4, 1):
+            held_out.extend(copies)
+            for copy in copies:
+                kept.remove(copy)
+        elif copies and file in held_out:
+            held_out.remove(file)
+            kept.append(file)
+
+
+def _hash(file: File) -> tuple[bytes, str]:
+    name = file.path.rpartition("/")[2]
+    return hashlib.blake2b(os.fsencode(name), digest_size=8).digest(), file.path
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
