@@ -165,7 +165,7 @@ def test_the_scale_is_found_once_said_and_may_be_given(tmp_path: Path) -> None:
     images = {name: [tiff(np.full((9, 9), value + number, "<u2"), white_is_zero=False) for number in range(4)] for name, value in (("a", 300), ("b", 3000))}
     folder = of(classes(tmp_path, images, "tif"))
     assert folder.survey.settings == {"data.black": 0.0, "data.white": 4095.0}
-    assert any("0 is black and 4\u202f095 is white" in note for note in folder.survey.notes)
+    assert any("0 is black and 4,095 is white" in note for note in folder.survey.notes)
     given = of(tmp_path, black=0.0, white=6000.0)
     assert not given.survey.settings
     brightest = [max(int(part.train[index][0].max()) for index in range(4)) for part in (folder, given)]  # type: ignore[index]

@@ -56,7 +56,7 @@ def test_what_is_found_in_the_images_is_said_recorded_and_used_by_a_resume(root:
     assert work(run, signals=SignalAtLook(12)) == 0
 
     assert [event["message"] for event in events(run, EventKind.DATA)] == [
-        "images of more than 8 bits: 0 is black and 4\u202f095 is white in all of them, by the values in 32 of them; data.black and data.white change it"
+        "images of more than 8 bits: 0 is black and 4,095 is white in all of them, by the values in 32 of them; data.black and data.white change it"
     ]
     left_out = events(run, EventKind.LEFT_OUT)
     assert [(event["count"], event["samples"], event["path"]) for event in left_out] == [(1, 40, str(broken))]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.data.kinds.image_folder.images import (
     HIGH_BYTE,
     Depth,
@@ -64,7 +63,7 @@ def find_pixel_range(paths: Sequence[str]) -> tuple[PixelRange, str] | None:
         raise UserError("data.root: of colour images of 16 bits Pillow reads the upper 8, and these are all 0; convert the images to 8 bits")
     pixels = _of_floats(low, high) if "float" in depths else _of_integers(low, high)
     kind = "floats" if "float" in depths else "more than 8 bits"
-    black, white = map(significant, pixels)
+    black, white = (f"{value:,.6g}" for value in pixels)
     said = f"images of {kind}: {black} is black and {white} is white in all of them, by the values in {len(ends)} of them; data.black and data.white change it"
     return pixels, said
 
