@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from gradtop.trainer.data.kinds import DataConfig, Shape
@@ -23,7 +22,3 @@ class ImageFolder(DataConfig):
     @property
     def shape(self) -> Shape:
         return Shape(channels=3, size=self.image_size)
-
-    def disagreements(self) -> Iterator[tuple[str, str]]:
-        if self.white < self.black:
-            yield "white", f"must be larger than data.black ({self.black:g}), or equal to it to be found from the images"

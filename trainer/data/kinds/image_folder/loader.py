@@ -27,6 +27,8 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa: ARG001 - nothing in it is random
     """Lists the files, and opens some of each class. Raises UserError where there are too few, or they lie otherwise than expected."""
     check_decoder()
+    if config.white < config.black:
+        raise UserError(f"data.white: {config.white:g} is less than data.black = {config.black:g}; it must be larger, or equal to have both found from the images")
     root = Path(config.root).expanduser().absolute()
     listing = list_images(root, config.validation)
     classes = list(listing.training)
