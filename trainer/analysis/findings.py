@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradtop.trainer.analysis.crowding import advice
-from gradtop.trainer.analysis.event_text import left_out_text
 from gradtop.trainer.analysis.formatting import percent, si, significant
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import EventKind, RunReader, RunState, effective
@@ -68,6 +67,8 @@ def lost(reader: RunReader) -> list[Finding]:
 
 def left_out(reader: RunReader) -> list[Finding]:
     """What cannot be read of the data, as the newest process found it."""
+    from gradtop.trainer.analysis.event_text import left_out_text
+
     newest = next((event for event in reversed(reader.rare) if event["kind"] == EventKind.LEFT_OUT), None)
     return [Finding("warning", left_out_text(newest))] if newest else []
 
