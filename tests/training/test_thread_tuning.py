@@ -109,6 +109,13 @@ def test_what_the_user_has_set_is_never_touched() -> None:
     assert machine.train(1000) == []
 
 
+def test_what_was_tuned_before_a_resume_is_tried_against_the_default_again() -> None:
+    machine = Machine()
+    machine.setting = machine.tuner.chosen = 1
+    trial, kept = machine.train(LONG)
+    assert (trial.threads, kept.threads, kept.pace) == (0, 0, 100.0)
+
+
 def test_what_the_user_sets_during_a_trial_stays() -> None:
     machine = Machine(8, paces=lambda threads, busy: 800 / threads if busy else 1000.0)
     machine.train(LONG)
@@ -148,6 +155,8 @@ def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path
     looks: list[int] = []
 
     class Tuner:
+        chosen = 1
+
         def look(self, threads: int) -> Tuned | None:
             looks.append(threads)
             return [Tuned(1, math.nan, 7.0), Tuned(1, 60.0, 7.0)][len(looks) - 1] if len(looks) < 3 else None
@@ -166,8 +175,13 @@ def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path
         assert (tried["changes"], tried["old"], kept["changes"], kept["pace"]) == ({"training.threads": 1}, {"training.threads": 0}, {}, 60.0)
         assert read_status(run).changes == {"training.threads": 1}
         torch.set_num_threads(before)
+        resumed: list[ThreadTuner | None] = []
+        monkeypatch.setattr(Session, "begin", lambda session: resumed.append(session.thread_tuner))
         work(run, resume=True)
         assert read_status(run).changes == {"training.threads": 1}
+        (tuner,) = resumed
+        assert tuner is not None
+        assert tuner.chosen == 1  # what a tuner has set, a tuner may take back
     finally:
         torch.set_num_threads(before)
 

@@ -382,6 +382,7 @@ class Session:
                 "evaluated": self.evaluated,
                 "changes": self.changes,
                 "last_set": self.control.last_set,
+                "tuned_threads": self.thread_tuner.chosen if self.thread_tuner is not None else 0,
                 **{name: part.state_dict() for name, part in self.parts().items()},
                 # What is shown of a run that ends before its next step.
                 "latest": {name: self.monitor.latest[name] for name in (LOSS, LR)},
@@ -404,6 +405,8 @@ class Session:
             raise ValueError(f"the checkpoint is of {state['kinds']}")
         self.step, self.evaluated, self.changes = state["step"], state["evaluated"], dict(state["changes"])
         self._kept = self.step
+        if self.thread_tuner is not None:
+            self.thread_tuner.chosen = state.get("tuned_threads", 0)  # else the resumed run would take it for the user's
         # What trains decides what the optimizer has a state of.
         self.freeze(said=not self.evaluation_due)
         for name, part in self.parts().items():

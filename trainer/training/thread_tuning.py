@@ -44,7 +44,7 @@ class ThreadTuner:
     ) -> None:
         self._default = default  # threads that 0 stands for
         self._pace, self._clock, self._waited = pace, clock, waited or seconds_waited
-        self._chosen = 0  # the number of threads that this tuner has set last
+        self.chosen = 0  # the number of threads that a tuner of this run has set last; 0 for the default
         self._before = (0, math.nan)  # threads and pace before the trial at hand
         self._trial: list[float] | None = None  # its readings
         self._readings: deque[float] = deque(maxlen=WINDOW)
@@ -60,11 +60,11 @@ class ThreadTuner:
         if now < self._next:
             return None
         self._next = now + EVERY
-        if threads not in {0, self._chosen}:
+        if threads not in {0, self.chosen}:
             self._trial = None
             self._begin(now)
             return None
-        self._chosen = threads
+        self.chosen = threads
         pace = self._pace()
         if not pace > 0:
             return None
@@ -79,7 +79,7 @@ class ThreadTuner:
         if len(self._readings) < WINDOW or now < self._rests_until:
             return None
         level = median(self._readings)
-        if self._chosen:
+        if self.chosen:
             # Others may have gone: see whether the default is faster again.
             return self._try(0, level)
         self._best = max(self._best, level)
@@ -93,8 +93,8 @@ class ThreadTuner:
         return self._try(self._default // 2, level) if starved or collapsed else None
 
     def _try(self, threads: int, level: float) -> Tuned:
-        self._before = self._chosen, level
-        self._chosen = threads
+        self._before = self.chosen, level
+        self.chosen = threads
         self._trial = []
         return Tuned(threads, math.nan, level)
 
@@ -107,13 +107,13 @@ class ThreadTuner:
         self._trial = None
         self._begin(now)
         if found < level * FASTER:
-            self._chosen = before
+            self.chosen = before
             self._rests_until, self._retry = now + self._retry, min(self._retry * 2, LONGEST_RETRY)
             return Tuned(before, found, level)
-        if self._chosen > 1 and found * COLLAPSED < self._best:
-            return self._try(self._chosen // 2, found)
+        if self.chosen > 1 and found * COLLAPSED < self._best:
+            return self._try(self.chosen // 2, found)
         self._rests_until = now + self._retry
-        return Tuned(self._chosen, found, level)
+        return Tuned(self.chosen, found, level)
 
 
 def seconds_waited() -> float:
