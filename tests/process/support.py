@@ -55,6 +55,8 @@ class Process:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Of a process that has ended, nothing."""
+        if self._end < 0:
+            return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._end, number)
 
@@ -66,8 +68,11 @@ class Process:
         return not self.ends_within(0.0)
 
     def close(self) -> None:
-        self.kill()
-        os.close(self._end)
+        """May be called again."""
+        if self._end >= 0:
+            self.kill()
+            os.close(self._end)
+            self._end = -1
 
 
 class Worker(Process):
