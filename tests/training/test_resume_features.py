@@ -270,6 +270,7 @@ class InEvaluation:
     """Steers nothing until the first batch of an evaluation is done."""
 
     then: Callable[[Session], None]
+    last_set: str = ""
 
     def due(self) -> bool:
         return True
