@@ -28,7 +28,7 @@ class Toy:
     def checkpoint_now(self) -> str:
         raise OSError(28, "No space left on device")
 
-    def set_live(self, changes: Mapping[str, object]) -> Applied:
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
         if "optimizer.lr" not in changes:
             raise ValueError("that cannot be changed")
         self.done.append(f"set {dict(changes)}")

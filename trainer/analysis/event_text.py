@@ -100,6 +100,8 @@ def answer_text(event: Mapping[str, Any]) -> str:
     """What a worker answered to a command."""
     if reason := event.get("reason") or event.get("message"):
         return str(reason)
+    if event.get("unconfirmed"):
+        return f"not changed: {consequences_text(event, would=True)}"
     if not event.get("ok"):
         return "refused"
     step = step_text(event)
@@ -117,8 +119,27 @@ def answer_text(event: Mapping[str, Any]) -> str:
         case "kill":
             return f"stopped at once after step {step}, without a checkpoint"
         case "set":
-            return f"{changes_text(event)} from step {next_step(event)} on"
+            said = consequences_text(event)
+            return f"{changes_text(event)} from step {next_step(event)} on{f'; {said}' if said else ''}"
     return "done"
+
+
+def consequences_text(event: Mapping[str, Any], *, would: bool = False) -> str:
+    """What a live change does at once: the run ends now; the learning rate goes from 9.1e-4 to 2.3e-5 (1/40)."""
+    if event.get("ends"):
+        return f"the run {'would end' if would else 'ends'} now, after step {step_text(event)}"
+    before, after = event.get("lr_before"), event.get("lr_after")
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return ""
+    return f"the learning rate {'would leap' if would else 'leaps'} {leap_text(before, after)}"
+
+
+def leap_text(before: float, after: float) -> str:
+    """from 9.1e-4 to 2.3e-5 (1/40)"""
+    times = ""
+    if before > 0 and after > 0:
+        times = f" ({si(after / before)}×)" if after > before else f" (1/{si(before / after)})"
+    return f"from {significant(before)} to {significant(after)}{times}"
 
 
 def changes_text(event: Mapping[str, Any]) -> str:

@@ -57,8 +57,12 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "val_loss", "val_accuracy", "best"),
     EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best"),
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
-    # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; changes, old: of set.
-    EventKind.COMMAND: ("id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old"),
+    # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; the others of set:
+    # changes, old; ends: training ends with it; lr_before, lr_after: where the learning rate goes on another curve; unconfirmed:
+    # it does one of these, and was not made as the command has no `confirmed`.
+    EventKind.COMMAND: (
+        "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
+    ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
     EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations"),  # how many evaluations brought no better loss
     # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.

@@ -20,11 +20,35 @@ class Stop(Exception):
 
 
 @dataclass(frozen=True)
+class Consequences:
+    """What a live change does at once: whether training ends with it, and the learning rate of the next step without and with it,
+    where the change leaves the rate on another curve.
+    """
+
+    ends: bool = False
+    lr: tuple[float, float] | None = None
+
+    def to_fields(self) -> dict[str, object]:
+        """As they stand in the answer."""
+        before, after = self.lr or (None, None)
+        return ({"ends": True} if self.ends else {}) | ({"lr_before": before, "lr_after": after} if self.lr else {})
+
+
+@dataclass(frozen=True)
 class Applied:
     """Live hyperparameters by full key, as they were and as they are from the next step on."""
 
     old: Mapping[str, object]
     new: Mapping[str, object]
+    consequences: Consequences = Consequences()
+
+
+class Unconfirmed(Exception):
+    """A live change that nobody has confirmed yet, and that ends the training or makes the learning rate leap; nothing was changed."""
+
+    def __init__(self, changes: Applied) -> None:
+        super().__init__("to be confirmed")
+        self.changes = changes
 
 
 class Steered(Protocol):
@@ -40,8 +64,8 @@ class Steered(Protocol):
     def checkpoint_now(self) -> str:
         """Write a checkpoint and wait for it; returns its file name. Raises OSError."""
 
-    def set_live(self, changes: Mapping[str, object]) -> Applied:
-        """Change live hyperparameters, all or none. Raises ValueError with a sentence."""
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
+        """Change live hyperparameters, all or none. Raises ValueError with a sentence; Unconfirmed."""
 
 
 class Control:
@@ -125,7 +149,7 @@ class Control:
             case "set":
                 changes = command.arguments.get("changes")
                 if isinstance(changes, Mapping) and changes:
-                    self._set(command, run, changes)
+                    self._set(command, run, changes, confirmed=command.arguments.get("confirmed") is True)
                 else:
                     self._answer(command, False, reason="set needs changes, such as optimizer.lr=1e-3")
             case name:
@@ -137,15 +161,18 @@ class Control:
         except (ValueError, OSError) as error:
             self._answer(command, False, reason=str(error))
 
-    def _set(self, command: Command, run: Steered, changes: Mapping[str, object]) -> None:
+    def _set(self, command: Command, run: Steered, changes: Mapping[str, object], *, confirmed: bool) -> None:
         try:
-            applied = run.set_live(changes)
+            applied = run.set_live(changes, confirmed=confirmed)
         except ValueError as error:
             self._answer(command, False, reason=str(error))
+        except Unconfirmed as asked:
+            self._answer(command, False, step=run.step, unconfirmed=True, **asked.changes.consequences.to_fields())
         else:
             self._changed = True
             self.last_set = command.id
-            self._answer(command, True, step=run.step, changes=applied.new, old=applied.old)
+            said = applied.consequences.to_fields()
+            self._answer(command, True, step=run.step, changes=applied.new, old=applied.old, **said)
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
         self._answered.add(command.id)

@@ -27,7 +27,7 @@ from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, t
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
-from gradtop.trainer.runtime.control import Applied, Control
+from gradtop.trainer.runtime.control import Applied, Control, Unconfirmed
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.runtime.threads import use_threads
@@ -84,7 +84,7 @@ class Session:
     def take_settings(self) -> None:
         """Have ready what the loop needs of the config, as it stands now."""
         training = self.config.training
-        self.steps = training.steps or training.epochs * self.per_epoch
+        self.steps = self.steps_of(self.config)
         self.clip, self.clip_value = training.clip, training.clip_value
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
@@ -92,6 +92,10 @@ class Session:
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints
+
+    def steps_of(self, config: Config) -> int:
+        """The optimizer steps of a whole training of this configuration."""
+        return config.training.steps or config.training.epochs * self.per_epoch
 
     # Where training stands
 
@@ -211,7 +215,7 @@ class Session:
             raise error
         return checkpoint.path_of(self.run.checkpoints, self.step).name
 
-    def set_live(self, changes: Mapping[str, object]) -> Applied:
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
         new = live.changed(self.config, changes)
         made = diff_config(self.config, new)
         if not made:
@@ -223,6 +227,13 @@ class Session:
         except UserError as error:
             # What cannot be done must not end the training.
             raise ValueError(str(error)) from None
+        applied = Applied(
+            old={change.key: change.old for change in made},
+            new={change.key: change.new for change in made},
+            consequences=live.consequences(self, new),
+        )
+        if live.is_grave(applied.consequences) and not confirmed:
+            raise Unconfirmed(applied)
         live.apply(self, new)
         for change in made:
             table, _, name = change.key.partition(".")
@@ -233,7 +244,7 @@ class Session:
             self.changes[change.key] = change.new
         self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
         self.write_plan()
-        return Applied(old={change.key: change.old for change in made}, new={change.key: change.new for change in made})
+        return applied
 
     def tune_threads(self) -> None:
         """Try, keep or take back another number of threads where the pace has collapsed; each change is recorded as a live one."""
@@ -261,18 +272,21 @@ class Session:
     def reschedule(self) -> None:
         """Build the schedule anew and put it where training stands."""
         self.take_settings()
-        before = self.schedule
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.optimizer.lr
             for name in ("initial_lr", "max_lr", "min_lr"):
                 group.pop(name, None)
-        self.schedule = build_schedule(
-            self.config.schedule, self.optimizer, total_steps=self.steps, steps_per_epoch=self.per_epoch
-        )
+        self.schedule = self.schedule_of(self.config, self.optimizer)
+
+    def schedule_of(self, config: Config, optimizer: torch.optim.Optimizer) -> LRScheduler:
+        """The schedule of a configuration, for an optimizer with the full learning rate, where training stands."""
+        steps = self.steps_of(config)
+        made = build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=self.per_epoch)
         # Past its end a schedule of a certain length goes nowhere.
-        advance(self.schedule, min(self.step, self.steps))
-        if type(self.schedule) is type(before):
-            take_history(self.schedule, before.state_dict())
+        advance(made, min(self.step, steps))
+        if type(made) is type(self.schedule):
+            take_history(made, self.schedule.state_dict())
+        return made
 
     # What the end of an epoch leaves behind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import outcome
@@ -49,8 +49,11 @@ def run(options: argparse.Namespace) -> int:
     return ask(options, options.command)
 
 
-def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
-    """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused."""
+def ask(options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object) -> int:
+    """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused.
+
+    `confirm` is asked with a sentence where the worker does it only when it is confirmed.
+    """
     from gradtop.trainer.analysis.event_text import answer_text
     from gradtop.trainer.record import clean, send
 
@@ -58,6 +61,11 @@ def ask(options: argparse.Namespace, command: str, **arguments: object) -> int:
     require_alive(reader, options, command)
     answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
     name = name_of(reader)
+    if answer is not None and answer.get("unconfirmed") and confirm is not None:
+        if not confirm(f"{name}: {clean(answer_text(answer))}"):
+            say("Nothing was changed.", sys.stderr)
+            return 1
+        answer = answered(reader, send(reader.run, command, **arguments, confirmed=True), options.timeout)
     if answer is not None and answer.get("ok"):
         say(f"{name}: {clean(answer_text(answer))}")
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.control import add_timeout, ask, require_alive
@@ -22,8 +23,10 @@ names. The change is recorded in the run's events and checkpoints; run.toml is
 not modified. For other fields the command that forks or restarts is suggested.
 
 A new learning rate scales the whole schedule; with --replace the schedule ends
-and the learning rate stays constant. Exit code: 0 success, 1 no reply, 2 usage
-error or not possible in the run's current state.
+and the learning rate stays constant. A change that would end the run at once, or
+make the learning rate leap to half, to twice or farther, is asked about first;
+--yes applies it without a question. Exit code: 0 success, 1 no reply or not
+confirmed, 2 usage error or not possible in the run's current state.
 
   gradtop set last lr=3e-4
   gradtop set last lr=3e-4 training.clip=1 --replace
@@ -37,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="+", help="field and value, such as optimizer.lr=3e-4")
     parser.add_argument("--replace", action="store_true", help="with a learning rate: end the schedule and keep the rate constant")
+    parser.add_argument("-y", "--yes", action="store_true", help="apply without a question what ends the run or makes the learning rate leap")
     add_timeout(parser)
 
 
@@ -52,10 +56,21 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--replace requires a learning rate, such as lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
-    code = ask(options, "set", changes=changes)
+    code = ask(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
     if code == 0 and "optimizer.lr" in changes:
         say("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled.")
     return code
+
+
+def confirm(said: str) -> bool:
+    """Ask whether what the worker has said should be done; without a terminal to ask at, say how to. Raises UsageError."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(f"{said}; apply it with --yes")
+    say(said)
+    try:
+        return input("Apply it? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:

@@ -158,7 +158,7 @@ class RangeTest:
     def checkpoint_now(self) -> str:
         raise ValueError(NO_CHECKPOINT)
 
-    def set_live(self, changes: Mapping[str, object]) -> Applied:  # noqa: ARG002 - it takes none
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
         raise ValueError(NO_CHANGE)
 
     # What a person sees, and how it ends

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number
-from gradtop.trainer.record import CheckpointInfo
+from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:
+    from gradtop.tui.reading.lr_preview import Curves
     from gradtop.tui.screens.tune.draft import Draft
+
+NOTED = 1.05  # as in trainer/training/live.py, which decides
+RESCHEDULES = {"training.epochs", "training.steps", "schedule.kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,34 @@ def consequences_of(draft: Draft) -> tuple[str, str]:
         return "", ""
     said = consequences(draft.base, draft.config)
     return ", ".join(said.kept), "; ".join(said.dropped)
+
+
+def at_once(draft: Draft, status: Status, curves: Curves) -> str:
+    """What the live changes do to the run now, beside what they are: it ends, or its learning rate leaps; "" where neither."""
+    from gradtop.trainer.analysis.event_text import leap_text
+
+    config = draft.config
+    if config is None or not RESCHEDULES & draft.live_changes().keys():
+        return ""
+    steps = config.training.steps or config.training.epochs * status.steps_per_epoch
+    if 0 < steps <= status.step:
+        return f"ends the run now: {number(steps)} steps, and {number(status.step)} are done"
+    before, after = (value_at(series, status.step + 1) for series in (curves.old, curves.new))
+    if before is None or after is None:
+        return "the learning rate continues on another curve, which is not known yet"
+    low, high = sorted((before, after))
+    return f"the learning rate leaps {leap_text(before, after)}" if high > NOTED * low else ""
+
+
+def value_at(series: Series, step: float) -> float | None:
+    """The value of a curve at a step, between its points on a straight line; None past its ends."""
+    place = bisect_left(series.x, step)
+    if not place < len(series.x):
+        return None
+    if series.x[place] == step or not place:
+        return series.mean[place] if series.x[place] == step else None
+    share = (step - series.x[place - 1]) / (series.x[place] - series.x[place - 1])
+    return series.mean[place - 1] + share * (series.mean[place] - series.mean[place - 1])
 
 
 def place(checkpoint: CheckpointInfo) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -105,17 +105,30 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
         (options.action_cursor_down if way == "down" else options.action_cursor_up)()
 
 
-def apply_live(app: GradtopApp, draft: Draft) -> None:
-    """Have the running training changed; a new learning rate scales its schedule or takes its place, as the user says."""
+def apply_live(app: GradtopApp, draft: Draft, now: str = "") -> None:
+    """Have the running training changed, after a question where it does `now` what is hard to undo.
+
+    A new learning rate scales its schedule or takes its place, as the user says.
+    """
+    from gradtop.tui.dialogs.confirm import Confirm
+
     changes = draft.live_changes()
+
+    def send(changed: Mapping[str, object]) -> None:
+        if now:
+            sure = Confirm("Apply the changes live?", f"{now[0].upper()}{now[1:]}.", "apply", "keep")
+            app.push_screen(sure, lambda yes: app.command("set", changes=changed, confirmed=True) if yes else None)
+        else:
+            app.command("set", changes=changed)
+
     if not changes or not draft.asks_for_the_schedule():
         if changes:
-            app.command("set", changes=changes)
+            send(changes)
         return
 
     def apply(scale: bool | None) -> None:
         if scale is not None:
-            app.command("set", changes=changes if scale else {**changes, "schedule.kind": "constant"})
+            send(changes if scale else {**changes, "schedule.kind": "constant"})
 
     new = significant(float(changes["optimizer.lr"]))
     said = (

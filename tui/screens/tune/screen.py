@@ -16,9 +16,10 @@ from gradtop.trainer.record import CheckpointInfo, Run, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
-from gradtop.tui.screens.tune.effect import Way, way_of
+from gradtop.tui.screens.tune.effect import Way, at_once, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
 from gradtop.tui.screens.tune.starting import start_range_test, start_run, started_text
@@ -186,7 +187,7 @@ class Tune(ModeScreen):
         if draft is None:
             return
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale))
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=self.at_once))
         can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
@@ -200,6 +201,12 @@ class Tune(ModeScreen):
         """Whether the draft is over a run that takes changes now."""
         facts = self.snapshot.facts
         return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self.stale
+
+    @property
+    def at_once(self) -> str:
+        """What applying the draft live does to the run beside the changes themselves."""
+        draft, drafted = self.draft, self.gradtop.drafted
+        return at_once(draft, self.snapshot.facts.status, drafted if drafted.run == self._base.run else NO_CURVES) if draft is not None and self.live else ""
 
     @property
     def way(self) -> Way:
@@ -351,7 +358,7 @@ class Tune(ModeScreen):
 
         self.form.leave()
         if self.draft is not None:
-            apply_live(self.gradtop, self.draft)
+            apply_live(self.gradtop, self.draft, self.at_once)
 
     def action_save(self) -> None:
         from gradtop.tui.screens.tune.save_as import SaveAs

@@ -101,10 +101,10 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
     return [[(settings, "text")], [(f"{keys.name('tune.edit')} expands it, {keys.name('tune.fold')} collapses a section", "muted")]]
 
 
-def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool) -> tuple[list[TextLine], list[TextLine]]:
+def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "") -> tuple[list[TextLine], list[TextLine]]:
     """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
 
-    `live` says that the base is a run that can take changes now, `stale` that another run is watched.
+    `live` says that the base is a run that can take changes now, `stale` that another run is watched, `now` what a live change does at once.
     """
     differences = draft.differences()
     wide = max((len(each.key) for each in differences), default=0)
@@ -124,6 +124,8 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
             ]
         )
     verdict = verdict_of(draft, base, way, live=live)
+    if now and not draft.problems:
+        verdict.append([(f"▲ live, {now}", "warning")])
     if stale:
         verdict.append([(f"based on {base.name or 'the defaults'}, not on the watched run; {keys.name('tune.discard')} switches to that one", "muted")])
     return changes, verdict
