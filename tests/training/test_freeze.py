@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gradtop.trainer.checkpoint.encoding import encoded
-from gradtop.trainer.config import sections
+from gradtop.trainer.config import ConfigProblems, parse_config, sections
 from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, StreamReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -213,3 +213,8 @@ def test_a_pattern_that_fits_nothing_is_refused_with_what_there_is(tmp_path: Pat
     assert work(run) == 1
 
     assert read_status(run).error.startswith("freeze.patterns: no parameter matches 'conv*'; there are linear1.weight, ")
+
+
+def test_an_unfreezing_in_the_first_epoch_is_refused_as_it_freezes_nothing() -> None:
+    with pytest.raises(ConfigProblems, match=r"freeze\.unfreeze_epoch: is 1, the first epoch, so that nothing would ever be frozen"):
+        parse_config('[freeze]\nkind = "backbone"\nunfreeze_epoch = 1')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,6 +15,10 @@ class Thaws(Section):
 
     unfreeze_epoch: int = setting(0, help="Epoch from which on all parameters train; 0 never unfreezes.", unit="epochs", effect="fork", ge=0, le=1_000_000)
     keep_statistics: bool = setting(True, help="Frozen batch normalization layers keep their running statistics.", effect="fork")
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.unfreeze_epoch == 1:
+            yield "unfreeze_epoch", "is 1, the first epoch, so that nothing would ever be frozen; give 2 or more, or 0 to never unfreeze"
 
 
 class NoFreeze(Section):

@@ -11,18 +11,17 @@ import tomli_w
 
 from gradtop.trainer.config.schema import FieldSpec
 
-# TOML wants 0.5 and 5.0; a person also types .5 and 5. What is typed is decimal: nobody means 16 by 0x10, or a number by inf.
+# TOML wants 0.5 and 5.0; a person also types .5 and 5.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-_ODD = re.compile(r"\b0[xobXOB]|inf|nan", re.IGNORECASE)
+# TOML also has 0x10; what is typed is decimal, as nobody means 16 by it.
+_BASED = re.compile(r"\b0[xob]", re.IGNORECASE)
 
 
 def parse_text(spec: FieldSpec, text: str) -> Any:
     """The value that was meant: TOML first, a bare word or a bare list (`64, 32`) otherwise. Says nothing about its validity."""
     text = text.strip()
     value = _toml(text)
-    if spec.type in {"int", "float", "ints", "floats"} and _ODD.search(text):
+    if spec.type in {"int", "float", "ints", "floats"} and _BASED.search(text):
         return text
     if spec.type in {"text", "choice"}:
         return value if isinstance(value, str) else text
