@@ -79,6 +79,8 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
     if "milestones" in made["schedule"]:
         made["schedule"]["milestones"] = sorted(set(made["schedule"]["milestones"]))
     made["schedule"].pop("warmup_epochs", None)
+    if made["freeze"].get("unfreeze_epoch") == 1:
+        del made["freeze"]["unfreeze_epoch"]
     if made["training"].get("steps"):
         made["schedule"].pop("warmup_steps", None)
     if made["training"].get("clip"):

@@ -156,7 +156,7 @@ def config_of(made: Tables) -> Config:
     raise AssertionError(f"cannot be put right: {made}")
 
 
-AGREEABLE = {"model.patch_size": 1, "model.num_heads": 1, "model.channels": [2], "model.kernel_size": 1, "schedule.min_lr": 0.0, "schedule.milestones": [1, 2], "optimizer.nesterov": False}
+AGREEABLE = {"freeze.unfreeze_epoch": 2, "model.patch_size": 1, "model.num_heads": 1, "model.channels": [2], "model.kernel_size": 1, "schedule.min_lr": 0.0, "schedule.milestones": [1, 2], "optimizer.nesterov": False}
 
 
 def _put_right(made: Tables, key: str) -> None:

@@ -43,6 +43,10 @@ def steered(run: Run, at: int, *commands: dict[str, object]) -> list[str]:
     return [answer_text(event) for event in events(run, "command")]
 
 
+def lr_by_step(run: Run) -> dict[int, float]:
+    return {int(step): lr for step, lr in rows(run, "steps", "lr")}
+
+
 def test_a_change_that_ends_the_run_is_made_only_when_it_is_confirmed(tmp_path: Path) -> None:
     run, change = tiny_run(tmp_path, COSINE, epochs=4), {"training.epochs": 1}
     refused, made = steered(run, 11, {"changes": change}, {"changes": change, "confirmed": True})
@@ -54,11 +58,11 @@ def test_a_change_that_ends_the_run_is_made_only_when_it_is_confirmed(tmp_path: 
 def test_a_learning_rate_that_leaps_is_said_as_the_training_then_takes_it(tmp_path: Path) -> None:
     run, change = tiny_run(tmp_path, COSINE, epochs=2), {"training.epochs": 40}
     refused, made = steered(run, 13, {"changes": change}, {"changes": change, "confirmed": True})
-    lr = dict(rows(run, "steps", "lr"))
+    lr = lr_by_step(run)
     untouched = tiny_run(tmp_path, COSINE, epochs=2)
     trained(untouched)
     (_, event) = events(run, "command")
-    assert event["lr_before"] == pytest.approx(dict(rows(untouched, "steps", "lr"))[14])
+    assert event["lr_before"] == pytest.approx(lr_by_step(untouched)[14])
     assert event["lr_after"] == pytest.approx(lr[14])
     assert lr[14] > 10 * lr[13] or lr[14] > 2 * float(str(event["lr_before"]))
     assert "the learning rate would leap from " in refused
