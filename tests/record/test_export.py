@@ -14,7 +14,7 @@ from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, Stre
 from gradtop.trainer.record.event_file import masked_crc, varint
 from gradtop.trainer.record.export import export_run
 from tests.record.event_files import events
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import PARAMETERS, fake_run
 
 NAN, INF = math.nan, math.inf
 
@@ -39,20 +39,24 @@ def read_csv(path: Path) -> list[list[str]]:
 
 
 def test_csv_has_a_line_for_each_record_and_nothing_where_nothing_was_measured(resumed: Run, tmp_path: Path) -> None:
-    assert export_run(resumed, "csv", tmp_path / "new" / "out") == [tmp_path / "new" / "out" / "steps.csv"]
+    exported = export_run(resumed, "csv", tmp_path / "new" / "out")
+    assert exported.paths == (tmp_path / "new" / "out" / "evals.csv", tmp_path / "new" / "out" / "steps.csv")
+    assert exported.empty == ("evals", "layers", "system", "histograms", "plan")
+    assert read_csv(exported.paths[0]) == [["step", "time", "loss"]]
     assert read_csv(tmp_path / "new" / "out" / "steps.csv") == [
         ["step", "time", "loss", "norm", "rate"],
         ["1", "10.0", "0.5", "", ""],
         ["2", "11.0", "nan", "3.0", ""],
         ["3", "20.0", "-inf", "inf", "7.0"],
     ]
-    assert [path.name for path in (tmp_path / "new" / "out").iterdir()] == ["steps.csv"]
+    assert {path.name for path in (tmp_path / "new" / "out").iterdir()} == {"evals.csv", "steps.csv"}
 
 
 def test_parquet_has_null_where_nothing_was_measured(resumed: Run, tmp_path: Path) -> None:
     from pyarrow import parquet
 
-    (path,) = export_run(resumed, "parquet", tmp_path)
+    empty, path = export_run(resumed, "parquet", tmp_path).paths
+    assert parquet.read_table(empty).to_pydict() == {"step": [], "time": [], "loss": []}
     table = parquet.read_table(path)
     found = table.to_pydict()
     assert found["step"] == [1.0, 2.0, 3.0]
@@ -69,7 +73,7 @@ def test_all_streams_of_a_run_are_exported_whole(tmp_path: Path) -> None:
     grower.close()
     names = ["evals", "histograms", "layers", "plan", "steps", "system"]
     for to, ending in (("csv", "csv"), ("parquet", "parquet")):
-        paths = export_run(run, to, tmp_path / to)
+        paths = export_run(run, to, tmp_path / to).paths
         assert [path.name for path in paths] == [f"{name}.{ending}" for name in names]
     for name in names:
         reader = StreamReader(run, name)
@@ -79,7 +83,7 @@ def test_all_streams_of_a_run_are_exported_whole(tmp_path: Path) -> None:
 
 
 def test_tensorboard_reads_the_scalars(resumed: Run, tmp_path: Path) -> None:
-    (path,) = export_run(resumed, "tensorboard", tmp_path)
+    (path,) = export_run(resumed, "tensorboard", tmp_path).paths
     version, *rest = events(path)
     assert version.file_version == "brain.Event:2"
     found = [(event.step, event.wall_time, {value.tag: value.simple_value for value in event.summary.value}) for event in rest]
@@ -99,7 +103,7 @@ def test_tensorboard_reads_the_histograms(tmp_path: Path) -> None:
     writer.append(7, 10.0, [0, -2.0, 2.0, 0.5, 1.0, -1.5, 1.9, 0.25, 8, 3, 5])
     writer.append(8, 11.0, [3, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 8, 0, 0])  # weights that are not finite
     writer.close()
-    (path,) = export_run(run, "tensorboard", tmp_path)
+    (path,) = export_run(run, "tensorboard", tmp_path).paths
     _, event = events(path)
     (value,) = event.summary.value
     found = value.histo
@@ -113,7 +117,7 @@ def test_values_beyond_a_float32_and_negative_steps_are_written(tmp_path: Path) 
     writer = SegmentWriter(run, "steps", [Column("a"), Column("b")])
     writer.append(-1, 10.0, [1e300, -1e300])
     writer.close()
-    (path,) = export_run(run, "tensorboard", tmp_path)
+    (path,) = export_run(run, "tensorboard", tmp_path).paths
     _, event = events(path)
     assert event.step == -1
     assert [value.simple_value for value in event.summary.value] == [INF, -INF]
@@ -138,6 +142,41 @@ def test_a_stream_that_cannot_be_read_is_said_rather_than_left_out(resumed: Run,
     (resumed.streams / "evals.0.json").write_text('{"format": 99}')
     with pytest.raises(RecordError, match=r"evals\.0 has format 99"):
         export_run(resumed, "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_there_are_replaced_only_where_that_is_told(resumed: Run, tmp_path: Path) -> None:
+    (tmp_path / "steps.csv").write_text("mine")
+    with pytest.raises(RecordError, match=r"steps\.csv is there already: --overwrite replaces it"):
+        export_run(resumed, "csv", tmp_path)
+    assert (tmp_path / "steps.csv").read_text() == "mine"
+    assert not list(tmp_path.glob("*evals*"))
+    assert not list(tmp_path.glob(".*"))
+    export_run(resumed, "csv", tmp_path, overwrite=True)
+    assert len(read_csv(tmp_path / "steps.csv")) == 4
+
+
+def test_a_link_in_a_run_is_not_followed(resumed: Run, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (resumed.path / "export").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RecordError, match="export is a link"):
+        export_run(resumed, "csv", resumed.path / "export" / "csv")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet"])
+def test_histograms_name_their_parameters(tmp_path: Path, to: str) -> None:
+    run, grower = fake_run(tmp_path / "runs", state="done", steps=200)
+    grower.close()
+    path = next(path for path in export_run(run, to, tmp_path).paths if path.stem == "histograms")
+    if to == "csv":
+        head, *rows = read_csv(path)
+        names = [row[head.index("parameter")] for row in rows]
+    else:
+        from pyarrow import parquet
+
+        names = parquet.read_table(path).column("parameter").to_pylist()
+    assert names == [name for name, _, _ in PARAMETERS] * 2
 
 
 def test_a_place_that_cannot_be_written_to_is_said(resumed: Run, tmp_path: Path) -> None:
@@ -154,7 +193,8 @@ def test_an_unknown_format_is_said(resumed: Run, tmp_path: Path) -> None:
 def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works(resumed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RecordError, match=r"pip install 'gradtop\[export\]'"):
-        export_run(resumed, "parquet", tmp_path)
+        export_run(resumed, "parquet", tmp_path / "new" / "out")
+    assert not (tmp_path / "new").exists()
     assert export_run(resumed, "csv", tmp_path)
 
 

@@ -204,7 +204,7 @@ def test_two_ranks_that_write_at_once_are_both_read(tmp_path: Path) -> None:
         assert {row[0] for row in stream.rows()} == {10.0 + rank}
         assert stream.series(CPU).x
     assert {f"{CPU}", f"{CPU}@1"} <= all_metrics(reader).keys()
-    assert {"system.csv", "system.r1.csv"} <= {path.name for path in export_run(run, "csv", tmp_path / "csv")}
+    assert {"system.csv", "system.r1.csv"} <= {path.name for path in export_run(run, "csv", tmp_path / "csv").paths}
 
 
 def test_segments_of_a_rank_supersede_those_of_this_rank_alone(tmp_path: Path) -> None:

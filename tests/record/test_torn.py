@@ -107,7 +107,7 @@ def test_a_status_ends_at_any_byte_and_the_last_good_one_stays(tmp_path: Path) -
         run.status.write_bytes(data[:size])
         reader.refresh()
         assert reader.status.step == 7
-        assert read_status(run) == Status()
+        assert read_status(run) == Status(state=RunState.UNKNOWN)
 
 
 def test_events_end_at_any_byte_and_what_is_whole_is_read_once(tmp_path: Path) -> None:
@@ -130,8 +130,10 @@ def test_events_end_at_any_byte_and_what_is_whole_is_read_once(tmp_path: Path) -
 def test_an_empty_directory_is_a_run_of_which_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     reader = RunReader(Run(tmp_path / "empty"))
+    assert reader.refresh()
     assert not reader.refresh()
     assert (reader.state, reader.gone, reader.config, reader.events) == ("created", False, {}, ())
+    assert set(reader.problems.values()) == {f"{name} cannot be read: it is missing" for name in ("status.json", "meta.json", "run.toml")}
     assert reader.log_tail() == []
     assert reader.checkpoints() == []
     assert not reader.stream("steps").refresh()
@@ -272,7 +274,8 @@ def test_records_of_noise_are_read_without_an_error(tmp_path: Path) -> None:
         assert len(reader.series("v0", bins=bins).x) <= bins
         assert len(reader.series("v0", bins=bins, first=0, last=1e6).x) <= bins
     reader.last_finite("v0")
-    assert len(list(reader.rows())) == reader.count
+    # Noise that nobody can place among the steps is left out.
+    assert 10 <= len(list(reader.rows())) <= reader.count
 
 
 def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_reader_up(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Pair:
 class Comparison:
     """`settings` are those that differ, of `same` more both have the same.
 
-    `differing` has their keys with the values themselves, None where one has no such key; `measured` the results of each, by key.
+    `problems` say which files cannot be read. `differing` has their keys with the values themselves, None where one has no such key; `measured` the results of each, by key.
     """
 
     names: tuple[str, str] = ("", "")
@@ -38,9 +38,12 @@ class Comparison:
     same: int = 0
     differing: tuple[tuple[str, Any, Any], ...] = ()
     measured: tuple[Mapping[str, object], ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def same_text(self) -> str:
+        if self.problems:
+            return "; ".join(self.problems)
         return f"{self.same} settings are the same" if self.settings else f"all {self.same} settings are the same"
 
 
@@ -59,6 +62,7 @@ def compare(one: Run, other: Run, *, clock: Callable[[], float] = time.time) -> 
         same=len(keys) - len(differing),
         differing=differing,
         measured=tuple({name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS} for reader in readers),
+        problems=tuple(clean(f"{reader.run.id}: {why}", 300) for reader in readers for why in reader.problems.values()),
     )
 
 

@@ -10,12 +10,14 @@ THIN = "\u202f"
 SI = ("", "k", "M", "G", "T", "P", "E")
 STEPS_S = (2, 5, 10, 15, 20, 30, 45)
 STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
+LARGE = 1e6  # from where on a number is written with an exponent
+LATEST = 1e11  # seconds: what is longer, or later, is none
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def number(value: float) -> str:
     """A whole number with thin thousands: 31 402. What is no whole number is given `significant`."""
-    if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
+    if abs(value) < 1e20 and (isinstance(value, int) or (abs(value) < 1e15 and value == int(value))):
         return f"{int(value):,}".replace(",", THIN)
     return significant(value)
 
@@ -66,18 +68,22 @@ def percent(share: float, digits: int = 0) -> str:
     """A share of one as 23 %; what is not zero never reads as zero."""
     if not math.isfinite(share):
         return "–"
+    if abs(share) >= LARGE:
+        return f"{scientific(100 * share)} %"
     text = f"{100 * share:.{digits}f} %"
     return f"< {10.0**-digits:.{digits}f} %" if share > 0 and float(text[:-2]) == 0 else text
 
 
 def share(value: float) -> str:
     """A share of one with all the digits by which two may differ: 0.9889."""
-    return f"{value:.4f}" if math.isfinite(value) else "–"
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.4f}" if abs(value) < LARGE else significant(value)
 
 
 def duration(seconds: float) -> str:
     """0:41, 12:03, 2:05:00, 3 d 4 h; – where it is not known."""
-    if not math.isfinite(seconds) or seconds < 0:
+    if not 0 <= seconds <= LATEST:
         return "–"
     whole = int(seconds + 0.5)
     minutes, second = divmod(whole, 60)
@@ -89,7 +95,7 @@ def duration(seconds: float) -> str:
 
 def age(seconds: float) -> str:
     """How long ago: 0.2 s ago, 41 s ago, 12 min ago, 3 h ago, 5 d ago."""
-    if not math.isfinite(seconds):
+    if not -LATEST <= seconds <= LATEST:
         return "–"
     seconds = max(0.0, seconds)
     if seconds < 9.95:
@@ -138,6 +144,8 @@ def setting(value: object) -> str:
 
 def coarse_age(seconds: float) -> str:
     """An age that is written seldom: `live` under two seconds, then in steps that grow."""
+    if not -LATEST <= seconds <= LATEST:
+        return ""
     if seconds < STEPS_S[0]:
         return "live"
     if seconds < 60:
@@ -151,6 +159,8 @@ def coarse_age(seconds: float) -> str:
 
 def moment(then: float, now: float) -> str:
     """A time of day, with the date where it was not today."""
+    if not (abs(then) <= LATEST and abs(now) <= LATEST):
+        return "–"
     date, today = time.localtime(then), time.localtime(now)
     if date[:3] == today[:3]:
         return time.strftime("%H:%M", date)

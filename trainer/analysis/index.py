@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,21 +15,25 @@ from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.text import stopped_early_text, waits_for
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
+    Change,
     Meta,
     Run,
-    RunReader,
     RunState,
     Status,
     asked_device,
     clean,
     derive_state,
     in_line,
-    list_runs,
-    read_meta,
-    read_status,
 )
+from gradtop.trainer.record.layout import META, STATUS
+from gradtop.trainer.record.meta import examine_meta
+from gradtop.trainer.record.run_reader import last_log_lines
+from gradtop.trainer.record.runs import RunList
+from gradtop.trainer.record.status import examine_status
 
 AT_ONCE = 25
+MOST = 20  # changes that are described
+NEVER, CHANGED = (-1, -1), (-3, -3)  # marks of a run that was never looked at, and of one that must be
 LIST_EVERY = 5.0
 SENTENCE = 300  # characters of what was changed, and of the last words
 DEEPEST = 9  # cells of branches before a name
@@ -41,7 +46,7 @@ class RunRow:
     """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed, died or ended early.
 
     `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
-    `waits_for` says what it waits for: "quiet-heron on cuda:0".
+    `waits_for` says what it waits for: "quiet-heron on cuda:0". `unreadable` says which of its files cannot be read, and why.
     """
 
     run: Run
@@ -56,6 +61,8 @@ class RunRow:
     words: str = ""
     place: int = 0
     waits_for: str = ""
+    changes: tuple[Change, ...] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,102 +80,117 @@ class Entry:
     state: RunState = RunState.UNKNOWN
     moved: float = 0.0
     words: str = ""
+    problems: tuple[str, str] = ("", "")  # of status.json and meta.json
     asked: str = ""
+    family: tuple[str, str] = ("", "")  # the branch before its name, and the name of its parent
     row: RunRow | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was looked at."""
+        return self.marks != NEVER
 
 
 class RunIndex:
     """All runs of one directory. A refresh lists it when it changed, looks at each run that lives, and at some that ended."""
 
-    def __init__(self, runs: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, runs: Path, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._runs = runs
-        self._clock = clock
-        self._entries: dict[Path, Entry] = {}
+        self._list = RunList(runs)
+        self._clock, self._monotonic = clock, monotonic
+        self._entries: dict[str, Entry] = {}  # by the path of the run, the newest first
         self._listed: tuple[int, float] = (-1, 0.0)
         self._next = 0
-        self._ordered: list[tuple[Entry, str]] | None = None
+        self._ordered: list[Entry] = []
+        self._names: dict[str, str] = {}
+        self._is_sorted = False
+        self.ids: frozenset[str] = frozenset()
 
     @property
     def any_alive(self) -> bool:
         return any(entry.state.is_alive for entry in self._entries.values())
 
-    def refresh(self) -> bool:
-        """Look again; whether anything a person could see has changed."""
-        changed = self._list()
+    @property
+    def is_whole(self) -> bool:
+        """Whether each run was looked at."""
+        return all(entry.is_known for entry in self._entries.values())
+
+    def refresh(self, seconds: float = math.inf) -> bool:
+        """Look again; whether anything a person could see has changed. What is not looked at within so many seconds is next time."""
+        changed, until = self._look_for_runs(), self._monotonic() + seconds
         entries = list(self._entries.values())
-        due = {id(entry): entry for entry in entries if entry.state.is_alive or entry.marks == (-1, -1)}
+        due = [entry for entry in entries if entry.state.is_alive or not entry.is_known]
         for _ in range(min(AT_ONCE, len(entries))):
             self._next = (self._next + 1) % len(entries)
-            due[id(entries[self._next])] = entries[self._next]
-        for entry in due.values():
+            if (entry := entries[self._next]).is_known and not entry.state.is_alive:
+                due.append(entry)
+        for place, entry in enumerate(due):
             if self._look(entry):
                 entry.row, changed = None, True
+            if place % AT_ONCE == 0 and self._monotonic() > until:
+                break
         return changed
 
     def look_again(self, run: Run) -> None:
         """Have the next refresh look at a run that was changed from here, and at the directory that it is in."""
         self._listed = (-1, 0.0)
-        if (entry := self._entries.get(run.path)) is not None:
-            entry.marks = (-1, -1)
+        if (entry := self._entries.get(run.where)) is not None:
+            entry.marks = CHANGED
 
-    def _list(self) -> bool:
+    def _look_for_runs(self) -> bool:
         now = self._clock()
-        mark = _mark(self._runs)
+        mark = _mark(os.fspath(self._runs))
         if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY:
             return False
         self._listed = (mark, now)
-        found = {run.path: run for run in list_runs(self._runs)}
-        if list(found) == list(self._entries):
+        found = self._list.read()
+        if [run.where for run in found] == list(self._entries):
             return False
-        self._entries = {path: self._entries.get(path) or Entry(run) for path, run in found.items()}
-        self._forget()
+        self._entries = {run.where: self._entries.get(run.where) or Entry(run) for run in found}
+        self.ids = frozenset(run.id for run in found)
+        self._is_sorted = False
         return True
 
-    def _forget(self) -> None:
-        """Names and parents may be others: every row says them."""
-        self._ordered = None
-        for entry in self._entries.values():
-            entry.row = None
-
     def _look(self, entry: Entry) -> bool:
-        now, first = self._clock(), entry.marks == (-1, -1)
-        marks = (_mark(entry.run.status), _mark(entry.run.meta))
-        changed = False
-        if marks[0] != entry.marks[0]:
-            status = read_status(entry.run)
+        now, first = self._clock(), not entry.is_known
+        marks = (_mark(entry.run.file(STATUS)), _mark(entry.run.file(META)))
+        before = entry.marks
+        entry.marks = marks
+        changed = first
+        if marks[0] != before[0]:
+            status, why = examine_status(entry.run)
+            if why and not first and not entry.problems[0]:
+                status = entry.status  # the last good one stays
             if status.updated != entry.status.updated and not first:
                 entry.moved = now
-            if _still(status) != _still(entry.status):
-                entry.status, changed = status, True
-            else:
-                entry.status = replace(entry.status, updated=status.updated)
-        if marks[1] != entry.marks[1]:
-            entry.meta, changed = read_meta(entry.run), True
-            self._forget()
-        entry.marks = marks
+            if first or _still(status) != _still(entry.status) or why != entry.problems[0]:
+                changed = True
+            entry.status = status if changed else replace(entry.status, updated=status.updated)
+            entry.problems = (why, entry.problems[1])
+        if marks[1] != before[1]:
+            entry.meta, why = examine_meta(entry.run)
+            entry.problems = (entry.problems[0], why)
+            changed, self._is_sorted = True, False
         seen = None if first or not entry.moved else entry.moved
         state = derive_state(entry.status, now=now, heartbeat_seen=seen)
-        if state != entry.state:
+        if state != entry.state or first:
             entry.state, changed = state, True
-            entry.words = entry.status.error or stopped_early_text(entry.status)
-            if state is RunState.DIED and not entry.status.error:
-                entry.words = " ".join(RunReader(entry.run).last_log_lines(1))
+        if changed:
+            entry.words = last_words(entry)
         return changed
 
     def rows(self, view: RunsView) -> tuple[RunRow, ...]:
         """The runs in the order of the view; the row of a run that did not change is the same object as before."""
-        entries = list(self._entries.values())
-        if any(entry.row is None for entry in entries):
-            names = {entry.run.id: entry.meta.name or entry.run.id for entry in entries}
-            branches = {id(entry): before for entry, before in self._order()}
-            for entry in entries:
-                if entry.row is None:
-                    entry.row = replace(row_of(entry, names), branch=branches.get(id(entry), ""))
-            self._put_in_line(names)
-        if view.sort == "newest":
-            rows = [entry.row for entry, _ in self._ordered or () if entry.row is not None]
-        else:
-            rows = [replace(entry.row, branch="") if entry.row.branch else entry.row for entry in entries if entry.row is not None]
+        if not self._is_sorted:
+            self._sort()
+        entries = self._ordered
+        for entry in entries:
+            if entry.row is None:
+                entry.row = row_of(entry, self._names)
+        self._put_in_line()
+        rows = [entry.row for entry in entries if entry.row is not None]
+        if view.sort != "newest":
+            rows = [replace(row, branch="") if row.branch else row for row in rows]
             if view.sort == "best":
                 rows.sort(key=best_first)
             else:
@@ -176,36 +198,49 @@ class RunIndex:
         wanted = view.filter.casefold().split()
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
 
-    def _put_in_line(self, names: Mapping[str, str]) -> None:
-        alive = {entry.run: entry.status for entry in self._entries.values() if entry.state.is_alive}
+    def _put_in_line(self) -> None:
+        alive = {entry.run: entry.status for entry in self._ordered if entry.state.is_alive}
         for waiting in in_line(alive, self._asked_device):
-            entry = self._entries[waiting.run.path]
-            before = waits_for(waiting.device, [names[other.id] for other in waiting.before])
+            entry = self._entries[waiting.run.where]
+            before = waits_for(waiting.device, [self._names[other.id] for other in waiting.before])
             if entry.row is not None and (entry.row.place, entry.row.waits_for) != (waiting.place, before):
                 entry.row = replace(entry.row, place=waiting.place, waits_for=before)
 
     def _asked_device(self, run: Run) -> str:
         """Read once: the configuration of a run stays as it is."""
-        entry = self._entries[run.path]
+        entry = self._entries[run.where]
         entry.asked = entry.asked or asked_device(run)
         return entry.asked
 
-    def _order(self) -> list[tuple[Entry, str]]:
+    def _sort(self) -> None:
         """Each run below the one it came from, the oldest first; the family with the newest run first."""
-        if self._ordered is None:
-            age = {entry.run.id: (created(entry), entry.run.id) for entry in self._entries.values()}
-            entries = {entry.run.id: entry for entry in sorted(self._entries.values(), key=lambda entry: age[entry.run.id])}
-            found = families({run: entry.meta.parent for run, entry in entries.items()})
-            found.sort(key=lambda family: max(age[run] for run, _ in family), reverse=True)
-            self._ordered = [(entries[run], shortened(branch(place))) for family in found for run, place in family]
-        return self._ordered
-
-    @property
-    def ids(self) -> frozenset[str]:
-        return frozenset(path.name for path in self._entries)
+        known = [entry for entry in self._entries.values() if entry.is_known]
+        self._names = {entry.run.id: entry.meta.name or entry.run.id for entry in known}
+        age = {entry.run.id: (created(entry), entry.run.id) for entry in known}
+        entries = {entry.run.id: entry for entry in sorted(known, key=lambda entry: age[entry.run.id])}
+        found = families({run: entry.meta.parent for run, entry in entries.items()})
+        found.sort(key=lambda family: max([age[run] for run, _ in family]), reverse=True)
+        self._ordered = []
+        for family in found:
+            for run, place in family:
+                entry = entries[run]
+                kept = (shortened(branch(place)), self._names.get(entry.meta.parent, ""))
+                if kept != entry.family:
+                    entry.family, entry.row = kept, None
+                self._ordered.append(entry)
+        self._is_sorted = True
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def last_words(entry: Entry) -> str:
+    """What went wrong with a run, in a sentence."""
+    if problem := "; ".join(filter(None, entry.problems)):
+        return problem
+    if entry.status.error or entry.state is not RunState.DIED:
+        return entry.status.error or stopped_early_text(entry.status)
+    return " ".join(last_log_lines(entry.run, 1))
 
 
 def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
@@ -219,7 +254,10 @@ def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
         parent=meta.parent or "",
         change=describe_change(entry, names),
         job=meta.job,
+        branch=entry.family[0],
         words=clean(entry.words, SENTENCE),
+        changes=meta.changes,
+        unreadable="; ".join(filter(None, entry.problems)),
     )
 
 
@@ -240,7 +278,7 @@ def best_first(row: RunRow) -> tuple[bool, float, str]:
 
 def describe_change(entry: Entry, names: dict[str, str]) -> str:
     """What differs from the parent, or the last words of a run that ended badly; first the job, where it is no training, and its result."""
-    changes = "  ".join(f"{change.key.rpartition('.')[2]} {setting(change.old)} → {setting(change.new)}" for change in entry.meta.changes)
+    changes = "  ".join([f"{change.key.rpartition('.')[2]} {setting(change.old)} → {setting(change.new)}" for change in entry.meta.changes[:MOST]])
     parent = entry.meta.parent
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"
@@ -261,10 +299,10 @@ def _still(status: Status) -> Status:
     return replace(status, updated=0.0, seconds=0.0)
 
 
-def _mark(path: Path) -> int:
+def _mark(path: str) -> int:
     """A number that changes when a file is replaced; -2 where there is none."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116 - ten thousand times
     except OSError:
         return -2
     return hash((stat.st_mtime_ns, stat.st_ino, stat.st_size))

@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Mapping
 from enum import StrEnum
 
+from gradtop.trainer.record import bounds
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.layout import Run
 
-LONGEST = 1 << 20  # bytes of one line; a longer one is not an event of ours
+LONGEST = 256 << 10  # bytes of one line; a longer one is not an event of ours
+MOST = 30_000  # lines that are read at a time, the newest
 FIRST_READ = 4 << 20  # of a file that grew large only the end is read
 AT_ONCE = 8 << 20
 ANCHOR = 256
@@ -143,7 +145,7 @@ class EventReader:
             end = len(data)
         self._offset += end
         self._anchor = (self._anchor + data[max(0, end - ANCHOR) : end])[-ANCHOR:]
-        new = [event for line in data[:end].split(b"\n") if (event := parse_event(line)) is not None]
+        new = [event for line in data[:end].split(b"\n")[-MOST:] if (event := parse_event(line)) is not None]
         self.events.extend(new)
         self.rare.extend(event for event in new if event["kind"] not in ROUTINE)
         return new
@@ -167,17 +169,11 @@ def parse_event(line: bytes) -> Event | None:
     if not line.strip() or len(line) > LONGEST:
         return None
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
+        event = bounds.bounded(bounds.parse_json(line))
+    except ValueError:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
         return None
-    event["time"] = moment(event.get("time"))
+    event["kind"] = event["kind"][: bounds.NAME]
+    event["time"] = bounds.positive(event.get("time")) or 0.0
     return event
-
-
-def moment(value: object) -> float:
-    """A time as JSON has it; 0.0 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        return 0.0
-    return float(value)

@@ -6,14 +6,17 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams
+from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams, read_meta
 from gradtop.trainer.record.event_file import EventFile, Histogram
+from gradtop.trainer.record.files import remove
+from gradtop.trainer.record.streams.reader import MOST_STREAMS
 from gradtop.trainer.record.streams.registry import (
     COUNT,
     HIGH,
@@ -27,6 +30,7 @@ from gradtop.trainer.record.streams.registry import (
     bins,
     columns_of,
     count_bins,
+    written_by,
 )
 
 BATCH = 8192
@@ -34,33 +38,99 @@ BATCH = 8192
 Row = tuple[float, ...]
 
 
-def export_run(run: Run, to: str, out: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files that were written, and the streams of which nothing is recorded."""
+
+    paths: tuple[Path, ...]
+    empty: tuple[str, ...] = ()
+
+
+def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Exported:
     """Write the run's streams into the folder `out` as `csv`, `parquet` (a file for each) or `tensorboard` (one for all).
 
-    Returns the files written, none of them half. Raises RecordError with a sentence for the user.
+    All of them or none: what fails leaves neither a file nor a folder. Raises RecordError with a sentence for the user.
     """
     write = WRITERS.get(to)
     if write is None:
         raise RecordError(f"There is no format {to!r}; there are {', '.join(WRITERS)}.")
     streams = readable_streams(run)
+    there = {stream.stream for stream in streams}
+    empty = [stream.stem for stream in streams if not stream.count]
+    # A run of another job, or of none that is known, has not to write what is declared.
+    empty += [name for name in written_by(read_meta(run).job) if name not in there]
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        return write(streams, out)
+        with Folder(run, out, overwrite=overwrite) as folder:
+            write(streams, folder)
+        return Exported(tuple(folder.paths), tuple(empty))
     except OSError as error:
         raise RecordError(f"{out}: cannot be written: {error.strerror or error}. Choose another place with --output.") from None
 
 
 def readable_streams(run: Run) -> list[StreamReader]:
-    """All streams that hold something; raises RecordError where one cannot be read, rather than leave it out unseen."""
-    streams = [StreamReader(run, name, rank=rank) for name in list_streams(run) for rank in list_ranks(run, name)]
+    """All streams; raises RecordError where one cannot be read, rather than leave it out unseen, and where none holds anything."""
+    names = list_streams(run)
+    if len(names) > MOST_STREAMS:
+        raise RecordError(f"{run.id} cannot be exported: it has {len(names)} streams, and gradtop writes no more than {MOST_STREAMS}.")
+    streams = [StreamReader(run, name, rank=rank) for name in names for rank in list_ranks(run, name)]
     for stream in streams:
         stream.refresh()
         if stream.unreadable:
             raise RecordError(f"{run.id} cannot be exported: {stream.unreadable}")
-    streams = [stream for stream in streams if stream.count]
-    if not streams:
+    if not any(stream.count for stream in streams):
         raise RecordError(f"{run.id} has recorded nothing yet.")
     return streams
+
+
+class Folder:
+    """A folder of files that come into being together, when all are written; else it is left as it was."""
+
+    def __init__(self, run: Run, path: Path, *, overwrite: bool) -> None:
+        self.paths: list[Path] = []
+        self._run, self._path, self._overwrite = run, path.absolute(), overwrite
+        self._parts: list[Path] = []
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Self:
+        for place in (self._path, *self._path.parents):
+            # A run may come from somebody else: nothing is written to where its links point.
+            if place.is_relative_to(self._run.path) and place != self._run.path and place.is_symlink():
+                raise RecordError(f"{place} is a link, which is not followed. Choose another place with --output.")
+        self._made = [place for place in (self._path, *self._path.parents) if not place.exists()]
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            self._undo()
+            raise
+        return self
+
+    def add(self, names: Iterable[str]) -> list[Path]:
+        """Places to write to, one for each name. Raises RecordError where one is there already and is not to be replaced."""
+        paths = [self._path / name for name in names]
+        if (known := next((path for path in paths if os.path.lexists(path)), None)) is not None and not self._overwrite:
+            raise RecordError(f"{known} is there already: --overwrite replaces it, --output writes elsewhere.")
+        parts = [self._path / f".{os.urandom(8).hex()}.part" for _ in paths]
+        self.paths += paths
+        self._parts += parts
+        return parts
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is not None:
+            self._undo()
+            return
+        try:
+            for part, path in zip(self._parts, self.paths, strict=True):
+                part.replace(path)
+        except OSError:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        for part in self._parts:
+            remove(part)
+        for place in self._made:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def all_columns(stream: StreamReader) -> list[Column]:
@@ -68,90 +138,89 @@ def all_columns(stream: StreamReader) -> list[Column]:
     return list({column.name: column for segment in stream.segments for column in segment.columns}.values())
 
 
-def rows_of(stream: StreamReader, columns: Sequence[Column]) -> Iterator[list[float | None]]:
-    """Records with a value for each column; None for what was not measured or is not in their segment."""
+def rows_of(stream: StreamReader, columns: Sequence[Column]) -> Iterator[list[float | str | None]]:
+    """Records with a value for each column; None for what was not measured or is not in their segment. Parameters stand by their names."""
     for segment in stream.segments:
         places = [segment.places.get(column.name) for column in columns]
         sparse = [place is None or segment.columns[place].sparse for place in places]
+        named = [number for number, column in enumerate(columns) if is_parameter(stream, column)]
         for row in segment.rows(0, segment.valid):
             values = [math.nan if place is None else row[place] for place in places]
-            yield [None if empty and value != value else value for value, empty in zip(values, sparse, strict=True)]
+            found: list[float | str | None] = [None if empty and value != value else value for value, empty in zip(values, sparse, strict=True)]
+            for number in named:
+                found[number] = parameter_name(segment.extra, values[number])
+            yield found
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A place to write to that becomes `path` when all is written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def is_parameter(stream: StreamReader, column: Column) -> bool:
+    """Whether a column says which parameter a record is of."""
+    return stream.stream == HISTOGRAMS and column.name == PARAMETER
 
 
-def write_csv(streams: Sequence[StreamReader], out: Path) -> list[Path]:
+def parameter_name(extra: Mapping[str, object], number: float) -> str:
+    """The name of a parameter that a stream numbers; the number where it has none."""
+    names = extra.get("parameters")
+    if not isinstance(names, list) or not 0 <= number < len(names):
+        return f"{number:g}"
+    return str(names[int(number)])
+
+
+def write_csv(streams: Sequence[StreamReader], folder: Folder) -> None:
     """A value that was not measured is empty; one that is not finite is nan, inf or -inf."""
-    paths = []
-    for stream in streams:
+    for stream, part in zip(streams, folder.add(f"{stream.stem}.csv" for stream in streams), strict=True):
         columns = all_columns(stream)
-        with whole(out / f"{stream.stem}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+        with part.open("x", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([column.name for column in columns])
             writer.writerows([int_step(row[0]), *row[1:]] for row in rows_of(stream, columns))
-        paths.append(out / f"{stream.stem}.csv")
-    return paths
 
 
-def int_step(step: float | None) -> float | int | None:
-    return int(step) if step is not None and math.isfinite(step) else step
+def int_step(step: float | str | None) -> float | str | None:
+    return int(step) if isinstance(step, float) else step
 
 
-def write_parquet(streams: Sequence[StreamReader], out: Path) -> list[Path]:
+def write_parquet(streams: Sequence[StreamReader], folder: Folder) -> None:
     """What was not measured is null; units and what the segment's JSON tells beside them are in the schema's metadata."""
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
         raise RecordError("Parquet needs pyarrow: pip install 'gradtop[export]'. CSV needs nothing.") from None
-    paths = []
-    for stream in streams:
+    for stream, part in zip(streams, folder.add(f"{stream.stem}.parquet" for stream in streams), strict=True):
         columns = all_columns(stream)
-        fields = [pa.field(c.name, pa.float64(), metadata={"unit": c.unit} if c.unit else None) for c in columns]
+        fields = [
+            pa.field(c.name, pa.string() if is_parameter(stream, c) else pa.float64(), metadata={"unit": c.unit} if c.unit else None) for c in columns
+        ]
         schema = pa.schema(fields, metadata={"gradtop.stream": stream.stream, "gradtop.rank": str(stream.rank), "gradtop.extra": json.dumps(dict(stream.extra))})
-        with whole(out / f"{stream.stem}.parquet") as part, parquet.ParquetWriter(part, schema) as writer:
+        with part.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
             rows = rows_of(stream, columns)
             while batch := list(islice(rows, BATCH)):
                 values = [list(column) for column in zip(*batch, strict=True)]
                 writer.write_batch(pa.record_batch(values, schema=schema))
-        paths.append(out / f"{stream.stem}.parquet")
-    return paths
 
 
-def write_tensorboard(streams: Sequence[StreamReader], out: Path) -> list[Path]:
+def write_tensorboard(streams: Sequence[StreamReader], folder: Folder) -> None:
     """Scalars are named `stream/column`, of rank 1 `stream.r1/column`; what was not measured is left out."""
-    first = min(row[1] for stream in streams for row in stream.rows(0, 1))
-    path = out / f"events.out.tfevents.{int(first) if math.isfinite(first) else 0}.gradtop"
-    with whole(path) as part, part.open("wb") as file:
+    first = min((row[1] for stream in streams for row in islice(stream.rows(), 1)), default=0.0)
+    (part,) = folder.add([f"events.out.tfevents.{int(first)}.gradtop"])
+    with part.open("xb") as file:
         events = EventFile(file, first)
         for stream in streams:
             if stream.stream == HISTOGRAMS:
                 add_histograms(events, stream)
             else:
                 add_scalars(events, stream)
-    return [path]
 
 
 def add_scalars(events: EventFile, stream: StreamReader) -> None:
     columns = all_columns(stream)
     tags = [f"{stream.stem}/{column.name}" for column in columns[2:]]
     for row in rows_of(stream, columns):
-        step, time = row[0] or 0.0, row[1] or 0.0
-        events.scalars(step, time, [(tag, value) for tag, value in zip(tags, row[2:], strict=True) if value is not None])
+        step, time = (value if isinstance(value, float) else 0.0 for value in row[:2])
+        events.scalars(step, time, [(tag, value) for tag, value in zip(tags, row[2:], strict=True) if isinstance(value, float)])
 
 
 def add_histograms(events: EventFile, stream: StreamReader) -> None:
-    names = stream.extra.get("parameters")
-    names = names if isinstance(names, list) else []
     columns = [column.name for column in stream.columns]
     edges = bins(count_bins(columns))
     places = {name: place for place, name in enumerate(columns, 2)}
@@ -161,22 +230,21 @@ def add_histograms(events: EventFile, stream: StreamReader) -> None:
         found: dict[str, Any] = {name: row[place] for name, place in places.items()}
         if not all(math.isfinite(value) for value in row):
             continue
-        number, count, mean = int(found[PARAMETER]), found[COUNT], found[MEAN]
+        count, mean = found[COUNT], found[MEAN]
         width = (found[HIGH] - found[LOW]) / len(edges)
         histogram = Histogram(
             low=found[MIN],
             high=found[MAX],
             count=count,
             total=mean * count,
-            squares=(found[STD] ** 2 + mean**2) * count,
+            squares=(found[STD] * found[STD] + mean * mean) * count,
             edges=[found[LOW] + width * (each + 1) for each in range(len(edges))],
             counts=[found[name] for name in edges],
         )
-        name = str(names[number]) if 0 <= number < len(names) else str(number)
-        events.histogram(row[0], row[1], f"{stream.stem}/{name}", histogram)
+        events.histogram(row[0], row[1], f"{stream.stem}/{parameter_name(stream.extra, found[PARAMETER])}", histogram)
 
 
-WRITERS: dict[str, Callable[[Sequence[StreamReader], Path], list[Path]]] = {
+WRITERS: dict[str, Callable[[Sequence[StreamReader], Folder], None]] = {
     "csv": write_csv,
     "parquet": write_parquet,
     "tensorboard": write_tensorboard,

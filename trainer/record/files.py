@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LARGEST = 16 << 20  # bytes of a file that is read whole; ours are a thousandth of it
+AT_ONCE = 16 << 10  # bytes
 COARSE = 2.0  # seconds: no file system's time stamps are coarser
 
 # Not to wait for a pipe that somebody put in a run's place, nor to make a terminal ours.
@@ -29,8 +30,14 @@ def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int
 
 def read_file(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> bytes:
     """The whole of an ordinary file; raises OSError, for one above `limit` bytes too."""
-    with open(open_regular(path, own=own, folder=folder), "rb") as file:
-        data = file.read(limit + 1)
+    descriptor = open_regular(path, own=own, folder=folder)
+    try:
+        data = os.read(descriptor, AT_ONCE)  # of most files all
+        if len(data) == AT_ONCE:
+            with open(descriptor, "rb", closefd=False) as file:
+                data += file.read(limit + 1 - len(data))
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
     return data
@@ -94,6 +101,10 @@ class Stamp:
         self._monotonic = monotonic
         self._seen: tuple[int, int, int] | None = None
         self._since = 0.0
+
+    @property
+    def was_there(self) -> bool:
+        return self._seen is not None
 
     def moved(self, found: os.stat_result) -> bool:
         seen = identity(found)

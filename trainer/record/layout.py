@@ -26,34 +26,46 @@ ANIMALS = (
 )  # fmt: skip
 
 
+CONFIG, META, STATUS, LOG = "run.toml", "meta.json", "status.json", "worker.log"
 STAMP = "%Y%m%d-%H%M"
 # What the parent's checkpoint is called in a fork's directory: the parent may prune or lose its own.
 ORIGIN = "origin.pt"
 
 
 class Run:
-    """A handle on one run directory: paths only, nothing is opened."""
+    """A handle on one run directory: paths only, nothing is opened. `where` is its absolute path as a text."""
 
-    __slots__ = ("path",)
+    __slots__ = ("_path", "where")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(path))
+        self.where = os.path.abspath(path)
+        self._path: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        if self._path is None:
+            self._path = Path(self.where)
+        return self._path
 
     @property
     def id(self) -> str:
-        return self.path.name
+        return self.where.rpartition(os.sep)[2]
+
+    def file(self, name: str) -> str:
+        """A file's path as a text: of ten thousand runs, making `Path`s takes longer than reading what lies there."""
+        return f"{self.where}/{name}"
 
     @property
     def config(self) -> Path:
-        return self.path / "run.toml"
+        return self.path / CONFIG
 
     @property
     def meta(self) -> Path:
-        return self.path / "meta.json"
+        return self.path / META
 
     @property
     def status(self) -> Path:
-        return self.path / "status.json"
+        return self.path / STATUS
 
     @property
     def events(self) -> Path:
@@ -102,16 +114,16 @@ class Run:
 
     @property
     def log(self) -> Path:
-        return self.path / "worker.log"
+        return self.path / LOG
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and self.path == other.path
+        return isinstance(other, Run) and self.where == other.where
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return hash(self.where)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
+        return f"Run({self.where!r})"
 
 
 def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: str | None = None, now: float | None = None) -> Run:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import read_file, write_atomically
-from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.files import write_atomically
+from gradtop.trainer.record.layout import META, Run
 
-TEXTS = ("name", "job", "parent", "parent_checkpoint", "cwd", "host", "user", "git_commit")
-
+MOST_CHANGES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -50,25 +49,30 @@ class Meta:
 
 def read_meta(run: Run) -> Meta:
     """What meta.json says; defaults where it is missing or broken, or a field is."""
+    return examine_meta(run)[0]
+
+
+def examine_meta(run: Run) -> tuple[Meta, str]:
+    """The same, and why it cannot be read: "" where it can."""
+    found: dict[str, Any] = {}
+    why = ""
     try:
-        found = json.loads(read_file(run.meta))
-    except (OSError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        found = {}
-    values: dict[str, Any] = {name: found[name] for name in TEXTS if isinstance(found.get(name), str)}
+        found = bounds.read_note(run.file(META))
+    except bounds.Unreadable as error:
+        why = str(error)
+    values = bounds.fields(READS, found)
     values["name"] = values.get("name") or run.id.split("-", 2)[-1]
-    created, versions, changes, command = (found.get(name) for name in ("created", "versions", "changes", "command"))
-    if isinstance(created, int | float) and not isinstance(created, bool) and math.isfinite(created):
-        values["created"] = float(created)
-    if isinstance(versions, dict):
-        values["versions"] = {name: str(version) for name, version in versions.items()}
-    if isinstance(changes, list):
-        each = [change for change in changes if isinstance(change, dict)]
-        values["changes"] = tuple(Change(str(c.get("key", "")), c.get("old"), c.get("new")) for c in each)
-    if isinstance(command, list | str):
-        values["command"] = (command,) if isinstance(command, str) else tuple(str(word) for word in command)
-    return Meta(**values, git_dirty=found.get("git_dirty") is True)
+    return Meta(**values), why
+
+
+def _changes(found: object) -> tuple[Change, ...] | None:
+    if not isinstance(found, list):
+        return None
+    each = [bounds.bounded(change) for change in found[:MOST_CHANGES] if isinstance(change, dict)]
+    return tuple([Change(bounds.name(str(change.get("key", ""))) or "", change.get("old"), change.get("new")) for change in each])
+
+
+READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.name, parent_checkpoint=bounds.name, changes=_changes)
 
 
 def is_fork(run: Run) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -11,16 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import Event, EventReader
-from gradtop.trainer.record.files import Stamp, look, open_regular, read_file
-from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.meta import Meta, read_meta
+from gradtop.trainer.record.files import Stamp, look, open_regular
+from gradtop.trainer.record.layout import CONFIG, LOG, Run
+from gradtop.trainer.record.meta import Meta, examine_meta
 from gradtop.trainer.record.state import RunState
-from gradtop.trainer.record.status import Status, derive_state, load_status
+from gradtop.trainer.record.status import Status, derive_state, examine_status
 from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 from gradtop.trainer.record.text import clean
 
 LOG_END = 64 * 1024
+LAST = 16 * 1024  # bytes among which the last words are
 LONGEST_LINE = 1000
 
 
@@ -54,6 +55,7 @@ class RunReader:
         self.events: tuple[Event, ...] = ()
         self.rare: tuple[Event, ...] = ()  # those of all that are no routine: changes, forks, resumes
         self.gone = False
+        self.problems: Mapping[str, str] = {}  # by file name, why it cannot be read
         self._clock, self._monotonic = clock, monotonic
         self._streams: dict[tuple[str, int], StreamReader] = {}
         self._events = EventReader(run)
@@ -63,14 +65,16 @@ class RunReader:
 
     def refresh(self) -> bool:
         """Whether status, state, meta, config or events changed; streams are asked for themselves."""
-        before = (self.state, self.status, self.meta, self.config, self.gone)
+        before = self._seen()
         self.gone = not self.run.path.is_dir()
         if self._is_new(self.run.status):
             self._read_status()
         if self._is_new(self.run.meta):
-            self.meta = read_meta(self.run)
+            self.meta, why = examine_meta(self.run)
+            self._note(self.run.meta, why)
         if self._is_new(self.run.config):
-            self.config = read_config(self.run)
+            self.config, why = examine_config(self.run)
+            self._note(self.run.config, why)
         news = bool(self._events.refresh())
         if news:
             self.events, self.rare = tuple(self._events.events), tuple(self._events.rare)
@@ -80,7 +84,10 @@ class RunReader:
             self._read_status()
             state = self._derive()
         self.state = state
-        return news or before != (self.state, self.status, self.meta, self.config, self.gone)
+        return news or before != self._seen()
+
+    def _seen(self) -> tuple[object, ...]:
+        return self.state, self.status, self.meta, self.config, self.gone, self.problems
 
     def _derive(self) -> RunState:
         now = self._clock()
@@ -91,10 +98,18 @@ class RunReader:
             seen = here if self._moved else min(seen, here)
         return derive_state(self.status, now=now, heartbeat_seen=seen)
 
+    def _note(self, path: Path, why: str) -> None:
+        others = {name: problem for name, problem in self.problems.items() if name != path.name}
+        self.problems = {**others, path.name: why} if why else others
+
     def _read_status(self) -> None:
-        status = load_status(self.run)
-        if status is None:
+        status, why = examine_status(self.run)
+        self._note(self.run.status, why)
+        if why and self._beat is not None:
             return  # the last good one stays
+        if why:
+            self.status = status
+            return
         if self._beat is None or self._beat[0] != status.updated:
             self._moved = self._beat is not None
             self._beat = (status.updated, self._monotonic())
@@ -103,8 +118,10 @@ class RunReader:
     def _is_new(self, path: Path) -> bool:
         try:
             return self._stamps[path].moved(look(path))
+        except FileNotFoundError:
+            return not self.gone and not self._stamps[path].was_there and path.name not in self.problems
         except OSError:
-            return False
+            return True  # reading it says why
 
     def stream(self, name: str, rank: int = 0) -> StreamReader:
         """The reader of a stream of one rank; it is refreshed by whoever wants it."""
@@ -118,24 +135,10 @@ class RunReader:
         return [self.stream(name, rank) for rank in list_ranks(self.run, name)]
 
     def log_tail(self, lines: int = 200) -> list[str]:
-        """The last lines of worker.log, safe to show; a bounded read, whatever the file holds."""
-        try:
-            with open(open_regular(self.run.log), "rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - LOG_END))
-                found = file.read(LOG_END).decode("utf-8", "replace").split("\n")
-        except OSError:
-            return []
-        if size > LOG_END and len(found) > 1:
-            del found[0]  # the end of a line whose beginning was not read
-        if not found[-1]:
-            found.pop()
-        # A progress bar rewrites its line with \r: what stands after the last one is what a terminal would show.
-        return [clean(line.rstrip("\r").rsplit("\r", 1)[-1], LONGEST_LINE) for line in found[-lines:]]
+        return log_tail(self.run, lines)
 
     def last_log_lines(self, lines: int) -> tuple[str, ...]:
-        """The last lines of worker.log that are not blank."""
-        return tuple(line for line in self.log_tail(60) if line.strip())[-lines:]
+        return last_log_lines(self.run, lines)
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """In the order of steps; a checkpoint without its file of weights is left out.
@@ -167,30 +170,71 @@ class RunReader:
 def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
     """What a checkpoint's JSON tells; None where it is broken."""
     try:
-        found = json.loads(read_file(note))
-        return CheckpointInfo(
-            step=int(found["step"]),
-            epoch=int(found.get("epoch") or 0),
-            path=weights,
-            val_loss=optional(found.get("val_loss")),
-            val_accuracy=optional(found.get("val_accuracy")),
-            best=found.get("best") is True,
-            time=optional(found.get("time")) or 0.0,
-        )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        values = bounds.fields(CHECKPOINT, bounds.read_note(note))
+    except bounds.Unreadable:
         return None
+    return CheckpointInfo(**{"epoch": 0, **values}, path=weights) if "step" in values else None
 
 
-def optional(value: object) -> float | None:
-    """A number, also one that JSON has as a word such as "nan"; raises ValueError for another word."""
-    return float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+CHECKPOINT = {
+    "step": bounds.count,
+    "epoch": bounds.count,
+    "val_loss": bounds.measured,
+    "val_accuracy": bounds.measured,
+    "best": bounds.flag,
+    "time": bounds.positive,
+}
 
 
 def read_config(run: Run) -> Mapping[str, Any]:
     """run.toml as it stands; {} where it is missing or broken."""
-    import tomllib  # not needed where runs are only listed
+    return examine_config(run)[0]
 
+
+def examine_config(run: Run) -> tuple[Mapping[str, Any], str]:
+    """The same, and why it cannot be read: "" where it can."""
     try:
-        return tomllib.loads(read_file(run.config).decode())
-    except (OSError, ValueError, RecursionError):
-        return {}
+        return bounds.read_toml(run.file(CONFIG)), ""
+    except bounds.Unreadable as error:
+        return {}, str(error)
+
+
+def last_log_lines(run: Run, lines: int) -> tuple[str, ...]:
+    """The last lines of worker.log that are not blank."""
+    found: list[str] = []
+    for raw in reversed(_log_lines(run, LAST)[-60:]):
+        if (line := _shown(raw)).strip():
+            found.append(line)
+        if len(found) == lines:
+            break
+    return tuple(reversed(found))
+
+
+def log_tail(run: Run, lines: int = 200) -> list[str]:
+    """The last lines of worker.log, safe to show; a bounded read, whatever the file holds."""
+    return [_shown(line) for line in _log_lines(run, LOG_END)[-lines:]]
+
+
+def _log_lines(run: Run, most: int) -> list[str]:
+    """The last lines, of at most so many bytes."""
+    try:
+        descriptor = open_regular(run.file(LOG))
+    except OSError:
+        return []
+    try:
+        size = os.fstat(descriptor).st_size
+        found = os.pread(descriptor, most, max(0, size - most)).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+    finally:
+        os.close(descriptor)
+    if size > most and len(found) > 1:
+        del found[0]  # the end of a line whose beginning was not read
+    if not found[-1]:
+        found.pop()
+    return found
+
+
+def _shown(line: str) -> str:
+    # A progress bar rewrites its line with \r: what stands after the last one is what a terminal would show.
+    return clean(line.rstrip("\r").rsplit("\r", 1)[-1], LONGEST_LINE)

@@ -7,9 +7,10 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
-from gradtop.trainer.record.layout import STAMP, Run
+from gradtop.trainer.record.layout import CONFIG, STAMP, STATUS, Run
 from gradtop.trainer.record.meta import read_meta, write_meta
 from gradtop.trainer.record.status import derive_state, read_status
 
@@ -20,20 +21,44 @@ LONGEST_NAME = 60
 
 def list_runs(runs: Path) -> list[Run]:
     """All runs, newest first; a directory is a run when it has a run.toml or a status.json."""
-    try:
-        with os.scandir(runs) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    except OSError:
-        return []
-    found = [(age, run) for run in map(Run, (runs / name for name in names)) if (age := _age(run)) is not None]
-    return [run for _, run in sorted(found, key=lambda each: each[0], reverse=True)]
+    return RunList(runs).read()
 
 
-def _age(run: Run) -> tuple[str, int, str] | None:
-    """What runs are sorted by: the minute in the id, and within it when run.toml was written. None for what is no run."""
-    for path in (run.config, run.status):
+class RunList:
+    """The runs of a directory; read again, it looks only at what is new in it."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = os.path.abspath(runs)
+        self._ages: dict[str, tuple[Age, Run]] = {}  # by file name
+
+    def read(self) -> list[Run]:
+        """Newest first."""
         try:
-            written = path.stat().st_mtime_ns
+            with os.scandir(self._runs) as entries:
+                names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+        except OSError:
+            return []
+        known, self._ages = self._ages, {}
+        for name in names:
+            found = known.get(name)
+            if found is None:
+                run = Run(f"{self._runs}/{name}")
+                age = _age(run)
+                found = (age, run) if age is not None else None
+            if found is not None:
+                self._ages[name] = found
+        return [run for _, run in sorted(self._ages.values(), key=lambda each: each[0], reverse=True)]
+
+
+# What runs are sorted by: the minute in the id, and within it when run.toml was written.
+Age: TypeAlias = tuple[str, int, str]
+
+
+def _age(run: Run) -> Age | None:
+    """None for what is no run."""
+    for name in (CONFIG, STATUS):
+        try:
+            written = os.stat(run.file(name)).st_mtime_ns
         except OSError:
             continue
         stamp = STAMPED.match(run.id)

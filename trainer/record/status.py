@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import overwrite, read_file, write_atomically
-from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.files import overwrite, write_atomically
+from gradtop.trainer.record.layout import STATUS, Run
 from gradtop.trainer.record.state import RunState
 
 NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
@@ -76,8 +77,8 @@ class Status:
     result: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
+READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(word, str) else None)
 MAPPINGS = frozenset({"changes", "result"})
-TYPES = {field.name: str(field.type) for field in dataclasses.fields(Status)}
 
 
 def write_status(run: Run, status: Status) -> None:
@@ -85,7 +86,7 @@ def write_status(run: Run, status: Status) -> None:
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
         name: plain(value) if name in MAPPINGS else str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name in TYPES
+        for name in READS
         for value in (getattr(status, name),)
     }
     text = json.dumps(values)
@@ -98,42 +99,30 @@ def write_status(run: Run, status: Status) -> None:
 
 
 def read_status(run: Run) -> Status:
-    """What status.json says; a file that is missing or broken gives the defaults, a field of a wrong type its default."""
-    return load_status(run) or Status()
+    """What status.json says; defaults where it is missing, a field that is not what it should be its default.
+
+    The state of a run whose status.json cannot be read is unknown.
+    """
+    return examine_status(run)[0]
 
 
 def load_status(run: Run) -> Status | None:
     """What status.json says; None where it is missing or broken."""
+    status, why = examine_status(run)
+    return None if why else status
+
+
+def examine_status(run: Run) -> tuple[Status, str]:
+    """The same, and why it cannot be read: "" where it can."""
     try:
-        return parse_status(json.loads(read_file(run.status)))
-    except (OSError, ValueError, RecursionError):
-        return None
+        return parse_status(bounds.read_note(run.file(STATUS))), ""
+    except bounds.Unreadable as error:
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        return Status(state=RunState.CREATED if missing else RunState.UNKNOWN), str(error)
 
 
-def parse_status(found: object) -> Status | None:
-    if not isinstance(found, dict):
-        return None
-    values: dict[str, Any] = {}
-    for name, kind in TYPES.items():
-        value = found.get(name)
-        if name in MAPPINGS:
-            if isinstance(value, dict):
-                values[name] = value
-        elif kind == "RunState":
-            if isinstance(value, str):
-                values[name] = RunState(value)
-        elif kind == "str":
-            if isinstance(value, str):
-                values[name] = value
-        elif isinstance(value, int | float | str) and not isinstance(value, bool):
-            try:
-                number = float(value)
-                if kind == "int":
-                    values[name] = int(number)
-                elif "None" in kind or math.isfinite(number):
-                    values[name] = number
-            except (ValueError, OverflowError):
-                continue
+def parse_status(found: Mapping[str, Any]) -> Status:
+    values = bounds.fields(READS, found)
     if not values.get("steps_per_epoch") and values.get("epochs", 0) > 0:
         # A status of before this field; exact where the run trains whole epochs.
         values["steps_per_epoch"] = -(-values.get("steps", 0) // values["epochs"])

@@ -28,6 +28,8 @@ LINES = {**CONTROLS, 0x0A: "\n"}
 
 def clean(text: str, limit: int = 2000, *, keep_newlines: bool = False) -> str:
     """The text without escape sequences, control and invisible direction characters, cut to `limit` characters with an ellipsis."""
+    if len(text) <= limit and text.isprintable():
+        return text  # the usual case, without a look at each character
     text = ESCAPES.sub("", text[: 8 * limit])
     if not keep_newlines:
         text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")

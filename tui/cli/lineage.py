@@ -19,7 +19,8 @@ the same evaluation.
 
 The JSON is a list, parents first, of objects with the keys id, name, state,
 parent (an id), checkpoint (a file of the parent's), changes (key, old, new),
-best_val_loss, accuracy_at_best, best_val_accuracy, step and chosen.
+best_val_loss, accuracy_at_best, best_val_accuracy, step, chosen
+and unreadable (why its status.json cannot be read, or "").
 
   gradtop lineage last
 """
@@ -63,13 +64,15 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) 
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
-    status, state = standing(one)
+    status, state, why = standing(one)
     name = clean(meta.name or one.id, 40)
     best = f"  best {figure(status.best_val_loss)}, {accuracy(status.accuracy_at_best)}" if status.best_val_loss is not None else ""
     early = stopped_early_text(replace(status, state=state))
     words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {early or state}{best}"]
     if how := begins(meta, parent_there=parent_there):
         words.append(how)
+    if why:
+        words.append(clean(why, 400))
     return "  ".join(words)
 
 
@@ -86,17 +89,19 @@ def begins(meta: Meta, *, parent_there: bool = True) -> str:
     return clean(f"({way}: {changes_text(meta.changes) or 'nothing changed'})", 400)
 
 
-def standing(one: Run) -> tuple[Status, RunState]:
+def standing(one: Run) -> tuple[Status, RunState, str]:
+    """Status, state, and why the status cannot be read."""
     import time
 
-    from gradtop.trainer.record import derive_state, read_status
+    from gradtop.trainer.record import derive_state
+    from gradtop.trainer.record.status import examine_status
 
-    status = read_status(one)
-    return status, derive_state(status, now=time.time())
+    status, why = examine_status(one)
+    return status, derive_state(status, now=time.time()), why
 
 
 def record(one: Run, meta: Meta, chosen: Run) -> dict[str, object]:
-    status, state = standing(one)
+    status, state, why = standing(one)
     return {
         "id": one.id,
         "name": meta.name,
@@ -109,4 +114,5 @@ def record(one: Run, meta: Meta, chosen: Run) -> dict[str, object]:
         "best_val_accuracy": status.best_val_accuracy,
         "step": status.step,
         "chosen": one == chosen,
+        "unreadable": why,
     }

@@ -23,8 +23,8 @@ state, created, started, ended and updated (seconds since 1970), seconds
 without a lower val_loss; 0: it was not), loss, val_loss, val_accuracy,
 best_val_loss with best_epoch and accuracy_at_best (the accuracy of the same
 evaluation), best_val_accuracy with best_accuracy_epoch, device, model,
-parameters, parent (an id), changes (key, old, new), result and error. What is
-not known is null, 0 or "".
+parameters, parent (an id), changes (key, old, new), result, error and unreadable
+(files of the run that cannot be read). What is not known is null, 0 or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
@@ -70,10 +70,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def record(row: RunRow) -> dict[str, object]:
-    from gradtop.trainer.record import read_meta
-
     status = row.status
-    changes = [{"key": change.key, "old": change.old, "new": change.new} for change in read_meta(row.run).changes]
+    changes = [{"key": change.key, "old": change.old, "new": change.new} for change in row.changes]
     return {
         "id": row.run.id,
         "name": row.name,
@@ -105,6 +103,7 @@ def record(row: RunRow) -> dict[str, object]:
         "changes": changes,
         "result": status.result,
         "error": status.error,
+        "unreadable": row.unreadable,
     }
 
 
@@ -133,5 +132,4 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
         )
     tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for line in table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE):
-        say(line)
+    say("\n".join(table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))

@@ -76,7 +76,8 @@ def table(
     `right` names the right-aligned columns, `tones` gives a column's cells their colours. Lines longer than `limit` cells (0:
     any length) lose the end of the last column, and before too little of that is left the columns named in `spare`, in order.
     """
-    widths = {title: max(width(title), *(width(row[place]) for row in rows)) for place, title in enumerate(titles)}
+    sizes = [[width(cell) for cell in row] for row in (titles, *rows)]
+    widths = dict(zip(titles, (max(column) for column in zip(*sizes, strict=True)), strict=True))
     kept, last = list(titles), titles[-1]
     for title in spare if limit else ():
         if total(widths, kept) - widths[last] + min(widths[last], NARROWEST) <= limit:
@@ -84,13 +85,14 @@ def table(
         kept.remove(title)
     if limit:
         widths[last] = max(NARROWEST, min(widths[last], limit - total(widths, kept) + widths[last]))
+    coloured = bool(tones) and colours_wanted(sys.stdout)
+    columns = [(place, widths[title], title in right, (tones or {}).get(title, ()) if coloured else ()) for place, title in enumerate(titles) if title in kept]
     lines = []
-    for number, row in enumerate((titles, *rows)):
-        cells = []
-        for title, cell in zip(titles, row, strict=True):
-            if title in kept:
-                tone = tones[title][number - 1] if number and tones and title in tones else ""
-                cells.append(fitted(cell, widths[title], tone=tone, right=title in right))
+    for number, (row, has) in enumerate(zip((titles, *rows), sizes, strict=True)):
+        cells = [
+            fitted(row[place], has[place], cells, tone=tone[number - 1] if number and tone else "", right=is_right)
+            for place, cells, is_right, tone in columns
+        ]
         lines.append("  ".join(cells).rstrip())
     return lines
 
@@ -99,14 +101,17 @@ def total(widths: Mapping[str, int], kept: Sequence[str]) -> int:
     return sum(widths[title] for title in kept) + 2 * (len(kept) - 1)
 
 
-def fitted(cell: str, cells: int, *, tone: str, right: bool) -> str:
-    """The cell in exactly so many cells of the terminal."""
-    if width(cell) > cells:
+def fitted(cell: str, has: int, cells: int, *, tone: str, right: bool) -> str:
+    """A cell that `has` so many cells of the terminal in exactly so many."""
+    if has > cells:
         from gradtop.tui.format import ellipsis
 
         cell = ellipsis(cell, cells)
-    space = " " * (cells - width(cell))
-    return space + toned(cell, tone) if right else toned(cell, tone) + space
+        has = width(cell)
+    space = " " * (cells - has)
+    if tone:
+        cell = toned(cell, tone)
+    return space + cell if right else cell + space
 
 
 def width(text: str) -> int:

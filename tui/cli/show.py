@@ -23,7 +23,8 @@ status (as in status.json), meta (as in meta.json), config (as it is now: what
 was changed live included), run_toml (as it was at the start), waits (null, or
 of a run in line: place, device and for, the ids of the runs it waits for),
 checkpoints, events (the newest 20), findings (tone and text), last_words (of
-a run that died or failed) and health: records_lost and unreadable (streams).
+a run that died or failed) and health: records_lost and unreadable (files and
+streams, and why).
 """
 LAST_EVENTS = 20
 
@@ -83,15 +84,19 @@ def waiting(reader: RunReader) -> Waiting | None:
 
 
 def unreadable(reader: RunReader) -> dict[str, str]:
-    """The streams that this version cannot read, and why."""
+    """The files, and the streams, that cannot be read, and why."""
     from gradtop.trainer.record import list_streams
+    from gradtop.trainer.record.streams.reader import MOST_STREAMS
 
-    found = {}
-    for name in list_streams(reader.run):
+    found = dict(reader.problems)
+    names = list_streams(reader.run)
+    for name in names[:MOST_STREAMS]:
         stream = reader.stream(name)
         stream.refresh()
         if stream.unreadable:
             found[name] = stream.unreadable
+    if left := names[MOST_STREAMS:]:
+        found["streams"] = f"{len(left)} more than the {MOST_STREAMS} that are looked at"
     return found
 
 
@@ -167,7 +172,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.dropped:
         yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
     for name, why in unreadable(reader).items():
-        yield "unreadable", clean(f"{name}: {why}")
+        yield "unreadable", clean(why if why.startswith(name) else f"{name}: {why}", 400)
     yield "directory", clean(str(reader.run.path), 4000)
     for line in last_words(reader):
         yield "last words", line

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import StreamReader, clean
+from gradtop.trainer.record.bounds import count
 
 ROOT = "."
+DEEPEST = 64  # modules above a parameter
 LONGEST = 200  # characters of a name that are shown
 
 
@@ -93,10 +95,12 @@ def build(table: Mapping[str, object]) -> Model:
 def _add(nodes: dict[str, Node], children: dict[str, list[str]], node: Node) -> None:
     """Hang a node under the nearest module above it that there is."""
     parent = node.key
-    while parent:
+    for _ in range(DEEPEST):
         parent = parent.rpartition(".")[0]
-        if parent in nodes and not nodes[parent].is_parameter:
+        if not parent or (parent in nodes and not nodes[parent].is_parameter):
             break
+    else:
+        parent = ""
     parent = parent or ROOT
     name = node.key if parent == ROOT else node.key[len(parent) + 1 :]
     nodes[node.key] = replace(node, parent=parent, depth=nodes[parent].depth + 1, name=clean(name, LONGEST))
@@ -165,4 +169,4 @@ def text(value: object) -> str:
 
 
 def whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return count(value) or 0 if isinstance(value, int) and not isinstance(value, bool) else 0

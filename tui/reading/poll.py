@@ -31,6 +31,7 @@ SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time 
 RATE = 600.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
+LISTING = 0.25  # seconds of one look at the list of runs, of which there may be ten thousand
 LEASE_EVERY = 2.0
 ANSWER_WITHIN = 5.0
 
@@ -163,6 +164,8 @@ class Poll:
         self._keep_lease(request, facts)
         if self._pending:
             return min(TICK_WAITING, self._interval)
+        if request.watches_runs and not self._source.runs.is_whole:
+            return min(TICK_WAITING, self._interval)  # the next few thousand
         live = facts.alive or (request.watches_runs and self._source.runs.any_alive)
         if not live:
             return max(self._interval, TICK_ENDED)
@@ -200,7 +203,7 @@ class Poll:
                 counts.append(stream.count)
             counts += [len(reader.events), reader.events[-1] if reader.events else None]
         grown = tuple(counts) != self._counts
-        listed = request.watches_runs and source.runs.refresh()
+        listed = request.watches_runs and source.runs.refresh(LISTING)
         if not grown and not listed and request is self._answered and facts is source.facts:
             return self._snapshot
         self._counts, self._answered, source.facts = tuple(counts), request, facts

@@ -10,13 +10,14 @@ from typing import TypeAlias
 
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.streams.registry import ALL, STEP, TIME, UNAVAILABLE, Column, without_parameter
+from gradtop.trainer.record.streams.registry import ALL, REGISTRY, STEP, TIME, UNAVAILABLE, Column, without_parameter
 from gradtop.trainer.record.streams.rollup import FAN
 from gradtop.trainer.record.streams.segment import Places, Segment, UnknownSchema
-from gradtop.trainer.record.streams.segment_writer import segment_number, segment_stem, split_stem
+from gradtop.trainer.record.streams.segment_writer import is_number, segment_number, segment_stem, split_stem
 from gradtop.trainer.record.streams.series import EMPTY_SERIES, Envelope, Series, fill
 
 Record: TypeAlias = Mapping[str, float]
+MOST_STREAMS = 64  # that anybody looks at; gradtop declares a dozen
 KEPT = 512  # curves kept up to date
 NEWEST = 2  # segments that may still grow
 
@@ -33,8 +34,9 @@ class _Curves:
 
 
 def list_streams(run: Run) -> list[str]:
-    """The names of the streams that a run has, of whatever rank, in alphabetical order."""
-    return sorted({stream for stream, _ in _stems(run)})
+    """The names of the streams that a run has, of whatever rank, in alphabetical order: those that are declared first where there are too many to look at."""
+    found = sorted({stream for stream, _ in _stems(run)})
+    return found if len(found) <= MOST_STREAMS else sorted(found, key=lambda name: name not in REGISTRY)
 
 
 def list_ranks(run: Run, stream: str) -> list[int]:
@@ -47,8 +49,8 @@ def _stems(run: Run) -> list[tuple[str, int]]:
         names = os.listdir(run.streams)
     except OSError:
         return []
-    stems = {name.rsplit(".", 2)[0] for name in names if name.endswith(".json")}
-    return [split_stem(stem) for stem in stems if any(segment_number(name, stem) is not None for name in names)]
+    parts = [name.removesuffix(".json").rpartition(".") for name in names if name.endswith(".json")]
+    return [split_stem(stem) for stem in {stem for stem, _, number in parts if stem.isprintable() and stem and is_number(number)}]
 
 
 class StreamReader:

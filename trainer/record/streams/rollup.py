@@ -14,6 +14,8 @@ import sys
 from array import array
 from collections.abc import Sequence
 
+from gradtop.trainer.record.bounds import WHOLE
+
 FAN = 64
 HEAD = 5
 PER_COLUMN = 5
@@ -88,6 +90,22 @@ def weighted(
         there = [place for place, number in enumerate(finite) if number]
         lows, highs, means, finite = ([part[place] for place in there] for part in (lows, highs, means, finite))
     return min(lows), max(highs), sum([m * (n / count) for m, n in zip(means, finite, strict=True)]), count, lost
+
+
+def in_place(steps: Sequence[float]) -> bool:
+    """Whether all are steps: finite, and none so large that numbers are left out there."""
+    return not steps or (math.isfinite(sum(steps)) and min(steps) >= -WHOLE and max(steps) <= WHOLE)
+
+
+def is_sound(parts: Sequence[Sequence[float]], span: int) -> bool:
+    """Whether lows, highs, means and counts can be those of rollup records over `span` records each."""
+    lows, highs, means, finite, bad = parts
+    counts = sum(finite) + sum(bad)
+    if counts != counts or min(finite) < 0 or min(bad) < 0 or max(finite) > span or max(bad) > span:
+        return False
+    total = sum(lows) + sum(highs) + sum(means)
+    # A sum may overflow where its terms do not, and where nothing is finite there is no value.
+    return total - total == 0 or all(math.isfinite(0 * low + 0 * high) and math.isfinite(mean) for low, high, mean, n in zip(lows, highs, means, finite, strict=True) if n)
 
 
 class Rollup:

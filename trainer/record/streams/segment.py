@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import struct
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from gradtop.trainer.record import bounds
+from gradtop.trainer.record.bounds import LATEST, WHOLE
 from gradtop.trainer.record.files import identity, look, open_regular, read_file
 from gradtop.trainer.record.streams.registry import Column
 from gradtop.trainer.record.streams.rollup import (
@@ -18,6 +19,8 @@ from gradtop.trainer.record.streams.rollup import (
     PER_COLUMN,
     complete_chunks,
     doubles,
+    in_place,
+    is_sound,
     level1_index,
     level2_index,
     record_width,
@@ -29,6 +32,7 @@ from gradtop.trainer.record.streams.rollup import (
 from gradtop.trainer.record.streams.segment_writer import FORMAT, HEAD
 
 BLOCK = 1 << 18  # bytes read at a time
+MOST_COLUMNS = 200_000
 SPANS = {1: FAN, 2: FAN * FAN}  # records under one record of a level of the rollup
 
 Values: TypeAlias = Sequence[float]
@@ -39,6 +43,12 @@ class UnknownSchema(Exception):
     """A segment that this version cannot read; the message says why."""
 
 
+def _columns(found: object) -> tuple[Column, ...] | None:
+    if not isinstance(found, list) or len(found) > MOST_COLUMNS or not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in found):
+        return None
+    return tuple([Column(c["name"][: bounds.NAME], bounds.name(c.get("unit")) or "", c.get("sparse") is True) for c in found])
+
+
 class Segment:
     """The records of one writing process. No file stays open: a copy that is put in its place is seen, and runs may be many."""
 
@@ -47,20 +57,15 @@ class Segment:
         self._schema_path = base.with_name(f"{base.name}.json")
         self._schema_seen = identity(look(self._schema_path))
         self._schema = read_file(self._schema_path)
-        try:
-            schema = json.loads(self._schema)
-        except RecursionError:
-            raise UnknownSchema(f"{base.name}.json is not a schema") from None
+        schema = bounds.bounded(bounds.parse_json(self._schema))
         version = schema.get("format") if isinstance(schema, dict) else None
         if not isinstance(schema, dict) or version != FORMAT:
-            raise UnknownSchema(f"{base.name} has format {version!r}; this gradtop reads {FORMAT}. A newer gradtop may read it.")
-        try:
-            columns = tuple(Column(str(c["name"]), str(c.get("unit", "")), c.get("sparse") is True) for c in schema["columns"])
-            self.size = int(schema["record_size"])
-            self.first_step = float(schema.get("first_step", 0))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            raise UnknownSchema(f"{base.name}.json does not list its columns") from None
-        if self.size != 8 * len(columns) or [c.name for c in columns[:2]] != [c.name for c in HEAD] or self.first_step != self.first_step:
+            raise UnknownSchema(f"{base.name} has format {str(version)[:40]}; this gradtop reads {FORMAT}. A newer gradtop may read it.")
+        columns, first = _columns(schema.get("columns")), bounds.count(schema.get("first_step", 0))
+        if columns is None or first is None:
+            raise UnknownSchema(f"{base.name}.json does not list its columns")
+        self.size, self.first_step = 8 * len(columns), float(first)
+        if schema.get("record_size") != self.size or [c.name for c in columns[:2]] != [c.name for c in HEAD]:
             raise UnknownSchema(f"the columns and the record size in {base.name}.json do not match")
         extra = schema.get("extra")
         self.columns = columns
@@ -142,13 +147,17 @@ class Segment:
         return low
 
     def row(self, number: int) -> tuple[float, ...] | None:
+        """None for one that is not there, or of which nobody can tell when it was."""
         data = self._read(self.size, number * self.size)
-        return self._unpack.unpack(data) if len(data) == self.size else None
+        row = self._unpack.unpack(data) if len(data) == self.size else None
+        return row if row is not None and -WHOLE <= row[0] <= WHOLE and -LATEST <= row[1] <= LATEST else None
 
     def rows(self, start: int, stop: int) -> Iterator[tuple[float, ...]]:
-        """Records start to stop, a block at a time."""
+        """Records start to stop, a block at a time; one without a place among the steps and in time is left out."""
         for data in self._blocks(start, stop):
-            yield from self._unpack.iter_unpack(data)
+            for row in self._unpack.iter_unpack(data):
+                if -WHOLE <= row[0] <= WHOLE and -LATEST <= row[1] <= LATEST:
+                    yield row
 
     def by_column(self, start: int, stop: int, places: Places) -> Iterator[tuple[list[float], list[list[float] | None]]]:
         """Records start to stop, a block at a time: their steps, and of each column its values."""
@@ -198,16 +207,13 @@ class Segment:
                 if len(data) != together * 8 * width:
                     return
                 view = doubles(data)
-                if strided(view, 0, width) != [float(level)] * together:
+                firsts, lasts = strided(view, 1, width), strided(view, 2, width)
+                found = [None if head is None else tuple([strided(view, head + part, width) for part in range(PER_COLUMN)]) for head in heads]
+                if strided(view, 0, width) != [float(level)] * together or not in_place(firsts) or not in_place(lasts):
                     return
-                yield (
-                    strided(view, 1, width),
-                    strided(view, 2, width),
-                    [
-                        None if head is None else tuple([strided(view, head + part, width) for part in range(PER_COLUMN)])
-                        for head in heads
-                    ],
-                )
+                if not all(is_sound(parts, SPANS[level]) for parts in found if parts is not None):
+                    return
+                yield firsts, lasts, found
                 start += together
 
     def _read(self, size: int, offset: int, *, rollup: bool = False) -> bytes:

@@ -8,10 +8,9 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gradtop.trainer.record.streams.rollup import summary, weighted
+from gradtop.trainer.record.bounds import WHOLE
+from gradtop.trainer.record.streams.rollup import in_place, summary, weighted
 from gradtop.trainer.record.streams.segment import SPANS, Places, Segment, Values
-
-LARGEST_STEP = 2.0**53
 
 
 def _none() -> Sequence[float]:
@@ -78,8 +77,8 @@ class Envelope:
 
     def add_rows(self, steps: list[float], columns: Sequence[list[float] | None]) -> None:
         """Records of rising steps."""
-        if not _in_place(steps):  # not of our writing: a record without a place is left out
-            keep = [place for place, step in enumerate(steps) if abs(step) <= LARGEST_STEP]
+        if not in_place(steps):  # not of our writing: a record without a place is left out
+            keep = [place for place, step in enumerate(steps) if -WHOLE <= step <= WHOLE]
             columns = [None if values is None else [values[place] for place in keep] for values in columns]
             steps = [steps[place] for place in keep]
         for found, start, stop in self._split(steps, steps):
@@ -89,8 +88,6 @@ class Envelope:
 
     def add_chunks(self, firsts: list[float], lasts: list[float], columns: Sequence[tuple[Values, ...] | None]) -> None:
         """Records of a rollup; each goes whole into the bin in which it begins."""
-        if not _in_place(firsts) or not _in_place(lasts):
-            return
         for found, start, stop in self._split(firsts, lasts):
             for column, parts in enumerate(columns):
                 if parts is not None:
@@ -148,10 +145,6 @@ class Envelope:
             first=bins[0][0].first,
             last=bins[-1][0].last,
         )
-
-
-def _in_place(steps: list[float]) -> bool:
-    return math.isfinite(sum(steps)) and max(map(abs, steps), default=0.0) <= LARGEST_STEP
 
 
 def fill(envelope: Envelope, segment: Segment, places: Places, start: int, stop: int) -> None:

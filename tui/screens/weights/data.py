@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
+from gradtop.trainer.record.bounds import WHOLE
 from gradtop.trainer.record.streams.registry import (
     ALL,
     COUNT,
@@ -253,7 +254,7 @@ def histogram_at(segment: Segment, number: int) -> Histogram | None:
     places = segment.places
     counts = bins_of(segment, row)
     low, high = row[places[LOW]], row[places[HIGH]]
-    sound = counts and math.isfinite(low) and math.isfinite(high) and low <= high and all(0 <= each < math.inf for each in counts)
+    sound = counts and 0 <= high - low < math.inf and all(0 <= each <= WHOLE for each in counts)
     mean, std, least, most, zeros, count = (row[places[column]] for column in (MEAN, STD, MIN, MAX, ZEROS, COUNT))
     return Histogram(row[0], row[1], low, high, mean, std, least, most, zeros, count, counts if sound else ())
 
@@ -274,7 +275,7 @@ def span(histograms: Sequence[Histogram]) -> tuple[float, float] | None:
 def rebinned(histogram: Histogram, low: float, high: float, bins: int) -> list[float]:
     """The counts in other bins, each shared out as if its values lay evenly; a range of no width goes whole into its bin."""
     found = [0.0] * bins
-    if not histogram.bins or bins < 1 or not high > low:
+    if not histogram.bins or bins < 1 or not 0 < high - low < math.inf:
         return found
     scale = bins / (high - low)
     width = (histogram.high - histogram.low) / len(histogram.bins)

@@ -1,0 +1,198 @@
+"""What a value may be that is read from a run: types, ranges, lengths, counts, nesting. A run may come from anywhere and hold anything.
+
+A reader declares its fields as a table of these functions. Each gives the value in its bounds, or None for what is none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gradtop.trainer.record.errors import RecordError
+from gradtop.trainer.record.files import LARGEST, read_file
+
+NOTE = 4 << 20  # bytes of status.json, meta.json and the like
+CONFIG = 256 << 10  # bytes of run.toml: a parser in Python takes a second for a few of these
+DOTS = 64  # in one line of it before the value: the parser's work is the square of a key's depth
+TEXT = 64 << 10  # characters
+NAME = 1000  # characters of a key, a parameter, a column
+DEPTH = 24  # lists and tables in one another
+ITEMS = 100_000  # of a list of texts or changes
+WHOLE = 2**53  # beyond, a float64 leaves out whole numbers
+WIDEST = 2**64  # of whole numbers that nobody counts with, such as seeds
+LATEST = 1e11  # seconds since 1970, or of anything else; the year 5138
+
+Read = Callable[[Any], Any]
+
+
+class Unreadable(RecordError):
+    """A file of a run that tells nothing; the message names it and says why."""
+
+
+def text(value: object, limit: int = TEXT) -> str | None:
+    """A lone surrogate, which no file and no terminal takes, becomes a question mark."""
+    if not isinstance(value, str):
+        return None
+    if len(value) > limit:
+        value = value[:limit]
+    return value if value.isascii() or value.isprintable() else value.encode("utf-8", "replace").decode()
+
+
+def name(value: object) -> str | None:
+    return text(value, NAME)
+
+
+def texts(value: object) -> tuple[str, ...] | None:
+    """One text is a list of one; what is no text stands as Python writes it."""
+    if isinstance(value, str):
+        value = [value]
+    return tuple([text(word if isinstance(word, str) else str(bounded([word])[0])) or "" for word in value[:ITEMS]]) if isinstance(value, list) else None
+
+
+def flag(value: object) -> bool:
+    return value is True
+
+
+def measured(value: object) -> float | None:
+    """A number, also one that is not finite, which JSON has as a word."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and len(value) > 40):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def positive(value: object) -> float | None:
+    """A moment, a duration, a rate: from zero on, and no longer than history."""
+    if type(value) is not float:
+        value = measured(value)
+    return value if isinstance(value, float) and 0.0 <= value <= LATEST else None
+
+
+def count(value: object) -> int | None:
+    if type(value) is not int:
+        number = measured(value)
+        value = int(number) if number is not None and 0 <= number <= WHOLE else None
+    return value if isinstance(value, int) and 0 <= value <= WHOLE else None
+
+
+def table(value: object) -> dict[str, Any] | None:
+    """Any values by name."""
+    return bounded(value) if isinstance(value, dict) else None
+
+
+def words(value: object) -> dict[str, str] | None:
+    """Texts by name."""
+    return {key: each if isinstance(each, str) else str(each)[:NAME] for key, each in bounded(value).items()} if isinstance(value, dict) else None
+
+
+BY_TYPE: Mapping[str, Read] = {
+    "str": text,
+    "int": count,
+    "float": positive,
+    "float | None": measured,
+    "bool": flag,
+    "tuple[str, ...]": texts,
+    "Mapping[str, object]": table,
+    "Mapping[str, str]": words,
+}
+
+
+def reads_of(declaration: type[Any], **more: Read) -> Mapping[str, Read]:
+    """How each field of a dataclass is read, by its type, but for those that are given."""
+    return {field.name: more.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(declaration)}
+
+
+def fields(reads: Mapping[str, Read], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields that are there and are what they should be."""
+    return {key: value for key, read in reads.items() if (raw := found.get(key)) is not None and (value := read(raw)) is not None}
+
+
+def is_plain(key: str) -> bool:
+    return len(key) <= NAME and key.isascii()
+
+
+def bounded(value: Any) -> Any:
+    """What a parser of JSON or TOML returned, changed in place: texts and keys cut, larger whole numbers made floats, what
+    is nested too deeply left out."""
+    if not isinstance(value, dict | list):
+        return bounded([value])[0]
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    while stack:
+        inside, depth = stack.pop()
+        if isinstance(inside, dict):
+            if not all(map(is_plain, inside)):
+                renamed = {name(key) or "": each for key, each in inside.items()}
+                inside.clear()
+                inside.update(renamed)
+            items: Any = inside.items()
+        else:
+            items = enumerate(inside)
+        for key, each in items:
+            kind = type(each)
+            if kind is str:
+                if len(each) > TEXT or not each.isascii():
+                    inside[key] = text(each)
+            elif kind is int:
+                if not -WIDEST <= each <= WIDEST:
+                    inside[key] = float(each) if each.bit_length() < 1000 else float("inf" if each > 0 else "-inf")
+            elif kind is dict or kind is list:
+                if depth < DEPTH:
+                    stack.append((each, depth + 1))
+                else:
+                    inside[key] = None
+    return value
+
+
+def parse_json(data: bytes) -> Any:
+    """Raises ValueError for what is no JSON, or is nested too deeply to be parsed. Use `bounded` on what is not read field by field."""
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_note(path: str | os.PathLike[str], *, limit: int = NOTE) -> dict[str, Any]:
+    """The object that a JSON file holds, for `fields`. Raises Unreadable."""
+    data = read_bytes(path, limit)
+    try:
+        found = parse_json(data)
+    except ValueError:
+        raise unreadable(path, "it is empty" if not data.strip(b"\0 \n") else "it is not JSON") from None
+    if not isinstance(found, dict):
+        raise unreadable(path, "it is not a JSON object")
+    return found
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables that a TOML file holds, bounded. Raises Unreadable."""
+    import tomllib  # not needed where runs are only listed
+
+    data = read_bytes(path, CONFIG)
+    if any(line.partition(b"=")[0].count(b".") > DOTS for line in data.split(b"\n")):
+        raise unreadable(path, f"a key is nested more than {DOTS} deep")
+    try:
+        found: dict[str, Any] = bounded(tomllib.loads(data.decode()))
+    except RecursionError:
+        raise unreadable(path, "it is nested too deeply") from None
+    except ValueError as error:
+        raise unreadable(path, f"it is not TOML ({text(str(error), 200)})") from None
+    return found
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST) -> bytes:
+    """Raises Unreadable."""
+    try:
+        return read_file(path, limit=limit)
+    except OSError as error:
+        reasons = {errno.EFBIG: f"it is larger than {limit >> 10} KiB", errno.EINVAL: "it is not an ordinary file"}
+        raise unreadable(path, "it is missing" if isinstance(error, FileNotFoundError) else reasons.get(error.errno or 0) or error.strerror or "error") from error
+
+
+def unreadable(path: str | os.PathLike[str], why: str) -> Unreadable:
+    return Unreadable(f"{os.path.basename(path)} cannot be read: {why}")
