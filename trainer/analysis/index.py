@@ -214,17 +214,16 @@ class RunIndex:
 
     def _sort(self) -> None:
         """Each run below the one it came from, the oldest first; the family with the newest run first."""
-        known = [entry for entry in self._entries.values() if entry.is_known]
-        self._names = {entry.run.id: entry.meta.name or entry.run.id for entry in known}
-        age = {entry.run.id: (created(entry), entry.run.id) for entry in known}
-        entries = {entry.run.id: entry for entry in sorted(known, key=lambda entry: age[entry.run.id])}
-        found = families({run: entry.meta.parent for run, entry in entries.items()})
+        known = {entry.run.id: entry for entry in self._entries.values() if entry.is_known}
+        self._names = {run: entry.meta.name or run for run, entry in known.items()}
+        age = {run: (created(entry), run) for run, entry in known.items()}
+        found = families({run: known[run].meta.parent for run in sorted(age, key=age.__getitem__)})
         found.sort(key=lambda family: max([age[run] for run, _ in family]), reverse=True)
         self._ordered = []
         for family in found:
             for run, place in family:
-                entry = entries[run]
-                kept = (shortened(branch(place)), self._names.get(entry.meta.parent, ""))
+                entry = known[run]
+                kept = (shortened(branch(place)) if place else "", self._names.get(entry.meta.parent, ""))
                 if kept != entry.family:
                     entry.family, entry.row = kept, None
                 self._ordered.append(entry)

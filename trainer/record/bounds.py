@@ -46,6 +46,12 @@ def name(value: object) -> str | None:
     return text(value, NAME)
 
 
+def file_name(value: object) -> str | None:
+    """A name of one file or folder, and no way out of its place."""
+    found = text(value, NAME)
+    return None if found is None or found in {".", ".."} or len(os.fsencode(found)) > 255 or "/" in found or "\0" in found else found
+
+
 def texts(value: object) -> tuple[str, ...] | None:
     """One text is a list of one; what is no text stands as Python writes it."""
     if isinstance(value, str):
@@ -83,7 +89,7 @@ def count(value: object) -> int | None:
 
 def table(value: object) -> dict[str, Any] | None:
     """Any values by name."""
-    return bounded(value) if isinstance(value, dict) else None
+    return (bounded(value) if value else value) if isinstance(value, dict) else None
 
 
 def words(value: object) -> dict[str, str] | None:

@@ -72,7 +72,7 @@ def _changes(found: object) -> tuple[Change, ...] | None:
     return tuple([Change(bounds.name(str(change.get("key", ""))) or "", change.get("old"), change.get("new")) for change in each])
 
 
-READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.name, parent_checkpoint=bounds.name, changes=_changes)
+READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes)
 
 
 def is_fork(run: Run) -> bool:

@@ -208,7 +208,9 @@ class Segment:
                     return
                 view = doubles(data)
                 firsts, lasts = strided(view, 1, width), strided(view, 2, width)
-                found = [None if head is None else tuple([strided(view, head + part, width) for part in range(PER_COLUMN)]) for head in heads]
+                found: list[tuple[Values, ...] | None] = [
+                    None if head is None else tuple([strided(view, head + part, width) for part in range(PER_COLUMN)]) for head in heads
+                ]
                 if strided(view, 0, width) != [float(level)] * together or not in_place(firsts) or not in_place(lasts):
                     return
                 if not all(is_sound(parts, SPANS[level]) for parts in found if parts is not None):

@@ -1,0 +1,170 @@
+"""Everything that reads a run, as commands and screens call it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.analysis.index import RunIndex, RunsView
+from gradtop.trainer.config import ConfigProblems
+from gradtop.trainer.launch.forks import find_checkpoint
+from gradtop.trainer.launch.run_config import effective_config
+from gradtop.trainer.record import RecordError, Run, RunReader, find_run, list_ranks, list_runs, list_streams, waiting_line
+from gradtop.trainer.record.export import export_run
+from gradtop.tui.cli import curves, lineage, ls, show
+from gradtop.tui.cli.output import print_json
+from gradtop.tui.cli.plot import drawing_of, usual
+from gradtop.tui.dialogs.compare import composed
+from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.log import LogTail
+from gradtop.tui.reading.poll import Source
+from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
+from gradtop.tui.screens.lr_range.data import read_range
+from gradtop.tui.screens.overview.data import read_overview
+from gradtop.tui.screens.parameters.data import matching, open_at_first, read_parameters, visible
+from gradtop.tui.screens.runs.data import read_runs
+from gradtop.tui.screens.runs.text import about, cells
+from gradtop.tui.screens.schedule.data import read_schedule
+from gradtop.tui.screens.tune.data import read_tune
+from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, rebinned, span
+
+PARAMETER = "head.weight"
+
+
+class Screen:
+    """The poll thread's side of a screen that watches a run; `read` may be called again when the files have changed."""
+
+    def __init__(self, run: Run) -> None:
+        self._watch = Watch(run)
+        self._source = Source(run.path.parent, time.time)
+        self._log = LogTail(run)
+
+    def read(self) -> Iterator[Callable[[], object]]:
+        source = self._source
+        source.facts = self._watch.read()
+        source.run = reader = self._watch.reader
+        for name in ("steps", "evals", "layers", "histograms", "plan", "lr_range", "system"):
+            reader.stream(name).refresh()
+        yield lambda: read_overview(source, None)
+        yield lambda: read_gradients(source, GradientsView(PARAMETER))
+        yield lambda: self._weights(source)
+        yield lambda: read_schedule(source, None)
+        yield lambda: self._parameters(source)
+        yield lambda: read_range(source, None)
+        yield lambda: read_tune(source, None)
+        yield lambda: self._runs(source)
+        yield self._log.read
+
+    @staticmethod
+    def _weights(source: Source) -> None:
+        part = read_weights(source, WeightsView(PARAMETER))
+        if part.now is None:
+            return
+        histograms = [*part.earlier, part.now]
+        if (found := span(histograms)) is not None:
+            for each in histograms:
+                rebinned(each, *found, 40)
+        movement(histograms[0], part.now)
+
+    @staticmethod
+    def _parameters(source: Source) -> None:
+        model = read_parameters(source, None).model
+        visible(model, open_at_first(model))
+        matching(model, "head")
+
+    @staticmethod
+    def _runs(source: Source) -> None:
+        source.runs.refresh()
+        for sort in ("newest", "best", "name"):
+            for row in read_runs(source, RunsView(sort)).rows:
+                cells(row, time.time(), watched=True)
+                about(row, watched=False, sort=sort)
+
+
+def commands(run: Run, other: Run, out: Path, chance: float) -> Iterator[Callable[[], object]]:
+    """Each as a command calls it; `chance` from 0 to 1 chooses among those that take long."""
+    runs = run.path.parent
+    yield lambda: list_runs(runs)
+    yield lambda: _ls(runs)
+    yield lambda: find_run(runs, "quiet-heron")
+    yield lambda: waiting_line(runs)
+    reader = RunReader(run)
+    yield reader.refresh
+    yield lambda: _streams(run)
+    yield lambda: print_json(show.record(reader))
+    yield lambda: list(show.lines(reader))
+    yield lambda: _lineage(run)
+    yield lambda: composed(compare(other, run), 90)
+    yield reader.forkable
+    yield lambda: find_checkpoint(run, "best")
+    yield lambda: reader.log_tail(50)
+    if chance < 0.2:
+        yield lambda: effective_config(run)
+    if chance < 0.3:
+        yield lambda: export_run(run, "csv" if chance < 0.1 else "tensorboard" if chance < 0.28 else "parquet", out, overwrite=True)
+    if chance > 0.9:
+        yield lambda: _plot(reader)
+
+
+def _ls(runs: Path) -> None:
+    index = RunIndex(runs)
+    index.refresh()
+    rows = index.rows(RunsView(filter="" if len(index) else "x"))
+    print_json([ls.record(row) for row in rows])
+    ls.print_table(rows)
+
+
+def _lineage(run: Run) -> None:
+    for one, meta, before in lineage.family(run):
+        lineage.line(one, before, meta, run, parent_there=False)
+        print_json(lineage.record(one, meta, run))
+
+
+def _streams(run: Run) -> None:
+    for name in list_streams(run)[:20]:
+        for rank in list_ranks(run, name)[:3]:
+            stream = RunReader(run).stream(name, rank)
+            stream.refresh()
+            columns = [column.name for column in stream.columns[:12]]
+            for column in columns:
+                stream.last_finite(column)
+            stream.series_of(columns, bins=50)
+            stream.series_of(columns[:4], bins=20, first=0.0, last=120.0)
+            stream.tail(3)
+            stream.last()
+
+
+def _plot(reader: RunReader) -> None:
+    metrics = curves.all_metrics(reader)
+    if metrics:
+        curves.draw("x", usual(metrics)[:2], 60, 10)
+    if (draw := drawing_of(reader)) is not None:
+        draw(reader, 60, 10, colours=False, unicode=True)
+
+
+EXPECTED = (RecordError, ConfigProblems)  # sentences for the user
+
+
+def read_everything(calls: Iterator[Callable[[], object]], limit: float) -> Iterator[str]:
+    """Make the calls; the last part of what went wrong in them, a traceback or more than `limit` seconds of the processor."""
+    import traceback
+
+    while True:
+        begin = time.thread_time()
+        try:
+            with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+                call = next(calls, None)
+                if call is None:
+                    return
+                call()
+        except EXPECTED:
+            continue
+        except Exception:  # noqa: BLE001 - what is looked for
+            yield "".join(traceback.format_exc().splitlines(keepends=True)[-9:])
+        taken = time.thread_time() - begin
+        if taken > limit:
+            yield f"{taken:.1f} s in {call and getattr(call, '__qualname__', call)} line {call and getattr(getattr(call, '__code__', None), 'co_firstlineno', 0)}"

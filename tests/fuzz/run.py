@@ -1,0 +1,99 @@
+"""A run whose files are changed and read, over and over. By hand: `python -m tests.fuzz.run MUTATIONS`, on all of one core."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradtop.trainer.record import Run, SegmentWriter, new_run
+from gradtop.trainer.record.streams.registry import columns_of
+from tests.fuzz.mutations import mutate
+from tests.fuzz.readers import Screen, commands, read_everything
+from tests.tui.runs_fixture import fake_run
+
+SLOWEST = 1.0  # seconds of the processor for one reader
+MOST = 10  # mutations of a run at a time
+AT_ONCE = 5.5  # their mean
+
+
+class Place:
+    """Runs to read, one of which is changed; `restore` makes it what it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs, self.out = folder / "runs", folder / "out"
+        self.other, grower = fake_run(self.runs, "amber-finch", state="done", steps=90)
+        grower.close()
+        self.run, grower = fake_run(self.runs, "quiet-heron", state="died", steps=180, parent=self.other, changes=[("optimizer.lr", 1e-3, 3e-4)])
+        grower.close()
+        more = SegmentWriter(self.run, "steps", columns_of("steps"), first_step=172)
+        more.append_many([(step, 1.8e9 + step, 0.5, 1e-3, 1.0, 0.0, 100.0) for step in range(172, 200)])
+        more.close()
+        for stream, rank in (("system", 1), ("lr_range", 0)):
+            writer = SegmentWriter(self.run, stream, columns_of(stream), rank=rank)
+            writer.append_many([(step, 1.8e9, *[0.5] * len(columns_of(stream))) for step in range(70)])
+            writer.close()
+        new_run(self.runs, 'job = "lr_range"\n', {"name": "queued", "job": "lr_range", "parent": self.run.id}, name="queued")
+        (self.run.path / "origin.pt").write_bytes(b"")
+        shutil.copy(next(self.run.checkpoints.glob("*.json")), self.run.path / "origin.json")
+        self.pristine = {str(path.relative_to(self.run.path)): path.read_bytes() for path in self.run.path.rglob("*") if path.is_file()}
+
+    def restore(self) -> None:
+        for path in self.run.path.rglob("*"):
+            name = str(path.relative_to(self.run.path))
+            if path.is_symlink() or not (path.is_dir() or name in self.pristine):
+                path.unlink()
+            elif path.is_dir() and name in self.pristine:
+                shutil.rmtree(path)
+        for name, data in self.pristine.items():
+            path = self.run.path / name
+            if not path.is_file() or path.read_bytes() != data:
+                path.unlink(missing_ok=True)
+                path.write_bytes(data)
+        shutil.rmtree(self.out, ignore_errors=True)
+
+
+def faults(place: Place, seed: int) -> Iterator[str]:
+    """Change the run, and read it: as a command, and as a screen that has seen it before."""
+    chance = random.Random(seed)
+    run = Run(place.run.path)
+    screen = Screen(run)
+    if chance.random() < 0.3:
+        for _ in read_everything(screen.read(), SLOWEST):
+            pass
+    done = [mutate(place.run.path, chance, place.pristine) for _ in range(chance.randint(1, MOST))]
+    found = [*read_everything(commands(run, place.other, place.out, chance.random()), SLOWEST), *read_everything(screen.read(), SLOWEST)]
+    if found:
+        changes = "\n".join(map(ascii, done))
+        yield from (f"seed {seed}:\n{changes}\n{fault}" for fault in found)
+    place.restore()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mutations", type=int)
+    parser.add_argument("--seed", type=int, default=int(time.time()) * 1_000_000, help="of the first example")
+    parser.add_argument("--keep-going", type=int, default=20, help="faults after which it ends")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:  # noqa: PTH112, S108
+        place, bad, begin = Place(Path(folder)), 0, time.monotonic()
+        examples = round(options.mutations / AT_ONCE)
+        for number in range(examples):
+            for fault in faults(place, options.seed + number):
+                bad += 1
+                print(fault, flush=True)
+            if bad >= options.keep_going:
+                return 1
+            if number % 1000 == 999:
+                print(f"{number + 1} examples, about {round((number + 1) * AT_ONCE)} mutations, {time.monotonic() - begin:.0f} s, {bad} faults", file=sys.stderr, flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
