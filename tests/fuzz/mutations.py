@@ -46,9 +46,9 @@ def json_value(path: Path, chance: random.Random) -> str:
         found = [json.loads(lines[number])]
     except (ValueError, RecursionError):
         return ""
-    done = []
+    done: list[str] = []
     for where, key in chance.choices(places(found), k=chance.choice((1, 1, 2, 6))):
-        if where is found and len(done):
+        if where is found and done:
             continue
         value = edge(chance, where[key]) if key in where or isinstance(where, list) else None
         if isinstance(where, dict) and chance.random() < 0.1:

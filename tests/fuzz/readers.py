@@ -13,7 +13,16 @@ from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.launch.run_config import effective_config
-from gradtop.trainer.record import RecordError, Run, RunReader, find_run, list_ranks, list_runs, list_streams, waiting_line
+from gradtop.trainer.record import (
+    RecordError,
+    Run,
+    RunReader,
+    find_run,
+    list_ranks,
+    list_runs,
+    list_streams,
+    waiting_line,
+)
 from gradtop.trainer.record.export import export_run
 from gradtop.tui.cli import curves, lineage, ls, show
 from gradtop.tui.cli.output import print_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import significant
@@ -16,7 +17,7 @@ LABELS = {"valley": "valley", "steep": "steepest", "minimum": "minimum/10", "sli
 def suggestions(status: Status) -> dict[str, float]:
     """The learning rates that a test suggests, by method."""
     found = status.result.get("suggestions")
-    return {method: lr for method in LABELS if isinstance(found, Mapping) and isinstance(lr := found.get(method), int | float)}
+    return {method: lr for method in LABELS if isinstance(found, Mapping) and isinstance(lr := found.get(method), int | float) and 0 < lr < math.inf}
 
 
 def text(status: Status) -> str:

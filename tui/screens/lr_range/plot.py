@@ -20,7 +20,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     import plotext
 
     part = range_part(reader)
-    points = [(x, y) for x, y in zip(part.smoothed.x, part.smoothed.mean, strict=True) if math.isfinite(y)]
+    points = sorted((x, y) for x, y in zip(part.smoothed.x, part.smoothed.mean, strict=True) if math.isfinite(y) and 0 < x < math.inf)
     title = f"{clean(reader.meta.name or reader.run.id, 80)}  smoothed loss over learning rate"
     limits = limits_of(part.smoothed.mean)
     if not points or limits is None:
@@ -29,14 +29,14 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     along = axis.logarithmic(points[0][0], points[-1][0], max(2, (width - up.label_width) // 10))
     plotting.frame(plotext, along, up, width, height)
     # What rises beyond the axis is drawn at its edge.
-    drawn = [(along.at(x), min(up.at(y), 1.0)) for x, y in points]
+    drawn = [(along.at(x), within(up.at(y))) for x, y in points]
     marks = plotting.UNICODE if unicode else plotting.ASCII
     plotext.plot([x for x, _ in drawn], [y for _, y in drawn], marker=marks.lines[0], color=plotting.COLOURS[0] if colours else None)
     lines = []
     for marker, (method, label) in zip(MARKED, LABELS.items(), strict=True):
         if (lr := part.found.get(method)) is not None:
             height_there = min(points, key=lambda point: abs(math.log(point[0] / lr)))[1]
-            plotting.scatter(plotext, [(along.at(lr), min(up.at(height_there), 1.0))], marker, plotting.COLOURS[1] if colours else None)
+            plotting.scatter(plotext, [(within(along.at(lr)), within(up.at(height_there)))], marker, plotting.COLOURS[1] if colours else None)
             lines.append(f"{marker}  {label:<11}{significant(lr)}")
     picture = plotext.build()
     if not colours:
@@ -47,3 +47,8 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     if not part.found:
         lines.append("No suggestion: the curve is too short." if part.ended else "Suggestions come at the end of the test.")
     return "\n".join([title, text, *lines])
+
+
+def within(place: float) -> float:
+    """On the axis: plotext draws each point of a line, also of the part that nobody sees."""
+    return min(max(place, 0.0), 1.0)
