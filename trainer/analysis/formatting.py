@@ -108,7 +108,7 @@ def age(seconds: float) -> str:
 
 def size(count: float) -> str:
     """An amount of memory given in bytes: 512 B, 1.3 KiB, 123 KiB, 44.6 MiB."""
-    if not math.isfinite(count) or count < 0:
+    if not 0 <= count < 1e24:
         return "–"
     power = 0
     while count >= 999.5 and power < len(BINARY) - 1:
@@ -126,6 +126,8 @@ def power_of_ten(value: float) -> str:
     """The order of magnitude: 1000 as 10³; small ones as they are: 40, 300."""
     if not math.isfinite(value):
         return "∞"
+    if value <= -1000:
+        return scientific(value, 1)
     if value < 1000:
         return f"{value:.0f}" if value < 10 else f"{float(f'{value:.1g}'):.0f}"
     return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -23,8 +23,9 @@ state, created, started, ended and updated (seconds since 1970), seconds
 without a lower val_loss; 0: it was not), loss, val_loss, val_accuracy,
 best_val_loss with best_epoch and accuracy_at_best (the accuracy of the same
 evaluation), best_val_accuracy with best_accuracy_epoch, device, model,
-parameters, parent (an id), changes (key, old, new), result, error and unreadable
-(files of the run that cannot be read). What is not known is null, 0 or "".
+parameters, parent (an id), changes (key, old, new), result, error and
+unreadable (files of the run that cannot be read). What is not known is null, 0
+or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
