@@ -29,9 +29,9 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
-from gradtop.trainer.record.events import moment
+from gradtop.trainer.record.bounds import positive
 from gradtop.trainer.record.run_reader import read_config
-from gradtop.trainer.record.status import TYPES
+from gradtop.trainer.record.status import READS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import UserError
@@ -179,7 +179,7 @@ class Worker:
         sentence = f"{NOT_RESUMED}: {failed.error}"
         self.control.refuse("the run could not be resumed")
         self.progress.gauges = dict
-        self.progress.update(**{name: getattr(self.before, name) for name in TYPES if name not in {"updated", "error"}}, error=sentence)
+        self.progress.update(**{name: getattr(self.before, name) for name in READS if name not in {"updated", "error"}}, error=sentence)
         self.writer.event(EventKind.WARNING, step=self.before.step, message=f"the run {sentence}")
         _say(sentence)
         self.writer.close()
@@ -208,7 +208,7 @@ def status_before(run: Run) -> Status:
     # What waits in the queue shows as queued: how it came to stand there, the events tell.
     turns = [event for event in reader.rare if event["kind"] in {EventKind.START, EventKind.RESUMED, EventKind.FORKED, EventKind.END}]
     ended = turns and turns[-1]["kind"] == EventKind.END
-    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=moment(turns[-1].get("time")) if ended else 0.0)
+    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=positive(turns[-1].get("time")) or 0.0 if ended else 0.0)
 
 
 def require_resumable(job: Job, run: Run) -> None:
