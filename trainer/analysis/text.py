@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import setting, share, significant
 from gradtop.trainer.record import Change, RunState, Status, clean
-from gradtop.trainer.record.queue import ANY
+from gradtop.trainer.record.status import ANY_DEVICE
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
@@ -26,7 +26,7 @@ def waits_for(device: str, before: Sequence[str]) -> str:
         return ""
     first, *others = (clean(name, 60) for name in before)
     more = f" and {others[0]}" if len(others) == 1 else f" and {len(others)} more" if others else ""
-    return f"{first}{more}{'' if device == ANY else f' on {clean(device, 20)}'}"
+    return f"{first}{more}{'' if device == ANY_DEVICE else f' on {clean(device, 20)}'}"
 
 
 def queue_text(place: int, before: str) -> str:

@@ -11,9 +11,7 @@ from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.runs import list_runs
 from gradtop.trainer.record.state import RunState
-from gradtop.trainer.record.status import Status, derive_state, load_status
-
-ANY = "auto"  # which device that will be is known when PyTorch is there: it may be any
+from gradtop.trainer.record.status import ANY_DEVICE, Status, derive_state, load_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Waiting:
 
 def asked_device(run: Run) -> str:
     training = read_config(run).get("training")
-    word = training.get("device", ANY) if isinstance(training, dict) else ANY
+    word = training.get("device", ANY_DEVICE) if isinstance(training, dict) else ANY_DEVICE
     return f"{word}:0" if word == "cuda" else str(word)
 
 
@@ -117,4 +115,4 @@ def device_of(run: Run, status: Status, asked: Callable[[Run], str] = asked_devi
 
 def same_device(one: str, other: str) -> bool:
     """Whether two words may mean one device."""
-    return one == other or ANY in (one, other)
+    return one == other or ANY_DEVICE in (one, other)

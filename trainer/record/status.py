@@ -19,6 +19,7 @@ from gradtop.trainer.record.layout import STATUS, Run
 from gradtop.trainer.record.state import RunState
 
 NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
+ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
