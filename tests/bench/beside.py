@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradtop.trainer.record import StreamReader, list_runs
@@ -11,14 +13,34 @@ from tests.bench.terminal import Terminal, Used
 from tests.support import wait_until
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SETTLE = 0.5  # seconds after the screen was stopped or continued
+SETTLE = 0.25  # seconds after the screen was stopped or continued
+EPOCHS = 60_000
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Paces in steps a second, turn by turn, with the screen stopped and going on, and what it used."""
+
+    alone: list[float]
+    beside: list[float]
+    used: Used
+
+    @property
+    def ratio(self) -> float:
+        return sum(self.beside) / sum(self.alone)
+
+    @property
+    def noise(self) -> float:
+        """How far the ratio may be off: the standard error of the turns' ratios."""
+        ratios = [one / other for one, other in zip(self.beside, self.alone, strict=True)]
+        return statistics.stdev(ratios) / math.sqrt(len(ratios))
 
 
 class Training:
     """A run of one of our configurations, which goes on until the benchmark ends."""
 
     def __init__(self, place: Place, config: str) -> None:
-        place.gradtop("train", str(CONFIGS / config), "training.epochs=60000", "--detach", "--no-server")
+        place.gradtop("train", str(CONFIGS / config), f"training.epochs={EPOCHS}", "--detach", "--no-server")
         (run,) = list_runs(place.runs)
         self._steps = StreamReader(run, "steps")
         self.seen()
@@ -46,15 +68,19 @@ class Training:
         taken = max(after[1] - before[1], 1e-9)
         return (after[0] - before[0]) / taken, terminal.used() - used
 
-    def beside(self, terminal: Terminal, seconds: float, turns: int) -> tuple[float, float, Used]:
-        """The median of the ratios of the pace beside the screen to the pace without it, that pace, and what the screen used."""
-        ratios, alone, used = [], [], []
+    def beside(self, terminal: Terminal, seconds: float, turns: int) -> Beside:
+        """In turns: the screen going on, and stopped."""
+        alone: list[float] = []
+        beside: list[float] = []
+        used: list[Used] = []
         try:
             for turn in range(turns):
-                found = {screen: self.pace(terminal, seconds, screen=screen) for screen in ((True, False) if turn % 2 else (False, True))}
-                ratios.append(found[True][0] / max(found[False][0], 1e-9))
-                alone.append(found[False][0])
-                used.append(found[True][1])
+                # A machine's pace drifts: the order changes with each turn.
+                for screen in (True, False) if turn % 2 else (False, True):
+                    pace, taken = self.pace(terminal, seconds, screen=screen)
+                    (beside if screen else alone).append(pace)
+                    if screen:
+                        used.append(taken)
         finally:
             terminal.go_on()
-        return statistics.median(ratios), statistics.median(alone), sum(used[1:], used[0])
+        return Beside(alone, beside, sum(used[1:], used[0]))
