@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from gradtop.trainer.record import RecordError, Run, RunState, read_meta
+from gradtop.trainer.record import RecordError, Run, RunState, clean, read_meta
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
+
+LONGEST_COPY = 1 << 20  # characters
 
 # A server that was started for a run listens by then; the next run is not edited as soon.
 UNTIL_PREPARED = 2.0
@@ -142,7 +145,7 @@ class GradtopApp(TerminalApp):
         self.poll.wake = worker.cancelled_event
         self.call_after_refresh(self.collect_garbage)
         if self.keymap.problems:
-            self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15, markup=False)
+            self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15)
         self.call_after_refresh(self._prepare, self.launcher.prepare)
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
@@ -156,7 +159,7 @@ class GradtopApp(TerminalApp):
                 screen.receive(message.snapshot)
         self.poll.spend(time.thread_time() - begin, self.written - written)
         if message.snapshot.facts.gone and not before.facts.gone:
-            self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning", markup=False)
+            self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning")
             self.action_mode("runs")
 
     def remember(self, key: str, value: str) -> None:
@@ -255,7 +258,7 @@ class GradtopApp(TerminalApp):
     def on_answered(self, message: Answered) -> None:
         answer = message.answer
         said = answer.message
-        self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning", markup=False)
+        self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning")
 
     def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True, codes: Sequence[Code] = ()) -> None:
         """Start a run in a thread (`work` may block), then watch it, unless it is to wait. `codes`: custom code that it may run."""
@@ -276,9 +279,9 @@ class GradtopApp(TerminalApp):
     def on_launched(self, message: Launched) -> None:
         self.set_timer(UNTIL_PREPARED, self.expect_start)
         if message.run is None:
-            self.notify(message.problem, title="not started", severity="error", timeout=10, markup=False)
+            self.notify(message.problem, title="not started", severity="error", timeout=10)
             return
-        self.notify(message.said, markup=False)
+        self.notify(message.said)
         if message.watch:
             self.watch_run(message.run)
 
@@ -301,7 +304,7 @@ class GradtopApp(TerminalApp):
         self.run_worker(work, thread=True, name="prepare")
 
     def on_no_server(self, message: NoServer) -> None:
-        self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning", markup=False)
+        self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning")
 
     # Everywhere
 
@@ -343,10 +346,22 @@ class GradtopApp(TerminalApp):
         screen = self.screen_stack[0]
         text, what = screen.copied() if isinstance(screen, ModeScreen) else ("", "")
         if text:
-            self.copy_to_clipboard(text)
-            self.notify(f"copied {what}: {text if len(text) < 60 else text[:57] + '…'}", markup=False)
+            kept = clean(text, LONGEST_COPY)
+            self.copy_to_clipboard(kept)
+            left_out = "" if kept == text else " without its control characters"
+            self.notify(f"copied {what}{left_out}: {kept if len(kept) < 60 else kept[:57] + '…'}", severity="warning" if left_out else "information")
         else:
             self.notify("nothing to copy", severity="warning")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy; what is pasted into a shell types nothing but text."""
+        super().copy_to_clipboard(clean(text, LONGEST_COPY, keep_newlines=True))
+
+    def notify(
+        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
+    ) -> None:
+        """Show a toast of plain text."""
+        super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
 
     def action_toggle_theme(self) -> None:
         dark = not self.current_theme.dark

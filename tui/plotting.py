@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtop.tui.ascii import to_ascii
+from gradtop.tui.paint import painted
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
@@ -44,11 +45,19 @@ def picture(
     for number, curve in enumerate(curves):
         xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
         plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
-    text = plotext.build()
-    if not colours:
-        text = plotext.uncolorize(text)
-    samples = [plotext.colorize(marks.samples[n % 2], COLOURS[n % 2]) if colours else marks.samples[n % 2] for n in range(len(curves))]
-    return [line.rstrip() for line in (text if unicode else to_ascii(text)).rstrip().splitlines()], samples
+    return built(plotext, colours=colours, unicode=unicode), [sample(plotext, marks, number, colours=colours) for number in range(len(curves))]
+
+
+def built(plotext: Any, *, colours: bool, unicode: bool) -> list[str]:
+    """The figure as lines that can be printed."""
+    text = plotext.build() if colours else plotext.uncolorize(plotext.build())
+    return [painted(line.rstrip()) for line in (text if unicode else to_ascii(text)).rstrip().splitlines()]
+
+
+def sample(plotext: Any, marks: Marks, number: int, *, colours: bool) -> str:
+    """What a line of the figure looks like, for a legend."""
+    text = marks.samples[number % 2]
+    return painted(plotext.colorize(text, COLOURS[number % 2])) if colours else text
 
 
 def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +67,28 @@ def test_names_and_log_lines_are_shown_and_do_nothing(tmp_path: Path, tmux: Call
     terminal.keys("q")
     wait_until(lambda: terminal.ended, 60, "the screen to end")
     assert_harmless(terminal, title)
+
+
+def test_a_directory_whose_name_steers_terminals_is_copied_and_asked_about_as_text(tmp_path: Path, tmux: Callable[..., Tmux]) -> None:
+    runs = tmp_path / "runs"
+    run = make_run(runs, name="plain")
+    write_status(run, Status(state=RunState.STOPPED, step=10, steps=100, ended=1.0, updated=1.0))
+    run = Run(run.path.rename(runs / f"20260101-0000-{TITLE}{CLEAR.replace(chr(10), '')}\nreboot\u202e".replace("/", "")))
+    terminal = tmux(str(GRADTOP), "watch", str(run.path), "--runs", str(runs), "--no-server")
+    title = terminal.title
+    terminal.wait_for("plain", "□ stopped")
+    terminal.keys("y")
+    terminal.wait_for("without its control characters")
+    terminal.keys("7")
+    terminal.wait_for("changed against its parent")
+    terminal.keys("d")
+    terminal.wait_for(r"plain\?")
+    terminal.keys("y")
+    terminal.wait_for("deleted")
+
+    assert_harmless(terminal, title)
+    (copied,) = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", terminal.raw)
+    assert base64.b64decode(copied).decode() == f"{runs}/20260101-0000- reboot"
 
 
 def test_the_commands_that_print_them_do_nothing_either(tmp_path: Path, tmux: Callable[..., Tmux]) -> None:

@@ -36,8 +36,8 @@ def drained(writer: StreamWriter, pipe: int) -> bool:
 
 
 @pytest.fixture
-def blocked(tmp_path: Path) -> Iterator[tuple[Run, int]]:
-    """A run whose events are a full pipe: who writes to it waits, as for a disk that does not answer."""
+def blocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run, int]]:
+    """A run whose events go into a full pipe: who writes to it waits, as for a disk that does not answer."""
     run = make_run(tmp_path)
     os.mkfifo(run.events)
     pipe = os.open(run.events, os.O_RDWR | os.O_NONBLOCK)
@@ -46,6 +46,8 @@ def blocked(tmp_path: Path) -> Iterator[tuple[Run, int]]:
             os.write(pipe, bytes(1 << 16))
     except BlockingIOError:
         pass
+    # A pipe is not written to in place of a file, unless it is taken for one.
+    monkeypatch.setattr("gradtop.trainer.record.events.open_to_append", lambda _run, path: os.open(path, os.O_RDWR))
     yield run, pipe
     drain(pipe)
     os.close(pipe)

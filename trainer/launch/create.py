@@ -17,6 +17,7 @@ from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
 from gradtop.trainer.launch.origin import CodeState, current_directory, keep_surroundings, packages, user_name, versions
 from gradtop.trainer.record import RecordError, Run, new_run, read_meta, this_host
+from gradtop.trainer.record.writing import replace_whole
 
 PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
 
@@ -103,12 +104,11 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
             raise
         except OSError:
             # Another file system, or one without such names.
-            beside = run.origin.with_name(f".{run.origin.name}")
-            shutil.copyfile(source, beside)
-            beside.replace(run.origin)
-        with contextlib.suppress(FileNotFoundError):
+            with source.open("rb") as file:
+                replace_whole(run.path, run.origin, lambda copy: shutil.copyfileobj(file, copy))
+        with contextlib.suppress(FileNotFoundError), checkpoint.with_suffix(".json").open("rb") as file:
             # What it says of the file; a file that somebody kept elsewhere may come without.
-            shutil.copyfile(checkpoint.with_suffix(".json"), run.origin.with_suffix(".json"))
+            replace_whole(run.path, run.origin.with_suffix(".json"), lambda copy: shutil.copyfileobj(file, copy))
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise RecordError(f"{checkpoint}: the checkpoint cannot be taken over: {error.strerror}.") from None

@@ -15,6 +15,7 @@ from gradtop.trainer.launch.custom_code import code_of_run, require_started
 from gradtop.trainer.launch.server import Refused, connect, request_worker
 from gradtop.trainer.launch.worker_environment import environment
 from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
+from gradtop.trainer.record.writing import open_to_append
 
 # Python's own start on a slow network file system; past it the worker may still come, but nobody should wait.
 PATIENCE = 60.0
@@ -71,7 +72,7 @@ def _forked(run: Run, *, resume: bool) -> bool:
 
 
 def _start(run: Run, *options: str, resume: bool, module: str) -> None:
-    log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    log = open_to_append(run.path, run.log)
     try:
         before = os.fstat(log).st_size
         code = spawn([os.fspath(run.path), *options, *(["--resume"] if resume else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log, module=module)

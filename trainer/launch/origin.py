@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gradtop.trainer import __version__
-from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.writing import write_atomically
 
 PACKAGES = ("torch", "torchvision", "numpy")
 # A person waits; a repository that takes longer than this to compare with its commit is left unnamed.
@@ -92,9 +92,9 @@ def _write_surroundings(run: Run, installed: Mapping[str, str], changed: str) ->
     """`changed` is a directory of code that differs from its commit, "" for none."""
     # No git, no room, or a run that is deleted: nothing else depends on it.
     with contextlib.suppress(OSError):
-        write_atomically(run.packages, "".join(f"{name}=={version}\n" for name, version in installed.items()))
+        write_atomically(run.path, run.packages, "".join(f"{name}=={version}\n" for name, version in installed.items()))
         if changed:
-            write_atomically(run.diff, _read_diff(changed))
+            write_atomically(run.path, run.diff, _read_diff(changed))
 
 
 def _read_diff(place: str) -> str:

@@ -29,6 +29,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.queue import Line
+from gradtop.trainer.record.writing import open_lock
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
@@ -144,7 +145,7 @@ def queued_status(run: Run, *, resume: bool, state: RunState) -> Status:
 def locked(runs: Path) -> Iterator[None]:
     """Alone with the line of this runs directory; where there are no locks, the order of the line must do."""
     try:
-        descriptor = os.open(runs / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_lock(runs, runs / LOCK)
     except OSError:
         yield
         return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
 from gradtop.trainer.record import Lease, Run, read_leases
+from gradtop.trainer.record.lease import STALE, remove_stale_leases
 
 # The histogram of a newly selected parameter appears within a second; one look takes about 30 µs.
 LOOK_EVERY = 0.5
@@ -25,8 +27,13 @@ class Viewers(threading.Thread):
         return self._lease
 
     def run(self) -> None:
+        tidied = -math.inf
         while not self._end.wait(self._every):
-            self._lease = read_leases(self._run, time.time())
+            now = time.time()
+            self._lease = read_leases(self._run, now)
+            if abs(now - tidied) > STALE:
+                tidied = now
+                remove_stale_leases(self._run, now)
 
     def close(self) -> None:
         self._end.set()

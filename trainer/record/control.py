@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gradtop.trainer.record.events import Event, EventKind, EventReader, plain
-from gradtop.trainer.record.files import Stamp, read_file, remove, write_atomically
+from gradtop.trainer.record.files import Stamp, read_file
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.reserve import write_in_any_case
+from gradtop.trainer.record.writing import make_folder, remove, write_atomically
 
 LARGEST = 1 << 20
 LOOK_EVERY = 0.02
@@ -31,8 +32,8 @@ def send(run: Run, command: str, **arguments: object) -> str:
     """Put a command into the inbox and return its id; raises OSError."""
     identity = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
     body = {"command": command, "arguments": plain(arguments), "sent": time.time()}
-    run.control.mkdir(mode=0o700, exist_ok=True)
-    write_in_any_case(run, lambda: write_atomically(run.control / f"{identity}.json", json.dumps(body)))
+    make_folder(run.path, run.control)
+    write_in_any_case(run, lambda: write_atomically(run.path, run.control / f"{identity}.json", json.dumps(body)))
     return identity
 
 
@@ -40,13 +41,13 @@ class Inbox:
     """The worker's side: obeys only ordinary files of its own user; one look at the folder where nothing is new."""
 
     def __init__(self, run: Run) -> None:
-        self._folder = run.control
+        self._run = run
         self._stamp = Stamp()
 
     def poll(self) -> list[Command]:
         """What waits, in the order it was sent; a command is given again until `done` removed it."""
         try:
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            folder = os.open(self._run.control, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return []
         try:
@@ -61,7 +62,7 @@ class Inbox:
 
     def done(self, command: Command) -> None:
         """Remove a command that was answered; in a read-only directory it stays, and the worker remembers its answer."""
-        remove(self._folder / f"{command.id}.json")
+        remove(self._run.path, self._run.control / f"{command.id}.json")
 
 
 def _read(name: str, folder: int) -> Command | None:

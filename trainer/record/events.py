@@ -14,6 +14,7 @@ from enum import StrEnum
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.writing import open_to_append
 
 LONGEST = 256 << 10  # bytes of one line; a longer one is not an event of ours
 MOST = 30_000  # lines that are read at a time, the newest
@@ -82,7 +83,7 @@ def append_event(run: Run, kind: str, **fields: object) -> None:
     """Append one event with one write; raises OSError. A torn line that another process left is closed first."""
     record = {"time": time.time(), "kind": kind, **fields}
     line = json.dumps(plain(record)).encode() + b"\n"
-    descriptor = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    descriptor = open_to_append(run.path, run.events)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams, read_meta
 from gradtop.trainer.record.event_file import EventFile, Histogram
-from gradtop.trainer.record.files import remove
 from gradtop.trainer.record.streams.reader import MOST_STREAMS
 from gradtop.trainer.record.streams.registry import (
     COUNT,
@@ -127,7 +126,7 @@ class Folder:
 
     def _undo(self) -> None:
         for part in self._parts:
-            remove(part)
+            part.unlink(missing_ok=True)
         for place in self._made:
             with suppress(OSError):
                 place.rmdir()

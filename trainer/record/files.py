@@ -1,4 +1,4 @@
-"""Small files, read and replaced whole, and the stamps that tell whether there is anything new."""
+"""Small files, read whole, and the stamps that tell whether there is anything new."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 LARGEST = 16 << 20  # bytes of a file that is read whole; ours are a thousandth of it
 AT_ONCE = 16 << 10  # bytes
@@ -18,10 +17,10 @@ READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> int:
-    """A descriptor to read an ordinary file; `own` refuses symbolic links and files of other users. Raises OSError."""
+    """A descriptor to read an ordinary file; `own` refuses links of both kinds and files of other users. Raises OSError."""
     descriptor = os.open(path, READING | (os.O_NOFOLLOW if own else 0), dir_fd=folder)
     found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and (not own or found.st_uid == os.geteuid()):
+    if stat.S_ISREG(found.st_mode) and (not own or (found.st_uid == os.geteuid() and found.st_nlink <= 1)):
         return descriptor
     os.close(descriptor)
     reason = errno.EPERM if stat.S_ISREG(found.st_mode) else errno.EINVAL
@@ -51,38 +50,6 @@ def look(path: str | os.PathLike[str]) -> os.stat_result:
         return os.fstat(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file whole: a reader sees the old text or the new one, never a part. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(text.encode())
-        temporary.replace(path)
-    except BaseException:
-        remove(temporary)
-        raise
-
-
-def overwrite(path: Path, text: str) -> None:
-    """Replace what a file holds without needing room for another; a reader may see a part of it. Raises OSError."""
-    data = text.encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.pwrite(descriptor, data, 0)
-        os.ftruncate(descriptor, len(data))
-    finally:
-        os.close(descriptor)
-
-
-def remove(path: str | os.PathLike[str]) -> None:
-    """Remove a file where that is possible."""
-    try:
-        os.unlink(path)
-    except OSError:
-        return
 
 
 def identity(found: os.stat_result) -> tuple[int, int, int]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradtop.trainer.record.errors import RecordError
-from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.state import RunState
+from gradtop.trainer.record.writing import FOLDER, make_folder, write_atomically
 
 ADJECTIVES = (
     "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "eager", "fair", "fleet", "fond", "gentle", "glad", "grand",
@@ -149,10 +149,10 @@ def _fill(run: Run, config_toml: str, meta: Mapping[str, object], moment: float)
     """Raises OSError; nothing is left then."""
     try:
         for folder in (run.streams, run.control, run.leases, run.checkpoints):
-            folder.mkdir(mode=0o700)
-        write_atomically(run.config, config_toml)
-        write_atomically(run.meta, json.dumps(meta, indent=1))
-        write_atomically(run.status, json.dumps({"state": RunState.CREATED, "updated": moment}))
+            make_folder(run.path, folder)
+        write_atomically(run.path, run.config, config_toml)
+        write_atomically(run.path, run.meta, json.dumps(meta, indent=1))
+        write_atomically(run.path, run.status, json.dumps({"state": RunState.CREATED, "updated": moment}))
     except BaseException:
         import shutil  # costs as much as the whole of this package, and is needed hardly ever
 
@@ -170,7 +170,8 @@ def _claim(runs: Path, stamp: str, name: str | None) -> tuple[Run, str]:
             chosen = name if attempt == 0 else f"{name}-{attempt + 1}"
         path = runs / f"{stamp}-{_safe(chosen)}"
         try:
-            path.mkdir(mode=0o700)
+            path.mkdir(mode=FOLDER)
+            path.chmod(FOLDER)  # whatever the umask
         except FileExistsError:
             continue
         return Run(path), chosen

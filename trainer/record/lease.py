@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gradtop.trainer.record.files import read_file, write_atomically
+from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.writing import make_folder, remove, unlink, write_atomically
 
 VALID = 6.0  # seconds; screens renew their note every two
+STALE = 600.0  # seconds: more than hosts' clocks differ
 LARGEST = 1 << 20
 
 
@@ -27,13 +29,24 @@ NO_LEASE = Lease()
 
 def write_lease(run: Run, screen: str, measurements: Sequence[str], parameters: Sequence[str] = ()) -> None:
     """Say which measurements, and of which parameters, a screen shows; raises OSError."""
-    run.leases.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(run.leases / f"{screen}.json", json.dumps({"measurements": list(measurements), "parameters": list(parameters)}))
+    make_folder(run.path, run.leases)
+    write_atomically(run.path, run.leases / f"{screen}.json", json.dumps({"measurements": list(measurements), "parameters": list(parameters)}))
 
 
 def drop_lease(run: Run, screen: str) -> None:
     """Say that a screen is gone; raises OSError, but not where there is nothing to drop."""
-    (run.leases / f"{screen}.json").unlink(missing_ok=True)
+    unlink(run.path, run.leases / f"{screen}.json")
+
+
+def remove_stale_leases(run: Run, now: float) -> None:
+    """Remove the notes of screens that were killed."""
+    try:
+        with os.scandir(run.leases) as entries:
+            stale = [entry.name for entry in entries if entry.name.endswith(".json") and _age(entry, now) > STALE]
+    except OSError:
+        return
+    for name in stale:
+        remove(run.path, run.leases / name)
 
 
 def read_leases(run: Run, now: float) -> Lease:
@@ -49,8 +62,7 @@ def read_leases(run: Run, now: float) -> Lease:
 def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:
     try:
         with os.scandir(run.leases) as entries:
-            # A note from the future is one that a clock left behind when it was set back.
-            paths = [e.path for e in entries if e.name.endswith(".json") and not e.name.startswith(".") and _is_fresh(e, now)]
+            paths = [e.path for e in entries if e.name.endswith(".json") and not e.name.startswith(".") and _age(e, now) <= VALID]
     except OSError:
         return
     for path in paths:
@@ -62,11 +74,12 @@ def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:
             yield note
 
 
-def _is_fresh(entry: os.DirEntry[str], now: float) -> bool:
+def _age(entry: os.DirEntry[str], now: float) -> float:
+    """In seconds; of one that a clock wrote which was set back since, how far it lies ahead."""
     try:
-        return abs(now - entry.stat(follow_symlinks=False).st_mtime) <= VALID
+        return abs(now - entry.stat(follow_symlinks=False).st_mtime)
     except OSError:
-        return False
+        return 0.0
 
 
 def _names(found: object) -> list[str]:

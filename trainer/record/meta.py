@@ -11,8 +11,8 @@ from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.layout import META, Run
+from gradtop.trainer.record.writing import write_atomically
 
 MOST_CHANGES = 1000
 
@@ -82,4 +82,4 @@ def is_fork(run: Run) -> bool:
 
 def write_meta(run: Run, meta: Meta) -> None:
     """Replace meta.json; raises OSError."""
-    write_atomically(run.meta, json.dumps(plain(dataclasses.asdict(meta)), indent=1))
+    write_atomically(run.path, run.meta, json.dumps(plain(dataclasses.asdict(meta)), indent=1))

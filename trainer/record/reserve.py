@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from gradtop.trainer.record.files import remove
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.writing import open_whole, remove
 
 SIZE = 64 << 10
 BLOCK = 4 << 10  # what a file system gives at a time, of most
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 def keep_reserve(run: Run) -> None:
     """Make the reserve whole, where there is room."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(run.reserve, FLAGS | os.O_CREAT, 0o600)
+        descriptor = open_whole(run.path, run.reserve)
         try:
             if os.fstat(descriptor).st_size < SIZE:
                 os.posix_fallocate(descriptor, 0, SIZE)
@@ -32,7 +32,7 @@ def keep_reserve(run: Run) -> None:
 
 def drop_reserve(run: Run) -> None:
     """A run that has ended needs none."""
-    remove(run.reserve)
+    remove(run.path, run.reserve)
 
 
 def write_in_any_case(run: Run, write: Callable[[], Result]) -> Result:

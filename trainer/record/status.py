@@ -14,9 +14,9 @@ from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import overwrite, write_atomically
 from gradtop.trainer.record.layout import STATUS, Run
 from gradtop.trainer.record.state import RunState
+from gradtop.trainer.record.writing import overwrite, write_atomically
 
 NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
 ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
@@ -92,11 +92,11 @@ def write_status(run: Run, status: Status) -> None:
     }
     text = json.dumps(values)
     try:
-        write_atomically(run.status, text)
+        write_atomically(run.path, run.status, text)
     except OSError as error:
         if error.errno not in NO_NEW_FILE:
             raise
-        overwrite(run.status, text)
+        overwrite(run.path, run.status, text)
 
 
 def read_status(run: Run) -> Status:

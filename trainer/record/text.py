@@ -17,6 +17,7 @@ INVISIBLE = (
     range(0x200B, 0x2010),  # zero width and direction marks
     range(0x2028, 0x202F),  # line separators and direction embeddings
     range(0x2060, 0x2070),  # word joiner, direction isolates
+    range(0xFDD0, 0xFDF0),  # noncharacters, one of which marks our own colours
     range(0xFFF9, 0xFFFC),  # annotations
     range(0xE0000, 0xE0080),  # tags
 )

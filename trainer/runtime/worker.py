@@ -32,6 +32,7 @@ from gradtop.trainer.record import (
 from gradtop.trainer.record.bounds import positive
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.status import READS
+from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import UserError
@@ -107,6 +108,7 @@ class Worker:
         self.run = run
         self.before = status_before(run)
         status = first_status(run, resume=resume)
+        remove_leftovers(run.path, time.time())
         self.writer = StreamWriter(run, on_loss=_say)
         self.control = Control(Inbox(run), self.writer, signals or Signals())
         if not handed_over:

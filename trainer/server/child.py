@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.server.jobs import ANSWERS, JOBS, answer
-from gradtop.trainer.server.process import open_streams
+from gradtop.trainer.server.process import redirect
 
 
 class Child:
@@ -44,7 +44,7 @@ class Child:
             return JOBS[self._kind](self._arguments, self)
         code = 1
         try:
-            open_streams(os.devnull)
+            redirect()
             self.begun()
             self.say(answer(ANSWERS[self._kind], self._arguments))
             code = 0

@@ -20,13 +20,14 @@ Answer = Callable[[Arguments], dict[str, Any]]
 def work(arguments: Arguments, child: Child) -> int:
     """Train the run of a run directory to its end; returns the exit code."""
     from gradtop.trainer.record import Run, clean
+    from gradtop.trainer.record.writing import open_to_append
     from gradtop.trainer.runtime.signals import Signals
     from gradtop.trainer.runtime.worker import log_plainly, work
-    from gradtop.trainer.server.process import open_streams, set_title
+    from gradtop.trainer.server.process import redirect, set_title
 
     run = Run(arguments["run"])
     try:
-        open_streams(run.log)
+        redirect(open_to_append(run.path, run.log))
     except OSError as error:
         child.refused(f"{run.log}: {error.strerror}")
         return 1

@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 
 
-def open_streams(output: str | os.PathLike[str]) -> None:
-    """Standard input from nowhere, output and errors to a file. Raises OSError."""
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    for descriptor, place in ((null, 0), (log, 1), (log, 2)):
+def redirect(output: int | None = None) -> None:
+    """Standard input from nowhere, output and errors to a descriptor, which is closed, or nowhere. Raises OSError."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    written = null if output is None else output
+    for descriptor, place in ((null, 0), (written, 1), (written, 2)):
         os.dup2(descriptor, place)
-    os.close(null)
-    os.close(log)
+    for descriptor in {null, written}:
+        os.close(descriptor)
 
 
 def set_title(title: str) -> None:

@@ -25,8 +25,8 @@ from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
-from gradtop.trainer.record.files import write_atomically
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
+from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.control import Applied, Control, Unconfirmed
 from gradtop.trainer.runtime.errors import NonFinite, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
@@ -305,7 +305,7 @@ class Session:
         """A fingerprint of the data; made with the first checkpoint, so that no first step waits for it."""
         found = data_fingerprint(self.source)
         with contextlib.suppress(OSError):
-            write_atomically(self.run.data, json.dumps(found, indent=1))
+            write_atomically(self.run.path, self.run.data, json.dumps(found, indent=1))
         return found
 
     @property

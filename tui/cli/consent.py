@@ -63,7 +63,7 @@ def ask(codes: Sequence[Code]) -> None:
     if not at_terminal():
         raise UsageError(f"the run names custom code that you have not started here before: {named}. Read that code; to run it, add --yes")
     say(f"The run names custom code that you have not started here before: {named}.", sys.stderr)
-    print("Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    say("Run it? [y/N] ", sys.stderr, end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("nothing was started")
 

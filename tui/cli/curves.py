@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
-from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, frame, scatter
+from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, built, frame, sample, scatter
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
@@ -97,14 +96,10 @@ def draw(
     frame(plotext, along, up, width, height)
     for number, each in enumerate(found):
         add(plotext, each, along, up, marks, number, COLOURS[number % 2] if colours else None)
-    picture = plotext.build()
-    if not colours:
-        picture = plotext.uncolorize(picture)
-    lines += [line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines()]
+    lines += built(plotext, colours=colours, unicode=unicode)
     for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
         newest = metric.stream.last_finite(metric.column) if last is None else None
-        sample = plotext.colorize(marks.samples[number % 2], COLOURS[number % 2]) if colours else marks.samples[number % 2]
-        lines.append(f"{sample} {metric.name}  {values_of(each, newest and newest[1])}")
+        lines.append(f"{sample(plotext, marks, number, colours=colours)} {metric.name}  {values_of(each, newest and newest[1])}")
     return "\n".join(lines)
 
 

@@ -12,16 +12,14 @@ from gradtop.trainer.analysis.formatting import duration, number, percent, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
-from gradtop.tui.ascii import to_ascii
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
-from gradtop.tui.cli.output import accuracy, environment, figure, say, unicode_wanted
+from gradtop.tui.cli.output import accuracy, environment, figure, say, say_in_place
 from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
 BEGINS_WITHIN = 60.0
 SILENT = "no sign of life from the worker; it may hang, or its disk may"
-CLEAR = "\r\x1b[K"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
@@ -138,11 +136,6 @@ class Follower:
         if self.live and self.said:
             self.said = ""
             say_in_place("")
-
-
-def say_in_place(text: str) -> None:
-    sys.stdout.write(CLEAR + (text if unicode_wanted(sys.stdout) else to_ascii(text)))
-    sys.stdout.flush()
 
 
 def row(*cells: str) -> str:

@@ -39,6 +39,8 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
     # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     from gradtop.tui.app import GradtopApp
+    from gradtop.tui.cli.ending import farewell
+    from gradtop.tui.cli.output import say
     from gradtop.tui.keymap import keymap_file, load_keymap
     from gradtop.tui.launcher import Launcher
     from gradtop.tui.terminal import capabilities, end_with_the_terminal, environment
@@ -46,7 +48,7 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
 
     terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
     if not terminal.screen:
-        print(f"gradtop: {terminal.why}", file=sys.stderr)
+        say(f"gradtop: {terminal.why}", sys.stderr)
         return 2
     launcher = Launcher(runs, server=server)
     end_with_the_terminal(launcher.close)
@@ -55,9 +57,6 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
         app.run()
     finally:
         launcher.close()
-    from gradtop.tui.cli.ending import farewell
-    from gradtop.tui.cli.output import say
-
     if app.failure is not None:
         from gradtop.tui.cli import crash
 

@@ -7,7 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DONE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -70,6 +73,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"gradtop: {message}\nSee {self.prog} --help.\n")
 
+    def show(self, text: str) -> NoReturn:
+        """Print and exit."""
+        self._print_message(text, sys.stdout)
+        self.exit(DONE)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Whatever argparse prints: it repeats arguments, and those of a pattern are names of files."""
+        if not message.replace("\n", "").isprintable():
+            from gradtop.trainer.record.text import LINES
+
+            message = message.translate(LINES)
+        super()._print_message(message, file)
+
 
 def overview() -> str:
     from gradtop.tui.pages import PAGES
@@ -117,13 +133,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     split = next((i for i, word in enumerate(arguments) if is_command(arguments, i)), len(arguments))
     first = front.parse_args(arguments[:split])
     if first.help:
-        print(overview(), end="")
-        front.exit(DONE)
+        front.show(overview())
     if first.version:
         from gradtop.trainer import __version__
 
-        print(f"gradtop {__version__}")
-        front.exit(DONE)
+        front.show(f"gradtop {__version__}\n")
     if split == len(arguments):
         from gradtop.tui.cli import home
 
@@ -183,8 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError) and not flushed(sys.stdout):
             silence(sys.stdout)
+        from gradtop.tui.cli.output import say
+
         for line in messages(error):
-            print(f"gradtop: {line}", file=sys.stderr)
+            say(f"gradtop: {line}", sys.stderr)
         return USAGE_ERROR
     return code
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TextIO
 
-from gradtop.tui import terminal
+from gradtop.tui import paint, terminal
 from gradtop.tui.ascii import to_ascii
 
 TONES = {"success": "32", "warning": "33", "error": "31", "primary": "36", "muted": "2"}
+REWRITE = "\r\x1b[K"
 NARROWEST = 12  # cells of the last column of a table, before whole columns are left out
 
 
@@ -33,21 +34,32 @@ def colours_wanted(stream: TextIO) -> bool:
     return able.screen and able.colours > 0
 
 
-def say(text: str = "", stream: TextIO | None = None) -> None:
-    """Print for people, in the characters that the terminal has. Text that comes from a run is cleaned by whoever puts it in."""
+def say(text: str = "", stream: TextIO | None = None, *, end: str = "\n") -> None:
+    """Print for people, in the characters that the terminal has; nothing in the text steers it but our own colours."""
     stream = stream or sys.stdout
-    print(text if unicode_wanted(stream) else to_ascii(text), file=stream, flush=True)
+    print(shaped(text, stream), end=end, file=stream, flush=True)
+
+
+def say_in_place(text: str) -> None:
+    """Print over the line that was printed last this way; "" leaves it empty."""
+    sys.stdout.write(REWRITE + shaped(text, sys.stdout))
+    sys.stdout.flush()
+
+
+def shaped(text: str, stream: TextIO) -> str:
+    text = paint.printed(text)
+    return text if unicode_wanted(stream) else to_ascii(text)
 
 
 def toned(text: str, tone: str) -> str:
     """The text in the tone's colour where standard output shows colours."""
     code = TONES.get(tone)
-    return f"\x1b[{code}m{text}\x1b[0m" if code and colours_wanted(sys.stdout) else text
+    return paint.toned(text, code) if code and colours_wanted(sys.stdout) else text
 
 
 def print_json(value: object) -> None:
     """JSON in ASCII, whatever the terminal; without NaN and Infinity, which the standard has not: such a value becomes null."""
-    print(json.dumps(finite(value), indent=2, default=str, allow_nan=False))
+    print(json.dumps(finite(value), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def finite(value: object) -> object:

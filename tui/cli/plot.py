@@ -56,8 +56,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         text = "\n\n".join(plots(reader, options, colours=colours, unicode=unicode))
     if options.output:
+        from gradtop.trainer.record import clean
+
         path = Path(options.output).expanduser()
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(clean(text, 1 << 20, keep_newlines=True) + "\n", encoding="utf-8")
         say(shown(path))
     else:
         say(text)

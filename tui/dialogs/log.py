@@ -64,4 +64,4 @@ class Log(ModalScreen[None]):
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(str(self._run.log))
-        self.notify(f"copied the log's path: {self._run.log}", markup=False)
+        self.notify(f"copied the log's path: {self._run.log}")

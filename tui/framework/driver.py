@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
+import signal
 from codecs import getincrementaldecoder
 from typing import Any
 
@@ -11,13 +13,34 @@ from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
 
 class TerminalDriver(LinuxDriver):
-    """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels."""
+    """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels.
+
+    A signal that asks the process to end leaves the screen as its key does, so that the terminal is as it was; a second one does so
+    at once.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ended, self._end = os.pipe()
+        self._asked = False
+
+    def start_application_mode(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self._leave, number)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def _leave(self, number: int) -> None:
+        if self._asked:
+            self.stop_application_mode()
+            self.close()
+            os._exit(128 + number)
+        self._asked = True
+        self._app.exit(return_code=128 + number)
 
     def run_input_thread(self) -> None:
         """Read keys until `disable_input`, or until the terminal is gone."""

@@ -1,15 +1,21 @@
-"""The bytes of a frame: the changed cells, and of their styles what differs from the one before. Over ssh each byte counts."""
+"""The bytes of a frame: the changed cells, and of their styles what differs from the one before. Over ssh each byte counts.
+
+All that the screen draws passes here, and loses what could steer a terminal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
+
+from gradtop.trainer.record.text import CONTROLS
 
 Piece = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
 Codes = tuple[str, str, str]  # of the attributes, the foreground, the background
@@ -47,7 +53,10 @@ class Repaint(CompositorUpdate):
                         wanted = (wanted[0], now[1], wanted[2])
                     written.append(change(now, wanted))
                     now = wanted
-                written.append(f"\x1b]8;id={style.link_id};{style.link}\x1b\\{text}\x1b]8;;\x1b\\" if style is not None and style.link else text)
+                shown = harmless(text)
+                if style is not None and style.link:
+                    shown = f"\x1b]8;id={style.link_id};{harmless(style.link)}\x1b\\{shown}\x1b]8;;\x1b\\"
+                written.append(shown)
         written.append(change(now, PLAIN))
         sequences = "".join(written)
         self.size = len(sequences.encode())
@@ -69,6 +78,14 @@ def whole(update: LayoutUpdate) -> Iterator[Piece]:
         for strip in line:
             yield y, x, strip
             x += strip.cell_length
+
+
+def harmless(text: str) -> str:
+    """The text in as many cells, with nothing in it that steers a terminal, wherever it came from."""
+    if text.isprintable():
+        return text
+    kept = ((CONTROLS.get(ord(character), character), cell_len(character)) for character in text)
+    return "".join(shown if shown is not None and cell_len(shown) == cells else " " * cells for shown, cells in kept)
 
 
 @lru_cache(4096)

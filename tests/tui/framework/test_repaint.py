@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
 from textual._compositor import ChopsUpdate
 from textual.geometry import Region
+from textual.strip import Strip
 
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.status import load_status
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.repaint import Repaint
+from gradtop.tui.framework.repaint import Repaint, harmless
 from gradtop.tui.reading.messages import NewSnapshot
 from gradtop.tui.reading.snapshot import EMPTY
 from gradtop.tui.widgets.line_chart import LineChart
@@ -87,6 +91,14 @@ async def test_what_is_sent_for_a_change_is_the_changed_cells_alone(tmp_path: Pa
         sent = Repaint.of(update).render_segments(screen.app.console)
         assert sent.startswith("\x1b[1;21H")
         assert len(sent) < len(update.render_segments(screen.app.console))
+
+
+def test_what_could_steer_a_terminal_is_not_sent_wherever_it_was_drawn() -> None:
+    evil = Strip([Segment("a\x1b]0;b\x07\n\u202e\x9b5mc"), Segment("日\t本", Style(link="x\x1b\\\x1b]0;y\x07"))])
+    sent = Repaint([(0, 0, evil)]).render_segments(Console(color_system="truecolor"))
+    assert re.sub(r"\x1b\[[0-9;]*[Hm]|\x1b\]8;[^\x1b\x07]*\x1b\\", "", sent) == "a]0;b5mc日本"
+    assert [cell_len(text) == cell_len(harmless(text)) for text, _, _ in evil] == [True, True]
+    assert harmless("é 日本\u00a0▇") == "é 日本\u00a0▇"
 
 
 async def test_a_hidden_chart_computes_nothing_and_is_right_when_seen_again(tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:

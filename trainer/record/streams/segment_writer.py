@@ -13,11 +13,11 @@ import time as clock
 from collections.abc import Mapping, Sequence
 
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import remove, write_atomically
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.status import this_host
 from gradtop.trainer.record.streams.registry import DTYPE, STEP, TIME, Column
 from gradtop.trainer.record.streams.rollup import Rollup
+from gradtop.trainer.record.writing import create, remove, write_atomically
 
 FORMAT = 1
 PENDING = 1 << 20  # bytes of rollup that wait for room on a full disk
@@ -66,7 +66,8 @@ class SegmentWriter:
         self._base = run.streams / f"{stem}.{number}"
         try:
             if rollup:
-                self._roll = os.open(f"{self._base}.roll", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                remove(run.path, self._base.with_name(f"{self._base.name}.roll"))  # of a segment that is no more
+                self._roll = create(run.path, self._base.with_name(f"{self._base.name}.roll"))
             schema = {
                 "format": FORMAT,
                 "stream": stream,
@@ -80,11 +81,11 @@ class SegmentWriter:
                 "host": this_host()[0],
                 "extra": plain(extra or {}),
             }
-            write_atomically(self._base.with_name(f"{self._base.name}.json"), json.dumps(schema))
+            write_atomically(run.path, self._base.with_name(f"{self._base.name}.json"), json.dumps(schema))
         except OSError:
             self.close()
             for ending in ("bin", "roll"):
-                remove(f"{self._base}.{ending}")
+                remove(run.path, self._base.with_name(f"{self._base.name}.{ending}"))
             raise
 
     def append(self, step: int, time: float, values: Sequence[float]) -> None:
@@ -137,8 +138,7 @@ def _create(run: Run, stem: str) -> tuple[int, int]:
         number = number if found is None else max(number, found + 1)
     while True:
         try:
-            path = run.streams / f"{stem}.{number}.bin"
-            return number, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            return number, create(run.path, run.streams / f"{stem}.{number}.bin")
         except FileExistsError:
             number += 1
 

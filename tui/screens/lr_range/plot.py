@@ -8,7 +8,6 @@ from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.jobs.lr_range import LABELS
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui import plotting
-from gradtop.tui.ascii import to_ascii
 from gradtop.tui.screens.lr_range.data import limits_of, range_part
 from gradtop.tui.widgets import axis
 
@@ -38,10 +37,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
             height_there = min(points, key=lambda point: abs(math.log(point[0] / lr)))[1]
             plotting.scatter(plotext, [(within(along.at(lr)), within(up.at(height_there)))], marker, plotting.COLOURS[1] if colours else None)
             lines.append(f"{marker}  {label:<11}{significant(lr)}")
-    picture = plotext.build()
-    if not colours:
-        picture = plotext.uncolorize(picture)
-    text = "\n".join(line.rstrip() for line in (picture if unicode else to_ascii(picture)).rstrip().splitlines())
+    text = "\n".join(plotting.built(plotext, colours=colours, unicode=unicode))
     if part.diverged_at is not None:
         lines.append(f"The loss diverged at lr {significant(part.diverged_at)}.")
     if not part.found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from shlex import quote
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -238,11 +239,11 @@ class Runs(ModeScreen):
             self.post_message(self.Deleted(run, name, str(where)))
 
     def on_runs_deleted(self, message: Deleted) -> None:
-        said = f"{message.name} was moved to the trash. To restore it: mv {message.where} {message.run.path}"
-        self.notify(said, title="deleted", timeout=15, markup=False)
+        said = f"{message.name} was moved to the trash. To restore it: mv {quote(message.where)} {quote(str(message.run.path))}"
+        self.notify(said, title="deleted", timeout=15)
 
     def on_runs_kept(self, message: Kept) -> None:
-        self.notify(message.why, title="not deleted", severity="error", timeout=10, markup=False)
+        self.notify(message.why, title="not deleted", severity="error", timeout=10)
         if message.watched and self.gradtop.watched is None:
             self.gradtop.watched = message.run
             self.ask()

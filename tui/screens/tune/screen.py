@@ -369,7 +369,7 @@ class Tune(ModeScreen):
 
         def saved(path: str | None) -> None:
             if path is not None:
-                self.notify(f"saved {path}", markup=False)
+                self.notify(f"saved {path}")
 
         self.app.push_screen(SaveAs(str(Path.cwd() / f"{self._base.name or 'config'}.toml"), self.draft.config), saved)
 

@@ -1,0 +1,65 @@
+"""What may go wrong anywhere is done in one place: opening files of a run to write, printing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WRITES = {"write_text", "write_bytes", "touch", "mkdir", "makedirs", "symlink_to", "hardlink_to", "copyfile", "copy2", "copytree", "mkstemp"}
+FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TRUNC"}
+# What writes something else than a run.
+OTHER_FILES = {
+    "trainer/record/writing.py": "the place itself",
+    "trainer/record/layout.py": "the runs directory, and the run's own, which it claims",
+    "trainer/record/runs.py": "the trash",
+    "trainer/record/export.py": "a folder that the user names",
+    "trainer/data/kinds/downloaded/fetch.py": "data sets",
+    "trainer/data/kinds/downloaded/loader.py": "data sets",
+    "trainer/launch/custom_code.py": "the state directory of the user",
+    "trainer/launch/server_address.py": "the directory of torch servers",
+    "trainer/server/listener.py": "the same",
+    "trainer/server/__main__.py": "the same",
+    "trainer/server/process.py": "/dev/null and /proc/self/comm",
+    "tui/cli/main.py": "/dev/null",
+    "tui/cli/plot.py": "a file that the user names",
+    "tui/cli/crash.py": "the state directory of the user",
+    "tui/screens/tune/draft.py": "a configuration that the user saves",
+    "tui/ui_state.py": "the state directory of the user",
+}
+PRINTS = {"tui/cli/output.py"}
+
+
+def modules() -> Iterator[tuple[str, ast.AST]]:
+    for part in ("trainer", "tui"):
+        for file in sorted((ROOT / part).rglob("*.py")):
+            yield str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def writes(call: ast.Call) -> bool:
+    """Whether a call opens or makes a file or folder to write."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+    if name == "open":
+        flags = {node.attr for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Attribute)}
+        modes = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        return bool(flags & FLAGS) or any(mode in {"w", "a", "x", "wb", "ab", "xb", "r+b", "w+b", "rb+", "wb+"} for mode in modes)
+    return name in WRITES
+
+
+def test_files_of_a_run_are_opened_to_write_in_one_place() -> None:
+    found = {
+        name for name, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.Call) and writes(node)
+    }
+    assert found - OTHER_FILES.keys() == set(), "writes past trainer/record/writing.py, which follows no link and knows the modes"
+    assert OTHER_FILES.keys() - found == set(), "writes nothing any more"
+
+
+def test_nothing_is_printed_for_people_but_by_the_function_that_cleans_it() -> None:
+    for name, tree in modules():
+        if not name.startswith("tui/") or name in PRINTS:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines"}, f"{name}:{node.lineno} prints past say()"

@@ -1,0 +1,44 @@
+"""Where the process of a command begins: nothing is imported before an interrupt is an ordinary ending."""
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command in `sys.argv`; returns its exit code, 130 after Ctrl+C at any moment."""
+    try:
+        import sys
+
+        sys.unraisablehook = unraisable
+        from gradtop.tui.cli.main import main as command
+
+        code = command()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what steers a terminal
+        code = crashed(error)
+    import signal
+
+    # What is left is the interpreter's own ending, which would report an interrupt with a stack.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return code
+
+
+def unraisable(args: object) -> None:
+    """Python reports what is raised in a callback of its own (of an import lock, of a weak reference) and goes on; an interrupt ends."""
+    import os
+    import sys
+
+    if getattr(args, "exc_type", None) is KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(args)  # type: ignore[arg-type]  # what Python hands over has no name
+
+
+def crashed(error: BaseException) -> int:
+    """Say where and how a command failed that should not have."""
+    import sys
+    import traceback
+
+    from gradtop.tui.cli.output import say
+
+    say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+    return 1
