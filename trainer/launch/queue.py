@@ -29,7 +29,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.queue import Line
-from gradtop.trainer.record.writing import open_lock
+from gradtop.trainer.record.writing import open_whole
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
@@ -145,7 +145,7 @@ def queued_status(run: Run, *, resume: bool, state: RunState) -> Status:
 def locked(runs: Path) -> Iterator[None]:
     """Alone with the line of this runs directory; where there are no locks, the order of the line must do."""
     try:
-        descriptor = open_lock(runs, runs / LOCK)
+        descriptor = open_whole(runs, runs / LOCK)
     except OSError:
         yield
         return

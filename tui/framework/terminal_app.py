@@ -67,6 +67,9 @@ class TerminalApp(App[None]):
             self.written += update.size
 
     def _handle_exception(self, error: Exception) -> None:
+        if self._exit:
+            self._close_messages_no_wait()  # asked to leave: what is taken apart may miss its parts
+            return
         # Of a thread's failure Textual hands on a wrapper without a stack; the one being handled has it.
         self.failure = self.failure or sys.exc_info()[1] or error
         super()._handle_exception(error)
