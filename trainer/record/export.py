@@ -31,6 +31,7 @@ from gradtop.trainer.record.streams.registry import (
     count_bins,
     written_by,
 )
+from gradtop.trainer.record.writing import FILE, make_folder
 
 BATCH = 8192
 
@@ -97,7 +98,10 @@ class Folder:
                 raise RecordError(f"{place} is a link, which is not followed. Choose another place with --output.")
         self._made = [place for place in (self._path, *self._path.parents) if not place.exists()]
         try:
-            self._path.mkdir(parents=True, exist_ok=True)
+            if self._path.is_relative_to(self._run.path):
+                make_folder(self._run.path, self._path)
+            else:
+                self._path.mkdir(parents=True, exist_ok=True)
         except OSError:
             self._undo()
             raise
@@ -119,6 +123,8 @@ class Folder:
             return
         try:
             for part, path in zip(self._parts, self.paths, strict=True):
+                if path.is_relative_to(self._run.path):
+                    part.chmod(FILE)  # as all files of a run
                 part.replace(path)
         except OSError:
             self._undo()
