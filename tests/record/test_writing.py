@@ -45,8 +45,8 @@ WRITES: dict[str, Callable[[Run], object]] = {
     "control": lambda run: send(run, "stop"),
     "leases": lambda run: write_lease(run, "screen", ["updates"]),
     "checkpoints": lambda run: replace_whole(run.path, run.checkpoints / "step-000001.pt", lambda file: file.write(b"x")),
-    "export": lambda run: export_run(run, "csv", run.path / "export" / "csv"),
-    "export/csv": lambda run: export_run(run, "csv", run.path / "export" / "csv"),
+    "export": lambda run: export_run(run, "csv", run.path / "export" / "csv", overwrite=True),
+    "export/csv": lambda run: export_run(run, "csv", run.path / "export" / "csv", overwrite=True),
 }
 
 
