@@ -93,7 +93,9 @@ def test_wherever_the_writing_of_checkpoints_is_killed_the_best_is_kept(
             # Each operation in turn where there are kills enough, in an order that is drawn.
             order = chance.sample(range(1, OPERATIONS), 1)[0] if done >= OPERATIONS else done + 1
             worker = start(run, *(["--resume"] if done and any(run.checkpoints.glob("*.pt")) else []), witness=witness, dies_at=order)
-            if worker.wait() == 0:
+            ended = worker.wait() == 0
+            worker.close()  # a thousand would be more open files than select takes
+            if ended:
                 break
             done += 1
             check_best(run, expected, witness)
