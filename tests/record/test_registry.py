@@ -53,12 +53,15 @@ NAMING = {"stream", "ranks", "StreamReader", "SegmentWriter", "StreamWriter", "o
 OTHER = {"event", "state", "group", "schedule", "answer", "request", "note", "card", "chart", "param_groups", "training", "values", "groups"}
 # Words that are of streams alone, not of a job, too.
 UNMISTAKABLE = {word for word in DECLARED if "_" in word and word not in job_names()} | {EVALS, "histograms"}
-# Where the words mean something else: fields of the status, of the table of parameters, of parameter groups.
+# Where the words mean something else: fields of the status, of an epoch's event, of the table of parameters, of parameter groups.
 ELSEWHERE = {
     ("trainer/jobs/lr_range/work.py", "lr"),
     ("trainer/jobs/lr_range/work.py", "samples_per_s"),
+    ("trainer/monitor/epoch_means.py", "samples_per_s"),
+    ("trainer/record/events.py", "samples_per_s"),
     ("trainer/training/session.py", "grad_norm"),
     ("trainer/training/session.py", "samples_per_s"),
+    ("tui/cli/follow.py", "samples_per_s"),
     ("tui/cli/params.py", "count"),
 }
 
