@@ -101,6 +101,55 @@ def test_a_running_mean_as_torch_keeps_it_is_loaded(tmp_path: Path) -> None:
     assert said[1:] == ["1 unexpected in the file, ignored: n_averaged"]
 
 
+def test_of_a_checkpoint_with_an_average_the_average_is_loaded_as_its_score_is(tmp_path: Path) -> None:
+    source, model = new(seed=1), new()
+    average = AveragedModel(source)
+    torch.save({"model": new(seed=2).state_dict(), "ema": average.state_dict()}, tmp_path / "early.pt")
+    average.update_parameters(source)
+    torch.save({"model": new(seed=2).state_dict(), "ema": average.state_dict()}, tmp_path / "weights.pt")
+
+    said = loaded(tmp_path / "weights.pt", model)
+
+    assert differing(source.state_dict(), model.state_dict()) == set()
+    assert said == [f"loaded 16 of 16 tensors from {tmp_path / 'weights.pt'}, the EMA of its weights"]
+    loaded(tmp_path / "early.pt", model)
+    assert differing(new(seed=2).state_dict(), model.state_dict()) == set()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_exact_name_wins_over_one_with_a_prefix(tmp_path: Path, first: bool) -> None:
+    source, model = new(seed=1), new()
+    exact, other = source.state_dict(), prefixed("module.")(new(seed=2).state_dict())
+    torch.save({**exact, **other} if first else {**other, **exact}, tmp_path / "weights.pt")
+
+    said = loaded(tmp_path / "weights.pt", model)
+
+    assert differing(source.state_dict(), model.state_dict()) == set()
+    assert said[1].startswith("16 unexpected in the file, ignored: module.")
+
+
+def test_a_file_of_an_untied_model_keeps_the_embedding_of_a_tied_one_and_says_what_was_left_out(tmp_path: Path) -> None:
+    config, info = LanguageModel(num_layers=1, hidden_size=8, num_heads=2, context=4), DataInfo(0, 0, 9)
+    source, model = new(config, info, seed=1), new(config, info)
+    state = {name: value.clone() for name, value in source.state_dict().items()}
+    state["head.weight"] = torch.full_like(state["head.weight"], 7.0)
+    torch.save(state, tmp_path / "weights.pt")
+
+    said = loaded(tmp_path / "weights.pt", model)
+
+    assert torch.equal(model.get_parameter("embed.weight"), source.get_parameter("embed.weight"))
+    assert said[1:] == ["1 with other values in the file, not loaded: head.weight, which the model ties to embed.weight"]
+    distinct = len({id(value) for value in model.state_dict(keep_vars=True).values()})
+    assert said[0].startswith(f"loaded {distinct} of {distinct} tensors")
+
+
+def test_a_file_of_which_only_counters_fit_matches_nothing(tmp_path: Path) -> None:
+    torch.save({"norm1.num_batches_tracked": torch.tensor(3), "other": torch.ones(2)}, tmp_path / "weights.pt")
+
+    with pytest.raises(UserError, match="matches the model: it has norm1"):
+        loaded(tmp_path / "weights.pt", new())
+
+
 def test_names_that_the_model_has_itself_lose_nothing(tmp_path: Path) -> None:
     class Holds(nn.Module):
         def __init__(self) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import apply_overrides, dump_config, load_config, to_tables
@@ -268,3 +269,18 @@ def test_a_checkpoint_that_is_no_ordinary_file_cannot_be_forked(tmp_path: Path) 
     with pytest.raises(RecordError, match="the checkpoint cannot be taken over: not an ordinary file"):
         create_run(tmp_path / "elsewhere", load_config(parent.config), parent=parent, checkpoint=pipe)
     assert list_runs(tmp_path / "elsewhere") == []
+
+
+def test_a_fork_that_would_keep_no_weight_is_refused_before_its_first_step(tmp_path: Path) -> None:
+    parent = begun(tmp_path)
+    child = fork(parent)
+    held = loaded(child.origin)
+    held["model"] = {f"old.{name}": value for name, value in held["model"].items()}
+    child.origin.unlink()
+    torch.save(held, child.origin)
+
+    assert work(child) == 1
+
+    status = read_status(child)
+    assert status.error.startswith("no weight of the checkpoint fits the model, so that a fork would keep none of 4")
+    assert (status.step, events(child, "start"), events(child, "forked")) == (0, [], [])

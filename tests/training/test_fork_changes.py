@@ -123,7 +123,7 @@ def test_other_classes_begin_with_a_new_head_and_say_so(tmp_path: Path, monkeypa
     assert differences({name: moments[0][name] for name in moments[1]}, moments[1]) == []
     assert said(child) == (
         ["2 of 4 weights", "the optimizer's state of 2 parameters", "the position in the epoch and the data order"],
-        ["2 weights have a different shape: head.bias, head.weight", "the optimizer's state of 2 parameters"],
+        ["2 weights have a different shape: head.bias (3 in the file, 5 here), head.weight (3×8 in the file, 5×8 here)", "the optimizer's state of 2 parameters"],
     )
 
 
@@ -140,7 +140,7 @@ def test_another_hidden_size_takes_a_restart_and_would_drop_what_does_not_fit(tm
     assert differences(loaded(found.path)["model"]["head.bias"], state["model"]["head.bias"]) == []
     kept, dropped = said(child)
     assert kept == ["1 of 4 weights", "the optimizer's state of 1 parameters", "the position in the epoch and the data order"]
-    assert dropped == ["3 weights have a different shape: head.weight, linear1.bias, linear1.weight", "the optimizer's state of 3 parameters"]
+    assert dropped == ["3 weights have a different shape: head.weight (3×8 in the file, 3×6 here), linear1.bias (8 in the file, 6 here), linear1.weight (8×16 in the file, 6×16 here)", "the optimizer's state of 3 parameters"]
 
 
 def test_a_running_mean_that_is_new_begins_at_the_weights_and_one_that_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.models.matching import match, several, strange
 from gradtop.trainer.runtime.errors import UserError
 
 # Keys under which well-known programs save a state dict.
@@ -19,7 +20,8 @@ _INSIDE = ("model", "state_dict", "model_state_dict")
 _BEFORE = ("module.", "_orig_mod.", "model.")
 # torch names what it refuses to unpickle so.
 _OBJECT = re.compile(r"GLOBAL (\S+)")
-_SHOWN = 4
+# Under which well-known programs save the average of a model beside it.
+_AVERAGES = ("ema", "model_ema")
 
 
 def load_pretrained(path: str, model: nn.Module) -> list[str]:
@@ -27,54 +29,63 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
 
     Raises UserError where the file cannot be read, or where nothing in it matches.
     """
-    # Parameters as they are, so that one which is there under two names is known.
-    own: dict[str, Tensor] = model.state_dict(keep_vars=True)
-    saved = _named_as(own, read_state_dict(_expanded(path)))
+    own: dict[str, Any] = model.state_dict(keep_vars=True)
+    found, average = read_state_dict(_expanded(path))
+    saved = _named_as(own, found)
     for name, value in saved.items():
-        if name in own and (kind := _strange(value, own[name])):
+        if isinstance(own.get(name), Tensor) and (kind := strange(value, own[name])):
             raise UserError(f"init.pretrained: {path} holds {name} as {kind}; a state dict of plain floating-point tensors is expected")
-    fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
-    if not fits:
+    matched = match(model, saved)
+    if not matched.parameters:
         raise UserError(
-            f"init.pretrained: nothing in {path} matches the model: it has {_several(list(saved))}, the model {_several(list(own))}"
+            f"init.pretrained: nothing in {path} matches the model: it has {several(list(saved))}, the model {several(list(own))}"
         )
-    for name, value in fits.items():
+    for name, value in matched.fits.items():
         if not torch.isfinite(value.to(own[name].dtype)).all():
             raise UserError(f"init.pretrained: {path} holds {name} with values that are not finite; take another file")
-    model.load_state_dict(fits, strict=False)
-    said = [f"loaded {len(fits)} of {len(own)} tensors from {path}"]
-    mismatched = [
-        f"{name} ({_shape(saved[name])} in the file, {_shape(own[name])} here)" for name in saved if name in own and name not in fits
-    ]
-    loaded = {id(own[name]) for name in fits}
-    missing = [name for name in own if name not in saved and id(own[name]) not in loaded]
-    unexpected = [name for name in saved if name not in own]
+    matched.load_into(model)
+    said = [f"loaded {matched.loaded} of {matched.total} tensors from {path}{', the EMA of its weights' if average else ''}"]
     for names, what in (
-        (mismatched, "of a different shape, not loaded"),
-        (missing, "missing in the file, not loaded"),
-        (unexpected, "unexpected in the file, ignored"),
+        (matched.other, "of a different shape, not loaded"),
+        (matched.missing, "missing in the file, not loaded"),
+        (matched.tied, "with other values in the file, not loaded"),
+        (matched.unexpected, "unexpected in the file, ignored"),
     ):
         if names:
-            said.append(f"{len(names)} {what}: {_several(names)}")
+            said.append(f"{len(names)} {what}: {several(names)}")
     return said
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, or of one that torch.save wrote, read without running any code from it."""
+def read_state_dict(path: Path) -> tuple[dict[str, Tensor], bool]:
+    """The tensors of a .safetensors file, or of one that torch.save wrote, read without running any code from it.
+
+    And whether they are the EMA of the weights: where a checkpoint has one, its score is that of the EMA.
+    """
     if not path.is_file():
         raise UserError(f"init.pretrained: {f'{path} is a folder; a file is expected' if path.is_dir() else f'there is no file {path}'}")
     try:
         found = _read(path)
     except Exception as error:
         raise UserError(f"init.pretrained: {path} {_why(path, error)}") from error
-    for name in _INSIDE:
+    average = _average(found)
+    for name in _INSIDE if average is None else ():
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
             break
+    found = found if average is None else average
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)} if isinstance(found, dict) else {}
     if not tensors:
         raise UserError(f"init.pretrained: {path} holds no state dict")
-    return tensors
+    return tensors, average is not None
+
+
+def _average(found: object) -> dict[str, Any] | None:
+    """The weights of torch's AveragedModel in a checkpoint, where it has averaged any."""
+    for name in _AVERAGES if isinstance(found, dict) else ():
+        state = found.get(name)  # type: ignore[attr-defined]
+        if isinstance(state, dict) and isinstance(count := state.get("n_averaged"), Tensor) and count.numel() == 1 and count.item() > 0:
+            return {key: value for key, value in state.items() if key != "n_averaged"}
+    return None
 
 
 def _why(path: Path, error: Exception) -> str:
@@ -91,26 +102,16 @@ def _why(path: Path, error: Exception) -> str:
     return f"cannot be read as a state dict; it may be damaged ({first})"
 
 
-def _named_as(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _named_as(own: Mapping[str, Any], saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What was saved, by the names of the model where they are only longer in the file."""
-    named = {}
+    # The exact name first: what has it without a prefix is what the file means by it.
+    named = {name: value for name, value in saved.items() if name in own}
     for name, value in saved.items():
         short = name
         while short not in own and (before := next((each for each in _BEFORE if short.startswith(each)), None)):
             short = short.removeprefix(before)
-        named[short if short in own else name] = value
+        named.setdefault(short if short in own and short not in named else name, value)
     return named
-
-
-def _strange(saved: Tensor, own: Tensor) -> str:
-    """What a tensor is that cannot be copied as the numbers that it stands for."""
-    if saved.is_quantized or (own.is_floating_point() and not saved.is_floating_point() and not saved.is_complex()):
-        return f"{str(saved.dtype).removeprefix('torch.')}, as of a quantized model"
-    if saved.is_nested or saved.layout != torch.strided:
-        return "a sparse or nested tensor"
-    if saved.is_meta:
-        return "a shape without values"
-    return "complex numbers" if saved.is_complex() and not own.is_complex() else ""
 
 
 def _expanded(path: str) -> Path:
@@ -127,11 +128,3 @@ def _read(path: Path) -> Any:
 
         return load_file(path)
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _several(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
-
-
-def _shape(tensor: Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "scalar"

@@ -51,7 +51,7 @@ class EventKind(StrEnum):
 FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.START: ("steps", "epochs", "per_epoch", "device"),  # epochs is 0 where the length is given in steps
     EventKind.RESUMED: ("step", "path", "changes"),  # path: the file name of the checkpoint; changes: those made after it, and again
-    EventKind.FORKED: ("step", "kept", "dropped"),  # lists of what was kept and dropped
+    EventKind.FORKED: ("step", "kept", "dropped", "all_weights"),  # lists of what was kept and dropped; whether every weight was kept
     EventKind.DATA: ("message",),  # what a look at the data before training has found
     # How many of all samples cannot be read, so far: a training sees others of their classes instead. path, reason: of the first.
     EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -124,10 +125,12 @@ def prepare(context: RunContext) -> Session:
     elif origin:
         taken = fork.take_over(session, decoded(origin))
         progress.update(began=session.step)
-        writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped)
+        writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped, all_weights=taken.all_weights)
+        _log(f"forked at step {session.step}: keeps {', '.join(taken.kept)}{'; drops ' if taken.dropped else ''}{'; '.join(taken.dropped)}")
     if state is None and (changes := repeat_changes(session, "")):
         writer.event(EventKind.RESUMED, step=session.step, changes=changes)
     for sentence in parts.said:
+        _log(f"weights: {sentence}")
         writer.event(EventKind.INIT, message=sentence)
     # What was found in the data holds for whoever goes on with the run.
     session.changes |= source.survey.settings
@@ -242,3 +245,9 @@ def _put_back(session: Session, state: State) -> None:
     session.writer.event(
         EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name, changes=changes
     )
+
+
+def _log(message: str) -> None:
+    # Standard output is worker.log, which may lie on a full disk.
+    with contextlib.suppress(OSError):
+        print(message, flush=True)

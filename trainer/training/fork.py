@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.models.matching import Match, match, several
 from gradtop.trainer.optim.lr_scheduler import advance, take_history
 from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
 from gradtop.trainer.optim.optimizers import OptimizerConfig
@@ -28,6 +29,7 @@ class Taken:
 
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    all_weights: bool = False
 
 
 def read_origin(run: Run) -> State | None:
@@ -79,20 +81,38 @@ def take_over(session: Session, state: State) -> Taken:
     return taken
 
 
-def take_weights(model: nn.Module, saved: Mapping[str, Tensor], taken: Taken) -> None:
-    own = model.state_dict()
-    # A module's own state (get_extra_state) has no shape.
-    fits = {name: value for name, value in saved.items() if name in own and getattr(own[name], "shape", None) == getattr(value, "shape", None)}
-    model.load_state_dict(fits, strict=False)
-    if len(fits) == len(own) == len(saved):
+def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: Taken) -> None:
+    """Raises UserError where no parameter fits: what would train is no fork."""
+    matched = match(model, saved)
+    say_match(matched, taken)
+    if not matched.parameters:
+        raise UserError(nothing_kept(matched))
+    matched.load_into(model)
+
+
+def say_match(matched: Match, taken: Taken) -> None:
+    taken.all_weights = matched.complete
+    if matched.complete:
         taken.kept.append("all weights")
         return
-    taken.kept.append(f"{len(fits)} of {len(own)} weights")
-    other = sorted(name for name in own if name in saved and name not in fits)
-    new, gone = sorted(own.keys() - saved.keys()), sorted(saved.keys() - own.keys())
-    for names, why in ((other, "have a different shape"), (new, "are new"), (gone, "no longer exist")):
+    taken.kept.append(f"{matched.loaded} of {matched.total} weights")
+    for names, why in (
+        (matched.other, "have a different shape"),
+        (matched.missing, "are new"),
+        (matched.unexpected, "no longer exist"),
+        (matched.tied, "have other values in the checkpoint"),
+    ):
         if names:
-            taken.dropped.append(f"{len(names)} weights {why}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
+            taken.dropped.append(f"{len(names)} weights {why}: {several(sorted(names))}")
+
+
+def nothing_kept(matched: Match) -> str:
+    """The sentence that refuses a fork."""
+    why = several(matched.other or matched.unexpected)
+    return (
+        f"no weight of the checkpoint fits the model, so that a fork would keep none of {matched.total}{f' ({why})' if why else ''}; fork from a "
+        "checkpoint of this model, or start from the beginning with gradtop rerun"
+    )
 
 
 def _take_running_mean(session: Session, state: State, taken: Taken) -> None:

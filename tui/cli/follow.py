@@ -23,7 +23,7 @@ SILENT = "no sign of life from the worker; it may hang, or its disk may"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
-SHOWN = frozenset({EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS})
+SHOWN = frozenset({EventKind.INIT, EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS})
 
 
 def follow(
@@ -85,7 +85,7 @@ class Follower:
     def tell(self, event: Mapping[str, object], *, old: bool) -> None:
         if event["kind"] == EventKind.EPOCH:
             self.epoch(event, old=old)
-        elif event["kind"] in SHOWN:
+        elif event["kind"] in SHOWN or (event["kind"] == EventKind.FORKED and event.get("all_weights") is False):
             self.end_line()
             say(event_line(event).text, sys.stderr if event["kind"] in {EventKind.WARNING, EventKind.BLACK_BOX} else sys.stdout)
 

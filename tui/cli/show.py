@@ -103,12 +103,13 @@ def unreadable(reader: RunReader) -> dict[str, str]:
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """What a person wants to know, the most wanted first; what is not known is left out."""
     from gradtop.trainer.analysis.compare import flat
+    from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import best_text, changes_text, queue_text, stopped_early_text, waits_for
     from gradtop.trainer.job import DEFAULT_JOB
-    from gradtop.trainer.record import RunState, clean
+    from gradtop.trainer.record import EventKind, RunState, clean
 
     status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
     if meta.job != DEFAULT_JOB:
@@ -165,6 +166,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
     if meta.command:
         yield "command", clean(shlex.join(meta.command))
+    for event in reader.events:
+        if event.get("kind") in {EventKind.INIT, EventKind.FORKED}:
+            yield "weights", event_line(event).text.removeprefix("weights: ")
     checkpoints = reader.checkpoints()
     if checkpoints:
         best = [checkpoint.step for checkpoint in checkpoints if checkpoint.best]
