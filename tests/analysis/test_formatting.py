@@ -88,3 +88,8 @@ def test_a_cut_text_never_takes_more_cells_than_there_are(text: str, width: int,
 def test_the_end_of_a_dotted_name_is_kept() -> None:
     assert format.ellipsis("block1.conv.weight", 12, keep="end") == "…conv.weight"
     assert format.ellipsis("模型模型模型", 5) == "模型…"
+
+
+@pytest.mark.parametrize(("done", "whole", "text"), [(0, 10, "0 %"), (1999, 2000, "99 %"), (10, 10, "100 %"), (31, 20, "100 %"), (3, 0, "–")])
+def test_progress_is_complete_at_the_end_alone_and_never_above(done: int, whole: int, text: str) -> None:
+    assert formatting.progress(done, whole) == text

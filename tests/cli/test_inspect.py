@@ -86,7 +86,7 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
     head, *lines = said.out.splitlines()
     assert head == "tidy-wren  □ stopped"
     found = {line[2:16].strip(): line[16:] for line in lines}
-    assert found["progress"] == "epoch 3/30, step 400 of 5\u202f160 (8 %)"
+    assert found["progress"] == "epoch 3/30, step 400 of 5\u202f160 (7 %)"
     assert found["parent"] == f"{find_run(runs, 'amber-finch').id}: optimizer.lr 1e-3 → 3e-4"
     assert found["checkpoints"] == "2, newest of step 343, best of step 343"
     assert found["directory"] == str(find_run(runs, "tidy-wren").path)

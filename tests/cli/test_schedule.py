@@ -34,6 +34,14 @@ def test_the_picture_names_each_curve_and_says_the_rate_at_each_turn(gradtop: Gr
     assert "\x1b" not in said
 
 
+def test_a_run_that_ends_within_an_epoch_says_so_and_has_no_turn_past_its_end(gradtop: Gradtop) -> None:
+    changes = ("training.steps=25", "schedule.kind=multistep", "schedule.warmup_steps=0", "schedule.milestones=1,2,3,50", "schedule.gamma=0.5", "lr=0.1")
+    said = gradtop("schedule", "my.toml", *changes).out
+    assert "my.toml  25 steps, 2 epochs of 10 and 5 steps\n" in said
+    assert "0.1 at 1, 0.1 at 10, 0.05 at 20, 0.025 at 25\n" in said
+    assert json.loads(gradtop("schedule", "my.toml", *changes, "--json").out)["turns"] == [10, 20]
+
+
 def test_data_of_unknown_size_want_the_option(gradtop: Gradtop, tmp_path: Path) -> None:
     (tmp_path / "text.toml").write_text('[model]\nkind = "language_model"\n[data]\nkind = "text"\n')
     said = gradtop("schedule", "text.toml")

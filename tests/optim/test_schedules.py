@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Literal
 
 import pytest
 
 from gradtop.trainer.checkpoint.encoding import encoded
+from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.lr_scheduler import advance, scale
-from gradtop.trainer.optim.schedules import ScheduleConfig
+from gradtop.trainer.optim.optimizers.sgd import Sgd
+from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 from gradtop.trainer.optim.schedules.constant import ConstantSchedule
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.optim.schedules.one_cycle import OneCycleSchedule
 from gradtop.trainer.optim.schedules.plateau import PlateauSchedule
 from gradtop.trainer.optim.schedules.plateau.scheduler import Plateau
 from gradtop.trainer.optim.schedules.step import StepSchedule
@@ -136,3 +140,13 @@ def test_the_lower_bound_of_a_plateau_is_scaled_too() -> None:
     rates = with_losses(PlateauSchedule(factor=0.1, patience=0, min_lr=0.02), [1.0] * 5, scale_after=2)
 
     assert rates == pytest.approx([LR, LR, 0.02, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("shape", ["cos", "linear"])
+@pytest.mark.parametrize("steps", [2, 3, 7, 13, 90, 100])
+def test_one_cycle_peaks_at_the_highest_of_its_steps(steps: int, shape: Literal["cos", "linear"]) -> None:
+    for rise in (0.01, 0.29, 0.3, 0.33, 0.5, 0.9, 0.99):
+        config = OneCycleSchedule(rise=rise, shape=shape)
+        rates = dict(planned_lr(config, Sgd(lr=LR), total_steps=steps, steps_per_epoch=45, resting=False))
+        for turn in config.turns_within(Span(steps, 45)):
+            assert rates[turn.step] == pytest.approx(max(rates.values()), rel=1e-12)

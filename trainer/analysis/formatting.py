@@ -74,6 +74,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"< {10.0**-digits:.{digits}f} %" if share > 0 and float(text[:-2]) == 0 else text
 
 
+def progress(done: int, whole: int) -> str:
+    """How much is done, rounded down, so that 100 % is the end."""
+    return f"{min(100, 100 * done // whole)} %" if whole > 0 else "–"
+
+
 def share(value: float) -> str:
     """A share of one with all the digits by which two may differ: 0.9889."""
     if not math.isfinite(value):

@@ -22,4 +22,4 @@ def lr_turns(table: Mapping[str, Any], steps: int, steps_per_epoch: int) -> list
     except ValidationError:
         # A run of another version.
         return []
-    return [turn for turn in schedule.turns(Span(steps, steps_per_epoch)) if 0 < turn.step < steps]
+    return schedule.turns_within(Span(steps, steps_per_epoch))

@@ -27,7 +27,7 @@ def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
     if steps > LONGEST:
         raise UserError(f"{steps} steps are too many to walk through; {LONGEST} are the most")
     points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch, resting=False)
-    turns = [turn.step for turn in config.schedule.turns(Span(steps, per_epoch))]
+    turns = [turn.step for turn in config.schedule.turns_within(Span(steps, per_epoch))]
     return {"points": points, "turns": turns, "steps": steps, "steps_per_epoch": per_epoch}
 
 

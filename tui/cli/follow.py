@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gradtop.trainer.analysis.event_text import event_line
-from gradtop.trainer.analysis.formatting import duration, number, percent, si
+from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
@@ -121,7 +121,7 @@ class Follower:
         text = {RunState.CREATED: "starting", RunState.SILENT: SILENT}.get(state, state)
         if state is RunState.TRAINING and status.steps:
             left = self.seconds_left()
-            text = f"{percent(status.step / status.steps)}  step {number(status.step)}/{number(status.steps)}"
+            text = f"{progress(status.step, status.steps)}  step {number(status.step)}/{number(status.steps)}"
             text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")
         if text != self.said:
             self.said = text

@@ -112,10 +112,20 @@ def draw(plans: list[tuple[Asked, Planned]]) -> None:
     for line in lines:
         say(line)
     for sample, (each, plan) in zip(samples, plans, strict=True):
-        epochs = -(-plan.steps // plan.steps_per_epoch)
-        say(f"{sample} {each.name}  {number(plan.steps)} steps, {number(epochs)} epochs of {number(plan.steps_per_epoch)}")
+        say(f"{sample} {each.name}  {number(plan.steps)} steps, {epochs_text(plan.steps, plan.steps_per_epoch)}")
         rates = dict(plan.points)
         telling = [1, *plan.turns, plan.steps]
         few = telling if len(telling) <= MANY_TURNS else [*telling[: MANY_TURNS - 1], telling[-1]]
         said = [f"{figure(rates[step])} at {number(step)}" for step in dict.fromkeys(few) if step in rates]
         say(f"  {', '.join(said)}{f' ({len(telling) - len(few)} turns more)' if len(few) < len(telling) else ''}")
+
+
+def epochs_text(steps: int, per_epoch: int) -> str:
+    """2 epochs of 45 and 10 steps"""
+    from gradtop.trainer.analysis.formatting import number
+
+    whole, rest = divmod(steps, per_epoch)
+    if not whole:
+        return f"part of an epoch of {number(per_epoch)}"
+    more = f" and {number(rest)} step{'s' if rest > 1 else ''}" if rest else ""
+    return f"{number(whole)} epoch{'s' if whole > 1 else ''} of {number(per_epoch)}{more}"

@@ -105,7 +105,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.compare import flat
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import findings_of
-    from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, setting, si
+    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import best_text, changes_text, queue_text, stopped_early_text, waits_for
     from gradtop.trainer.job import DEFAULT_JOB
@@ -125,7 +125,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if place := waiting(reader):
         yield "waits", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
-        share = percent(status.step / status.steps)
+        share = progress(status.step, status.steps)
         epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
         early = stopped_early_text(status)
         yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({early or share})"

@@ -44,7 +44,7 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
     epoch = [("epoch ", "muted"), (f"{status.epoch}/{status.epochs}", "text")] if status.epochs else []
     step = [("step ", "muted"), (f"{formatting.number(status.step)}/{formatting.number(status.steps)}", "text")] if status.steps else []
     early = stopped_early_text(replace(status, state=facts.state))
-    percent = [(early, "warning")] if early else [(f"{int(100 * share)} %", "text")] if status.steps else []
+    percent = [(early, "warning")] if early else [(formatting.progress(status.step, status.steps), "text")] if status.steps else []
     left = [(f"{formatting.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
     brand: list[Piece] = [("gradtop", "muted")]
     name: list[Piece] = [(facts.name, "strong")]

@@ -58,6 +58,10 @@ class ScheduleConfig(Kind, defer_build=True):
     def turns(self, span: Span) -> list[Turn]:
         """The turning points in order; some may lie past the end."""
 
+    def turns_within(self, span: Span) -> list[Turn]:
+        """The turning points that a run takes: those before its last step."""
+        return [turn for turn in self.turns(span) if 0 < turn.step < span.steps]
+
     def misfits(self, lr: float, *, epochs: int, steps: int, steps_per_epoch: int) -> Iterator[tuple[str, str]]:
         """(field, sentence) of what does not fit a run of `epochs`, or of `steps` where that is not 0.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from gradtop.trainer.declare import setting
@@ -16,12 +17,11 @@ class OneCycleSchedule(ScheduleConfig):
     shape: Literal["cos", "linear"] = setting("cos", help="Cosine or linear annealing.", effect="fork")
 
     def phases(self, span: Span, lr: float) -> list[Phase]:
-        # Both its phases need a step, however short the run or the fraction; torch divides by the length of each.
-        steps = max(span.steps, 4)
+        steps, rise = self._lengths(span)
         arguments = {
             "max_lr": lr,
             "total_steps": steps,
-            "pct_start": min(max(self.rise, 2 / steps), 1 - 2 / steps),
+            "pct_start": rise,
             "anneal_strategy": self.shape,
             # Momentum is a setting of its own, which can be changed live.
             "cycle_momentum": False,
@@ -31,4 +31,19 @@ class OneCycleSchedule(ScheduleConfig):
         return [Phase(0, "OneCycleLR", arguments)]
 
     def turns(self, span: Span) -> list[Turn]:
-        return [Turn(round(self.rise * span.steps), "peak")]
+        """Its peak is the highest of the steps, as that of the curve may lie between two of them."""
+        steps, rise = self._lengths(span)
+        top = rise * steps - 1  # counted from 0, as torch computes it
+        before = math.floor(top)
+        rising = self._missing(1 - before / top, 1 / self.div_factor)
+        falling = self._missing((before + 1 - top) / (steps - 1 - top), 1 / (self.div_factor * self.final_div_factor))
+        return [Turn((before if rising <= falling else before + 1) + 1, "peak")]
+
+    def _lengths(self, span: Span) -> tuple[int, float]:
+        """Steps, and the fraction of them in which it rises: both its phases need a step, as torch divides by the length of each."""
+        steps = max(span.steps, 4)
+        return steps, min(max(self.rise, 2 / steps), 1 - 2 / steps)
+
+    def _missing(self, way: float, lowest: float) -> float:
+        """How much of the highest learning rate is missing at a share of the way from there to `lowest`, a fraction of it."""
+        return (1 - lowest) * (way if self.shape == "linear" else (1 - math.cos(math.pi * way)) / 2)
