@@ -38,7 +38,7 @@ class Trained:
     def __init__(self, runs: Path, *, steps: int = 100_000, per_epoch: int = 0, evaluation: float = 0.0) -> None:
         self.run: Run = new_run(runs, f"[training]\nbatch_size = {BATCH}\n", {"name": "heron"}, name="heron")
         self.steps, self.per_epoch, self.evaluation = steps, per_epoch, evaluation
-        self.step, self.time = 0, NOW - 10_000.0
+        self.step, self.time, self.seconds = 0, NOW - 10_000.0, 0.0
         self._writer = SegmentWriter(self.run, STEPS, COLUMNS, first_step=1)
         self.reader = RunReader(self.run)
 
@@ -50,6 +50,13 @@ class Trained:
             if self.per_epoch and self.step % self.per_epoch == 0:
                 self.time += self.evaluation
 
+    def compile(self, *seconds: float) -> None:
+        """Steps that take long, and the pace that a worker records of them: that of at least a second."""
+        for each in seconds:
+            self.step += 1
+            self.time += each
+            self._writer.append(self.step, self.time, [1.0, BATCH / each])
+
     def resume(self) -> None:
         self._writer.close()
         self._writer = SegmentWriter(self.run, STEPS, COLUMNS, first_step=self.step + 1)
@@ -57,7 +64,7 @@ class Trained:
     def look(self, reader: RunReader | None = None) -> Pace:
         reader = reader or self.reader
         host, boot = this_host()
-        status = Status(state=RunState.TRAINING, host=host, boot=boot, device="cpu", steps=self.steps, step=self.step, steps_per_epoch=self.per_epoch)
+        status = Status(state=RunState.TRAINING, host=host, boot=boot, device="cpu", steps=self.steps, step=self.step, seconds=self.seconds, steps_per_epoch=self.per_epoch)
         write_status(self.run, replace(status, pid=1, pid_started=process_start(1), updated=NOW))
         reader.refresh()
         reader.stream(STEPS).refresh()
@@ -111,6 +118,40 @@ def test_after_a_resume_the_pace_is_that_of_the_new_process(tmp_path: Path) -> N
     pace = run.look()
     assert [pace.recent, pace.best] == pytest.approx([100, 100])
     assert pace.left == pytest.approx((run.steps - run.step) / 10)
+
+
+def test_steps_that_compiled_are_no_measure_of_the_steps_to_come(tmp_path: Path) -> None:
+    run = Trained(tmp_path)
+    newcomer = RunReader(run.run)
+    run.compile(40.0, 25.0)
+    assert run.look().left is None  # a guess of weeks would be no news
+    for seconds in (0.04, 0.5, 2.0, 1.0, 3.0, 30.0, 60.0):
+        run.train(seconds, 100)
+        for reader in (run.reader, RunReader(run.run), newcomer):
+            assert run.look(reader).left == pytest.approx((run.steps - run.step) / 100, rel=0.01)
+
+
+def test_right_after_a_resume_the_time_left_is_that_of_the_run_so_far_and_then_that_of_the_process(tmp_path: Path) -> None:
+    run = Trained(tmp_path, steps=2000, per_epoch=500, evaluation=10.0)
+    run.train(10.5, 100)
+    run.seconds = 30.5
+    run.resume()
+    before = run.look().left
+    assert before == pytest.approx(950 / 100 + 2 * 10.0, abs=0.5)  # nothing is recorded of it yet
+    run.compile(20.0)
+    assert run.look().left == pytest.approx(30.5 / 1050 * 949, rel=0.05)
+    run.train(0.1, 50)
+    assert run.look().left == pytest.approx((run.steps - run.step) / 50 + 2 * 10.0, rel=0.01)
+
+
+def test_a_live_change_of_the_length_changes_the_time_left_at_once(tmp_path: Path) -> None:
+    run = Trained(tmp_path)
+    run.train(20, 100)
+    run.look()
+    run.steps = 4000
+    assert run.look().left == pytest.approx(2000 / 100)
+    run.steps = 2000
+    assert run.look().left is None
 
 
 def test_after_a_live_change_that_makes_steps_longer_the_measure_is_another(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from itertools import dropwhile, pairwise
+from statistics import fmean, median
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,11 @@ BINS = 240
 SLOW = 2.0  # how many times slower than its best a run is before that is worth a word
 FRESH = 1.0  # seconds of training for which what was found holds
 EPOCHS_BACK = 3  # evaluations that are timed
+YOUNG = 4  # looks: with fewer, single steps tell the pace, so that one that compiled is passed over
+STEPS_BACK = 16  # of which the median is taken then
+FEWEST = 3
+WARM_UP = 3  # steps in which a process, or another kind of step, may compile and warm up
+KNOWN = 10  # steps whose mean pace is an estimate until there is a better one
 # A live change of one of these makes a step another amount of work.
 WORK = ("augment.", "freeze.", "model.", "training.")
 SAME_WORK = frozenset({"training.threads", "training.epochs", "training.steps", "training.checkpoint_every"})
@@ -58,57 +64,75 @@ class Tracker:
     def __init__(self) -> None:
         self._looks: deque[tuple[float, float]] = deque()  # time, samples per second
         self._of: tuple[Segment | None, float] = (None, 0.0)
+        self._start = 0  # number of the record that the looks begin with
         self._found = Pace()
-        self._until: tuple[Segment | None, Sequence[Event], float] = (None, (), -math.inf)  # of which segment and events, up to when
+        self._until: tuple[Segment | None, Sequence[Event], int, float] = (None, (), 0, -math.inf)  # of which segment, events and length, up to when
         self._gaps: dict[float, float] = {}  # seconds between the last step of an epoch and the next step
 
     def read(self, reader: RunReader) -> Pace:
         status = reader.status
         # What an earlier process measured, maybe on another machine, is no measure for this one.
-        segment = next((each for each in reversed(reader.stream(STEPS).segments) if each.valid), None)
+        segments = [each for each in reversed(reader.stream(STEPS).segments) if each.valid]
+        segment = segments[0] if segments else None
         place = segment.places.get(SAMPLES_PER_S) if segment is not None else None
         newest = segment.row(segment.valid - 1) if segment is not None else None
         if segment is None or place is None or newest is None:
             return Pace(left=mean_seconds_left(status))
-        seen, events, until = self._until
-        if seen is not segment or events is not reader.rare or not until <= newest[1] < until + FRESH:
-            self._found, self._until = self._measure(reader, segment, place, newest), (segment, reader.rare, newest[1])
+        seen, events, steps, until = self._until
+        if seen is not segment or events is not reader.rare or steps != status.steps or not until <= newest[1] < until + (FRESH if len(self._looks) >= YOUNG else 0):
+            self._found, self._until = self._measure(reader, segments, place, newest), (segment, reader.rare, status.steps, newest[1])
         return self._found
 
-    def _measure(self, reader: RunReader, segment: Segment, place: int, newest: Sequence[float]) -> Pace:
-        status = reader.status
+    def _measure(self, reader: RunReader, segments: Sequence[Segment], place: int, newest: Sequence[float]) -> Pace:
+        """`segments`: the newest first, which has the pace at `place`."""
+        status, segment = reader.status, segments[0]
         work, threads = last_changes(reader.rare, segment.first_step)
-        recent = self._recent(segment, place, newest, max(work, threads))
+        since = max(work, threads)
+        recent = self._recent(segment, place, newest, since)
         series = reader.stream(STEPS).series(SAMPLES_PER_S, bins=BINS, first=work, last=float(max(status.steps, 1)))
         samples = samples_per_step(reader)
         best = sustained(series, samples) if samples else math.nan
-        if not samples or not recent > 0:
-            return Pace(recent, best, mean_seconds_left(status))
         step = max(status.step, int(newest[0]))
         if status.steps <= step:
             return Pace(recent, best)
-        left = (status.steps - step) * samples / recent
+        if not samples:
+            return Pace(recent, best, mean_seconds_left(status))
+        seconds = samples / recent if recent > 0 and len(self._looks) >= YOUNG else seconds_of_a_step(segment, since)
+        if seconds is None:
+            return Pace(recent, best, mean_seconds_left(status) if since - 1 - status.began >= KNOWN else None)
+        left = (status.steps - step) * seconds
         if per_epoch := status.steps_per_epoch:
             evaluations = -(-status.steps // per_epoch) - step // per_epoch
-            left += evaluations * self._evaluation(segment, place, step, per_epoch, samples)
+            left += evaluations * self._evaluation(segments, step, per_epoch, samples)
         return Pace(recent, best, left)
 
     def _recent(self, segment: Segment, place: int, newest: Sequence[float], since: float) -> float:
         time, value = newest[1], newest[place]
         if self._of != (segment, since) or (self._looks and time < self._looks[-1][0]):
-            self._of = segment, since
+            self._of, self._start = (segment, since), segment.place_of(since)
             self._looks = deque(looked_back(segment, place, time, since))
             self._gaps.clear()
         if math.isfinite(value) and (not self._looks or time - self._looks[-1][0] >= MINUTE / LOOKS):
             self._looks.append((time, value))
         while self._looks and self._looks[0][0] < time - MINUTE:
             self._looks.popleft()
-        return fmean(pace for _, pace in self._looks) if self._looks else math.nan
+        if not self._looks:
+            return math.nan
+        warm = segment.row(self._start + WARM_UP)
+        # Recorded is the pace of a second, which may begin before.
+        return fmean(warmed_up(self._looks, warm[1] + 1 if warm is not None else math.inf))
 
-    def _evaluation(self, segment: Segment, place: int, step: int, per_epoch: int, samples: int) -> float:
-        """The seconds of an evaluation: the shortest of the last three, as one may hold a pause."""
+    def _evaluation(self, segments: Sequence[Segment], step: int, per_epoch: int, samples: int) -> float:
+        """The seconds of an evaluation: the shortest of the last three, as one may hold a pause; before the first one of a process
+        those of the process before it."""
         ends = [float(end) for epoch in range(EPOCHS_BACK) if (end := (step // per_epoch - epoch) * per_epoch) > 0]
-        self._gaps = {end: gap for end in ends if (gap := self._gaps.get(end) or gap_after(segment, place, end, samples)) is not None}
+        for segment in segments[:2]:
+            place = segment.places.get(SAMPLES_PER_S)
+            if place is None:
+                continue
+            self._gaps = {end: gap for end in ends if (gap := self._gaps.get(end) or gap_after(segment, place, end, samples)) is not None}
+            if self._gaps:
+                break
         return min(self._gaps.values(), default=0.0)
 
 
@@ -134,6 +158,20 @@ def looked_back(segment: Segment, place: int, newest: float, since: float) -> li
             if row is not None and math.isfinite(row[place]):
                 found[low] = (row[1], row[place])
     return list(found.values())
+
+
+def warmed_up(looks: Iterable[tuple[float, float]], until: float) -> list[float]:
+    """The paces, without the first ones up to time `until` that are far below the newest: steps that compiled are not taken again."""
+    found = list(looks)
+    usual = median(pace for _, pace in found[-3:])
+    return [pace for _, pace in dropwhile(lambda look: look[0] <= until and look[1] < usual / SLOW, found)]
+
+
+def seconds_of_a_step(segment: Segment, since: float) -> float | None:
+    """The median of the last steps from step `since` on, by their times; None where there are too few."""
+    rows = list(segment.rows(max(segment.place_of(since), segment.valid - STEPS_BACK - 1), segment.valid))
+    taken = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(rows) if after[0] > before[0]]
+    return median(taken) if len(taken) >= FEWEST else None
 
 
 def gap_after(segment: Segment, place: int, step: float, samples: int) -> float | None:
