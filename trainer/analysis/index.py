@@ -26,8 +26,8 @@ from gradtop.trainer.record import (
     in_line,
 )
 from gradtop.trainer.record.layout import META, STATUS
+from gradtop.trainer.record.log import last_log_lines
 from gradtop.trainer.record.meta import examine_meta
-from gradtop.trainer.record.run_reader import last_log_lines
 from gradtop.trainer.record.runs import RunList
 from gradtop.trainer.record.status import examine_status
 

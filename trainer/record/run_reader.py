@@ -12,17 +12,13 @@ from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import Event, EventReader
-from gradtop.trainer.record.files import Stamp, look, open_regular
-from gradtop.trainer.record.layout import CONFIG, LOG, Run
+from gradtop.trainer.record.files import Stamp, look
+from gradtop.trainer.record.layout import CONFIG, Run
+from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import Status, derive_state, examine_status
 from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
-from gradtop.trainer.record.text import clean
-
-LOG_END = 64 * 1024
-LAST = 16 * 1024  # bytes among which the last words are
-LONGEST_LINE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,44 +193,3 @@ def examine_config(run: Run) -> tuple[Mapping[str, Any], str]:
         return bounds.read_toml(run.file(CONFIG)), ""
     except bounds.Unreadable as error:
         return {}, str(error)
-
-
-def last_log_lines(run: Run, lines: int) -> tuple[str, ...]:
-    """The last lines of worker.log that are not blank."""
-    found: list[str] = []
-    for raw in reversed(_log_lines(run, LAST)[-60:]):
-        if (line := _shown(raw)).strip():
-            found.append(line)
-        if len(found) == lines:
-            break
-    return tuple(reversed(found))
-
-
-def log_tail(run: Run, lines: int = 200) -> list[str]:
-    """The last lines of worker.log, safe to show; a bounded read, whatever the file holds."""
-    return [_shown(line) for line in _log_lines(run, LOG_END)[-lines:]]
-
-
-def _log_lines(run: Run, most: int) -> list[str]:
-    """The last lines, of at most so many bytes."""
-    try:
-        descriptor = open_regular(run.file(LOG))
-    except OSError:
-        return []
-    try:
-        size = os.fstat(descriptor).st_size
-        found = os.pread(descriptor, most, max(0, size - most)).decode("utf-8", "replace").split("\n")
-    except OSError:
-        return []
-    finally:
-        os.close(descriptor)
-    if size > most and len(found) > 1:
-        del found[0]  # the end of a line whose beginning was not read
-    if not found[-1]:
-        found.pop()
-    return found
-
-
-def _shown(line: str) -> str:
-    # A progress bar rewrites its line with \r: what stands after the last one is what a terminal would show.
-    return clean(line.rstrip("\r").rsplit("\r", 1)[-1], LONGEST_LINE)
