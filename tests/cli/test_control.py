@@ -75,8 +75,8 @@ def test_a_run_that_ends_before_it_answers_is_not_waited_for(
     ("name", "sentence"),
     [
         ("amber-finch", "cannot pause amber-finch: it is done; start a new run with its settings: gradtop rerun amber-finch"),
-        ("tidy-wren", "cannot pause tidy-wren: it was stopped; continue from its last checkpoint: gradtop resume tidy-wren"),
-        ("brave-otter", "cannot pause brave-otter: it has failed; continue from its last checkpoint: gradtop resume brave-otter"),
+        ("tidy-wren", "cannot pause tidy-wren: it was stopped; continue from its last checkpoint (step 343): gradtop resume tidy-wren"),
+        ("brave-otter", "cannot pause brave-otter: it has failed; continue from the beginning, as it has no checkpoint: gradtop resume brave-otter"),
     ],
 )
 def test_a_run_that_has_ended_is_not_sent_anything(gradtop: Gradtop, runs: Path, name: str, sentence: str) -> None:
@@ -89,7 +89,7 @@ def test_set_on_a_dead_run_says_how_to_go_on(gradtop: Gradtop, tmp_path: Path) -
     run, _ = fake_run(tmp_path / "runs", "grey-lynx", state="died", steps=20)
     said = gradtop("set", "grey-lynx", "lr=1e-3")
     assert said.code == 2
-    assert said.err == "gradtop: cannot set grey-lynx: it has died; continue from its last checkpoint: gradtop resume grey-lynx\n"
+    assert said.err == "gradtop: cannot set grey-lynx: it has died; continue from the beginning, as it has no checkpoint: gradtop resume grey-lynx\n"
     assert list(run.control.iterdir()) == []
 
 

@@ -82,7 +82,7 @@ def test_what_happened_before_a_resume_is_not_told_again(living: tuple[Run, Grow
     assert " 2/3 " in out
     assert " 1/3 " not in out
     assert out.splitlines()[-1].startswith("quiet-heron was stopped after step 344; best val loss ")
-    assert out.endswith("Go on: gradtop resume quiet-heron\n")
+    assert out.endswith(". Continue from its last checkpoint (step 343): gradtop resume quiet-heron\n")
 
 
 def test_a_run_that_fails_says_why_and_where_the_log_is(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +97,7 @@ def test_a_run_that_dies_is_said_with_its_last_words(living: tuple[Run, Grower],
     run.log.write_text("epoch 1\n\nKilled\n")
     assert told(run, lambda: grower.status("training", pid=DEAD_PID)) == 1
     err = capsys.readouterr().err.splitlines()
-    assert err[0] == "gradtop: quiet-heron died after step 172. Go on from its last checkpoint: gradtop resume quiet-heron"
+    assert err[0] == "gradtop: quiet-heron died after step 172. Continue from its last checkpoint (step 171): gradtop resume quiet-heron"
     assert err[1:3] == ["  epoch 1", "  Killed"]
 
 

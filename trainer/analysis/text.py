@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import setting, share, significant
-from gradtop.trainer.record import Change, RunState, Status, clean
+from gradtop.trainer.analysis.formatting import number, setting, share, significant
+from gradtop.trainer.record import Change, RunReader, RunState, Status, clean, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 
 if TYPE_CHECKING:
@@ -68,6 +68,15 @@ def best_text(status: Status) -> str:
 
 def in_epoch(epoch: int) -> str:
     return f" (epoch {epoch})" if epoch else ""
+
+
+def resumes_from(reader: RunReader) -> str:
+    """Where a run that is resumed goes on, as it stands after "from": its checkpoints are looked up."""
+    if found := reader.checkpoints():
+        return f"its last checkpoint (step {number(found[-1].step)})"
+    if is_fork(reader.run):
+        return "the checkpoint that it was forked from"
+    return "the beginning, as it has no checkpoint"
 
 
 def changes_text(changes: Iterable[Change]) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.ending import outcome
+from gradtop.tui.cli.ending import outcome, way_on
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import say
@@ -106,5 +106,5 @@ def require_alive(reader: RunReader, options: argparse.Namespace, command: str) 
     instead = {
         RunState.CREATED: f"start it: gradtop resume {word}",
         RunState.DONE: f"start a new run with its settings: gradtop rerun {word}",
-    }.get(reader.state, f"continue from its last checkpoint: gradtop resume {word}")
+    }.get(reader.state) or way_on(reader, word)
     raise UsageError(f"cannot {command} {name_of(reader)}: it {outcome(reader.state)}; {instead}")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.locate import name_of, reference, shown
+from gradtop.tui.cli.locate import job_of, name_of, reference, shown
 from gradtop.tui.cli.output import say
 
 if TYPE_CHECKING:
@@ -32,18 +32,32 @@ def say_ending(reader: RunReader, runs: Path) -> int:
         say(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{best(reader)}.")
         return 0
     if reader.state is RunState.STOPPED:
-        say(f"{name} was stopped after step {number(status.step)}{best(reader)}. Go on: gradtop resume {word}")
+        say(f"{name} was stopped after step {number(status.step)}{best(reader)}. {begun(way_on(reader, word))}")
         if status.error:
             say(f"gradtop: {name} {clean(status.error)}", sys.stderr)
         return 0
     if reader.state is RunState.FAILED:
         say(f"gradtop: {name} failed: {clean(status.error) or 'its worker gave no reason'}", sys.stderr)
     else:
-        say(f"gradtop: {name} died after step {number(status.step)}. Go on from its last checkpoint: gradtop resume {word}", sys.stderr)
+        say(f"gradtop: {name} died after step {number(status.step)}. {begun(way_on(reader, word))}", sys.stderr)
         for line in last_words(reader):
             say(f"  {line}", sys.stderr)
     say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
     return 1
+
+
+def way_on(reader: RunReader, word: str) -> str:
+    """What can be done with a run that ended before its time: "continue from its last checkpoint (step 343): gradtop resume quiet-heron"."""
+    from gradtop.trainer.analysis.text import resumes_from
+
+    if not job_of(reader).resumable and reader.status.step:
+        return f"start it again: gradtop rerun {word}"
+    return f"continue from {resumes_from(reader)}: gradtop resume {word}"
+
+
+def begun(words: str) -> str:
+    """As a sentence of its own."""
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def outcome(state: RunState) -> str:

@@ -267,7 +267,8 @@ class ModeScreen(Screen[None]):
         elif facts.state is RunState.DIED:
             words = facts.last_words[-3:]
             lines = [f"The worker died: it was killed, ran out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
-            lines.append(f"{keys.name('mode.runs')} {keys.name('runs.resume')} resumes it from its last checkpoint.")
+            if facts.resumes_from:
+                lines.append(f"{keys.name('mode.runs')} {keys.name('runs.resume')} resumes it from {facts.resumes_from}.")
         elif facts.state is RunState.SILENT:
             lines = ["The worker does not respond: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:

@@ -9,6 +9,8 @@ from typing import Any
 
 from gradtop.trainer.analysis.formatting import coarse_age, moment
 from gradtop.trainer.analysis.pace import Pace, pace_of
+from gradtop.trainer.analysis.text import resumes_from
+from gradtop.trainer.job import find_job
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective
 from gradtop.trainer.record.streams.registry import STEPS, TIME
 from gradtop.tui.reading.snapshot import Facts
@@ -37,9 +39,11 @@ class Watch:
         status = _plain(status)
         if old is not None and _still(status) == _still(old.status):
             status = old.status
-        words = old.last_words if old is not None and old.state == state else ()
+        words, resumes = (old.last_words, old.resumes_from) if old is not None and old.state == state else ((), "")
         if state.went_wrong and not words:
             words = reader.last_log_lines(LAST_WORDS)
+        if state.went_wrong and not resumes and find_job(reader.meta.job).resumable:
+            resumes = resumes_from(reader)
         pace = pace_of(reader) if state is RunState.TRAINING else Pace()
         facts = Facts(
             run=self.run,
@@ -52,6 +56,7 @@ class Watch:
             left=pace.left,
             slowdown=float(f"{pace.slowdown:.1g}"),
             last_words=words,
+            resumes_from=resumes,
             gone=reader.gone,
         )
         if old is None or facts != old:

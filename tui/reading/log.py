@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gradtop.trainer.record import Run, RunReader
 from gradtop.trainer.record.files import Stamp, look
-from gradtop.trainer.record.run_reader import LOG_END
+from gradtop.trainer.record.log import LOG_END
 from gradtop.tui.reading.snapshot import LogPart
 
 LINES = 2000

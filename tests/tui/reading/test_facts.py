@@ -57,3 +57,13 @@ def test_last_words_are_read_for_a_run_that_went_wrong(tmp_path: Path) -> None:
     fine, _ = fake_run(tmp_path, "fine", state="done", steps=5)
     assert Watch(died, clock=lambda: NOW).read().last_words[-1] == "line 19"
     assert Watch(fine, clock=lambda: NOW).read().last_words == ()
+
+
+def test_where_a_resume_goes_on_names_no_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    died, _ = fake_run(tmp_path, state="died", steps=200)
+    assert Watch(died, clock=lambda: NOW).read().resumes_from == "its last checkpoint (step 171)"
+    for path in died.checkpoints.glob("*.pt"):
+        path.unlink()
+    assert Watch(died, clock=lambda: NOW).read().resumes_from == "the beginning, as it has no checkpoint"
+    died.origin.write_bytes(b"weights")
+    assert Watch(died, clock=lambda: NOW).read().resumes_from == "the checkpoint that it was forked from"
