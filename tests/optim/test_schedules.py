@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from gradtop.trainer.checkpoint.encoding import encoded
+from gradtop.trainer.optim.jump import jump
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.lr_scheduler import advance, scale
 from gradtop.trainer.optim.optimizers.sgd import Sgd
@@ -53,6 +54,23 @@ def test_a_schedule_put_where_training_stands_is_as_if_it_had_been_stepped(confi
         optimizer, schedule = training(config)
         advance(schedule, after)
         assert train(optimizer, schedule, STEPS - after) == whole[after:]
+
+
+@every_schedule
+def test_a_schedule_that_jumps_to_where_training_stands_goes_on_as_if_it_had_been_stepped_but_for_rounding(config: ScheduleConfig) -> None:
+    whole = train(*training(config), STEPS)
+    for after in (1, 6, 7, 33, STEPS):
+        optimizer, schedule = training(config)
+        train(optimizer, schedule, 1)
+        assert jump(schedule, after)
+        assert train(optimizer, schedule, STEPS - after) == pytest.approx(whole[after:], abs=1e-12, rel=1e-12)
+
+
+@every_schedule
+def test_every_schedule_has_a_formula_so_that_no_billion_of_steps_is_taken(config: ScheduleConfig) -> None:
+    _, schedule = training(config, 1_000_000_000)
+
+    assert jump(schedule, 999_999_999)
 
 
 @every_schedule

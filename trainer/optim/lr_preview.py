@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import functools
-import time
 
 import torch
 from torch import nn
 
-from gradtop.trainer.optim.lr_scheduler import build_schedule
+from gradtop.trainer.optim.jump import jump
+from gradtop.trainer.optim.lr_scheduler import STEPPED, build_schedule
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.optim.schedules import ScheduleConfig, Span
 
 POINTS = 2000
-# A million steps take two seconds of Python, beside a training that needs the interpreter in each of its own steps:
-# a millisecond at a time, then rest.
-AT_ONCE = 500
-REST = 0.009
-UNHURRIED = 20_000  # steps that are cheap enough to be taken without a rest
 
 
 def planned_lr(
-    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int, resting: bool = True
+    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int
 ) -> list[tuple[int, float]]:
     """The learning rates of optimizer steps 1 to `total_steps`, thinned to 2,000 points with every turn among them.
 
-    They come from the scheduler itself, stepped in a training without weights; not `resting` where no training goes on beside.
+    They come from the scheduler itself, in a training without weights: stepped where it is short, else by its formula.
     """
-    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch, resting))
+    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch))
 
 
 @functools.lru_cache(maxsize=4)
-def _planned(
-    schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int, resting: bool
-) -> tuple[tuple[int, float], ...]:
+def _planned(schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int) -> tuple[tuple[int, float], ...]:
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=lr)
     real = build_schedule(schedule, dummy, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
     dummy.step()  # a scheduler warns where no optimizer step came first
@@ -41,11 +34,11 @@ def _planned(
     points: list[tuple[int, float]] = []
     step = 1
     for wanted in points_of(schedule, Span(total_steps, steps_per_epoch)):
+        if total_steps > STEPPED and wanted > step and jump(real, wanted - 1):
+            step = wanted
         while step < wanted:
             real.step()
             step += 1
-            if resting and step % AT_ONCE == 0 and total_steps > UNHURRIED:
-                time.sleep(REST)
         points.append((wanted, float(group["lr"])))
     return tuple(points)
 

@@ -9,8 +9,12 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, SequentialLR
 
+from gradtop.trainer.optim.jump import jump
 from gradtop.trainer.optim.phase import scheduler_of
 from gradtop.trainer.optim.schedules import ScheduleConfig, Span
+
+# Up to here a schedule is stepped, as in a training, bit for bit. A million steps hold up a training for two seconds.
+STEPPED = 2_000
 
 
 def build_schedule(config: ScheduleConfig, optimizer: Optimizer, *, total_steps: int, steps_per_epoch: int) -> LRScheduler:
@@ -47,6 +51,8 @@ def advance(schedule: LRScheduler, steps: int) -> None:
     """Put a schedule that has just been built where it stands after so many optimizer steps."""
     # It warns where no step of the optimizer came first; those were taken by another process.
     schedule.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001 - what the warning looks at
+    if steps > STEPPED and jump(schedule, steps):
+        return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
         for _ in range(steps):

@@ -87,7 +87,7 @@ def warm_up() -> None:
     seed_generators(0)
     restore_random_states(random_states())
     training = SmallTraining()
-    planned_lr(training.config.schedule, training.config.optimizer, total_steps=3, steps_per_epoch=3, resting=False)
+    planned_lr(training.config.schedule, training.config.optimizer, total_steps=3, steps_per_epoch=3)
     describe(training.model)
     with torch.no_grad():
         training.compute.loss(*training.batch)

@@ -15,8 +15,6 @@ from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
 
-LONGEST = 20_000_000  # steps; to walk more takes a minute
-
 
 def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
     """Points (step, lr), turns, steps and steps per epoch; 0 where the data tell these. Raises UserError."""
@@ -24,9 +22,7 @@ def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
     if per_epoch < 1:
         raise UserError(f"how many steps an epoch has, data.kind = {config.data.kind} does not tell before it is opened")
     steps = config.training.steps or config.training.epochs * per_epoch
-    if steps > LONGEST:
-        raise UserError(f"{steps} steps are too many to walk through; {LONGEST} are the most")
-    points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch, resting=False)
+    points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch)
     turns = [turn.step for turn in config.schedule.turns_within(Span(steps, per_epoch))]
     return {"points": points, "turns": turns, "steps": steps, "steps_per_epoch": per_epoch}
 

@@ -10,7 +10,7 @@ from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import StreamWriter
 from gradtop.trainer.record.streams.registry import PLAN
 
-# The first steps are what a person waits for.
+# The first steps are what a person waits for; and of changes that follow each other, the last one is planned.
 _START_AFTER = 0.25
 
 
@@ -20,18 +20,22 @@ class LrPlan(threading.Thread):
     def __init__(self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, after: int) -> None:
         super().__init__(name="lr-plan", daemon=True)
         self._writer = writer
-        self._config = config
+        self._schedule, self._optimizer = config.schedule, config.optimizer
         self._steps = steps
         self._per_epoch = per_epoch
         self._after = after
-        self._hurry = threading.Event()
+        self._wake = threading.Event()
         self._cancelled = False
 
+    def draws(self, config: Config, steps: int) -> bool:
+        """Whether it is the plan of this configuration, of a run of so many steps, too."""
+        return (config.schedule, config.optimizer.lr, steps) == (self._schedule, self._optimizer.lr, self._steps)
+
     def run(self) -> None:
-        self._hurry.wait(_START_AFTER)
-        points = planned_lr(
-            self._config.schedule, self._config.optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch
-        )
+        self._wake.wait(_START_AFTER)
+        if self._cancelled:
+            return
+        points = planned_lr(self._schedule, self._optimizer, total_steps=self._steps, steps_per_epoch=self._per_epoch)
         now = time.time()
         rows = [(step, now, lr) for step, lr in points if step > self._after]
         if rows and not self._cancelled:
@@ -41,9 +45,10 @@ class LrPlan(threading.Thread):
     def cancel(self) -> None:
         """Another plan takes its place."""
         self._cancelled = True
+        self._wake.set()
 
     def finish(self, timeout: float) -> None:
         """Have it written now, as far as there is time."""
-        self._hurry.set()
+        self._wake.set()
         self.join(timeout)
         self._cancelled = True

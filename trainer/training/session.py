@@ -456,8 +456,10 @@ class Session:
         }
 
     def write_plan(self) -> None:
-        """Publish the learning rates to come, beside the training: stepping through a long schedule takes a while."""
+        """Publish the learning rates to come, where they are others than were published last."""
         if self._plan is not None:
+            if self._plan.draws(self.config, self.steps):
+                return
             self._plan.cancel()
         self._plan = LrPlan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
         self._plan.start()

@@ -37,7 +37,7 @@ def test_the_turning_points_are_those_of_the_schedule_that_trains(schedule: str,
 
     assert turn_marks(lr_turns(to_tables(config)["schedule"], STEPS, PER_EPOCH)) == turns
 
-    rates = dict(planned_lr(config.schedule, config.optimizer, total_steps=STEPS, steps_per_epoch=PER_EPOCH, resting=False))
+    rates = dict(planned_lr(config.schedule, config.optimizer, total_steps=STEPS, steps_per_epoch=PER_EPOCH))
     for at, word in turns:
         before, after = rates[int(at)], rates[int(at) + 1]
         if word.startswith("×"):

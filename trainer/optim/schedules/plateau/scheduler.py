@@ -9,6 +9,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from gradtop.trainer.optim.jump import jump
 from gradtop.trainer.optim.phase import scheduler_of
 from gradtop.trainer.optim.schedules import Phase
 
@@ -32,6 +33,12 @@ class Plateau(LRScheduler):
         if self._schedulers[0].last_epoch < self._warm:
             self._schedulers[0].step()
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def jump(self, steps: int) -> bool:
+        """As after so many steps and no validation loss."""
+        there = jump(self._schedulers[0], min(steps, self._warm))
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        return there
 
     def evaluated(self, loss: float) -> None:
         """Take a validation loss into account; a non-finite one counts as no improvement."""
