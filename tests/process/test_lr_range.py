@@ -32,7 +32,7 @@ def test_a_signal_stops_it_and_it_says_what_it_has_found(tmp_path: Path, start: 
     worker.kill(signal.SIGTERM)
     assert worker.wait() == 0
     status = read_status(run)
-    assert (status.state, status.error) == ("stopped", "")
+    assert (status.state, status.error) == ("stopped", "ended by SIGTERM")
     assert recorded(run) == status.step
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.checkpoint.format import saved_steps
-from gradtop.trainer.record import read_status, send
+from gradtop.trainer.record import EventReader, read_status, send
+from gradtop.tui.cli.follow import follow
+from gradtop.tui.cli.signals import PASSED_ON, PassOn
 from tests.process.support import Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
 
 Start = Callable[..., Worker]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_with_a_checkpoint_of_its_last_step(tmp_path: Path, start: Start, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU])
+def test_a_signal_ends_the_run_with_a_checkpoint_of_its_last_step_and_is_named(tmp_path: Path, start: Start, number: signal.Signals) -> None:
     run = make_run(tmp_path)
     worker = start(run)
     wait_for_step(run, 20)
@@ -26,7 +30,8 @@ def test_a_signal_ends_the_run_with_a_checkpoint_of_its_last_step(tmp_path: Path
 
     assert worker.wait() == 0
     status = read_status(run)
-    assert (status.state, status.error) == ("stopped", "")
+    assert (status.state, status.error) == ("stopped", f"ended by {number.name}")
+    assert EventReader(run).refresh()[-1]["reason"] == f"ended by {number.name}"
     assert saved_steps(run.checkpoints)[-1] == status.step
 
 
@@ -38,7 +43,9 @@ def test_a_signal_that_comes_before_the_first_step_ends_the_run(tmp_path: Path, 
     worker.kill(signal.SIGTERM)
 
     assert worker.wait() == 0
-    assert read_status(run).state == "stopped"
+    status = read_status(run)
+    assert status.state == "stopped"
+    assert status.error.startswith("ended by SIGTERM")
 
 
 def test_a_hang_up_does_nothing(tmp_path: Path, start: Start) -> None:
@@ -71,3 +78,26 @@ def test_a_second_signal_ends_at_once_and_says_so(tmp_path: Path, start: Start) 
     assert status.state == "stopped"
     assert "second" in status.error
     assert state_of(run) == "stopped"
+
+
+@pytest.mark.parametrize("number", PASSED_ON)
+def test_a_command_in_the_foreground_hands_its_signals_on_to_the_worker(
+    tmp_path: Path, start: Start, number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As `docker stop`, or a batch script that hands on Slurm's warning."""
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_for_step(run, 20)
+    signals = PassOn(run)
+    before = signal.getsignal(number)
+    signals.install()
+    try:
+        threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
+        code = follow(run, tmp_path, signals=signals)
+    finally:
+        for each in PASSED_ON:
+            signal.signal(each, before)
+
+    assert code == 128 + number
+    assert worker.wait() == 0
+    assert f"ended by {number.name}" in "".join(capfd.readouterr())

@@ -79,6 +79,9 @@ class SignalAtLook(Signals):
     def received(self, value: int) -> None:
         raise AssertionError("no real signal is expected")
 
+    def expect_nothing_to_save(self) -> None:
+        """It comes when it comes."""
+
 
 def events(run: Run, kind: str) -> list[Event]:
     """The run's events of a kind. Whatever a worker wrote must be declared."""

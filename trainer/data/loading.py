@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from gradtop.trainer.data.batches import Prepare, batch_count, order_of
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.signals import ENDING
+from gradtop.trainer.runtime.signals import ASKING
 
 # So many are tried in place of a sample that cannot be read.
 _TRIES = 100
@@ -210,7 +210,7 @@ def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
     """Start the workers; they begin with the signals blocked that end a training, so that none can hit one unprepared."""
     if not loader.num_workers:
         return iter(loader)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     try:
         with warnings.catch_warnings():
             # Python 3.12 warns of forks beside threads. Nothing that ours hold a lock of is used in a worker.
@@ -232,7 +232,7 @@ class _Outlive:
         self._parent = os.getpid()
 
     def __call__(self, _worker: int) -> None:
-        for number in (*ENDING, signal.SIGHUP):
+        for number in (*ASKING, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if prctl := getattr(ctypes.CDLL(None), "prctl", None):
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

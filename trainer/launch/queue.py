@@ -33,6 +33,7 @@ from gradtop.trainer.record.writing import open_whole
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
+from gradtop.trainer.runtime.signals import ASKING
 
 LOOK_EVERY = 0.5
 BEAT_EVERY = 5.0
@@ -174,7 +175,7 @@ def main() -> int:
     def end(number: int, _frame: FrameType | None) -> None:
         raise Left(f"{how} by {signal.Signals(number).name}")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ASKING:
         signal.signal(number, end)
     try:
         held = lock_run(run, resume=options.resume)

@@ -13,16 +13,15 @@ def jump(schedule: LRScheduler, steps: int) -> bool:
 
     Torch computes most learning rates from the one before; the formula gives the same but for rounding.
     """
-    if own := getattr(schedule, "jump", None):
-        return bool(own(steps))
+    if jumps := getattr(schedule, "jump", None):
+        return bool(jumps(steps))
     if isinstance(schedule, SequentialLR):
         return _jump_in_sequence(schedule, steps)
     if isinstance(schedule, CosineAnnealingWarmRestarts):
         schedule.T_cur, schedule.T_i = _place_in_cycle(steps, schedule.T_0, schedule.T_mult)
-        formula = schedule.get_lr
-    elif isinstance(schedule, LambdaLR | OneCycleLR):
-        formula = schedule.get_lr
-    elif (formula := getattr(schedule, "_get_closed_form_lr", None)) is None:
+    own = isinstance(schedule, CosineAnnealingWarmRestarts | LambdaLR | OneCycleLR)
+    formula: Any = schedule.get_lr if own else getattr(schedule, "_get_closed_form_lr", None)
+    if formula is None:
         return False
     schedule.last_epoch, schedule._step_count = steps, steps + 1  # noqa: SLF001 - what its formulas and a resume read
     schedule._get_lr_called_within_step = True  # noqa: SLF001 - else it warns

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gradtop.trainer.record import Command, EventKind, Inbox, StreamWriter
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import EndNow, Signals
 
 LOOK_EVERY = 0.1
 
 
 class Stop(Exception):
-    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint; `unsaved` tells of one without."""
+    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint; `unsaved` tells of one without.
+
+    The message is the signal that asked.
+    """
 
     unsaved = ""
 
@@ -87,10 +91,23 @@ class Control:
         self._wait = wait
         self._next_look = 0.0
         self._paused = False
-        self._stopping = ""
+        self._stopping = False
+        self._unreachable = ""
         self._changed = False
         self._answered: set[str] = set()
         self.last_set = ""  # the command that changed hyperparameters last; a checkpoint remembers it
+
+    def begin(self) -> None:
+        """The job begins: until it looks here for the first time there is nothing to save. Raises EndNow."""
+        self._signals.expect_nothing_to_save()
+
+    def give_up(self, why: str) -> None:
+        """The run directory is gone: what is done from now on would be for nothing. From any thread."""
+        self._unreachable = why
+
+    def ends(self) -> None:
+        """What the job has done is to be saved, or has been."""
+        self._signals.nothing_to_save = False
 
     def refuse(self, why: str) -> None:
         """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
@@ -101,7 +118,7 @@ class Control:
         return self._signals.received > 0 or self._clock() >= self._next_look
 
     def obey(self, run: Steered) -> bool:
-        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, or EndNow for a kill."""
+        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, EndNow for a kill, UserError where the run is gone."""
         self._changed = False
         self._look(run)
         if self._paused:
@@ -118,13 +135,14 @@ class Control:
 
     def _look(self, run: Steered) -> None:
         self._next_look = self._clock() + LOOK_EVERY
+        self.ends()
+        if self._unreachable:
+            raise UserError(self._unreachable)
         for command in self._new():
             self._apply(command, run)
-        if self._signals.received and not self._stopping:
-            self._stopping = self._signals.name
-        if self._stopping:
+        if self._stopping or self._signals.received:
             self._paused = False
-            raise Stop(self._stopping)
+            raise Stop("" if self._stopping else self._signals.name)
 
     def _new(self) -> list[Command]:
         # A directory that has become read-only keeps the file of a command that was answered.
@@ -140,7 +158,7 @@ class Control:
                 self._paused = False
             case "stop":
                 self._answer(command, True, step=run.step)
-                self._stopping = "stop"
+                self._stopping = True
             case "kill":
                 self._answer(command, True, step=run.step)
                 raise EndNow("ended by the command kill")

@@ -30,6 +30,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.bounds import positive
+from gradtop.trainer.record.place import Found
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.status import READS
 from gradtop.trainer.record.writing import remove_leftovers
@@ -109,7 +110,7 @@ class Worker:
         self.before = status_before(run)
         status = first_status(run, resume=resume)
         remove_leftovers(run.path, time.time())
-        self.writer = StreamWriter(run, on_loss=_say)
+        self.writer = StreamWriter(run, on_loss=_say, on_place=self._place_changed)
         self.control = Control(Inbox(run), self.writer, signals or Signals())
         if not handed_over:
             # Before the run shows as starting: what is sent from then on is for this worker.
@@ -139,16 +140,19 @@ class Worker:
 
     def _do_job(self) -> Ending:
         try:
+            self.control.begin()
             job = job_of(self.run)
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)
         except Stop as asked:
-            return Ending(RunState.STOPPED, asked.unsaved)
+            return Ending(RunState.STOPPED, "; ".join(filter(None, (f"ended by {asked}" if str(asked) else "", asked.unsaved))))
         except EndNow as asked:
             return Ending(RunState.STOPPED, str(asked), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
             return Ending(RunState.FAILED, self._explain(error))
+        finally:
+            self.control.ends()
         return Ending(RunState.DONE)
 
     def _explain(self, error: Exception) -> str:
@@ -185,6 +189,17 @@ class Worker:
         self.writer.event(EventKind.WARNING, step=self.before.step, message=f"the run {sentence}")
         _say(sentence)
         self.writer.close()
+
+    def _place_changed(self, found: Found) -> None:
+        if found is Found.MOVED:
+            moved = f"the run directory was moved to {self.run.path}; the run goes on there"
+            self.writer.event(EventKind.WARNING, message=moved)
+            _say(moved)
+        elif found is Found.GONE:
+            # Said at once: what the log is, only who looks at it now may ever see.
+            gone = f"the run directory {self.run.path} was deleted while its worker ran, which ends: nothing that it does could be kept"
+            _say(gone)
+            self.control.give_up(gone)
 
     def _write_end(self, ending: Ending) -> None:
         now = time.time()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.jobs import ANSWERS, JOBS
 from gradtop.trainer.server.listener import Listener
@@ -59,7 +60,7 @@ class Server:
         """Serve until nobody is left; in each forked process, returns what that one is to do."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGHUP, *WARNING):
             signal.signal(number, signal.SIG_IGN)
         while not self._finished():
             self._wait()

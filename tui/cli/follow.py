@@ -15,6 +15,7 @@ from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.locate import name_of, reference, shown
 from gradtop.tui.cli.output import accuracy, environment, figure, say, say_in_place
+from gradtop.tui.cli.signals import PassOn
 from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
@@ -31,16 +32,25 @@ def follow(
     runs: Path,
     *,
     events: EventReader | None = None,
+    signals: PassOn | None = None,
     wait: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Print progress until the run ends; returns the exit code by how it ended. Ctrl+C leaves the run alone.
 
-    `events` is a reader that has read what happened before this following began, where there was something before.
+    `events` is a reader that has read what happened before this following began, where there was something before. `signals`
+    that this process gets are handed on to the worker; where they ended the run, the code is that of a process which they end.
     """
     follower = Follower(run, runs, events or EventReader(run))
+
+    def wait_and_pass_on(seconds: float) -> None:
+        wait(seconds)
+        if signals is not None and signals.last:
+            signals.deliver()
+
     try:
-        return follower.until_end(wait, clock)
+        code = follower.until_end(wait_and_pass_on, clock)
+        return 128 + signals.last if signals is not None and signals.last and follower.reader.state is RunState.STOPPED else code
     except KeyboardInterrupt:
         follower.end_line()
         say(goes_on(name_of(follower.reader), reference(run, runs)))

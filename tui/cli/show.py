@@ -116,7 +116,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "job", clean(job.title)
     found = findings_of(reader)
     if status.error:
-        yield "error", clean(status.error)
+        yield "reason" if reader.state is RunState.STOPPED else "error", clean(status.error)
     if status.warning:
         yield "warning", clean(status.warning)
     for finding in found:

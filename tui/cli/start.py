@@ -12,6 +12,7 @@ from gradtop.tui.cli.ending import goes_on, say_ending
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
 from gradtop.tui.cli.output import say
+from gradtop.tui.cli.signals import PassOn
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import EventReader, Run
@@ -60,6 +61,9 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
 
     events = EventReader(run)
     events.refresh()  # only new events are printed
+    signals = PassOn(run)
+    if not options.detach and not (options.watch and has_screen()):
+        signals.install()
     try:
         (queue_worker if options.queue else start_worker)(run, resume=resume, server=not options.no_server)
     except OSError as error:
@@ -75,7 +79,7 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
         say_queued(run, runs)
     else:
         say_started(run, runs, resume=resume, detached=options.detach)
-    return 0 if options.detach else followed(run, runs, events)
+    return 0 if options.detach else followed(run, runs, events, signals)
 
 
 def watched(run: Run, runs: Path, *, server: bool) -> int:
@@ -87,10 +91,10 @@ def watched(run: Run, runs: Path, *, server: bool) -> int:
     return say_ending(reader, runs) if reader.state.went_wrong else code
 
 
-def followed(run: Run, runs: Path, events: EventReader) -> int:
+def followed(run: Run, runs: Path, events: EventReader, signals: PassOn) -> int:
     from gradtop.tui.cli.follow import follow
 
-    return follow(run, runs, events=events)
+    return follow(run, runs, events=events, signals=signals)
 
 
 def say_not_started(run: Run, error: OSError) -> None:

@@ -116,6 +116,10 @@ class SegmentWriter:
         if len(self._due) > PENDING:
             self._rollup, self._due = None, b""
 
+    def follow(self, run: Run) -> None:
+        """The run directory has another path."""
+        self._base = run.streams / self._base.name
+
     def is_gone(self) -> bool:
         """Whether the file was deleted or moved under the writer."""
         try:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from gradtop.trainer.record.events import EventKind, append_event
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.place import Found, Place
 from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
@@ -53,8 +54,19 @@ class StreamWriter:
     writer's thread. Writing is tried again with each batch, so that it goes on when there is room again.
     """
 
-    def __init__(self, run: Run, *, rank: int = 0, maximum: int = 8192, on_loss: Callable[[str], None] | None = None) -> None:
-        """`maximum`: records that may wait in the queue; fewer of wide ones. `rank` of a distributed run goes into the names of segments."""
+    def __init__(
+        self,
+        run: Run,
+        *,
+        rank: int = 0,
+        maximum: int = 8192,
+        on_loss: Callable[[str], None] | None = None,
+        on_place: Callable[[Found], object] = lambda _: None,
+    ) -> None:
+        """`maximum`: records that may wait in the queue; fewer of wide ones. `rank` of a distributed run goes into the names of segments.
+
+        `on_place` is told, in the writer's thread, when the run directory was moved, which is followed, and once when it is gone.
+        """
         self.dropped = 0
         self.trouble = ""
         self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
@@ -64,6 +76,9 @@ class StreamWriter:
         self._status: deque[Status] = deque(maxlen=1)
         self._status_due = self._look_due = 0.0
         self._reported = False
+        self._on_place = on_place
+        self._place = _place_of(run)
+        self._gone = False
         self._losing = threading.Lock()
         self._wake = threading.Event()
         self._written = threading.Condition()
@@ -175,6 +190,8 @@ class StreamWriter:
             self._end(opening)
         if not self.rank:
             drop_reserve(self.run)
+        if self._place is not None:
+            self._place.close()
         with self._written:
             self._answered = self._asked
             self._written.notify_all()
@@ -217,11 +234,19 @@ class StreamWriter:
     def _append_event(self, event: _Event) -> None:
         try:
             if event.kind in NEEDED:
-                write_in_any_case(self.run, lambda: append_event(self.run, event.kind, **event.fields))
+                write_in_any_case(self.run, lambda: self._append_where_it_is(event))
             else:
-                append_event(self.run, event.kind, **event.fields)
+                self._append_where_it_is(event)
         except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
             self._lose(1, explain(error))
+
+    def _append_where_it_is(self, event: _Event) -> None:
+        try:
+            append_event(self.run, event.kind, **event.fields)
+        except FileNotFoundError:
+            if self._find() is not Found.MOVED:
+                raise
+            append_event(self.run, event.kind, **event.fields)
 
     def _write_status(self) -> None:
         try:
@@ -289,11 +314,31 @@ class StreamWriter:
             self._lose(1, explain(error))
             return None
 
+    def _find(self) -> Found:
+        """Look where the run directory is; go on where it was moved to."""
+        found = self._place.find() if self._place is not None else Found.HERE
+        if found is Found.MOVED:
+            for opening in self._streams.values():
+                if opening.writer is not None:
+                    opening.writer.follow(self.run)
+        if found is Found.MOVED or (found is Found.GONE and not self._gone):
+            self._gone = found is Found.GONE
+            self._on_place(found)
+        return found
+
     def _look_for_deletion(self) -> None:
+        self._find()
         for opening in self._streams.values():
             if opening.writer is not None and opening.writer.is_gone():
                 self._lose(0, "the run directory was deleted or moved")
                 self._end(opening)
+
+
+def _place_of(run: Run) -> Place | None:
+    try:
+        return Place(run)
+    except OSError:
+        return None
 
 
 def explain(error: Exception) -> str:

@@ -1,0 +1,70 @@
+"""Where a run directory is while somebody works in it: it may be moved, and it may be deleted."""
+
+from __future__ import annotations
+
+import enum
+import os
+from pathlib import Path
+
+from gradtop.trainer.record.layout import Run
+
+
+class Found(enum.Enum):
+    HERE = enum.auto()
+    MOVED = enum.auto()
+    GONE = enum.auto()
+
+
+class Place:
+    """Keeps hold of a run directory and follows it: after a move the run has its new path."""
+
+    def __init__(self, run: Run) -> None:
+        """Raises OSError."""
+        self._run = run
+        self._descriptor = os.open(run.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._configured = run.config.exists()
+        self._missed = 0
+
+    def find(self) -> Found:
+        """MOVED is said once; GONE of a directory that was deleted, is being deleted, or cannot be found any more."""
+        try:
+            here = self._is_at(self._run.path)
+            deleted = os.fstat(self._descriptor).st_nlink == 0
+        except OSError:
+            return self._miss()
+        if here:
+            # Nothing of ours removes run.toml: who deletes a directory has begun with what lies in it.
+            return self._miss() if self._configured and not self._run.config.exists() else self._hit()
+        moved = None if deleted else self._path_now()
+        if moved is None:
+            return self._miss()
+        self._run.path = moved
+        self._hit()
+        return Found.MOVED
+
+    def _is_at(self, path: Path) -> bool:
+        """Raises OSError for what keeps from looking."""
+        try:
+            return os.path.samestat(os.stat(path), os.fstat(self._descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _path_now(self) -> Path | None:
+        """What the kernel says; None where it does not know, as of a directory that another host has moved."""
+        try:
+            path = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
+            return path if self._is_at(path) else None
+        except OSError:
+            return None
+
+    def _hit(self) -> Found:
+        self._missed = 0
+        return Found.HERE
+
+    def _miss(self) -> Found:
+        # Once may be the moment between two steps of whoever renames it, or of a file server.
+        self._missed += 1
+        return Found.GONE if self._missed > 1 else Found.HERE
+
+    def close(self) -> None:
+        os.close(self._descriptor)
