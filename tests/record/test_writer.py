@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -130,7 +131,7 @@ def test_neither_writer_nor_reader_leaves_files_open(tmp_path: Path) -> None:
         writer.put("layers", step, 0.0, [1.0, 2.0])
         writer.event("epoch")
     writer.flush()
-    assert open_files() == before + 2
+    assert open_files() == before + 3  # the run directory, the records, their rollup
     writer.close()
     reader = read(run, "layers")
     assert sum(reader.series("loss").finite) == reader.count == 40
@@ -267,8 +268,8 @@ def test_a_deleted_run_costs_telemetry_and_one_made_again_is_written_to(tmp_path
     writer.open("steps", COLUMNS)
     writer.put("steps", 0, 0.0, [1.0, 2.0])
     writer.flush()
-    moved = run.path.with_name("moved")
-    run.path.rename(moved)
+    trash = run.path.rename(run.path.with_name("trash"))
+    shutil.rmtree(trash)
 
     def lost() -> bool:
         writer.put("steps", 1, 0.0, [1.0, 2.0])

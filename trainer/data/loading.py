@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Protocol
@@ -17,14 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gradtop.trainer.data.batches import Prepare, batch_count, order_of
+from gradtop.trainer.data.readers import Batches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.signals import ASKING
 
 # So many are tried in place of a sample that cannot be read.
 _TRIES = 100
 # More than one sample of a class may be unreadable, but not more than this share.
 _BEARABLE = 0.1
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -67,14 +63,20 @@ class LeftOut:
 
 @dataclass
 class Reading:
-    """How samples are read; `workers` = 0 does it in this process. `tell` is called when more of all the samples turn out to be unreadable."""
+    """How samples are read; `workers` = 0 does it in this process. `tell` is called when more of all the samples turn out to be unreadable.
+
+    `meanwhile` is called while a batch from the workers does not come, and may raise; `warn` is given what is wrong but ends nothing.
+    """
 
     workers: int = 0
     samples: int = 0
     tell: Callable[[LeftOut], None] | None = None
+    meanwhile: Meanwhile = lambda _: None
+    warn: Callable[[str], object] = print
     left_out: dict[str, Unreadable] = field(default_factory=dict)
     _lost: Counter[str] = field(default_factory=Counter)
     _told: int = 0
+    _warned: set[str] = field(default_factory=set)
 
     def leave_out(self, samples: Samples, unreadable: Sequence[Unreadable]) -> None:
         """Remember them. Raises UserError where a class loses more than training can do without."""
@@ -114,27 +116,31 @@ class Reading:
             num_workers=min(self.workers, len(batches)),
             collate_fn=_stack,
             pin_memory=pinned,
-            worker_init_fn=_Outlive(),
+            worker_init_fn=Outlive(),
             multiprocessing_context="fork" if self.workers and batches else None,
             # The seed that it draws for its workers must not come out of the state that a resume restores.
             generator=torch.Generator(),
         )
-        begun = _begin(loader)
         try:
-            for inputs, targets, missing, unreadable in begun:
-                self.leave_out(samples, unreadable)
-                if fill and missing:
-                    raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); take them out, or choose other data")
-                if not len(targets):
-                    continue
-                yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
+            with closing(Batches(loader, self.meanwhile, self.warn_once)) as begun:
+                for inputs, targets, missing, unreadable in begun:
+                    self.leave_out(samples, unreadable)
+                    if fill and missing:
+                        raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); take them out, or choose other data")
+                    if not len(targets):
+                        continue
+                    yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
             self.say()
         except (RuntimeError, ConnectionError, EOFError) as error:
             # One that dies while it hands over a batch leaves a connection that breaks.
-            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            if not (said := reader_died(error)):
                 raise
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-            raise UserError(f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller") from error
+            raise UserError(said) from error
+
+    def warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.warn(sentence)
 
 
 class LoadedBatches:
@@ -179,6 +185,14 @@ class LoadedParts:
             raise UserError("none of the samples for validation can be read; what has been left out is told above, in worker.log")
 
 
+def reader_died(error: Exception) -> str:
+    """A sentence for the death of a process that reads the data, which torch tells of at any moment; "" for another error."""
+    if not isinstance(error, ConnectionError | EOFError) and "DataLoader worker" not in str(error):
+        return ""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller"
+
+
 class _Readable:
     """Each sample, or with `fill` another one where it cannot be read; and those that cannot."""
 
@@ -204,37 +218,3 @@ def _stack(read: Sequence[tuple[Sample | None, list[Unreadable]]]) -> tuple[Tens
     if not good:
         return torch.empty(0), torch.empty(0), len(read), unreadable
     return torch.stack(inputs), torch.stack(targets), len(read) - len(good), unreadable
-
-
-def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
-    """Start the workers; they begin with the signals blocked that end a training, so that none can hit one unprepared."""
-    if not loader.num_workers:
-        return iter(loader)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-    try:
-        with warnings.catch_warnings():
-            # Python 3.12 warns of forks beside threads. Nothing that ours hold a lock of is used in a worker.
-            warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
-            return iter(loader)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Outlive:
-    """Prepares a worker for the end of the training.
-
-    A stop that is sent to the whole process group must leave the training its data until it has finished its step. A
-    worker ends when it is told to, and with the process that trains, however that ends: it has inherited the lock on
-    the run, which a dead training must not keep.
-    """
-
-    def __init__(self) -> None:
-        self._parent = os.getpid()
-
-    def __call__(self, _worker: int) -> None:
-        for number in (*ASKING, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        if prctl := getattr(ctypes.CDLL(None), "prctl", None):
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self._parent:
-            os._exit(1)

@@ -86,8 +86,11 @@ class Waiter:
         if not self.run.path.is_dir():
             raise Left("its directory is gone")
         self._renew()
-        # Under the lock nobody else takes the device between the look and the word that it is taken.
-        with locked(self.run.path.parent):
+        # Under the lock nobody else takes the device between the look and the word that it is taken. Who holds it for long
+        # is no reason not to obey.
+        with locked(self.run.path.parent) as alone:
+            if not alone:
+                return False
             self.line.refresh()
             if self.run not in self.line.alive:
                 return False
@@ -143,17 +146,22 @@ def queued_status(run: Run, *, resume: bool, state: RunState) -> Status:
 
 
 @contextlib.contextmanager
-def locked(runs: Path) -> Iterator[None]:
-    """Alone with the line of this runs directory; where there are no locks, the order of the line must do."""
+def locked(runs: Path) -> Iterator[bool]:
+    """Whether alone with the line of this runs directory; where there are no locks, the order of the line must do."""
     try:
         descriptor = open_whole(runs, runs / LOCK)
     except OSError:
-        yield
+        yield True
         return
+    alone = True
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        except OSError:
+            alone = True
+        yield alone
     finally:
         os.close(descriptor)
 

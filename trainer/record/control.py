@@ -41,13 +41,13 @@ class Inbox:
     """The worker's side: obeys only ordinary files of its own user; one look at the folder where nothing is new."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self.run = run
         self._stamp = Stamp()
 
     def poll(self) -> list[Command]:
         """What waits, in the order it was sent; a command is given again until `done` removed it."""
         try:
-            folder = os.open(self._run.control, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            folder = os.open(self.run.control, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return []
         try:
@@ -62,7 +62,7 @@ class Inbox:
 
     def done(self, command: Command) -> None:
         """Remove a command that was answered; in a read-only directory it stays, and the worker remembers its answer."""
-        remove(self._run.path, self._run.control / f"{command.id}.json")
+        remove(self.run.path, self.run.control / f"{command.id}.json")
 
 
 def _read(name: str, folder: int) -> Command | None:

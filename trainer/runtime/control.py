@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,6 +56,14 @@ class Unconfirmed(Exception):
         self.changes = changes
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Who asked a run to end, "" where nobody did; `at_once` without what a checkpoint would keep."""
+
+    by: str = ""
+    at_once: bool = False
+
+
 class Steered(Protocol):
     """What can be steered."""
 
@@ -94,8 +103,13 @@ class Control:
         self._stopping = False
         self._unreachable = ""
         self._changed = False
-        self._answered: set[str] = set()
         self.last_set = ""  # the command that changed hyperparameters last; a checkpoint remembers it
+        self.looks = 0  # how often the job came to look at the inbox
+        self._claimed: set[str] = set()
+        self._claiming = threading.Lock()
+        self._beside = Inbox(inbox.run)
+        self._asked = Asked()
+        self._over = False
 
     def begin(self) -> None:
         """The job begins: until it looks here for the first time there is nothing to save. Raises EndNow."""
@@ -106,8 +120,9 @@ class Control:
         self._unreachable = why
 
     def ends(self) -> None:
-        """What the job has done is to be saved, or has been."""
+        """The job has ended: there is nothing left to stop."""
         self._signals.nothing_to_save = False
+        self._over = True
 
     def refuse(self, why: str) -> None:
         """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
@@ -135,7 +150,8 @@ class Control:
 
     def _look(self, run: Steered) -> None:
         self._next_look = self._clock() + LOOK_EVERY
-        self.ends()
+        self.looks += 1
+        self._signals.nothing_to_save = False
         if self._unreachable:
             raise UserError(self._unreachable)
         for command in self._new():
@@ -144,9 +160,28 @@ class Control:
             self._paused = False
             raise Stop("" if self._stopping else self._signals.name)
 
+    def overhear(self, step: int) -> Asked:
+        """What is asked of a job that does not come to look: stop and kill are answered here. To be called from one other thread."""
+        nothing = self._signals.nothing_to_save
+        for command in self._beside.poll():
+            wanted = command.name == "kill" or (command.name == "stop" and not self._over)
+            if wanted and self._claim(command):
+                self._answer(command, True, step=step)
+                self._stopping = True
+                self._asked = Asked(f"the command {command.name}", at_once=nothing or command.name == "kill")
+        if not self._asked.by and self._signals.received:
+            return Asked(self._signals.name, at_once=nothing)
+        return self._asked
+
     def _new(self) -> list[Command]:
-        # A directory that has become read-only keeps the file of a command that was answered.
-        return [command for command in self._inbox.poll() if command.id not in self._answered]
+        return [command for command in self._inbox.poll() if self._claim(command)]
+
+    def _claim(self, command: Command) -> bool:
+        """A directory that has become read-only keeps the file of a command that was answered."""
+        with self._claiming:
+            fresh = command.id not in self._claimed
+            self._claimed.add(command.id)
+            return fresh
 
     def _apply(self, command: Command, run: Steered) -> None:
         match command.name:
@@ -193,6 +228,5 @@ class Control:
             self._answer(command, True, step=run.step, changes=applied.new, old=applied.old, **said)
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
-        self._answered.add(command.id)
         self._writer.event(EventKind.COMMAND, id=command.id, command=command.name, ok=ok, **fields)
         self._inbox.done(command)

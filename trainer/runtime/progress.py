@@ -64,10 +64,11 @@ class Progress:
 
 
 class Heartbeat:
-    """Renews the status twice a second, however long a step takes, so that a silent worker is a dead one."""
+    """Renews the status twice a second, however long a step takes, so that a silent worker is a dead one; `besides` is called too."""
 
-    def __init__(self, progress: Progress, *, every: float = 0.5) -> None:
+    def __init__(self, progress: Progress, *, every: float = 0.5, besides: Callable[[], object] = lambda: None) -> None:
         self._progress = progress
+        self._besides = besides
         self._every = every
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -82,3 +83,4 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._end.wait(self._every):
             self._progress.update()
+            self._besides()

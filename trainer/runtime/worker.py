@@ -40,6 +40,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
+from gradtop.trainer.runtime.watch import Watch
 
 DONE, FAILED = 0, 1
 
@@ -120,15 +121,18 @@ class Worker:
             write_status(run, status)
         self.progress = Progress(status, self.writer)
         self.context = RunContext(run, resume, self.writer, self.progress, self.control)
+        self.in_own_process = signals is not None
         self.last_resort = LastResort(lambda: self._write_end(Ending(RunState.STOPPED, "ended by a second signal")))
         if signals is not None:
             self.last_resort.start()
 
     def work(self) -> int:
-        heartbeat = Heartbeat(self.progress)
+        watch = Watch(self.control, self.progress, self.writer, self._end_from_beside)
+        heartbeat = Heartbeat(self.progress, besides=watch.look if self.in_own_process else lambda: None)
         heartbeat.start()
         try:
             ending = self._do_job()
+            self.context.close(at_once=ending.at_once)
             heartbeat.close()
             self._end(ending)
         except EndNow as asked:
@@ -167,7 +171,6 @@ class Worker:
         return f"{type(error).__name__}: {first} (the traceback is in worker.log)"
 
     def _end(self, ending: Ending) -> None:
-        self.context.close(at_once=ending.at_once)
         begun = self.progress.status.state is not RunState.STARTING or self.before.state is RunState.CREATED
         if ending.state is RunState.FAILED and self.context.resume and not begun:
             self._leave_as_it_was(ending)
@@ -189,6 +192,14 @@ class Worker:
         self.writer.event(EventKind.WARNING, step=self.before.step, message=f"the run {sentence}")
         _say(sentence)
         self.writer.close()
+
+    def _end_from_beside(self, reason: str) -> None:
+        """From another thread, where the one that does the job does not come back."""
+        self.writer.event(EventKind.END, state=RunState.STOPPED, step=self.progress.status.step, reason=reason)
+        _say(f"{RunState.STOPPED}: {reason}")
+        self.writer.close(2.0)
+        self._write_end(Ending(RunState.STOPPED, reason))
+        os._exit(DONE)
 
     def _place_changed(self, found: Found) -> None:
         if found is Found.MOVED:

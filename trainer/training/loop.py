@@ -8,7 +8,7 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 
 from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.training.evaluate import evaluate
-from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.session import Changed, Session
 
 
 def train(session: Session) -> None:
@@ -21,7 +21,8 @@ def train(session: Session) -> None:
             if session.evaluation_due:
                 close_epoch(session)
             else:
-                train_epoch(session)
+                with contextlib.suppress(Changed):
+                    train_epoch(session)
         session.end()
         session.finish()
     except Stop as asked:

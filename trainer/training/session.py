@@ -22,6 +22,8 @@ from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
 from gradtop.trainer.config import Config, diff_config, to_tables
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
+from gradtop.trainer.data.loading import Reading
+from gradtop.trainer.data.readers import Wait
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
@@ -41,7 +43,12 @@ from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
+SAID_AFTER = 30.0  # seconds without a batch
 FROZEN_NAMED = 3  # frozen parameters that an event names
+
+
+class Changed(Exception):
+    """Hyperparameters were changed before the batch had come: the epoch is to be entered anew."""
 
 
 @dataclass
@@ -74,8 +81,11 @@ class Session:
     thread_tuner: ThreadTuner | None = None  # on a CPU
 
     def __post_init__(self) -> None:
+        if isinstance(reading := getattr(self.source, "reading", None), Reading):
+            reading.meanwhile, reading.warn = self.wait_for_data, self.warn
         self._plan: LrPlan | None = None
         self._kept = -1  # the step of the newest checkpoint
+        self._waits_long = False
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -180,6 +190,21 @@ class Session:
         self.writer.event(EventKind.FREEZE, step=self.step, frozen=self._frozen[:FROZEN_NAMED], count=len(self._frozen))
 
     # What control asks for
+
+    def wait_for_data(self, wait: Wait) -> None:
+        """Called while a batch does not come: obeys, and says so when it takes long. Raises Stop, EndNow or Changed."""
+        if self.control.due() and self.control.obey(self) and not self.evaluation_due:
+            raise Changed
+        if wait.seconds < SAID_AFTER:
+            self._waits_long = False
+        elif not self._waits_long:
+            self._waits_long = True
+            self.warn(str(wait))
+
+    def warn(self, message: str) -> None:
+        """Among the events, and on the screens until something else is wrong."""
+        self.writer.event(EventKind.WARNING, step=self.step, message=message)
+        self.progress.update(warning=message)
 
     def pause(self) -> None:
         self.stopwatch.halt()

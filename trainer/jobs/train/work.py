@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gradtop.trainer.data.loading import reader_died
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NonFinite
@@ -25,6 +26,6 @@ def explain_failure(session: Session, error: Exception) -> str:
     """A sentence for the status, "" where there is none; a non-finite value leaves its black box among the events."""
     if isinstance(error, NonFinite):
         session.write_black_box(error)
-    if sentence := explain(error):
+    if sentence := explain(error) or reader_died(error):
         return sentence
     return explain_out_of_memory(str(session.device), session.batches.batch_size) if out_of_memory(error) else ""

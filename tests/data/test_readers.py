@@ -1,0 +1,84 @@
+"""What the processes that read samples hand over, and what is done while they do not."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+import torch
+from torch import Tensor
+
+from gradtop.trainer.data.loading import Reading
+from gradtop.trainer.data.readers import Wait
+from gradtop.trainer.runtime.children import is_stopped
+from tests.support import wait_until
+
+
+class Numbers:
+    def __len__(self) -> int:
+        return 12
+
+    def instead(self, index: int) -> list[int]:  # noqa: ARG002 - each can be read
+        return []
+
+    def size_of(self, name: str) -> int:  # noqa: ARG002
+        return 12
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return torch.full((3,), float(index)), torch.tensor(index)
+
+
+def read(reading: Reading) -> list[int]:
+    batches = torch.split(torch.arange(12), 4)
+    return [int(label) for _, labels in reading.read(Numbers(), batches, torch.device("cpu"), fill=True) for label in labels]
+
+
+def test_where_shared_memory_is_full_batches_come_through_a_pipe_and_that_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the batch is lost in a thread of the reader, and waited for in vain."""
+
+    def full(_: Tensor) -> Tensor:
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(Tensor, "share_memory_", full)
+    said: list[str] = []
+
+    assert read(Reading(workers=2, warn=said.append)) == list(range(12))
+    assert len(said) == 1
+    assert "shared memory (/dev/shm) has no room" in said[0]
+
+
+def test_while_a_batch_does_not_come_somebody_listens_who_may_leave_and_no_reader_stays() -> None:
+    seen: list[str] = []
+    before = psutil.Process().children()
+
+    class Enough(Exception):
+        pass
+
+    def meanwhile(wait: Wait) -> None:
+        seen.append(str(wait))
+        raise Enough
+
+    class Stops(Numbers):
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+            if index == 5:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return super().__getitem__(index)
+
+    with pytest.raises(Enough):
+        list(Reading(workers=1, meanwhile=meanwhile).read(Stops(), torch.split(torch.arange(12), 4), torch.device("cpu"), fill=True))
+    assert "for the next batch from process" in seen[0]
+    wait_until(lambda: psutil.Process().children() == before, why="the end of the reader")
+
+
+def test_a_process_that_a_signal_stopped_is_told_apart() -> None:
+    pid = os.fork()
+    if not pid:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    wait_until(lambda: is_stopped(pid), why="the stop")
+    assert f"kill -CONT {pid}" in str(Wait(31.0, (pid,)))
+    os.kill(pid, signal.SIGCONT)
+    os.waitpid(pid, 0)
+    assert not is_stopped(pid)

@@ -1,0 +1,156 @@
+"""The processes that read samples: how they begin, hand over, are waited for, and end."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, get_worker_info
+
+from gradtop.trainer.runtime.children import go_on, is_stopped
+from gradtop.trainer.runtime.signals import ASKING
+
+LOOK_EVERY = 0.25  # seconds; a batch that comes is there at once
+SHARED = "/dev/shm"  # noqa: S108 - where torch has its shared memory
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A batch that has not come for so many seconds, from these processes."""
+
+    seconds: float
+    readers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        stopped = [pid for pid in self.readers if is_stopped(pid)]
+        which = f"; of them {', '.join(map(str, stopped))} stopped by a signal: kill -CONT {' '.join(map(str, stopped))}" if stopped else ""
+        processes = f"process {self.readers[0]} that reads" if len(self.readers) == 1 else f"the {len(self.readers)} processes that read"
+        return f"has waited {self.seconds:.0f} s for the next batch from {processes} the data{which}"
+
+
+Meanwhile = Callable[[Wait], object]
+
+
+class Batches:
+    """The batches of a loader. While one does not come, `meanwhile` is called every quarter of a second, and may raise."""
+
+    def __init__(self, loader: DataLoader[Any], meanwhile: Meanwhile, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._loader = loader
+        loader.collate_fn = HandOver(loader.collate_fn)
+        self._begun: Any = self._begin()
+        self._readers: list[multiprocessing.Process] = list(getattr(self._begun, "_workers", ()))
+        if self._readers:
+            self._listen(meanwhile)
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._begun:
+            yield tuple(self._received(each) for each in batch)
+
+    def _begin(self) -> Iterator[Any]:
+        """Start the readers; they begin with the signals blocked that end a training, so that none can hit one unprepared."""
+        if not self._loader.num_workers:
+            return iter(self._loader)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+        try:
+            with warnings.catch_warnings():
+                # Python 3.12 warns of forks beside threads. Nothing that ours hold a lock of is used in a reader.
+                warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
+                return iter(self._loader)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _listen(self, meanwhile: Meanwhile) -> None:
+        # The loader asks in a loop whether there is a batch, and looks after its processes where there is none.
+        ask = self._begun._try_get_data  # noqa: SLF001 - it has no other way in
+        readers = tuple(each.pid or 0 for each in self._readers)
+
+        def ask_patiently(timeout: float = 0.0) -> Any:  # noqa: ARG001 - torch's signature
+            begin = time.monotonic()
+            while not (answer := ask(LOOK_EVERY))[0]:
+                meanwhile(Wait(time.monotonic() - begin, readers))
+            return answer
+
+        self._begun._try_get_data = ask_patiently  # noqa: SLF001
+
+    def _received(self, part: Any) -> Any:
+        if not isinstance(part, Copied):
+            return part
+        self._say(
+            f"shared memory ({SHARED}) has no room for a batch, which comes through a pipe instead, slower; "
+            "make room (docker run --shm-size=8g), or make data.workers or training.batch_size smaller"
+        )
+        return torch.load(io.BytesIO(part.data), weights_only=True)
+
+    def close(self) -> None:
+        """End the processes, those too that were stopped or hang."""
+        for reader in self._readers:
+            go_on(reader.pid or 0)
+        if self._readers:
+            # Before they are killed: it takes them off the list of those whose death is an error.
+            self._begun._shutdown_workers()  # noqa: SLF001 - else it does so whenever it is collected
+        for reader in self._readers:
+            if reader.is_alive():
+                reader.kill()
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A tensor as a file."""
+
+    data: bytes
+
+
+class HandOver:
+    """Stacks a batch and, in a reader, puts it into shared memory, or where that has no room into bytes.
+
+    Else a thread of the reader's does that, and when it fails the batch is lost without a word, and waited for in vain.
+    """
+
+    def __init__(self, stack: Callable[[Any], Any]) -> None:
+        self._stack = stack
+
+    def __call__(self, read: Any) -> Any:
+        batch = self._stack(read)
+        return batch if get_worker_info() is None else tuple(_share(each) if isinstance(each, Tensor) else each for each in batch)
+
+
+def _share(tensor: Tensor) -> Tensor | Copied:
+    try:
+        shared: Tensor = tensor.share_memory_()
+    except (RuntimeError, OSError):
+        file = io.BytesIO()
+        torch.save(tensor, file)
+        return Copied(file.getvalue())
+    return shared
+
+
+class Outlive:
+    """Prepares a reader for the end of the training.
+
+    A stop that is sent to the whole process group must leave the training its data until it has finished its step. A
+    reader ends when it is told to, and with the process that trains, however that ends: it has inherited the lock on
+    the run, which a dead training must not keep.
+    """
+
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+
+    def __call__(self, _worker: int) -> None:
+        for number in (*ASKING, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if prctl := getattr(ctypes.CDLL(None), "prctl", None):
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(1)

@@ -1,0 +1,30 @@
+"""Processes that work for this one, as far as they must be looked after."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal such as SIGSTOP holds it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()[0] in {b"T", b"t"}
+    except (OSError, IndexError):
+        return False
+
+
+def go_on(pid: int) -> None:
+    """Let it go on where it is stopped."""
+    if pid and is_stopped(pid):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def all_go_on() -> None:
+    """Let the children of this process go on, which waits for them and has been asked to end."""
+    for child in multiprocessing.active_children():
+        go_on(child.pid or 0)
