@@ -20,10 +20,10 @@ class Numbers:
     def __len__(self) -> int:
         return 12
 
-    def instead(self, index: int) -> list[int]:  # noqa: ARG002 - each can be read
+    def instead(self, index: int) -> list[int]:
         return []
 
-    def size_of(self, name: str) -> int:  # noqa: ARG002
+    def size_of(self, name: str) -> int:
         return 12
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:

@@ -1,38 +1,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.record import Event, EventReader, Inbox, Run, StreamWriter, new_run, send
-from gradtop.trainer.runtime.control import LOOK_EVERY, Applied, Control, Stop
+from gradtop.trainer.runtime.control import LOOK_EVERY, Control, Stop
 from gradtop.trainer.runtime.signals import EndNow, Signals
-
-
-@dataclass
-class Toy:
-    """A training that only notes what was done to it."""
-
-    step: int = 12
-    done: list[str] = field(default_factory=list)
-
-    def pause(self) -> None:
-        self.done.append("pause")
-
-    def go_on(self) -> None:
-        self.done.append("go on")
-
-    def checkpoint_now(self) -> str:
-        raise OSError(28, "No space left on device")
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
-        if "optimizer.lr" not in changes:
-            raise ValueError("that cannot be changed")
-        self.done.append(f"set {dict(changes)}")
-        return Applied({"optimizer.lr": 1.0}, changes)
+from tests.runtime.toy import Toy
 
 
 @dataclass

@@ -13,7 +13,7 @@ from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.progress import Progress
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.watch import PATIENCE, SAID_AFTER, TIMES, Watch
-from tests.runtime.test_control import Toy
+from tests.runtime.toy import Toy
 
 
 class Watched:
