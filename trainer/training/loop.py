@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import islice
 
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
