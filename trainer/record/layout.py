@@ -47,6 +47,10 @@ class Run:
             self._path = Path(self.where)
         return self._path
 
+    def move(self, path: Path) -> None:
+        """The directory lies elsewhere now."""
+        self.where, self._path = os.fspath(path), path
+
     @property
     def id(self) -> str:
         return self.where.rpartition(os.sep)[2]

@@ -38,7 +38,7 @@ class Place:
         moved = None if deleted else self._path_now()
         if moved is None:
             return self._miss()
-        self._run.path = moved
+        self._run.move(moved)
         self._hit()
         return Found.MOVED
 
