@@ -165,6 +165,6 @@ def test_the_lower_bound_of_a_plateau_is_scaled_too() -> None:
 def test_one_cycle_peaks_at_the_highest_of_its_steps(steps: int, shape: Literal["cos", "linear"]) -> None:
     for rise in (0.01, 0.29, 0.3, 0.33, 0.5, 0.9, 0.99):
         config = OneCycleSchedule(rise=rise, shape=shape)
-        rates = dict(planned_lr(config, Sgd(lr=LR), total_steps=steps, steps_per_epoch=45, resting=False))
+        rates = dict(planned_lr(config, Sgd(lr=LR), total_steps=steps, steps_per_epoch=45))
         for turn in config.turns_within(Span(steps, 45)):
             assert rates[turn.step] == pytest.approx(max(rates.values()), rel=1e-12)
