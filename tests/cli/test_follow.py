@@ -122,7 +122,7 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_come_back(living: tuple[Run
 
     assert told(run, interrupt) == 130
     assert capsys.readouterr().out.endswith(
-        "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
+        "quiet-heron continues in the background. Watch: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n"
     )
     assert list(run.control.iterdir()) == []
 
@@ -145,7 +145,7 @@ def test_warnings_and_what_was_steered_are_told(living: tuple[Run, Grower], caps
 def test_a_worker_without_a_sign_of_life_is_told_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, grower = fake_run(tmp_path / "runs", "calm-ibex", state="silent", steps=10, created=time.time())
     assert told(run, lambda: None, lambda: None, lambda: grower.status("done")) == 0
-    assert capsys.readouterr().err == "gradtop: no sign of life from the worker; it may hang, or its disk may\n"
+    assert capsys.readouterr().err == "gradtop: no heartbeat from the worker; the worker or its disk may hang\n"
 
 
 class Terminal:

@@ -88,7 +88,7 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
     found = {line[2:16].strip(): line[16:] for line in lines}
     assert found["progress"] == "epoch 3/30, step 400 of 5\u202f160 (7 %)"
     assert found["parent"] == f"{find_run(runs, 'amber-finch').id}: optimizer.lr 1e-3 → 3e-4"
-    assert found["checkpoints"] == "2, newest of step 343, best of step 343"
+    assert found["checkpoints"] == "2, newest at step 343, best at step 343"
     assert found["directory"] == str(find_run(runs, "tidy-wren").path)
     assert "error" not in found
     assert gradtop("show", "brave").out.splitlines()[1].split(maxsplit=1)[0] == "error"
@@ -124,9 +124,9 @@ def test_show_and_ls_tell_the_place_in_line_and_what_is_waited_for(gradtop: Grad
     for name, device, state in (("first", "cpu", "training"), ("other", "cuda:1", "training"), ("second", "cpu", "queued"), ("third", "cpu", "queued")):
         made[name] = run = new_run(tmp_path / "runs", f'[training]\ndevice = "{device}"\n', {"name": name}, name=name)
         write_status(run, Status(state=state, device=device, queued=float(len(made)), **own))  # type: ignore[arg-type]
-    assert "  waits         2nd in line, behind first and second on cpu\n" in gradtop("show", "third").out
+    assert "  queue         2nd in the queue, behind first and second on cpu\n" in gradtop("show", "third").out
     assert json.loads(gradtop("show", "third", "--json").out)["waits"] == {"place": 2, "device": "cpu", "for": [made["first"].id, made["second"].id]}
-    assert "in line" not in gradtop("show", "first").out
+    assert "in the queue" not in gradtop("show", "first").out
     assert {line.split()[0]: " ".join(line.split()[2:4]) for line in gradtop("ls").out.splitlines()}["third"] == "queued 2"
 
 
@@ -135,7 +135,7 @@ def test_a_dead_worker_is_shown_dead_with_its_last_words(gradtop: Gradtop, tmp_p
     assert json.loads(gradtop("ls", "--json").out)[0]["state"] == "died"
     said = gradtop("show", "last").out
     assert said.startswith("grey-lynx  † died\n")
-    assert said.endswith("  last words    Killed\n")
+    assert said.endswith("  worker.log    Killed\n")
 
 
 def test_values_that_are_not_finite_are_null_in_json_and_words_for_people(gradtop: Gradtop, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Pat
     new_run(tmp_path / "runs", "", {}, name="heron")
     for metrics in ([], ["loss"]):
         assert gradtop("plot", "heron", *metrics).err == "gradtop: heron has no recorded values yet\n"
-    assert "recorded nothing yet" in gradtop("export", "heron", "--to", "csv").err
+    assert "no records yet" in gradtop("export", "heron", "--to", "csv").err
 
 
 def test_params_of_a_run_are_what_its_worker_counted(gradtop: Gradtop, runs: Path) -> None:
@@ -266,5 +266,5 @@ def test_an_export_onto_a_full_disk_is_one_sentence_and_leaves_nothing_half(grad
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert said.code == 2
-    assert said.err == "gradtop: out: cannot be written: File too large. Choose another place with --output.\n"
+    assert said.err == "gradtop: out: cannot be written: File too large. Choose another directory with --output.\n"
     assert not (tmp_path / "out").exists()

@@ -66,7 +66,7 @@ def test_a_fork_goes_on_from_the_checkpoint_with_what_was_changed_live_and_now(g
         ([], "nothing is left to train; give more epochs"),
         (["training.seed=1", "epochs=4"], "training.seed needs a restart"),
         (["model.kind=mlp", "epochs=4"], "gradtop rerun base model.kind=mlp epochs=4"),
-        (["epochs=4", "--from", "16"], "has no checkpoint '16': last, best, the path of a file, or one of the steps 32"),
+        (["epochs=4", "--from", "16"], "has no checkpoint '16'. Use last, best, the path of a file, or one of the steps 32"),
     ],
 )
 def test_a_fork_that_cannot_be_is_refused_and_nothing_is_made(gradtop: Gradtop, parent: Run, words: list[str], said: str) -> None:
@@ -119,7 +119,7 @@ def test_a_parent_that_is_gone_or_elsewhere_is_named(gradtop: Gradtop, parent: R
     gradtop("fork", "base", "epochs=4", "--name", "child", "--detach")
     gradtop("fork", str(parent.path), "epochs=5", "--name", "distant", "--runs", "elsewhere", "--detach")
     gradtop("rerun", "base", "--name", "again", "--detach")
-    assert "which is not here" not in gradtop("lineage", "child").out
+    assert "which is missing" not in gradtop("lineage", "child").out
     (distant,) = list_runs(tmp_path / "elsewhere")
     assert distant.origin.read_bytes() == b"weights"
 
@@ -127,7 +127,7 @@ def test_a_parent_that_is_gone_or_elsewhere_is_named(gradtop: Gradtop, parent: R
 
     for name, where, words in (("child", "runs", "fork of step-000032"), ("distant", "elsewhere", "fork of step-000032"), ("again", "runs", "from the start, as")):
         (line,) = gradtop("lineage", name, "--runs", where).out.splitlines()
-        assert f"({words} of {parent.id}, which is not here: " in line
+        assert f"({words} of {parent.id}, which is missing: " in line
     assert f"parent        {parent.id} (step-000032): training.epochs 2 → 4" in gradtop("show", "child").out
 
 

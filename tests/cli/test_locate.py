@@ -36,14 +36,14 @@ def test_a_prefix_of_several_runs_is_said_with_their_ids(gradtop: Gradtop, runs:
     fake_run(runs, "amber-fox", steps=0)
     said = gradtop("show", "amber")
     assert said.code == 2
-    assert "'amber' means 2 runs: " in said.err
+    assert "'amber' is ambiguous: it matches 2 runs: " in said.err
     assert "-amber-fox" in said.err
 
 
 def test_a_path_without_a_run_and_a_place_without_runs_are_said(gradtop: Gradtop, tmp_path: Path) -> None:
     said = gradtop("show", tmp_path)
     assert said.code == 2
-    assert "no run there" in said.err
+    assert "no run in this directory" in said.err
     said = gradtop("show", "last")
     assert said.code == 2
     assert "No runs in" in said.err

@@ -43,7 +43,7 @@ def test_train_makes_a_run_of_the_file_and_the_changes_and_follows_it(gradtop: G
     assert (made.optimizer.lr, made.training.epochs, resume) == (5e-4, 2, False)
     assert read_meta(run).name == "quiet-heron"
     assert read_meta(run).changes == (Change("optimizer.lr", 1e-3, 5e-4),)
-    assert "against its file: optimizer.lr 1e-3 → 5e-4" in gradtop("show", "quiet-heron").out
+    assert "overrides     optimizer.lr 1e-3 → 5e-4" in gradtop("show", "quiet-heron").out
     assert run.path.parent == tmp_path / "runs"
 
 
@@ -86,7 +86,7 @@ def test_ctrl_c_while_the_worker_starts_says_that_it_goes_on(gradtop: Gradtop, s
     starts.becomes = interrupt
     said = gradtop("train", config, "--name", "quiet-heron")
     assert said.code == 130
-    assert said.out == "quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n"
+    assert said.out == "quiet-heron continues in the background. Watch: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n"
 
 
 def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
@@ -124,7 +124,7 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
         (["broken.toml"], "broken.toml:1: is not TOML"),
         (["wrong.toml"], "wrong.toml:2: training.epoch: unknown key"),
         (["my.toml", "--runs", "my.toml"], "my.toml: Not a directory"),
-        (["my.toml", "--runs", "/proc/runs"], "/proc/runs: the run directory cannot be made"),
+        (["my.toml", "--runs", "/proc/runs"], "/proc/runs: the run directory cannot be created"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else None,
 )

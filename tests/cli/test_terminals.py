@@ -87,7 +87,7 @@ def test_ctrl_c_ends_the_following_with_130_and_leaves_the_run_alone(tmp_path: P
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert out.endswith("quiet-heron goes on training. Come back: gradtop watch quiet-heron · stop it: gradtop stop quiet-heron\n")
+    assert out.endswith("quiet-heron continues in the background. Watch: gradtop watch quiet-heron · stop: gradtop stop quiet-heron\n")
     assert err == ""
     assert list(run.control.iterdir()) == []
 

@@ -228,6 +228,6 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_place_that_takes_no_runs_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
 
-    with pytest.raises(RecordError, match=r"runs: the run directory cannot be made"):
+    with pytest.raises(RecordError, match=r"runs: the run directory cannot be created"):
         make_run(tmp_path)
     assert (tmp_path / "runs").read_text() == "a file"

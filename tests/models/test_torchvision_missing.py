@@ -45,7 +45,7 @@ def test_a_torchvision_that_does_not_fit_torch_is_named_with_what_to_install_eac
     assert len(said) == 2
     assert said[0] == said[1]
     assert said[0].startswith("model.kind = torchvision needs torchvision, but torchvision ")
-    assert f"does not fit torch {torch.__version__.partition('+')[0]}" in said[0]
+    assert f"is incompatible with torch {torch.__version__.partition('+')[0]}" in said[0]
     assert "(operator torchvision::nms does not exist)" in said[0]
     assert said[0].endswith("pip install --force-reinstall torch torchvision")
 

@@ -324,7 +324,7 @@ def test_the_black_box_of_a_device_that_noticed_late_goes_by_the_samples(tmp_pat
 
     assert box["parameter"] == "2.weight"
     assert (box["parameter"], box["wrong"]) == ("2.weight", True)
-    assert black_box_text(box) == "step 100: a gradient is not finite; 2.weight is where it began"
+    assert black_box_text(box) == "step 100: a gradient is not finite; 2.weight is the first non-finite one"
 
 
 def test_a_black_box_before_the_first_step_is_empty(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     assert state_of(first) == "training", "a new run ends the one beside it"
 
     screen.keys("q")
-    said = screen.wait_for(f"{read_meta(second).name} goes on", "gradtop watch")
+    said = screen.wait_for(f"{read_meta(second).name} continues in the background", "gradtop watch")
     assert "Traceback" not in said
     wait_until(lambda: screen.ended, 60, "the screen to end")
     wait_for_step(second, read_status(second).step + 50)
@@ -82,7 +82,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     screen.again(str(GRADTOP), "--runs", str(runs), "--no-server")
     screen.wait_for(read_meta(second).name, "● training")
     screen.keys("q")
-    screen.wait_for("goes on")
+    screen.wait_for("continues in the background")
 
 
 def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tmp_path: Path, tmux: Terminal, adopt: Adopt) -> None:
@@ -117,7 +117,7 @@ def test_two_screens_watch_and_steer_one_run(tmp_path: Path, tmux: Terminal, sta
     one.wait_for("● training")
     wait_for_step(run, step + 50)
     one.keys("q")
-    one.wait_for("goes on")
+    one.wait_for("continues in the background")
 
     other.wait_for("● training")
     assert worker.alive

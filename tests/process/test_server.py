@@ -197,7 +197,7 @@ def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(
 
 
 def test_a_process_that_crashes_takes_no_server_with_it(running_server: int, project: Path) -> None:
-    with pytest.raises(OSError, match="ended without an answer"):
+    with pytest.raises(OSError, match="ended without a reply"):
         server.request_answer("parameters", {"tables": tables(how="die")})
     with pytest.raises(OSError, match="witness:build raised SystemExit: 3"):
         server.request_answer("parameters", {"tables": tables(how="exit")})

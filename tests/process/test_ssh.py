@@ -117,5 +117,5 @@ def test_a_connection_that_is_cut_leaves_the_run_and_the_next_one_finds_it(
     again = tmux(*server.command(str(GRADTOP), "--runs", str(runs), "--no-server"))
     again.wait_for(read_meta(run).name, "● training")
     again.keys("q")
-    again.wait_for("goes on")
+    again.wait_for("continues in the background")
     wait_for_step(run, read_status(run).step + 50)

@@ -133,7 +133,7 @@ def test_the_checksum_is_that_of_the_format() -> None:
 @pytest.mark.parametrize("to", ["csv", "parquet", "tensorboard"])
 def test_a_run_without_records_is_said(tmp_path: Path, to: str) -> None:
     run = new_run(tmp_path / "runs", "", {}, name="heron")
-    with pytest.raises(RecordError, match="has recorded nothing yet"):
+    with pytest.raises(RecordError, match="has no records yet"):
         export_run(run, to, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -147,7 +147,7 @@ def test_a_stream_that_cannot_be_read_is_said_rather_than_left_out(resumed: Run,
 
 def test_files_that_are_there_are_replaced_only_where_that_is_told(resumed: Run, tmp_path: Path) -> None:
     (tmp_path / "steps.csv").write_text("mine")
-    with pytest.raises(RecordError, match=r"steps\.csv is there already: --overwrite replaces it"):
+    with pytest.raises(RecordError, match=r"steps\.csv already exists. Replace it with --overwrite"):
         export_run(resumed, "csv", tmp_path)
     assert (tmp_path / "steps.csv").read_text() == "mine"
     assert not list(tmp_path.glob("*evals*"))
@@ -159,7 +159,7 @@ def test_files_that_are_there_are_replaced_only_where_that_is_told(resumed: Run,
 def test_a_link_in_a_run_is_not_followed(resumed: Run, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (resumed.path / "export").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RecordError, match="export is a link"):
+    with pytest.raises(RecordError, match="export is a symbolic link"):
         export_run(resumed, "csv", resumed.path / "export" / "csv")
     assert not list((tmp_path / "elsewhere").iterdir())
 
@@ -186,7 +186,7 @@ def test_a_place_that_cannot_be_written_to_is_said(resumed: Run, tmp_path: Path)
 
 
 def test_an_unknown_format_is_said(resumed: Run, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="no format 'xlsx'; there are csv, parquet, tensorboard"):
+    with pytest.raises(RecordError, match="Unknown format 'xlsx'; available: csv, parquet, tensorboard"):
         export_run(resumed, "xlsx", tmp_path)
 
 

@@ -69,12 +69,12 @@ def test_a_name_of_any_kind_stays_inside_the_runs_directory(tmp_path: Path, name
 
 def test_a_place_where_no_run_can_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RecordError, match=r"file.*cannot be made.*--runs"):
+    with pytest.raises(RecordError, match=r"file.*cannot be created.*--runs"):
         new_run(tmp_path / "file" / "runs", "", {})
 
 
 def test_a_run_that_cannot_be_filled_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="not Unicode"):
+    with pytest.raises(RecordError, match="not valid Unicode"):
         new_run(tmp_path, 'root = "\udcff"\n', {})
     assert list(tmp_path.iterdir()) == []
 
@@ -115,11 +115,11 @@ def test_a_run_is_found_by_what_a_person_types(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert find_run(tmp_path / "elsewhere", heron.id) == heron
     assert find_run(tmp_path / "elsewhere", f"./{heron.id}") == heron
-    with pytest.raises(AmbiguousRun, match=r"'quiet' means 2 runs: .*quiet-hare, .*quiet-heron"):
+    with pytest.raises(AmbiguousRun, match=r"'quiet' is ambiguous: it matches 2 runs: .*quiet-hare, .*quiet-heron"):
         find_run(tmp_path, "quiet")
 
 
-@pytest.mark.parametrize(("typed", "said"), [("nobody", "No run 'nobody'"), ("", "No run ''"), ("./nobody", "no run there"), (".", "no run there")])
+@pytest.mark.parametrize(("typed", "said"), [("nobody", "No run 'nobody'"), ("", "No run ''"), ("./nobody", "no run in this directory"), (".", "no run in this directory")])
 def test_a_run_that_is_not_there_is_said_with_what_there_is(tmp_path: Path, typed: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path)
     monkeypatch.chdir(tmp_path)

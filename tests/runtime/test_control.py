@@ -140,9 +140,9 @@ def test_a_signal_ends_a_pause(control: Control, run: Run, clock: Clock, signals
 @pytest.mark.parametrize(
     ("command", "arguments", "sentence"),
     [
-        ("dance", {}, "dance is not a command"),
-        ("set", {}, "set needs changes"),
-        ("set", {"changes": 3}, "set needs changes"),
+        ("dance", {}, "unknown command 'dance'"),
+        ("set", {}, "set requires changes"),
+        ("set", {"changes": 3}, "set requires changes"),
         ("set", {"changes": {"model.kind": "mlp"}}, "that cannot be changed"),
         ("checkpoint", {}, "No space left on device"),
     ],

@@ -65,8 +65,8 @@ def test_a_learning_rate_that_leaps_is_said_as_the_training_then_takes_it(tmp_pa
     assert event["lr_before"] == pytest.approx(lr_by_step(untouched)[14])
     assert event["lr_after"] == pytest.approx(lr[14])
     assert lr[14] > 10 * lr[13] or lr[14] > 2 * float(str(event["lr_before"]))
-    assert "the learning rate would leap from " in refused
-    assert "; the learning rate leaps from " in made
+    assert "the learning rate would change from " in refused
+    assert "; the learning rate changes from " in made
 
 
 def test_what_neither_ends_nor_leaps_needs_no_confirmation(tmp_path: Path) -> None:
@@ -75,11 +75,11 @@ def test_what_neither_ends_nor_leaps_needs_no_confirmation(tmp_path: Path) -> No
     assert made == "optimizer.lr 0.1 → 1e-3 from step 4 on"
     constant = tiny_run(tmp_path, COSINE, epochs=2)
     (made,) = steered(constant, 13, {"changes": {"optimizer.lr": 0.5, "schedule.kind": "constant"}})
-    assert "leap" not in made
+    assert "learning rate changes" not in made
     assert rows(constant, "steps", "lr")[13][1] == 0.5
     refused = tiny_run(tmp_path, COSINE, epochs=2)
     (said,) = steered(refused, 13, {"changes": {"schedule.kind": "constant"}})
-    assert said.startswith("not changed: the learning rate would leap from ")
+    assert said.startswith("not changed: the learning rate would change from ")
 
 
 def test_what_was_confirmed_once_is_made_again_without_asking(tmp_path: Path) -> None:

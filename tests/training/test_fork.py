@@ -266,7 +266,7 @@ def test_a_checkpoint_that_is_no_ordinary_file_cannot_be_forked(tmp_path: Path) 
     pipe = tmp_path / "pipe.pt"
     os.mkfifo(pipe)
 
-    with pytest.raises(RecordError, match="the checkpoint cannot be taken over: not an ordinary file"):
+    with pytest.raises(RecordError, match="cannot copy the checkpoint: not a regular file"):
         create_run(tmp_path / "elsewhere", load_config(parent.config), parent=parent, checkpoint=pipe)
     assert list_runs(tmp_path / "elsewhere") == []
 

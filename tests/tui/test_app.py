@@ -149,8 +149,8 @@ async def test_leaving_stops_nothing_and_says_how_to_come_back(tmp_path: Path, t
         await screen.press(key)
         await screen.until(lambda: not screen.app.is_running or screen.app._exit, "the end")
         said = farewell(screen.app.snapshot.facts, tmp_path / "runs")
-    assert said.startswith("quiet-heron goes on training. Come back: gradtop watch quiet-heron")
-    assert "stop it: gradtop stop quiet-heron" in said
+    assert said.startswith("quiet-heron continues in the background. Watch: gradtop watch quiet-heron")
+    assert "stop: gradtop stop quiet-heron" in said
     assert not Inbox(run).poll()
     assert not list(run.leases.glob("*.json"))
 

@@ -107,7 +107,7 @@ def test_a_signal_leaves_the_screen_and_the_terminal_as_it_was(tmp_path: Path, n
             assert on in screen.said, on
             assert screen.said.rindex(off) > screen.said.rindex(on), on
         farewell = screen.said[screen.said.rindex(b"\x1b[?1049l") :]
-        assert b"Look again: gradtop watch quiet-heron" in farewell
+        assert b"Reopen: gradtop watch quiet-heron" in farewell
         assert b"Traceback" not in screen.said
 
 

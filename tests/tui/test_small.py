@@ -70,7 +70,7 @@ async def test_a_run_in_line_says_its_place_and_s_takes_it_out(tmp_path: Path, t
         await screen.shows("queued 2")
         assert "queued 1" in screen.shown()
         await screen.press("j", "j")
-        await screen.shows("2nd in line, behind quiet-heron and amber-finch")
+        await screen.shows("2nd in the queue, behind quiet-heron and amber-finch")
         assert not screen.app.can("pause")
         await screen.press("s")
         await screen.shows("Remove tidy-wren from the queue?")

@@ -43,7 +43,7 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return f"training starts: {message or length_text(event)}", "text"
         case EventKind.RESUMED:
             path, again = event.get("path"), changes_text(event)
-            return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}{f', with what was set after it: {again}' if again else ''}", "success"
+            return f"resumed at step {step_text(event)}{f' from {path}' if path else ''}{f', with the later live changes {again}' if again else ''}", "success"
         case EventKind.FORKED:
             return f"continues from step {step_text(event)}: {message or kept_text(event)}".rstrip(": "), "success"
         case EventKind.DATA:
@@ -117,7 +117,7 @@ def answer_text(event: Mapping[str, Any]) -> str:
         case "stop":
             return f"stopping after step {step}, with a checkpoint"
         case "kill":
-            return f"stopped at once after step {step}, without a checkpoint"
+            return f"stopped immediately after step {step}, without a checkpoint"
         case "set":
             said = consequences_text(event)
             return f"{changes_text(event)} from step {next_step(event)} on{f'; {said}' if said else ''}"
@@ -131,7 +131,7 @@ def consequences_text(event: Mapping[str, Any], *, would: bool = False) -> str:
     before, after = event.get("lr_before"), event.get("lr_after")
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return ""
-    return f"the learning rate {'would leap' if would else 'leaps'} {leap_text(before, after)}"
+    return f"the learning rate {'would change' if would else 'changes'} {leap_text(before, after)}"
 
 
 def leap_text(before: float, after: float) -> str:
@@ -175,7 +175,7 @@ def epoch_text(event: Mapping[str, Any]) -> str:
 def freeze_text(event: Mapping[str, Any]) -> str:
     names, count = texts(event.get("frozen")), whole(event.get("count"))
     if not count:
-        return "no parameter is frozen any more"
+        return "no parameter is frozen"
     many = "1 parameter is" if count == 1 else f"{number(count)} parameters are"
     return f"{many} frozen: {', '.join(names)}{' …' if count > len(names) else ''}"
 
@@ -200,7 +200,7 @@ def range_text(event: Mapping[str, Any]) -> str:
 
 def black_box_text(event: Mapping[str, Any]) -> str:
     what, parameter = str(event.get("what") or ""), str(event.get("parameter") or "")
-    role = "is where it began" if event.get("wrong") else "has the gradient that grew most"
+    role = "is the first non-finite one" if event.get("wrong") else "has the largest gradient growth"
     return f"step {step_text(event)}: {what}" + (f"; {parameter} {role}" if parameter and parameter not in what else "")
 
 

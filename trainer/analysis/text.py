@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def state_text(row: RunRow) -> str:
-    """The state, the place in line of a run that waits, and whether one that is done ended early."""
+    """The state, the queue position of a queued run, and whether a finished one ended early."""
     if row.state is RunState.DONE and row.status.stopped_early:
         return "done early"
     return f"queued {row.place}" if row.place else row.state
 
 
 def waits_for(device: str, before: Sequence[str]) -> str:
-    """Which runs a run in line waits for, and where: "quiet-heron and 2 more on cuda:0"; "" where it has its turn."""
+    """The runs that a queued run waits for, and their device: "quiet-heron and 2 more on cuda:0"; "" where it is next."""
     if not before:
         return ""
     first, *others = (clean(name, 60) for name in before)
@@ -30,8 +30,8 @@ def waits_for(device: str, before: Sequence[str]) -> str:
 
 
 def queue_text(place: int, before: str) -> str:
-    """2nd in line, behind quiet-heron on cuda:0."""
-    return f"{ordinal(place)} in line, behind {before}" if before else "has its turn"
+    """2nd in the queue, behind quiet-heron on cuda:0."""
+    return f"{ordinal(place)} in the queue, behind {before}" if before else "next to start"
 
 
 def ordinal(place: int) -> str:

@@ -201,7 +201,7 @@ def load(path: Path, *, mapped: bool = False) -> State:
         with os.fdopen(open_regular(path), "rb") as file:
             state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:
-        why = "not an ordinary file" if error.errno == errno.EINVAL else error.strerror or _first_line(error)
+        why = "not a regular file" if error.errno == errno.EINVAL else error.strerror or _first_line(error)
         raise UserError(f"the checkpoint {path.name} cannot be read ({why.lower()})") from error
     except Exception as error:
         raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error

@@ -111,12 +111,12 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
             replace_whole(run.path, run.origin.with_suffix(".json"), lambda copy: shutil.copyfileobj(file, copy))
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
-        raise RecordError(f"{checkpoint}: the checkpoint cannot be taken over: {error.strerror}.") from None
+        raise RecordError(f"{checkpoint}: cannot copy the checkpoint: {error.strerror}.") from None
 
 
 def _ordinary_file(path: Path) -> Path:
     """Where the path leads: a second name of a link would be a link, which leads elsewhere from there. Raises OSError."""
     found = path.resolve(strict=True)
     if not found.is_file():
-        raise OSError(errno.EINVAL, "not an ordinary file", os.fspath(found))
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(found))
     return found

@@ -31,9 +31,9 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path.absolute())
     if not found:
-        raise RecordError(f"{run.id} has no checkpoint yet: gradtop checkpoint {run.id} has it write one.")
+        raise RecordError(f"{run.id} has no checkpoint yet. Write one: gradtop checkpoint {run.id}")
     there = ", ".join(str(one.step) for one in found)
-    raise RecordError(f"{run.id} has no checkpoint {wanted!r}: last, best, the path of a file, or one of the steps {there}.")
+    raise RecordError(f"{run.id} has no checkpoint {wanted!r}. Use last, best, the path of a file, or one of the steps {there}.")
 
 
 def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:

@@ -84,7 +84,7 @@ class Waiter:
 
     def _first(self) -> bool:
         if not self.run.path.is_dir():
-            raise Left("its directory is gone")
+            raise Left("its directory was deleted")
         self._renew()
         # Under the lock nobody else takes the device between the look and the word that it is taken. Who holds it for long
         # is no reason not to obey.
@@ -167,13 +167,13 @@ def locked(runs: Path) -> Iterator[bool]:
 
 
 def main() -> int:
-    """Returns 0 when the worker trains or the run was taken out of the queue, 1 when it cannot wait; else becomes the worker."""
+    """Returns 0 when the worker trains or the run was removed from the queue, 1 when it cannot be queued; else becomes the worker."""
     parser = argparse.ArgumentParser(prog="python -P -m gradtop.trainer.launch.queue", description="Wait in the queue, then train.")
     parser.add_argument("run")
     parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
-    parser.add_argument("--now", action="store_true", help="wait for the torch server alone")
-    parser.add_argument("--no-server", action="store_true", help="become the worker, which then imports PyTorch")
-    parser.add_argument("--detach", action="store_true", help="go on in the background as soon as the run shows as waiting")
+    parser.add_argument("--now", action="store_true", help="do not wait for the device, only for the torch server")
+    parser.add_argument("--no-server", action="store_true", help="become the worker, which imports PyTorch itself")
+    parser.add_argument("--detach", action="store_true", help="return when the run is queued and continue in the background")
     options = parser.parse_args()
     begun = detach() if options.detach else lambda: None
     run = Run(options.run)

@@ -96,7 +96,7 @@ class Connection:
         while b"\n" not in self._heard:
             left = until - time.monotonic()
             if left <= 0:
-                raise TimeoutError("no answer in time")
+                raise TimeoutError("no reply in time")
             if not select.select([self._link], [], [], min(left, LOOK_EVERY))[0]:
                 continue
             data = self._link.recv(1 << 16)
@@ -104,11 +104,11 @@ class Connection:
                 return None
             self._heard += data
             if len(self._heard) > LARGEST:
-                raise ValueError("too long an answer")
+                raise ValueError("reply too long")
         line, _, self._heard = self._heard.partition(b"\n")
         answer = json.loads(line)
         if not isinstance(answer, dict):
-            raise ValueError("not an answer")  # noqa: TRY004 - of what was received, not of an argument
+            raise ValueError("invalid reply")  # noqa: TRY004 - of what was received, not of an argument
         return answer
 
     def wait_for_fork(self, importing: Callable[[], object] = lambda: None) -> None:
@@ -132,13 +132,13 @@ class Connection:
             raise Refused("cancelled")
         if answer is None or not isinstance(answer.get("begun"), int):
             end_server(self.pid)
-            raise ServerFailed("the torch server did not answer")
+            raise ServerFailed("the torch server did not reply")
 
     def _first_answer(self, importing: Callable[[], object]) -> dict[str, Any] | None:
         until = time.monotonic() + IMPORTS
         while self.importing and time.monotonic() < until:
             if is_stopped(self.pid):
-                raise TimeoutError("the torch server is stopped")
+                raise TimeoutError("the process of the torch server is suspended")
             importing()
             if select.select([self._link], [], [], LOOK_EVERY)[0]:
                 break
@@ -261,13 +261,13 @@ def request_answer(
         try:
             answer = connection.receive(ANSWERS)
         except TimeoutError:
-            raise TimeoutError(f"no answer within {ANSWERS:g} s") from None
+            raise TimeoutError(f"no reply within {ANSWERS:g} s") from None
         except (OSError, ValueError):
             answer = None
         if connection.closed:
             raise Refused("cancelled")
     if answer is None:
-        raise Refused("the process that was asked ended without an answer")
+        raise Refused("the process ended without a reply")
     return _checked(answer)
 
 
@@ -279,10 +279,10 @@ def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=IMPORTS + ANSWERS, check=False, env=environment())
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no answer within {IMPORTS + ANSWERS:g} s") from None
+        raise TimeoutError(f"no reply within {IMPORTS + ANSWERS:g} s") from None
     except ValueError:
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit code {done.returncode}")
-        raise Refused(f"the process that was asked ended without an answer: {last}; gradtop doctor checks PyTorch") from None
+        raise Refused(f"the process ended without a reply: {last}; gradtop doctor checks PyTorch") from None
     if not isinstance(answer, dict):
         raise Refused(str(answer))
     return _checked(answer)

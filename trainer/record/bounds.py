@@ -196,7 +196,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST) -> bytes:
     try:
         return read_file(path, limit=limit)
     except OSError as error:
-        reasons = {errno.EFBIG: f"it is larger than {limit >> 10} KiB", errno.EINVAL: "it is not an ordinary file"}
+        reasons = {errno.EFBIG: f"it is larger than {limit >> 10} KiB", errno.EINVAL: "it is not a regular file"}
         raise unreadable(path, "it is missing" if isinstance(error, FileNotFoundError) else reasons.get(error.errno or 0) or error.strerror or "error") from error
 
 

@@ -53,7 +53,7 @@ def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Expo
     """
     write = WRITERS.get(to)
     if write is None:
-        raise RecordError(f"There is no format {to!r}; there are {', '.join(WRITERS)}.")
+        raise RecordError(f"Unknown format {to!r}; available: {', '.join(WRITERS)}.")
     streams = readable_streams(run)
     there = {stream.stream for stream in streams}
     empty = [stream.stem for stream in streams if not stream.count]
@@ -64,7 +64,7 @@ def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Expo
             write(streams, folder)
         return Exported(tuple(folder.paths), tuple(empty))
     except OSError as error:
-        raise RecordError(f"{out}: cannot be written: {error.strerror or error}. Choose another place with --output.") from None
+        raise RecordError(f"{out}: cannot be written: {error.strerror or error}. Choose another directory with --output.") from None
 
 
 def readable_streams(run: Run) -> list[StreamReader]:
@@ -78,7 +78,7 @@ def readable_streams(run: Run) -> list[StreamReader]:
         if stream.unreadable:
             raise RecordError(f"{run.id} cannot be exported: {stream.unreadable}")
     if not any(stream.count for stream in streams):
-        raise RecordError(f"{run.id} has recorded nothing yet.")
+        raise RecordError(f"{run.id} has no records yet.")
     return streams
 
 
@@ -95,7 +95,7 @@ class Folder:
         for place in (self._path, *self._path.parents):
             # A run may come from somebody else: nothing is written to where its links point.
             if place.is_relative_to(self._run.path) and place != self._run.path and place.is_symlink():
-                raise RecordError(f"{place} is a link, which is not followed. Choose another place with --output.")
+                raise RecordError(f"{place} is a symbolic link, which is not followed. Choose another directory with --output.")
         self._made = [place for place in (self._path, *self._path.parents) if not place.exists()]
         try:
             if self._path.is_relative_to(self._run.path):
@@ -111,7 +111,7 @@ class Folder:
         """Places to write to, one for each name. Raises RecordError where one is there already and is not to be replaced."""
         paths = [self._path / name for name in names]
         if (known := next((path for path in paths if os.path.lexists(path)), None)) is not None and not self._overwrite:
-            raise RecordError(f"{known} is there already: --overwrite replaces it, --output writes elsewhere.")
+            raise RecordError(f"{known} already exists. Replace it with --overwrite, or choose another directory with --output.")
         parts = [self._path / f".{os.urandom(8).hex()}.part" for _ in paths]
         self.paths += paths
         self._parts += parts

@@ -142,10 +142,10 @@ def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: s
         run, chosen = _claim(runs, stamp, name)
         _fill(run, config_toml, {"created": moment, **meta, "name": meta.get("name") or chosen}, moment)
     except UnicodeError:
-        raise RecordError("The config holds text that is not Unicode (a path, perhaps); run.toml cannot be written.") from None
+        raise RecordError("The configuration contains text that is not valid Unicode (perhaps a path); run.toml cannot be written.") from None
     except OSError as error:
         where = error.filename or runs
-        raise RecordError(f"{where}: the run directory cannot be made: {error.strerror}. Choose another place with --runs.") from None
+        raise RecordError(f"{where}: the run directory cannot be created: {error.strerror}. Choose another directory with --runs.") from None
     return run
 
 
@@ -179,7 +179,7 @@ def _claim(runs: Path, stamp: str, name: str | None) -> tuple[Run, str]:
         except FileExistsError:
             continue
         return Run(path), chosen
-    raise RecordError(f"{runs}: no free name for a run; give one with --name.")
+    raise RecordError(f"{runs}: no free name for a run; choose one with --name.")
 
 
 def _choose(words: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ def find_run(runs: Path, reference: str) -> Run:
     if os.sep in reference or reference in {".", ".."}:
         if _age(there) is not None:
             return there
-        raise RunNotFound(f"{reference}: no run there: it has neither run.toml nor status.json.")
+        raise RunNotFound(f"{reference}: no run in this directory: it has neither run.toml nor status.json.")
     known = list_runs(runs)
     for run in known:
         if run.id == reference:
@@ -86,11 +86,11 @@ def find_run(runs: Path, reference: str) -> Run:
         return matches[0]
     if matches:
         several = ", ".join(run.id for run in matches[:5]) + (", …" if len(matches) > 5 else "")
-        raise AmbiguousRun(f"{reference!r} means {len(matches)} runs: {several}. Type more of the id.")
+        raise AmbiguousRun(f"{reference!r} is ambiguous: it matches {len(matches)} runs: {several}. Use a longer prefix.")
     if _age(there) is not None:
         return there
     if not known:
-        raise RunNotFound(f"No runs in {runs}. Start one with gradtop train, or name another place with --runs.")
+        raise RunNotFound(f"No runs in {runs}. Start one with gradtop train, or choose another directory with --runs.")
     newest = ", ".join(names[run] for run in known[:3])
     raise RunNotFound(f"No run {reference!r} in {runs}. The newest: {newest}; gradtop ls shows all.")
 

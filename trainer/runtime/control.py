@@ -204,9 +204,9 @@ class Control:
                 if isinstance(changes, Mapping) and changes:
                     self._set(command, run, changes, confirmed=command.arguments.get("confirmed") is True)
                 else:
-                    self._answer(command, False, reason="set needs changes, such as optimizer.lr=1e-3")
+                    self._answer(command, False, reason="set requires changes, such as optimizer.lr=1e-3")
             case name:
-                self._answer(command, False, reason=f"{name} is not a command that this worker knows")
+                self._answer(command, False, reason=f"unknown command {name!r}")
 
     def _checkpoint(self, command: Command, run: Steered) -> None:
         try:

@@ -16,7 +16,7 @@ def choose_device(name: str) -> torch.device:
     if name.startswith("cuda"):
         return _cuda(name)
     if name == "mps" and not torch.backends.mps.is_available():
-        raise UserError("training.device is mps, but this machine has none; use auto or cpu")
+        raise UserError("training.device is mps, but MPS is not available; use auto or cpu")
     if name not in ("cpu", "mps"):
         raise UserError(f"training.device {name!r} is unknown; use auto, cpu, cuda, cuda:n or mps")
     return torch.device(name)
@@ -24,12 +24,12 @@ def choose_device(name: str) -> torch.device:
 
 def _cuda(name: str) -> torch.device:
     if not torch.cuda.is_available():
-        built = "no CUDA device can be used here" if torch.version.cuda else "this build of torch has no CUDA"
+        built = "no CUDA device is available" if torch.version.cuda else "this build of torch has no CUDA support"
         raise UserError(f"training.device is {name}, but {built}; use auto or cpu")
     number = name.removeprefix("cuda").removeprefix(":") or "0"
     if not number.isdigit() or int(number) >= torch.cuda.device_count():
         last = torch.cuda.device_count() - 1
-        raise UserError(f"training.device is {name}, but the devices here are cuda:0 to cuda:{last}; use one of them")
+        raise UserError(f"training.device is {name}, but the available devices are cuda:0 to cuda:{last}; use one of them")
     return torch.device("cuda", int(number))
 
 

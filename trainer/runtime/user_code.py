@@ -54,7 +54,7 @@ def resolve(target: str, key: str) -> Any:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
-            raise UserError(f"{key}: there is no module {module_name}; it is looked for in {here} and among what is installed") from error
+            raise UserError(f"{key}: no module named {module_name} in {here} or among the installed packages") from error
         raise UserError(f"{key}: {module_name} needs {error.name}, which is not installed") from error
     except (Exception, SystemExit) as error:
         traceback.print_exc()
@@ -65,7 +65,7 @@ def resolve(target: str, key: str) -> Any:
         except AttributeError:
             raise UserError(f"{key}: {module_name} has no {path}") from None
     if not callable(found):
-        raise UserError(f"{key}: {target} is {type(found).__name__}, which cannot be called")
+        raise UserError(f"{key}: {target} is {type(found).__name__}, which is not callable")
     return found
 
 

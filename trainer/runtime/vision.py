@@ -21,8 +21,8 @@ def torchvision(part: str, needed_for: str) -> Any:
         # A library that was built for another torch fails at its first operator: "torchvision::nms does not exist".
         # The next import of the half-made module fails with an AttributeError instead.
         raise UserError(
-            f"{needed_for} needs torchvision, but torchvision {_version('torchvision')} does not fit torch "
-            f"{_version('torch')} ({_first_line(error)}); install a pair that fits, both from one index: "
+            f"{needed_for} needs torchvision, but torchvision {_version('torchvision')} is incompatible with torch "
+            f"{_version('torch')} ({_first_line(error)}); install a compatible pair from one index: "
             "pip install --force-reinstall torch torchvision"
         ) from error
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="run custom code of a run that was not started here before, without asking")
+    parser.add_argument("--yes", action="store_true", help="run custom code that was not started here before, without confirmation")
 
 
 def agreed(options: argparse.Namespace, make: Callable[[], Run]) -> Run:
@@ -65,7 +65,7 @@ def ask(codes: Sequence[Code]) -> None:
     say(f"The run names custom code that you have not started here before: {named}.", sys.stderr)
     say("Run it? [y/N] ", sys.stderr, end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UsageError("nothing was started")
+        raise UsageError("not confirmed; nothing was started")
 
 
 def at_terminal() -> bool:

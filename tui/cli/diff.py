@@ -10,24 +10,23 @@ from gradtop.tui.cli.locate import RUN, runs_directory
 from gradtop.tui.cli.output import print_json, say, table
 
 EPILOG = """\
-What became of both, then what differs in the configurations as they are now:
-what was changed live is included. A key that only one of them has shows as –,
-and ✓ marks the better result.
+Shows the results of both runs, then the differences between their current
+configurations, including live changes. A value that one run does not have is
+shown as –; ✓ marks the better result.
 
-The JSON has the keys config (a list of key, a, b), same (how many settings do
-not differ) and results (a and b, with the keys of gradtop ls --json that tell
-results).
+The JSON has the keys config (a list of key, a, b), same (number of equal
+settings) and results (a and b, with the result keys of gradtop ls --json).
 
   gradtop diff quiet-heron brave-otter
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Show two runs' configurations and results side by side."
+    parser.description = "Compare configurations and results of two runs."
     parser.epilog = EPILOG
     parser.add_argument("a", metavar="A", help=RUN)
-    parser.add_argument("b", metavar="B", help="the other one")
-    parser.add_argument("--json", action="store_true", help="print the difference as JSON")
+    parser.add_argument("b", metavar="B", help="the second run")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def say_ending(reader: RunReader, runs: Path) -> int:
             say(f"gradtop: {name} {clean(status.error)}", sys.stderr)
         return 0
     if reader.state is RunState.FAILED:
-        say(f"gradtop: {name} failed: {clean(status.error) or 'its worker gave no reason'}", sys.stderr)
+        say(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
     else:
         say(f"gradtop: {name} died after step {number(status.step)}. {begun(way_on(reader, word))}", sys.stderr)
         for line in last_words(reader):
@@ -70,7 +70,7 @@ def outcome(state: RunState) -> str:
         RunState.STOPPED: "was stopped",
         RunState.FAILED: "has failed",
         RunState.DIED: "has died",
-    }.get(state, "is gone")
+    }.get(state, "was deleted")
 
 
 def best(reader: RunReader) -> str:
@@ -89,7 +89,7 @@ def last_words(reader: RunReader) -> list[str]:
 
 
 def goes_on(name: str, word: str) -> str:
-    return f"{name} goes on training. Come back: gradtop watch {word} · stop it: gradtop stop {word}"
+    return f"{name} continues in the background. Watch: gradtop watch {word} · stop: gradtop stop {word}"
 
 
 def farewell(facts: Facts, runs: Path) -> str:
@@ -101,8 +101,8 @@ def farewell(facts: Facts, runs: Path) -> str:
         return ""
     name, word = clean(facts.name, 80), reference(facts.run, runs)
     if facts.state is RunState.QUEUED:
-        return f"{name} still waits in line. Come back: gradtop watch {word} · take it out: gradtop stop {word}"
+        return f"{name} is still queued. Watch: gradtop watch {word} · remove from the queue: gradtop stop {word}"
     if facts.alive:
         return goes_on(name, word)
     early = stopped_early_text(facts.status)
-    return f"{name} {outcome(facts.state)}{f', {early}' if early else ''}. Look again: gradtop watch {word}"
+    return f"{name} {outcome(facts.state)}{f', {early}' if early else ''}. Reopen: gradtop watch {word}"

@@ -10,24 +10,23 @@ from gradtop.tui.cli.output import say
 
 EPILOG = """\
 CSV and Parquet: one file for each stream (steps, evals, layers, histograms,
-system, plan); what ranks beside the first recorded is called system.r1, after
-its rank. TensorBoard: one event file with the scalars and the histograms.
-What was not measured is empty in CSV, null in Parquet and left out in
-TensorBoard. A stream without records is a file without rows. Files that are
-there already are replaced only with --overwrite. Parquet needs pyarrow:
-pip install 'gradtop[export]'.
+system, plan); a stream of a rank other than 0 has the rank in its name, such as
+system.r1. TensorBoard: one event file with the scalars and the histograms.
+Missing values are empty in CSV, null in Parquet and omitted in TensorBoard. A
+stream without records gives a file without rows. Existing files are replaced
+only with --overwrite. Parquet needs pyarrow: pip install 'gradtop[export]'.
 
   gradtop export last --to csv --output figures/
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Write a run's data for other programs."
+    parser.description = "Export a run as CSV, Parquet or TensorBoard events."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("--to", choices=("csv", "parquet", "tensorboard"), required=True, help="the format")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    parser.add_argument("--output", metavar="DIR", help="where to (default: export/FORMAT in the run's directory)")
+    parser.add_argument("--to", choices=("csv", "parquet", "tensorboard"), required=True, help="output format")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument("--output", metavar="DIR", help="output directory (default: export/FORMAT in the run's directory)")
 
 
 def run(options: argparse.Namespace) -> int:

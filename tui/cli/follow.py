@@ -20,7 +20,7 @@ from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
 BEGINS_WITHIN = 60.0
-SILENT = "no sign of life from the worker; it may hang, or its disk may"
+SILENT = "no heartbeat from the worker; the worker or its disk may hang"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Meta, Run, RunState, Status
 
 EPILOG = """\
-The whole family: from the first ancestor that is still there to everything
-that was forked from it or run again, RUN marked. On each branch what was
-changed, and where a fork began; the best validation loss, and the accuracy of
-the same evaluation.
+Shows the whole family tree, from the earliest ancestor that still exists to all
+forks and reruns; RUN is marked. Each branch shows the changes, the checkpoint
+of a fork, the best validation loss, and the accuracy of the same evaluation.
 
 The JSON is a list, parents first, of objects with the keys id, name, state,
 parent (an id), checkpoint (a file of the parent's), changes (key, old, new),
@@ -27,10 +26,10 @@ and unreadable (why its status.json cannot be read, or "").
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Draw what a run came from and what came from it."
+    parser.description = "Show ancestors and descendants of a run."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("--json", action="store_true", help="print the family as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,8 +84,8 @@ def begins(meta: Meta, *, parent_there: bool = True) -> str:
         return ""
     way = f"fork of {meta.parent_checkpoint.removesuffix('.pt')}" if meta.parent_checkpoint else "from the start"
     if not parent_there:
-        way += f"{'' if meta.parent_checkpoint else ', as'} of {meta.parent}, which is not here"
-    return clean(f"({way}: {changes_text(meta.changes) or 'nothing changed'})", 400)
+        way += f"{'' if meta.parent_checkpoint else ', as'} of {meta.parent}, which is missing"
+    return clean(f"({way}: {changes_text(meta.changes) or 'no change'})", 400)
 
 
 def standing(one: Run) -> tuple[Status, RunState, str]:

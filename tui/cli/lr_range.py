@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Run
 
 EPILOG = """\
-Trains for some steps while the learning rate grows from --start to --end, and
-plots the smoothed loss over it (Smith, 2017). Ends early when the loss
-diverges. Suggests learning rates by the rules of fastai's lr_find: valley,
-steepest, minimum/10 and slide.
+Trains for --steps steps with a learning rate that grows exponentially from
+--start to --end, and plots the smoothed loss over the learning rate (Smith,
+2017). Ends early when the loss diverges. Suggests learning rates by the rules
+of fastai's lr_find: valley, steepest, minimum/10 and slide.
 
-Of a CONFIG it starts with initial weights; of a RUN with the weights of its
-newest checkpoint, or with initial ones where it has none. The test is a run
-of its own: CONFIG and RUN are left as they are.
+For a CONFIG, the test starts with initial weights; for a RUN, with the weights
+of its newest checkpoint if it has one. The test is a separate run; CONFIG and
+RUN are not modified.
 
 --json prints one object when the test has ended: id, name, path, state, error,
 suggestions (learning rate by method), diverged_at (learning rate or null) and
@@ -45,7 +45,7 @@ LOOK_EVERY = 0.1
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run a learning-rate range test."
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="CONFIG|RUN", help="a TOML file, or a run")
+    parser.add_argument("run", metavar="CONFIG|RUN", help="TOML file or run")
     add_settings(parser)
     parser.add_argument("--start", metavar="LR", help="learning rate of the first step (default: 1e-7)")
     parser.add_argument("--end", metavar="LR", help="learning rate of the last step (default: 10)")

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
 
 EPILOG = """\
-`best loss` is the lowest of all validations, `accuracy` that of the same one.
+`best loss` is the lowest validation loss, `accuracy` that of the same
+evaluation.
 
 The JSON is a list, newest first, of objects with the keys id, name, job, path,
 state, created, started, ended and updated (seconds since 1970), seconds
-(trained), epoch, epochs, step, steps, stopped_early (after so many evaluations
-without a lower val_loss; 0: it was not), loss, val_loss, val_accuracy,
-best_val_loss with best_epoch and accuracy_at_best (the accuracy of the same
-evaluation), best_val_accuracy with best_accuracy_epoch, device, model,
-parameters, parent (an id), changes (key, old, new), result, error and
-unreadable (files of the run that cannot be read). What is not known is null, 0
+(trained), epoch, epochs, step, steps, stopped_early (evaluations without a
+lower val_loss that ended the run early; 0: not ended early), loss, val_loss,
+val_accuracy, best_val_loss with best_epoch and accuracy_at_best (the accuracy
+of the same evaluation), best_val_accuracy with best_accuracy_epoch, device,
+model, parameters, parent (an id), changes (key, old, new), result, error and
+unreadable (files of the run that cannot be read). Unknown values are null, 0
 or "".
 
   gradtop ls failed
@@ -35,17 +36,17 @@ SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "List the runs, the newest family first, each below what it came from."
+    parser.description = "List the runs, the newest family first, each run below its parent."
     parser.epilog = EPILOG
-    parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or change has all the words")
-    parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
+    parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or changes contain all words")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")
 
 
 def at_least_one(text: str) -> int:
     """Raises ArgumentTypeError, which argparse words."""
     if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 

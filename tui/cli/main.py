@@ -46,7 +46,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("continue", "continue a paused run"),
             ("checkpoint", "write a checkpoint now"),
             ("stop", "write a checkpoint and stop, or remove from the queue"),
-            ("set", "change hyperparameters of a running training"),
+            ("set", "change hyperparameters of a live run"),
         ),
     ),
     ("help", (("doctor", "check Python, PyTorch, devices, terminal and disk"),)),
@@ -99,7 +99,7 @@ def overview() -> str:
     lines += [
         "options:",
         "  --runs DIR       directory of the runs (default: $GRADTOP_RUNS, or ./runs)",
-        "  --no-server      do not use the torch server, which forks workers at once",
+        "  --no-server      import PyTorch in each new process (no torch server)",
         "  --version        show the version",
         "  -h, --help       show this help",
         "",

@@ -126,7 +126,7 @@ def print_counts(counts: Mapping[str, Any]) -> None:
                 clean(str(module.get("formula", "")), 60) or ", ".join(tied),
                 number(parameters),
                 percent(parameters / total, 1) if total else "–",
-                "yes" if all(row["trainable"] for row in own) else "no" if not any(row["trainable"] for row in own) else "in part",
+                "yes" if all(row["trainable"] for row in own) else "no" if not any(row["trainable"] for row in own) else "partly",
                 clean(", ".join(dict.fromkeys(row["dtype"] for row in own)), 40),
                 size(sum(row["bytes"] for row in own)),
             )

@@ -117,7 +117,7 @@ def draw(plans: list[tuple[Asked, Planned]]) -> None:
         telling = [1, *plan.turns, plan.steps]
         few = telling if len(telling) <= MANY_TURNS else [*telling[: MANY_TURNS - 1], telling[-1]]
         said = [f"{figure(rates[step])} at {number(step)}" for step in dict.fromkeys(few) if step in rates]
-        say(f"  {', '.join(said)}{f' ({len(telling) - len(few)} turns more)' if len(few) < len(telling) else ''}")
+        say(f"  {', '.join(said)}{f' ({len(telling) - len(few)} more turning points)' if len(few) < len(telling) else ''}")
 
 
 def epochs_text(steps: int, per_epoch: int) -> str:

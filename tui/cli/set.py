@@ -23,10 +23,10 @@ names. The change is recorded in the run's events and checkpoints; run.toml is
 not modified. For other fields the command that forks or restarts is suggested.
 
 A new learning rate scales the whole schedule; with --replace the schedule ends
-and the learning rate stays constant. A change that would end the run at once, or
-make the learning rate leap to half, to twice or farther, is asked about first;
---yes applies it without a question. Exit code: 0 success, 1 no reply or not
-confirmed, 2 usage error or not possible in the run's current state.
+and the learning rate stays constant. A change that would end the run at once or
+change the learning rate by a factor of 2 or more needs confirmation; --yes
+confirms it. Exit code: 0 success, 1 no reply or not confirmed, 2 usage error or
+not possible in the run's current state.
 
   gradtop set last lr=3e-4
   gradtop set last lr=3e-4 training.clip=1 --replace
@@ -35,12 +35,12 @@ confirmed, 2 usage error or not possible in the run's current state.
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Change hyperparameters of a running training."
+    parser.description = "Change hyperparameters of a live run."
     parser.epilog = EPILOG
     add_run(parser)
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="+", help="field and value, such as optimizer.lr=3e-4")
     parser.add_argument("--replace", action="store_true", help="with a learning rate: end the schedule and keep the rate constant")
-    parser.add_argument("-y", "--yes", action="store_true", help="apply without a question what ends the run or makes the learning rate leap")
+    parser.add_argument("-y", "--yes", action="store_true", help="confirm a change that ends the run or changes the learning rate by a factor of 2 or more")
     add_timeout(parser)
 
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     require_alive(reader, options, "set")
     job = job_of(reader)
     if not job.tunable:
-        raise UsageError(f"{name_of(reader)} is {job.title}, which takes no changes while it runs")
+        raise UsageError(f"{name_of(reader)} is {job.title}, whose hyperparameters cannot be changed live")
     changes = parsed(reader, options)
     if options.replace and "optimizer.lr" not in changes:
         raise UsageError("--replace requires a learning rate, such as lr=3e-4")
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 def confirm(said: str) -> bool:
     """Ask whether what the worker has said should be done; without a terminal to ask at, say how to. Raises UsageError."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"{said}; apply it with --yes")
+        raise UsageError(f"{said}; to apply it, add --yes")
     say(said)
     try:
         return input("Apply it? [y/N] ").strip().lower() in {"y", "yes"}

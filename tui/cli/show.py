@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, Waiting
 
 EPILOG = """\
-The JSON has the keys id, name, path, state (derived: died and silent too),
-status (as in status.json), meta (as in meta.json), config (as it is now: what
-was changed live included), run_toml (as it was at the start), waits (null, or
-of a run in line: place, device and for, the ids of the runs it waits for),
-checkpoints, events (the newest 20), findings (tone and text), last_words (of
-a run that died or failed) and health: records_lost and unreadable (files and
-streams, and why).
+The JSON has the keys id, name, path, state (derived: includes died and silent),
+status (as in status.json), meta (as in meta.json), config (current
+configuration, including live changes), run_toml (configuration at the start),
+waits (null, or for a queued run: place in the queue, device and for, the ids of
+the runs ahead of it), checkpoints, events (the newest 20), findings (tone and
+text), last_words (last log lines of a run that died or failed) and health:
+records_lost and unreadable (files and streams, with the reason).
 """
 LAST_EVENTS = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Say how a run stands, where it came from and what it left."
+    parser.description = "Show run status: progress, results, findings, lineage and checkpoints."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def record(reader: RunReader) -> dict[str, object]:
 
 
 def waiting(reader: RunReader) -> Waiting | None:
-    """The place in line of a run that waits."""
+    """The queue position of a queued run; None for other runs."""
     from gradtop.trainer.record import RunState, waiting_line
 
     if reader.state is not RunState.QUEUED:
@@ -84,7 +84,7 @@ def waiting(reader: RunReader) -> Waiting | None:
 
 
 def unreadable(reader: RunReader) -> dict[str, str]:
-    """The files, and the streams, that cannot be read, and why."""
+    """Files and streams that cannot be read, with the reason."""
     from gradtop.trainer.record import list_streams
     from gradtop.trainer.record.streams.reader import MOST_STREAMS
 
@@ -96,12 +96,12 @@ def unreadable(reader: RunReader) -> dict[str, str]:
         if stream.unreadable:
             found[name] = stream.unreadable
     if left := names[MOST_STREAMS:]:
-        found["streams"] = f"{len(left)} more than the {MOST_STREAMS} that are looked at"
+        found["streams"] = f"{len(left)} streams beyond the first {MOST_STREAMS} are not read"
     return found
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
-    """What a person wants to know, the most wanted first; what is not known is left out."""
+    """The titles and texts of the report, the most important first; unknown values are left out."""
     from gradtop.trainer.analysis.compare import flat
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import findings_of
@@ -123,7 +123,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         if finding.tone != "success":
             yield "finding", clean(finding.text, 400)
     if place := waiting(reader):
-        yield "waits", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
+        yield "queue", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
         share = progress(status.step, status.steps)
         epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
@@ -133,7 +133,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         left = pace_of(reader).left if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
-        yield "last sign", age(now - status.updated)
+        yield "heartbeat", age(now - status.updated)
     for title, text in job.lines(reader):
         yield title, clean(text)
     if status.loss is not None:
@@ -159,7 +159,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         start = f" ({meta.parent_checkpoint.removesuffix('.pt')})" if meta.parent_checkpoint else ""
         yield "parent", clean(f"{meta.parent}{start}: {changes_text(meta.changes) or 'no change'}")
     elif meta.changes:
-        yield "changed", clean(f"against its file: {changes_text(meta.changes)}")
+        yield "overrides", clean(changes_text(meta.changes))
     if meta.created:
         yield "created", clean(f"{moment(meta.created, now)} by {meta.user or '?'} on {meta.host or '?'}")
     if meta.git_commit:
@@ -172,11 +172,11 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     checkpoints = reader.checkpoints()
     if checkpoints:
         best = [checkpoint.step for checkpoint in checkpoints if checkpoint.best]
-        yield "checkpoints", f"{len(checkpoints)}, newest of step {checkpoints[-1].step}{f', best of step {best[-1]}' if best else ''}"
+        yield "checkpoints", f"{len(checkpoints)}, newest at step {checkpoints[-1].step}{f', best at step {best[-1]}' if best else ''}"
     if status.dropped:
-        yield "lost", f"{number(status.dropped)} records of telemetry; training was not touched"
+        yield "lost", f"{number(status.dropped)} telemetry records; the training is not affected"
     for name, why in unreadable(reader).items():
         yield "unreadable", clean(why if why.startswith(name) else f"{name}: {why}", 400)
     yield "directory", clean(str(reader.run.path), 4000)
     for line in last_words(reader):
-        yield "last words", line
+        yield "worker.log", line

@@ -20,7 +20,7 @@ class Choose(ModalScreen[str | None]):
 
     CSS_PATH = "choose.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,left", "dismiss(None)", "back", id="choose.back", tooltip="Leave it as it is."),
+        Binding("escape,q,left", "dismiss(None)", "back", id="choose.back", tooltip="Close without a change."),
         Binding("j", "move('down')", "down", id="choose.down", show=False, tooltip="Next."),
         Binding("k", "move('up')", "up", id="choose.up", show=False, tooltip="Previous."),
     ]

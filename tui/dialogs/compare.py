@@ -50,7 +50,7 @@ class Compare(ModalScreen[None]):
 
     def on_mount(self) -> None:
         pane = self.query_one("#compare")
-        pane.border_title, pane.border_subtitle = "two runs", "esc closes"
+        pane.border_title, pane.border_subtitle = "comparison", "esc closes"
         one, other = self._runs
         poll = cast("GradtopApp", self.app).poll
         poll.do(lambda: self.post_message(self.Read(compare(one, other, clock=poll.clock))))
@@ -82,14 +82,14 @@ class Side(Lines):
 def composed(found: Comparison, width: int) -> list[TextLine]:
     """Results first, then what differs; each value in its own column."""
     if not found.names[0]:
-        return [[("reading both …", "muted")]]
+        return [[("reading …", "muted")]]
     name = max(12, min(NAME, width // 3))
     column = max(6, (width - name - 2) // 2)
     lines: list[TextLine] = [row("", *found.names, name, column, ("strong", "strong"))]
     lines += [paired(pair, name, column) for pair in found.results]
     lines.append([("", "text")])
     if found.settings:
-        lines.append([("what differs", "muted")])
+        lines.append([("differences", "muted")])
         lines += [paired(pair, name, column) for pair in found.settings]
     lines.append([(found.same_text, "muted")])
     return lines

@@ -17,9 +17,9 @@ class Confirm(ModalScreen[bool]):
     CSS_PATH = "confirm.tcss"
     AUTO_FOCUS = "#no"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it."),
-        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Leave everything as it is."),
-        Binding("left,right,tab,shift+tab", "app.focus_next", "other", id="confirm.other", tooltip="The other answer.", show=False),
+        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Confirm."),
+        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Cancel."),
+        Binding("left,right,tab,shift+tab", "app.focus_next", "other", id="confirm.other", tooltip="Move to the other button.", show=False),
     ]
 
     def __init__(self, question: str, consequence: str, yes: str, no: str = "no") -> None:

@@ -56,7 +56,7 @@ class Log(ModalScreen[None]):
 
     def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
         view = message.view
-        where = "following" if view.follows else f"{view.below} lines below · end follows"
+        where = "following" if view.follows else f"{view.below} lines below · end: latest"
         said = f"{where} · y copies the path · esc closes"
         if said != self._said:  # setting it paints the whole pane
             self._said = said

@@ -13,7 +13,7 @@ from gradtop.tui.dialogs.ask import Ask
 class Rename(Ask):
     """Gives a name that a run can have, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="rename.back", tooltip="Leave the name.")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="rename.back", tooltip="Cancel.")]
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Rename {name}", name, "enter confirms · esc cancels", selected=True)

@@ -59,7 +59,7 @@ async def test_scrolling_back_says_how_much_lies_below_and_end_follows_again(tmp
         await screen.shows("line 299")
         assert "following" in screen.shown()
         await screen.press("up", "up")
-        await screen.shows("2 lines below · end follows")
+        await screen.shows("2 lines below · end: latest")
         await screen.press("pageup", "home")
         await screen.shows("line 0 ")
         await screen.press("end")

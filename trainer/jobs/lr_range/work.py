@@ -29,7 +29,7 @@ from gradtop.trainer.training.freeze import keep_statistics
 from gradtop.trainer.training.step import explain
 
 NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
-NO_CHANGE = "a learning-rate range test takes no changes while it runs; start another one"
+NO_CHANGE = "the hyperparameters of a learning-rate range test cannot be changed live; start another test"
 
 
 def start(context: RunContext) -> None:

@@ -70,7 +70,7 @@ def at_once(draft: Draft, status: Status, curves: Curves) -> str:
     if before is None or after is None:
         return "the learning rate continues on another curve, which is not known yet"
     low, high = sorted((before, after))
-    return f"the learning rate leaps {leap_text(before, after)}" if high > NOTED * low else ""
+    return f"the learning rate changes {leap_text(before, after)}" if high > NOTED * low else ""
 
 
 def value_at(series: Series, step: float) -> float | None:
