@@ -16,6 +16,7 @@ from tests.tui.runs_fixture import PARAMETERS
 
 WINDOW = 8.0  # seconds in each mode
 TURN, TURNS = 1.5, 8  # seconds, how often, with the screen stopped and going on; in each mode
+SETTLED = 2.0  # seconds after a mode was opened
 QUIET = 30.0
 RATES = (1, 100, 1000)
 OLD = 800_000
@@ -59,6 +60,7 @@ def beside(name: str, config: str) -> Iterator[Figure]:
             for mode, words in MODES.items():
                 terminal.press(mode)
                 terminal.wait_for(words)
+                terminal.rest(SETTLED)
                 found[mode] = training.beside(terminal, TURN, TURNS)
             yield from shares(f"beside {name}", {mode: each.used for mode, each in found.items()}, CPU, BYTES)
             alone, kept = ([pace for each in found.values() for pace in paces(each)] for paces in (attrgetter("alone"), attrgetter("beside")))
