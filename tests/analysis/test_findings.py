@@ -53,6 +53,14 @@ def test_before_the_first_step_nothing_is_claimed(found: Steps) -> None:
     assert found([]) == ()
 
 
+@pytest.mark.parametrize(("skipped", "said"), [(0, ""), (6, ""), (7, "the gradient scaler skipped 7 of 120 steps: ")])
+def test_a_scaler_that_skips_many_steps_is_said(run: Run, found: Steps, skipped: int, said: str) -> None:
+    write_status(run, Status(step=150, began=30, skipped_steps=skipped))
+    (finding,) = found([1.0] * 120)
+    assert finding.tone == ("warning" if said else "success")
+    assert finding.text.startswith(said)
+
+
 def test_a_loss_that_is_not_finite_comes_first(found: Steps) -> None:
     first, second = found([1.0] * 30 + [math.nan] + [1.0] * 30, norms=[1000.0] * 61)
     assert first == Finding("error", "the loss is not finite at step 31: lower the lr, clip, or look for bad data")

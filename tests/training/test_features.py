@@ -15,14 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from gradtop.trainer.analysis.event_text import whole
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.config import TrainingConfig, sections
-from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.record import Run, RunReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.evaluate import evaluate
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.step import Compute
+from gradtop.tui.cli import show
 from tests.training.runs import TINY, differences, events, newest_state, rows, tiny_run, trained
 
 SGD = '[optimizer]\nkind = "sgd"\nlr = 0.05\n[schedule]\nkind = "constant"'
@@ -278,6 +280,8 @@ def test_a_step_that_overflows_is_left_out_and_recorded_and_training_goes_on(
     assert all(math.isfinite(row[1]) for row in recorded)
     assert [not math.isfinite(row[2]) for row in recorded] == skipped
     assert [math.isnan(row[3]) for row in recorded] == skipped
+    assert {row[2] for row, left_out in zip(recorded, skipped, strict=True) if left_out} == {math.inf}
+    assert read_status(run).skipped_steps == sum(skipped) == sum(whole(event.get("skipped")) for event in events(run, "epoch"))
     assert [event for kind in ("black_box", "warning", "spike") for event in events(run, kind)] == []
 
 
@@ -289,6 +293,21 @@ def test_a_training_that_overflows_at_any_scale_fails_with_a_sentence(tmp_path: 
 
     assert "the loss or a gradient, at whatever scale," in read_status(run).error
     assert len(events(run, "black_box")) == 1
+
+
+def test_a_training_of_which_no_step_took_effect_fails_with_a_sentence_however_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(torch.amp.GradScaler, init_scale=2.0**120))
+    run = run_of(tmp_path, 'precision = "fp16"', "steps = 3", "clip = 1.0", SGD)
+
+    assert work(run) == 1
+
+    status = read_status(run)
+    assert status.error.startswith("nothing was learned: in each of the 3 steps a gradient overflowed in fp16")
+    assert status.skipped_steps == 3
+    reader = RunReader(run)
+    reader.refresh()
+    assert dict(show.lines(reader))["skipped"] == "the gradient scaler skipped 3 of 3 steps, as a gradient overflowed in fp16"
+    assert [row[1] for row in rows(run, "steps", "grad_norm")] == [math.inf] * 3
 
 
 # Switches of the process

@@ -169,6 +169,8 @@ def epoch_text(event: Mapping[str, Any]) -> str:
     for key, name in (("val_loss", "val loss"), ("val_accuracy", "accuracy")):
         if isinstance(event.get(key), int | float):
             text += f"  {name} {significant(event[key])}"
+    if skipped := whole(event.get("skipped")):
+        text += f"  {number(skipped)} step{'s' * (skipped != 1)} skipped"
     return f"{text}  best" if event.get("best") else text
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gradtop.trainer.analysis.crowding import advice
 from gradtop.trainer.analysis.formatting import percent, si, significant
 from gradtop.trainer.analysis.pace import pace_of
+from gradtop.trainer.analysis.text import skipped_text
 from gradtop.trainer.record import EventKind, RunReader, RunState, effective
 from gradtop.trainer.record.streams.registry import CLIPPED, EPOCH, EVALS, GRAD_NORM, LOSS, STEP, STEPS
 
@@ -17,6 +18,7 @@ Record = Mapping[str, float]
 WINDOW = 500
 NEWEST_EVALS = 200
 EVALS_PATIENCE = 5
+SKIPPED = 0.05  # of all steps
 HEALTHY = (1.0, 100.0)  # gradient norms, where the configuration does not say it
 
 
@@ -35,7 +37,7 @@ class Finding:
 def findings(reader: RunReader, healthy: tuple[float, float]) -> tuple[Finding, ...]:
     """All that is wrong in the last 500 steps, the worst first, or that nothing is."""
     rows = reader.stream(STEPS).tail(WINDOW)
-    found = [*lost(reader), *left_out(reader), *slow(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
+    found = [*lost(reader), *left_out(reader), *slow(reader), *skipping(reader), *non_finite(rows), *out_of_band(rows, healthy), *clipping(rows), *no_progress(reader)]
     if not found and rows:
         many = f"the last {WINDOW} steps" if len(rows) >= WINDOW else f"{len(rows)} steps so far" if len(rows) > 1 else "the first step"
         found = [Finding("success", f"nothing wrong in {many}")]
@@ -82,6 +84,14 @@ def slow(reader: RunReader) -> list[Finding]:
         return []
     figures = f"{si(pace.recent)} samples/s in the last minute, {si(pace.best)} at its best"
     return [Finding("warning", f"pace fell to 1/{pace.slowdown:.0f}: {figures}; {advice(reader.run, reader.status)}")]
+
+
+def skipping(reader: RunReader) -> list[Finding]:
+    """Whether the gradient scaler skips more steps than it needs to find its scale now and then."""
+    skipped, steps = reader.status.skipped_steps, reader.status.step - reader.status.began
+    if skipped <= SKIPPED * steps or not skipped:
+        return []
+    return [Finding("warning", f"{skipped_text(reader.status)}: their gradients overflow in fp16; if that goes on, use bf16 or fp32")]
 
 
 def non_finite(rows: Sequence[Record]) -> list[Finding]:

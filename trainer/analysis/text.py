@@ -51,6 +51,14 @@ def early_text(epoch: int, epochs: int, evaluations: int) -> str:
     return f"stopped early{where}: no lower val loss in {evaluations} evaluation{'s' * (evaluations != 1)}"
 
 
+def skipped_text(status: Status) -> str:
+    """the gradient scaler skipped 3 of 480 steps; "" where it skipped none"""
+    if not status.skipped_steps:
+        return ""
+    steps = status.step - status.began
+    return f"the gradient scaler skipped {number(status.skipped_steps)} of {number(steps)} step{'s' * (steps != 1)}"
+
+
 def best_text(status: Status) -> str:
     """Lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`.
 

@@ -33,6 +33,7 @@ class Status:
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
     `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
     `stopped_early` are the evaluations without a lower validation loss after which training ended before its last step; 0 where it did not.
+    `skipped_steps` are those of `step` in which a gradient overflowed in fp16, and which the gradient scaler skipped.
     `best_val_loss` and `accuracy_at_best` are of one evaluation, at the end of `best_epoch`; `best_val_accuracy` may be of another.
     `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
@@ -55,6 +56,7 @@ class Status:
     steps_per_epoch: int = 0
     began: int = 0
     stopped_early: int = 0
+    skipped_steps: int = 0
     device: str = ""
     model: str = ""
     parameters: int = 0

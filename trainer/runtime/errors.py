@@ -19,5 +19,16 @@ class NonFinite(UserError):
         )
 
 
+class NothingLearned(UserError):
+    """The gradient scaler skipped every step; the weights are those from before training."""
+
+    def __init__(self, steps: int) -> None:
+        which = "the only step" if steps == 1 else f"each of the {steps} steps"
+        super().__init__(
+            f"nothing was learned: in {which} a gradient overflowed in fp16, and the gradient scaler skipped it. "
+            "Train for more steps, as its scale is halved with each, or set training.precision to bf16 or fp32."
+        )
+
+
 class AlreadyTraining(UserError):
     """Another live process trains the run; its status must not be touched."""

@@ -68,7 +68,8 @@ def take_over(session: Session, state: State) -> Taken:
     session.evaluated = state["evaluated"] if same_order else session.step
     if same_order:
         session.generators.load_state_dict(state["random"])
-        session.guard.load_state_dict(state["guard"])
+        # What the parent has skipped is no part of this run; how many in a row tells when to give up.
+        session.guard.load_state_dict({"streak": state["guard"].get("streak", 0)})
         taken.kept.append("the position in the epoch and the data order")
     else:
         taken.dropped.append(f"the position in the epoch: training continues at the beginning of epoch {session.epoch + 1}")

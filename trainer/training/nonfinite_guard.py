@@ -24,6 +24,7 @@ class NonFiniteGuard:
     On the CPU, and with optimizers that are not fused, every step reads one flag. A fused optimizer on an accelerator
     reads the flag on the device itself and skips the step and, as the flag stays up, every step after it: the weights
     stay those from before the bad step until the host looks, every `read_every` seconds, without waiting in the step.
+    `skipped` are the steps that a gradient scaler has left out, as of the last look.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class NonFiniteGuard:
         self._scaled = scaled
         self.deferred = (fused or scaled) and device.type != "cpu" if deferred is None else deferred
         self._streak = torch.zeros((), device=device)
+        self._skipped = torch.zeros((), device=device, dtype=torch.int64)
+        self.skipped = self._told = 0
         if self.deferred and not scaled:
             # Minus the number of steps since the flag went up: tells the bad step without a record of every step.
             self._since = torch.zeros((), device=device)
@@ -63,7 +66,9 @@ class NonFiniteGuard:
             # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; in the end one must fit.
             lost = torch.isfinite(loss).logical_not()
             if overflow is not None:
-                lost = lost.logical_or(overflow > 0)
+                skips = overflow > 0
+                self._skipped.add_(skips)
+                lost = lost.logical_or(skips)
             self._streak.add_(1).mul_(lost)
             if not self.deferred or self._clock() >= self._next_read:
                 self.settle(step)
@@ -86,7 +91,8 @@ class NonFiniteGuard:
         """Wait for the device and make sure that every step up to `step` was finite. Raises NonFinite."""
         if self._scaled:
             self._next_read = self._clock() + self._read_every
-            if (streak := int(self._streak.item())) >= _LOST:
+            streak, self.skipped = torch.stack([self._streak.long(), self._skipped]).tolist()
+            if streak >= _LOST:
                 raise NonFinite(step - streak + 1, "the loss or a gradient, at whatever scale,")
             return
         if not self.deferred:
@@ -96,12 +102,21 @@ class NonFiniteGuard:
         if since:
             raise NonFinite(step - since + 1, "")
 
+    def take_skipped(self) -> int:
+        """How many steps a scaler has left out since this was last asked; call it after `settle`."""
+        before, self._told = self._told, self.skipped
+        return self._told - before
+
     def state_dict(self) -> dict[str, int]:
-        """How many steps in a row a training in half precision has left out."""
-        return {"streak": int(self._streak.item())} if self._scaled else {}
+        """How many steps a scaler has left out: in a row, of all, and of those that `take_skipped` has told of."""
+        if not self._scaled:
+            return {}
+        return {"streak": int(self._streak.item()), "skipped": int(self._skipped.item()), "told": self._told}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         self._streak.fill_(state.get("streak", 0))
+        self.skipped, self._told = state.get("skipped", 0), state.get("told", 0)
+        self._skipped.fill_(self.skipped)
 
     def culprit(self) -> str:
         """The parameter whose gradient went wrong first.

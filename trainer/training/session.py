@@ -30,7 +30,7 @@ from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.control import Applied, Control, Unconfirmed
-from gradtop.trainer.runtime.errors import NonFinite, UserError
+from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
@@ -353,13 +353,17 @@ class Session:
             epochs=self.epochs,
             step=self.step,
             **self.monitor.epoch_means.take(),
+            **({"skipped": skipped} if (skipped := self.guard.take_skipped()) else {}),
             val_loss=score.loss,
             val_accuracy=score.accuracy,
             best=best,
         )
 
     def end(self) -> None:
-        """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step."""
+        """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step.
+
+        Raises NothingLearned where no step has changed the weights.
+        """
         if self.stopped_early and self.step < self.steps:
             self.writer.event(
                 EventKind.EARLY_STOPPING,
@@ -370,6 +374,8 @@ class Session:
             )
         if self._kept != self.step:
             self.keep_checkpoint()
+        if 0 < self.guard.skipped == self.step - self.progress.status.began:
+            raise NothingLearned(self.guard.skipped)
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
@@ -466,6 +472,7 @@ class Session:
             "steps": self.last_step,
             "stopped_early": scores.without_better if self.stopped_early and self.step < self.steps else 0,
             "steps_per_epoch": self.per_epoch,
+            "skipped_steps": self.guard.skipped,
             "seconds": self.stopwatch.seconds,
             "loss": latest[LOSS],
             "grad_norm": latest[GRAD_NORM],

@@ -19,7 +19,7 @@ LAST_LINES = 3
 def say_ending(reader: RunReader, runs: Path) -> int:
     """Say how a run has ended and what can be done now; returns the exit code that says it: 0, or 1 for one that went wrong."""
     from gradtop.trainer.analysis.formatting import duration, number
-    from gradtop.trainer.analysis.text import stopped_early_text
+    from gradtop.trainer.analysis.text import skipped_text, stopped_early_text
     from gradtop.trainer.record import NOT_RESUMED, RunState, clean
 
     name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
@@ -28,8 +28,8 @@ def say_ending(reader: RunReader, runs: Path) -> int:
         say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
         return 1
     if reader.state is RunState.DONE:
-        early = stopped_early_text(status)
-        say(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{best(reader)}.")
+        early, skipped = stopped_early_text(status), skipped_text(status)
+        say(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{f'; {skipped}' if skipped else ''}{best(reader)}.")
         return 0
     if reader.state is RunState.STOPPED:
         say(f"{name} was stopped after step {number(status.step)}{best(reader)}. {begun(way_on(reader, word))}")

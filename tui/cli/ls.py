@@ -21,12 +21,12 @@ evaluation.
 The JSON is a list, newest first, of objects with the keys id, name, job, path,
 state, created, started, ended and updated (seconds since 1970), seconds
 (trained), epoch, epochs, step, steps, stopped_early (evaluations without a
-lower val_loss that ended the run early; 0: not ended early), loss, val_loss,
-val_accuracy, best_val_loss with best_epoch and accuracy_at_best (the accuracy
-of the same evaluation), best_val_accuracy with best_accuracy_epoch, device,
-model, parameters, parent (an id), changes (key, old, new), result, error and
-unreadable (files of the run that cannot be read). Unknown values are null, 0
-or "".
+lower val_loss that ended the run early; 0: not ended early), skipped_steps (by
+the gradient scaler, in fp16), loss, val_loss, val_accuracy, best_val_loss with
+best_epoch and accuracy_at_best (the accuracy of the same evaluation),
+best_val_accuracy with best_accuracy_epoch, device, model, parameters, parent
+(an id), changes (key, old, new), result, error and unreadable (files of the run
+that cannot be read). Unknown values are null, 0 or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
@@ -93,6 +93,7 @@ def record(row: RunRow) -> dict[str, object]:
         "val_loss": status.val_loss,
         "val_accuracy": status.val_accuracy,
         "stopped_early": status.stopped_early,
+        "skipped_steps": status.skipped_steps,
         "best_val_loss": status.best_val_loss,
         "best_epoch": status.best_epoch,
         "accuracy_at_best": status.accuracy_at_best,

@@ -107,7 +107,14 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
     from gradtop.trainer.analysis.pace import pace_of
-    from gradtop.trainer.analysis.text import best_text, changes_text, queue_text, stopped_early_text, waits_for
+    from gradtop.trainer.analysis.text import (
+        best_text,
+        changes_text,
+        queue_text,
+        skipped_text,
+        stopped_early_text,
+        waits_for,
+    )
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import EventKind, RunState, clean
 
@@ -129,6 +136,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         epoch = f"epoch {status.epoch}/{status.epochs}, " if status.epochs else ""
         early = stopped_early_text(status)
         yield "progress", f"{epoch}step {number(status.step)} of {number(status.steps)} ({early or share})"
+    if skipped := skipped_text(status):
+        yield "skipped", f"{skipped}, as a gradient overflowed in fp16"
     if status.seconds:
         left = pace_of(reader).left if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")

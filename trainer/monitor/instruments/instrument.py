@@ -57,6 +57,11 @@ class Setup:
         return Price(self.config.budget * share, self.step_time, self.device, self.clock, parts)
 
 
+def as_measured(norm: float) -> float:
+    """A norm that was measured, for a stream, where NaN says that it was not: that of values that overflowed is infinite."""
+    return math.inf if math.isnan(norm) else norm
+
+
 class Instrument:
     """The monitor calls `begin` when training begins; `before_step` and `after_step` in each step from `due` on; `look`, `send`
     and `rows` some times a second; `finish` and `close` at the end. What an instrument raises switches it off, and it alone.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.models.description import describe
-from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup, as_measured
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
 from gradtop.trainer.record.streams.registry import (
@@ -35,7 +35,7 @@ Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class Sample:
-    """The norms at one step; `gradients` and `updates` are of the trainable parameters, called `names`, NaN where not measured."""
+    """The norms at one step; `gradients` and `updates` are of the trainable parameters, called `names`; updates are NaN where not measured."""
 
     step: int
     time: float
@@ -47,8 +47,7 @@ class Sample:
     @property
     def total(self) -> float:
         """The norm of all gradients together."""
-        # math.hypot would hide a NaN beside an infinity.
-        return math.sqrt(sum(norm * norm for norm in self.gradients))
+        return as_measured(math.hypot(*self.gradients))
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -84,7 +83,6 @@ class NormRing:
     def before_step(self, step: int, time: float, *, updates: bool) -> None:
         """Measure the gradients, and keep the weights if the update is to be measured."""
         slot = self._slots[len(self._taken)]
-        self._taken.append((step, time))
         gradients = [parameter.grad for parameter in self._learning if parameter.grad is not None]
         norms = self._norm(gradients)
         if len(gradients) < len(self._learning):
@@ -93,6 +91,8 @@ class NormRing:
             norms = [self._zero if parameter.grad is None else next(left) for parameter in self._learning]
         if norms:
             torch.stack(list(norms), out=slot[: self._ends[0]])
+        # Not before: what fails in measuring leaves no sample.
+        self._taken.append((step, time))
         if not updates:
             self._before = []
         elif self._before:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup, as_measured
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record.streams.registry import STEPS
 
@@ -91,7 +91,7 @@ class Batch:
             if norm is None:
                 rows.append((step, moment + offset, loss, lr, measured, NAN, rate))
             else:
-                total = next(known)
+                total = as_measured(next(known))
                 # A norm that is not finite is that of a step that was not taken.
                 clipped = float(total > clip) if clip and math.isfinite(total) else NAN
                 rows.append((step, moment + offset, loss, lr, total, clipped, rate))
