@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gradtop.trainer.record import EMPTY_SERIES, Column, SegmentWriter, StreamReader
+from gradtop.trainer.record.streams.reader import KEPT
+from gradtop.trainer.record.streams.series import Envelope
 from tests.record.support import INF, NAN, assert_exact, curve, make_run, read, write_segment
 
 SIZES = st.sampled_from([1, 63, 64, 65, 200, 4095, 4096, 4097, 9000, 20_000])
@@ -124,6 +127,27 @@ def test_without_new_records_the_same_curve_is_given_again(tmp_path: Path) -> No
     reader = read(run)
     assert reader.series("v0") is reader.series("v0")
     assert reader.series("v0", first=0, last=2000) is reader.series("v0", first=0, last=2000)
+
+
+def test_curves_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> None:
+    """Of an axis that grows with the run, each end is another curve: a screen that stays open must not keep them all."""
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(1000)])
+    reader = read(run)
+
+    def living() -> int:
+        gc.collect()
+        return sum(isinstance(each, Envelope) for each in gc.get_objects())
+
+    before = living()
+    always = reader.series("v0", bins=200)
+    for last in range(1000, 1400):
+        reader.series("v0", bins=400, first=0, last=last)
+        assert reader.series("v0", bins=200) is always
+    assert living() - before <= KEPT / 400 + 1
+    with_more = reader.series("v0", bins=2 * KEPT)
+    assert reader.series("v0", bins=2 * KEPT) is with_more
+    assert living() - before == 1
 
 
 def test_a_new_record_costs_one_read_whatever_came_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,9 @@ from gradtop.trainer.record.streams.segment_writer import is_number, segment_num
 from gradtop.trainer.record.streams.series import EMPTY_SERIES, Envelope, Series, fill
 
 Record: TypeAlias = Mapping[str, float]
+_Key: TypeAlias = tuple[tuple[str, ...], int, float | None, float | None]  # columns, bins, first and last step
 MOST_STREAMS = 64  # that anybody looks at; gradtop declares a dozen
-KEPT = 512  # curves kept up to date
+KEPT = 32_768  # bins of curves that are kept up to date, about 10 MB
 NEWEST = 2  # segments that may still grow
 
 
@@ -70,7 +71,7 @@ class StreamReader:
         self._stamp = Stamp()
         self._half_made = False
         self._segments: dict[int, Segment] = {}  # in the order of their numbers
-        self._curves: dict[tuple[object, ...], _Curves] = {}
+        self._curves: dict[_Key, _Curves] = {}
 
     def refresh(self) -> bool:
         """Whether there is anything new; looks at the folder and at the newest segments."""
@@ -204,19 +205,29 @@ class StreamReader:
         self, columns: Sequence[str], *, bins: int = 200, first: float | None = None, last: float | None = None
     ) -> list[Series]:
         """The same for several columns, which share the reading."""
-        key = (tuple(columns), bins, first, last)
+        key: _Key = (tuple(columns), bins, first, last)
         curves = self._curves.pop(key, None) or self._new_curves(columns, bins, first, last)
         if curves is None:
             return [EMPTY_SERIES] * len(columns)
+        known = len(self._curves)
         self._curves[key] = curves  # the last one asked for is the last one to be forgotten
-        if len(self._curves) > KEPT:
-            del self._curves[next(iter(self._curves))]
+        if not curves.taken:
+            self._forget(known)
         changed = False
         for number, segment in self._segments.items():
             changed |= self._advance(curves, number, segment, [segment.places.get(name) for name in columns])
         if changed:
             curves.series = curves.envelope.series()
         return curves.series
+
+    def _forget(self, known: int) -> None:
+        """Of the `known` curves from before, those asked for longest ago, as far as there is no room for them beside the new one."""
+        surplus = sum(len(columns) * bins for columns, bins, _, _ in self._curves) - KEPT
+        for key in list(self._curves)[:known]:
+            if surplus <= 0:
+                return
+            del self._curves[key]
+            surplus -= len(key[0]) * key[1]
 
     @staticmethod
     def _advance(curves: _Curves, number: int, segment: Segment, places: Places) -> bool:
