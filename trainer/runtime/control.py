@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gradtop.trainer.record import Command, EventKind, Inbox, StreamWriter
@@ -25,27 +25,15 @@ class Stop(Exception):
 
 
 @dataclass(frozen=True)
-class Consequences:
-    """What a live change does at once: whether training ends with it, and the learning rate of the next step without and with it,
-    where the change leaves the rate on another curve.
-    """
-
-    ends: bool = False
-    lr: tuple[float, float] | None = None
-
-    def to_fields(self) -> dict[str, object]:
-        """As they stand in the answer."""
-        before, after = self.lr or (None, None)
-        return ({"ends": True} if self.ends else {}) | ({"lr_before": before, "lr_after": after} if self.lr else {})
-
-
-@dataclass(frozen=True)
 class Applied:
-    """Live hyperparameters by full key, as they were and as they are from the next step on."""
+    """Live hyperparameters by full key, as they were and as they are from the next step on.
+
+    `consequences`: what the change does at once beside that, as fields of the answer.
+    """
 
     old: Mapping[str, object]
     new: Mapping[str, object]
-    consequences: Consequences = Consequences()
+    consequences: Mapping[str, object] = field(default_factory=dict)
 
 
 class Unconfirmed(Exception):
@@ -220,12 +208,11 @@ class Control:
         except ValueError as error:
             self._answer(command, False, reason=str(error))
         except Unconfirmed as asked:
-            self._answer(command, False, step=run.step, unconfirmed=True, **asked.changes.consequences.to_fields())
+            self._answer(command, False, step=run.step, unconfirmed=True, **asked.changes.consequences)
         else:
             self._changed = True
             self.last_set = command.id
-            said = applied.consequences.to_fields()
-            self._answer(command, True, step=run.step, changes=applied.new, old=applied.old, **said)
+            self._answer(command, True, step=run.step, changes=applied.new, old=applied.old, **applied.consequences)
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
         self._writer.event(EventKind.COMMAND, id=command.id, command=command.name, ok=ok, **fields)

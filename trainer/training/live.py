@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +9,16 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtop.trainer.analysis.live_change import LiveConsequences, live_consequences, reschedules
 from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.optim.optimizer import complete_state
 from gradtop.trainer.record import EventKind, EventReader
-from gradtop.trainer.runtime.control import Consequences
 from gradtop.trainer.runtime.threads import use_threads
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
-
-NOTED = 1.05  # from which factor on a change of the learning rate is said
-GRAVE = 2.0  # from which on it must be confirmed
-# Where these change, the schedule is another curve.
-RESCHEDULES = {"training.epochs", "training.steps", "schedule.kind"}
 
 
 def changed(config: Config, changes: Mapping[str, object]) -> Config:
@@ -74,39 +68,22 @@ def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> 
     return key
 
 
-def consequences(session: Session, new: Config) -> Consequences:
-    """What the change to `new` does to the end of the training and to the learning rate of the next step, before it is made."""
-    old = session.config
-    if not {change.key for change in diff_config(old, new)} & RESCHEDULES:
-        return Consequences()
-    if session.steps_of(new) <= session.step:
-        return Consequences(ends=True)
-    weight = torch.zeros((), requires_grad=True)
-    optimizer = torch.optim.SGD([weight], lr=new.optimizer.lr)
-    session.schedule_of(new, optimizer)
-    after = float(optimizer.param_groups[0]["lr"])
-    before = float(session.optimizer.param_groups[0]["lr"])
-    # A new learning rate is what was asked for; a leap is what comes beside it.
-    asked = after if new.schedule.kind != old.schedule.kind and new.optimizer.lr != old.optimizer.lr else before * new.optimizer.lr / old.optimizer.lr
-    return Consequences(lr=(before, after)) if factor(asked, after) > NOTED else Consequences()
+def consequences(session: Session, new: Config) -> LiveConsequences:
+    """What the change to `new` does at once, before it is made."""
 
+    def rates() -> tuple[float, float]:
+        optimizer = torch.optim.SGD([torch.zeros((), requires_grad=True)], lr=new.optimizer.lr)
+        session.schedule_of(new, optimizer)
+        return float(session.optimizer.param_groups[0]["lr"]), float(optimizer.param_groups[0]["lr"])
 
-def is_grave(found: Consequences) -> bool:
-    """Whether somebody must confirm it."""
-    return found.ends or (found.lr is not None and factor(*found.lr) >= GRAVE)
-
-
-def factor(before: float, after: float) -> float:
-    """How many times as large, or as small, one learning rate is as the other."""
-    low, high = sorted((abs(before), abs(after)))
-    return high / low if low else math.inf if high else 1.0
+    return live_consequences(session.config, new, step=session.step, per_epoch=session.per_epoch, rates=rates)
 
 
 def apply(session: Session, new: Config) -> None:
     """Make a running training that of the new configuration, from the next step on."""
     old, session.config = session.config, new
     keys = {change.key for change in diff_config(old, new)}
-    if keys & RESCHEDULES:
+    if reschedules(old, new):
         session.reschedule()
     elif "optimizer.lr" in keys:
         session.scale_learning_rate(new.optimizer.lr / old.optimizer.lr)

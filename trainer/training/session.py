@@ -252,12 +252,13 @@ class Session:
         except UserError as error:
             # What cannot be done must not end the training.
             raise ValueError(str(error)) from None
+        consequences = live.consequences(self, new)
         applied = Applied(
             old={change.key: change.old for change in made},
             new={change.key: change.new for change in made},
-            consequences=live.consequences(self, new),
+            consequences=consequences.to_fields(),
         )
-        if live.is_grave(applied.consequences) and not confirmed:
+        if consequences.grave and not confirmed:
             raise Unconfirmed(applied)
         live.apply(self, new)
         for change in made:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.record import EMPTY_SERIES, Run, Series
+
+if TYPE_CHECKING:
+    from gradtop.trainer.config import Config
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What the base plans and what the form plans instead, over the run that the form changes; `problem` where there is none."""
+    """What the base plans and what the form plans instead with its `config`, over the run that the form changes; `problem` where there is none."""
 
     run: Run | None = None
+    config: Config | None = None
     old: Series = EMPTY_SERIES
     new: Series = EMPTY_SERIES
     steps: int = 0

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences
 from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.lr_preview import Curves
     from gradtop.tui.screens.tune.draft import Draft
-
-NOTED = 1.05  # as in trainer/training/live.py, which decides
-RESCHEDULES = {"training.epochs", "training.steps", "schedule.kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +54,28 @@ def consequences_of(draft: Draft) -> tuple[str, str]:
     return ", ".join(said.kept), "; ".join(said.dropped)
 
 
-def at_once(draft: Draft, status: Status, curves: Curves) -> str:
-    """What the live changes do to the run now, beside what they are: it ends, or its learning rate leaps; "" where neither."""
-    from gradtop.trainer.analysis.event_text import leap_text
-
+def at_once(draft: Draft, status: Status, curves: Curves) -> LiveConsequences:
+    """What applying the draft live does to the run at once."""
     config = draft.config
-    if config is None or not RESCHEDULES & draft.live_changes().keys():
-        return ""
-    steps = config.training.steps or config.training.epochs * status.steps_per_epoch
-    if 0 < steps <= status.step:
-        return f"ends the run now: {number(steps)} steps, and {number(status.step)} are done"
-    before, after = (value_at(series, status.step + 1) for series in (curves.old, curves.new))
-    if before is None or after is None:
-        return "the learning rate continues on another curve, which is not known yet"
-    low, high = sorted((before, after))
-    return f"the learning rate changes {leap_text(before, after)}" if high > NOTED * low else ""
+    if config is None or not draft.live_changes():
+        return NO_CONSEQUENCES
+
+    def rates() -> tuple[float, float] | None:
+        if curves.config != config:
+            return None
+        before, after = (value_at(series, status.step + 1) for series in (curves.old, curves.new))
+        return None if before is None or after is None else (before, after)
+
+    return live_consequences(draft.base, config, step=status.step, per_epoch=status.steps_per_epoch, rates=rates)
+
+
+def at_once_text(found: LiveConsequences, step: int) -> str:
+    """That in words; "" where it is nothing."""
+    from gradtop.trainer.analysis.event_text import consequences_text
+
+    if found.unknown:
+        return "the learning rate would continue on another curve, which is not known yet"
+    return consequences_text({"step": step, **found.to_fields()}, would=True)
 
 
 def value_at(series: Series, step: float) -> float | None:

@@ -67,13 +67,12 @@ class Preview(LineChart):
             if config != self._asked:
                 return
             before, after = launcher.plan(old, per_epoch), launcher.plan(config, per_epoch if same else 0)
-            curves = Curves(base.run, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
+            curves = Curves(base.run, config, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
             self.post_message(self.Planned(config, curves))
 
         self.run_worker(plan, thread=True, name="curves")
 
     def on_preview_planned(self, message: Planned) -> None:
-        message.stop()
         if message.config != self._asked:
             return
         self.gradtop.drafted = curves = message.curves

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences
 from gradtop.trainer.job import find_job
 from gradtop.trainer.record import CheckpointInfo, Run, RunState
 from gradtop.tui import keys
@@ -19,7 +20,7 @@ from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
-from gradtop.tui.screens.tune.effect import Way, at_once, way_of
+from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
 from gradtop.tui.screens.tune.starting import start_range_test, start_run, started_text
@@ -182,12 +183,16 @@ class Tune(ModeScreen):
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
 
+    def on_preview_planned(self) -> None:
+        self._draw_changes()  # the curves tell what a live change does
+
     def _draw_changes(self) -> None:
         draft = self.draft
         if draft is None:
             return
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=self.at_once))
+        now = at_once_text(self.at_once, self.snapshot.facts.status.step)
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now))
         can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
@@ -203,10 +208,11 @@ class Tune(ModeScreen):
         return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self.stale
 
     @property
-    def at_once(self) -> str:
+    def at_once(self) -> LiveConsequences:
         """What applying the draft live does to the run beside the changes themselves."""
-        draft, drafted = self.draft, self.gradtop.drafted
-        return at_once(draft, self.snapshot.facts.status, drafted if drafted.run == self._base.run else NO_CURVES) if draft is not None and self.live else ""
+        drafted = self.gradtop.drafted
+        curves = drafted if drafted.run == self._base.run else NO_CURVES
+        return at_once(self.draft, self.snapshot.facts.status, curves) if self.draft is not None and self.live else NO_CONSEQUENCES
 
     @property
     def way(self) -> Way:
@@ -358,7 +364,8 @@ class Tune(ModeScreen):
 
         self.form.leave()
         if self.draft is not None:
-            apply_live(self.gradtop, self.draft, self.at_once)
+            found = self.at_once
+            apply_live(self.gradtop, self.draft, at_once_text(found, self.snapshot.facts.status.step) if found.grave else "")
 
     def action_save(self) -> None:
         from gradtop.tui.screens.tune.save_as import SaveAs

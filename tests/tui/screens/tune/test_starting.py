@@ -10,11 +10,13 @@ import pytest
 from textual import events
 
 from gradtop.trainer.config import Change, Config, dump_config, load_config
+from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
+from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.screens.tune.fork_dialogs import AskScaleOrReplace, ChooseCheckpoint
 from tests.tui.runs_fixture import NOW, fake_run
-from tests.tui.screens.tune.tuning import CONFIG, LR, Tuned, opened
+from tests.tui.screens.tune.tuning import CONFIG, LR, Starter, Tuned, opened
 
 
 async def test_ctrl_s_starts_a_new_run_with_its_lineage_and_the_screen_follows_it(tmp_path: Path, run: Run) -> None:
@@ -139,6 +141,36 @@ async def test_what_can_be_live_is_applied_and_the_rest_stays_in_the_form(tmp_pa
         assert command.arguments["changes"] == {"training.clip": 2.0}
         write_status(run, replace(read_status(run), changes={"training.clip": 2.0}, updated=time.time()))
         await screen.until(lambda: [each.key for each in screen.draft.differences()] == ["training.batch_size"], "what is left")
+
+
+async def test_a_length_that_ends_the_run_is_said_and_asked_about_before_it_is_applied(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        screen.form.go("training.epochs")
+        await screen.press("enter", "1", "enter")
+        await screen.until(lambda: "▲ live, the run would end now, after step 1" in screen.shown(), "what it does")
+        await screen.press("ctrl+l")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        await screen.press("n", "ctrl+l")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        await screen.press("y")
+        command = await asked_of_the_worker(screen, run)
+        assert command.arguments == {"changes": {"training.epochs": 1}, "confirmed": True}
+
+
+async def test_a_learning_rate_that_leaps_is_said_once_the_curves_are_those_of_the_form(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(self: Starter, config: Config, steps_per_epoch: int = 0) -> Planned:
+        return Planned(((1, 1.0), (9_999_999, 1.0)) if config.training.epochs < 500 else ((1, 40.0), (9_999_999, 40.0)), (), 9_999_999, steps_per_epoch)
+
+    monkeypatch.setattr(Starter, "plan", plan)
+    async with opened(tmp_path, run=run) as screen:
+        screen.form.go("training.epochs")
+        await screen.press("enter", "4", "0", "0", "enter")
+        await screen.until(lambda: screen.app.drafted.config == screen.draft.config, "the curves")
+        assert "▲ live" not in screen.shown()
+        await screen.press("enter", "9", "9", "9", "enter")
+        await screen.until(lambda: "the learning rate would leap from 1 to 40 (40×)" in screen.shown(), "what it does")
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
