@@ -170,7 +170,7 @@ async def test_a_learning_rate_that_leaps_is_said_once_the_curves_are_those_of_t
         await screen.until(lambda: screen.app.drafted.config == screen.draft.config, "the curves")
         assert "▲ live" not in screen.shown()
         await screen.press("enter", "9", "9", "9", "enter")
-        await screen.until(lambda: "the learning rate would leap from 1 to 40 (40×)" in screen.shown(), "what it does")
+        await screen.until(lambda: "the learning rate would change from 1 to 40 (40×)" in screen.shown(), "what it does")
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
