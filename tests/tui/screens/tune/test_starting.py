@@ -10,13 +10,15 @@ import pytest
 from textual import events
 
 from gradtop.trainer.config import Change, Config, dump_config, load_config
-from gradtop.trainer.launch.lr_preview import Planned
-from gradtop.trainer.record import Command, Inbox, Run, append_event, read_status, write_status
+from gradtop.trainer.record import Command, Inbox, Run, Status, append_event, read_status, write_status
 from gradtop.tui.dialogs.confirm import Confirm
+from gradtop.tui.reading.lr_preview import NO_CURVES, Curves, series_of
 from gradtop.tui.screens.overview.screen import Overview
+from gradtop.tui.screens.tune.draft import Draft
+from gradtop.tui.screens.tune.effect import at_once, at_once_text
 from gradtop.tui.screens.tune.fork_dialogs import AskScaleOrReplace, ChooseCheckpoint
 from tests.tui.runs_fixture import NOW, fake_run
-from tests.tui.screens.tune.tuning import CONFIG, LR, Starter, Tuned, opened
+from tests.tui.screens.tune.tuning import CONFIG, LR, Tuned, opened
 
 
 async def test_ctrl_s_starts_a_new_run_with_its_lineage_and_the_screen_follows_it(tmp_path: Path, run: Run) -> None:
@@ -157,20 +159,19 @@ async def test_a_length_that_ends_the_run_is_said_and_asked_about_before_it_is_a
         assert command.arguments == {"changes": {"training.epochs": 1}, "confirmed": True}
 
 
-async def test_a_learning_rate_that_leaps_is_said_once_the_curves_are_those_of_the_form(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def plan(self: Starter, config: Config, steps_per_epoch: int = 0) -> Planned:
-        return Planned(((1, 1.0), (9_999_999, 1.0)) if config.training.epochs < 500 else ((1, 40.0), (9_999_999, 40.0)), (), 9_999_999, steps_per_epoch)
-
-    monkeypatch.setattr(Starter, "plan", plan)
-    async with opened(tmp_path, run=run) as screen:
-        screen.form.go("training.epochs")
-        await screen.press("enter", "4", "0", "0", "enter")
-        await screen.until(lambda: screen.app.drafted.config == screen.draft.config, "the curves")
-        assert "▲ live" not in screen.shown()
-        await screen.press("enter", "9", "9", "9", "enter")
-        await screen.until(lambda: "the learning rate would change from 1 to 40 (40×)" in screen.shown(), "what it does")
+def test_a_learning_rate_that_leaps_is_said_once_the_curves_are_those_of_the_form() -> None:
+    draft, status = Draft(CONFIG), Status(step=100, steps=6000, steps_per_epoch=200)
+    draft.type("training.epochs", "400")
+    assert draft.config is not None
+    old, new = (series_of([(1, lr), (101, lr), (6000, lr)]) for lr in (1.0, 40.0))
+    for curves in (NO_CURVES, Curves(config=CONFIG, old=old, new=new)):
+        found = at_once(draft, status, curves)
+        assert found.grave
+        assert at_once_text(found, 100) == "the learning rate would continue on another curve, which is not known yet"
+    found = at_once(draft, status, Curves(config=draft.config, old=old, new=new))
+    assert found.grave
+    assert at_once_text(found, 100) == "the learning rate would change from 1 to 40 (40×)"
+    assert at_once_text(at_once(draft, status, Curves(config=draft.config, old=old, new=old)), 100) == ""
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:
