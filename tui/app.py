@@ -106,7 +106,7 @@ class GradtopApp(TerminalApp):
         self.poll = Poll(
             runs,
             show=self._take,
-            tell=lambda answer: self._from_thread(Answered(answer)),
+            on_answer=lambda answer: self._from_thread(Answered(answer)),
             clock=clock,
             monotonic=monotonic,
             interval=interval,
@@ -114,11 +114,11 @@ class GradtopApp(TerminalApp):
 
     # Reading
 
-    def ask(self, screen: ModeScreen) -> None:
+    def request_data(self, screen: ModeScreen) -> None:
         """Have the visible screen's part read: at once before the first frame, afterwards by the poll thread."""
         if screen is not self.screen_stack[0]:
             return
-        self.poll.ask(replace(screen.request(), log=self._logged))
+        self.poll.request(replace(screen.request(), log=self._logged))
         if not self._polling and self.snapshot is EMPTY:
             self.poll.tick()
             screen.receive(self.snapshot)
@@ -128,7 +128,7 @@ class GradtopApp(TerminalApp):
         self._logged = run
         screen = self.screen_stack[0]
         if isinstance(screen, ModeScreen):
-            screen.ask()
+            screen.request_data()
 
     def _take(self, snapshot: Snapshot) -> None:
         if self._polling:
@@ -187,7 +187,7 @@ class GradtopApp(TerminalApp):
         if self.current_mode == (self.front if mode == OVERVIEW else mode):
             screen = self.screen_stack[0]
             if isinstance(screen, ModeScreen):
-                screen.ask()
+                screen.request_data()
         else:
             self.action_mode(mode)
 
@@ -286,9 +286,9 @@ class GradtopApp(TerminalApp):
             self.watch_run(message.run)
 
     def on_asked_to_run_code(self, message: AskedToRunCode) -> None:
-        from gradtop.tui.dialogs.run_code import ask_to_run
+        from gradtop.tui.dialogs.run_code import confirm_custom_code
 
-        ask_to_run(self, message.codes, message.again)
+        confirm_custom_code(self, message.codes, message.again)
 
     def expect_start(self) -> None:
         """A run may be started soon: have a process ready for it."""

@@ -186,7 +186,7 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
     for name, command in words.items():
         assert cli.main([*command, "--json", "--runs", str(tmp_path / "runs")]) == cli.DONE
         found[name] = json.loads(capsys.readouterr().out)
-    asked = schedule.Asked("x", {})
+    asked = schedule.PlanRequest("x", {})
     found["schedule"] = {**schedule.record(asked, Planned(((1, 0.1),), (), 45, 45)), "against": {}}
     found["doctor"] = [{field.name: "" for field in fields(Finding)}]
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Inbox, Run, append_event, new_run
-from gradtop.tui.cli.ending import farewell
+from gradtop.tui.cli.ending import closing_text
 from gradtop.tui.dialogs.confirm import Confirm
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
@@ -43,7 +43,7 @@ async def test_a_run_that_is_deleted_while_watched_is_told_and_the_list_is_shown
         await screen.press("1")
         await screen.shows("was deleted or moved")
         assert "space" not in screen.keybar()
-        assert farewell(screen.app.snapshot.facts, tmp_path / "runs") == ""
+        assert closing_text(screen.app.snapshot.facts, tmp_path / "runs") == ""
 
 
 async def test_a_run_that_is_an_empty_directory_is_no_trouble(tmp_path: Path, runs: Path) -> None:
@@ -148,7 +148,7 @@ async def test_leaving_stops_nothing_and_says_how_to_come_back(tmp_path: Path, t
         await screen.shows("● training")
         await screen.press(key)
         await screen.until(lambda: not screen.app.is_running or screen.app._exit, "the end")
-        said = farewell(screen.app.snapshot.facts, tmp_path / "runs")
+        said = closing_text(screen.app.snapshot.facts, tmp_path / "runs")
     assert said.startswith("quiet-heron continues in the background. Watch: gradtop watch quiet-heron")
     assert "stop: gradtop stop quiet-heron" in said
     assert not Inbox(run).poll()

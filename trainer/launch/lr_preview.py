@@ -40,9 +40,9 @@ class Preview:
 
     def plan(self, tables: Mapping[str, Any], *, steps_per_epoch: int = 0) -> Planned:
         """What is planned; waits for it. A problem is an answer too: nothing is raised."""
-        return self.ask({"tables": tables, "steps_per_epoch": steps_per_epoch})
+        return self.request({"tables": tables, "steps_per_epoch": steps_per_epoch})
 
-    def ask(self, question: Mapping[str, Any]) -> Planned:
+    def request(self, question: Mapping[str, Any]) -> Planned:
         """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/jobs.py)."""
         key = json.dumps(question, sort_keys=True, default=str)
         with self._lock:

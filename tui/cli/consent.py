@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 
 if TYPE_CHECKING:
     from gradtop.trainer.launch.custom_code import Code
@@ -53,17 +53,17 @@ def agree(options: argparse.Namespace, codes: Sequence[Code]) -> None:
     from gradtop.trainer.launch.custom_code import remember
 
     if not options.yes:
-        ask(codes)
+        require_confirmation(codes)
     remember(codes)
 
 
-def ask(codes: Sequence[Code]) -> None:
+def require_confirmation(codes: Sequence[Code]) -> None:
     """Raises UsageError unless the user says yes, at a terminal."""
     named = " and ".join(map(str, codes))
     if not at_terminal():
         raise UsageError(f"the run names custom code that you have not started here before: {named}. Read that code; to run it, add --yes")
-    say(f"The run names custom code that you have not started here before: {named}.", sys.stderr)
-    say("Run it? [y/N] ", sys.stderr, end="")
+    print_line(f"The run names custom code that you have not started here before: {named}.", sys.stderr)
+    print_line("Run it? [y/N] ", sys.stderr, end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("not confirmed; nothing was started")
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.ending import outcome, way_on
+from gradtop.tui.cli.ending import next_step_text, outcome
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
@@ -46,10 +46,10 @@ def seconds(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    return ask(options, options.command)
+    return send_command(options, options.command)
 
 
-def ask(options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object) -> int:
+def send_command(options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object) -> int:
     """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused.
 
     `confirm` is asked with a sentence where the worker does it only when it is confirmed.
@@ -63,18 +63,18 @@ def ask(options: argparse.Namespace, command: str, *, confirm: Callable[[str], b
     name = name_of(reader)
     if answer is not None and answer.get("unconfirmed") and confirm is not None:
         if not confirm(f"{name}: {clean(answer_text(answer))}"):
-            say("Nothing was changed.", sys.stderr)
+            print_line("Nothing was changed.", sys.stderr)
             return 1
         answer = answered(reader, send(reader.run, command, **arguments, confirmed=True), options.timeout)
     if answer is not None and answer.get("ok"):
-        say(f"{name}: {clean(answer_text(answer))}")
+        print_line(f"{name}: {clean(answer_text(answer))}")
         return 0
     if answer is not None:
         raise UsageError(f"{name}: {clean(answer_text(answer))}")
     if is_alive(reader):
-        say(f"gradtop: {name} did not reply within {options.timeout:g} s; the command stays in its inbox.", sys.stderr)
+        print_line(f"gradtop: {name} did not reply within {options.timeout:g} s; the command stays in its inbox.", sys.stderr)
     else:
-        say(f"gradtop: {name} {outcome(reader.state)} and did not reply.", sys.stderr)
+        print_line(f"gradtop: {name} {outcome(reader.state)} and did not reply.", sys.stderr)
     return 1
 
 
@@ -106,5 +106,5 @@ def require_alive(reader: RunReader, options: argparse.Namespace, command: str) 
     instead = {
         RunState.CREATED: f"start it: gradtop resume {word}",
         RunState.DONE: f"start a new run with its settings: gradtop rerun {word}",
-    }.get(reader.state) or way_on(reader, word)
+    }.get(reader.state) or next_step_text(reader, word)
     raise UsageError(f"cannot {command} {name_of(reader)}: it {outcome(reader.state)}; {instead}")

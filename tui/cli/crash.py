@@ -9,28 +9,28 @@ import traceback
 from pathlib import Path
 
 from gradtop.trainer import __version__
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 
 
-def told(error: BaseException) -> str:
+def error_report(error: BaseException) -> str:
     """The error with its stack, headed by what a report of it needs."""
     where = f"gradtop {__version__}, Python {platform.python_version()}, {platform.platform()}, TERM={os.environ.get('TERM', '')}"
     return f"{where}\n\n{''.join(traceback.format_exception(error))}"
 
 
 def leave(error: BaseException, path: Path) -> None:
-    """Write the file and say the sentence; where no file can be written, all of it goes to standard error."""
-    text = told(error)
-    said = f"gradtop: the screen failed: {summary(error)}."
+    """Write the file and print the message; where no file can be written, all of it goes to standard error."""
+    text = error_report(error)
+    sentence = f"gradtop: the screen failed: {summary(error)}."
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
-        say(f"{said} Runs are not affected. Please report this:\n\n{text}", sys.stderr)
+        print_line(f"{sentence} Runs are not affected. Please report this:\n\n{text}", sys.stderr)
     else:
-        say(f"{said} Runs are not affected. Details for a bug report: {path}", sys.stderr)
+        print_line(f"{sentence} Runs are not affected. Details for a bug report: {path}", sys.stderr)
 
 
 def summary(error: BaseException) -> str:

@@ -138,8 +138,8 @@ def pieces(series: Series) -> Iterator[list[tuple[float, float]]]:
 def values_of(series: Series, newest: float | None) -> str:
     """The newest and the extreme values, and how many were not finite."""
     lows, highs = ([value for value in each if math.isfinite(value)] for each in (series.low, series.high))
-    said = [] if newest is None or not lows else [f"last {figure(newest)}"]
-    said += [f"min {figure(min(lows))}", f"max {figure(max(highs))}"] if lows else []
+    parts = [] if newest is None or not lows else [f"last {figure(newest)}"]
+    parts += [f"min {figure(min(lows))}", f"max {figure(max(highs))}"] if lows else []
     bad = sum(series.nonfinite)
-    said += [f"{bad} not finite"] if bad else []
-    return "  ".join(said) or "nothing recorded"
+    parts += [f"{bad} not finite"] if bad else []
+    return "  ".join(parts) or "nothing recorded"

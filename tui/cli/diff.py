@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from gradtop.tui.cli.locate import RUN, runs_directory
-from gradtop.tui.cli.output import print_json, say, table
+from gradtop.tui.cli.output import print_json, print_line, table
 
 EPILOG = """\
 Shows the results of both runs, then the differences between their current
@@ -44,6 +44,6 @@ def run(options: argparse.Namespace) -> int:
     rows += [("", "", ""), *((pair.name, pair.one, pair.other) for pair in found.settings)]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for line in table(("", *found.names), rows, limit=limit):
-        say(line)
-    say(found.same_text)
+        print_line(line)
+    print_line(found.same_text)
     return 0

@@ -43,18 +43,18 @@ def run(options: argparse.Namespace) -> int:
 def report(found: Iterable[Finding]) -> list[Finding]:
     """Print each finding as soon as it is known, as importing PyTorch takes seconds; returns them."""
     from gradtop.trainer.record import clean
-    from gradtop.tui.cli.output import say, toned
+    from gradtop.tui.cli.output import print_line, toned
 
     findings = []
     for finding in found:
         findings.append(finding)
-        say(f"{toned(MARKS[finding.state], TONES[finding.state])} {finding.name:<{NAMES}}  {clean(finding.found)}")
+        print_line(f"{toned(MARKS[finding.state], TONES[finding.state])} {finding.name:<{NAMES}}  {clean(finding.found)}")
         if finding.todo:
-            say(f"  {'':<{NAMES}}  → {finding.todo}")
+            print_line(f"  {'':<{NAMES}}  → {finding.todo}")
     problems = sum(finding.state == "problem" for finding in findings)
-    say()
+    print_line()
     if problems:
-        say(f"{problems} problem{'s' * (problems > 1)}: see → above for the fix.")
+        print_line(f"{problems} problem{'s' * (problems > 1)}: see → above for the fix.")
     else:
-        say("No problems found.")
+        print_line("No problems found.")
     return findings

@@ -1,4 +1,4 @@
-"""What is said of a run when a command leaves it: how it ended, or that it goes on and how to come back."""
+"""What a command prints about a run at its end: the outcome, or that the run continues in the background."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import job_of, name_of, reference, shown
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader, RunState
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 LAST_LINES = 3
 
 
-def say_ending(reader: RunReader, runs: Path) -> int:
-    """Say how a run has ended and what can be done now; returns the exit code that says it: 0, or 1 for one that went wrong."""
+def print_outcome(reader: RunReader, runs: Path) -> int:
+    """Print how a run has ended and what to do next; returns the exit code: 0, or 1 for a run that failed or died."""
     from gradtop.trainer.analysis.formatting import duration, number
     from gradtop.trainer.analysis.text import skipped_text, stopped_early_text
     from gradtop.trainer.record import NOT_RESUMED, RunState, clean
 
     name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
     if status.error.startswith(NOT_RESUMED):
-        say(f"gradtop: {name} {clean(status.error)}", sys.stderr)
-        say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
+        print_line(f"gradtop: {name} {clean(status.error)}", sys.stderr)
+        print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
         return 1
     if reader.state is RunState.DONE:
         early, skipped = stopped_early_text(status), skipped_text(status)
-        say(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{f'; {skipped}' if skipped else ''}{best(reader)}.")
+        print_line(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{f'; {skipped}' if skipped else ''}{best(reader)}.")
         return 0
     if reader.state is RunState.STOPPED:
-        say(f"{name} was stopped after step {number(status.step)}{best(reader)}. {begun(way_on(reader, word))}")
+        print_line(f"{name} was stopped after step {number(status.step)}{best(reader)}. {capitalized(next_step_text(reader, word))}")
         if status.error:
-            say(f"gradtop: {name} {clean(status.error)}", sys.stderr)
+            print_line(f"gradtop: {name} {clean(status.error)}", sys.stderr)
         return 0
     if reader.state is RunState.FAILED:
-        say(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
+        print_line(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
     else:
-        say(f"gradtop: {name} died after step {number(status.step)}. {begun(way_on(reader, word))}", sys.stderr)
+        print_line(f"gradtop: {name} died after step {number(status.step)}. {capitalized(next_step_text(reader, word))}", sys.stderr)
         for line in last_words(reader):
-            say(f"  {line}", sys.stderr)
-    say(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
+            print_line(f"  {line}", sys.stderr)
+    print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
     return 1
 
 
-def way_on(reader: RunReader, word: str) -> str:
+def next_step_text(reader: RunReader, word: str) -> str:
     """What can be done with a run that ended before its time: "continue from its last checkpoint (step 343): gradtop resume quiet-heron"."""
     from gradtop.trainer.analysis.text import resumes_from
 
@@ -55,8 +55,8 @@ def way_on(reader: RunReader, word: str) -> str:
     return f"continue from {resumes_from(reader)}: gradtop resume {word}"
 
 
-def begun(words: str) -> str:
-    """As a sentence of its own."""
+def capitalized(words: str) -> str:
+    """With a capital first letter."""
     return f"{words[:1].upper()}{words[1:]}"
 
 
@@ -88,12 +88,12 @@ def last_words(reader: RunReader) -> list[str]:
     return list(reader.last_log_lines(LAST_LINES))
 
 
-def goes_on(name: str, word: str) -> str:
+def background_text(name: str, word: str) -> str:
     return f"{name} continues in the background. Watch: gradtop watch {word} · stop: gradtop stop {word}"
 
 
-def farewell(facts: Facts, runs: Path) -> str:
-    """What is said when the screen has closed; "" where it showed no run."""
+def closing_text(facts: Facts, runs: Path) -> str:
+    """What is printed when the screen has closed; "" where it showed no run."""
     from gradtop.trainer.analysis.text import stopped_early_text
     from gradtop.trainer.record import RunState, clean
 
@@ -103,6 +103,6 @@ def farewell(facts: Facts, runs: Path) -> str:
     if facts.state is RunState.QUEUED:
         return f"{name} is still queued. Watch: gradtop watch {word} · remove from the queue: gradtop stop {word}"
     if facts.alive:
-        return goes_on(name, word)
+        return background_text(name, word)
     early = stopped_early_text(facts.status)
     return f"{name} {outcome(facts.state)}{f', {early}' if early else ''}. Reopen: gradtop watch {word}"

@@ -38,7 +38,7 @@ def crashed(error: BaseException) -> int:
     import sys
     import traceback
 
-    from gradtop.tui.cli.output import say
+    from gradtop.tui.cli.output import print_line
 
-    say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+    print_line("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
     return 1

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from gradtop.tui.cli.locate import add_run, chosen_run, shown
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 
 EPILOG = """\
 CSV and Parquet: one file for each stream (steps, evals, layers, histograms,
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.output).expanduser() if options.output else found.path / "export" / options.to
     exported = export_run(found, options.to, folder, overwrite=options.overwrite)
     for path in exported.paths:
-        say(shown(path))
+        print_line(shown(path))
     if exported.empty:
-        say(f"no records: {clean(', '.join(exported.empty))}", sys.stderr)
+        print_line(f"no records: {clean(', '.join(exported.empty))}", sys.stderr)
     return 0

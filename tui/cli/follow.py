@@ -12,9 +12,9 @@ from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
-from gradtop.tui.cli.ending import goes_on, say_ending
+from gradtop.tui.cli.ending import background_text, print_outcome
 from gradtop.tui.cli.locate import name_of, reference, shown
-from gradtop.tui.cli.output import accuracy, environment, figure, say, say_in_place
+from gradtop.tui.cli.output import accuracy, environment, figure, print_in_place, print_line
 from gradtop.tui.cli.signals import PassOn
 from gradtop.tui.terminal import capabilities
 
@@ -53,7 +53,7 @@ def follow(
         return 128 + signals.last if signals is not None and signals.last and follower.reader.state is RunState.STOPPED else code
     except KeyboardInterrupt:
         follower.end_line()
-        say(goes_on(name_of(follower.reader), reference(run, runs)))
+        print_line(background_text(name_of(follower.reader), reference(run, runs)))
         return 130
 
 
@@ -63,7 +63,7 @@ class Follower:
         self.runs = runs
         self.events = events
         self.reader = RunReader(run)
-        self.said = ""
+        self.last_line = ""
         self.titled = False
         self.live = capabilities(environment(), sys.stdout).screen
 
@@ -75,29 +75,29 @@ class Follower:
             # The state is read before the events, so that those of a run that has ended are all here.
             state = self.reader.state
             for event in self.events.refresh():
-                self.tell(event, old=old)
+                self.print_event(event, old=old)
             old = False
             if self.reader.gone:
                 self.end_line()
-                say(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
+                print_line(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
                 return 1
             if state.has_ended:
                 self.end_line()
-                return say_ending(self.reader, self.runs)
+                return print_outcome(self.reader, self.runs)
             if state is RunState.CREATED and clock() - began > BEGINS_WITHIN:
                 self.end_line()
                 word = reference(self.run, self.runs)
-                say(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
+                print_line(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
                 return 1
             self.now(state)
             wait(LOOK_EVERY)
 
-    def tell(self, event: Mapping[str, object], *, old: bool) -> None:
+    def print_event(self, event: Mapping[str, object], *, old: bool) -> None:
         if event["kind"] == EventKind.EPOCH:
             self.epoch(event, old=old)
         elif event["kind"] in SHOWN or (event["kind"] == EventKind.FORKED and event.get("all_weights") is False):
             self.end_line()
-            say(event_line(event).text, sys.stderr if event["kind"] in {EventKind.WARNING, EventKind.BLACK_BOX} else sys.stdout)
+            print_line(event_line(event).text, sys.stderr if event["kind"] in {EventKind.WARNING, EventKind.BLACK_BOX} else sys.stdout)
 
     def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
         """One line, all of it from the event; how long it will take from there is not said of an epoch that lies back."""
@@ -106,8 +106,8 @@ class Follower:
         self.end_line()
         if not self.titled:
             self.titled = True
-            say(row(*TITLES))
-        say(
+            print_line(row(*TITLES))
+        print_line(
             row(
                 f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}",
                 whole(event.get("step")),
@@ -123,9 +123,9 @@ class Follower:
     def now(self, state: RunState) -> None:
         """The line that is rewritten in place; where none can be, only that the worker is silent is said."""
         if not self.live:
-            if state is RunState.SILENT and self.said != state:
-                say(f"gradtop: {SILENT}", sys.stderr)
-            self.said = state
+            if state is RunState.SILENT and self.last_line != state:
+                print_line(f"gradtop: {SILENT}", sys.stderr)
+            self.last_line = state
             return
         status = self.reader.status
         text = {RunState.CREATED: "starting", RunState.SILENT: SILENT}.get(state, state)
@@ -133,9 +133,9 @@ class Follower:
             left = self.seconds_left()
             text = f"{progress(status.step, status.steps)}  step {number(status.step)}/{number(status.steps)}"
             text += f"  loss {figure(status.loss)}" + (f"  left {duration(left)}" if left is not None else "")
-        if text != self.said:
-            self.said = text
-            say_in_place(text)
+        if text != self.last_line:
+            self.last_line = text
+            print_in_place(text)
 
     def seconds_left(self) -> float | None:
         self.reader.stream(STEPS).refresh()
@@ -143,9 +143,9 @@ class Follower:
 
     def end_line(self) -> None:
         """Leave the line that is rewritten in place."""
-        if self.live and self.said:
-            self.said = ""
-            say_in_place("")
+        if self.live and self.last_line:
+            self.last_line = ""
+            print_in_place("")
 
 
 def row(*cells: str) -> str:

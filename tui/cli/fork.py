@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def run(options: argparse.Namespace) -> int:
     if problems := fork_problems(old, new, checkpoint):
         raise UsageError("; ".join(problems))
     result = consequences(old, new)
-    say(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
+    print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
     for what in result.dropped:
-        say(f"Drops {what}.")
+        print_line(f"Drops {what}.")
     made = agreed(
         options,
         lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv),

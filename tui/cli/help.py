@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
+from gradtop.tui.cli.output import colours_wanted, print_line, unicode_wanted
 from gradtop.tui.pages import read_page
 
 WIDEST = 120  # longer lines of text are hard to read
@@ -15,7 +15,7 @@ def print_page(name: str) -> None:
     """Rendered on a terminal, as Markdown into a pipe or a file. Raises OSError."""
     text = read_page(name)
     if not (sys.stdout.isatty() and colours_wanted(sys.stdout) and unicode_wanted(sys.stdout)):
-        say(text.rstrip())
+        print_line(text.rstrip())
         return
     from rich.console import Console
     from rich.markdown import Markdown

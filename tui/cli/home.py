@@ -39,8 +39,8 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
     # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     from gradtop.tui.app import GradtopApp
-    from gradtop.tui.cli.ending import farewell
-    from gradtop.tui.cli.output import say
+    from gradtop.tui.cli.ending import closing_text
+    from gradtop.tui.cli.output import print_line
     from gradtop.tui.keymap import keymap_file, load_keymap
     from gradtop.tui.launcher import Launcher
     from gradtop.tui.terminal import capabilities, end_with_the_terminal, environment
@@ -48,7 +48,7 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
 
     terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
     if not terminal.screen:
-        say(f"gradtop: {terminal.why}", sys.stderr)
+        print_line(f"gradtop: {terminal.why}", sys.stderr)
         return 2
     launcher = Launcher(runs, server=server)
     end_with_the_terminal(launcher.close)
@@ -61,6 +61,6 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
         from gradtop.tui.cli import crash
 
         crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
-    if sentence := farewell(app.snapshot.facts, runs):
-        say(sentence)
+    if sentence := closing_text(app.snapshot.facts, runs):
+        print_line(sentence)
     return app.return_code or 0

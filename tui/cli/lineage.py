@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import add_run, chosen_run
-from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
+from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, toned
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Meta, Run, RunState, Status
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     there = {one.id for one, _, _ in relatives}
     for one, meta, before in relatives:
-        say(line(one, before, meta, chosen, parent_there=meta.parent in there))
+        print_line(line(one, before, meta, chosen, parent_there=meta.parent in there))
     return 0
 
 

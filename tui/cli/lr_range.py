@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import agree_to_file, agreed
-from gradtop.tui.cli.ending import goes_on
+from gradtop.tui.cli.ending import background_text
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, has_screen, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import print_json, say
-from gradtop.tui.cli.start import add_settings, begin, check_settings, say_not_started
+from gradtop.tui.cli.output import print_json, print_line
+from gradtop.tui.cli.start import add_settings, begin, check_settings, print_start_error
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import Change, Config
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         return as_json(test, options)
     code = begin(test, runs, options)
     if code == 0 and not options.detach and not (options.watch and has_screen()):
-        say_result(test)
+        print_result(test)
     return code
 
 
@@ -94,7 +94,7 @@ def of_run(source: Run, words: list[str], *, quiet: bool) -> tuple[Config, list[
     _, config, changes = changed_config(source, words, job=JOB)
     checkpoint, why = newest_weights(source, changes)
     if why and not quiet:
-        say(f"Starts with initial weights: {why}.")
+        print_line(f"Starts with initial weights: {why}.")
     return config, changes, checkpoint
 
 
@@ -106,7 +106,7 @@ def as_json(test: Run, options: argparse.Namespace) -> int:
     try:
         (queue_worker if options.queue else start_worker)(test, server=not options.no_server)
     except OSError as error:
-        say_not_started(test, error)
+        print_start_error(test, error)
         return 1
     reader = opened(test)
     about = {"id": test.id, "name": name_of(reader), "path": str(test.path)}
@@ -118,13 +118,13 @@ def as_json(test: Run, options: argparse.Namespace) -> int:
             time.sleep(LOOK_EVERY)
             reader.refresh()
     except KeyboardInterrupt:
-        say(goes_on(name_of(reader), reference(test, runs_directory(options))), sys.stderr)
+        print_line(background_text(name_of(reader), reference(test, runs_directory(options))), sys.stderr)
         return 130
     print_json({**about, "state": reader.state, "error": reader.status.error, **find_job(JOB).record(reader)})
     return 1 if reader.state.went_wrong or reader.gone else 0
 
 
-def say_result(test: Run) -> None:
+def print_result(test: Run) -> None:
     """The plot and the suggestions of a test that has ended."""
     from gradtop.tui.cli.output import colours_wanted, unicode_wanted
     from gradtop.tui.cli.plot import drawing_of, terminal_size
@@ -132,4 +132,4 @@ def say_result(test: Run) -> None:
     reader = opened(test)
     draw = drawing_of(reader)
     if draw is not None and (text := draw(reader, *terminal_size(), colours=colours_wanted(sys.stdout), unicode=unicode_wanted(sys.stdout))):
-        say(text)
+        print_line(text)

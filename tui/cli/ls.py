@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import runs_directory, shown
-from gradtop.tui.cli.output import accuracy, figure, print_json, say, table
+from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, table
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
@@ -65,9 +65,9 @@ def run(options: argparse.Namespace) -> int:
     elif rows:
         print_table(rows)
     elif options.filter:
-        say(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
+        print_line(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
     else:
-        say(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
+        print_line(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
     return 0
 
 
@@ -135,4 +135,4 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
         )
     tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    say("\n".join(table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+    print_line("\n".join(table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))

@@ -197,10 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError) and not flushed(sys.stdout):
             silence(sys.stdout)
-        from gradtop.tui.cli.output import say
+        from gradtop.tui.cli.output import print_line
 
         for line in messages(error):
-            say(f"gradtop: {line}", sys.stderr)
+            print_line(f"gradtop: {line}", sys.stderr)
         return USAGE_ERROR
     return code
 

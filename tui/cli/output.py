@@ -34,13 +34,13 @@ def colours_wanted(stream: TextIO) -> bool:
     return able.screen and able.colours > 0
 
 
-def say(text: str = "", stream: TextIO | None = None, *, end: str = "\n") -> None:
+def print_line(text: str = "", stream: TextIO | None = None, *, end: str = "\n") -> None:
     """Print for people, in the characters that the terminal has; nothing in the text steers it but our own colours."""
     stream = stream or sys.stdout
     print(shaped(text, stream), end=end, file=stream, flush=True)
 
 
-def say_in_place(text: str) -> None:
+def print_in_place(text: str) -> None:
     """Print over the line that was printed last this way; "" leaves it empty."""
     sys.stdout.write(REWRITE + shaped(text, sys.stdout))
     sys.stdout.flush()

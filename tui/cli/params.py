@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run
-from gradtop.tui.cli.output import print_json, say, table
+from gradtop.tui.cli.output import print_json, print_line, table
 from gradtop.tui.cli.start import add_no_server
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def of_run(run: Run, *, server: bool) -> dict[str, Any]:
     rows = stream.extra.get("parameters")
     modules = stream.extra.get("modules")
     if not (is_table(rows, ROW) and rows and is_table(modules, MODULE)):
-        return asked({"run": str(run.path)}, server=server)
+        return requested({"run": str(run.path)}, server=server)
     own = [row for row in rows if not row["tied_to"]]
     return {
         "model": read_status(run).model or stream.extra.get("model", ""),
@@ -90,10 +90,10 @@ def is_table(found: object, kinds: Mapping[str, type]) -> TypeGuard[list[dict[st
 
 def of_config(path: Path, changes: Sequence[str], *, server: bool) -> dict[str, Any]:
     """From the model itself."""
-    return asked({"file": str(path), "changes": list(changes)}, server=server)
+    return requested({"file": str(path), "changes": list(changes)}, server=server)
 
 
-def asked(question: dict[str, Any], *, server: bool) -> dict[str, Any]:
+def requested(question: dict[str, Any], *, server: bool) -> dict[str, Any]:
     """Of another process, which builds the model: this one never imports PyTorch. Raises UsageError where it cannot be built."""
     from gradtop.trainer.launch.server import request_answer
 
@@ -133,10 +133,10 @@ def print_counts(counts: Mapping[str, Any]) -> None:
         )
     titles = ("module", "kind", "shape", "formula", "parameters", "share", "trains", "dtype", "bytes")
     for line in table(titles, lines, right=("parameters", "share", "bytes")):
-        say(line)
+        print_line(line)
     trainable = counts["trainable"]
-    say()
-    say(
+    print_line()
+    print_line(
         f"total {number(total)} · trainable {number(trainable)} · frozen {number(total - trainable)} · "
         f"tied {sum(bool(row['tied_to']) for row in rows)} · {size(counts['bytes'])}"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
-from gradtop.tui.cli.output import colours_wanted, say, unicode_wanted
+from gradtop.tui.cli.output import colours_wanted, print_line, unicode_wanted
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
         path = Path(options.output).expanduser()
         path.write_text(clean(text, 1 << 20, keep_newlines=True) + "\n", encoding="utf-8")
-        say(shown(path))
+        print_line(shown(path))
     else:
-        say(text)
+        print_line(text)
     return 0
 
 

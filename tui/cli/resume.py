@@ -8,7 +8,7 @@ import shlex
 from gradtop.tui.cli.consent import agree_to
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import add_way, begin
 
 EPILOG = """\
@@ -58,5 +58,5 @@ def run(options: argparse.Namespace) -> int:
             f"{name} cannot be resumed: {found.origin.name}, the checkpoint that it was forked from, cannot be read; put it back, or fork its parent again"
         )
     if not resume and not is_fork(found):
-        say(f"{name} has no checkpoint; it starts from the beginning.")
+        print_line(f"{name} has no checkpoint; it starts from the beginning.")
     return begin(found, runs, options, resume=resume)

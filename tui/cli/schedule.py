@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
-from gradtop.tui.cli.output import colours_wanted, figure, print_json, say, unicode_wanted
+from gradtop.tui.cli.output import colours_wanted, figure, print_json, print_line, unicode_wanted
 from gradtop.tui.cli.plot import FEWEST, HEIGHT, WIDTH
 from gradtop.tui.cli.start import add_no_server, check_changes
 
@@ -33,7 +33,7 @@ MANY_TURNS = 12
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlanRequest:
     """What a learning rate is planned for."""
 
     name: str
@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
         raise UsageError("--steps-per-epoch must be at least 1")
-    wanted = [asked(options, options.run, options.changes)]
-    wanted += [asked(options, options.against, ())] if options.against else []
+    wanted = [parsed_request(options, options.run, options.changes)]
+    wanted += [parsed_request(options, options.against, ())] if options.against else []
     preview = Preview(server=not options.no_server)
     try:
-        plans = [(each, preview.ask(each.question)) for each in wanted]
+        plans = [(each, preview.request(each.question)) for each in wanted]
     finally:
         preview.close()
     for each, plan in plans:
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def asked(options: argparse.Namespace, word: str, changes: tuple[str, ...] | list[str]) -> Asked:
+def parsed_request(options: argparse.Namespace, word: str, changes: tuple[str, ...] | list[str]) -> PlanRequest:
     """A file where there is one of that name, else a run. Raises UsageError or RecordError."""
     from gradtop.tui.cli.train import config_file
 
@@ -86,12 +86,12 @@ def asked(options: argparse.Namespace, word: str, changes: tuple[str, ...] | lis
     path = Path(word).expanduser()
     if path.is_file() or path.suffix == ".toml":
         file = config_file(word)
-        return Asked(shown(file), question | {"file": str(file)})
+        return PlanRequest(shown(file), question | {"file": str(file)})
     reader = opened(chosen_run(argparse.Namespace(runs=options.runs, run=word)))
-    return Asked(name_of(reader), question | {"run": str(reader.run.path.absolute())})
+    return PlanRequest(name_of(reader), question | {"run": str(reader.run.path.absolute())})
 
 
-def record(each: Asked, plan: Planned) -> dict[str, object]:
+def record(each: PlanRequest, plan: Planned) -> dict[str, object]:
     return {
         "name": each.name,
         "steps": plan.steps,
@@ -101,23 +101,23 @@ def record(each: Asked, plan: Planned) -> dict[str, object]:
     }
 
 
-def draw(plans: list[tuple[Asked, Planned]]) -> None:
+def draw(plans: list[tuple[PlanRequest, Planned]]) -> None:
     from gradtop.trainer.analysis.formatting import number
     from gradtop.tui.plotting import picture
 
     width = max(shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH, FEWEST[0])
     colours, unicode = colours_wanted(sys.stdout), unicode_wanted(sys.stdout)
     lines, samples = picture([plan.points for _, plan in plans], width, HEIGHT, colours=colours, unicode=unicode)
-    say("learning rate")
+    print_line("learning rate")
     for line in lines:
-        say(line)
+        print_line(line)
     for sample, (each, plan) in zip(samples, plans, strict=True):
-        say(f"{sample} {each.name}  {number(plan.steps)} steps, {epochs_text(plan.steps, plan.steps_per_epoch)}")
+        print_line(f"{sample} {each.name}  {number(plan.steps)} steps, {epochs_text(plan.steps, plan.steps_per_epoch)}")
         rates = dict(plan.points)
-        telling = [1, *plan.turns, plan.steps]
-        few = telling if len(telling) <= MANY_TURNS else [*telling[: MANY_TURNS - 1], telling[-1]]
-        said = [f"{figure(rates[step])} at {number(step)}" for step in dict.fromkeys(few) if step in rates]
-        say(f"  {', '.join(said)}{f' ({len(telling) - len(few)} more turning points)' if len(few) < len(telling) else ''}")
+        turning_points = [1, *plan.turns, plan.steps]
+        few = turning_points if len(turning_points) <= MANY_TURNS else [*turning_points[: MANY_TURNS - 1], turning_points[-1]]
+        rates_text = [f"{figure(rates[step])} at {number(step)}" for step in dict.fromkeys(few) if step in rates]
+        print_line(f"  {', '.join(rates_text)}{f' ({len(turning_points) - len(few)} more turning points)' if len(few) < len(turning_points) else ''}")
 
 
 def epochs_text(steps: int, per_epoch: int) -> str:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.control import add_timeout, ask, require_alive
+from gradtop.tui.cli.control import add_timeout, require_alive, send_command
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import check_changes
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--replace requires a learning rate, such as lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
-    code = ask(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
+    code = send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
     if code == 0 and "optimizer.lr" in changes:
-        say("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled.")
+        print_line("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled.")
     return code
 
 
-def confirm(said: str) -> bool:
-    """Ask whether what the worker has said should be done; without a terminal to ask at, say how to. Raises UsageError."""
+def confirm(message: str) -> bool:
+    """Whether the user confirms the change; `message` states its consequence. Raises UsageError where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"{said}; to apply it, add --yes")
-    say(said)
+        raise UsageError(f"{message}; to apply it, add --yes")
+    print_line(message)
     try:
         return input("Apply it? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:

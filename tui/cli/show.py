@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import last_words
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened
-from gradtop.tui.cli.output import accuracy, figure, print_json, say, toned
+from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, toned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.tui.framework import states
 
     state = toned(f"{states.symbol(reader.state)} {reader.state}", states.tone(reader.state))
-    say(f"{name_of(reader)}  {state}")
+    print_line(f"{name_of(reader)}  {state}")
     for title, text in lines(reader):
-        say(f"  {title:<14}{text}")
+        print_line(f"  {title:<14}{text}")
     return 0
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import add_yes
-from gradtop.tui.cli.ending import goes_on, say_ending
+from gradtop.tui.cli.ending import background_text, print_outcome
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
-from gradtop.tui.cli.output import say
+from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.signals import PassOn
 
 if TYPE_CHECKING:
@@ -67,18 +67,18 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     try:
         (queue_worker if options.queue else start_worker)(run, resume=resume, server=not options.no_server)
     except OSError as error:
-        say_not_started(run, error)
+        print_start_error(run, error)
         return 1
     except KeyboardInterrupt:
         # The worker is in its own session and continues to start.
-        say(goes_on(name_of(opened(run)), reference(run, runs)))
+        print_line(background_text(name_of(opened(run)), reference(run, runs)))
         return 130
     if options.watch and has_screen():
         return watched(run, runs, server=not options.no_server)
     if options.queue:
-        say_queued(run, runs)
+        print_queued(run, runs)
     else:
-        say_started(run, runs, resume=resume, detached=options.detach)
+        print_started(run, runs, resume=resume, detached=options.detach)
     return 0 if options.detach else followed(run, runs, events, signals)
 
 
@@ -88,7 +88,7 @@ def watched(run: Run, runs: Path, *, server: bool) -> int:
 
     code = open_screen(run, runs, server=server)
     reader = opened(run)
-    return say_ending(reader, runs) if reader.state.went_wrong else code
+    return print_outcome(reader, runs) if reader.state.went_wrong else code
 
 
 def followed(run: Run, runs: Path, events: EventReader, signals: PassOn) -> int:
@@ -97,28 +97,28 @@ def followed(run: Run, runs: Path, events: EventReader, signals: PassOn) -> int:
     return follow(run, runs, events=events, signals=signals)
 
 
-def say_not_started(run: Run, error: OSError) -> None:
+def print_start_error(run: Run, error: OSError) -> None:
     from gradtop.trainer.record import clean
 
     reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
-    say(f"gradtop: {clean(run.id)} did not start: {clean(reason)}", sys.stderr)
-    say(f"The worker's log: {shown(run.log)}", sys.stderr)
+    print_line(f"gradtop: {clean(run.id)} did not start: {clean(reason)}", sys.stderr)
+    print_line(f"The worker's log: {shown(run.log)}", sys.stderr)
 
 
-def say_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
+def print_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None:
     name, word = name_of(opened(run)), reference(run, runs)
-    say(f"{name} {'resumed' if resume else 'started'} in the background: {shown(run.path)}")
+    print_line(f"{name} {'resumed' if resume else 'started'} in the background: {shown(run.path)}")
     if detached:
-        say(f"Status: gradtop show {word} · watch: gradtop watch {word} · stop: gradtop stop {word}")
+        print_line(f"Status: gradtop show {word} · watch: gradtop watch {word} · stop: gradtop stop {word}")
 
 
-def say_queued(run: Run, runs: Path) -> None:
+def print_queued(run: Run, runs: Path) -> None:
     from gradtop.trainer.record import waiting_line
 
     name, word = name_of(opened(run)), reference(run, runs)
     before = next((place.before for place in waiting_line(run.path.parent) if place.run == run), ())
     if before:
         others = ", ".join(name_of(opened(other)) for other in before)
-        say(f"{name} is queued behind {others}. Remove it from the queue: gradtop stop {word}")
+        print_line(f"{name} is queued behind {others}. Remove it from the queue: gradtop stop {word}")
     else:
-        say(f"{name} starts immediately: {shown(run.path)}")
+        print_line(f"{name} starts immediately: {shown(run.path)}")

@@ -28,7 +28,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static(self._question, id="asked", markup=False)
+            yield Static(self._question, id="title", markup=False)
             yield Static(self._consequence, id="consequence", markup=False)
             with Horizontal(id="answers"):
                 yield Button(f"y  {self._yes}", id="yes", compact=True)

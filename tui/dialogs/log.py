@@ -28,7 +28,7 @@ class Log(ModalScreen[None]):
 
     def __init__(self, run: Run, name: str) -> None:
         super().__init__()
-        self._run, self._title, self._said = run, clean(name, 100), ""
+        self._run, self._title, self._subtitle = run, clean(name, 100), ""
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -57,10 +57,10 @@ class Log(ModalScreen[None]):
     def on_log_view_scrolled(self, message: LogView.Scrolled) -> None:
         view = message.view
         where = "following" if view.follows else f"{view.below} lines below · end: latest"
-        said = f"{where} · y copies the path · esc closes"
-        if said != self._said:  # setting it paints the whole pane
-            self._said = said
-            view.border_subtitle = said
+        subtitle = f"{where} · y copies the path · esc closes"
+        if subtitle != self._subtitle:  # setting it paints the whole pane
+            self._subtitle = subtitle
+            view.border_subtitle = subtitle
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(str(self._run.log))

@@ -7,10 +7,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from gradtop.trainer.record import RecordError, require_name
-from gradtop.tui.dialogs.ask import Ask
+from gradtop.tui.dialogs.text_prompt import TextPrompt
 
 
-class Rename(Ask):
+class Rename(TextPrompt):
     """Gives a name that a run can have, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="rename.back", tooltip="Cancel.")]

@@ -1,4 +1,4 @@
-"""The question whether custom code may run that came with a run and was not started here before."""
+"""Confirms that custom code of a run may be executed which was not started here before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
 
-def ask_to_run(app: GradtopApp, codes: Sequence[Code], again: Callable[[], None]) -> None:
-    """`again` starts what was to be started."""
+def confirm_custom_code(app: GradtopApp, codes: Sequence[Code], again: Callable[[], None]) -> None:
+    """Show the dialog; `again` starts the run once the user confirms."""
     named = " and ".join(map(str, codes))
     question = Confirm("Run this custom code?", f"{named}\nYou have not started it here before.", "run", "cancel")
     app.push_screen(question, lambda yes: again() if yes else None)

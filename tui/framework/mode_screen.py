@@ -23,7 +23,7 @@ How a mode is written (`tui/screens/gradients/screen.py`, its CSS in `gradients.
         def show(self, snapshot: Snapshot) -> None: ...  # draw it: snapshot.facts, snapshot.part (your part, never another mode's)
         def copied(self) -> tuple[str, str]: ...   # for `y`: (the text, what it is)
 
-Call `self.ask()` when `view` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
+Call `self.request_data()` when `view` or `looked_at` changed: the answer comes with the next `show`, within milliseconds.
 `show` is called on mount with what is known already, then once per change, and never while another mode is visible.
 `self.snapshot` is the last one shown. Before the first part, and where no run is watched, `snapshot.part` is None: say
 what will come and which key brings it (`self.explain("…")` shows a sentence in place of the body, `""` takes it away).
@@ -177,14 +177,14 @@ class ModeScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._composed = True
-        self.ask()
+        self.request_data()
         self.receive(self.gradtop.snapshot)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
         # What another theme changes it sees to by itself.
         event.refresh_styles = False
-        self.ask()
+        self.request_data()
 
     def _compositor_refresh(self) -> None:
         # In the middle of a change Textual (8.2) renders whole frames and throws them away; after one it draws the first twice.
@@ -194,10 +194,10 @@ class ModeScreen(Screen[None]):
             self._repaint_required = False
         super()._compositor_refresh()
 
-    def ask(self) -> None:
+    def request_data(self) -> None:
         """Have this screen's part read with its present view."""
         if self._composed:
-            self.gradtop.ask(self)
+            self.gradtop.request_data(self)
 
     def request(self) -> Request:
         return Request(

@@ -73,7 +73,7 @@ class Source:
 class Poll:
     """Reads for the visible mode only and says nothing when nothing changed.
 
-    `show` and `tell` are called in the poll thread (in the caller's for a `tick` before it runs). `ask`, `send` and `do`
+    `show` and `on_answer` are called in the poll thread (in the caller's for a `tick` before it runs). `request`, `send` and `do`
     may be called from any thread and return at once.
     """
 
@@ -82,7 +82,7 @@ class Poll:
         runs: Path,
         *,
         show: Callable[[Snapshot], None],
-        tell: Callable[[Answer], None],
+        on_answer: Callable[[Answer], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
@@ -91,7 +91,7 @@ class Poll:
         self.wake = threading.Event()
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._source = Source(runs, clock)
-        self._show, self._tell = show, tell
+        self._show, self._on_answer = show, on_answer
         self.clock, self._monotonic, self._interval = clock, monotonic, interval
         self._watch: Watch | None = None
         self._log: LogTail | None = None
@@ -108,14 +108,14 @@ class Poll:
 
     # From any thread
 
-    def ask(self, request: Request) -> None:
+    def request(self, request: Request) -> None:
         """Read this from now on; the answer comes at once, to the same question only where there is news."""
         if request != self._request:
             self._request = request
         self.wake.set()
 
     def send(self, run: Run, command: str, **arguments: object) -> None:
-        """Ask the run's worker for something; `tell` gets its answer, or why there is none."""
+        """Send a command to the run's worker; `on_answer` gets its answer, or why there is none."""
         self.do(lambda: self._send(run, command, arguments))
 
     def do(self, job: Callable[[], object]) -> None:
@@ -224,7 +224,7 @@ class Poll:
         try:
             identity = record.send(run, command, **arguments)
         except OSError as error:
-            self._tell(Answer(command, run.id, False, f"it cannot be written: {error.strerror or error}"))
+            self._on_answer(Answer(command, run.id, False, f"it cannot be written: {error.strerror or error}"))
             return
         watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
         self._pending.append(Pending(identity, command, watch or Watch(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))
@@ -236,9 +236,9 @@ class Poll:
                 reader.refresh()
             answer = next((e for e in reversed(reader.events[-200:]) if e.get("kind") == EventKind.COMMAND and e.get("id") == pending.id), None)
             if answer is not None:
-                self._tell(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
+                self._on_answer(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
             elif self._monotonic() - pending.sent >= ANSWER_WITHIN:
-                self._tell(Answer(pending.command, pending.watch.run.id, False, f"no reply after 5 s: {silence(reader)}"))
+                self._on_answer(Answer(pending.command, pending.watch.run.id, False, f"no reply after 5 s: {silence(reader)}"))
             else:
                 continue
             self._pending.remove(pending)
@@ -261,7 +261,7 @@ class Poll:
             if not self._lease_trouble:
                 self._lease_trouble = True
                 why = f"the run directory is not writable ({error.strerror or error}): nothing is measured on demand"
-                self._tell(Answer("look", facts.run.id, False, why))
+                self._on_answer(Answer("look", facts.run.id, False, why))
         self._leased, self._lease_due = wanted, self._monotonic() + LEASE_EVERY
 
     def _drop_lease(self) -> None:

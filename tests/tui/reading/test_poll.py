@@ -49,14 +49,14 @@ class Watcher:
     idle: float = 4.0  # cores
 
     def __post_init__(self) -> None:
-        self.poll = Poll(self.runs, show=self.shown.append, tell=self.told.append, clock=self.clock, monotonic=self.clock, idle_cores=lambda: self.idle)
+        self.poll = Poll(self.runs, show=self.shown.append, on_answer=self.told.append, clock=self.clock, monotonic=self.clock, idle_cores=lambda: self.idle)
 
     def read(self, source: Any, view: object) -> object:
         self.reads.append(view)
         return (source.run is not None and source.run.stream("steps").count, view)
 
     def ask(self, run: Run | None, view: object = None, **more: Any) -> None:
-        self.poll.ask(Request(run=run, mode="overview", read=self.read, view=view, streams=("steps",), measurements=("updates",), **more))
+        self.poll.request(Request(run=run, mode="overview", read=self.read, view=view, streams=("steps",), measurements=("updates",), **more))
 
 
 def test_a_part_is_read_for_what_was_asked_and_given_once(runs: Path) -> None:

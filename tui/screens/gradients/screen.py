@@ -179,7 +179,7 @@ class Gradients(ModeScreen):
             self._arrange()
             self.set_focus(self.chart)
             self._fill()
-            self.ask()
+            self.request_data()
             self.refresh_bindings()
 
     def _leave_chart(self) -> None:
@@ -188,7 +188,7 @@ class Gradients(ModeScreen):
         self._arrange()
         self.set_focus(self.table)
         self._say()
-        self.ask()
+        self.request_data()
         self.refresh_bindings()
 
     def action_walk(self, step: int) -> None:

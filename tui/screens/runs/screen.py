@@ -126,7 +126,7 @@ class Runs(ModeScreen):
 
     def on_table_filtered(self, message: Table.Filtered) -> None:
         self._filter = message.key
-        self.ask()
+        self.request_data()
 
     def on_table_chosen(self) -> None:
         self.action_choose()
@@ -177,7 +177,7 @@ class Runs(ModeScreen):
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
         self.gradtop.remember(KEY, self._sort)
-        self.ask()
+        self.request_data()
         self.refresh_bindings()
 
     def action_resume(self) -> None:
@@ -223,7 +223,7 @@ class Runs(ModeScreen):
             watched = self.gradtop.watched == run
             if watched:  # before it is gone, so that nobody is told of it as of an accident
                 self.gradtop.watched = None
-                self.ask()
+                self.request_data()
             self.gradtop.poll.change(run, lambda: self._delete(run, name, watched=watched))
 
         consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
@@ -246,7 +246,7 @@ class Runs(ModeScreen):
         self.notify(message.why, title="not deleted", severity="error", timeout=10)
         if message.watched and self.gradtop.watched is None:
             self.gradtop.watched = message.run
-            self.ask()
+            self.request_data()
 
     def copied(self) -> tuple[str, str]:
         row = self.row

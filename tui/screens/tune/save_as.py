@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from gradtop.tui.dialogs.ask import Ask
+from gradtop.tui.dialogs.text_prompt import TextPrompt
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import Config
 
 
-class SaveAs(Ask):
+class SaveAs(TextPrompt):
     """Gives the path of the file that was written, or None; stays open where it could not be."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="save.back", tooltip="Save nothing.")]

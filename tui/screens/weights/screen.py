@@ -90,7 +90,7 @@ class Weights(ModeScreen):
         self._show_names(part)
         if part.chosen != self._chosen and not self._chosen:
             self._chosen = part.chosen
-            self.ask()
+            self.request_data()
         run = str(facts.run.path) if facts.run is not None else ""
         fresh, self._drawn = self._drawn != (run, part.chosen), (run, part.chosen)
         self._show_now(part, snapshot, fresh=fresh)
@@ -125,7 +125,7 @@ class Weights(ModeScreen):
         if message.key and message.key != self._chosen:
             self._chosen = message.key
             self.gradtop.remember(KEY, message.key)
-            self.ask()
+            self.request_data()
 
     def on_table_filtered(self, message: Table.Filtered) -> None:
         self._filter = message.key

@@ -1,4 +1,4 @@
-"""Asks for one line of text; what is wrong with it is said below, and it can be typed anew."""
+"""A dialog for one line of text; a problem with the text is shown below it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 
-class Ask(ModalScreen[str | None]):
-    """Gives what was typed, once `take` is content with it, or None. Subclasses bind escape."""
+class TextPrompt(ModalScreen[str | None]):
+    """Returns the text once `take` accepts it, or None. Subclasses bind escape."""
 
-    CSS_PATH = Path(__file__).with_name("ask.tcss")  # also for a subclass in another folder
+    CSS_PATH = Path(__file__).with_name("text_prompt.tcss")  # also for a subclass in another folder
 
     def __init__(self, question: str, proposed: str, keys: str, *, selected: bool = False) -> None:
         super().__init__()
@@ -21,19 +21,19 @@ class Ask(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static(self._question, id="asked", markup=False)
+            yield Static(self._question, id="question", markup=False)
             yield Input(self._proposed, compact=True, select_on_focus=self._selected)
             yield Static(id="problem", markup=False)
             yield Static(self._keys, id="keys", markup=False)
 
     def take(self, text: str) -> None:
-        """Dismiss with it, or refuse it."""
+        """Dismiss with the text, or refuse it."""
         raise NotImplementedError
 
     def refuse(self, problem: str) -> None:
-        told = self.query_one("#problem", Static)
-        told.update(problem)
-        told.display = True
+        label = self.query_one("#problem", Static)
+        label.update(problem)
+        label.display = True
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
