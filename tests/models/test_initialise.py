@@ -130,7 +130,7 @@ def test_biases_are_zero_and_norms_neither_scale_nor_shift(config: InitConfig) -
         if isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
             assert torch.equal(module.weight, torch.ones_like(module.weight))
     assert torch.equal(position, torch.full((3, 8), 0.5))
-    assert said == f"{config.kind} on 6 weights; 4 biases are zero; norms keep scale 1 and shift 0"
+    assert said == f"{config.kind} on 6 weights; 4 biases are zero; as the model made them: norms, position"
 
 
 def test_the_scale_of_a_norm_is_no_matrix_whatever_its_shape() -> None:
@@ -155,6 +155,50 @@ def test_each_gate_of_a_recurrent_layer_is_a_matrix(layer: nn.Module, gates: int
         for gate in parameter.detach().chunk(1 if "weight_hr" in name else gates):
             short = gate if gate.shape[0] <= gate.shape[1] else gate.T
             torch.testing.assert_close(short @ short.T, torch.eye(len(short)), atol=1e-5, rtol=0)
+
+
+class ChannelNorm(nn.Module):
+    """A norm as people write it, with scale and shift for each channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
+        self.bias = nn.Parameter(torch.full((channels, 1, 1), 0.1))
+
+
+class Projection(nn.Module):
+    """A matrix of the user's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 4))
+        self.bias = nn.Parameter(torch.ones(6))
+        self.temperature = nn.Parameter(torch.tensor(2.0))
+
+
+def test_what_is_no_weight_keeps_what_the_model_gave_it_and_is_named() -> None:
+    norm, projection, fixed = ChannelNorm(3), Projection(), nn.Linear(4, 2)
+    for parameter in fixed.parameters():
+        parameter.requires_grad_(False)
+    before = fixed.weight.clone()
+    (said,) = started(Normal(std=3.0), nn.ModuleDict({"norm": norm, "projection": projection, "fixed": fixed}))
+
+    assert torch.equal(norm.weight, torch.ones(3, 1, 1))
+    assert torch.equal(norm.bias, torch.full((3, 1, 1), 0.1))
+    assert projection.weight.std() > 1.5
+    assert not projection.bias.any()
+    assert projection.temperature == 2.0
+    assert torch.equal(fixed.weight, before)
+    assert said == "normal on 1 weights; 1 biases are zero; as the model made them: norm.weight, norm.bias, projection.temperature, fixed.weight, fixed.bias"
+
+
+@pytest.mark.parametrize("make", [nn.Embedding, nn.EmbeddingBag])
+def test_the_padding_row_of_an_embedding_stays_zero(make: Callable[..., nn.Embedding | nn.EmbeddingBag]) -> None:
+    layer = make(10, 4, padding_idx=2)
+    started(Normal(), layer)
+
+    assert not layer.weight[2].any()
+    assert layer.weight[[row for row in range(10) if row != 2]].all()
 
 
 def test_zeros_are_zeros() -> None:

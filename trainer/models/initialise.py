@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -24,23 +24,24 @@ from gradtop.trainer.runtime.errors import UserError
 
 # The slope of nn.LeakyReLU; of what is no leaky ReLU it is not asked.
 _LEAK = 0.01
-_NORMS = (nn.LayerNorm, nn.RMSNorm)
+_NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)  # noqa: SLF001 - what all batch and instance norms are
+_NAMED = 4  # parameters that a sentence names
 _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
 
 def initialise(config: InitConfig, model: nn.Module) -> list[str]:
     """Initialise every matrix and kernel, then load what was pretrained; returns what was done, in sentences.
 
-    Biases of these layers become zero. Norms keep scale 1 and shift 0; parameters that are no layer's weight, such as position
-    embeddings, keep the model's own initialization. Raises UserError for a file that cannot be loaded, and for weights that
+    Biases of these layers become zero, and so does the padding row of an embedding. Norms, frozen parameters and those that are no
+    layer's weight, such as position embeddings, keep the model's own initialization; these last are named. Raises UserError for a file that cannot be loaded, and for weights that
     cannot be initialized so.
     """
     said = []
     if not isinstance(config, DefaultInit):
         fill = _filler(config)
-        weights, biases = 0, 0
+        drawn, zeroed = list(_weights(model)), list(_biases(model))
         with torch.no_grad():
-            for weight in _weights(model):
+            for weight in (part for parameter, parts in drawn for part in parameter.chunk(parts)):
                 try:
                     fill(weight)
                 except (RuntimeError, NotImplementedError) as error:
@@ -48,11 +49,12 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
                         raise
                     dtype = str(weight.dtype).removeprefix("torch.")
                     raise UserError(f"init.kind: {config.kind} cannot initialize weights of {dtype}; choose another, or default") from error
-                weights += 1
-            for bias in _biases(model):
+            for bias in zeroed:
                 bias.zero_()
-                biases += 1
-        said.append(f"{config.kind} on {weights} weights; {biases} biases are zero; norms keep scale 1 and shift 0")
+            for module in model.modules():
+                if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.padding_idx is not None and module.weight.requires_grad:
+                    module.weight[module.padding_idx].zero_()
+        said.append(f"{config.kind} on {sum(parts for _, parts in drawn)} weights; {len(zeroed)} biases are zero{_left(model, drawn, zeroed)}")
     if config.pretrained:
         said += load_pretrained(config.pretrained, model)
     return said
@@ -78,15 +80,25 @@ def _filler(config: InitConfig) -> Callable[[Tensor], object]:
             raise AssertionError(f"no initialisation {config.kind}")
 
 
-def _weights(model: nn.Module) -> Iterator[Tensor]:
-    """Each matrix and kernel once; what a layer keeps in one, as attention its three and an LSTM its four, are as many."""
+def _left(model: nn.Module, drawn: Iterable[tuple[Tensor, int]], zeroed: Iterable[Tensor]) -> str:
+    """What keeps the initialization that the model has given it: norms, and by name whatever else."""
+    done = {id(parameter) for parameter, _ in drawn} | {id(parameter) for parameter in zeroed}
+    norms = {id(parameter) for module in model.modules() if isinstance(module, _NORMS) for parameter in module.parameters(recurse=False)}
+    others = [name for name, parameter in model.named_parameters() if id(parameter) not in done | norms]
+    found = ["norms"] if norms - done else []
+    found += others if len(others) <= _NAMED + 1 else [*others[:_NAMED], f"{len(others) - _NAMED} more"]
+    return f"; as the model made them: {', '.join(found)}" if found else ""
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
+    """Each matrix and kernel once, and how many it is: what a layer keeps in one, as attention its three and an LSTM its four, are as many."""
     seen: set[int] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.dim() < 2 or id(parameter) in seen or not _is_weight(module, name):
                 continue
             seen.add(id(parameter))
-            yield from parameter.chunk(_stacked(module, name))
+            yield parameter, _stacked(module, name)
 
 
 def _biases(model: nn.Module) -> Iterator[Tensor]:
@@ -95,12 +107,19 @@ def _biases(model: nn.Module) -> Iterator[Tensor]:
         own = dict(module.named_parameters(recurse=False))
         if any(parameter.dim() >= 2 and _is_weight(module, name) for name, parameter in own.items()):
             recurrent = isinstance(module, _RECURRENT)
-            yield from (parameter for name, parameter in own.items() if name.endswith("bias") or (recurrent and name.startswith("bias_")))
+            for name, parameter in own.items():
+                if parameter.requires_grad and (name.endswith("bias") or (recurrent and name.startswith("bias_"))):
+                    yield parameter
 
 
 def _is_weight(module: nn.Module, name: str) -> bool:
     # The scale of a norm over several dimensions is none, whatever its shape.
-    return not isinstance(module, _NORMS) and (name.endswith("weight") or (isinstance(module, _RECURRENT) and name.startswith("weight_")))
+    if isinstance(module, _NORMS) or not (name.endswith("weight") or (isinstance(module, _RECURRENT) and name.startswith("weight_"))):
+        return False
+    parameter = module.get_parameter(name)
+    # In a module of the user's, what begins with one value everywhere is a scale or a shift, such as that of a norm of shape (C, 1, 1).
+    torchs = type(module).__module__.startswith("torch.")
+    return parameter.requires_grad and (torchs or not bool((parameter == parameter.flatten()[:1]).all()))
 
 
 def _stacked(module: nn.Module, name: str) -> int:
