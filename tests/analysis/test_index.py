@@ -14,9 +14,9 @@ from gradtop.trainer.record import (
     Run,
     RunState,
     Status,
-    in_line,
     new_run,
     process_start,
+    queue_order,
     rename_run,
     this_host,
     trash_run,
@@ -171,7 +171,7 @@ def test_the_place_is_that_in_the_line_of_the_same_device_and_host_as_the_waitin
         )
     found = {row.name: (row.place, row.waits_for) for row in index(runs).rows(RunsView())}
     assert found == {"a": (1, ""), "b": (1, ""), "c": (2, "a on cuda:1"), "d": (4, "a and 2 more"), "e": (1, "")}
-    line = in_line({row.run: row.status for row in index(runs).rows(RunsView())})
+    line = queue_order({row.run: row.status for row in index(runs).rows(RunsView())})
     assert {place.run.id.split("-")[-1]: place.place for place in line} == {name: place for name, (place, _) in found.items()}
 
 

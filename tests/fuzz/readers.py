@@ -21,7 +21,7 @@ from gradtop.trainer.record import (
     list_ranks,
     list_runs,
     list_streams,
-    waiting_line,
+    queued_runs,
 )
 from gradtop.trainer.record.export import export_run
 from gradtop.tui.cli import curves, lineage, ls, show
@@ -100,7 +100,7 @@ def commands(run: Run, other: Run, out: Path, chance: float) -> Iterator[Callabl
     yield lambda: list_runs(runs)
     yield lambda: _ls(runs)
     yield lambda: find_run(runs, "quiet-heron")
-    yield lambda: waiting_line(runs)
+    yield lambda: queued_runs(runs)
     reader = RunReader(run)
     yield reader.refresh
     yield lambda: _streams(run)

@@ -1,4 +1,4 @@
-"""Waiting in line, with real waiting processes that become what stands for a worker."""
+"""Queued runs, with real waiting processes that become what stands for a worker."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from gradtop.trainer.record import (
     RunState,
     Status,
     process_start,
+    queued_runs,
     read_status,
     send,
     this_host,
     trash_run,
-    waiting_line,
     write_status,
 )
 from gradtop.trainer.record.errors import RunBusy
@@ -68,7 +68,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "executable", str(interpreter))
     folder = tmp_path / "runs"
     yield folder
-    for place in waiting_line(folder):
+    for place in queued_runs(folder):
         with contextlib.suppress(OSError):
             os.kill(read_status(place.run).pid, signal.SIGKILL)
 
@@ -92,7 +92,7 @@ def order(runs: Path) -> list[str]:
 
 
 def in_line(runs: Path) -> list[str]:
-    return [place.run.id.split("-")[-1] for place in waiting_line(runs)]
+    return [place.run.id.split("-")[-1] for place in queued_runs(runs)]
 
 
 def test_runs_wait_in_the_order_in_which_they_came_and_train_one_after_the_other(runs: Path) -> None:
@@ -198,7 +198,7 @@ def test_where_the_file_system_has_no_locks_the_order_of_the_line_does(runs: Pat
     living(first)
     for name in "abc":
         queue_worker(make(runs, name))
-    again = next(place.run for place in waiting_line(runs) if place.place == 2)
+    again = next(place.run for place in queued_runs(runs) if place.place == 2)
     with pytest.raises(OSError, match="is already queued"):
         queue_worker(again)
     assert in_line(runs) == ["a", "b", "c"]

@@ -20,10 +20,10 @@ from gradtop.trainer.record import (
     Run,
     RunState,
     Status,
-    asked_device,
     clean,
     derive_state,
-    in_line,
+    queue_order,
+    requested_device,
 )
 from gradtop.trainer.record.layout import META, STATUS
 from gradtop.trainer.record.log import last_log_lines
@@ -187,7 +187,7 @@ class RunIndex:
         for entry in entries:
             if entry.row is None:
                 entry.row = row_of(entry, self._names)
-        self._put_in_line()
+        self._update_queue()
         rows = [entry.row for entry in entries if entry.row is not None]
         if view.sort != "newest":
             rows = [replace(row, branch="") if row.branch else row for row in rows]
@@ -198,18 +198,18 @@ class RunIndex:
         wanted = view.filter.casefold().split()
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
 
-    def _put_in_line(self) -> None:
+    def _update_queue(self) -> None:
         alive = {entry.run: entry.status for entry in self._ordered if entry.state.is_alive}
-        for waiting in in_line(alive, self._asked_device):
+        for waiting in queue_order(alive, self._requested_device):
             entry = self._entries[waiting.run.where]
             before = waits_for(waiting.device, [self._names[other.id] for other in waiting.before])
             if entry.row is not None and (entry.row.place, entry.row.waits_for) != (waiting.place, before):
                 entry.row = replace(entry.row, place=waiting.place, waits_for=before)
 
-    def _asked_device(self, run: Run) -> str:
+    def _requested_device(self, run: Run) -> str:
         """Read once: the configuration of a run stays as it is."""
         entry = self._entries[run.where]
-        entry.asked = entry.asked or asked_device(run)
+        entry.asked = entry.asked or requested_device(run)
         return entry.asked
 
     def _sort(self) -> None:

@@ -28,7 +28,7 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
-from gradtop.trainer.record.queue import Line
+from gradtop.trainer.record.queue import Queue
 from gradtop.trainer.record.writing import open_whole
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
@@ -51,7 +51,7 @@ class Waiter:
         self.run = run
         self.resume = resume
         self.inbox = Inbox(run)
-        self.line = Line(run.path.parent)
+        self.queue = Queue(run.path.parent)
         self.status = queued_status(run, resume=resume, state=RunState.STARTING if now else RunState.QUEUED)
         self._announced: list[Run] | None = None
         self._beat = 0.0
@@ -91,10 +91,10 @@ class Waiter:
         with locked(self.run.path.parent) as alone:
             if not alone:
                 return False
-            self.line.refresh()
-            if self.run not in self.line.alive:
+            self.queue.refresh()
+            if self.run not in self.queue.alive:
                 return False
-            before = self.line.before(self.run)
+            before = self.queue.before(self.run)
             if not before:
                 self._write(RunState.STARTING)
                 return True

@@ -37,14 +37,14 @@ from gradtop.trainer.record.text import clean
 if TYPE_CHECKING:
     from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
     from gradtop.trainer.record.lease import Lease, drop_lease, read_leases, write_lease
-    from gradtop.trainer.record.queue import Waiting, asked_device, in_line, waiting_line
+    from gradtop.trainer.record.queue import QueuedRun, queue_order, queued_runs, requested_device
     from gradtop.trainer.record.streams.writer import StreamWriter
 else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
         "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
-        "queue": ("Waiting", "asked_device", "in_line", "waiting_line"),
+        "queue": ("QueuedRun", "requested_device", "queue_order", "queued_runs"),
         "streams.writer": ("StreamWriter",),
     }
 
@@ -70,6 +70,7 @@ __all__ = [
     "Inbox",
     "Lease",
     "Meta",
+    "QueuedRun",
     "Record",
     "RecordError",
     "Run",
@@ -82,15 +83,12 @@ __all__ = [
     "Status",
     "StreamReader",
     "StreamWriter",
-    "Waiting",
     "append_event",
-    "asked_device",
     "clean",
     "derive_state",
     "drop_lease",
     "effective",
     "find_run",
-    "in_line",
     "is_alive",
     "is_fork",
     "list_ranks",
@@ -98,16 +96,18 @@ __all__ = [
     "list_streams",
     "new_run",
     "process_start",
+    "queue_order",
+    "queued_runs",
     "read_leases",
     "read_meta",
     "read_status",
     "rename_run",
+    "requested_device",
     "require_name",
     "send",
     "this_host",
     "trash_run",
     "wait_for_answer",
-    "waiting_line",
     "write_lease",
     "write_meta",
     "write_status",

@@ -1,4 +1,4 @@
-"""The line in which runs wait for their device: one for each runs directory, host and device."""
+"""The queue of runs for a device: one for each runs directory, host and device."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gradtop.trainer.record.status import ANY_DEVICE, Status, derive_state, load
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A run in line; `before` are the runs that it waits for, `place` is its own among those that wait, counted from 1."""
+class QueuedRun:
+    """A queued run; `before` are the runs that it waits for, `place` is its queue position, counted from 1."""
 
     run: Run
     device: str
@@ -24,21 +24,21 @@ class Waiting:
     place: int
 
 
-def asked_device(run: Run) -> str:
+def requested_device(run: Run) -> str:
     training = read_config(run).get("training")
     word = training.get("device", ANY_DEVICE) if isinstance(training, dict) else ANY_DEVICE
     return f"{word}:0" if word == "cuda" else str(word)
 
 
-def waiting_line(runs: Path) -> list[Waiting]:
-    """The runs that wait, the first in line first."""
-    line = Line(runs)
-    line.refresh()
-    return in_line(line.alive)
+def queued_runs(runs: Path) -> list[QueuedRun]:
+    """The queued runs in order of the queue."""
+    queue = Queue(runs)
+    queue.refresh()
+    return queue_order(queue.alive)
 
 
-def in_line(alive: Mapping[Run, Status], asked: Callable[[Run], str] = asked_device) -> list[Waiting]:
-    """Of the runs that live, those that wait, the first in line first; `asked` tells which device a run's configuration asks for."""
+def queue_order(alive: Mapping[Run, Status], asked: Callable[[Run], str] = requested_device) -> list[QueuedRun]:
+    """The queued runs among those alive, in order of the queue; `asked` gives the device that the configuration of a run requests."""
     queued = sorted((run for run, status in alive.items() if status.state is RunState.QUEUED), key=lambda run: order(run, alive[run]))
     if not queued:
         return []
@@ -46,12 +46,12 @@ def in_line(alive: Mapping[Run, Status], asked: Callable[[Run], str] = asked_dev
     found = []
     for run in queued:
         before = ahead(run, alive, devices)
-        found.append(Waiting(run, devices[run], tuple(before), 1 + sum(alive[other].state is RunState.QUEUED for other in before)))
+        found.append(QueuedRun(run, devices[run], tuple(before), 1 + sum(alive[other].state is RunState.QUEUED for other in before)))
     return found
 
 
 def order(run: Run, status: Status) -> tuple[float, str]:
-    """What the line is ordered by: since when a run waits."""
+    """The sort key of the queue: the time at which a run was queued."""
     return status.queued, run.id
 
 
@@ -69,7 +69,7 @@ def ahead(run: Run, alive: Mapping[Run, Status], devices: Mapping[Run, str]) -> 
     return sorted(found, key=lambda other: (alive[other].state is RunState.QUEUED, order(other, alive[other])))
 
 
-class Line:
+class Queue:
     """The runs of a directory that live; `refresh` reads only what has changed."""
 
     def __init__(self, runs: Path) -> None:
@@ -102,13 +102,13 @@ class Line:
         return ahead(run, self.alive, {other: device_of(other, status, self.asked) for other, status in self.alive.items()})
 
     def asked(self, run: Run) -> str:
-        """`asked_device`, read once: the configuration of a run stays as it is."""
+        """`requested_device`, read once: the configuration of a run stays as it is."""
         if run not in self._asked:
-            self._asked[run] = asked_device(run)
+            self._asked[run] = requested_device(run)
         return self._asked[run]
 
 
-def device_of(run: Run, status: Status, asked: Callable[[Run], str] = asked_device) -> str:
+def device_of(run: Run, status: Status, asked: Callable[[Run], str] = requested_device) -> str:
     """The device that a run trains on, as its worker found it or as its configuration asks for it."""
     return status.device if status.state is not RunState.QUEUED and status.device else asked(run)
 

@@ -15,7 +15,7 @@ from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, ton
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gradtop.trainer.record import RunReader, Waiting
+    from gradtop.trainer.record import QueuedRun, RunReader
 
 EPILOG = """\
 The JSON has the keys id, name, path, state (derived: includes died and silent),
@@ -74,13 +74,13 @@ def record(reader: RunReader) -> dict[str, object]:
     }
 
 
-def waiting(reader: RunReader) -> Waiting | None:
+def waiting(reader: RunReader) -> QueuedRun | None:
     """The queue position of a queued run; None for other runs."""
-    from gradtop.trainer.record import RunState, waiting_line
+    from gradtop.trainer.record import RunState, queued_runs
 
     if reader.state is not RunState.QUEUED:
         return None
-    return next((place for place in waiting_line(reader.run.path.parent) if place.run == reader.run), None)
+    return next((place for place in queued_runs(reader.run.path.parent) if place.run == reader.run), None)
 
 
 def unreadable(reader: RunReader) -> dict[str, str]:

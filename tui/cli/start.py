@@ -113,10 +113,10 @@ def print_started(run: Run, runs: Path, *, resume: bool, detached: bool) -> None
 
 
 def print_queued(run: Run, runs: Path) -> None:
-    from gradtop.trainer.record import waiting_line
+    from gradtop.trainer.record import queued_runs
 
     name, word = name_of(opened(run)), reference(run, runs)
-    before = next((place.before for place in waiting_line(run.path.parent) if place.run == run), ())
+    before = next((place.before for place in queued_runs(run.path.parent) if place.run == run), ())
     if before:
         others = ", ".join(name_of(opened(other)) for other in before)
         print_line(f"{name} is queued behind {others}. Remove it from the queue: gradtop stop {word}")
