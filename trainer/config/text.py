@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +13,18 @@ import tomli_w
 from gradtop.trainer.config.schema import FieldSpec
 
 # TOML wants 0.5 and 5.0; a person also types .5 and 5.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-# TOML also has 0x10; what is typed is decimal, as nobody means 16 by it.
-_BASED = re.compile(r"\b0[xob]", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# TOML also has 0x10; what is typed is decimal, as nobody means 16 by it. Nor does anybody comment on a number.
+_ODD = re.compile(r"\b0[xob]|#", re.IGNORECASE)
 
 
 def parse_text(spec: FieldSpec, text: str) -> Any:
     """The value that was meant: TOML first, a bare word or a bare list (`64, 32`) otherwise. Says nothing about its validity."""
     text = text.strip()
     value = _toml(text)
-    if spec.type in {"int", "float", "ints", "floats"} and _BASED.search(text):
+    if spec.type == "int" and isinstance(value, float) and math.isfinite(value):
+        return text  # 1e1 and 5.0 are refused as they were typed
+    if spec.type in {"int", "float", "ints", "floats"} and _ODD.search(text):
         return text
     if spec.type in {"text", "choice"}:
         return value if isinstance(value, str) else text
