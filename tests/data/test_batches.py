@@ -53,15 +53,18 @@ def test_the_batch_of_a_step_is_found_again() -> None:
         assert torch.equal(some.of_step(step)[1], labels)
 
 
+@pytest.mark.parametrize("width", [4, 100_000])
 @pytest.mark.parametrize(
     ("samples", "batch_size", "sizes"),
-    [(10, 4, [4, 4, 2]), (9, 4, [4, 4]), (8, 4, [4, 4]), (3, 8, [3]), (1, 8, [1])],
+    [(10, 4, [4, 4, 2]), (9, 4, [4, 5]), (8, 4, [4, 4]), (3, 8, [3]), (1, 8, [1]), (3, 2, [3]), (3, 1, [1, 1, 1])],
 )
-def test_the_last_batch_is_kept_unless_it_is_a_single_sample(
-    samples: int, batch_size: int, sizes: list[int]
+def test_a_single_sample_that_is_left_over_joins_the_last_batch(
+    samples: int, batch_size: int, sizes: list[int], width: int
 ) -> None:
-    some = batches(samples, batch_size)
+    some = batches(samples, batch_size, width=width)
 
+    assert sorted(label for _, labels in some.epoch(0) for label in labels.tolist()) == list(range(samples))
+    assert [len(labels) for _, labels in some.epoch(0, skip=len(sizes) - 1)] == sizes[-1:]
     assert [len(labels) for _, labels in some.epoch(0)] == sizes
     assert some.per_epoch == len(sizes)
 
@@ -137,4 +140,4 @@ def test_batches_are_prepared_where_they_lie() -> None:
 def test_the_steps_of_an_epoch_are_known_without_opening_the_data(samples: int, batch_size: int, accumulate: int) -> None:
     training = TrainingConfig(batch_size=batch_size, accumulate=accumulate)
 
-    assert training.steps_per_epoch(samples) == -(-batch_count(samples, batch_size)[0] // accumulate)
+    assert training.steps_per_epoch(samples) == -(-batch_count(samples, batch_size) // accumulate)

@@ -11,7 +11,7 @@ from gradtop.trainer.declare import Section, setting
 class TrainingConfig(Section):
     epochs: int = setting(30, help="Passes over the training set.", unit="epochs", effect="live", ge=1, le=1_000_000)
     steps: int = setting(0, help="Total optimizer steps, instead of epochs; 0 uses epochs.", unit="steps", effect="live", ge=0, le=1_000_000_000_000)
-    batch_size: int = setting(64, help="Samples per batch.", unit="samples", effect="fork", ge=1, le=10_000_000)
+    batch_size: int = setting(64, help="Samples per batch; a single sample left over joins the last batch.", unit="samples", effect="fork", ge=1, le=10_000_000)
     accumulate: int = setting(1, help="Gradient accumulation: batches per optimizer step.", unit="batches", effect="fork", ge=1, le=1_000_000)
     clip: float = setting(0.0, help="Maximum total gradient norm (gradient clipping by norm); 0 disables it.", effect="live", ge=0)
     clip_value: float = setting(0.0, help="Maximum absolute value of a gradient (gradient clipping by value); 0 disables it.", effect="live", ge=0)
@@ -37,7 +37,7 @@ class TrainingConfig(Section):
             yield "clip_value", f"cannot be combined with training.clip, which is {self.clip:g}: clip by norm or by value"
 
     def steps_per_epoch(self, samples: int) -> int:
-        """Optimizer steps of an epoch of so many samples; a last batch of a single sample is dropped."""
+        """Optimizer steps of an epoch of so many samples; a single sample that is left over joins the last batch."""
         whole, rest = divmod(samples, self.batch_size)
         batches = whole + (rest > 1 or (rest == 1 and whole == 0))
         return -(-batches // self.accumulate)

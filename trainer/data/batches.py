@@ -24,14 +24,21 @@ def order_of(samples: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(samples, generator=generator_of(seed, epoch))
 
 
-def batch_count(samples: int, batch_size: int) -> tuple[int, int]:
-    """Batches of an epoch, and the samples in them; the last, smaller batch is kept, except one of a single sample.
-
-    Batch normalisation cannot take that.
-    """
+def batch_count(samples: int, batch_size: int) -> int:
+    """Batches of an epoch, as `split_batches` makes them."""
     whole, rest = divmod(samples, batch_size)
-    count = whole + (rest > 1 or (rest == 1 and whole == 0))
-    return count, min(samples, count * batch_size)
+    return whole + (rest > 1 or (rest == 1 and whole == 0))
+
+
+def split_batches(values: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Batches of values, the last of which may be smaller; a single one that is left over joins the batch before.
+
+    Batch normalisation cannot take a batch of one, and to leave it out would lose a sample in every epoch.
+    """
+    whole, rest = divmod(len(values), batch_size)
+    if rest != 1 or not whole:
+        return torch.split(values, batch_size)
+    return torch.split(values, [batch_size] * (whole - 1) + [batch_size + 1])
 
 
 class Batches:
@@ -50,24 +57,24 @@ class Batches:
         self.prepare = prepare
         self._seed = seed
         samples = len(images)
-        self.per_epoch, self._used = batch_count(samples, batch_size)
+        self.per_epoch = batch_count(samples, batch_size)
         bytes_per_value = _FLOAT_BYTES if prepare else images.element_size()
         bytes_per_sample = max(bytes_per_value * images[0].numel(), 1) if samples else 1
         self._gathered = max(_GATHER_BYTES // (bytes_per_sample * batch_size), 1) * batch_size
 
     def order(self, epoch: int) -> Tensor:
         """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
-        return order_of(len(self.images), self._seed, epoch)[: self._used]
+        return order_of(len(self.images), self._seed, epoch)
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of `epoch`, from batch number `skip` on."""
         order = self.order(epoch)[skip * self.batch_size :].to(self.images.device)
-        for part in torch.split(order, self._gathered):
+        for part in split_batches(order, self._gathered):
             images = self.images.index_select(0, part)
             labels = self.labels.index_select(0, part)
             if self.prepare is not None:
                 images = self.prepare(images)
-            yield from zip(torch.split(images, self.batch_size), torch.split(labels, self.batch_size), strict=True)
+            yield from zip(split_batches(images, self.batch_size), split_batches(labels, self.batch_size), strict=True)
 
     def of_step(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch that optimizer step `step` (counted from 1) trains on."""

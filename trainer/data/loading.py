@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gradtop.trainer.data.batches import Prepare, batch_count, order_of
+from gradtop.trainer.data.batches import Prepare, batch_count, order_of, split_batches
 from gradtop.trainer.data.readers import Batches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import UserError
 
@@ -155,12 +155,12 @@ class LoadedBatches:
         self._reading = reading
         self._seed = seed
         self._device = device
-        self.per_epoch, self._used = batch_count(len(samples), batch_size)
+        self.per_epoch = batch_count(len(samples), batch_size)
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Sample]:
         """Inputs and targets of `epoch` (counted from 0), from batch number `skip` on."""
-        order = order_of(len(self._samples), self._seed, epoch)[: self._used]
-        batches = torch.split(order, self.batch_size)[skip:]
+        order = order_of(len(self._samples), self._seed, epoch)
+        batches = split_batches(order, self.batch_size)[skip:]
         for inputs, targets in self._reading.read(self._samples, batches, self._device, fill=True):
             yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of
+from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of, split_batches
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, some_of
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.text import Text
@@ -102,20 +102,20 @@ class Windows:
         self._seed = seed
         # One less than fit, where there are several, leaves room for the windows to begin anywhere.
         self._windows = max((len(characters) - context) // context, 1)
-        self.per_epoch, self._used = batch_count(self._windows, batch_size)
+        self.per_epoch = batch_count(self._windows, batch_size)
 
     def starts(self, epoch: int) -> Tensor:
         """Where each window of `epoch` (counted from 0) begins, in training order, on the CPU."""
         room = min(len(self._characters) - 1 - self._windows * self._context, self._context - 1)
         first = torch.randint(room + 1, (), generator=generator_of(self._seed, epoch))
-        return first + self._context * order_of(self._windows, self._seed, epoch)[: self._used]
+        return first + self._context * order_of(self._windows, self._seed, epoch)
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Characters and those that follow them, of `epoch`, from batch number `skip` on."""
         device = self._characters.device
         starts = self.starts(epoch).to(device)
         places = torch.arange(self._context + 1, device=device)
-        for some in torch.split(starts, self.batch_size)[skip:]:
+        for some in split_batches(starts, self.batch_size)[skip:]:
             windows = self._characters[some.unsqueeze(1) + places].long()
             yield windows[:, :-1], windows[:, 1:]
 
