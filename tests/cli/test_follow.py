@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import EventReader, Run, RunState, Status, append_event, new_run, write_status
+from gradtop.trainer.record import EventReader, Run, RunState, Status, append_event, new_run, read_status, write_status
+from gradtop.trainer.record.death import Death, write_death
 from gradtop.tui.cli import output
-from gradtop.tui.cli.follow import TITLES, follow
+from gradtop.tui.cli.follow import LOOKS_AGAIN, TITLES, follow
 from tests.tui.runs_fixture import DEAD_PID, STEPS_PER_EPOCH, Grower, fake_run, living_run
 
 Story = Callable[[], object]
@@ -95,10 +96,20 @@ def test_a_run_that_fails_says_why_and_where_the_log_is(living: tuple[Run, Growe
 def test_a_run_that_dies_is_said_with_its_last_words(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
     run, grower = living
     run.log.write_text("epoch 1\n\nKilled\n")
-    assert told(run, lambda: grower.status("training", pid=DEAD_PID)) == 1
+    assert told(run, lambda: grower.status("training", pid=DEAD_PID), *[lambda: None] * LOOKS_AGAIN) == 1
     err = capsys.readouterr().err.splitlines()
     assert err[0] == "gradtop: quiet-heron died after step 172. Continue from its last checkpoint (step 171): gradtop resume quiet-heron"
     assert err[1:3] == ["  epoch 1", "  Killed"]
+
+
+def test_how_a_run_died_is_said_though_it_is_written_a_moment_later(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
+    run, grower = living
+
+    def see() -> None:
+        write_death(run, Death(DEAD_PID, read_status(run).pid_started, code=3))
+
+    assert told(run, lambda: grower.status("training", pid=DEAD_PID), see) == 1
+    assert "died after step 172 (exited with code 3 without saying why). Continue from" in capsys.readouterr().err
 
 
 def test_a_run_that_is_deleted_is_said(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -24,7 +25,10 @@ from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.custom_code import code_of, remember
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import environment
-from gradtop.trainer.record import Run, is_alive, process_start, read_status, send
+from gradtop.trainer.record import Run, RunReader, is_alive, process_start, read_status, send
+from gradtop.trainer.record.death import DEATH
+from gradtop.tui.cli.follow import follow
+from gradtop.tui.cli.main import main
 from tests.process.support import Process, Worker, make_run, stat_of, wait_for_state, wait_for_step
 from tests.servers import end, ready_server, server_pids
 from tests.support import wait_until
@@ -178,6 +182,34 @@ def test_a_worker_is_a_session_of_its_own_with_its_log_and_nothing_of_the_server
     assert stat.S_IMODE(run.log.stat().st_mode) == 0o600
     assert run.id in psutil.Process(worker.pid).cmdline()[0]
     assert is_alive(read_status(run))
+
+
+def test_how_a_worker_ended_that_could_not_say_so_is_said(running_server: int, tmp_path: Path, adopt: Adopt, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, said in ((signal.SIGKILL, "killed by SIGKILL"), (signal.SIGSEGV, "crashed with SIGSEGV")):
+        run = make_run(tmp_path)
+        start_worker(run)
+        worker = adopt(run)
+        wait_for_step(run, 5)
+        worker.kill(number)
+        wait_until((run.path / DEATH).exists, why="the torch server's word on its child")
+        assert follow(run, tmp_path) == 1
+        assert re.search(rf"died after step [\d\u202f]+ \({said}\S*( out of memory\?)?\)\. Continue from ", capsys.readouterr().err)
+        assert main(["show", run.id, "--runs", str(tmp_path)]) == 0
+        assert re.search(rf"died +{said}", capsys.readouterr().out)
+    words = RunReader(run).last_log_lines(3)
+    assert "Fatal Python error: Segmentation fault" in words
+    assert ", line " in words[-1]
+
+
+def test_a_worker_that_says_how_it_ended_is_not_said_to_have_died(running_server: int, tmp_path: Path, adopt: Adopt) -> None:
+    run = make_run(tmp_path, epochs=1)
+    start_worker(run)
+    wait_for_state(run, "done")
+    other = make_run(tmp_path)
+    start_worker(other)
+    adopt(other).kill()
+    wait_until((other.path / DEATH).exists, why="the death of a run that ended later")
+    assert not (run.path / DEATH).exists()
 
 
 def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.text import stopped_early_text, waits_for
@@ -79,6 +80,7 @@ class Entry:
     status: Status = Status()
     state: RunState = RunState.UNKNOWN
     moved: float = 0.0
+    death: str = ""  # how its worker died, as far as that is known
     words: str = ""
     problems: tuple[str, str] = ("", "")  # of status.json and meta.json
     asked: str = ""
@@ -175,6 +177,9 @@ class RunIndex:
         state = derive_state(entry.status, now=now, heartbeat_seen=seen)
         if state != entry.state or first:
             entry.state, changed = state, True
+        death = entry.death if entry.death and not changed else how_it_died(entry.run, state, entry.status)
+        if death != entry.death:
+            entry.death, changed = death, True
         if changed:
             entry.words = last_words(entry)
         return changed
@@ -239,7 +244,7 @@ def last_words(entry: Entry) -> str:
         return problem
     if entry.status.error or entry.state is not RunState.DIED:
         return entry.status.error or stopped_early_text(entry.status)
-    return " ".join(last_log_lines(entry.run, 1))
+    return entry.death or " ".join(last_log_lines(entry.run, 1))
 
 
 def row_of(entry: Entry, names: dict[str, str]) -> RunRow:

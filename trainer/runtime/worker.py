@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import os
 import sys
@@ -274,7 +275,11 @@ def first_status(run: Run, *, resume: bool) -> Status:
 
 
 def log_plainly() -> None:
-    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale."""
+    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale.
+
+    A crash leaves the frames of each thread there.
+    """
+    faulthandler.enable(2)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)

@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record.death import Death, write_death
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.jobs import ANSWERS, JOBS
 from gradtop.trainer.server.listener import Listener
+from gradtop.trainer.server.memory import oom_kills
 from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
@@ -43,12 +46,20 @@ class Client:
     staying: bool = False  # keeps the server from ending
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a forked process does: the directory of the run that it trains, "" where it answers; and `oom_kills` as it began."""
+
+    run: str = ""
+    oom_kills: int | None = None
+
+
 class Server:
     """One thread, no GPU: whatever has to be computed is computed in a forked process. `idle` is in seconds."""
 
     def __init__(self, listener: Listener, *, idle: float) -> None:
         self.clients: list[Client] = []
-        self.children: set[int] = set()
+        self.children: dict[int, Task] = {}
         self.spare: Spare | None = None
         self.retired = False
         self._listener = listener
@@ -107,13 +118,14 @@ class Server:
     def _reap(self) -> None:
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 self.children.clear()
                 return
             if not pid:
                 return
-            self.children.discard(pid)
+            if (task := self.children.pop(pid, Task())).run:
+                self._note_death(task, pid, status)
             if self.spare is not None and pid == self.spare.pid:
                 self._end_spare()
             for client in self.clients:
@@ -122,6 +134,18 @@ class Server:
                     client.closed = True
                     client.link.close()
             self.clients = [client for client in self.clients if not client.closed]
+
+    def _note_death(self, task: Task, pid: int, status: int) -> None:
+        """In a process of its own: a file system that hangs must not hold up the server."""
+        writer = self._fork_process()
+        if writer:
+            self.children[writer] = Task()
+        elif writer == 0:
+            try:
+                self._close_all_but(None)
+                note_death(Run(task.run), pid, status, task.oom_kills)
+            finally:
+                os._exit(0)
 
     def _accept(self) -> None:
         while len(self.clients) < CLIENTS:
@@ -188,7 +212,7 @@ class Server:
             self._close_all_but(client)
             return Child(client.link, kind, request.get("arguments") or {}, request.get("process") or {}).run
         else:
-            self.children.add(pid)
+            self.children[pid] = task_of(kind, request)
             if kind in JOBS:
                 # It outlives whoever asked for it.
                 self._drop(client)
@@ -220,7 +244,7 @@ class Server:
         spare = self.spare
         if spare is None or not spare.fits(request.get("process") or {}) or not spare.give(client.link, kind, request):
             return False
-        self.children.add(spare.pid)
+        self.children[spare.pid] = task_of(kind, request)
         self.spare = None
         return True
 
@@ -268,6 +292,25 @@ class Server:
         self.clients.remove(client)
         if client.staying and not any(each.staying for each in self.clients):
             self._end_spare()
+
+
+def task_of(kind: str, request: Mapping[str, Any]) -> Task:
+    arguments = request.get("arguments")
+    run = arguments.get("run") if kind in JOBS and isinstance(arguments, dict) else ""
+    return Task(run, oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
+
+
+def note_death(run: Run, pid: int, wait_status: int, kills: int | None) -> None:
+    """Write into a run how its worker ended, where the worker has not said so itself."""
+    status = read_status(run)
+    if status.pid != pid or not status.state.is_active:
+        return
+    code = os.waitstatus_to_exitcode(wait_status)
+    number = max(-code, 0)
+    now = oom_kills()
+    memory = number == signal.SIGKILL and (now is None or kills is None or now > kills)
+    with contextlib.suppress(OSError):
+        write_death(run, Death(pid, status.pid_started, number, max(code, 0), memory, time.time()))
 
 
 def peer_uid(link: socket.socket) -> int:

@@ -18,6 +18,7 @@ LAST_LINES = 3
 
 def print_outcome(reader: RunReader, runs: Path) -> int:
     """Print how a run has ended and what to do next; returns the exit code: 0, or 1 for a run that failed or died."""
+    from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.formatting import duration, number
     from gradtop.trainer.analysis.text import skipped_text, stopped_early_text
     from gradtop.trainer.record import NOT_RESUMED, RunState, clean
@@ -39,7 +40,8 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
     if reader.state is RunState.FAILED:
         print_line(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
     else:
-        print_line(f"gradtop: {name} died after step {number(status.step)}. {capitalized(next_step_text(reader, word))}", sys.stderr)
+        how = how_it_died(reader.run, reader.state, status)
+        print_line(f"gradtop: {name} died after step {number(status.step)}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
         for line in last_words(reader):
             print_line(f"  {line}", sys.stderr)
     print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)

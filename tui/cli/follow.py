@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
@@ -20,6 +21,7 @@ from gradtop.tui.terminal import capabilities
 
 LOOK_EVERY = 0.2
 BEGINS_WITHIN = 60.0
+LOOKS_AGAIN = 3  # at a run that died: the torch server notes the signal or exit code a moment later
 SILENT = "no heartbeat from the worker; the worker or its disk may hang"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
@@ -70,6 +72,7 @@ class Follower:
     def until_end(self, wait: Callable[[float], None], clock: Callable[[], float]) -> int:
         began = clock()
         old = not self.events.events
+        looks_again = LOOKS_AGAIN
         while True:
             self.reader.refresh()
             # The state is read before the events, so that those of a run that has ended are all here.
@@ -81,7 +84,9 @@ class Follower:
                 self.end_line()
                 print_line(f"gradtop: {shown(self.run.path)} was deleted.", sys.stderr)
                 return 1
-            if state.has_ended:
+            if state is RunState.DIED and looks_again and not how_it_died(self.run, state, self.reader.status):
+                looks_again -= 1
+            elif state.has_ended:
                 self.end_line()
                 return print_outcome(self.reader, self.runs)
             if state is RunState.CREATED and clock() - began > BEGINS_WITHIN:

@@ -23,7 +23,8 @@ status (as in status.json), meta (as in meta.json), config (current
 configuration, including live changes), run_toml (configuration at the start),
 waits (null, or for a queued run: place in the queue, device and for, the ids of
 the runs ahead of it), checkpoints, events (the newest 20), findings (tone and
-text), last_words (last log lines of a run that died or failed) and health:
+text), death (signal or exit code of a worker that died, "" where unknown),
+last_words (last log lines of a run that died or failed) and health:
 records_lost and unreadable (files and streams, with the reason).
 """
 LAST_EVENTS = 20
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def record(reader: RunReader) -> dict[str, object]:
+    from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.record import effective
 
@@ -69,6 +71,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
         "findings": [asdict(finding) for finding in findings_of(reader)],
+        "death": how_it_died(reader.run, reader.state, reader.status),
         "last_words": last_words(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
     }
@@ -103,6 +106,7 @@ def unreadable(reader: RunReader) -> dict[str, str]:
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """The titles and texts of the report, the most important first; unknown values are left out."""
     from gradtop.trainer.analysis.compare import flat
+    from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import findings_of
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
@@ -122,6 +126,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if meta.job != DEFAULT_JOB:
         yield "job", clean(job.title)
     found = findings_of(reader)
+    if how := how_it_died(reader.run, reader.state, status):
+        yield "died", how
     if status.error:
         yield "reason" if reader.state is RunState.STOPPED else "error", clean(status.error)
     if status.warning:

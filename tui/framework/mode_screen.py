@@ -266,7 +266,8 @@ class ModeScreen(Screen[None]):
             lines = [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
         elif facts.state is RunState.DIED:
             words = facts.last_words[-3:]
-            lines = [f"The worker died: it was killed, ran out of memory, or the machine went down.{' Its last lines:' if words else ''}", *words]
+            how = facts.death or "it was killed, ran out of memory, or the machine went down"
+            lines = [f"The worker died: {how}{'' if how.endswith('?') else '.'}{' Its last lines:' if words else ''}", *words]
             if facts.resumes_from:
                 lines.append(f"{keys.name('mode.runs')} {keys.name('runs.resume')} resumes it from {facts.resumes_from}.")
         elif facts.state is RunState.SILENT:

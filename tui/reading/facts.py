@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import coarse_age, moment
 from gradtop.trainer.analysis.pace import Pace, pace_of
 from gradtop.trainer.analysis.text import resumes_from
@@ -39,7 +40,7 @@ class Watch:
         status = _plain(status)
         if old is not None and _still(status) == _still(old.status):
             status = old.status
-        words, resumes = (old.last_words, old.resumes_from) if old is not None and old.state == state else ((), "")
+        death, words, resumes = (old.death, old.last_words, old.resumes_from) if old is not None and old.state == state else ("", (), "")
         if state.went_wrong and not words:
             words = reader.last_log_lines(LAST_WORDS)
         if state.went_wrong and not resumes and find_job(reader.meta.job).resumable:
@@ -55,6 +56,7 @@ class Watch:
             age=self._age(status, state),
             left=pace.left,
             slowdown=float(f"{pace.slowdown:.1g}"),
+            death=death or how_it_died(self.run, state, reader.status),
             last_words=words,
             resumes_from=resumes,
             gone=reader.gone,

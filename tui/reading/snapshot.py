@@ -14,7 +14,7 @@ class Facts:
     """What every mode knows about the watched run; `run` is None where none is watched.
 
     `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
-    time to the end in seconds, or None; `slowdown` how many times slower than at its best it trains, 0 where it does not; `config` is run.toml with what was changed live since; `last_words` are the last lines of worker.log of a run that died or failed, `resumes_from` is where a resume of it goes on.
+    time to the end in seconds, or None; `slowdown` how many times slower than at its best it trains, 0 where it does not; `config` is run.toml with what was changed live since; `death` is how its worker died, as far as that is known; `last_words` are the last lines of worker.log of a run that died or failed, `resumes_from` is where a resume of it goes on.
     """
 
     run: Run | None = None
@@ -27,6 +27,7 @@ class Facts:
     left: float | None = None
     slowdown: float = 0.0
     rate: float = 0.0
+    death: str = ""
     last_words: tuple[str, ...] = ()
     resumes_from: str = ""
     gone: bool = False

@@ -1,0 +1,47 @@
+"""death.json: how a worker ended that could not say so itself, as the torch server saw it, whose child it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from gradtop.trainer.record import bounds
+from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.reserve import write_in_any_case
+from gradtop.trainer.record.status import Status
+from gradtop.trainer.record.writing import write_atomically
+
+DEATH = "death.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The end of one process, which `pid_started` tells from others of its number. `signal` is 0 where it exited with `code`.
+
+    `memory` says that the kernel may have killed it because memory ran out.
+    """
+
+    pid: int
+    pid_started: float
+    signal: int = 0
+    code: int = 0
+    memory: bool = False
+    time: float = 0.0
+
+
+READS = bounds.reads_of(Death)
+
+
+def write_death(run: Run, death: Death) -> None:
+    """Raises OSError."""
+    write_in_any_case(run, lambda: write_atomically(run.path, run.path / DEATH, json.dumps(asdict(death))))
+
+
+def read_death(run: Run, status: Status) -> Death | None:
+    """How the process ended that has written this status; None where nobody has seen it."""
+    try:
+        values = bounds.fields(READS, bounds.read_note(run.file(DEATH)))
+    except bounds.Unreadable:
+        return None
+    death = Death(**{"pid": 0, "pid_started": 0.0, **values})
+    return death if status.pid and (death.pid, death.pid_started) == (status.pid, status.pid_started) else None
