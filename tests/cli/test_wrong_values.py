@@ -27,7 +27,8 @@ def test_a_wrong_value_of_any_field_is_one_sentence_and_no_run(gradtop: Gradtop,
     config = tmp_path / "my.toml"
     config.write_text("")
     for kind, spec in [(kind, spec) for kind, specs in part.fields.items() for spec in specs]:
-        for wrong in WRONG[spec.type]:
+        allowed = {"-1"} if spec.type == "float" and not spec.bounds else set()
+        for wrong in [value for value in WRONG[spec.type] if value not in allowed]:
             said = gradtop("train", str(config), *([f"{part.name}.kind={kind}"] if kind and spec.name != "kind" else []), f"{spec.key}={wrong}")
             assert (said.code, said.out) == (2, ""), (spec.key, wrong)
             lines = said.err.splitlines()
