@@ -106,10 +106,11 @@ def test_how_a_run_died_is_said_though_it_is_written_a_moment_later(living: tupl
     run, grower = living
 
     def see() -> None:
+        grower.grow(10)  # recorded after the last status
         write_death(run, Death(DEAD_PID, read_status(run).pid_started, code=3))
 
     assert told(run, lambda: grower.status("training", pid=DEAD_PID), see) == 1
-    assert "died after step 172 (exited with code 3 without saying why). Continue from" in capsys.readouterr().err
+    assert "died after step 181 (exited with code 3 without saying why). Continue from" in capsys.readouterr().err
 
 
 def test_a_run_that_is_deleted_is_said(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,11 +41,21 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
         print_line(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
     else:
         how = how_it_died(reader.run, reader.state, status)
-        print_line(f"gradtop: {name} died after step {number(status.step)}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
+        print_line(f"gradtop: {name} died after step {number(last_step(reader))}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
         for line in last_words(reader):
             print_line(f"  {line}", sys.stderr)
     print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
     return 1
+
+
+def last_step(reader: RunReader) -> int:
+    """The newest step on disk: a worker that was killed has recorded steps since it wrote its status."""
+    from gradtop.trainer.record.streams.registry import STEP, STEPS
+
+    stream = reader.stream(STEPS)
+    stream.refresh()
+    newest = stream.last()
+    return max(reader.status.step, int(newest[STEP]) if newest else 0)
 
 
 def next_step_text(reader: RunReader, word: str) -> str:
