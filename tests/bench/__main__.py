@@ -19,6 +19,7 @@ from tests.bench.figure import Figure, row, table
 NAMES = {
     "starting": "the interpreter beside gradtop, and gradtop --help",
     "opening": "from exec to the first chart; memory; bytes on disk",
+    "listing": "the list of ten thousand runs",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",
     "restart": "from an edit to the first step of the new run, forked too; a live change",

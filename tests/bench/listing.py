@@ -1,0 +1,44 @@
+"""The list of ten thousand runs: by `gradtop ls`, and in the first frame of the screen that shows one of them."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+
+from gradtop.trainer.record import Run
+from tests.bench.figure import Figure
+from tests.bench.place import GRADTOP, Place, a_place
+from tests.bench.server import seconds
+from tests.bench.terminal import Terminal
+from tests.tui.runs_fixture import fake_run
+
+RUNS = 10_000
+TIMES = 5
+
+
+def measure() -> Iterator[Figure]:
+    with a_place() as place:
+        fill(place)
+        place.gradtop("ls")  # files come into the cache
+        listed = [seconds(place, "ls") for _ in range(TIMES)]
+        yield Figure(f"gradtop ls of {RUNS:,} runs".replace(",", " "), statistics.median(listed), "s", 1.0, details={"slowest, s": max(listed)})
+        opened = [first_list(place) for _ in range(TIMES)]
+        yield Figure(f"the list of {RUNS:,} runs on the screen".replace(",", " "), statistics.median(opened), "s", 1.0, details={"slowest, s": max(opened)})
+
+
+def fill(place: Place) -> None:
+    """What they recorded is left out: the list does not read it."""
+    run, grower = fake_run(place.runs, state="done", steps=100, created=time.time() - 600)
+    grower.close()
+    shutil.rmtree(run.streams)
+    for number in range(1, RUNS):
+        copy = Run(place.runs / f"{run.id}-{number}")
+        shutil.copytree(run.path, copy.path)
+
+
+def first_list(place: Place) -> float:
+    """No run is alive, so that the screen opens on the list."""
+    with Terminal([str(GRADTOP)], env=place.env) as terminal:
+        return terminal.wait_for("val loss")
