@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.servers import ready_server, servers_below
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 # The models of tests are tiny, and every core has a test of its own: a thread more would only wait for the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Whatever a shell starts in the background ignores interrupts, and with it every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine; slow shared cores are no failure.
 hypothesis.settings.register_profile(

@@ -73,7 +73,7 @@ def test_where_a_file_can_have_no_second_name_it_is_copied(trained: Run, tmp_pat
 
 
 def test_a_checkpoint_that_has_gone_leaves_no_run_behind(trained: Run, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="cannot be taken over"):
+    with pytest.raises(RecordError, match="cannot copy the checkpoint"):
         create_run(tmp_path / "runs", BASE, parent=trained, checkpoint=tmp_path / "step-000009.pt")
     assert list_runs(tmp_path / "runs") == []
 
@@ -84,12 +84,12 @@ def test_checkpoints_are_found_by_word_step_and_file(trained: Run) -> None:
     for wanted in ("16", "step-16", "step-000016.pt", str(found.path)):
         assert find_checkpoint(trained, wanted).path == found.path
     assert find_checkpoint(trained, "best").best
-    with pytest.raises(RecordError, match="has no checkpoint '7': last, best, the path of a file, or one of the steps 8, 16"):
+    with pytest.raises(RecordError, match=r"has no checkpoint '7'\. Use last, best, the path of a file, or one of the steps 8, 16"):
         find_checkpoint(trained, "7")
 
 
 def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="has no checkpoint yet: gradtop checkpoint"):
+    with pytest.raises(RecordError, match=r"has no checkpoint yet\. Write one: gradtop checkpoint"):
         find_checkpoint(tiny_run(tmp_path))
 
 

@@ -28,7 +28,7 @@ def images(folder: Path) -> str:
     for label, colour in (("cat", "orange"), ("dog", "brown")):
         (folder / label).mkdir(parents=True)
         for number in range(5):
-            Image.new("RGB", (40, 32), colour).save(folder / label / f"{number}.png")
+            Image.new("RGB", (40 + number, 32), colour).save(folder / label / f"{number}.png")
     return str(folder)
 
 

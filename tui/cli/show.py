@@ -127,7 +127,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "job", clean(job.title)
     found = findings_of(reader)
     if how := how_it_died(reader.run, reader.state, status):
-        yield "died", how
+        yield RunState.DIED, how
     if status.error:
         yield "reason" if reader.state is RunState.STOPPED else "error", clean(status.error)
     if status.warning:
