@@ -226,7 +226,7 @@ class Server:
         if self.spare is not None and not self.spare.has(process):
             self._end_spare()
         if self.spare is None and any(each.staying for each in self.clients):
-            ours, theirs = socket.socketpair()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # a message comes whole or not at all
             pid = self._fork_process()
             if pid == 0:
                 self._close_all_but(None)
