@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session
@@ -25,12 +26,12 @@ class Machine:
         self.cores, self.now, self.busy, self.crowded = cores, 0.0, False, True
         self.paces = paces or (lambda threads, busy: 10.0 if busy and threads > 1 else 50.0 + 25 * threads)
         self.waited, self.wait = 0.0, wait  # seconds that the threads waited, and in each second while others are busy
-        self.setting = 0  # training.threads
+        self.setting, self.threads = 0, 0  # training.threads; what was tuned
         self.found: list[Tuned] = []
         self.tuner = ThreadTuner(cores, pace=self.pace, clock=lambda: self.now, waited=lambda: self.waited)
 
     def pace(self) -> float:
-        return self.paces(self.setting or self.cores, self.busy)
+        return self.paces(self.setting or self.threads or self.cores, self.busy)
 
     def train(self, seconds: float) -> list[Tuned]:
         """What was tuned meanwhile; it is obeyed."""
@@ -39,7 +40,8 @@ class Machine:
             self.now += EVERY
             self.waited += EVERY * self.wait * (self.busy and self.crowded)
             if (tuned := self.tuner.look(self.setting)) is not None:
-                self.setting = tuned.threads
+                assert tuned.before == self.threads
+                self.threads = tuned.threads
                 found.append(tuned)
         return found
 
@@ -54,8 +56,7 @@ def test_fewer_threads_are_tried_and_kept_where_they_are_faster() -> None:
     machine.busy = True
     trial, kept = machine.train(LONG)
     assert (trial.threads, math.isnan(trial.pace), trial.pace_before) == (1, True, 10.0)
-    assert kept == Tuned(1, 75.0, 10.0)
-    assert machine.setting == 1
+    assert kept == Tuned(1, 1, 75.0, 10.0)
 
 
 def test_a_short_collapse_is_waited_out() -> None:
@@ -72,8 +73,7 @@ def test_what_brings_nothing_is_taken_back_and_tried_ever_more_seldom() -> None:
     machine.train(LONG)
     machine.busy = True
     trial, back = machine.train(LONG)
-    assert (trial.threads, back) == (1, Tuned(0, 10.0, 10.0))
-    assert machine.setting == 0
+    assert (trial.threads, back) == (1, Tuned(0, 1, 10.0, 10.0))
     assert len(machine.train(RETRY + TRIAL * EVERY)) == 2
     assert machine.train(RETRY + TRIAL * EVERY) == []
 
@@ -111,7 +111,7 @@ def test_what_the_user_has_set_is_never_touched() -> None:
 
 def test_what_was_tuned_before_a_resume_is_tried_against_the_default_again() -> None:
     machine = Machine()
-    machine.setting = machine.tuner.chosen = 1
+    machine.threads = machine.tuner.chosen = 1
     trial, kept = machine.train(LONG)
     assert (trial.threads, kept.threads, kept.pace) == (0, 0, 100.0)
 
@@ -123,7 +123,10 @@ def test_what_the_user_sets_during_a_trial_stays() -> None:
     while not machine.train(EVERY):
         pass
     machine.setting = 3
+    machine.tuner.give_way()
     assert machine.train(1000) == []
+    machine.setting = machine.threads = 0
+    assert [tuned.threads for tuned in machine.train(1.5 * LONG)] == [4, 2, 2]
 
 
 def test_a_pause_gives_a_trial_its_whole_time() -> None:
@@ -159,7 +162,7 @@ def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path
 
         def look(self, threads: int) -> Tuned | None:
             looks.append(threads)
-            return [Tuned(1, math.nan, 7.0), Tuned(1, 60.0, 7.0)][len(looks) - 1] if len(looks) < 3 else None
+            return [Tuned(1, 0, math.nan, 7.0), Tuned(1, 1, 60.0, 7.0)][len(looks) - 1] if len(looks) < 3 else None
 
     def tune(session: Session) -> None:
         assert session.thread_tuner is not None
@@ -169,19 +172,19 @@ def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path
 
     try:
         session = trained(run, tune)
-        assert (session.config.training.threads, torch.get_num_threads()) == (1, 1)
-        assert looks[:2] == [0, 1]
+        assert (session.config.training.threads, torch.get_num_threads(), read_status(run).threads) == (0, 1, 1)
         tried, kept = events(run, "threads")
         assert (tried["changes"], tried["old"], kept["changes"], kept["pace"]) == ({"training.threads": 1}, {"training.threads": 0}, {}, 60.0)
-        assert read_status(run).changes == {"training.threads": 1}
+        # A fork or a rerun, on a machine that may be idle, begins with the default.
+        assert read_status(run).changes == {}
+        assert effective_config(run).training.threads == 0
         torch.set_num_threads(before)
-        resumed: list[ThreadTuner | None] = []
-        monkeypatch.setattr(Session, "begin", lambda session: resumed.append(session.thread_tuner))
+        resumed: list[tuple[ThreadTuner | None, int]] = []
+        monkeypatch.setattr(Session, "begin", lambda session: resumed.append((session.thread_tuner, torch.get_num_threads())))
         work(run, resume=True)
-        assert read_status(run).changes == {"training.threads": 1}
-        (tuner,) = resumed
+        ((tuner, threads),) = resumed
         assert tuner is not None
-        assert tuner.chosen == 1  # what a tuner has set, a tuner may take back
+        assert (tuner.chosen, threads) == (1, 1)  # what a tuner has set, a tuner may take back
     finally:
         torch.set_num_threads(before)
 

@@ -94,6 +94,8 @@ def apply(session: Session, new: Config) -> None:
         session.freeze()
     if "training.threads" in keys:
         use_threads(new.training.threads)
+        if session.thread_tuner is not None:
+            session.thread_tuner.give_way()
     session.take_settings()
 
 

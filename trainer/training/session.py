@@ -273,21 +273,19 @@ class Session:
         return applied
 
     def tune_threads(self) -> None:
-        """Try, keep or take back another number of threads where the pace has collapsed; each change is recorded as a live one."""
-        if self.thread_tuner is None:
-            return
-        before = self.config.training.threads
-        tuned = self.thread_tuner.look(before)
+        """Try, keep or take back another number of threads where the pace has collapsed.
+
+        The configuration keeps its 0: a fork or a rerun of this run begins with the default on a machine that may be idle.
+        """
+        tuned = self.thread_tuner.look(self.config.training.threads) if self.thread_tuner is not None else None
         if tuned is None:
             return
         key = "training.threads"
-        changes = {key: tuned.threads} if tuned.threads != before else {}
-        if changes:
-            self.config = live.changed(self.config, changes)
+        changed = tuned.threads != tuned.before
+        changes, old = ({key: tuned.threads}, {key: tuned.before}) if changed else ({}, {})
+        if changed:
             use_threads(tuned.threads)
-            self.changes |= changes
-            self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
-        old = {key: before} if changes else {}
+            self.progress.update(threads=torch.get_num_threads())
         self.writer.event(
             EventKind.THREADS, step=self.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
         )
@@ -451,8 +449,9 @@ class Session:
             raise ValueError(f"the checkpoint is of {state['kinds']}")
         self.step, self.evaluated, self.changes = state["step"], state["evaluated"], dict(state["changes"])
         self._kept = self.step
-        if self.thread_tuner is not None:
-            self.thread_tuner.chosen = state.get("tuned_threads", 0)  # else the resumed run would take it for the user's
+        if self.thread_tuner is not None and not self.config.training.threads and (tuned := state.get("tuned_threads", 0)):
+            self.thread_tuner.chosen = tuned
+            use_threads(tuned)
         # What trains decides what the optimizer has a state of.
         self.freeze(said=not self.evaluation_due)
         for name, part in self.parts().items():

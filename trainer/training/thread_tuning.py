@@ -26,9 +26,10 @@ RETRY, LONGEST_RETRY = 60.0, 3600.0  # seconds until the next trial; doubled aft
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A number of threads to change to (0 for the default), or to keep where it is the present one, and the paces that led to it."""
+    """A number of threads to change to (0 for the default) from the one `before`, or to keep, and the paces that led to it."""
 
     threads: int
+    before: int
     pace: float
     pace_before: float
 
@@ -44,7 +45,7 @@ class ThreadTuner:
     ) -> None:
         self._default = default  # threads that 0 stands for
         self._pace, self._clock, self._waited = pace, clock, waited or seconds_waited
-        self.chosen = 0  # the number of threads that a tuner of this run has set last; 0 for the default
+        self.chosen = 0  # threads that it has set; 0 for the default
         self._before = (0, math.nan)  # threads and pace before the trial at hand
         self._trial: list[float] | None = None  # its readings
         self._readings: deque[float] = deque(maxlen=WINDOW)
@@ -55,20 +56,22 @@ class ThreadTuner:
         self._wait = (clock(), self._waited())  # when the readings began: the time, and the seconds waited until then
 
     def look(self, threads: int) -> Tuned | None:
-        """`threads` is what the configuration says; anything but 0 or what this tuner has set is the user's and stays."""
+        """`threads` is what the configuration says; anything but 0 is the user's and stays."""
         now = self._clock()
         if now < self._next:
             return None
         self._next = now + EVERY
-        if threads not in {0, self.chosen}:
-            self._trial = None
-            self._begin(now)
+        if threads:
             return None
-        self.chosen = threads
         pace = self._pace()
         if not pace > 0:
             return None
         return self._watch(now, pace) if self._trial is None else self._judge(self._trial, now, pace)
+
+    def give_way(self) -> None:
+        """The user has set the number of threads: what was tried or found before holds no more."""
+        self.chosen, self._trial = 0, None
+        self._begin(self._clock())
 
     def _begin(self, now: float) -> None:
         self._readings.clear()
@@ -93,10 +96,10 @@ class ThreadTuner:
         return self._try(self._default // 2, level) if starved or collapsed else None
 
     def _try(self, threads: int, level: float) -> Tuned:
-        self._before = self.chosen, level
-        self.chosen = threads
+        before, self.chosen = self.chosen, threads
+        self._before = before, level
         self._trial = []
-        return Tuned(threads, math.nan, level)
+        return Tuned(threads, before, math.nan, level)
 
     def _judge(self, trial: list[float], now: float, pace: float) -> Tuned | None:
         trial.append(pace)
@@ -107,13 +110,13 @@ class ThreadTuner:
         self._trial = None
         self._begin(now)
         if found < level * FASTER:
-            self.chosen = before
+            tried, self.chosen = self.chosen, before
             self._rests_until, self._retry = now + self._retry, min(self._retry * 2, LONGEST_RETRY)
-            return Tuned(before, found, level)
+            return Tuned(before, tried, found, level)
         if self.chosen > 1 and found * COLLAPSED < self._best:
             return self._try(self.chosen // 2, found)
         self._rests_until = now + self._retry
-        return Tuned(self.chosen, found, level)
+        return Tuned(self.chosen, self.chosen, found, level)
 
 
 def seconds_waited() -> float:
