@@ -24,7 +24,7 @@ KEPT_OF_OLD = 16  # of an old run's measurements of the layers one in so many is
 
 
 class Feed:
-    """A hundred values a step: five of the step, the rest of the parameters. `go_on` writes what is due by the clock.
+    """A hundred values a step: seven of the step, the rest of the parameters. `go_on` writes what is due by the clock.
 
     A run of many `steps` at the start has their whole history, as after hours of training.
     """
@@ -81,7 +81,7 @@ class Feed:
             self._measure()
 
     def _of_step(self, step: int) -> tuple[float, ...]:
-        return (self.loss(step), 1e-3, 2.0 + self._chance.random(), 0.0, 12_400.0)
+        return (self.loss(step), 1e-3, 2.0 + self._chance.random(), 0.0, 12_400.0, math.nan, math.nan)
 
     def _of_layers(self) -> list[float]:
         factor = 1.0 + 0.3 * self._chance.random()

@@ -207,7 +207,7 @@ def test_values_that_are_not_finite_are_marked_and_counted(gradtop: Gradtop, tmp
     ("arguments", "sentence"),
     [
         ("los", "the run has recorded no los; did you mean loss"),
-        ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, val_loss, accuracy, cpu"),
+        ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, loading, plain_loss, val_loss, accuracy, cpu"),
         ("--width 10", "width must be 30 to 1000 columns, height 8 to 1000 lines"),
         ("--height 100000", "width must be 30 to 1000 columns"),
         ("--output /nowhere/x.txt", "/nowhere/x.txt: No such file or directory"),
@@ -247,7 +247,7 @@ def test_params_of_a_run_are_what_its_worker_counted(gradtop: Gradtop, runs: Pat
 
 
 def test_export_writes_where_it_is_told_and_says_what(gradtop: Gradtop, runs: Path, tmp_path: Path) -> None:
-    names = ["evals", "histograms", "layers", "plan", "steps", "system"]
+    names = ["activations", "evals", "histograms", "layers", "plan", "steps", "system"]
     assert gradtop("export", "amber", "--to", "csv", "--output", "out").out.splitlines() == [f"out/{name}.csv" for name in names]
     with (tmp_path / "out" / "steps.csv").open(newline="") as file:
         assert len(list(csv.reader(file))) == 2 * 172 + 1

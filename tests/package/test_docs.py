@@ -138,7 +138,7 @@ def test_the_line_of_numpy_reads_a_segment(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(run.path)
     line = next(line for line in lines(DIRECTORY) if line.startswith("numpy."))
     read = eval(line, {"numpy": np})  # noqa: S307 - the line that is tested
-    assert read.shape == (100, 7)
+    assert read.shape == (100, 9)
     assert read[:, 0].tolist() == list(range(100))
 
 

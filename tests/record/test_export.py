@@ -41,7 +41,7 @@ def read_csv(path: Path) -> list[list[str]]:
 def test_csv_has_a_line_for_each_record_and_nothing_where_nothing_was_measured(resumed: Run, tmp_path: Path) -> None:
     exported = export_run(resumed, "csv", tmp_path / "new" / "out")
     assert exported.paths == (tmp_path / "new" / "out" / "evals.csv", tmp_path / "new" / "out" / "steps.csv")
-    assert exported.empty == ("evals", "layers", "system", "histograms", "plan")
+    assert exported.empty == ("evals", "layers", "activations", "system", "histograms", "plan")
     assert read_csv(exported.paths[0]) == [["step", "time", "loss"]]
     assert read_csv(tmp_path / "new" / "out" / "steps.csv") == [
         ["step", "time", "loss", "norm", "rate"],
@@ -71,7 +71,7 @@ def test_all_streams_of_a_run_are_exported_whole(tmp_path: Path) -> None:
 
     run, grower = fake_run(tmp_path / "runs", state="done", steps=1000)
     grower.close()
-    names = ["evals", "histograms", "layers", "plan", "steps", "system"]
+    names = ["activations", "evals", "histograms", "layers", "plan", "steps", "system"]
     for to, ending in (("csv", "csv"), ("parquet", "parquet")):
         paths = export_run(run, to, tmp_path / to).paths
         assert [path.name for path in paths] == [f"{name}.{ending}" for name in names]

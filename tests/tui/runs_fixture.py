@@ -31,6 +31,7 @@ PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("head.weight", "Linear", (10, 256)),
     ("head.bias", "Linear", (10,)),
 )
+MODULES = (("stem", "Conv2d"), ("relu1", "ReLU"), ("block1.conv", "Conv2d"), ("relu2", "ReLU"), ("block2.conv", "Conv2d"), ("relu3", "ReLU"), ("head", "Linear"))
 BINS = 64
 EPOCHS = 30
 STEPS_PER_EPOCH = 172
@@ -129,11 +130,17 @@ class Grower:
         self._steps = SegmentWriter(
             run,
             "steps",
-            [value("loss"), value("lr"), value("grad_norm", sparse=True), value("clipped", sparse=True), value("samples_per_s", "1/s")],
+            [
+                value("loss"), value("lr"), value("grad_norm", sparse=True), value("clipped", sparse=True), value("samples_per_s", "1/s"),
+                value("loading", sparse=True), value("plain_loss", sparse=True),
+            ],
         )
         self._evals = SegmentWriter(run, "evals", [value("epoch"), value("loss"), value("accuracy")])
         columns = [value(f"{what}/{name}") for name in names for what in ("grad_norm", "weight_norm")]
         self._layers = SegmentWriter(run, "layers", columns, extra=layer_table())
+        columns = [value(f"{what}/{name}", sparse=True) for name, kind in MODULES for what in ("std", *(("dead",) if kind == "ReLU" else ()))]
+        modules = [{"name": name, "kind": kind} for name, kind in MODULES]
+        self._activations = SegmentWriter(run, "activations", columns, extra={"modules": modules})
         bins = [value(f"b{index}") for index in range(BINS)]
         shape = [value(name) for name in ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count")]
         self._histograms = SegmentWriter(run, "histograms", shape + bins, rollup=False, extra={"parameters": names})
@@ -172,7 +179,7 @@ class Grower:
         measured = self.step % 2 == 0
         clipped = (1.0 if norm > 5 else 0.0) if measured else nan
         now = self.now
-        self._steps.append(self.step, now, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90)])
+        self._steps.append(self.step, now, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90), nan, nan])
         if self.step % 10 == 0:
             row = []
             for depth, (name, _kind, shape) in enumerate(PARAMETERS):
@@ -180,6 +187,8 @@ class Grower:
                 scale *= 1e-6 * math.exp(-6 * t) if name == self.vanishing else 1.0
                 row += [norm * scale * math.exp(noise(0, 0.15)), math.sqrt(math.prod(shape)) * (0.08 + 0.05 * t)]
             self._layers.append(self.step, now, row)
+            outputs = [figure for _, kind in MODULES for figure in ((0.5 + 0.2 * t, 0.01) if kind == "ReLU" else (0.8 + 0.4 * t,))]
+            self._activations.append(self.step, now, outputs)
         if self.step % 100 == 0:
             for index in range(len(PARAMETERS)):
                 self._histograms.append(self.step, now, self._histogram(index, t))
@@ -261,7 +270,7 @@ class Grower:
         )
 
     def close(self) -> None:
-        for writer in (self._steps, self._evals, self._layers, self._histograms, self._system):
+        for writer in (self._steps, self._evals, self._layers, self._activations, self._histograms, self._system):
             writer.close()
 
 

@@ -22,8 +22,8 @@ Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
 
 
 # A record of the stream: step, time, and the columns in their order.
-StepRow = tuple[int, float, float, float, float, float, float]
-LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT = range(2, 7)
+StepRow = tuple[int, float, float, float, float, float, float, float, float]
+LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT, LOADING_AT, PLAIN_LOSS_AT = range(2, 9)
 
 
 class Steps(Instrument):
@@ -89,12 +89,12 @@ class Batch:
         for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
             measured = norms.pop(step, NAN)
             if norm is None:
-                rows.append((step, moment + offset, loss, lr, measured, NAN, rate))
+                rows.append((step, moment + offset, loss, lr, measured, NAN, rate, NAN, NAN))
             else:
                 total = as_measured(next(known))
                 # A norm that is not finite is that of a step that was not taken.
                 clipped = float(total > clip) if clip and math.isfinite(total) else NAN
-                rows.append((step, moment + offset, loss, lr, total, clipped, rate))
+                rows.append((step, moment + offset, loss, lr, total, clipped, rate, NAN, NAN))
         return rows
 
 

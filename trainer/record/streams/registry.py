@@ -35,7 +35,7 @@ UNAVAILABLE, ALL = "unavailable", ""
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """`columns` without step and time; the columns of a stream `per_parameter` are made for each parameter by `of_parameter`.
+    """`columns` without step and time; those of a stream `per_parameter` are made for each parameter, or module, by `of_parameter`.
 
     `jobs` write it, with one segment for each rank where it says `every_rank`, else rank 0 alone. `shown_by` are the modes and
     commands that show it. `metrics` are other names of columns where all streams of a run stand in one list, "" leaving one out.
@@ -56,6 +56,7 @@ STEP, TIME = "step", "time"
 
 STEPS = "steps"
 LOSS, LR, GRAD_NORM, CLIPPED, SAMPLES_PER_S = "loss", "lr", "grad_norm", "clipped", "samples_per_s"
+LOADING, PLAIN_LOSS = "loading", "plain_loss"
 
 EVALS = "evals"
 EPOCH, ACCURACY = "epoch", "accuracy"
@@ -65,6 +66,10 @@ PLAN = "plan"
 
 LAYERS = "layers"
 WEIGHT_NORM, UPDATE_RATIO = "weight_norm", "update_ratio"
+
+ACTIVATIONS = "activations"
+DEAD, SATURATED = "dead", "saturated"
+MODULES = "modules"  # in the `extra` of its segments: a table of name and kind, in the order of execution
 
 HISTOGRAMS = "histograms"
 PARAMETER, COUNT = "parameter", "count"
@@ -84,13 +89,16 @@ REGISTRY: Mapping[str, Stream] = {
     for stream in (
         Stream(
             STEPS,
-            "Every optimizer step: training loss, learning rate, total gradient norm before clipping, and pace.",
+            "Every optimizer step: training loss, learning rate, total gradient norm before clipping, and pace. `loading` is the share "
+            "of the time that was spent waiting for batches; `plain_loss` the loss without label smoothing and mixing.",
             (
                 Column(LOSS),
                 Column(LR),
                 Column(GRAD_NORM, sparse=True),
                 Column(CLIPPED, sparse=True),
                 Column(SAMPLES_PER_S, "1/s", sparse=True),
+                Column(LOADING, sparse=True),
+                Column(PLAIN_LOSS, sparse=True),
             ),
             shown_by=("overview", "schedule", "plot"),
         ),
@@ -106,6 +114,14 @@ REGISTRY: Mapping[str, Stream] = {
             "Sampled steps: gradient norm, weight norm and update:weight ratio of each parameter.",
             (Column(GRAD_NORM), Column(WEIGHT_NORM), Column(UPDATE_RATIO, sparse=True)),
             shown_by=("parameters", "gradients", "plot"),
+            per_parameter=True,
+        ),
+        Stream(
+            ACTIVATIONS,
+            "Sampled steps: of the output of each module that has weights or is a nonlinearity, in the order of execution, the standard "
+            "deviation, the share of dead units (zero over the whole batch) and the share of saturated values.",
+            (Column(STD, sparse=True), Column(DEAD, sparse=True), Column(SATURATED, sparse=True)),
+            shown_by=("plot",),
             per_parameter=True,
         ),
         Stream(
