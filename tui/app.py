@@ -222,6 +222,8 @@ class GradtopApp(TerminalApp):
             return True if self.can("pause") or self.can("continue") else None
         if action == "stop":
             return True if self.can("stop") else None
+        if action == "resume":
+            return True if (target := self.target()) is not None and target.resumable else None
         if action == "log":
             return True if self.target() is not None else None
         return super().check_action(action, parameters)
@@ -250,10 +252,14 @@ class GradtopApp(TerminalApp):
                 self.poll.send(target.run, "stop")
 
         if target.state is RunState.QUEUED:
-            self.push_screen(Confirm(f"Remove {target.name} from the queue?", f"It stays in the list; {keys.name('runs.resume')} resumes it.", "remove", "keep"), stop)
+            self.push_screen(Confirm(f"Remove {target.name} from the queue?", f"It stays in the list; {keys.name('run.resume')} resumes it.", "remove", "keep"), stop)
             return
         consequence = "It finishes the current step, writes a checkpoint and ends. It can be resumed from there."
         self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "continue"), stop)
+
+    def action_resume(self) -> None:
+        if (target := self.target()) is not None:
+            self.launch(partial(self.launcher.resume, target.run), f"{target.name} resumed")
 
     def on_answered(self, message: Answered) -> None:
         answer = message.answer
@@ -370,7 +376,7 @@ class GradtopApp(TerminalApp):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for key in self.keymap.table:
-            if key.bound and (not key.modes or self.current_mode in key.modes) and key.id not in {"palette", "leave.interrupt"}:
+            if key.bound and (not key.modes or self.current_mode in key.modes) and key.id not in {"palette", "palette.colon", "leave.interrupt"}:
                 yield SystemCommand(f"{key.label}  ({key.name})", key.help, partial(self.run_action, key.action, screen))
 
     def action_leave(self) -> None:

@@ -92,7 +92,7 @@ def _normal(key: str) -> str:
             base, modifiers = base.removeprefix(modifier), modifiers + modifier
     if len(base) == 1:
         base = _character_to_key(base) if base.isprintable() and not base.isspace() else ""
-    elif base not in {*(each.value for each in Keys), *KEY_NAME_REPLACEMENTS.values(), *KEY_TO_UNICODE_NAME}:
+    elif base not in {*(each.value for each in Keys), *KEY_NAME_REPLACEMENTS.values(), *KEY_TO_UNICODE_NAME, *keys.NAMES}:
         base = ""
     return base and modifiers + base
 

@@ -31,6 +31,7 @@ JOB_MODES = (
     Mode("lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange", "A learning-rate range test: the loss over the learning rate, and what it suggests."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs")
+SORTED = ("gradients", "runs")
 CURSORS = ("overview", "schedule", "gradients", "lr_range")
 
 
@@ -67,7 +68,7 @@ class Key:
 
 NAMES = {
     "question_mark": "?", "slash": "/", "left": "←", "right": "→", "up": "↑", "down": "↓", "escape": "esc", "pageup": "pgup",
-    "pagedown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→",
+    "pagedown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→", "colon": ":", "less_than_sign": "<", "greater_than_sign": ">",
 }
 
 KEYS: tuple[Key, ...] = (
@@ -77,40 +78,46 @@ KEYS: tuple[Key, ...] = (
     Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after the current step, or continue it.", "the run", footer=True),
     Key("c", "app.command('checkpoint')", "run.checkpoint", "checkpoint", "Write a checkpoint after the current step.", "the run", footer=True),
     Key("s", "app.stop", "run.stop", "stop", "Stop the run after the current step, with a checkpoint. Asks first.", "the run", footer=True),
+    Key("r", "app.resume", "run.resume", "resume", "Resume the run from its last checkpoint.", "the run", footer=True),
     # Everywhere.
-    Key("l", "app.log", "log", "log", "Show the worker's log.", "everywhere", footer=True),
+    Key("L", "app.log", "log", "log", "Show the worker's log.", "everywhere", footer=True),
     Key("y", "app.copy", "copy", "copy", "Copy the current value or path (also over ssh and in tmux).", "everywhere"),
     Key("tab", "app.focus_next", "next", "next pane", "Focus the next pane; in a small terminal, show the next panes.", "everywhere", footer=True),
     Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Focus the previous pane.", "everywhere"),
     Key("escape", "app.back", "back", "back", "Leave a chart, list, pane or dialog.", "everywhere"),
     Key("ctrl+p", "app.command_palette", "palette", "palette", "Command palette: search all actions by name.", "everywhere", priority=True),
+    Key("colon", "app.command_palette", "palette.colon", "palette", "Command palette, like ctrl+p; not while typing.", "everywhere"),
     Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Switch between dark and light theme.", "everywhere"),
     Key("question_mark", "app.help", "help", "help", "Show this help.", "everywhere", footer=True),
     Key("q", "app.leave", "leave", "leave", "Leave; the run continues.", "everywhere", footer=True),
     Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q; never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
-    Key("left", "screen.read(-1)", "cursor.left", "read left", "Move the chart cursor one column left (shift: ten).", modes=CURSORS),
-    Key("right", "screen.read(1)", "cursor.right", "read right", "Move the chart cursor one column right (shift: ten).", modes=CURSORS),
+    Key("left,h", "screen.read(-1)", "cursor.left", "read left", "Move the chart cursor one column left (shift: ten).", modes=CURSORS),
+    Key("right,l", "screen.read(1)", "cursor.right", "read right", "Move the chart cursor one column right (shift: ten).", modes=CURSORS),
     Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Move the chart cursor ten columns left.", modes=CURSORS),
     Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Move the chart cursor ten columns right.", modes=CURSORS),
-    Key("home", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
-    Key("end", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
+    Key("home,g", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
+    Key("end,G", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
     Key("pagedown", "page_down", "list.pagedown", "page down", "One page down.", modes=LISTS, bound=False),
     Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=LISTS, bound=False),
-    Key("home", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
-    Key("end", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
+    Key("ctrl+d", "half_page(1)", "list.halfdown", "half page down", "Half a page down.", modes=LISTS, bound=False),
+    Key("ctrl+u", "half_page(-1)", "list.halfup", "half page up", "Half a page up.", modes=LISTS, bound=False),
+    Key("home,g", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
+    Key("end,G", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
     Key("slash", "filter", "list.filter", "filter", "Filter rows by the text you type.", modes=LISTS, footer=True, bound=False),
     Key("enter", "keep_filter", "filter.keep", "apply", "While typing a filter: apply it.", modes=LISTS, footer=True, bound=False),
     Key("escape", "clear_filter", "filter.clear", "show all", "Clear the filter.", modes=LISTS, footer=True, bound=False),
+    Key("less_than_sign", "sort_by(-1)", "list.sortleft", "sort by column", "Sort by the column to the left of the sorted one; a click on a column's name sorts by it, another one reverses.", modes=SORTED, bound=False),
+    Key("greater_than_sign", "sort_by(1)", "list.sortright", "sort by column", "Sort by the column to the right.", modes=SORTED, bound=False),
     # 1 Overview
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane; esc restores the others.", modes=("overview",)),
     # 2 Parameters
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),
-    Key("right", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),
-    Key("left", "screen.shut", "parameters.shut", "close", "Collapse this module; if collapsed, go to its parent.", modes=("parameters",)),
+    Key("right,l", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),
+    Key("left,h", "screen.shut", "parameters.shut", "close", "Collapse this module; if collapsed, go to its parent.", modes=("parameters",)),
     Key("plus", "screen.open_all", "parameters.open_all", "open all", "Expand all modules.", modes=("parameters",), shown="+"),
     Key("minus", "screen.shut_all", "parameters.shut_all", "close all", "Collapse all modules.", modes=("parameters",), shown="-"),
     # 3 Gradients
@@ -130,12 +137,14 @@ KEYS: tuple[Key, ...] = (
     Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
     Key("down,j", "screen.move(1)", "tune.down", "down", "Next field.", modes=("tune",), shown="↓ j"),
     Key("up,k", "screen.move(-1)", "tune.up", "up", "Previous field.", modes=("tune",), shown="↑ k"),
-    Key("left,h", "screen.beside(-1)", "tune.left", "left", "The field on the left.", modes=("tune",), shown="← h"),
-    Key("right", "screen.beside(1)", "tune.right", "right", "The field on the right.", modes=("tune",)),
+    Key("left,h", "screen.beside(-1)", "tune.left", "left", "The field on the left.", modes=("tune",)),
+    Key("right,l", "screen.beside(1)", "tune.right", "right", "The field on the right.", modes=("tune",)),
     Key("pagedown", "screen.section(1)", "tune.pagedown", "next section", "Next section.", modes=("tune",)),
     Key("pageup", "screen.section(-1)", "tune.pageup", "previous section", "Previous section.", modes=("tune",)),
-    Key("home", "screen.move(-1000)", "tune.first", "first", "First field.", modes=("tune",)),
-    Key("end", "screen.move(1000)", "tune.last", "last", "Last field.", modes=("tune",)),
+    Key("ctrl+d", "screen.move(10)", "tune.halfdown", "ten down", "Ten fields down.", modes=("tune",)),
+    Key("ctrl+u", "screen.move(-10)", "tune.halfup", "ten up", "Ten fields up.", modes=("tune",)),
+    Key("home,g", "screen.move(-1000)", "tune.first", "first", "First field.", modes=("tune",)),
+    Key("end,G", "screen.move(1000)", "tune.last", "last", "Last field.", modes=("tune",)),
     Key("backspace", "screen.reset", "tune.reset", "reset", "Reset this field to its original value.", modes=("tune",)),
     Key("slash", "screen.filter", "tune.filter", "filter", "Filter fields by name; esc shows all.", modes=("tune",)),
     Key("minus", "screen.fold", "tune.fold", "fold", "Collapse or expand this section.", modes=("tune",), shown="-"),
@@ -151,8 +160,7 @@ KEYS: tuple[Key, ...] = (
     Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),
     # 7 Runs
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
-    Key("r", "screen.resume", "runs.resume", "resume", "Resume this run from its last checkpoint.", modes=("runs",), footer=True),
-    Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration.", modes=("runs",), footer=True),
+    Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration. Asks first.", modes=("runs",), footer=True),
     Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first by family, best first, by name.", modes=("runs",), footer=True),
     Key("f", "screen.fork", "runs.fork", "fork", "Fork this run: opens Tune with its configuration.", modes=("runs",), footer=True),
     Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for comparison, or unmark it.", modes=("runs",), footer=True),

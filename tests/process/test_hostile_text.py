@@ -53,7 +53,7 @@ def test_names_and_log_lines_are_shown_and_do_nothing(tmp_path: Path, tmux: Call
     terminal = tmux(str(GRADTOP), "watch", str(run.path), "--runs", str(runs), "--no-server")
     title = terminal.title
     terminal.wait_for("✕ failed", r"\[red\]evil\[/red\]")
-    terminal.keys("l")
+    terminal.keys("L")
     shown = terminal.wait_for("last line", "before after", r"\[bold red\]markup\[/bold red\]", "wrong ", "wide 日本語", "progress 100%")
     assert "progress  10%" not in shown
     assert "pwned" not in shown

@@ -69,7 +69,7 @@ async def test_without_a_run_each_mode_says_what_will_come(tmp_path: Path, runs:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("failed", ["✕ failed", "out of memory: try a smaller batch", "l shows the worker's log"]),
+        ("failed", ["✕ failed", "out of memory: try a smaller batch", "L shows the worker's log"]),
         ("died", ["† died", "Its last lines:", "epoch 1: loss 0.842"]),
         ("silent", ["? silent", "does not respond"]),
         ("paused", ["‖ paused", "space continue"]),

@@ -76,7 +76,7 @@ def test_a_directory_in_its_place_is_a_problem(tmp_path: Path) -> None:
         ({"leave__interrupt": "p"}, "FILE: leave.interrupt: cannot be remapped"),
         ({"run__pause": "c"}, "FILE: run.pause and run.checkpoint both use c in Overview"),
         ({"run__pause": "o"}, "FILE: run.pause and gradients.sort both use o in Gradients"),
-        ({"runs__sort": "r"}, "FILE: runs.resume and runs.sort both use r in Runs"),
+        ({"runs__sort": "r"}, "FILE: run.resume and runs.sort both use r in Runs"),
         ({"tune__live": "question_mark"}, "FILE: help and tune.live both use ? in Tune"),
     ],
 )
@@ -112,11 +112,11 @@ def test_doctor_reports_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_remapped_key_acts_and_the_default_one_does_nothing(tmp_path: Path, run: Run) -> None:
-    keymap = parse_keymap({"keys": {"mode.gradients": "g", "theme": "t", "next": "w", "help": "H", "leave": "f10"}}, "FILE")
+    keymap = parse_keymap({"keys": {"mode.gradients": "z", "theme": "t", "next": "w", "help": "H", "leave": "f10"}}, "FILE")
     async with piloted(tmp_path, run, keymap=keymap) as screen:
         await screen.press("3")
         assert screen.app.current_mode == "overview"
-        await screen.press("g")
+        await screen.press("z")
         await screen.until(lambda: screen.app.current_mode == "gradients", "gradients")
         dark = screen.app.current_theme.dark
         await screen.press("ctrl+t")

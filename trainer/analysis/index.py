@@ -13,6 +13,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
+from gradtop.trainer.analysis.run_order import NEWEST, in_order
 from gradtop.trainer.analysis.text import stopped_early_text, waits_for
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
@@ -39,7 +40,6 @@ LIST_EVERY = 5.0
 SENTENCE = 300  # characters of what was changed, and of the last words
 DEEPEST = 9  # cells of branches before a name
 FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
-SORTS = ("newest", "best", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,9 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunsView:
-    sort: str = "newest"
+    sort: str = NEWEST
     filter: str = ""
+    reverse: bool = False
 
 
 @dataclass(slots=True)
@@ -194,12 +195,7 @@ class RunIndex:
                 entry.row = row_of(entry, self._names)
         self._update_queue()
         rows = [entry.row for entry in entries if entry.row is not None]
-        if view.sort != "newest":
-            rows = [replace(row, branch="") if row.branch else row for row in rows]
-            if view.sort == "best":
-                rows.sort(key=best_first)
-            else:
-                rows.sort(key=lambda row: (row.name, row.run.id))
+        rows = in_order(rows, view.sort, reverse=view.reverse)
         wanted = view.filter.casefold().split()
         return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
 
@@ -271,13 +267,6 @@ def created(entry: Entry) -> float:
 
 def shortened(before: str) -> str:
     return before if len(before) <= DEEPEST else f"…{before[1 - DEEPEST :]}"
-
-
-def best_first(row: RunRow) -> tuple[bool, float, str]:
-    """Runs without a finite value come last."""
-    best = row.status.best_val_loss
-    known = best is not None and math.isfinite(best)
-    return not known, best if best is not None and known else 0.0, row.run.id
 
 
 def describe_change(entry: Entry, names: dict[str, str]) -> str:

@@ -14,15 +14,15 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from gradtop.tui.widgets.options import Options
+
 
 class Choose(ModalScreen[str | None]):
     """Gives the chosen word, or None when left by escape or a click beside it."""
 
     CSS_PATH = "choose.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,left", "dismiss(None)", "back", id="choose.back", tooltip="Close without a change."),
-        Binding("j", "move('down')", "down", id="choose.down", show=False, tooltip="Next."),
-        Binding("k", "move('up')", "up", id="choose.up", show=False, tooltip="Previous."),
+        Binding("escape,q,left,h", "dismiss(None)", "back", id="choose.back", tooltip="Close without a change."),
     ]
 
     def __init__(self, title: str, words: Sequence[str], chosen: str, at: Offset) -> None:
@@ -30,12 +30,12 @@ class Choose(ModalScreen[str | None]):
         self._title, self._words, self._chosen, self._at = title, words, chosen, at
 
     def compose(self) -> ComposeResult:
-        options = OptionList(*(Option(Content(word), id=word) for word in self._words), compact=True)
+        options = Options(*(Option(Content(word), id=word) for word in self._words), compact=True)
         options.border_title = self._title
         yield options
 
     def on_mount(self) -> None:
-        options = self.query_one(OptionList)
+        options = self.query_one(Options)
         options.highlighted = self._words.index(self._chosen) if self._chosen in self._words else 0
         width, height = max(map(len, (*self._words, self._title))) + 6, len(self._words) + 2
         options.styles.width, options.styles.height = width, min(height, self.size.height)
@@ -49,7 +49,3 @@ class Choose(ModalScreen[str | None]):
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:
             self.dismiss(None)
-
-    def action_move(self, way: str) -> None:
-        options = self.query_one(OptionList)
-        (options.action_cursor_down if way == "down" else options.action_cursor_up)()

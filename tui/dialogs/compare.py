@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
@@ -15,6 +15,7 @@ from gradtop.trainer.analysis.compare import Comparison, Pair, compare
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.widgets.options import Scrolled
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
@@ -28,8 +29,6 @@ class Compare(ModalScreen[None]):
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,x,enter", "dismiss(None)", "back", id="compare.back", tooltip="Back to the list."),
-        Binding("down,j", "scroll(1)", "down", id="compare.down", show=False, tooltip="Scroll down."),
-        Binding("up,k", "scroll(-1)", "up", id="compare.up", show=False, tooltip="Scroll up."),
     ]
 
     class Read(Message):
@@ -45,7 +44,7 @@ class Compare(ModalScreen[None]):
         self.found: Comparison | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="compare"), VerticalScroll(can_focus=False):
+        with Vertical(id="compare"), Scrolled():
             yield Side(id="side")
 
     def on_mount(self) -> None:
@@ -58,9 +57,6 @@ class Compare(ModalScreen[None]):
     def on_compare_read(self, message: Read) -> None:
         self.found = message.found
         self.query_one(Side).show_comparison(message.found)
-
-    def action_scroll(self, step: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
 
 
 class Side(Lines):

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -16,6 +15,7 @@ from textual.widgets import Static
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.pages import PAGES
+from gradtop.tui.widgets.options import Scrolled
 
 NAME = 12  # cells for the name of a key
 
@@ -36,7 +36,7 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         mode = keys.mode_named(self._mode)
-        with VerticalScroll(id="keys") as box:
+        with Scrolled(id="keys") as box:
             box.border_title = f"keys in {keys.name(f'mode.{mode.name}')} {mode.title}"
             box.border_subtitle = "esc closes"
             yield Static(mode.help, id="about", markup=False)

@@ -22,7 +22,7 @@ class Log(ModalScreen[None]):
     CSS_PATH = "log.tcss"
     AUTO_FOCUS = "LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,l,q", "dismiss", "close", id="log.close", tooltip="Close the log."),
+        Binding("escape,L,q", "dismiss", "close", id="log.close", tooltip="Close the log."),
         Binding("y", "copy", "copy", id="log.copy", tooltip="Copy the path of the log."),
     ]
 

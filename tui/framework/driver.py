@@ -9,15 +9,18 @@ import signal
 from codecs import getincrementaldecoder
 from typing import Any
 
+from textual import constants
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+# A key's sequence comes in one piece; Textual (8.2) waits a tenth of a second for the rest of one, and each escape key with it.
+ESCAPE = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.025  # seconds
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class TerminalDriver(LinuxDriver):
-    """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels.
+    """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels. Tells an escape early.
 
     A signal that asks the process to end leaves the screen as its key does, so that the terminal is as it was; a second one does so
     at once.
@@ -56,6 +59,8 @@ class TerminalDriver(LinuxDriver):
                 if text := decode(data):
                     for event in parser.feed(text):
                         self.process_message(event)
+                    if parser._timeout_time is not None:  # noqa: SLF001
+                        parser._timeout_time = min(parser._timeout_time, get_time() + ESCAPE)  # noqa: SLF001
             for event in parser.tick():
                 self.process_message(event)
         os.read(self._ended, 1)

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
 SMALLEST = (40, 12)
+RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
 SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
 
 
@@ -79,11 +80,17 @@ def bound(rows: Iterable[keys.Key]) -> list[BindingType]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The run that a command is meant for."""
+    """The run that a command is meant for; `resumable` says whether it can be resumed now."""
 
     run: Run
     name: str
     state: RunState
+    resumable: bool = False
+
+
+def is_resumable(state: RunState, job: str, step: int) -> bool:
+    """Whether a run ended before its time and can go on; one that did not begin can always be started again."""
+    return state in RESUMABLE and (find_job(job).resumable or not step)
 
 
 @runtime_checkable
@@ -141,7 +148,9 @@ class ModeScreen(Screen[None]):
     def target(self) -> Target | None:
         """The run that the command keys mean here."""
         facts = self.snapshot.facts
-        return Target(facts.run, facts.name, facts.state) if facts.run is not None and not facts.gone else None
+        if facts.run is None or facts.gone:
+            return None
+        return Target(facts.run, facts.name, facts.state, is_resumable(facts.state, facts.meta.job, facts.status.step))
 
     def unsaved(self) -> str:
         """What leaving would lose, as a sentence; "" where nothing."""
@@ -269,17 +278,12 @@ class ModeScreen(Screen[None]):
             how = facts.death or "it was killed, ran out of memory, or the machine went down"
             lines = [f"The worker died: {how}{'' if how.endswith('?') else '.'}{' Its last lines:' if words else ''}", *words]
             if facts.resumes_from:
-                lines.append(f"{keys.name('mode.runs')} {keys.name('runs.resume')} resumes it from {facts.resumes_from}.")
+                lines.append(f"{keys.name('run.resume')} resumes it from {facts.resumes_from}.")
         elif facts.state is RunState.SILENT:
             lines = ["The worker does not respond: a very long step, a stopped process, or a hung device."]
         elif facts.status.warning:
             lines = [facts.status.warning]
         noticed = ("\n".join(lines), facts.state.went_wrong or facts.gone)
-        if noticed != self._noticed:
-            self._noticed = noticed
-            notice.set_class(noticed[1], "-error")
-            notice.update(noticed[0])  # lays the whole screen out anew
-            self.set_class(bool(lines), "-noticed")
         if noticed != self._noticed:
             self._noticed = noticed
             notice.set_class(noticed[1], "-error")

@@ -26,7 +26,7 @@ class TableColumn:
 
     `width` is what it wants, `least` what it can live with (0: `width`). Where the least widths do not fit, the column
     with the highest `priority` is left out first; 0 is never left out. `grow` takes what is left over. `keep` says which
-    end of a text that is too long is shown.
+    end of a text that is too long is shown. `sort` names the order that a click on its name asks for, "" for none.
     """
 
     name: str
@@ -36,6 +36,7 @@ class TableColumn:
     priority: int = 0
     grow: bool = False
     keep: Literal["start", "end"] = "start"
+    sort: str = ""
 
     @property
     def smallest(self) -> int:
@@ -97,8 +98,16 @@ def draw_row(columns: Sequence[TableColumn], places: Sequence[Place], cells: Seq
     return row
 
 
-def draw_header(columns: Sequence[TableColumn], places: Sequence[Place], width: int) -> Cells:
-    return draw_row(columns, places, [(column.name, "header") for column in columns], width)
+def draw_header(columns: Sequence[TableColumn], places: Sequence[Place], width: int, sort: str = "", *, descending: bool = False) -> Cells:
+    """The names; an arrow says which column the rows are sorted by, beside its name or in the gap before it."""
+    row = draw_row(columns, places, [(column.name, "header") for column in columns], width)
+    for place in places:
+        column = columns[place.index]
+        if sort and column.sort == sort:
+            length = min(cell_len(column.name), place.width)
+            x = place.x + place.width - length - 1 if column.right else place.x + length
+            row.put(max(0, x), "▾" if descending else "▴", TONE["primary"])
+    return row
 
 
 def put(row: Cells, x: int, width: int, pieces: Sequence[Piece], *, right: bool = False, keep: str = "start") -> None:

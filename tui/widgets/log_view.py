@@ -33,6 +33,8 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
         Binding("down,j", "scroll_rows(1)", "down", id="log.down", tooltip="One line down.", show=False),
         Binding("pageup", "scroll_pages(-1)", "page up", id="log.pageup", tooltip="One page up.", show=False),
         Binding("pagedown,space", "scroll_pages(1)", "page down", id="log.pagedown", tooltip="One page down.", show=False),
+        Binding("ctrl+d", "scroll_half_pages(1)", "half page down", id="log.halfdown", tooltip="Half a page down.", show=False),
+        Binding("ctrl+u", "scroll_half_pages(-1)", "half page up", id="log.halfup", tooltip="Half a page up.", show=False),
         Binding("home,g", "scroll_to_start", "start", id="log.home", tooltip="The first line there is.", show=False),
         Binding("end,G", "follow", "end", id="log.end", tooltip="The last line, and those that come.", show=False),
     ]
@@ -105,6 +107,9 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
 
     def action_scroll_pages(self, pages: int) -> None:
         self._move(pages * max(1, self.size.height - 1))
+
+    def action_scroll_half_pages(self, pages: int) -> None:
+        self._move(pages * max(1, self.size.height // 2))
 
     def action_scroll_to_start(self) -> None:
         self._move(-len(self._rows))

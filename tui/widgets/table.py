@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, Cell, Place, TableColumn, arrange, draw_header, draw_row, put
+from gradtop.tui.widgets.columns import GAP, TONE, TONES, Cell, Place, TableColumn, arrange, draw_header, draw_row, put
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.rows import Rows
 
@@ -79,6 +79,12 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     class Filtered(News):
         """Only rows that match what was typed (`key`) are wanted; "" is every row."""
 
+    class Sorted(News):
+        """The rows are wanted in the order that the column says (`key`, its `sort`)."""
+
+        def can_replace(self, message: Message) -> bool:  # noqa: ARG002 - Textual's signature
+            return False
+
     class Chosen(News):
         """Somebody wants into the row under the cursor."""
 
@@ -100,6 +106,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         self._rows, self._filter = Rows(), FilterLine()
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
         self._count = ""
+        self._sort, self._descending = "", False
         self._told = ""
         self._arranged: tuple[int, list[Place]] = (0, [])
         self._drawn: list[Cells] = []
@@ -128,6 +135,12 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         """What is said where there are no rows: what will come, and which key brings it."""
         if sentence != self._empty:
             self._empty = sentence
+            self._draw()
+
+    def set_sorted(self, sort: str, *, descending: bool = False) -> None:
+        """Mark the column that the rows are sorted by."""
+        if (sort, descending) != (self._sort, self._descending):
+            self._sort, self._descending = sort, descending
             self._draw()
 
     @property
@@ -182,6 +195,16 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     def action_page_up(self) -> None:
         self.move(-self._rows.page)
 
+    def action_half_page(self, pages: int) -> None:
+        self.move(pages * max(1, self._rows.page // 2))
+
+    def action_sort_by(self, step: int) -> None:
+        """Sort by the next column that can be sorted by, of those that fit."""
+        sorts = [column.sort for place in self._arrange() if (column := self._columns[place.index]).sort]
+        if sorts:
+            now = sorts.index(self._sort) if self._sort in sorts else -1 if step > 0 else 0
+            self.post_message(self.Sorted(self, sorts[(now + step) % len(sorts)]))
+
     def action_first(self) -> None:
         self.move(-len(self.keys))
 
@@ -218,6 +241,8 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         return self._filter.edit is not None and character is not None and character.isprintable()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "sort_by":
+            return any(column.sort for column in self._columns)
         if action == "filter":
             return self._filters and self._filter.edit is None
         if action == "keep_filter":
@@ -255,6 +280,10 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
+        if offset is not None and not offset.y:
+            at = next((place for place in self._arrange() if place.x <= offset.x < place.x + place.width + GAP), None)
+            if at is not None and (sort := self._columns[at.index].sort):
+                self.post_message(self.Sorted(self, sort))
         if offset is None or self._on_bar(offset.x) or not 0 <= offset.y - 1 < len(self._rows.view):
             return
         index = self._rows.view[offset.y - 1]
@@ -326,7 +355,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def _compose_rows(self, width: int, height: int) -> list[Cells]:
         places = self._arrange()
-        rows = [draw_header(self._columns, places, width)]
+        rows = [draw_header(self._columns, places, width, self._sort, descending=self._descending)]
         for index in self._rows.view:
             row = draw_row(self._columns, places, self._cells(self.keys[index]), width)
             if index == self._rows.cursor:

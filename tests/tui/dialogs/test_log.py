@@ -14,8 +14,8 @@ HOSTILE = "\x1b]0;title\x07\x1b[31mred\x1b[0m [bold]markup[/bold] \x1b[2J\x9b1m\
 
 async def test_the_log_opens_over_the_mode_and_closes_again(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     async with piloted(tmp_path, training[0]) as screen:
-        for close in ("l", "escape", "q"):
-            await screen.press("l")
+        for close in ("L", "escape", "q"):
+            await screen.press("L")
             await screen.shows("epoch 2: loss 0.511")
             assert isinstance(screen.app.screen, Log)
             assert "worker.log of quiet-heron" in screen.shown()
@@ -29,13 +29,13 @@ async def test_what_the_worker_prints_comes_while_the_log_is_open_and_is_not_rea
 ) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.shows("epoch 2")
         with run.log.open("a") as file:
             file.write("epoch 3: loss 0.402\n")
         await screen.shows("epoch 3: loss 0.402")
         assert screen.app.snapshot.log.run == run
-        await screen.press("l")
+        await screen.press("L")
         await screen.until(lambda: screen.app.snapshot.log.run is None, "no log")
 
 
@@ -43,7 +43,7 @@ async def test_hostile_lines_are_data(tmp_path: Path, training: tuple[Run, Growe
     run, _ = training
     run.log.write_bytes(HOSTILE.encode("utf-8", "surrogateescape"))
     async with piloted(tmp_path, run) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.shows("wrong \ufffd utf-8")
         await screen.press("home")
         await screen.shows("red [bold]markup[/bold]")
@@ -55,7 +55,7 @@ async def test_scrolling_back_says_how_much_lies_below_and_end_follows_again(tmp
     run, _ = training
     run.log.write_text("".join(f"line {number}\n" for number in range(300)))
     async with piloted(tmp_path, run) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.shows("line 299")
         assert "following" in screen.shown()
         await screen.press("up", "up")
@@ -69,7 +69,7 @@ async def test_scrolling_back_says_how_much_lies_below_and_end_follows_again(tmp
 async def test_y_copies_the_path_of_the_log(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.until(lambda: isinstance(screen.app.screen, Log), "the log")
         await screen.press("y")
         assert screen.app.clipboard == str(run.log)
@@ -79,7 +79,7 @@ async def test_in_the_list_of_runs_it_is_the_log_of_the_row(tmp_path: Path, runs
     fake_run(runs, "grey-lynx", state="died", steps=10, created=NOW - 500, log="its last words\n")
     async with piloted(tmp_path, training[0], mode="runs") as screen:
         await screen.shows("grey-lynx")
-        await screen.press("j", "l")
+        await screen.press("j", "L")
         await screen.shows("worker.log of grey-lynx")
         await screen.shows("its last words")
 
@@ -88,7 +88,7 @@ async def test_a_run_without_a_log_says_that_nothing_was_printed(tmp_path: Path,
     run, _ = training
     run.log.unlink()
     async with piloted(tmp_path, run) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.shows("The worker has not printed anything yet")
         run.log.write_text("the first line\n")
         await screen.shows("the first line")
@@ -96,7 +96,7 @@ async def test_a_run_without_a_log_says_that_nothing_was_printed(tmp_path: Path,
 
 async def test_a_log_under_another_mode_is_read_again_when_it_is_seen_again(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     async with piloted(tmp_path, training[0]) as screen:
-        await screen.press("l")
+        await screen.press("L")
         await screen.shows("epoch 2")
         screen.app.action_mode("schedule")
         await screen.until(lambda: screen.app.snapshot.mode == "schedule" and screen.app.snapshot.log.run is None, "no log")

@@ -24,12 +24,13 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     keyboard, terminal = os.openpty()
     tty.setraw(terminal)
     messages: list[Message] = []
-    looks = 0
+    looks, waits = 0, []
     wait = select.select
 
     def counted(*waited: Any) -> Any:
         nonlocal looks
         looks += 1
+        waits.append(waited[-1])
         return wait(*waited)
 
     async def made() -> TerminalDriver:
@@ -42,7 +43,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     monkeypatch.setattr(driver, "_disable_mouse_support", lambda: None)
     driver._key_thread = threading.Thread(target=driver.run_input_thread, daemon=True)
     driver._key_thread.start()
-    yield SimpleNamespace(driver=driver, keyboard=keyboard, messages=messages, looks=lambda: looks)
+    yield SimpleNamespace(driver=driver, keyboard=keyboard, messages=messages, waits=waits, looks=lambda: looks)
     driver.disable_input()
     driver.close()
     os.close(keyboard)
@@ -57,6 +58,15 @@ def test_keys_are_read_whole_and_an_escape_alone_is_a_key_too(typed: SimpleNames
     os.write(typed.keyboard, b"a\xc3")
     os.write(typed.keyboard, b"\xbc\x1b[D\x1b")
     wait_until(lambda: keys(typed) == ["a", "ü", "left", "escape"], why=f"the keys: {keys(typed)}")
+
+
+def test_an_escape_is_told_from_the_beginning_of_a_sequence_within_40_ms(typed: SimpleNamespace) -> None:
+    os.write(typed.keyboard, b"\x1b")
+    wait_until(lambda: keys(typed) == ["escape"], why=f"the key: {keys(typed)}")
+    assert 0 < max(wait for wait in typed.waits if wait is not None) <= 0.03
+    os.write(typed.keyboard, b"\x1b[")
+    os.write(typed.keyboard, b"A")
+    wait_until(lambda: keys(typed) == ["escape", "up"], why=f"the keys: {keys(typed)}")
 
 
 def test_it_sleeps_while_nothing_is_typed_and_ends_at_once(typed: SimpleNamespace) -> None:

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, trend, window
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BINS = 32  # of the small pictures
 LARGE_BINS = 360
 SHARE = 0.1  # of the time, for reading
-Sort = Literal["trouble", "depth"]
+SORTS = ("trouble", "depth", "norm", "update:weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +212,18 @@ class Recent:
         return next((value for value in reversed(values) if value == value), None)
 
 
-def ordered(rows: Sequence[GradientRow], sort: Sort, wanted: str = "") -> list[GradientRow]:
-    """The rows whose name or state has every word that is wanted, by trouble (the worst first) or in the order of the model."""
+def ordered(rows: Sequence[GradientRow], sort: str, wanted: str = "", *, reverse: bool = False) -> list[GradientRow]:
+    """The rows whose name or state has every word that is wanted: the worst or the largest first, or in the order of the model; `reverse` the other way round."""
     words = wanted.lower().split()
     found = [row for row in rows if all(word in f"{row.shown} {row.verdict.state}".lower() for word in words)]
-    return sorted(found, key=lambda row: row.verdict.rank) if sort == "trouble" else found
+    if sort == "trouble":
+        found.sort(key=lambda row: row.verdict.rank)
+    elif sort != "depth":
+        pairs = [(row.now if sort == "norm" else row.ratio, row) for row in found]
+        measured = [(figure, row) for figure, row in pairs if figure is not None and figure == figure]
+        measured.sort(key=lambda pair: pair[0], reverse=not reverse)
+        return [*(row for _figure, row in measured), *(row for figure, row in pairs if figure is None or figure != figure)]
+    return found[::-1] if reverse else found
 
 
 def counts(rows: Iterable[GradientRow]) -> list[tuple[Verdict, int]]:

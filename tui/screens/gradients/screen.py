@@ -17,11 +17,11 @@ from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.gradients.data import (
+    SORTS,
     Curves,
     GradientRow,
     GradientsPart,
     GradientsView,
-    Sort,
     at,
     counts,
     ordered,
@@ -33,6 +33,7 @@ from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.sparkline import BAD, sparkline
 from gradtop.tui.widgets.table import Table
 
+ROOMY, SPARK = 150, 24  # from so many columns on the curves have more than so many cells, and shapes and counts their columns
 WIDE = 100  # from so many columns on the trend has its word, and the pictures are large
 
 
@@ -48,7 +49,7 @@ class Gradients(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sort: Sort = "trouble"
+        self._sort, self._reverse = "trouble", False
         self._rows: dict[str, GradientRow] = {}
         self._chart = ""
 
@@ -68,7 +69,8 @@ class Gradients(ModeScreen):
         return self.query_one(LineChart)
 
     def on_mount(self) -> None:
-        self._sort = "depth" if self.gradtop.memory.get("gradients.sort") == "depth" else "trouble"
+        wanted = self.gradtop.memory.get("gradients.sort")
+        self._sort = wanted if wanted in SORTS else SORTS[0]
         self.table.go(self.gradtop.memory.get("gradients.row"))
         self.chart.border_title = "gradient norm before clipping"
         self._arrange()
@@ -101,9 +103,10 @@ class Gradients(ModeScreen):
         self._fill()
 
     def _fill(self) -> None:
-        rows = ordered(tuple(self._rows.values()), self._sort, self.table.filter)
+        rows = ordered(tuple(self._rows.values()), self._sort, self.table.filter, reverse=self._reverse)
         width, part = self._spark_width, self.snapshot.part
         end = part.end if isinstance(part, GradientsPart) else 1.0
+        self.table.set_sorted(self._sort, descending=(self._sort != "depth") != self._reverse)
         self.table.show([row.name for row in rows], lambda key: cells(self._rows[key], width, end), total=len(self._rows))
         self._draw_chart()
         self._say()
@@ -149,8 +152,14 @@ class Gradients(ModeScreen):
         self._open_chart(self.table.key)
 
     def action_sort(self) -> None:
-        self._sort = "depth" if self._sort == "trouble" else "trouble"
-        self.gradtop.remember("gradients.sort", self._sort)
+        self._sort_by("depth" if self._sort == "trouble" else "trouble")
+
+    def on_table_sorted(self, message: Table.Sorted) -> None:
+        self._sort_by(message.key, reverse=message.key == self._sort and not self._reverse)
+
+    def _sort_by(self, sort: str, *, reverse: bool = False) -> None:
+        self._sort, self._reverse = sort, reverse
+        self.gradtop.remember("gradients.sort", sort)
         self._fill()
         self.refresh_bindings()
 
@@ -220,7 +229,8 @@ class Gradients(ModeScreen):
 
     @property
     def _spark_width(self) -> int:
-        return 24 if self.size.width >= WIDE else 12
+        width = self.size.width
+        return SPARK + 1 + (width - ROOMY) * 2 // 3 if width >= ROOMY else SPARK if width >= WIDE else 12
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -259,12 +269,13 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
 def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[TableColumn]:
     names = max([14, *(cell_len(row.shown) for row in rows)])
     return [
-        TableColumn("parameter", min(40, names), least=min(names, 24 if width >= WIDE else 14), keep="end"),
-        TableColumn("norm now", 8, right=True),
+        TableColumn("parameter", min(width // 3, names), least=min(names, 24 if width >= WIDE else 14), keep="end", sort="depth"),
+        *([TableColumn("shape", 14, priority=6), TableColumn("parameters", 12, right=True, priority=5)] if width >= ROOMY else []),
+        TableColumn("norm now", 9, right=True, sort="norm"),
         TableColumn("over time (log)" if spark >= 15 else "over time", spark, priority=1),
         TableColumn("trend", 8, priority=3) if width >= WIDE else TableColumn("", 1, priority=2),
-        TableColumn("update:weight", 13, right=True, priority=4) if width >= WIDE else TableColumn("upd:w", 8, right=True, priority=4),
-        TableColumn("finding", 24, least=14, grow=True),
+        TableColumn("update:weight", 14, right=True, priority=4, sort="update:weight") if width >= WIDE else TableColumn("upd:w", 8, right=True, priority=4, sort="update:weight"),
+        TableColumn("finding", 24, least=14, grow=True, sort="trouble"),
     ]
 
 
@@ -272,6 +283,7 @@ def cells(row: GradientRow, spark: int, end: float) -> Sequence[Cell]:
     arrow, word = row.trend
     return (
         row.shown,
+        *([(row.shape, "muted"), (formatting.number(row.count), "muted")] if spark > SPARK else []),
         ("–", "muted") if row.now is None else (norm_text(row.now), "text" if row.now - row.now == 0 else "error"),
         bars(sparkline(row.over_time.x, row.over_time.mean, row.over_time.nonfinite, spark, end)),
         ([(arrow, "text"), (f" {word}", "muted")] if spark >= 15 else (arrow, "text")) if arrow else ("–", "muted"),

@@ -10,6 +10,8 @@ from gradtop.trainer.analysis.index import RunRow, RunsView
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
+NEWEST_FIRST = RunsView()
+
 
 @dataclass(frozen=True, slots=True)
 class RunsPart:
@@ -17,10 +19,10 @@ class RunsPart:
 
     rows: tuple[RunRow, ...] = ()
     total: int = 0
-    sort: str = "newest"
+    view: RunsView = NEWEST_FIRST
     now: float = 0.0
     known: frozenset[str] = frozenset()
 
 
 def read_runs(source: Source, view: RunsView) -> RunsPart:
-    return RunsPart(source.runs.rows(view), len(source.runs), view.sort, source.clock(), source.runs.ids)
+    return RunsPart(source.runs.rows(view), len(source.runs), view, source.clock(), source.runs.ids)

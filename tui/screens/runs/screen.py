@@ -10,12 +10,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.message import Message
 
-from gradtop.trainer.analysis.index import SORTS, RunRow, RunsView
-from gradtop.trainer.job import find_job
-from gradtop.trainer.record import RecordError, Run, RunState, clean, rename_run, trash_run
+from gradtop.trainer.analysis.index import RunRow, RunsView
+from gradtop.trainer.analysis.run_order import LARGEST_FIRST, NEWEST, SORTS, VALUES
+from gradtop.trainer.record import RecordError, Run, clean, rename_run, trash_run
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
 from gradtop.tui.reading.snapshot import Snapshot
@@ -25,7 +25,7 @@ from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
 KEY = "runs.sort"
-RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
+REVERSED = "-"  # before the remembered order
 
 
 class Runs(ModeScreen):
@@ -54,7 +54,7 @@ class Runs(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sort = SORTS[0]
+        self._sort, self._reverse = NEWEST, False
         self._filter = ""
         self._rows: dict[str, RunRow] = {}
         self._known: frozenset[str] = frozenset()
@@ -68,7 +68,9 @@ class Runs(ModeScreen):
 
     def on_mount(self) -> None:
         wanted = self.gradtop.memory.get(KEY)
-        self._sort = wanted if wanted in SORTS else SORTS[0]
+        self._sort, self._reverse = wanted.removeprefix(REVERSED), wanted.startswith(REVERSED)
+        if self._sort not in VALUES:
+            self._sort = NEWEST
         super().on_mount()
 
     @property
@@ -76,7 +78,7 @@ class Runs(ModeScreen):
         return self.query_one(Table)
 
     def view(self) -> RunsView:
-        return RunsView(self._sort, self._filter)
+        return RunsView(self._sort, self._filter, self._reverse)
 
     @property
     def row(self) -> RunRow | None:
@@ -85,7 +87,7 @@ class Runs(ModeScreen):
 
     def target(self) -> Target | None:
         row = self.row
-        return Target(row.run, shown_name(row), row.state) if row is not None else None
+        return Target(row.run, shown_name(row), row.state, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
 
     # Drawing
 
@@ -104,6 +106,7 @@ class Runs(ModeScreen):
             if watched is not None and watched.id in self._rows:
                 self.table.go(watched.id)
         seen, now = watched.id if watched is not None else "", part.now
+        self.table.set_sorted(part.view.sort, descending=(part.view.sort in LARGEST_FIRST) != part.view.reverse)
         self.table.show(tuple(self._rows), lambda key: self._cells(now, seen, key), total=part.total)
         self._tell()
 
@@ -128,6 +131,9 @@ class Runs(ModeScreen):
         self._filter = message.key
         self.request_data()
 
+    def on_table_sorted(self, message: Table.Sorted) -> None:
+        self._sort_by(message.key, reverse=message.key == self._sort and not self._reverse)
+
     def on_table_chosen(self) -> None:
         self.action_choose()
 
@@ -139,14 +145,12 @@ class Runs(ModeScreen):
             return True if row is not None and self._other(row) is not None else None
         if action in {"choose", "rerun", "rename", "fork", "mark"}:
             return True if row is not None else None
-        if action == "resume":
-            return True if row is not None and row.state in RESUMABLE and (find_job(row.job).resumable or not row.status.step) else None
         if action == "delete":
             return True if row is not None and not row.state.is_alive else None
         return super().check_action(action, parameters)
 
     def label(self, identity: str | None, label: str) -> str:
-        return f"sort: {self._sort}" if identity == "runs.sort" else super().label(identity, label)
+        return f"sort: {self._sort}{' reversed' if self._reverse else ''}" if identity == "runs.sort" else super().label(identity, label)
 
     def action_choose(self) -> None:
         if self.row is not None:
@@ -175,18 +179,28 @@ class Runs(ModeScreen):
             self.app.push_screen(Compare(other, row.run))
 
     def action_sort(self) -> None:
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self.gradtop.remember(KEY, self._sort)
+        place = SORTS.index(self._sort) if self._sort in SORTS else -1
+        self._sort_by(SORTS[(place + 1) % len(SORTS)])
+
+    def _sort_by(self, sort: str, *, reverse: bool = False) -> None:
+        self._sort, self._reverse = sort, reverse
+        self.gradtop.remember(KEY, f"{REVERSED if reverse else ''}{sort}")
         self.request_data()
         self.refresh_bindings()
 
-    def action_resume(self) -> None:
-        if (row := self.row) is not None:
-            self.gradtop.launch(partial(self.gradtop.launcher.resume, row.run), f"{shown_name(row)} resumed")
-
     def action_rerun(self) -> None:
-        if (row := self.row) is not None:
-            self.gradtop.launch(partial(self.gradtop.launcher.rerun, row.run), f"{shown_name(row)} started again from the beginning")
+        from gradtop.tui.dialogs.confirm import Confirm
+
+        if (row := self.row) is None:
+            return
+        run, name = row.run, shown_name(row)
+
+        def rerun(yes: bool | None) -> None:
+            if yes:
+                self.gradtop.launch(partial(self.gradtop.launcher.rerun, run), f"{name} started again from the beginning")
+
+        consequence = f"A new run with the configuration of {name} trains from the beginning; {name} stays as it is."
+        self.app.push_screen(Confirm(f"Start {name} again?", consequence, "start", "cancel"), rerun)
 
     def action_rename(self) -> None:
         from gradtop.tui.dialogs.rename import Rename

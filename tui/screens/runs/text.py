@@ -15,14 +15,14 @@ from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 
 EPOCH = 8
 COLUMNS = (
-    TableColumn("run", 24, 16),
-    TableColumn("state", 12),
-    TableColumn("started", 12, priority=3, right=True),
-    TableColumn("took", 8, priority=4, right=True),
-    TableColumn("epoch", EPOCH, priority=2, right=True),
-    TableColumn("val loss", 8, priority=1, right=True),
-    TableColumn("best", 8, right=True),
-    TableColumn("accuracy", 8, priority=6, right=True),
+    TableColumn("run", 24, 16, sort="name"),
+    TableColumn("state", 12, sort="state"),
+    TableColumn("started", 12, priority=3, right=True, sort="newest"),
+    TableColumn("took", 8, priority=4, right=True, sort="took"),
+    TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
+    TableColumn("val loss", 9, priority=1, right=True, sort="val loss"),
+    TableColumn("best", 8, right=True, sort="best"),
+    TableColumn("accuracy", 9, priority=6, right=True, sort="accuracy"),
     TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
 )
 ROWS = 3

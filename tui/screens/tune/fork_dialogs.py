@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.record import CheckpointInfo
 from gradtop.tui.screens.tune.effect import consequences_of, problem_of
+from gradtop.tui.widgets.options import Options
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 CLOSED: list[BindingType] = [
     Binding("escape,q", "dismiss(None)", "back", id="fork.back", tooltip="Leave everything as it is."),
-    Binding("j", "move('down')", "down", id="fork.down", show=False, tooltip="Next."),
-    Binding("k", "move('up')", "up", id="fork.up", show=False, tooltip="Previous."),
 ]
 
 
@@ -44,13 +43,13 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
-            yield OptionList(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
+            yield Options(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
             yield Static(self._said(self._checkpoints[0]), id="consequence", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"
         self.query_one("#fork").border_subtitle = "enter forks, esc cancels"
-        options = self.query_one(OptionList)
+        options = self.query_one(Options)
         options.highlighted = 0
         options.styles.max_height = max(2, min(12, self.size.height - 15))
 
@@ -68,10 +67,6 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         kept, dropped = consequences_of(self._draft)
         return f"keeps {kept}" + (f"\ndrops {dropped}" if dropped else "")
 
-    def action_move(self, way: str) -> None:
-        options = self.query_one(OptionList)
-        (options.action_cursor_down if way == "down" else options.action_cursor_up)()
-
 
 class AskScaleOrReplace(ModalScreen[bool | None]):
     """True to scale the whole schedule to a new learning rate, False to put a constant one in its place."""
@@ -86,7 +81,7 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="fork"):
             yield Static(self._said, id="consequence", markup=False)
-            yield OptionList(
+            yield Options(
                 Option("scale the schedule to the new learning rate", id="scale"),
                 Option("end the schedule: constant learning rate", id="constant"),
                 compact=True,
@@ -95,14 +90,10 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = "a new learning rate, live"
         self.query_one("#fork").border_subtitle = "enter applies, esc cancels"
-        self.query_one(OptionList).highlighted = 0
+        self.query_one(Options).highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id == "scale")
-
-    def action_move(self, way: str) -> None:
-        options = self.query_one(OptionList)
-        (options.action_cursor_down if way == "down" else options.action_cursor_up)()
 
 
 def apply_live(app: GradtopApp, draft: Draft, now: str = "") -> None:

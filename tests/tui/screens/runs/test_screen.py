@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
 
 from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, write_meta
 from gradtop.tui.dialogs.compare import Compare
@@ -15,6 +16,7 @@ from gradtop.tui.dialogs.rename import Rename
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.screens.runs.screen import Runs
 from gradtop.tui.ui_state import UiState
+from gradtop.tui.widgets.table import Table
 from tests.tui.piloting import Piloted, Starts, piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 
@@ -119,12 +121,16 @@ async def test_the_keys_of_the_run_mean_the_row_while_the_header_shows_the_watch
 
 
 @pytest.mark.parametrize("key", ["r", "a"])
-async def test_r_resumes_and_a_runs_again(tmp_path: Path, family: Family, key: str) -> None:
+async def test_r_resumes_and_a_runs_again_after_a_question(tmp_path: Path, family: Family, key: str) -> None:
     starts = Starts()
     async with piloted(tmp_path, family.training, mode="runs", launcher=starts) as screen:
         await opened(screen)
         await go(screen, family.stopped)
         await screen.press(key)
+        if key == "a":
+            await screen.shows("Start tidy-wren again?")
+            assert ("rerun", family.stopped) not in starts.asked
+            await screen.press("y")
         await screen.until(lambda: ("resume" if key == "r" else "rerun", family.stopped) in starts.asked, "the start")
         await screen.until(lambda: screen.app.watched == family.stopped, "the run")
 
@@ -141,7 +147,7 @@ async def test_what_cannot_be_resumed_or_deleted_is_not_offered(tmp_path: Path, 
             (family.failed, True, True),
         ):
             await go(screen, run)
-            assert bool(screen.mode.check_action("resume", ())) == resumable
+            assert bool(screen.app.check_action("resume", ())) == resumable
             assert bool(screen.mode.check_action("delete", ())) == deletable
         await go(screen, family.training)
         await screen.press("r", "d")
@@ -388,3 +394,45 @@ async def test_f_opens_tune_over_the_run(tmp_path: Path, family: Family) -> None
         await screen.until(lambda: isinstance(screen.mode, Runs) and screen.mode.row is not None, "the rows")
         await screen.press("f")
         await screen.until(lambda: screen.app.current_mode == "tune" and screen.app.watched == family.stopped, "the form")
+
+
+async def test_a_click_on_a_column_and_two_keys_sort_by_it_and_once_more_the_other_way_round(tmp_path: Path, family: Family) -> None:
+    memory = UiState(tmp_path / "memory.json")
+    async with piloted(tmp_path, None, mode="runs", memory=memory) as screen:
+        await opened(screen)
+        mode = screen.mode
+        assert isinstance(mode, Runs)
+        heads = screen.shown().splitlines()[2]
+        by_state = ["amber-finch", "grey-lynx", "brave-otter", "tidy-wren", "quiet-heron"]
+        await screen.pilot.click(Table, offset=(heads.index("state"), 0))
+        await screen.until(lambda: order(screen) == by_state, "the order by state")
+        await screen.shows("state▴")
+        await screen.pilot.click(Table, offset=(heads.index("state"), 0))
+        await screen.until(lambda: order(screen) == by_state[::-1], "the other way round")
+        await screen.shows("state▾")
+        await screen.press("less_than_sign")
+        await screen.until(lambda: order(screen) == sorted(by_state), "the order by name")
+        assert memory.get("runs.sort") == "name"
+        await screen.press("greater_than_sign", "greater_than_sign")
+        await screen.until(lambda: order(screen)[0] == "quiet-heron", "the newest first")
+
+
+async def test_the_keys_of_lists_are_those_of_other_terminal_programs(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=(120, 12)) as screen:
+        await opened(screen)
+        mode = screen.mode
+        assert isinstance(mode, Runs)
+        places = []
+        for key in ("G", "k", "g", "j", "ctrl+d", "ctrl+u"):
+            await screen.press(key)
+            places.append(mode.table.keys.index(mode.table.key))
+        assert places == [4, 3, 0, 1, 1 + mode.table._rows.page // 2, 1]
+
+
+async def test_a_colon_opens_the_palette_and_is_a_letter_of_a_filter(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, None, mode="runs") as screen:
+        await opened(screen)
+        await screen.press("slash", "colon")
+        await screen.until(lambda: screen.mode.view().filter == ":", "the filter")  # type: ignore[attr-defined]
+        await screen.press("escape", "colon")
+        await screen.until(lambda: isinstance(screen.app.screen, CommandPalette), "the palette")
