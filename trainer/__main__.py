@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.children import end_all_children
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import log_plainly, work
@@ -23,7 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = detach() if options.detach else lambda: None
     signals = Signals()
     signals.install()
-    return work(Run(options.run), resume=options.resume, signals=signals, begun=begun)
+    try:
+        return work(Run(options.run), resume=options.resume, signals=signals, begun=begun)
+    finally:
+        end_all_children()
 
 
 if __name__ == "__main__":

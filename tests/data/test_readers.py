@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 
 import psutil
 import pytest
@@ -82,3 +84,26 @@ def test_a_process_that_a_signal_stopped_is_told_apart() -> None:
     os.kill(pid, signal.SIGCONT)
     os.waitpid(pid, 0)
     assert not is_stopped(pid)
+
+
+class Hanging(Numbers):
+    """One that is never read."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if index == 8:
+            threading.Event().wait()
+        return super().__getitem__(index)
+
+
+def test_readers_that_hang_are_waited_for_a_second_in_all() -> None:
+    """The loader would wait for five seconds, for each."""
+    before = psutil.Process().children()
+    batches = torch.split(torch.arange(8, 12).repeat(2), 4)
+    waits = Reading(workers=2, meanwhile=lambda _: (_ for _ in ()).throw(TimeoutError))
+
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        list(waits.read(Hanging(), batches, torch.device("cpu"), fill=True))
+
+    assert time.monotonic() - begin < 4.5
+    assert psutil.Process().children() == before

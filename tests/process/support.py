@@ -119,6 +119,7 @@ class Zygote:
         log: Path | None = None,
         unprivileged: bool = False,
         dies_at: int = 0,
+        open_files: int = 0,
     ) -> Worker:
         pid = self.ask(
             arguments=[str(run.path), *options],
@@ -126,6 +127,7 @@ class Zygote:
             witness=str(witness or ""),
             unprivileged=unprivileged,
             dies_at=dies_at,
+            open_files=open_files,
         )
         return Worker(self, pid)
 
@@ -143,6 +145,14 @@ def witnessed(witness: Path) -> Iterator[dict[str, Any]]:
 
 def make_run(runs: Path, *sections: str, epochs: int = FOREVER, config: str = CONFIG, name: str | None = None) -> Run:
     return new_run(runs, "\n".join([config.format(epochs=epochs), *sections]), {}, name=name)
+
+
+def acting_run(runs: Path, moment: str, action: str, *, epochs: int = 4) -> Run:
+    """A run whose model does that at that moment (`moments.Acting`), once in all runs below this folder."""
+    arguments = f'moment = "{moment}", action = "{action}", fuse = "{runs / f"{moment} {action}"}"'
+    model = f'[model]\nkind = "custom"\ntarget = "tests.process.moments:acting"\narguments = {{{arguments}}}\n'
+    tables = CONFIG.format(epochs=epochs)
+    return new_run(runs, model + tables[tables.index("[data]") :], {})
 
 
 def state_of(run: Run) -> str:

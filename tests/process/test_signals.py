@@ -14,8 +14,9 @@ from gradtop.trainer.checkpoint.format import saved_steps
 from gradtop.trainer.record import EventReader, read_status, send
 from gradtop.tui.cli.follow import follow
 from gradtop.tui.cli.signals import PASSED_ON, PassOn
-from tests.process.support import Worker, make_run, state_of, wait_for_step
+from tests.process.support import Worker, acting_run, make_run, state_of, wait_for_step
 from tests.support import wait_until
+from tests.training.runs import check_alike, events, newest_state
 
 Start = Callable[..., Worker]
 
@@ -33,6 +34,57 @@ def test_a_signal_ends_the_run_with_a_checkpoint_of_its_last_step_and_is_named(t
     assert (status.state, status.error) == ("stopped", f"ended by {number.name}")
     assert EventReader(run).refresh()[-1]["reason"] == f"ended by {number.name}"
     assert saved_steps(run.checkpoints)[-1] == status.step
+
+
+MOMENTS = [("evaluation", "SIGTERM"), ("checkpoint", "SIGINT"), ("evaluation", "SIGUSR1"), ("checkpoint", "SIGXCPU")]
+
+
+@pytest.mark.parametrize(("moment", "name"), MOMENTS)
+def test_a_signal_in_the_middle_of_an_evaluation_or_a_checkpoint_leaves_a_whole_one(tmp_path: Path, start: Start, moment: str, name: str) -> None:
+    run, whole = (acting_run(tmp_path, moment, name) for _ in range(2))
+
+    assert start(run).wait() == 0
+
+    status = read_status(run)
+    assert (status.state, status.error, status.step) == ("stopped", f"ended by {name}", 25)
+    assert events(run, "end")[-1]["reason"] == f"ended by {name}"
+    assert newest_state(run)["step"] == 25
+    assert start(run, "--resume").wait() == start(whole).wait() == 0
+    check_alike(whole, run)
+
+
+def test_a_hang_up_in_the_middle_of_a_checkpoint_does_nothing(tmp_path: Path, start: Start) -> None:
+    run = acting_run(tmp_path, "checkpoint", "SIGHUP", epochs=2)
+
+    assert start(run).wait() == 0
+
+    assert next(tmp_path.glob("checkpoint*")).exists()
+    assert (read_status(run).state, newest_state(run)["step"]) == ("done", 50)
+
+
+def test_what_fails_because_the_signal_went_to_other_processes_too_is_no_failure(tmp_path: Path, start: Start) -> None:
+    run = acting_run(tmp_path, "evaluation", "SIGTERM to the group")
+
+    assert start(run).wait() == 0
+
+    status = read_status(run)
+    assert (status.state, state_of(run)) == ("stopped", "stopped")
+    assert status.error.startswith("ended by SIGTERM, with which step 26 failed (RuntimeError: C++ compile error; ")
+
+
+@pytest.mark.parametrize(("moment", "action"), [("evaluation", "sys.exit"), ("checkpoint", "KeyboardInterrupt")])
+def test_custom_code_that_ends_the_process_by_an_exception_is_a_failure_with_its_place(
+    tmp_path: Path, start: Start, moment: str, action: str
+) -> None:
+    run = acting_run(tmp_path, moment, action, epochs=2)
+
+    assert start(run).wait() == 1
+
+    error = read_status(run).error
+    assert error.startswith("SystemExit('no such mode') was raised by sys.exit in act, moments.py" if action == "sys.exit" else "KeyboardInterrupt() was raised in act, moments.py")
+    assert state_of(run) == "failed"
+    assert events(run, "end")[-1]["reason"] == error
+    assert "in act" in run.log.read_text()
 
 
 def test_a_signal_that_comes_before_the_first_step_ends_the_run(tmp_path: Path, start: Start) -> None:

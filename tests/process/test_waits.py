@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 from PIL import Image
 
 from gradtop.trainer.checkpoint.format import saved_steps
@@ -41,6 +42,28 @@ def test_a_stop_is_answered_and_leaves_a_checkpoint_while_a_process_that_reads_t
     status = read_status(run)
     assert (status.state, saved_steps(run.checkpoints)[-1]) == ("stopped", status.step)
     assert [event["ok"] for event in EventReader(run).refresh() if event.get("id") == identity] == [True]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_so_does_a_signal(tmp_path: Path, start: Start, number: signal.Signals) -> None:
+    run = with_readers(tmp_path, 1)
+    worker = start(run)
+    wait_for_step(run, 3)
+    stop_a_reader(worker)
+
+    worker.kill(number)
+
+    assert worker.wait(30) == 0
+    status = read_status(run)
+    assert (status.state, status.error, saved_steps(run.checkpoints)[-1]) == ("stopped", f"ended by {number.name}", status.step)
+
+
+def test_too_few_open_files_for_the_processes_that_read_the_data_end_the_run_with_a_sentence_and_them(tmp_path: Path, start: Start) -> None:
+    run = with_readers(tmp_path, 4)
+    worker = start(run, open_files=32)
+
+    assert worker.wait(30) == 1
+    assert read_status(run).error.startswith("too many open files: a process may have 32 here; raise that with ulimit -n")
 
 
 def stop_a_reader(worker: Worker) -> None:

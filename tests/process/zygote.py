@@ -4,6 +4,7 @@ Reads one JSON object a line and answers each with a number: `{"arguments": […
 these arguments, `{"wait": PID}` with its exit code, negative for a signal. With a witness, the worker adds a line to that
 file after each write of a record that returned; an unprivileged one is bound by permissions though it may be root's. One that
 dies at an operation is killed when it is about to do that file operation in the thread that writes checkpoints, counted from 1.
+`open_files` is how many it may have open, 0 for as many as this process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ctypes
 import io
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -60,6 +62,8 @@ def be_worker(request: dict[str, Any]) -> None:
             obey_permissions()
         if request["dies_at"]:
             die_at_operation(request["dies_at"])
+        if request["open_files"]:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (request["open_files"], request["open_files"]))
         from gradtop.trainer.__main__ import main as work
 
         code = work(request["arguments"])

@@ -11,15 +11,17 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader, _utils, get_worker_info
 
-from gradtop.trainer.runtime.children import go_on, is_stopped
+from gradtop.trainer.runtime.children import end_children, go_on, is_stopped
 from gradtop.trainer.runtime.signals import ASKING
 
+GRACE = 1.0  # seconds that all readers together have to end by themselves
 LOOK_EVERY = 0.25  # seconds; a batch that comes is there at once
 SHARED = "/dev/shm"  # noqa: S108 - where torch has its shared memory
 _PR_SET_PDEATHSIG = 1
@@ -50,7 +52,7 @@ class Batches:
         self._loader = loader
         loader.collate_fn = HandOver(loader.collate_fn)
         self._begun: Any = self._begin()
-        self._readers: list[multiprocessing.Process] = list(getattr(self._begun, "_workers", ()))
+        self._readers: list[BaseProcess] = list(getattr(self._begun, "_workers", ()))
         if self._readers:
             self._listen(meanwhile)
 
@@ -63,11 +65,16 @@ class Batches:
         if not self._loader.num_workers:
             return iter(self._loader)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+        others = set(multiprocessing.active_children())
         try:
             with warnings.catch_warnings():
                 # Python 3.12 warns of forks beside threads. Nothing that ours hold a lock of is used in a reader.
                 warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
                 return iter(self._loader)
+        except BaseException:
+            # Where not all could be started, those that were would wait for work that nobody has, and this process for them at its end.
+            end_children(set(multiprocessing.active_children()) - others)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -95,14 +102,18 @@ class Batches:
 
     def close(self) -> None:
         """End the processes, those too that were stopped or hang."""
+        if not self._readers:
+            return
         for reader in self._readers:
             go_on(reader.pid or 0)
-        if self._readers:
+        # It waits so long for each in turn, and somebody may wait for the end. What one is reading is of no use any more.
+        before, _utils.MP_STATUS_CHECK_INTERVAL = _utils.MP_STATUS_CHECK_INTERVAL, GRACE / len(self._readers)
+        try:
             # Before they are killed: it takes them off the list of those whose death is an error.
             self._begun._shutdown_workers()  # noqa: SLF001 - else it does so whenever it is collected
-        for reader in self._readers:
-            if reader.is_alive():
-                reader.kill()
+        finally:
+            _utils.MP_STATUS_CHECK_INTERVAL = before
+            end_children(self._readers)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 
@@ -28,3 +30,16 @@ def all_go_on() -> None:
     """Let the children of this process go on, which waits for them and has been asked to end."""
     for child in multiprocessing.active_children():
         go_on(child.pid or 0)
+
+
+def end_children(children: Iterable[BaseProcess]) -> None:
+    """Kill those that still live."""
+    for child in children:
+        if child.is_alive():
+            child.kill()
+            child.join()
+
+
+def end_all_children() -> None:
+    """Before the interpreter ends, which waits for each child, and a process that reads data ignores what asks it to end."""
+    end_children(multiprocessing.active_children())

@@ -99,6 +99,11 @@ class Control:
         self._asked = Asked()
         self._over = False
 
+    @property
+    def signal(self) -> str:
+        """The signal that has asked the job to end, "" for none."""
+        return self._signals.name if self._signals.received else ""
+
     def begin(self) -> None:
         """The job begins: until it looks here for the first time there is nothing to save. Raises EndNow."""
         self._signals.expect_nothing_to_save()

@@ -39,8 +39,12 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"training.precision is bf16, which {torch.cuda.get_device_name(device)} does not support; use fp32")
 
 
+# What allocators on the CPU say: torch's, C++'s, and the system's, of a fork for example.
+_NO_MEMORY = ("can't allocate memory", "std::bad_alloc", "Cannot allocate memory", "Caught MemoryError in")
+
+
 def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _NO_MEMORY)
 
 
 def explain_out_of_memory(device: str, batch_size: int, key: str = "training.batch_size") -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import resource
+
 
 class UserError(Exception):
     """Something that the user can put right; the message says what is wrong and what to do."""
@@ -32,3 +35,20 @@ class NothingLearned(UserError):
 
 class AlreadyTraining(UserError):
     """Another live process trains the run; its status must not be touched."""
+
+
+def explain_limit(error: BaseException) -> str:
+    """A sentence for what the limits of the process refuse, in any job and library; "" for another error."""
+    said, number = str(error), error.errno if isinstance(error, OSError) else 0
+    if number == errno.EMFILE or "Too many open files" in said:
+        return f"too many open files: a process may have {_limit(resource.RLIMIT_NOFILE)} here; raise that with ulimit -n before the start, or make data.workers smaller"
+    if number == errno.EAGAIN or "can't start new thread" in said:
+        return f"no process or thread can be started: a user may have {_limit(resource.RLIMIT_NPROC)} here (ulimit -u); end others, or make data.workers smaller"
+    if isinstance(error, ImportError) and "failed to map segment" in said:
+        return f"not enough memory to load a library ({said.partition(':')[0]}): a process may have {_limit(resource.RLIMIT_AS, 1 << 10)} KiB here; raise that with ulimit -v"
+    return ""
+
+
+def _limit(of: int, unit: int = 1) -> str:
+    soft = resource.getrlimit(of)[0]
+    return "any number" if soft == resource.RLIM_INFINITY else f"{soft // unit:,}"

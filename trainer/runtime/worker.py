@@ -37,7 +37,7 @@ from gradtop.trainer.record.status import READS
 from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
-from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.errors import UserError, explain_limit
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
@@ -155,7 +155,15 @@ class Worker:
         except EndNow as asked:
             return Ending(RunState.STOPPED, str(asked), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
+            if self.control.signal and not isinstance(error, UserError):
+                # It may have gone to the whole process group, and ended a compiler that the job waited for.
+                traceback.print_exc()
+                step = self.progress.update().step
+                return Ending(RunState.STOPPED, f"ended by {self.control.signal}, with which step {step + 1} failed ({first_line(error)}; the traceback is in worker.log)")
             return Ending(RunState.FAILED, self._explain(error))
+        except BaseException as error:  # noqa: BLE001 - custom code may raise these too, as sys.exit does, and nobody else would tell of it
+            traceback.print_exc()
+            return Ending(RunState.FAILED, explain_exit(error))
         finally:
             self.control.ends()
         return Ending(RunState.DONE)
@@ -163,13 +171,12 @@ class Worker:
     def _explain(self, error: Exception) -> str:
         """One sentence for the status; the traceback goes to the log."""
         traceback.print_exc()
-        sentence = self.context.explain(error)
+        sentence = self.context.explain(error) or explain_limit(error)
         if isinstance(error, UserError):
             return str(error)
         if sentence:
             return sentence
-        first = (str(error).strip().splitlines() or [""])[0]
-        return f"{type(error).__name__}: {first} (the traceback is in worker.log)"
+        return f"{first_line(error)} (the traceback is in worker.log)"
 
     def _end(self, ending: Ending) -> None:
         begun = self.progress.status.state is not RunState.STARTING or self.before.state is RunState.CREATED
@@ -219,6 +226,19 @@ class Worker:
             write_status(
                 self.run, replace(self.progress.status, state=ending.state, error=ending.error, updated=now, ended=now)
             )
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+
+
+def explain_exit(error: BaseException) -> str:
+    """A sentence for an exception that is meant to end a process, as `sys.exit` raises it, with the place that it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+    by = " by sys.exit" if isinstance(error, SystemExit) else ""
+    first = (repr(error).splitlines() or [""])[0]
+    return f"{first} was raised{by}{where}; code that cannot go on should raise an exception that says why (the traceback is in worker.log)"
 
 
 def job_of(run: Run) -> Job:
