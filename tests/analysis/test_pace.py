@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.crowding import advice
-from gradtop.trainer.analysis.findings import findings_of
+from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.analysis.pace import Pace, mean_seconds_left, pace_of
 from gradtop.trainer.record import (
     Run,
@@ -187,8 +187,8 @@ def test_the_finding_has_figures_and_advice(tmp_path: Path) -> None:
     run.train(90, 10)
     run.look()
     run.reader.state = RunState.TRAINING  # whatever process 1 is to the user who tests
-    (finding,) = (each for each in findings_of(run.reader) if each.text.startswith("pace"))
-    assert (finding.tone, finding.text.partition(";")[0]) == ("warning", "pace fell to 1/10: 100 samples/s in the last minute, 1k at its best")
+    (finding,) = (each for each in report(run.reader).findings if each.name == "pace-fell")
+    assert (finding.severity, finding.sentence) == ("warning", "pace fell to 1/10: 100 samples/s in the last minute, 1k at its best")
 
 
 def test_the_advice_names_the_runs_beside_with_their_threads(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradtop.trainer.analysis.findings import findings_of
+from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.data.kinds.image_folder import loader
 from gradtop.trainer.record import EventKind, Run, RunReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -63,8 +63,8 @@ def test_what_is_found_in_the_images_is_said_recorded_and_used_by_a_resume(root:
     reader = RunReader(run)
     reader.refresh()
     sentence = f"1 of 40 samples cannot be read; in training another of its class is used instead; it is {broken} ("
-    assert any(finding.text.startswith(sentence) for finding in findings_of(reader))
-    assert any(title == "finding" and text.startswith(sentence) for title, text in lines(reader))
+    assert any(finding.sentence.startswith(sentence) for finding in report(reader).findings)
+    assert any(title == "finding" and text[2:].startswith(sentence) for title, text in lines(reader))
     assert read_status(run).changes == {"data.black": 0.0, "data.white": 4095.0}
 
     def found_anew(paths: object) -> None:

@@ -18,7 +18,7 @@ async def test_a_finished_run_is_there_with_the_first_frame(tmp_path: Path, runs
     run, _ = fake_run(runs, "amber-finch", state="done", steps=1204)
     async with piloted(tmp_path, run, interval=60) as screen:
         shown = screen.shown()
-        for words in ("amber-finch", "■ done", "train", "gradient norm", "nothing wrong in the last 500 steps", "ended "):
+        for words in ("amber-finch", "■ done", "train", "gradient norm", "nothing wrong in", "ended "):
             assert words in shown
 
 

@@ -22,8 +22,8 @@ The JSON has the keys id, name, path, state (derived: includes died and silent),
 status (as in status.json), meta (as in meta.json), config (current
 configuration, including live changes), run_toml (configuration at the start),
 waits (null, or for a queued run: place in the queue, device and for, the ids of
-the runs ahead of it), checkpoints, events (the newest 20), findings (tone and
-text), death (signal or exit code of a worker that died, "" where unknown),
+the runs ahead of it), checkpoints, events (the newest 20), findings (name,
+severity, title, sentence, evidence, advice, since_step, mode, passed), death (signal or exit code of a worker that died, "" where unknown),
 last_words (last log lines of a run that died or failed) and health:
 records_lost and unreadable (files and streams, with the reason).
 """
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 def record(reader: RunReader) -> dict[str, object]:
     from gradtop.trainer.analysis.death import how_it_died
-    from gradtop.trainer.analysis.findings import findings_of
+    from gradtop.trainer.analysis.findings import report
     from gradtop.trainer.record import effective
 
     place = waiting(reader)
@@ -70,7 +70,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
-        "findings": [asdict(finding) for finding in findings_of(reader)],
+        "findings": [finding.record() for finding in report(reader).findings],
         "death": how_it_died(reader.run, reader.state, reader.status),
         "last_words": last_words(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
@@ -108,7 +108,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.compare import flat
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.event_text import event_line
-    from gradtop.trainer.analysis.findings import findings_of
+    from gradtop.trainer.analysis.findings import report
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import (
@@ -125,16 +125,15 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
     if meta.job != DEFAULT_JOB:
         yield "job", clean(job.title)
-    found = findings_of(reader)
     if how := how_it_died(reader.run, reader.state, status):
         yield RunState.DIED, how
     if status.error:
         yield "reason" if reader.state is RunState.STOPPED else "error", clean(status.error)
     if status.warning:
         yield "warning", clean(status.warning)
-    for finding in found:
-        if finding.tone != "success":
-            yield "finding", clean(finding.text, 400)
+    for finding in report(reader).findings:
+        if finding.name not in {"failed", "died"}:
+            yield "finding", clean(f"{finding.symbol} {finding.sentence}{f'; {finding.advice}' if finding.advice else ''}", 400)
     if place := waiting(reader):
         yield "queue", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.event_text import EventLine, event_lines
-from gradtop.trainer.analysis.findings import Finding, findings, healthy_band
+from gradtop.trainer.analysis.findings import Report, report
+from gradtop.trainer.analysis.findings.report import EMPTY
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
 from gradtop.trainer.record.streams.registry import ACCURACY, CLIPPED, EVALS, GRAD_NORM, LOSS, LR, PLAN, STEP, STEPS
@@ -33,7 +34,7 @@ class OverviewPart:
     planned: Series = EMPTY_SERIES
     clipped: float | None = None
     healthy: tuple[float, float] = (1.0, 100.0)
-    findings: tuple[Finding, ...] = ()
+    report: Report = EMPTY
     events: tuple[EventLine, ...] = ()
     marks: tuple[Mark, ...] = ()
     unreadable: str = ""
@@ -46,7 +47,7 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
-    healthy = healthy_band(reader)
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, first=0.0, last=end)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
     return OverviewPart(
@@ -59,7 +60,7 @@ def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001
         planned=plan.series(LR, bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
         clipped=share_clipped(reader),
         healthy=healthy,
-        findings=findings(reader, healthy),
+        report=report(reader),
         events=event_lines(reader.events[-EVENTS:]),
         marks=event_marks(reader.rare),
         unreadable=steps.unreadable,

@@ -211,7 +211,8 @@ def best_of(accuracy: float | None) -> Sequence[tuple[str, str]]:
 
 
 def finding_lines(part: OverviewPart) -> list[TextLine]:
-    return [[(finding.symbol, finding.tone), (finding.text, "text")] for finding in part.findings]
+    found: list[TextLine] = [[(finding.symbol, finding.tone), (finding.sentence, "text")] for finding in part.report.findings]
+    return found or ([[("✓", "success"), (verdict, "text")]] if (verdict := part.report.verdict()) else [])
 
 
 def event_words(part: OverviewPart) -> list[TextLine]:

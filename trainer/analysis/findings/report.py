@@ -1,0 +1,83 @@
+"""All that is wrong with a run, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from gradtop.trainer.analysis.findings.finding import Finding, Severity
+from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.rules import RULES
+from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.record import RunReader
+from gradtop.trainer.record.streams.registry import EVALS, LAYERS, STEPS, SYSTEM
+
+READS = (STEPS, EVALS, LAYERS, SYSTEM)  # the streams that rules read
+ENOUGH = 20  # steps before a run can be called healthy
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The findings in the order of harm: errors, warnings, notes, and last those that have passed.
+
+    `healthy` says that nothing is wrong, where measurements suffice to say so; `steps` is over how many.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    healthy: bool = False
+    steps: int = 0
+
+    @property
+    def present(self) -> tuple[Finding, ...]:
+        """Those that are wrong now: without notes and without what has passed."""
+        return tuple(finding for finding in self.findings if not finding.passed and finding.severity is not Severity.NOTE)
+
+    @property
+    def worst(self) -> Finding | None:
+        return next(iter(self.present), None)
+
+    @property
+    def count(self) -> int:
+        return len(self.present)
+
+    def text(self) -> str:
+        """In a few words: ✓ nothing wrong; ▲ loss spike at 812 · 2 more; "" where it is too early to say."""
+        if (worst := self.worst) is not None:
+            return f"{worst.symbol} {worst.title}{f' · {self.count - 1} more' if self.count > 1 else ''}"
+        return "✓ nothing wrong" if self.healthy else ""
+
+    @property
+    def tone(self) -> str:
+        """The colour of the text: error, warning, success or muted."""
+        return self.worst.tone if self.worst is not None else "success" if self.healthy else "muted"
+
+    def verdict(self) -> str:
+        """A sentence where nothing is wrong: nothing wrong in 480 steps; "" where something is, or it is too early."""
+        return f"nothing wrong in {number(self.steps)} steps" if self.healthy else ""
+
+
+EMPTY = Report()
+SEVERITIES = tuple(Severity)
+
+
+def report(reader: RunReader) -> Report:
+    """The findings of a run, for a caller that has refreshed the reader; refreshes the streams that rules read. Asked again, it is kept until there is news."""
+    for name in READS:
+        reader.stream(name).refresh()
+    known = _kept.get(reader)
+    seen = (reader.state, reader.status, reader.config, len(reader.events), reader.rare, *(reader.stream(name).count for name in READS))
+    if known is None or known[0] != seen:
+        known = _kept[reader] = (seen, judge(History(reader)))
+    return known[1]
+
+
+def judge(run: History) -> Report:
+    """What the rules say of a run."""
+    found = [(finding.passed, SEVERITIES.index(finding.severity), place, finding) for place, rule in enumerate(RULES) for finding in rule(run)]
+    findings = tuple(entry[3] for entry in sorted(found, key=lambda entry: entry[:3]))
+    steps = run.steps.count
+    wrong = any(not finding.passed and finding.severity is not Severity.NOTE for finding in findings)
+    return Report(findings, healthy=not wrong and steps >= ENOUGH, steps=steps)
+
+
+_kept: WeakKeyDictionary[RunReader, tuple[tuple[object, ...], Report]] = WeakKeyDictionary()
