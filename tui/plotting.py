@@ -43,8 +43,8 @@ def picture(
     along = scale.along(min(steps), max(steps), width - up.label_width - FRAME)
     frame(plotext, along, up, width, height)
     for number, curve in enumerate(curves):
-        xs, ys = [along.at(step) for step, _ in curve], [up.at(value) for _, value in curve]
-        plotext.plot(xs, ys, marker=marks.lines[number % 2], color=COLOURS[number % 2] if colours else None)
+        points = [(along.at(step), up.at(value)) for step, value in curve]
+        line(plotext, points, marks.lines[number % 2], COLOURS[number % 2] if colours else None)
     return built(plotext, colours=colours, unicode=unicode), [sample(plotext, marks, number, colours=colours) for number in range(len(curves))]
 
 
@@ -72,6 +72,17 @@ def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:
     plotext.yticks([up.at(value) for value, _label in up.ticks], [label for _value, label in up.ticks])
 
 
+def line(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
+    """A line through finite points; what lies beyond the frame is drawn at its edge."""
+    if points:
+        plotext.plot([within(x) for x, _ in points], [within(y) for _, y in points], marker=marker, color=colour)
+
+
 def scatter(plotext: Any, points: Sequence[tuple[float, float]], marker: str, colour: str | None) -> None:
     if points:
-        plotext.scatter([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
+        plotext.scatter([within(x) for x, _ in points], [within(y) for _, y in points], marker=marker, color=colour)
+
+
+def within(place: float) -> float:
+    """Between the sides of the frame: plotext computes each point of a line, also of the part that nobody sees, which may need all memory."""
+    return min(max(place, 0.0), 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from gradtop.trainer.analysis.compare import compare
@@ -94,8 +94,8 @@ class Screen:
                 about(row, watched=False, sort=sort)
 
 
-def commands(run: Run, other: Run, out: Path, chance: float) -> Iterator[Callable[[], object]]:
-    """Each as a command calls it; `chance` from 0 to 1 chooses among those that take long."""
+def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[str] = ()) -> Iterator[Callable[[], object]]:
+    """Each as a command calls it; `chance` from 0 to 1 chooses among those that take long. Streams that are `intact` are not read column by column."""
     runs = run.path.parent
     yield lambda: list_runs(runs)
     yield lambda: _ls(runs)
@@ -103,7 +103,7 @@ def commands(run: Run, other: Run, out: Path, chance: float) -> Iterator[Callabl
     yield lambda: queued_runs(runs)
     reader = RunReader(run)
     yield reader.refresh
-    yield lambda: _streams(run)
+    yield lambda: _streams(run, intact)
     yield lambda: print_json(show.record(reader))
     yield lambda: list(show.lines(reader))
     yield lambda: _lineage(run)
@@ -133,8 +133,8 @@ def _lineage(run: Run) -> None:
         print_json(lineage.record(one, meta, run))
 
 
-def _streams(run: Run) -> None:
-    for name in list_streams(run)[:20]:
+def _streams(run: Run, intact: Container[str]) -> None:
+    for name in [each for each in list_streams(run) if each not in intact][:20]:
         for rank in list_ranks(run, name)[:3]:
             stream = RunReader(run).stream(name, rank)
             stream.refresh()

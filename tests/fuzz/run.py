@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from gradtop.trainer.record import Run, SegmentWriter, new_run
+from gradtop.trainer.record import Run, SegmentWriter, list_streams, new_run
 from gradtop.trainer.record.streams.registry import columns_of
 from tests.fuzz.mutations import mutate
 from tests.fuzz.readers import Screen, commands, read_everything
 from tests.tui.runs_fixture import fake_run
 
 SLOWEST = 1.0  # seconds of the processor for one reader
+MEMORY = 3 << 30  # bytes of the address space, beyond what the libraries take: more is a fault, not the end of the machine
 MOST = 10  # mutations of a run at a time
 AT_ONCE = 5.5  # their mean
 
@@ -28,12 +31,13 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.runs, self.out = folder / "runs", folder / "out"
-        self.other, grower = fake_run(self.runs, "amber-finch", state="done", steps=90)
+        short: Any = {"epochs": 2, "per_epoch": 70}  # an epoch and some steps: rollups, an evaluation and a checkpoint
+        self.other, grower = fake_run(self.runs, "amber-finch", state="done", steps=70, **short)
         grower.close()
-        self.run, grower = fake_run(self.runs, "quiet-heron", state="died", steps=180, parent=self.other, changes=[("optimizer.lr", 1e-3, 3e-4)])
+        self.run, grower = fake_run(self.runs, "quiet-heron", state="died", steps=90, parent=self.other, changes=[("optimizer.lr", 1e-3, 3e-4)], **short)
         grower.close()
-        more = SegmentWriter(self.run, "steps", columns_of("steps"), first_step=172)
-        more.append_many([(step, 1.8e9 + step, 0.5, 1e-3, 1.0, 0.0, 100.0) for step in range(172, 200)])
+        more = SegmentWriter(self.run, "steps", columns_of("steps"), first_step=82)
+        more.append_many([(step, 1.8e9 + step, 0.5, 1e-3, 1.0, 0.0, 100.0) for step in range(82, 110)])
         more.close()
         for stream, rank in (("system", 1), ("lr_range", 0)):
             writer = SegmentWriter(self.run, stream, columns_of(stream), rank=rank)
@@ -42,6 +46,7 @@ class Place:
         new_run(self.runs, 'job = "lr_range"\n', {"name": "queued", "job": "lr_range", "parent": self.run.id}, name="queued")
         (self.run.path / "origin.pt").write_bytes(b"")
         shutil.copy(next(self.run.checkpoints.glob("*.json")), self.run.path / "origin.json")
+        self.streams = list_streams(self.run)
         self.pristine = {str(path.relative_to(self.run.path)): path.read_bytes() for path in self.run.path.rglob("*") if path.is_file()}
 
     def restore(self) -> None:
@@ -68,7 +73,8 @@ def faults(place: Place, seed: int) -> Iterator[str]:
         for _ in read_everything(screen.read(), SLOWEST):
             pass
     done = [mutate(place.run.path, chance, place.pristine) for _ in range(chance.randint(1, MOST))]
-    found = [*read_everything(commands(run, place.other, place.out, chance.random()), SLOWEST), *read_everything(screen.read(), SLOWEST)]
+    intact = {name for name in place.streams if not any(each.startswith(f"streams/{name}.") for each in done)}
+    found = [*read_everything(commands(run, place.other, place.out, chance.random(), intact), SLOWEST), *read_everything(screen.read(), SLOWEST)]
     if found:
         changes = "\n".join(map(ascii, done))
         yield from (f"seed {seed}:\n{changes}\n{fault}" for fault in found)
@@ -81,6 +87,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()) * 1_000_000, help="of the first example")
     parser.add_argument("--keep-going", type=int, default=20, help="faults after which it ends")
     options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:  # noqa: PTH112, S108
         place, bad, begin = Place(Path(folder)), 0, time.monotonic()
         examples = round(options.mutations / AT_ONCE)

@@ -289,6 +289,7 @@ def fake_run(
     batch_size: int = 64,
     log: str = "",
     epochs: int = EPOCHS,
+    per_epoch: int = STEPS_PER_EPOCH,
     vanishing: str = "",
 ) -> tuple[Run, Grower]:
     """A run directory in any state (died and silent too), its clock ending at `created` + steps / 40."""
@@ -301,7 +302,7 @@ def fake_run(
         "changes": [{"key": key, "old": old, "new": new} for key, old, new in changes],
     }
     run = new_run(runs, text, about, name=name, now=created)
-    grower = Grower(run, start=created, seed=seed, lr=lr, epochs=epochs, vanishing=vanishing)
+    grower = Grower(run, start=created, seed=seed, lr=lr, epochs=epochs, per_epoch=per_epoch, vanishing=vanishing)
     append_event(run, "start", time=created, message="training started")
     grower.grow(steps)
     lines = log or "gradtop worker on cpu\nepoch 1: loss 0.842\nepoch 2: loss 0.511\n"

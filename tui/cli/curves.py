@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
-from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, built, frame, sample, scatter
+from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, built, frame, line, sample, scatter
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
@@ -114,10 +114,7 @@ def add(plotext: Any, series: Series, along: Axis, up: Axis, marks: Marks, numbe
     scatter(plotext, spread, marks.spread, colour and DIM)
     for piece in pieces(series):
         points = [(along.at(x), up.at(mean)) for x, mean in piece]
-        if len(points) > 1:
-            plotext.plot([x for x, _ in points], [y for _, y in points], marker=marks.lines[number % 2], color=colour)
-        else:
-            scatter(plotext, points, marks.lines[number % 2], colour)
+        (line if len(points) > 1 else scatter)(plotext, points, marks.lines[number % 2], colour)
     lost = [(along.at(x), 0.0) for x, bad in zip(series.x, series.nonfinite, strict=True) if bad]
     scatter(plotext, lost, marks.lost, colour and WARNING)
 

@@ -27,15 +27,13 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     up = axis.linear(*limits, max(2, (height - plotting.FRAME) // 2))
     along = axis.logarithmic(points[0][0], points[-1][0], max(2, (width - up.label_width) // 10))
     plotting.frame(plotext, along, up, width, height)
-    # What rises beyond the axis is drawn at its edge.
-    drawn = [(along.at(x), within(up.at(y))) for x, y in points]
     marks = plotting.UNICODE if unicode else plotting.ASCII
-    plotext.plot([x for x, _ in drawn], [y for _, y in drawn], marker=marks.lines[0], color=plotting.COLOURS[0] if colours else None)
+    plotting.line(plotext, [(along.at(x), up.at(y)) for x, y in points], marks.lines[0], plotting.COLOURS[0] if colours else None)
     lines = []
     for marker, (method, label) in zip(MARKED, LABELS.items(), strict=True):
         if (lr := part.found.get(method)) is not None:
             height_there = min(points, key=lambda point: abs(math.log(point[0] / lr)))[1]
-            plotting.scatter(plotext, [(within(along.at(lr)), within(up.at(height_there)))], marker, plotting.COLOURS[1] if colours else None)
+            plotting.scatter(plotext, [(along.at(lr), up.at(height_there))], marker, plotting.COLOURS[1] if colours else None)
             lines.append(f"{marker}  {label:<11}{significant(lr)}")
     text = "\n".join(plotting.built(plotext, colours=colours, unicode=unicode))
     if part.diverged_at is not None:
@@ -43,8 +41,3 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     if not part.found:
         lines.append("No suggestion: the curve is too short." if part.ended else "Suggestions come at the end of the test.")
     return "\n".join([title, text, *lines])
-
-
-def within(place: float) -> float:
-    """On the axis: plotext draws each point of a line, also of the part that nobody sees."""
-    return min(max(place, 0.0), 1.0)
