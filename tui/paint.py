@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 ESCAPE = "\ufdd0"  # stands for ESC in what we have painted, until it is printed: a noncharacter, which no text may hold
+THIN = "\u202f"  # a space in our figures, which Python takes for not printable
 PAINTED = re.compile(rf"\x1b(\[[0-9;]*m)|{ESCAPE}")
 PAINT = re.compile(rf"{ESCAPE}(\[[0-9;]*m)?")
 
@@ -22,7 +23,7 @@ def painted(picture: str) -> str:
 
 def printed(text: str) -> str:
     """The text as it may be printed, whoever wrote it."""
-    if text.replace("\n", "").isprintable():
+    if text.replace("\n", "").replace(THIN, "").isprintable():
         return text
     return PAINT.sub(lambda found: f"\x1b{found[1]}" if found[1] else "", text.translate(but_paint()))
 

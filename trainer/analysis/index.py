@@ -27,11 +27,12 @@ from gradtop.trainer.record import (
     queue_order,
     requested_device,
 )
+from gradtop.trainer.record.files import identity
 from gradtop.trainer.record.layout import META, STATUS
 from gradtop.trainer.record.log import last_log_lines
-from gradtop.trainer.record.meta import examine_meta
+from gradtop.trainer.record.meta import examine_seen_meta
 from gradtop.trainer.record.runs import RunList
-from gradtop.trainer.record.status import examine_status
+from gradtop.trainer.record.status import examine_seen_status
 
 AT_ONCE = 25
 MOST = 20  # changes that are described
@@ -156,12 +157,12 @@ class RunIndex:
 
     def _look(self, entry: Entry) -> bool:
         now, first = self._clock(), not entry.is_known
-        marks = (_mark(entry.run.file(STATUS)), _mark(entry.run.file(META)))
-        before = entry.marks
-        entry.marks = marks
+        run, before = entry.run, entry.marks
+        marks = NEVER if first else (_mark(run.file(STATUS)), _mark(run.file(META)))
         changed = first
-        if marks[0] != before[0]:
-            status, why = examine_status(entry.run)
+        if first or marks[0] != before[0]:
+            status, why, seen = examine_seen_status(run)
+            marks = (_mark_of(seen) if seen is not None else _mark(run.file(STATUS)), marks[1])
             if why and not first and not entry.problems[0]:
                 status = entry.status  # the last good one stays
             if status.updated != entry.status.updated and not first:
@@ -170,15 +171,16 @@ class RunIndex:
                 changed = True
             entry.status = status if changed else replace(entry.status, updated=status.updated)
             entry.problems = (why, entry.problems[1])
-        if marks[1] != before[1]:
-            entry.meta, why = examine_meta(entry.run)
+        if first or marks[1] != before[1]:
+            entry.meta, why, seen = examine_seen_meta(run)
+            marks = (marks[0], _mark_of(seen) if seen is not None else _mark(run.file(META)))
             entry.problems = (entry.problems[0], why)
             changed, self._is_sorted = True, False
-        seen = None if first or not entry.moved else entry.moved
-        state = derive_state(entry.status, now=now, heartbeat_seen=seen)
+        entry.marks = marks
+        state = derive_state(entry.status, now=now, heartbeat_seen=None if first or not entry.moved else entry.moved)
         if state != entry.state or first:
             entry.state, changed = state, True
-        death = entry.death if entry.death and not changed else how_it_died(entry.run, state, entry.status)
+        death = entry.death if entry.death and not changed else how_it_died(run, state, entry.status)
         if death != entry.death:
             entry.death, changed = death, True
         if changed:
@@ -295,7 +297,10 @@ def _still(status: Status) -> Status:
 def _mark(path: str) -> int:
     """A number that changes when a file is replaced; -2 where there is none."""
     try:
-        stat = os.stat(path)  # noqa: PTH116 - ten thousand times
+        return _mark_of(os.stat(path))  # noqa: PTH116 - ten thousand times
     except OSError:
         return -2
-    return hash((stat.st_mtime_ns, stat.st_ino, stat.st_size))
+
+
+def _mark_of(found: os.stat_result) -> int:
+    return hash(identity(found))

@@ -18,10 +18,15 @@ READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> int:
     """A descriptor to read an ordinary file; `own` refuses links of both kinds and files of other users. Raises OSError."""
+    return open_seen(path, own=own, folder=folder)[0]
+
+
+def open_seen(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> tuple[int, os.stat_result]:
+    """The same, and the state of the file."""
     descriptor = os.open(path, READING | (os.O_NOFOLLOW if own else 0), dir_fd=folder)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and (not own or (found.st_uid == os.geteuid() and found.st_nlink <= 1)):
-        return descriptor
+        return descriptor, found
     os.close(descriptor)
     reason = errno.EPERM if stat.S_ISREG(found.st_mode) else errno.EINVAL
     raise OSError(reason, os.strerror(reason), os.fspath(path))
@@ -29,7 +34,12 @@ def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int
 
 def read_file(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> bytes:
     """The whole of an ordinary file; raises OSError, for one above `limit` bytes too."""
-    descriptor = open_regular(path, own=own, folder=folder)
+    return read_seen(path, limit=limit, own=own, folder=folder)[0]
+
+
+def read_seen(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> tuple[bytes, os.stat_result]:
+    """The same, and the state that the file was in before it was read."""
+    descriptor, found = open_seen(path, own=own, folder=folder)
     try:
         data = os.read(descriptor, AT_ONCE)  # of most files all
         if len(data) == AT_ONCE:
@@ -39,7 +49,7 @@ def read_file(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool =
         os.close(descriptor)
     if len(data) > limit:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
-    return data
+    return data, found
 
 
 def look(path: str | os.PathLike[str]) -> os.stat_result:

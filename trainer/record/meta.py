@@ -54,15 +54,22 @@ def read_meta(run: Run) -> Meta:
 
 def examine_meta(run: Run) -> tuple[Meta, str]:
     """The same, and why it cannot be read: "" where it can."""
-    found: dict[str, Any] = {}
-    why = ""
+    return examine_seen_meta(run)[:2]
+
+
+def examine_seen_meta(run: Run) -> tuple[Meta, str, os.stat_result | None]:
+    """The same, and the state that the file was in before it was read; None where it cannot be read."""
     try:
-        found = bounds.read_note(run.file(META))
+        found, seen = bounds.read_seen_note(run.file(META))
     except bounds.Unreadable as error:
-        why = str(error)
-    values = bounds.fields(READS, found)
-    values["name"] = values.get("name") or run.id.split("-", 2)[-1]
-    return Meta(**values), why
+        return Meta(name=name_of(run)), str(error), None
+    meta = MAKE(found)
+    return meta if meta.name else dataclasses.replace(meta, name=name_of(run)), "", seen
+
+
+def name_of(run: Run) -> str:
+    """What a run is called that says no name."""
+    return run.id.split("-", 2)[-1]
 
 
 def _changes(found: object) -> tuple[Change, ...] | None:
@@ -73,6 +80,7 @@ def _changes(found: object) -> tuple[Change, ...] | None:
 
 
 READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes)
+MAKE = bounds.Maker(Meta, READS)
 
 
 def is_fork(run: Run) -> bool:

@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run
-from gradtop.trainer.record.state import RunState
+from gradtop.trainer.record.state import ACTIVE, RunState
 from gradtop.trainer.record.writing import overwrite, write_atomically
 
 NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
@@ -81,6 +82,9 @@ class Status:
 
 
 READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(word, str) else None)
+MAKE = bounds.Maker(Status, READS)
+STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
+ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
 MAPPINGS = frozenset({"changes", "result"})
 
 
@@ -115,21 +119,37 @@ def load_status(run: Run) -> Status | None:
     return None if why else status
 
 
+def may_be_active(run: Run) -> bool:
+    """Whether the status that the run gives is one of those: of ten thousand that ended, this takes a third of reading them."""
+    try:
+        data = bounds.read_bytes(run.file(STATUS), bounds.NOTE)
+    except bounds.Unreadable:
+        return False
+    found = STATE.search(data)
+    return found is None or found[1] in ACTIVE_WORDS
+
+
 def examine_status(run: Run) -> tuple[Status, str]:
     """The same, and why it cannot be read: "" where it can."""
+    return examine_seen_status(run)[:2]
+
+
+def examine_seen_status(run: Run) -> tuple[Status, str, os.stat_result | None]:
+    """The same, and the state that the file was in before it was read; None where it cannot be read."""
     try:
-        return parse_status(bounds.read_note(run.file(STATUS))), ""
+        found, seen = bounds.read_seen_note(run.file(STATUS))
     except bounds.Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
-        return Status(state=RunState.CREATED if missing else RunState.UNKNOWN), str(error)
+        return Status(state=RunState.CREATED if missing else RunState.UNKNOWN), str(error), None
+    return parse_status(found), "", seen
 
 
 def parse_status(found: Mapping[str, Any]) -> Status:
-    values = bounds.fields(READS, found)
-    if not values.get("steps_per_epoch") and values.get("epochs", 0) > 0:
+    status = MAKE(found)
+    if not status.steps_per_epoch and status.epochs > 0 and status.steps > 0:
         # A status of before this field; exact where the run trains whole epochs.
-        values["steps_per_epoch"] = -(-values.get("steps", 0) // values["epochs"])
-    return Status(**values)
+        return dataclasses.replace(status, steps_per_epoch=-(-status.steps // status.epochs))
+    return status
 
 
 def process_start(pid: int) -> float:

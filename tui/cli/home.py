@@ -25,9 +25,10 @@ def run(options: argparse.Namespace) -> int:
 def newest_live(runs: Path) -> Run | None:
     """The newest live run that is not queued, else the newest queued one."""
     from gradtop.trainer.record import RunState, derive_state, list_runs, read_status
+    from gradtop.trainer.record.status import may_be_active
 
     now = time.time()
-    living = [(run, state) for run in list_runs(runs) if (state := derive_state(read_status(run), now=now)).is_alive]
+    living = [(run, state) for run in list_runs(runs) if may_be_active(run) and (state := derive_state(read_status(run), now=now)).is_alive]
     return next((run for run, state in living if state is not RunState.QUEUED), living[0][0] if living else None)
 
 

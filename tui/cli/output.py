@@ -88,7 +88,8 @@ def table(
     `right` names the right-aligned columns, `tones` gives a column's cells their colours. Lines longer than `limit` cells (0:
     any length) lose the end of the last column, and before too little of that is left the columns named in `spare`, in order.
     """
-    sizes = [[width(cell) for cell in row] for row in (titles, *rows)]
+    measure = cache(width)  # most are the same few
+    sizes = [[len(cell) if cell.isascii() else measure(cell) for cell in row] for row in (titles, *rows)]
     widths = dict(zip(titles, (max(column) for column in zip(*sizes, strict=True)), strict=True))
     kept, last = list(titles), titles[-1]
     for title in spare if limit else ():
@@ -101,10 +102,14 @@ def table(
     columns = [(place, widths[title], title in right, (tones or {}).get(title, ()) if coloured else ()) for place, title in enumerate(titles) if title in kept]
     lines = []
     for number, (row, has) in enumerate(zip((titles, *rows), sizes, strict=True)):
-        cells = [
-            fitted(row[place], has[place], cells, tone=tone[number - 1] if number and tone else "", right=is_right)
-            for place, cells, is_right, tone in columns
-        ]
+        cells = []
+        for place, wanted, is_right, tone in columns:
+            if tone or has[place] > wanted:
+                cells.append(fitted(row[place], has[place], wanted, tone=tone[number - 1] if number and tone else "", right=is_right))
+            elif is_right:
+                cells.append(" " * (wanted - has[place]) + row[place])
+            else:
+                cells.append(row[place] + " " * (wanted - has[place]))
         lines.append("  ".join(cells).rstrip())
     return lines
 
