@@ -32,6 +32,7 @@ RATE = 600.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
 LISTING = 0.25  # seconds of one look at the list of runs, of which there may be ten thousand
+FIRST_LISTING = 0.1  # of the first one, which the first frame waits for: the newest two thousand
 LEASE_EVERY = 2.0
 ANSWER_WITHIN = 5.0
 
@@ -203,7 +204,7 @@ class Poll:
                 counts.append(stream.count)
             counts += [len(reader.events), reader.events[-1] if reader.events else None]
         grown = tuple(counts) != self._counts
-        listed = request.watches_runs and source.runs.refresh(LISTING)
+        listed = request.watches_runs and source.runs.refresh(LISTING if len(source.runs) else FIRST_LISTING)
         if not grown and not listed and request is self._answered and facts is source.facts:
             return self._snapshot
         self._counts, self._answered, source.facts = tuple(counts), request, facts
