@@ -22,14 +22,16 @@ def families(parents: Mapping[str, str]) -> list[list[tuple[str, Place]]]:
             children.setdefault(parent, []).append(run)
         else:
             roots.append(run)
-    return [_tree(root, children) for root in roots]
+    return [_tree(root, children) if root in children else [(root, ())] for root in roots]
 
 
 def _circles(parents: Mapping[str, str]) -> set[str]:
     """Of each circle of runs the smallest id. Each run is looked at once."""
     walk_of: dict[str, int] = {}
     found = set()
-    for number, run in enumerate(parents):
+    for number, (run, parent) in enumerate(parents.items()):
+        if not parent:
+            continue
         at = run
         while at in parents and at not in walk_of:
             walk_of[at] = number

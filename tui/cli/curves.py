@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
-from gradtop.tui.plotting import ASCII, COLOURS, DIM, FRAME, UNICODE, WARNING, Marks, built, frame, line, sample, scatter
+from gradtop.tui.plotting import (
+    ASCII,
+    COLOURS,
+    DIM,
+    FRAME,
+    UNICODE,
+    WARNING,
+    Marks,
+    built,
+    frame,
+    line,
+    sample,
+    scatter,
+)
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
