@@ -27,7 +27,7 @@ from gradtop.trainer.record import (
     this_host,
     write_status,
 )
-from gradtop.trainer.record.status import parse_status
+from gradtop.trainer.record.status import may_be_active, parse_status
 from tests.record.support import make_run
 from tests.support import wait_until
 
@@ -214,3 +214,21 @@ def test_a_status_that_is_replaced_within_one_tick_of_the_clock_is_seen(tmp_path
     os.utime(run.status, ns=(before.st_atime_ns, before.st_mtime_ns))
     reader.refresh()
     assert reader.status.step == 2
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_a_look_at_the_bytes_of_a_status_misses_no_run_that_may_be_active(tmp_path: Path, state: RunState) -> None:
+    run = make_run(tmp_path)
+    write_status(run, Status(state=state, error='it said "state": "training"', result={"state": "training"}))
+    assert may_be_active(run) is state.is_active
+    run.status.write_text('{"state"\n:\t"training"}')
+    assert may_be_active(run)
+    run.status.unlink()
+    assert not may_be_active(run)
+
+
+def test_a_status_that_says_nothing_is_that_of_no_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.status.write_text('{"step": "x", "loss": [], "changes": 3, "state": 7, "error": null, "threads": -1}')
+    assert read_status(run) == Status()
+    assert read_status(run).changes is not read_status(run).changes
