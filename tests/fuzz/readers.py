@@ -28,6 +28,7 @@ from gradtop.tui.cli import curves, lineage, ls, show
 from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
+from gradtop.tui.reading.chart_view import ChartView, Window
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.poll import Source
@@ -42,6 +43,7 @@ from gradtop.tui.screens.tune.data import read_tune
 from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, rebinned, span
 
 PARAMETER = "head.weight"
+EVERYTHING = ChartView(Window(1.0, 500.0), "time")
 
 
 class Screen:
@@ -58,10 +60,10 @@ class Screen:
         source.run = reader = self._watch.reader
         for name in ("steps", "evals", "layers", "histograms", "plan", "lr_range", "system"):
             reader.stream(name).refresh()
-        yield lambda: read_overview(source, None)
+        yield lambda: read_overview(source, EVERYTHING)
         yield lambda: read_gradients(source, GradientsView(PARAMETER))
         yield lambda: self._weights(source)
-        yield lambda: read_schedule(source, None)
+        yield lambda: read_schedule(source, EVERYTHING)
         yield lambda: self._parameters(source)
         yield lambda: read_range(source, None)
         yield lambda: read_tune(source, None)

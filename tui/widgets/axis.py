@@ -9,8 +9,12 @@ from gradtop.trainer.analysis import formatting
 
 STEPS = (1.0, 2.0, 5.0, 10.0)
 LOG_PARTS = 4  # a logarithmic range ends at quarters of a decade
+TINY_DECADE = 300
 LARGEST, TINIEST = 1e300, 1e-290  # what lies outside is drawn at the edge, as arithmetic ends there
 SLACK = 0.5  # a range is given up when less than this share of it is wanted
+LOG_STEPS = (1 / 3, 1 / 2, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)  # decades between ticks: 1 2 5, 1 3, each decade, every second …
+UNEVEN = 3  # rows between the ticks 1 2 5 at most
+PARTS = {1 / 3: (1, 2, 5), 1 / 2: (1, 3)}  # what is labelled in a decade; log10(2), log10(3) and log10(5) lie near thirds and the half
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,7 @@ def _decimals(step: float) -> int:
 
 def linear(low: float, high: float, most: int) -> Axis:
     """A range around finite data, with at most `most` + 1 ticks. Zero is taken in where it is near."""
-    low, high = sorted(max(-LARGEST, min(LARGEST, 0.0 if abs(v) < TINIEST else v)) for v in (low, high))
-    if high - low <= max(abs(low), abs(high)) * 1e-9:
-        room = abs(high) * 0.2 or 1.0
-        low, high = low - room, high + room
-    elif 0 < low < 0.4 * high:
-        low = 0.0
-    elif 0 > high > 0.4 * low:
-        high = 0.0
+    low, high = _with_zero(low, high)
     step = step_for(high - low, most)
     quantum = step / 2
     low, high = math.floor(low / quantum + 1e-9) * quantum, math.ceil(high / quantum - 1e-9) * quantum
@@ -89,10 +86,7 @@ def linear(low: float, high: float, most: int) -> Axis:
 
 def logarithmic(low: float, high: float, most: int) -> Axis:
     """A range around positive data in decades; 1, 2 and 5 are marked where there are few decades."""
-    bottom, top = math.log10(max(low, TINIEST)), math.log10(max(high, TINIEST))
-    if top - bottom < 0.5:
-        middle = (top + bottom) / 2
-        bottom, top = middle - 0.25, middle + 0.25
+    bottom, top = _decades(low, high)
     bottom = math.floor(bottom * LOG_PARTS + 1e-9) / LOG_PARTS
     top = math.ceil(top * LOG_PARTS - 1e-9) / LOG_PARTS
     decades = range(math.floor(bottom), math.ceil(top) + 1)
@@ -122,6 +116,101 @@ def fitted(low: float, high: float, *, log: bool, most: int, old: Axis | None = 
         return wanted
     enough = SLACK * (old.high - old.low)
     return old if wanted.high - wanted.low >= enough and old.ticks else wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A vertical axis in rows of cells: so many rows, and of how many dots each is made."""
+
+    rows: int
+    dots: int
+
+    @property
+    def steps(self) -> int:
+        """From the lowest dot to the highest."""
+        return max(1, self.rows * self.dots - 1)
+
+    @property
+    def middle(self) -> float:
+        """The dot in the middle of the lowest row, where its label stands."""
+        return (self.dots - 1) / 2
+
+    @property
+    def apart(self) -> range:
+        """How many rows may lie between two ticks."""
+        least = 1 if self.rows < 4 else max(2, -(-self.rows // 10))
+        return range(least, min(least + 3, max(least + 1, self.rows)))
+
+
+def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:
+    """A range around finite data whose ticks lie in the middle of rows, all of them equally far apart; `log` takes positive data."""
+    bottom, top = _decades(low, high) if log else _with_zero(low, high)
+    best: tuple[float, int, float, int] | None = None  # per dot, rows between ticks, step, the row of zero below the lowest one
+    for apart in rows.apart:
+        per_step = apart * rows.dots
+        least = (top - bottom) / rows.steps * per_step
+        # Far apart, 1 2 5 would be seen not to lie evenly.
+        for step in [each for each in LOG_STEPS[apart > UNEVEN :] if each >= least][:2] if log else _round_steps(least):
+            per_dot = step / per_step
+            lowest = math.floor((bottom / per_dot + rows.middle) / rows.dots + 1e-9)
+            if (lowest * rows.dots - rows.middle + rows.steps) * per_dot >= top - per_dot * 1e-6:
+                if best is None or per_dot < best[0] * (1 - 1e-9):
+                    best = (per_dot, apart, step, lowest)
+                break
+    if best is None:
+        return (logarithmic if log else linear)(low, high, max(1, rows.rows // 2))
+    per_dot, apart, step, lowest = best
+    start = (lowest * rows.dots - rows.middle) * per_dot
+    end = start + rows.steps * per_dot
+    numbers = range(-(-lowest // apart), (lowest + rows.rows - 1) // apart + 1)
+    if log:
+        ticks = tuple((value, log_label(value)) for number in numbers if 0 < (value := _of_decade(number, step)) < math.inf)
+    else:
+        largest = max(abs(bottom), abs(top))
+        ticks = tuple((number * step, tick_label(number * step, step, largest)) for number in numbers)
+    return Axis(start, end, log, ticks)
+
+
+def _with_zero(low: float, high: float) -> tuple[float, float]:
+    """The range of finite data with some height; zero is taken in where it is near."""
+    low, high = sorted(max(-LARGEST, min(LARGEST, 0.0 if abs(v) < TINIEST else v)) for v in (low, high))
+    if high - low <= max(abs(low), abs(high)) * 1e-9:
+        room = abs(high) * 0.2 or 1.0
+        return low - room, high + room
+    if 0 < low < 0.4 * high:
+        return 0.0, high
+    return (low, 0.0) if 0 > high > 0.4 * low else (low, high)
+
+
+def _decades(low: float, high: float) -> tuple[float, float]:
+    bottom, top = math.log10(max(low, TINIEST)), math.log10(max(high, TINIEST))
+    middle = (top + bottom) / 2
+    return (middle - 0.25, middle + 0.25) if top - bottom < 0.5 else (bottom, top)
+
+
+def _round_steps(least: float) -> tuple[float, float]:
+    """The two smallest round steps of at least so much: data may lie so that the smaller one does not do."""
+    first = step_for(least, 1)
+    return first, step_for(first * 1.5, 1)
+
+
+def _of_decade(number: int, step: float) -> float:
+    """The value of a tick so many steps of decades from 1."""
+    parts = PARTS.get(step)
+    decade, part = divmod(number, len(parts)) if parts else (round(number * step), 0)
+    return (parts[part] if parts else 1) * 10.0**decade if -TINY_DECADE < decade < TINY_DECADE else math.inf
+
+
+def kept_in_rows(low: float, high: float, rows: Rows, *, log: bool = False, old: Axis | None = None) -> Axis:
+    """The same; the old one as long as the data lies in it and fills half of it."""
+    wanted = in_rows(low, high, rows, log=log)
+    if old is None or old.log != log or not old.ticks:
+        return wanted
+    bottom, top = (math.log10(max(v, TINIEST)) for v in (low, high)) if log else (low, high)
+    dust = (old.high - old.low) * 1e-6
+    if bottom < old.low - dust or top > old.high + dust:
+        return wanted
+    return old if wanted.high - wanted.low >= SLACK * (old.high - old.low) else wanted
 
 
 def along(low: float, high: float, width: int) -> Axis:

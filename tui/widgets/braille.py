@@ -7,7 +7,6 @@ from collections.abc import Sequence
 LEFT = tuple(sum(dot for bit, dot in enumerate((0x40, 0x04, 0x02, 0x01)) if n >> bit & 1) for n in range(16))
 RIGHT = tuple(sum(dot for bit, dot in enumerate((0x80, 0x20, 0x10, 0x08)) if n >> bit & 1) for n in range(16))
 PAIR = tuple(LEFT[n >> 4] | RIGHT[n & 15] for n in range(256))
-GRID = int("01" * 512, 2)  # every other row of dots, for as many as a terminal ever has
 
 Point = tuple[int, int, int, int, bool]  # column, lowest, highest, mean row of dots; whether a gap lies before it
 
@@ -39,14 +38,18 @@ def _run(last: int, row: int) -> int:
 
 
 def envelope(points: Sequence[Point], columns: int, *, thin: bool = False) -> list[int]:
-    """The dots from the lowest to the highest value of each column; `thin` leaves every other one out, the ends never."""
+    """The dots from the lowest to the highest value of each column that has a range; `thin` leaves all out but the ends."""
     mask = [0] * columns
     for column, low, high, _row, _gap in points:
-        dots = (1 << high + 1) - (1 << low)
-        if thin:
-            dots = dots & (GRID << (column & 1)) | 1 << low | 1 << high
-        mask[column] |= dots
+        if low < high:
+            mask[column] |= 1 << low | 1 << high if thin else (1 << high + 1) - (1 << low)
     return mask
+
+
+def thick(mask: Sequence[int], rows: int) -> list[int]:
+    """A line of twice the width."""
+    top = (1 << rows) - 1
+    return [(bits | bits << 1) & top for bits in mask]
 
 
 class Canvas:

@@ -1,21 +1,29 @@
-"""What a line chart shows, and what is read off it: its range, its legend, the value at a place. No widget here."""
+"""What a line chart shows: its lines, its range, and whether it is drawn over decades. No widget here."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gradtop.trainer.analysis import formatting
+from gradtop.tui.widgets.ruler import STEPS, Ruler
+
+DECADES = 20.0  # from this ratio of the highest mean to the lowest one on, an axis that may choose is logarithmic
+STAYS = 10.0  # and down to this ratio it stays so
 
 
 class Drawable(Protocol):
-    """What a line is drawn from, binned: equally long; nan where a bin has no finite value."""
+    """What a line is drawn from, binned: equally long; nan where a bin has no finite value.
+
+    A bin stands for the records from step `x` to `x_last`, of which so many were `finite`.
+    """
 
     @property
     def x(self) -> Sequence[float]: ...
+    @property
+    def x_last(self) -> Sequence[float]: ...
     @property
     def low(self) -> Sequence[float]: ...
     @property
@@ -23,14 +31,16 @@ class Drawable(Protocol):
     @property
     def mean(self) -> Sequence[float]: ...
     @property
+    def finite(self) -> Sequence[int]: ...
+    @property
     def nonfinite(self) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range.
+    """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range. Later ones lie on top.
 
-    The legend shows `value`, or else the last mean; `text` stands in its place as it is.
+    The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked.
     """
 
     label: str
@@ -39,33 +49,46 @@ class Curve:
     planned: bool = False
     value: float | None = None
     text: str | None = None
+    best: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that a chart shows. Marks are (x, words); notes are (words, value) added to the legend."""
+    """All that a chart shows. Marks are (x, words) drawn as lines, notches as strokes on the axis; notes are (words, value) added to the legend.
+
+    `log` None chooses by the data; `smooth` is the decay per record of the moving average that is drawn bright (0: none).
+    """
 
     lines: tuple[Curve, ...] = ()
-    log: bool = False
+    log: bool | None = False
     band: tuple[float, float] | None = None
     band_word: str = "healthy"
     marks: tuple[tuple[float, str], ...] = ()
+    notches: tuple[tuple[float, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     x_min: float = 0.0
     x_max: float | None = None
     y_range: tuple[float, float] | None = None
-    x_name: str = "step"
-    x_log: bool = False
+    ruler: Ruler = STEPS
+    smooth: float = 0.0
     empty: str = "nothing measured yet"
 
+    @property
+    def end(self) -> float:
+        """The right end of the axis."""
+        if self.x_max is not None:
+            return self.x_max
+        ends = [line.series.x[-1] for line in self.lines if len(line.series.x)]
+        return max((x for x in ends if math.isfinite(x)), default=self.x_min + 1)
 
-def data_range(chart: Chart) -> tuple[float, float] | None:
-    """The lowest and highest finite value of all lines, only positive ones on a logarithmic axis; None where there is none."""
+
+def data_range(chart: Chart, *, log: bool = False) -> tuple[float, float] | None:
+    """The lowest and highest finite value that is seen of all lines, only positive ones on a logarithmic axis; None where there is none."""
     low, high = math.inf, -math.inf
     for line in chart.lines:
-        lows, highs = line.series.low, line.series.high
-        if chart.log or not math.isfinite(sum(lows) + sum(highs)):
-            least = 0.0 if chart.log else -math.inf
+        lows, highs = _seen(line.series, chart)
+        if log or not math.isfinite(sum(lows) + sum(highs)):
+            least = 0.0 if log else -math.inf
             lows = [v for v in (*lows, *highs) if least < v < math.inf]
             highs = lows
         if lows:
@@ -73,7 +96,26 @@ def data_range(chart: Chart) -> tuple[float, float] | None:
     return (low, high) if low <= high else None
 
 
-def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> tuple[float, float]:
+def _seen(series: Drawable, chart: Chart) -> tuple[Sequence[float], Sequence[float]]:
+    """The lowest and highest values of the bins between the ends of the axis."""
+    if not len(series.x) or (series.x_last[0] >= chart.x_min and series.x[-1] <= chart.end):
+        return series.low, series.high
+    first, last = bisect_left(series.x_last, chart.x_min), bisect_right(series.x, chart.end)
+    return series.low[first:last], series.high[first:last]
+
+
+def spans_decades(chart: Chart, *, before: bool) -> bool:
+    """Whether the data wants a logarithmic axis: all of it is positive, and its means span decades (a little less where it had one `before`)."""
+    least, most = math.inf, -math.inf
+    for line in chart.lines:
+        if len(line.series.x) and (means := [value for value in line.series.mean if value - value == 0]):
+            if not min(value for value in line.series.low if value - value == 0) > 0:
+                return False
+            least, most = min(least, *means), max(most, *means)
+    return most >= least * (STAYS if before else DECADES)
+
+
+def with_band(low: float, high: float, band: tuple[float, float], *, log: bool) -> tuple[float, float]:
     """The range widened to an edge of the band that is near: within half a decade, or a quarter of the range."""
     for edge in band:
         least, most = (low / 3.2, high * 3.2) if log else (low - (high - low) / 4, high + (high - low) / 4)
@@ -82,35 +124,39 @@ def with_band(low: float, high: float, band: tuple[float, float], log: bool) -> 
     return low, high
 
 
-def legend(chart: Chart, at: float | None, per_cell: float) -> list[tuple[Curve | None, str, str]]:
-    """Curve, name and value of each entry: the newest values, or those nearest to `at`."""
-    entries: list[tuple[Curve | None, str, str]] = []
-    if at is not None:
-        entries.append((None, chart.x_name, formatting.number(round(at)) if per_cell > 0.05 and not chart.x_log else formatting.significant(at)))
-    for line in chart.lines:
-        if at is None:
-            value = line.value if line.value is not None else last_finite(line.series.mean)
-            words = line.text if line.text is not None else "" if value is None else formatting.significant(value)
-        else:
-            value = nearest(line.series, at)
-            words = "" if value is None else formatting.significant(value)
-        if words or line.label:
-            entries.append((line, line.label, words))
-    if at is None:
-        entries += [(None, words, value) for words, value in chart.notes]
-    return entries
-
-
 def last_finite(values: Sequence[float]) -> float | None:
     return next((v for v in reversed(values) if math.isfinite(v)), None)
 
 
-def nearest(series: Drawable, x: float) -> float | None:
-    """The mean of the bin whose x is nearest, nan where it is not finite; None where the line has not begun or has ended."""
-    count = len(series.x)
-    if not count:
-        return None
-    i = bisect_left(series.x, x)
-    i = min(count - 1, i) if i == 0 or (i < count and series.x[i] - x < x - series.x[i - 1]) else i - 1
-    gap = (series.x[-1] - series.x[0]) / count if count > 1 else math.inf
-    return series.mean[i] if series.x[0] - gap <= x <= series.x[-1] + gap else None
+@dataclass(frozen=True, slots=True)
+class Smoothed:
+    """A line without a range: the moving average of another."""
+
+    x: Sequence[float]
+    x_last: Sequence[float]
+    mean: Sequence[float]
+    finite: Sequence[int]
+    nonfinite: Sequence[int]
+
+    @property
+    def low(self) -> Sequence[float]:
+        return self.mean
+
+    @property
+    def high(self) -> Sequence[float]:
+        return self.mean
+
+
+def smoothed(series: Drawable, decay: float) -> Smoothed:
+    """The exponential moving average over records, freed of its start at zero as Adam's moments are; it begins anew after a gap."""
+    means: list[float] = []
+    total = weight = 0.0
+    for value, count in zip(series.mean, series.finite, strict=True):
+        if value != value:
+            total = weight = 0.0
+            means.append(math.nan)
+            continue
+        kept = decay ** max(1, count)
+        total, weight = total * kept + value * (1 - kept), weight * kept + (1 - kept)
+        means.append(total / weight)
+    return Smoothed(series.x, series.x_last, means, series.finite, series.nonfinite)

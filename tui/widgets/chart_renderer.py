@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui import format
-from gradtop.tui.widgets.axis import Axis, along, along_decades, fitted
-from gradtop.tui.widgets.braille import Canvas, Point, envelope, trace
+from gradtop.tui.ascii import to_ascii
+from gradtop.tui.widgets.axis import Axis, Rows, kept_in_rows
+from gradtop.tui.widgets.braille import Canvas, Point, envelope, thick, trace
 from gradtop.tui.widgets.cells import Cells
-from gradtop.tui.widgets.chart import Chart, Curve, data_range, legend, with_band
+from gradtop.tui.widgets.chart import Chart, Curve, Drawable, data_range, smoothed, spans_decades, with_band
+from gradtop.tui.widgets.chart_frame import Frame
+from gradtop.tui.widgets.chart_legend import Entry, Legend, entries
+from gradtop.tui.widgets.chart_reading import events_at, moved, named, places
+from gradtop.tui.widgets.chart_styles import BEST, GLYPHS, NARROW, PATTERNS, TONE
 from gradtop.tui.widgets.projection import project
 
-STYLES = "abcd"
-TONES = (
-    "text", "axis", "tick", "a", "b", "c", "d", "range-a", "range-b", "range-c", "range-d", "band", "mark", "bad", "cursor", "empty", "value",
-)
-TONE = {name: index for index, name in enumerate(TONES)}
-# Columns of dots drawn of each so many, so that lines are told apart without colour; one alone is drawn whole.
-PATTERNS: dict[str, tuple[int, ...]] = {"a": (1,), "b": (1, 1, 1, 1, 0, 0), "c": (1, 1, 0), "d": (1, 1, 1, 1, 1, 0, 1, 0), "planned": (1, 0, 0)}
-GLYPHS = {"a": "*", "b": "o", "c": "+", "d": "x", "planned": "."}
-MARK = 18  # cells for the words of a mark, where there is no room for more
-Spot = tuple[int, int, int]  # a row, the first cell taken there, the first one after it
-NARROW = 24  # below this many cells the labels of the vertical axis and the legend's words are left out
+RARE = 4  # columns of dots for each point, from which on the points are drawn as such
+ROWS_FOR_LEGEND = 4  # of the plot, below which it gives up none for the legend
 
 
 class ChartRenderer:
     """Rows of cells for one chart in one size. It keeps what does not change between frames, and the range of the axis."""
 
     def __init__(self, *, unicode: bool = True, thin: bool = False) -> None:
-        """`thin` draws the range between lowest and highest value as a grid of dots: it needs no colour beside the line."""
+        """`thin` draws only the ends of the range between lowest and highest value, and the line bold: it needs no colour."""
         self.rows: list[Cells] = []
-        self.cursor: int | None = None  # a column of the plot
-        self.read: tuple[str, ...] = ()  # what stands under the cursor, in words
+        self.cursor: float | None = None  # a step
+        self.read: tuple[str, ...] = ()  # what the legend says, in words; what the cursor stands on first
         self._unicode = unicode
         self._thin = thin and unicode
         self._dots = (2, 4) if unicode else (1, 1)
         self._size = (0, 0)
-        self._y = Axis(0.0, 1.0)
-        self._kept = False  # whether the range of the vertical axis is to stay where it is
-        self._x = Axis(0.0, 1.0)
+        self._y: Axis | None = None  # as long as its range is to stay where it is
+        self._log = False
         self._label_width = 0
+        self._legend = Legend(unicode=unicode)
+        self._top = 0  # rows above the plot, for a legend that finds no place in it
+        self._known: object = None  # what a new one of gives the legend another chance in the plot
+        self._frame: Frame | None = None
         self._template: tuple[object, list[Cells]] | None = None
-        self._projected: dict[int, tuple[object, list[Point]]] = {}
-        self._legend_low = False
+        self._projected: dict[tuple[int, bool], tuple[object, list[Point]]] = {}
+        self._averages: dict[int, tuple[Drawable, float, Drawable]] = {}
 
     @property
     def plot_left(self) -> int:
@@ -55,265 +54,191 @@ class ChartRenderer:
         return max(1, self._size[0] - self.plot_left)
 
     @property
-    def plot_height(self) -> int:
-        return max(1, self._size[1] - (1 if self._size[1] >= 3 else 0))
+    def plot_top(self) -> int:
+        return self._top
 
     @property
-    def cursor_x(self) -> float | None:
-        """The x in the middle of the column under the cursor."""
-        return None if self.cursor is None else self._x.value((self.cursor + 0.5) / self.plot_width)
+    def plot_height(self) -> int:
+        return max(1, self._size[1] - self._top - (1 if self._size[1] >= 3 else 0))
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the vertical axis is logarithmic now."""
+        return self._log
 
     def draw(self, chart: Chart, width: int, height: int) -> None:
         """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
+        known = (width, height, chart.x_min, chart.end, chart.ruler.name, len(chart.lines), chart.log)
+        if known != self._known:
+            self._known, self._top = known, 0
         if (width, height) != self._size:
-            self._size, self._kept, self._label_width, self._template = (width, height), False, 0, None
+            self._size, self._y, self._label_width, self._template = (width, height), None, 0, None
             self._projected.clear()
         if width <= 0 or height <= 0:
             self.rows = []
             return
-        limits = data_range(chart)
+        if chart.log is None or chart.log != self._log:
+            self._log = spans_decades(chart, before=self._log) if chart.log is None else chart.log
+        limits = data_range(chart, log=self._log)
         if limits is None:
-            self._kept, self._label_width = False, 0
+            self._y, self._label_width, self._frame, self._top = None, 0, None, 0
             self.rows = self._message(chart)
             return
-        self._fit(chart, limits)
-        canvas = self._canvas(chart)
-        rows = [row.copy() for row in self._frame(chart)]
-        left = self.plot_left
-        for y in range(self.plot_height):
+        frame = self._fit(chart, limits)
+        canvas = self._canvas(frame)
+        found = entries(chart, self.cursor, frame.position)
+        spot = self._legend.place(found, canvas) if found and not self._top else None
+        if found and spot is None and not self._top and self.plot_height >= ROWS_FOR_LEGEND:
+            self._top, self._y = 1, None
+            frame = self._fit(chart, limits)
+            canvas = self._canvas(frame)
+        self._frame = frame
+        self._compose(frame, canvas, found, spot)
+
+    def _compose(self, frame: Frame, canvas: Canvas, found: Sequence[Entry], spot: tuple[int, int, int] | None) -> None:
+        chart, left = frame.chart, frame.left
+        rows = [row.copy() for row in self._behind(frame)]
+        plot = rows[self._top : self._top + frame.height]
+        for y, row in enumerate(plot):
             codes, tones = canvas.line(y)
-            row = rows[y]
             for x, code in enumerate(codes):
                 if code:
                     row.text[left + x] = chr(code)
                     row.tones[left + x] = tones[x]
-        self._mark_bad(chart, rows)
+        self._mark_points(frame, plot)
+        self._mark_bad(frame, plot)
         if self.cursor is not None:
-            self.cursor = max(0, min(self.plot_width - 1, self.cursor))
-            self._draw_cursor(rows, canvas, self.cursor)
-        taken = self._write_legend(chart, rows, canvas)
-        taken += self._write_band(chart, rows, canvas, taken)
-        self._write_marks(chart, rows, canvas, taken)
+            self._draw_cursor(frame, rows, canvas, self.cursor)
+        taken = self._legend.write(found, plot, left, frame.width, spot) if spot is not None else []
+        if self._top:
+            self._legend.write_line(found, rows[0], left)
+        taken += frame.write_band(plot, canvas, taken)
+        frame.write_marks(plot, canvas, taken)
+        read = tuple(f"{entry.words} {entry.value}".strip() for entry in found)
+        self.read = (named(chart, self.cursor), *read) if self.cursor is not None else read
         self.rows = rows
 
-    def newest(self, chart: Chart) -> int:
-        """The plot's column where the lines end that are not planned."""
-        ends = [line.series.x[-1] for line in chart.lines if len(line.series.x) and not line.planned]
-        return max((self._column(x) for x in ends), default=self.plot_width - 1)
+    # The cursor
+
+    def moved(self, chart: Chart, cells: int) -> float | None:
+        """Where the cursor goes by so many cells."""
+        return moved(chart, self.cursor, cells, self._frame.position) if self._frame is not None else None
+
+    def place_at(self, chart: Chart, column: int) -> float | None:
+        """The place for the cursor nearest to a column of the plot."""
+        frame = self._frame
+        return min(places(chart), key=lambda x: abs(frame.position(x) - column - 0.5), default=None) if frame is not None else None
 
     # Axes
 
-    def _fit(self, chart: Chart, limits: tuple[float, float]) -> None:
-        most = max(1, self.plot_height // 2)
+    def _fit(self, chart: Chart, limits: tuple[float, float]) -> Frame:
         low, high = chart.y_range or limits
         if chart.band and chart.y_range is None:
-            low, high = with_band(low, high, chart.band, chart.log)
-        old = self._y if self._kept and not chart.y_range else None
-        self._y, self._kept = fitted(low, high, log=chart.log, most=most, old=old), True
+            low, high = with_band(low, high, chart.band, log=self._log)
+        old = self._y if not chart.y_range else None
+        self._y = kept_in_rows(low, high, Rows(self.plot_height, self._dots[1]), log=self._log, old=old)
         needed = self._y.label_width if self._size[0] >= NARROW else 0
         if needed > self._label_width or needed < self._label_width - 1:
             self._label_width = needed
-        x_max = chart.x_max
-        if x_max is None:
-            ends = [line.series.x[-1] for line in chart.lines if len(line.series.x)]
-            x_max = max((x for x in ends if math.isfinite(x)), default=chart.x_min + 1)
-        self._x = (along_decades if chart.x_log else along)(chart.x_min, x_max, self.plot_width)
+        x = chart.ruler.axis(chart.x_min, chart.end, self.plot_width)
+        return Frame(self.plot_left, self._top, self.plot_width, self.plot_height, self._dots, x, self._y, self._label_width, chart, self._unicode)
 
-    def _column(self, x: float) -> int:
-        """The cell column of the plot where x lies; outside where it lies outside."""
-        share = self._x.at(x)
-        return -1 if not 0 <= share <= 1 else min(self.plot_width - 1, int(share * self.plot_width))
-
-    def _row(self, value: float) -> int:
-        """The line of the picture where a value lies, 0 at the top; outside where it lies outside."""
-        dots = self.plot_height * self._dots[1] - 1
-        share = self._y.at(value)
-        return -1 if not -1e-9 <= share <= 1 + 1e-9 else self.plot_height - 1 - int(share * dots + 0.5) // self._dots[1]
-
-    def _frame(self, chart: Chart) -> list[Cells]:
+    def _behind(self, frame: Frame) -> list[Cells]:
         """Axes, band and marks: what changes seldom."""
-        key = (self._y, self._x, self._label_width, chart.band, chart.marks, chart.x_name)
-        if self._template is not None and self._template[0] == key:
-            return self._template[1]
-        width, height = self._size
-        rows = [Cells(width) for _ in range(height)]
-        left, wide, up = self.plot_left, self.plot_width, self._unicode
-        if left:
-            for y in range(self.plot_height):
-                rows[y].put(left - 1, "│" if up else "|", TONE["axis"])
-        taken: set[int] = set()
-        for value, label in self._y.ticks if self._label_width else ():
-            y = self._row(value)
-            if y >= 0 and y not in taken:
-                taken.add(y)
-                rows[y].put(self._label_width - len(label), label, TONE["tick"])
-                rows[y].put(left - 1, "┤" if up else "+", TONE["axis"])
-        if chart.band:
-            for value in chart.band:
-                y = self._row(value)
-                for x in range(0, wide, 2) if y >= 0 else ():
-                    rows[y].put(left + x, "·" if up else ".", TONE["band"])
-        for at, _words in chart.marks:
-            column = self._column(at)
-            for y in range(self.plot_height) if column >= 0 else ():
-                rows[y].put(left + column, "┊" if up else ":", TONE["mark"])
-        if height > self.plot_height:
-            self._draw_x_axis(rows[-1], chart.x_name)
-        self._template = (key, rows)
-        return rows
-
-    def _draw_x_axis(self, row: Cells, name: str) -> None:
-        left, wide, up = self.plot_left, self.plot_width, self._unicode
-        if left:
-            row.put(left - 1, "└" if up else "+", TONE["axis"])
-        row.put(left, ("─" if up else "-") * wide, TONE["axis"])
-        end = left + wide
-        if name and wide >= 3 * len(name) + 6:
-            end -= len(name) + 2
-            row.put(end, f" {name} ", TONE["tick"])
-        free = left
-        for value, label in self._x.ticks:
-            x = max(left, left + self._column(value) - len(label) // 2)
-            if x >= free and x + len(label) < end:
-                row.put(x, label, TONE["tick"])
-                free = x + len(label) + 1
+        chart = frame.chart
+        key = (frame.x, frame.y, frame.left, frame.top, chart.band, chart.marks, chart.notches, chart.ruler.name, chart.end)
+        if self._template is None or self._template[0] != key:
+            self._template = (key, frame.draw(*self._size))
+        return self._template[1]
 
     # Lines
 
-    def _canvas(self, chart: Chart) -> Canvas:
-        canvas = Canvas(self.plot_width, self.plot_height, self._dots)
-        drawn = [(line, self._points(index, line, canvas)) for index, line in enumerate(chart.lines)]
-        alone = len(drawn) == 1
-        for line, points in drawn:
+    def _canvas(self, frame: Frame) -> Canvas:
+        chart = frame.chart
+        canvas = Canvas(frame.width, frame.height, self._dots)
+        order = sorted(range(len(chart.lines)), key=lambda index: (chart.lines[index].planned, -index))
+        alone = len(order) == 1
+        for index in order:
+            line = chart.lines[index]
+            points = self._points(index, line.series, frame, canvas)
+            rare = is_rare(line, points)
+            if chart.smooth and not line.planned and not rare:
+                points = self._points(index, self._average(index, line, chart.smooth), frame, canvas, average=True)
             kind = "planned" if line.planned else "a" if alone and self._unicode else line.style
             mask = trace(points, canvas.columns)
-            if len(points) == 1 and self._unicode:
-                column, row = points[0][0] & ~1, points[0][3]
-                mask[column] = mask[column + 1] = 3 << max(0, row - 1)
-            elif self._unicode and (pattern := PATTERNS[kind]) != (1,):
-                period = len(pattern)
-                mask = [bits if pattern[x % period] else 0 for x, bits in enumerate(mask)]
+            if self._unicode:
+                if self._thin and not line.planned and any(low != high for _, low, high, _, _ in points):
+                    mask = thick(mask, canvas.rows)
+                if (pattern := PATTERNS[kind]) != (1,):
+                    period = len(pattern)
+                    mask = [bits if pattern[x % period] else 0 for x, bits in enumerate(mask)]
+            for column, _low, _high, row, _gap in points if rare else ():
+                mask[column] |= 1 << row  # nothing is written over a point
             canvas.draw(mask, TONE[line.style], GLYPHS[kind])
-        for line, points in drawn:
-            if not line.planned and len(points) > 1:
-                canvas.draw(envelope(points, canvas.columns, thin=self._thin), TONE["range-" + line.style], "'", under=True)
+        for index in order:
+            line = chart.lines[index]
+            if line.planned or len(line.series.x) < 2:
+                continue
+            points = self._points(index, line.series, frame, canvas)
+            mask = envelope(points, canvas.columns, thin=self._thin)
+            if chart.smooth:
+                mask = [bits | raw for bits, raw in zip(mask, trace(points, canvas.columns), strict=True)]
+            canvas.draw(mask, TONE["range-" + line.style], "'", under=True)
         return canvas
 
-    def _points(self, index: int, line: Curve, canvas: Canvas) -> list[Point]:
+    def _average(self, index: int, line: Curve, decay: float) -> Drawable:
+        known = self._averages.get(index)
+        if known is None or known[0] is not line.series or known[1] != decay:
+            known = self._averages[index] = (line.series, decay, smoothed(line.series, decay))
+        return known[2]
+
+    def _points(self, index: int, series: Drawable, frame: Frame, canvas: Canvas, *, average: bool = False) -> list[Point]:
         """A line's points in dots; computed again only when the line or an axis is another one."""
-        series = line.series
-        key = (series, self._x.low, self._x.high, self._y.low, self._y.high, canvas.columns)
-        known = self._projected.get(index)
-        if known is not None and known[0] is not None and same(known[0], key):
+        key = (series, frame.x.low, frame.x.high, frame.y.low, frame.y.high, canvas.columns, canvas.rows, frame.chart.ruler)
+        known = self._projected.get((index, average))
+        if known is not None and same(known[0], key):
             return known[1]
-        points = project(series, self._x, self._y, canvas.columns, canvas.rows)
-        self._projected[index] = (key, points)
+        points = project(series, frame.chart.ruler, frame.x, frame.y, canvas.columns, canvas.rows)
+        self._projected[index, average] = (key, points)
         return points
 
-    # Words on top
+    # On top
 
-    def _mark_bad(self, chart: Chart, rows: list[Cells]) -> None:
+    def _mark_points(self, frame: Frame, plot: Sequence[Cells]) -> None:
+        """The points of what was measured rarely, and the best one."""
+        for index, line in enumerate(frame.chart.lines):
+            points = self._projected[index, False][1] if (index, False) in self._projected else ()
+            if is_rare(line, points):
+                text = "•" if self._unicode else GLYPHS[line.style]
+                for column, _low, _high, row, _gap in points:
+                    plot[frame.height - 1 - row // self._dots[1]].put(frame.left + column // self._dots[0], text, TONE[line.style])
+            if line.best is not None and (column := frame.column(line.best[0])) >= 0 and (row := frame.row(line.best[1])) >= 0:
+                plot[row].put(frame.left + column, BEST if self._unicode else to_ascii(BEST), TONE[line.style])
+
+    def _mark_bad(self, frame: Frame, plot: Sequence[Cells]) -> None:
         """A cross at the bottom wherever a value was not finite."""
-        bottom, left = rows[self.plot_height - 1], self.plot_left
-        for line in chart.lines:
+        for line in frame.chart.lines:
             if any(line.series.nonfinite):
                 for x, count in zip(line.series.x, line.series.nonfinite, strict=True):
-                    if count and (column := self._column(x)) >= 0:
-                        bottom.put(left + column, "✕" if self._unicode else "X", TONE["bad"])
+                    if count and (column := frame.column(x)) >= 0:
+                        plot[-1].put(frame.left + column, "✕" if self._unicode else "X", TONE["bad"])
 
-    def _draw_cursor(self, rows: list[Cells], canvas: Canvas, column: int) -> None:
-        x = self.plot_left + column
-        for y in range(self.plot_height):
+    def _draw_cursor(self, frame: Frame, rows: Sequence[Cells], canvas: Canvas, step: float) -> None:
+        """A line through the point, and on the axis below what it is."""
+        if (column := frame.column(step)) < 0:
+            return
+        plot = rows[frame.top : frame.top + frame.height]
+        x = frame.left + column
+        for y, row in enumerate(plot):
             if canvas.line(y)[0][column]:
-                rows[y].tones[x] = TONE["cursor"]
+                row.tones[x] = TONE["cursor"]
             else:
-                rows[y].put(x, "│" if self._unicode else "|", TONE["cursor"])
-        if len(rows) > self.plot_height and rows[-1].text[x] in "─-":
-            rows[-1].put(x, "┴" if self._unicode else "+", TONE["cursor"])
-
-    def _write_band(self, chart: Chart, rows: list[Cells], canvas: Canvas, taken: list[Spot]) -> list[Spot]:
-        """The band's words on one of its dotted lines, where no line of the chart runs; or at the edge beyond which it lies."""
-        if not chart.band or self.plot_width < NARROW:
-            return []
-        low, high = chart.band
-        words = f" {chart.band_word} {formatting.significant(low)}–{formatting.significant(high)} "
-        seen = [y for y in (self._row(high), self._row(low)) if y >= 0]
-        if not seen:
-            if self._y.at(low) > 1:
-                words = f"{words}{'↑' if self._unicode else '^'} "
-            elif self._y.at(high) < 0:
-                words = f"{words}{'↓' if self._unicode else 'v'} "
-        edges = seen or [self.plot_height - 1 if self._y.at(high) < 0 else 0]
-        for y in (*edges, *(y + d for d in (-1, 1) for y in edges if 0 <= y + d < self.plot_height), 0):
-            for share in (0.3, 0.15, 0.45, 0.0):
-                x = int(share * self.plot_width)
-                if free(canvas, x, y, len(words)) and not any(overlaps(spot, y, x, len(words)) for spot in taken):
-                    rows[y].put(self.plot_left + x, words if self._unicode else words.replace("–", "-"), TONE["band"])
-                    return [(y, x, x + len(words))]
-        return []
-
-    def _write_marks(self, chart: Chart, rows: list[Cells], canvas: Canvas, taken: list[Spot]) -> None:
-        """The words of each mark beside its line, as high up as they fit; cut short where they do not fit whole."""
-        ends = [-1] * self.plot_height
-        rows_down = range(min(self.plot_height, max(3, self.plot_height // 2)))
-
-        def fits(y: int, start: int, width: int) -> bool:
-            if start <= ends[y] or start + width > self.plot_width or not free(canvas, start, y, width):
-                return False
-            return not any(overlaps(spot, y, start, width) for spot in taken)
-
-        for x, said in sorted(chart.marks):
-            column = self._column(x)
-            if column < 0 or not said:
-                continue
-            lengths = dict.fromkeys(format.ellipsis(said, most) for most in (max(MARK, self.plot_width // 2), MARK))
-            spots = ((words, y, at) for words in lengths for y in rows_down for at in (column + 1, column - len(words)))
-            if spot := next(((words, y, at) for words, y, at in spots if fits(y, at, len(words))), None):
-                words, y, at = spot
-                rows[y].put(self.plot_left + at, words, TONE["mark"])
-                ends[y] = at + len(words)
-
-    def _write_legend(self, chart: Chart, rows: list[Cells], canvas: Canvas) -> list[Spot]:
-        """Names and values at the right: in the top rows, or in the bottom ones where they would hide less."""
-        entries = legend(chart, self.cursor_x, (self._x.high - self._x.low) / self.plot_width)
-        self.read = tuple(f"{words} {value}".strip() for _line, words, value in entries)
-        bare = self.plot_width < NARROW
-        words_width = 0 if bare else max((len(words) for _line, words, _value in entries), default=0)
-        value_width = max((len(value) for _line, _words, value in entries), default=0)
-        sampled = not bare and sum(entry[0] is not None for entry in entries) > 1
-        width = value_width + (words_width + 2 if words_width else 0) + (4 if sampled else 0)
-        count = len(entries)
-        if not count or width + 2 > self.plot_width or count > self.plot_height:
-            return []
-        x = self.plot_width - width - 1
-        top, bottom = 0, self.plot_height - count
-        over = [sum(not free(canvas, x - 1, y + i, width + 2) for i in range(count)) for y in (top, bottom)]
-        if over[self._legend_low] > over[not self._legend_low]:
-            self._legend_low = not self._legend_low
-        for i, (line, words, value) in enumerate(entries):
-            row, start = rows[(bottom if self._legend_low else top) + i], self.plot_left + x
-            row.put(start - 1, " " * (width + 2), TONE["text"])
-            tone = TONE["tick"] if line is None else TONE[line.style]
-            if sampled:
-                row.put(start, self._sample(line), tone)
-                start += 4
-            if words_width:
-                row.put(start, words, tone)
-            row.put(self.plot_left + x + width - len(value), value, TONE["value"])
-        first = bottom if self._legend_low else top
-        return [(y, x - 1, x + width + 1) for y in range(first, first + count)]
-
-    def _sample(self, line: Curve | None) -> str:
-        """Three cells of a line's pattern."""
-        if line is None:
-            return "   "
-        kind = "planned" if line.planned else line.style
-        if not self._unicode:
-            return GLYPHS[kind] * 3
-        canvas = Canvas(3, 1, (2, 4))
-        pattern = PATTERNS[kind]
-        canvas.draw([2 * pattern[x % len(pattern)] for x in range(6)], 1, "")
-        return "".join(chr(code) if code else " " for code in canvas.line(0)[0])
+                row.put(x, "│" if self._unicode else "|", TONE["cursor"])
+        if len(rows) > frame.top + frame.height:
+            words = [named(frame.chart, step), *events_at(frame.chart, step, frame.position)]
+            text = format.ellipsis(f" {' · '.join(words)} ", frame.width)
+            start = max(0, min(frame.width - len(text), column - len(text) // 2))
+            frame.write_below(rows[-1], start, text if self._unicode else to_ascii(text))
 
     def _message(self, chart: Chart) -> list[Cells]:
         """What is said where there is nothing to draw; crosses where nothing was finite."""
@@ -326,19 +251,11 @@ class ChartRenderer:
         return rows
 
 
+def is_rare(line: Curve, points: Sequence[Point]) -> bool:
+    """Whether a line was measured so rarely that its points are to be seen."""
+    return bool(points) and not line.planned and RARE * (len(points) - 1) <= points[-1][0] - points[0][0]
+
+
 def same(a: object, b: object) -> bool:
     """Whether two keys name the same series object and the same numbers."""
     return isinstance(a, tuple) and isinstance(b, tuple) and a[0] is b[0] and a[1:] == b[1:]
-
-
-def overlaps(spot: Spot, y: int, start: int, width: int) -> bool:
-    row, first, end = spot
-    return row == y and start < end and first < start + width
-
-
-def free(canvas: Canvas, x: int, y: int, width: int) -> bool:
-    """Whether no line runs through some cells of a row."""
-    if x < 0 or x + width > canvas.width + 1:
-        return False
-    start = (canvas.height - 1 - y) * canvas.width
-    return not any(canvas.bits[start + x : start + min(x + width, canvas.width)])

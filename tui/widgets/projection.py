@@ -10,9 +10,10 @@ from gradtop.tui.widgets.braille import Point
 
 if TYPE_CHECKING:
     from gradtop.tui.widgets.chart import Drawable
+    from gradtop.tui.widgets.ruler import Ruler
 
 
-def project(series: Drawable, x_scale: Axis, y_scale: Axis, columns: int, rows: int) -> list[Point]:
+def project(series: Drawable, ruler: Ruler, x_scale: Axis, y_scale: Axis, columns: int, rows: int) -> list[Point]:
     """Bins gathered into columns of dots, their values turned into rows of dots."""
     x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
     log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1
@@ -29,7 +30,9 @@ def project(series: Drawable, x_scale: Axis, y_scale: Axis, columns: int, rows: 
             least, most, mean = (log10(v) if v > 0 else low for v in (least, most, mean))
         points.append((column, dot(least), dot(most), dot(mean), gap))
 
-    xs = [log10(x) if x > 0 else -math.inf for x in series.x] if x_scale.log else series.x
+    xs = series.x if ruler.is_plain else [ruler.value(x) for x in series.x]
+    if x_scale.log:
+        xs = [log10(x) if x > 0 else -math.inf for x in xs]
     now, count, gap, break_before = -1, 0, False, False
     least = most = total = 0.0
     for x, a, b, m, bad in zip(xs, series.low, series.high, series.mean, series.nonfinite, strict=True):

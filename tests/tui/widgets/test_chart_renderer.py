@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradtop.trainer.analysis import formatting
-from gradtop.tui.widgets.chart import Chart, Curve, data_range, nearest
-from gradtop.tui.widgets.chart_renderer import TONE, ChartRenderer
+from gradtop.tui.widgets.chart import Chart, Curve, data_range, smoothed
+from gradtop.tui.widgets.chart_legend import alike
+from gradtop.tui.widgets.chart_reading import point_at
+from gradtop.tui.widgets.chart_renderer import ChartRenderer
+from gradtop.tui.widgets.chart_styles import TONE
+from gradtop.tui.widgets.ruler import Ruler
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -20,6 +25,8 @@ class Binned:
     high: list[float]
     mean: list[float]
     nonfinite: list[int]
+    finite: list[int]
+    x_last: list[float]
 
 
 def curve(values: list[float], *, x: list[float] | None = None, spikes: dict[int, float] | None = None) -> Binned:
@@ -29,14 +36,15 @@ def curve(values: list[float], *, x: list[float] | None = None, spikes: dict[int
     for index, value in (spikes or {}).items():
         highs[index] = value
     places = x if x is not None else [float(i) for i in range(len(values))]
-    return Binned(places, finite, highs, finite[:], [0 if math.isfinite(v) else 1 for v in values])
+    bad = [0 if math.isfinite(v) else 1 for v in values]
+    return Binned(places, finite, highs, finite[:], bad, [1 - each for each in bad], places)
 
 
 def drawn(picture: ChartRenderer) -> str:
     return "\n".join("".join(row.text) for row in picture.rows)
 
 
-def picture(*lines: Curve, width: int = 60, height: int = 14, cursor: int | None = None, unicode: bool = True, **chart: object) -> ChartRenderer:
+def picture(*lines: Curve, width: int = 60, height: int = 14, cursor: float | None = None, unicode: bool = True, **chart: object) -> ChartRenderer:
     found = ChartRenderer(unicode=unicode)
     found.cursor = cursor
     found.draw(Chart(lines, **chart), width, height)  # type: ignore[arg-type]
@@ -61,18 +69,19 @@ def test_any_values_are_drawn_in_any_size(values: list[float], width: int, heigh
 def test_a_spike_of_one_record_survives_ten_thousand_bins_in_sixty_columns() -> None:
     calm = curve([1.0] * 10_000)
     spiky = curve([1.0] * 10_000, spikes={6123: 50.0})
-    assert 0 not in rows_with(picture(Curve("", calm), y_range=(0.0, 50.0)), "range-a")
+    assert min(rows_with(picture(Curve("", calm), y_range=(0.0, 50.0)), "a")) > 9
     found = picture(Curve("", spiky), y_range=(0.0, 50.0))
-    assert min(rows_with(found, "range-a")) == 0
+    top = min(rows_with(found, "range-a"))
+    assert top < 3
     column = found.plot_left + int(6123 / 9999 * found.plot_width)
-    assert any(found.rows[0].tones[x] == TONE["range-a"] for x in (column - 1, column, column + 1))
+    assert any(found.rows[top].tones[x] == TONE["range-a"] for x in (column - 1, column, column + 1))
 
 
 def test_a_spike_survives_where_the_range_is_drawn_thin() -> None:
     for at in range(2000, 2040):
         found = ChartRenderer(thin=True)
         found.draw(Chart((Curve("", curve([1.0] * 10_000, spikes={at: 50.0})),), y_range=(0.0, 50.0)), 60, 14)
-        assert min(rows_with(found, "range-a")) == 0
+        assert min(rows_with(found, "range-a")) < 3
 
 
 def test_what_is_not_finite_is_a_gap_with_a_cross() -> None:
@@ -97,32 +106,52 @@ def test_where_nothing_is_finite_it_says_so_and_draws_no_zero() -> None:
 
 def test_zeros_and_negatives_lie_at_the_bottom_of_a_logarithmic_axis() -> None:
     line = Curve("", curve([0.0, -1.0, 0.1, 1.0, 10.0]))
-    assert data_range(Chart((line,), log=True)) == (0.1, 10.0)
+    assert data_range(Chart((line,)), log=True) == (0.1, 10.0)
     found = picture(line, log=True)
     assert found.plot_height - 1 in rows_with(found, "a")
     assert "-1" not in drawn(found)
     assert "nothing measured yet" in drawn(picture(Curve("", curve([0.0, -1.0])), log=True))
 
 
-def test_the_cursor_reads_the_value_of_the_nearest_bin() -> None:
+def test_the_cursor_stands_on_real_points_and_says_which() -> None:
     series = curve([10.0 * i for i in range(101)])
-    found = picture(Curve("loss", series), width=120)
-    found.cursor = 0
-    for column in range(found.plot_width):
-        found.cursor = column
-        found.draw(Chart((Curve("loss", series),)), 120, 14)
-        x = found.cursor_x
-        assert x is not None
-        assert found.read[0] == f"step {round(x)}"
-        assert found.read[1] == f"loss {formatting.significant(10.0 * round(x))}"
+    chart = Chart((Curve("loss", series),))
+    found = picture(*chart.lines, width=50)
+    found.cursor = found.moved(chart, -1)
+    assert found.cursor == 100.0
+    seen = []
+    while found.cursor not in seen:
+        assert found.cursor is not None
+        seen.append(found.cursor)
+        found.draw(chart, 50, 14)
+        assert found.read == (f"step {found.cursor:.0f}", f"loss {formatting.significant(10.0 * found.cursor)}")
+        found.cursor = found.moved(chart, -1)
+    assert seen == sorted(seen, reverse=True)
+    assert set(seen) <= set(series.x)
+    assert seen[-1] == 0.0
+    assert len(seen) > 30
+    found.cursor = 50.0
+    assert found.moved(chart, 100_000) == 100.0
+    assert found.moved(chart, 10) == 50 + round(10 * 100 / found.plot_width)
+
+
+def test_the_cursor_names_the_mean_of_several_steps_and_the_step_of_a_point_elsewhere() -> None:
+    train = curve([1.0, 2.0], x=[0.0, 100.0])
+    train.x_last, train.finite = [99.0, 199.0], [50, 100]
+    val = curve([3.0], x=[10.0])
+    found = picture(Curve("train", train), Curve("val", val, "b"), cursor=149.5, x_max=199.0)
+    assert found.read == ("steps 100–199, mean of 100", "train 2", "val at 10 3")
+    assert " steps 100–199, mean of 100 " in drawn(found)
 
 
 def test_the_cursor_says_nan_in_a_gap_and_nothing_beyond_the_end() -> None:
     series = curve([1.0, math.nan, 3.0])
-    assert nearest(series, 1.1) != nearest(series, 1.1)
-    assert nearest(series, 2.4) == 3.0
-    assert nearest(series, 40.0) is None
-    assert nearest(curve([]), 0.0) is None
+    gap = point_at(series, 1.1)
+    assert gap is not None
+    assert math.isnan(gap.value)
+    assert getattr(point_at(series, 2.4), "value", None) == 3.0
+    assert point_at(series, 40.0) is None
+    assert point_at(curve([]), 0.0) is None
 
 
 def test_the_newest_value_is_what_the_legend_shows() -> None:
@@ -134,10 +163,10 @@ def test_lines_are_told_apart_without_colour_and_one_alone_is_whole() -> None:
     flat = curve([1.0] * 200)
     one = picture(Curve("val", flat, "b"))
     two = picture(Curve("train", curve([2.0] * 200)), Curve("val", flat, "b"))
-    whole = {text for row in one.rows for text, tone in zip(row.text, row.tones, strict=True) if tone == TONE["b"] and "⠀" < text <= "⣿"}
-    broken = {text for row in two.rows for text, tone in zip(row.text, row.tones, strict=True) if tone == TONE["b"] and "⠀" < text <= "⣿"}
-    assert len(whole) == 1
-    assert len(broken) > 1
+    (whole,) = ("".join(row.text[one.plot_left :]) for row in one.rows if row.tones.count(TONE["b"]) > 9)
+    (broken,) = ("".join(row.text[two.plot_left :]) for row in two.rows if row.tones.count(TONE["b"]) > 9)
+    assert len(set(whole)) == 1
+    assert len(set(broken)) > 1
 
 
 def test_a_band_is_drawn_where_it_is_seen_and_pointed_at_where_not() -> None:
@@ -177,15 +206,94 @@ def test_a_mark_is_named_beside_its_line() -> None:
     assert "┊" in drawn(found)
 
 
+def test_a_loss_that_spans_decades_is_drawn_over_decades_by_itself_and_stays_so() -> None:
+    found = ChartRenderer()
+    values = [2.0 * 0.9**i for i in range(40)]
+    for count, log in ((5, False), (40, True)):
+        found.draw(Chart((Curve("", curve(values[:count])),), log=None), 60, 14)
+        assert found.is_log is log
+    found.draw(Chart((Curve("", curve(values[10:36])),), log=None), 60, 14)
+    assert found.is_log
+    found.draw(Chart((Curve("", curve([*values, 0.0])),), log=None), 60, 14)
+    assert not found.is_log
+
+
+def test_ticks_are_evenly_spaced_and_stand_where_their_values_are() -> None:
+    for values, log in (([0.05, 3.2], False), ([0.06, 3.2], True), ([0.75, 0.98], False), ([-3.0, 5.0], False), ([1e-7, 3.0], True)):
+        for height in range(4, 40):
+            found = picture(Curve("", curve(values)), height=height, log=log)
+            rows = [y for y, row in enumerate(found.rows) if "┤" in row.text]
+            gaps = [b - a for a, b in pairwise(rows)]
+            assert max(gaps, default=0) - min(gaps, default=0) <= log, (values, height)
+            for y in rows:
+                value = float("".join(found.rows[y].text[: found.plot_left - 1]).replace(formatting.THIN, ""))
+                marked = picture(Curve("", curve([*values, value], x=[0.0, 1.0, 9.0])), height=height, log=log, x_max=10.0)
+                at = {row for row in rows_with(marked, "a") if "•" in "".join(marked.rows[row].text[-12:])}
+                assert y in at, (values, height, value)
+
+
+def test_validation_lies_on_top_as_points_and_its_best_is_marked() -> None:
+    train = curve([1.0] * 200)
+    val = curve([1.0] * 5, x=[0.0, 50.0, 100.0, 150.0, 199.0])
+    found = picture(Curve("train", train), Curve("val", val, "b", best=(100.0, 1.0)), width=80)
+    (row,) = [row for row in found.rows if "•" in row.text]
+    assert row.text.count("•") == 4
+    assert row.text.count("◆") == 1
+    assert all(tone == TONE["b"] for text, tone in zip(row.text, row.tones, strict=True) if text in "•◆")
+    assert row.tones.count(TONE["b"]) > 30
+    assert "◆ best" in drawn(found)
+
+
+def test_the_legend_has_one_precision_and_lies_where_no_line_runs() -> None:
+    assert alike([1.97, 0.7491, None]) == ["1.970", "0.749", ""]
+    assert alike([9e-4, 1e-8]) == ["9e-4", "1e-8"]
+    assert alike([0.98]) == ["0.98"]
+    full = curve([0.0, 1.0] * 100)
+    for values in ([2.0 - i / 100 for i in range(200)], [i / 100 for i in range(200)], full.mean):
+        bare = picture(Curve("", curve(values)), width=60, height=12, x_max=199.0)
+        found = picture(Curve("train", curve(values)), width=60, height=12, x_max=199.0)
+        words = [y for y, row in enumerate(found.rows) if "train" in "".join(row.text)]
+        assert len(words) == 1
+        if words[0] != 0 or values is not full.mean:
+            assert found.rows[words[0]].tones.count(TONE["a"]) - len("train") == bare.rows[words[0]].tones.count(TONE["a"])
+        else:
+            assert "┤" not in found.rows[0].text
+            assert "│" not in found.rows[0].text
+
+
+def test_a_moving_average_is_bright_and_what_was_recorded_stays_dim() -> None:
+    noisy = curve([1.0, 3.0] * 100)
+    assert smoothed(noisy, 0.9).mean[0] == 1.0
+    assert all(abs(value - 2.0) < 0.3 for value in smoothed(noisy, 0.9).mean[50:])
+    assert smoothed(curve([1.0, math.nan, 5.0]), 0.9).mean[2] == 5.0
+    found = picture(Curve("", noisy), smooth=0.97)
+    assert max(rows_with(found, "range-a")) - min(rows_with(found, "range-a")) > 6
+    assert found.read == ("3",)
+
+
+def test_over_epochs_and_time_the_axis_is_theirs_and_the_cursor_stays_on_its_step() -> None:
+    line = Curve("loss", curve([1.0] * 101))
+    epochs = picture(line, ruler=Ruler("epoch", (0.0, 50.0), (0.0, 1.0)), cursor=75.0, x_max=100.0)
+    assert epochs.read[0] == "epoch 1.50 · step 75"
+    paused = Ruler("time", (0.0, 50.0, 51.0, 100.0), (0.0, 50.0, 250.0, 300.0))
+    assert paused.step(paused.value(75.0)) == 75.0
+    times = picture(line, ruler=paused, x_max=100.0, width=80)
+    assert "time 5:00" in drawn(times)
+    (row,) = [row for row in times.rows if row.tones.count(TONE["a"]) > 9]
+    assert row.tones[times.plot_left : times.plot_left + 10].count(TONE["a"]) == 10
+
+
+def test_the_cursor_names_the_events_where_it_stands() -> None:
+    found = picture(Curve("", curve([1.0] * 100)), cursor=50.0, marks=((50.0, "lr 1e-3→3e-4"),), notches=((50.0, "checkpoint step-000050"),), width=100)
+    assert "step 50 · lr 1e-3→3e-4 · checkpoint step-000050" in drawn(found)
+
+
 def test_on_a_logarithmic_bottom_axis_values_lie_by_decades_and_the_cursor_reads_them() -> None:
     """A line that steps up in the middle of the decades is drawn low on the left half and high on the right one."""
     xs = [10.0 ** (power / 4) for power in range(-16, 17)]
     line = Curve("loss", curve([0.0 if x < 1.0 else 1.0 for x in xs], x=xs))
-    found = picture(line, width=60, height=12, unicode=False, cursor=2, x_log=True, x_min=1e-4, x_max=1e4, y_range=(0.0, 1.0))
-    tops = [x for x in range(found.plot_left, 60) if found.rows[0].text[x] == "*"]
-    assert tops
+    found = picture(line, width=60, height=12, unicode=False, cursor=xs[2], ruler=Ruler("lr", log=True), x_min=1e-4, x_max=1e4, y_range=(0.0, 1.0))
+    top = min(y for y, row in enumerate(found.rows) if "*" in row.text)
+    tops = [x for x in range(found.plot_left, 60) if found.rows[top].text[x] == "*"]
     assert min(tops) == found.plot_left + found.plot_width // 2
-    assert found.cursor_x is not None
-    assert 1e-4 < found.cursor_x < 1e-3
-    assert found.read[0].startswith("step ")
-    assert "e-4" in found.read[0]
+    assert found.read == ("lr 3.2e-4", "loss 0")

@@ -22,6 +22,7 @@ from gradtop.trainer.record.streams.registry import (
     of_parameter,
     parameter_of,
 )
+from gradtop.tui.reading.chart_view import NO_CLOCK, WHOLE_RUN, ChartView, Clock, clock_of
 from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
 from gradtop.tui.screens.overview.data import axis_end, newest, setting
 
@@ -36,9 +37,10 @@ SORTS = ("trouble", "depth", "norm", "update:weight")
 
 @dataclass(frozen=True, slots=True)
 class GradientsView:
-    """The parameter whose chart is open; "" for none."""
+    """The parameter whose chart is open ("" for none), and what is seen of it."""
 
     chart: str = ""
+    seen: ChartView = WHOLE_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Curves:
     ratio: Series = EMPTY_SERIES
     end: float = 1.0
     marks: tuple[Mark, ...] = ()
+    clock: Clock = NO_CLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,9 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
     if view.chart:
         wanted = [of_parameter(column, view.chart) for column in (GRAD_NORM, WEIGHT_NORM, UPDATE_RATIO)]
-        norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=0.0, last=end)
-        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare))
+        first, last = (0.0, end) if view.seen.window is None else (view.seen.window.first, view.seen.window.last)
+        norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=first, last=last)
+        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare), clock_of(reader, view.seen))
     return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, end, curves, layers.unreadable, unmeasured(layers))
 
 

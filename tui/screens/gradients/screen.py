@@ -13,8 +13,10 @@ from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, 
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
+from gradtop.tui.framework.charted import CHART_ACTIONS, ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.gradients.data import (
     SORTS,
@@ -37,7 +39,7 @@ ROOMY, SPARK = 150, 24  # from so many columns on the curves have more than so m
 WIDE = 100  # from so many columns on the trend has its word, and the pictures are large
 
 
-class Gradients(ModeScreen):
+class Gradients(ChartedScreen):
     """A table; Enter puts a chart in its place, in which j and k walk through the rows."""
 
     CSS_PATH = "style.tcss"
@@ -74,12 +76,11 @@ class Gradients(ModeScreen):
         self.table.go(self.gradtop.memory.get("gradients.row"))
         self.chart.border_title = "gradient norm before clipping"
         self._arrange()
-        super().on_mount()
 
     # What is read
 
     def view(self) -> GradientsView:
-        return GradientsView(self._chart)
+        return GradientsView(self._chart, self.chart_view if self._chart else WHOLE_RUN)
 
     def looked_at(self) -> tuple[str, ...]:
         return (self._chart,) if self._chart else ()
@@ -117,8 +118,10 @@ class Gradients(ModeScreen):
             return
         # Until the large curves are read, the small ones are there.
         curves = part.curves if part.curves.name == row.name else Curves(row.name, row.over_time, end=part.step or 1.0)
-        first = float(self.snapshot.facts.status.began)
-        self.chart.set_series([Curve("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=curves.end)
+        facts = self.snapshot.facts
+        self.prepare(facts, curves.clock, (float(facts.status.began), curves.end), float(facts.status.step))
+        first, last = self.span(curves.end)
+        self.chart.set_series([Curve("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=last)
         place = f"{self.table.keys.index(row.name) + 1} of {len(self.table.keys)}" if row.name in self.table.keys else ""
         self.query_one("#title", Lines).show([title(row, place)])
 
@@ -168,7 +171,7 @@ class Gradients(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "choose":
             return True if self.table.key and not self._chart else None
-        if action in {"walk", "read"}:
+        if action == "walk" or (action in CHART_ACTIONS and not self._chart):
             return bool(self._chart)
         if action == "sort":
             return True if self._rows and not self._chart else None
@@ -206,10 +209,7 @@ class Gradients(ModeScreen):
         if self.table.key != self._chart:
             self._open_chart(self.table.key)
 
-    def action_read(self, cells: int) -> None:
-        self.chart.action_cursor(cells)
-
-    def on_line_chart_cursor_moved(self) -> None:
+    def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:  # noqa: ARG002 - as Textual calls it
         self._say()
 
     def back(self) -> bool:

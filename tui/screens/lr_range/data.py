@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.jobs.lr_range import JOB, suggestions
-from gradtop.trainer.record import Run, RunReader, RunState
+from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED
 
 if TYPE_CHECKING:
@@ -19,25 +19,14 @@ SKIPPED_END = 5  # of the last losses, which would leave no room for the others 
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """Values over learning rates, as a chart draws them."""
-
-    x: Sequence[float] = ()
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    mean: Sequence[float] = ()
-    nonfinite: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RangePart:
-    """`found` are learning rates by method; `span` is the range of the horizontal axis, `limits` that of the vertical one.
+    """The curves lie over learning rates. `found` are learning rates by method; `span` is the range of the horizontal axis, `limits` that of the vertical one.
 
     `source` is the run whose configuration was tested, None where that was a file or the run is gone.
     """
 
-    loss: Curve = Curve()
-    smoothed: Curve = Curve()
+    loss: Series = EMPTY_SERIES
+    smoothed: Series = EMPTY_SERIES
     span: tuple[float, float] = (1e-7, 10.0)
     limits: tuple[float, float] | None = None
     found: dict[str, float] = field(default_factory=dict)
@@ -56,12 +45,11 @@ def range_part(reader: RunReader) -> RangePart:
     stream.refresh()
     lr, loss, smoothed = stream.series_of([LR, LOSS, SMOOTHED], bins=BINS)
     # A bin of several steps stands at their mean learning rate.
-    xs = list(lr.mean)
     parent = Run(reader.run.path.parent / reader.meta.parent) if reader.meta.parent else None
     diverged = status.result.get("diverged_at")
     return RangePart(
-        loss=Curve(xs, loss.low, loss.high, loss.mean, loss.nonfinite),
-        smoothed=Curve(xs, smoothed.low, smoothed.high, smoothed.mean, smoothed.nonfinite),
+        loss=replace(loss, x=lr.mean, x_last=lr.mean),
+        smoothed=replace(smoothed, x=lr.mean, x_last=lr.mean),
         span=span_of(reader),
         limits=limits_of(smoothed.mean, loss.mean),
         found=suggestions(status),

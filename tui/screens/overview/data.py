@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.event_text import EventLine, event_lines
@@ -11,21 +12,38 @@ from gradtop.trainer.analysis.findings import Report, report
 from gradtop.trainer.analysis.findings.report import EMPTY
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
-from gradtop.trainer.record.streams.registry import ACCURACY, CLIPPED, EVALS, GRAD_NORM, LOSS, LR, PLAN, STEP, STEPS
+from gradtop.trainer.record.streams.registry import (
+    ACCURACY,
+    CLIPPED,
+    EVALS,
+    GRAD_NORM,
+    LOSS,
+    LR,
+    PLAN,
+    REGISTRY,
+    STEP,
+    STEPS,
+)
+from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
 BINS = 360
 EVENTS = 40
-CEILINGS = (1.0, 2.0, 3.0, 5.0, 7.0)  # each leap draws and sends every chart anew
+CEILINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # each leap draws and sends every chart anew
 
 
 @dataclass(frozen=True, slots=True)
 class OverviewPart:
-    """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still."""
+    """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
+
+    `last` has the newest finite value of each curve by its name in `gradtop plot`; the best evaluations are (step, value).
+    """
 
     end: float = 1.0
+    newest: float = 0.0
+    clock: Clock = NO_CLOCK
     loss: Series = EMPTY_SERIES
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
@@ -33,6 +51,9 @@ class OverviewPart:
     lr: Series = EMPTY_SERIES
     planned: Series = EMPTY_SERIES
     clipped: float | None = None
+    last: Mapping[str, float] = field(default_factory=dict)
+    best_loss: tuple[float, float] | None = None
+    best_accuracy: tuple[float, float] | None = None
     healthy: tuple[float, float] = (1.0, 100.0)
     report: Report = EMPTY
     events: tuple[EventLine, ...] = ()
@@ -40,31 +61,68 @@ class OverviewPart:
     unreadable: str = ""
 
 
-def read_overview(source: Source, view: object) -> OverviewPart:  # noqa: ARG001 - it has nothing to choose
-    """Read the curves so far, the plan, and what is worth saying about them."""
+def read_overview(source: Source, view: ChartView) -> OverviewPart:
+    """Read the curves in the window of the view, the plan, and what is worth saying about them."""
     reader = source.run
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
+<<<<<<< HEAD
     end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, first=0.0, last=end)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+=======
+    step = max(reader.status.step, newest(reader))
+    end = float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
+    window, planned_end = view.window, float(max(reader.status.steps, 1))
+    seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
+    planned = {"first": 0.0, "last": planned_end} if window is None else seen
+    healthy = healthy_band(reader)
+    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
+    val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
+    all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+>>>>>>> 19d48e1 (Draw charts over decades, with evenly spaced ticks, points and best epochs; one cursor on recorded values, zoom, smoothing, epochs and time)
     return OverviewPart(
         end=end,
+        newest=step,
+        clock=clock_of(reader, view),
         loss=loss,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,
-        lr=steps.series(LR, bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
-        planned=plan.series(LR, bins=BINS, first=0.0, last=float(max(reader.status.steps, 1))),
+        lr=steps.series(LR, bins=BINS, **planned),
+        planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
+        last=last_values(reader),
+        best_loss=best_of(all_loss, lowest=True),
+        best_accuracy=best_of(all_accuracy, lowest=False),
         healthy=healthy,
         report=report(reader),
         events=event_lines(reader.events[-EVENTS:]),
         marks=event_marks(reader.rare),
         unreadable=steps.unreadable,
     )
+
+
+def last_values(reader: RunReader) -> dict[str, float]:
+    """The newest finite values of what the charts show: those that events, `show` and `plot` give."""
+    found = {}
+    for stream in (STEPS, EVALS):
+        names = REGISTRY[stream].metrics or {}
+        for column in REGISTRY[stream].columns:
+            if (last := reader.stream(stream).last_finite(column.name)) is not None and (name := names.get(column.name, column.name)):
+                found[name] = last[1]
+    return found
+
+
+def best_of(series: Series, *, lowest: bool) -> tuple[float, float] | None:
+    """Step and value of the best finite record; of equals the first."""
+    best, values = None, series.low if lowest else series.high
+    for x, value in zip(series.x, values, strict=True):
+        if math.isfinite(value) and (best is None or (value < best[1] if lowest else value > best[1])):
+            best = (x, value)
+    return best
 
 
 def newest(reader: RunReader) -> float:

@@ -9,10 +9,12 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.record import RunState
-from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, VAL_LOSS, shown_by
 from gradtop.tui import keys
+from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
 from gradtop.tui.widgets.chart import Curve
@@ -26,7 +28,7 @@ LONGEST = 4  # lines of an event
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
 
 
-class Overview(ModeScreen):
+class Overview(ChartedScreen):
     """Six panes; where they do not fit, Tab turns the page, and Enter shows one alone."""
 
     CSS_PATH = "style.tcss"
@@ -57,32 +59,39 @@ class Overview(ModeScreen):
         status = snapshot.facts.status
         chart = {name: self.query_one(f"#{name}", LineChart) for name in PANES[:4]}
         waiting = waiting_for(snapshot.facts)
-        first = float(status.began)  # a fork's curves have the width to themselves
+        whole = (float(status.began), part.end)  # a fork's curves have the width to themselves
+        self.prepare(snapshot.facts, part.clock, whole, part.newest)
+        first, end = self.span(part.end)
+        last_planned = self.span(float(max(status.steps, 1)))[1]
         for each in ("loss", "gradient-norm", "learning-rate"):
             chart[each].set_empty(waiting)
         chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
+        last = part.last
+        val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
         chart["loss"].set_series(
-            [Curve("train", part.loss, "a"), Curve("val", part.val_loss, "b")] if part.val_loss.x else [Curve("train", part.loss, "a")],
-            marks=part.marks,
-            x_min=first,
-            x_max=part.end,
+            [Curve("train", part.loss, "a", value=last.get(LOSS)), *val], log=None, marks=part.marks, x_min=first, x_max=end
         )
-        accuracy = [Curve("val", part.val_accuracy, "b")] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_min=first, x_max=part.end, marks=part.marks, notes=best_of(status.best_val_accuracy))
+        accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy)] if part.val_accuracy.x else []
+        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
-            [Curve("", part.grad_norm, "c")], log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=part.end
-        )
+            [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],
+            log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=end,
+        )  # fmt: skip
         chart["learning-rate"].set_series(
-            [Curve("so far", part.lr, "a", value=status.lr), Curve("planned", part.planned, "a", planned=True)],
+            [Curve("so far", part.lr, "a", value=last.get(LR)), Curve("planned", part.planned, "a", planned=True)],
             marks=part.marks,
             x_min=first,
-            x_max=float(max(status.steps, 1)),
+            x_max=last_planned,
+            smooth=False,
         )
         self.query_one(Findings).show(finding_lines(part))
         self.query_one(Events).show(event_words(part))
 
     # What fits
+
+    def view(self) -> ChartView:
+        return self.chart_view
 
     def on_mount(self) -> None:
         self._arrange()  # else a first layout would be for nothing
@@ -157,13 +166,6 @@ class Overview(ModeScreen):
         self._arrange()
         return True
 
-    def action_read(self, cells: int) -> None:
-        """Arrow keys without a chosen chart: choose the first one that is seen."""
-        chart = next((self.query_one(f"#{name}") for name in self._shown() if name in PANES[:4]), None)
-        if isinstance(chart, LineChart):
-            self.set_focus(chart)
-            chart.action_cursor(cells)
-
     def copied(self) -> tuple[str, str]:
         chart = self.focused
         if isinstance(chart, LineChart) and chart.read:
@@ -204,10 +206,6 @@ def waiting_for(facts: Facts) -> str:
     if facts.state in {RunState.CREATED, RunState.STARTING}:
         return "starting: the first step follows in a few seconds"
     return "nothing measured yet" if facts.alive else "nothing was measured"
-
-
-def best_of(accuracy: float | None) -> Sequence[tuple[str, str]]:
-    return [("best", f"{accuracy:.3f}")] if accuracy is not None else []
 
 
 def finding_lines(part: OverviewPart) -> list[TextLine]:

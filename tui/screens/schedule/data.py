@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
+from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 from gradtop.tui.screens.overview.data import present
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class SchedulePart:
     per_epoch: int = 0
     lr: Series = EMPTY_SERIES
     planned: Series = EMPTY_SERIES
+    clock: Clock = NO_CLOCK
     marks: tuple[tuple[float, str], ...] = ()
     kind: str = ""
     warmup: int = 0
@@ -35,7 +37,7 @@ class SchedulePart:
     last: float | None = None
 
 
-def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001 - it has nothing to choose
+def read_schedule(source: Source, view: ChartView) -> SchedulePart:
     from gradtop.trainer.analysis.lr_turns import lr_turns
 
     reader = source.run
@@ -46,14 +48,17 @@ def read_schedule(source: Source, view: object) -> SchedulePart:  # noqa: ARG001
     per_epoch = status.steps_per_epoch
     turns = lr_turns(schedule, steps, per_epoch)
     end = float(max(steps, 1))
+    window = view.window
+    first, last = (0.0, end) if window is None else (window.first, window.last)
     planned = reader.stream(PLAN).series(LR, bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]
     lows = [value for value in planned.mean if value == value]
     return SchedulePart(
         steps=steps,
         per_epoch=per_epoch,
-        lr=reader.stream(STEPS).series(LR, bins=BINS, first=0.0, last=end),
+        lr=reader.stream(STEPS).series(LR, bins=BINS, first=first, last=last),
         planned=planned,
+        clock=clock_of(reader, view),
         marks=tuple(sorted([*turn_marks(turns), *event_marks(reader.rare)])),
         kind=str(schedule.get("kind", "")),
         warmup=next((turn.step for turn in turns if turn.what == "warmup_end"), 0),

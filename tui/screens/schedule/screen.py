@@ -9,15 +9,17 @@ from textual.app import ComposeResult
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
+from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
 
-class Schedule(ModeScreen):
+class Schedule(ChartedScreen):
     """One large chart with its turning points, and a line that reads it."""
 
     CSS_PATH = "style.tcss"
@@ -34,7 +36,9 @@ class Schedule(ModeScreen):
 
     def on_mount(self) -> None:
         self.query_one("#lr").border_title = "learning rate"
-        super().on_mount()
+
+    def view(self) -> ChartView:
+        return self.chart_view
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
@@ -47,17 +51,15 @@ class Schedule(ModeScreen):
         if drafted.run == snapshot.facts.run and drafted.new.x:
             lines.append(Curve("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)
-        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=float(snapshot.facts.status.began), x_max=float(max(steps, 1)))
+        end = float(max(steps, 1))
+        self.prepare(snapshot.facts, part.clock, (float(snapshot.facts.status.began), end), 0.0)
+        first, last = self.span(end)
+        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=first, x_max=last, smooth=False)
         self.query_one(Figures).show([figures(part)])
         self._read_out()
 
-    def on_line_chart_cursor_moved(self) -> None:
+    def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:  # noqa: ARG002 - as Textual calls it
         self._read_out()
-
-    def action_read(self, cells: int) -> None:
-        chart = self.query_one(LineChart)
-        self.set_focus(chart)
-        chart.action_cursor(cells)
 
     def _read_out(self) -> None:
         self.query_one("#reading", Lines).show([self._reading()])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.record import RunReader
+from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.overview.data import OverviewPart, axis_end, read_overview, share_clipped
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
@@ -42,7 +43,7 @@ def test_the_axis_moves_in_leaps() -> None:
 
 def test_the_overview_reads_the_curves_the_plan_and_what_to_say(tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path, created=NOW - 30.1)
-    part = read_overview(source(tmp_path, RunReader(run)), None)
+    part = read_overview(source(tmp_path, RunReader(run)), WHOLE_RUN)
     assert len(part.loss.x) > 100
     assert len(part.val_loss.x) == len(part.val_accuracy.x) == 7
     assert part.end == axis_end(1204, 5160)
@@ -56,18 +57,18 @@ def test_the_overview_reads_the_curves_the_plan_and_what_to_say(tmp_path: Path) 
 def test_a_band_that_is_no_pair_of_numbers_is_the_rule_of_thumb(tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path, steps=5)
     run.config.write_text("[monitor]\nhealthy_low = true\nhealthy_high = 'x'\n")
-    assert read_overview(source(tmp_path, RunReader(run)), None).healthy == (1.0, 100.0)
+    assert read_overview(source(tmp_path, RunReader(run)), WHOLE_RUN).healthy == (1.0, 100.0)
     assert share_clipped(RunReader(run)) is None
 
 
 def test_without_a_run_the_parts_are_empty(tmp_path: Path) -> None:
-    assert read_overview(source(tmp_path, None), None) == OverviewPart()
-    assert read_schedule(source(tmp_path, None), None).steps == 0
+    assert read_overview(source(tmp_path, None), WHOLE_RUN) == OverviewPart()
+    assert read_schedule(source(tmp_path, None), WHOLE_RUN).steps == 0
 
 
 def test_the_schedule_names_where_the_plan_turns(tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path, created=NOW - 30.1)
-    part = read_schedule(source(tmp_path, RunReader(run)), None)
+    part = read_schedule(source(tmp_path, RunReader(run)), WHOLE_RUN)
     assert (part.steps, part.per_epoch, part.kind, part.warmup) == (5160, 172, "cosine", 200)
     assert part.marks == ((200.0, "warm-up ends"),)
     assert part.highest == pytest.approx(1e-3, rel=0.01)

@@ -121,8 +121,8 @@ async def test_the_arrows_read_the_chart_and_escape_ends_it(tmp_path: Path, run:
         await screen.press("home")
         assert chart.cursor_x < 50
         await screen.press("end")
-        assert chart.cursor_x > newest
-        assert chart.read[0].startswith("step ")
+        assert chart.cursor_x == newest
+        assert chart.read[0].startswith("steps ")
         await screen.press("escape")
         assert chart.cursor_x is None
 
@@ -133,7 +133,7 @@ async def test_what_is_read_is_what_is_copied(tmp_path: Path, run: Run) -> None:
         mode = screen.mode
         assert isinstance(mode, Overview)
         text, what = mode.copied()
-        assert text.startswith("loss: step 1")
+        assert text.startswith("loss: steps 1")
         assert what == "what the chart says"
 
 

@@ -10,6 +10,7 @@ from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import RunReader, RunState, Status, write_status
+from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
 from tests.tui.runs_fixture import NOW, fake_run
@@ -56,7 +57,7 @@ def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_pa
     source.run = RunReader(run)
     source.run.refresh()
 
-    assert [at for at, word in read_schedule(source, None).marks if word.startswith("×")] == [45.0, 90.0]
+    assert [at for at, word in read_schedule(source, WHOLE_RUN).marks if word.startswith("×")] == [45.0, 90.0]
 
 
 def test_many_turning_points_are_thinned() -> None:
