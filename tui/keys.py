@@ -93,30 +93,21 @@ KEYS: tuple[Key, ...] = (
     Key("q", "app.leave", "leave", "leave", "Leave; the run continues.", "everywhere", footer=True),
     Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q; never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
-<<<<<<< HEAD
-    Key("left,h", "screen.read(-1)", "cursor.left", "read left", "Move the chart cursor one column left (shift: ten).", modes=CURSORS),
-    Key("right,l", "screen.read(1)", "cursor.right", "read right", "Move the chart cursor one column right (shift: ten).", modes=CURSORS),
+    Key("left,h", "screen.read(-1)", "cursor.left", "read left", "Move the cursor of all charts to the recorded value one column left (shift: ten).", modes=CURSORS),
+    Key("right,l", "screen.read(1)", "cursor.right", "read right", "Move the cursor of all charts to the recorded value one column right (shift: ten).", modes=CURSORS),
     Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Move the chart cursor ten columns left.", modes=CURSORS),
     Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Move the chart cursor ten columns right.", modes=CURSORS),
     Key("home,g", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
     Key("end,G", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
-=======
-    Key("left", "screen.read(-1)", "cursor.left", "read left", "Move the cursor of all charts to the recorded value one column left (shift: ten).", modes=CURSORS),
-    Key("right", "screen.read(1)", "cursor.right", "read right", "Move the cursor of all charts to the recorded value one column right (shift: ten).", modes=CURSORS),
-    Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Move the chart cursor ten columns left.", modes=CURSORS),
-    Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Move the chart cursor ten columns right.", modes=CURSORS),
-    Key("home", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
-    Key("end", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Charts over steps.
     Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half as many steps, around the cursor or up to the newest (also the mouse wheel).", modes=CHARTS, shown="+"),
     Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice as many steps.", modes=CHARTS, shown="-"),
     Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTS, shown="["),
     Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTS, shown="]"),
     Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again.", modes=CHARTS, footer=True),
-    Key("L", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTS),
+    Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTS),
     Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=CHARTS),
     Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=CHARTS),
->>>>>>> 19d48e1 (Draw charts over decades, with evenly spaced ticks, points and best epochs; one cursor on recorded values, zoom, smoothing, epochs and time)
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),

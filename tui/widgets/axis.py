@@ -139,7 +139,7 @@ class Rows:
     def apart(self) -> range:
         """How many rows may lie between two ticks."""
         least = 1 if self.rows < 4 else max(2, -(-self.rows // 10))
-        return range(least, min(least + 3, max(least + 1, self.rows)))
+        return range(least, max(least + 1, min(3 * least, self.rows)))
 
 
 def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:

@@ -67,22 +67,15 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
-<<<<<<< HEAD
-    end = axis_end(max(reader.status.step, newest(reader)), reader.status.steps)
-    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, first=0.0, last=end)
-    val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
-=======
     step = max(reader.status.step, newest(reader))
     end = float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
     window, planned_end = view.window, float(max(reader.status.steps, 1))
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
-    healthy = healthy_band(reader)
+    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
->>>>>>> 19d48e1 (Draw charts over decades, with evenly spaced ticks, points and best epochs; one cursor on recorded values, zoom, smoothing, epochs and time)
     return OverviewPart(
         end=end,
         newest=step,
