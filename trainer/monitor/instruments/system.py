@@ -1,29 +1,20 @@
-"""What the run takes of the machine: processor, memory, and the GPU that trains."""
+"""What the run takes of the machine, and what else goes on there."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 import psutil
-import torch
 
+from gradtop.trainer.monitor.gpu import GpuReader
+from gradtop.trainer.monitor.host import HostReader
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
-from gradtop.trainer.record.streams.registry import (
-    GPU_MEMORY,
-    GPU_MEMORY_TOTAL,
-    GPU_POWER,
-    GPU_TEMPERATURE,
-    GPU_USE,
-    SYSTEM,
-)
+from gradtop.trainer.record.streams.registry import CORES, GPU_NAME, MEMORY_TOTAL, SYSTEM
 
 EVERY = 1.0  # seconds
-GPU = (GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE)
 
 
 class System(Instrument):
@@ -36,9 +27,14 @@ class System(Instrument):
         super().__init__(setup)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="system", daemon=True)
+        self._extra: dict[str, object] = {}
+
+    @property
+    def extra(self) -> Mapping[str, object]:
+        return self._extra
 
     def begin(self) -> None:
-        """Start the thread; it opens the stream when it knows which figures the GPU does not report."""
+        """Start the thread; it opens the stream when it knows which figures this system and the GPU do not report."""
         self._thread.start()
 
     def close(self) -> None:
@@ -48,9 +44,10 @@ class System(Instrument):
 
     def _work(self) -> None:
         setup = self.setup
-        gpu = GpuReader(setup.device)
+        host, gpu = HostReader(), GpuReader(setup.device)
         gpu.read()  # to find out what it does not report
-        self.unavailable.update(gpu.unavailable)
+        self._extra = {CORES: host.cores, MEMORY_TOTAL: host.memory_total, GPU_NAME: gpu.name}
+        self.unavailable.update(host.unavailable | gpu.unavailable)
         self.open(setup.first_step)
         if gpu.expected:
             self.report(gpu.unavailable, setup.first_step - 1)
@@ -59,57 +56,4 @@ class System(Instrument):
         while not self._end.wait(EVERY):
             with contextlib.suppress(psutil.Error, OSError):
                 used = (process.cpu_percent(), float(process.memory_info().rss))
-                setup.writer.put(SYSTEM, setup.step(), time.time(), (*used, *gpu.read()))
-
-
-class GpuReader:
-    """Reads the figures of an NVIDIA GPU through NVML; NaN for those it does not report.
-
-    `unavailable` has the reason for each column that `read` could not get; `expected` whether the device should have such figures.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.unavailable: dict[str, str] = {}
-        self.expected = device.type == "cuda"
-        self._nvml: Any = None
-        self._handle: Any = None
-        if not self.expected:
-            self.unavailable = dict.fromkeys(GPU, f"the run trains on {device.type}, not on an NVIDIA GPU")
-            return
-        try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            self._handle = _handle(pynvml, device)
-            self._nvml = pynvml
-        except Exception as error:  # noqa: BLE001 - no driver, no library, no permission, each in its own way
-            self.unavailable = dict.fromkeys(GPU, f"NVML does not work here ({error})")
-
-    def read(self) -> tuple[float, ...]:
-        """Values of the columns `GPU`."""
-        nvml, handle = self._nvml, self._handle
-        if nvml is None:
-            return (math.nan,) * len(GPU)
-        return (
-            self._try(GPU_USE, lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-            self._try(GPU_MEMORY, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used),
-            self._try(GPU_MEMORY_TOTAL, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).total),
-            self._try(GPU_POWER, lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000),
-            self._try(GPU_TEMPERATURE, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
-        )
-
-    def _try(self, column: str, read: Callable[[], Any]) -> float:
-        try:
-            return float(read())
-        except Exception as error:  # noqa: BLE001 - each figure is missing on some GPU or driver, each in its own way
-            self.unavailable.setdefault(column, f"NVML: {error}")
-            return math.nan
-
-
-def _handle(nvml: Any, device: torch.device) -> Any:
-    """By identity: CUDA_VISIBLE_DEVICES renumbers what NVML counts in the order of the bus."""
-    properties: Any = torch.cuda.get_device_properties(device)
-    with contextlib.suppress(nvml.NVMLError, AttributeError):
-        return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{properties.uuid}")
-    bus = f"{properties.pci_domain_id:08x}:{properties.pci_bus_id:02x}:{properties.pci_device_id:02x}.0"
-    return nvml.nvmlDeviceGetHandleByPciBusId(bus)
+                setup.writer.put(SYSTEM, setup.step(), time.time(), (*used, *host.read(), *gpu.read()))

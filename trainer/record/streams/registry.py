@@ -80,9 +80,15 @@ SMOOTHED = "smoothed"
 
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
+HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT = (
+    "host_cpu", "host_memory", "disk_read", "disk_written", "net_received", "net_sent",
+)  # fmt: skip
 GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE = (
     "gpu_use", "gpu_memory", "gpu_memory_total", "gpu_power", "gpu_temperature",
 )  # fmt: skip
+GPU_POWER_LIMIT, GPU_CLOCK, GPU_CLOCK_MAX, GPU_THROTTLE = "gpu_power_limit", "gpu_clock", "gpu_clock_max", "gpu_throttle"
+TORCH_ALLOCATED, TORCH_RESERVED = "torch_allocated", "torch_reserved"
+CORES, MEMORY_TOTAL, GPU_NAME = "cores", "memory_total", "gpu_name"  # in the `extra` of its segments
 
 REGISTRY: Mapping[str, Stream] = {
     stream.name: stream
@@ -100,7 +106,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(LOADING, sparse=True),
                 Column(PLAIN_LOSS, sparse=True),
             ),
-            shown_by=("overview", "schedule", "plot"),
+            shown_by=("overview", "schedule", "system", "plot"),
         ),
         Stream(
             EVALS,
@@ -126,17 +132,30 @@ REGISTRY: Mapping[str, Stream] = {
         ),
         Stream(
             SYSTEM,
-            "Once a second: processor and memory of the process, and its GPU. 100 % of the processor is one core.",
+            "Once a second: processor and memory of the process, processor, memory, disks and network of its host, its GPU, and PyTorch's "
+            "allocator there. 100 % of the processor is one core; `gpu_throttle` is NVML's bit mask of the reasons for lower clocks.",
             (
                 Column(CPU, "%"),
                 Column(MEMORY, "B"),
+                Column(HOST_CPU, "%", sparse=True),
+                Column(HOST_MEMORY, "B", sparse=True),
+                Column(DISK_READ, "B/s", sparse=True),
+                Column(DISK_WRITTEN, "B/s", sparse=True),
+                Column(NET_RECEIVED, "B/s", sparse=True),
+                Column(NET_SENT, "B/s", sparse=True),
                 Column(GPU_USE, "%", sparse=True),
                 Column(GPU_MEMORY, "B", sparse=True),
                 Column(GPU_MEMORY_TOTAL, "B", sparse=True),
                 Column(GPU_POWER, "W", sparse=True),
                 Column(GPU_TEMPERATURE, "°C", sparse=True),
+                Column(GPU_POWER_LIMIT, "W", sparse=True),
+                Column(GPU_CLOCK, "MHz", sparse=True),
+                Column(GPU_CLOCK_MAX, "MHz", sparse=True),
+                Column(GPU_THROTTLE, sparse=True),
+                Column(TORCH_ALLOCATED, "B", sparse=True),
+                Column(TORCH_RESERVED, "B", sparse=True),
             ),
-            shown_by=("plot",),
+            shown_by=("system", "plot"),
             every_rank=True,
         ),
         Stream(
