@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from gradtop.trainer.monitor.gpu import GPU, GpuReader
 from gradtop.trainer.monitor.instruments import system
 from gradtop.trainer.record import Run, Status, StreamReader, read_status
 from gradtop.trainer.record.status import parse_status
@@ -58,13 +59,13 @@ def test_the_system_is_sampled_at_the_step_where_training_stands_and_on_the_devi
 ) -> None:
     read: list[torch.device] = []
 
-    class Figures(system.GpuReader):
+    class Figures(GpuReader):
         def __init__(self, device: torch.device) -> None:
             super().__init__(device)
             read.append(device)
 
         def read(self) -> tuple[float, ...]:
-            return (97.0, 4e10, 8e10, 612.5, 61.0)
+            return (97.0, 4e10, 8e10, 612.5, 61.0, *[1.0] * (len(GPU) - 5))
 
     monkeypatch.setattr(system, "GpuReader", Figures)
     run = tiny_run(tmp_path)

@@ -32,13 +32,14 @@ GPU = (*OF_NVML, TORCH_ALLOCATED, TORCH_RESERVED)
 class GpuReader:
     """Reads the figures of an NVIDIA GPU through NVML; NaN for those it does not report.
 
-    `unavailable` has the reason for each column that `read` could not get; `expected` whether the device should have such figures.
+    `unavailable` has the reason for each column that `read` could not get; `expected` whether the device should have such figures;
+    `name` and `uuid` are NVML's, "" where it does not tell.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.unavailable: dict[str, str] = {}
         self.expected = device.type == "cuda"
-        self.name = torch.cuda.get_device_name(device) if self.expected and torch.cuda.is_available() else ""
+        self.name = self.uuid = ""
         self._device = device
         self._nvml: Any = None
         self._handle: Any = None
@@ -51,7 +52,10 @@ class GpuReader:
             pynvml.nvmlInit()
             self._handle = _handle(pynvml, device)
             self._nvml = pynvml
+            self.name, self.uuid = (_text(read(self._handle)) for read in (pynvml.nvmlDeviceGetName, pynvml.nvmlDeviceGetUUID))
         except Exception as error:  # noqa: BLE001 - no driver, no library, no permission, each in its own way
+            if self._nvml is not None:
+                return
             self.unavailable = dict.fromkeys(OF_NVML, f"NVML does not work here ({error})")
 
     def read(self) -> tuple[float, ...]:
@@ -85,6 +89,11 @@ class GpuReader:
             source = "PyTorch" if column in {TORCH_ALLOCATED, TORCH_RESERVED} else "NVML"
             self.unavailable.setdefault(column, f"{source}: {error}")
             return math.nan
+
+
+def _text(value: Any) -> str:
+    """Some versions of the binding give bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _handle(nvml: Any, device: torch.device) -> Any:

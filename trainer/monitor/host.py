@@ -9,7 +9,14 @@ from typing import Any
 
 import psutil
 
-from gradtop.trainer.record.streams.registry import DISK_READ, DISK_WRITTEN, HOST_CPU, HOST_MEMORY, NET_RECEIVED, NET_SENT
+from gradtop.trainer.record.streams.registry import (
+    DISK_READ,
+    DISK_WRITTEN,
+    HOST_CPU,
+    HOST_MEMORY,
+    NET_RECEIVED,
+    NET_SENT,
+)
 
 HOST = (HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT)
 NAN = math.nan
@@ -62,6 +69,6 @@ class HostReader:
 
 def busy_seconds() -> float:
     """Of all cores together, since the start of the host; what waits for a disk is idle."""
-    times = psutil.cpu_times()
+    times = psutil.cpu_times()._asdict()
     # Linux counts the time of guests as that of users too.
-    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return float(sum(seconds for kind, seconds in times.items() if kind not in {"idle", "iowait", "guest", "guest_nice"}))

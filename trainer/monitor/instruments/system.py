@@ -12,7 +12,7 @@ import psutil
 from gradtop.trainer.monitor.gpu import GpuReader
 from gradtop.trainer.monitor.host import HostReader
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
-from gradtop.trainer.record.streams.registry import CORES, GPU_NAME, MEMORY_TOTAL, SYSTEM
+from gradtop.trainer.record.streams.registry import CORES, GPU_NAME, GPU_UUID, MEMORY_TOTAL, SYSTEM
 
 EVERY = 1.0  # seconds
 
@@ -46,7 +46,7 @@ class System(Instrument):
         setup = self.setup
         host, gpu = HostReader(), GpuReader(setup.device)
         gpu.read()  # to find out what it does not report
-        self._extra = {CORES: host.cores, MEMORY_TOTAL: host.memory_total, GPU_NAME: gpu.name}
+        self._extra = {CORES: host.cores, MEMORY_TOTAL: host.memory_total, GPU_NAME: gpu.name, GPU_UUID: gpu.uuid}
         self.unavailable.update(host.unavailable | gpu.unavailable)
         self.open(setup.first_step)
         if gpu.expected:

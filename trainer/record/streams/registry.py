@@ -88,7 +88,7 @@ GPU_USE, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER, GPU_TEMPERATURE = (
 )  # fmt: skip
 GPU_POWER_LIMIT, GPU_CLOCK, GPU_CLOCK_MAX, GPU_THROTTLE = "gpu_power_limit", "gpu_clock", "gpu_clock_max", "gpu_throttle"
 TORCH_ALLOCATED, TORCH_RESERVED = "torch_allocated", "torch_reserved"
-CORES, MEMORY_TOTAL, GPU_NAME = "cores", "memory_total", "gpu_name"  # in the `extra` of its segments
+CORES, MEMORY_TOTAL, GPU_NAME, GPU_UUID = "cores", "memory_total", "gpu_name", "gpu_uuid"  # in the `extra` of its segments
 
 REGISTRY: Mapping[str, Stream] = {
     stream.name: stream
@@ -106,7 +106,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(LOADING, sparse=True),
                 Column(PLAIN_LOSS, sparse=True),
             ),
-            shown_by=("overview", "schedule", "system", "plot"),
+            shown_by=("overview", "schedule", "plot"),
         ),
         Stream(
             EVALS,
@@ -155,7 +155,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(TORCH_ALLOCATED, "B", sparse=True),
                 Column(TORCH_RESERVED, "B", sparse=True),
             ),
-            shown_by=("system", "plot"),
+            shown_by=("plot",),
             every_rank=True,
         ),
         Stream(
