@@ -175,7 +175,10 @@ def replaced(path: Path, chance: random.Random) -> str:
 def added(path: Path, chance: random.Random) -> str:
     """A copy under another name, such as of another segment, rank or checkpoint."""
     name = chance.choice(STREAM_NAMES) if path.parent.name == "streams" else f"step-{chance.choice(('-1', '9' * 30, 'x'))}{path.suffix}"
-    (path.parent / name).write_bytes(path.read_bytes())
+    data, there = path.read_bytes(), path.parent / name
+    if not there.is_dir():
+        there.unlink(missing_ok=True)  # it may be a link to itself, or a pipe
+        there.write_bytes(data)
     return ascii(name)
 
 
