@@ -1,0 +1,42 @@
+"""A screen that is left open for weeks: what it made for a dialog or a mode goes with it."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+from textual._styles_cache import StylesCache
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gradtop.trainer.record import Run
+from tests.tui.piloting import Piloted, piloted
+from tests.tui.runs_fixture import fake_run
+
+WALK = ("question_mark", "escape", "l", "escape", "s", "escape", "7", "m", "j", "x", "escape", "m", "k", "1")
+ROUNDS = 2
+
+
+async def test_modes_and_dialogs_that_come_and_go_leave_nothing_behind(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    _, other = fake_run(tmp_path / "runs", "amber-finch", state="done", steps=60)
+    other.close()
+    async with piloted(tmp_path, run) as screen:
+        await walk(screen, 1)  # each mode is made once and stays
+        before = living()
+        await walk(screen, ROUNDS)
+        after = living()
+        assert after["widgets"] == before["widgets"]
+        assert after["caches"] == after["widgets"]
+        assert after["strips"] <= before["strips"] + 60  # a screenful more or less, where the last round drew other lines
+
+
+async def walk(screen: Piloted, rounds: int) -> None:
+    for _ in range(rounds):
+        await screen.press(*WALK)
+
+
+def living() -> dict[str, int]:
+    gc.collect()
+    kinds = [type(each) for each in gc.get_objects()]
+    return {"widgets": sum(issubclass(kind, Widget) for kind in kinds), "caches": kinds.count(StylesCache), "strips": kinds.count(Strip)}
