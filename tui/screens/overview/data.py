@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.analysis.event_text import EventLine, event_lines
 from gradtop.trainer.analysis.findings import Report, report
 from gradtop.trainer.analysis.findings.report import EMPTY
-from gradtop.trainer.analysis.marks import Mark, event_marks
+from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -25,6 +25,7 @@ from gradtop.trainer.record.streams.registry import (
     STEPS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
+from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
@@ -54,10 +55,12 @@ class OverviewPart:
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
     best_accuracy: tuple[float, float] | None = None
+    picked: tuple[MetricCurve, ...] = ()
     healthy: tuple[float, float] = (1.0, 100.0)
     report: Report = EMPTY
     events: tuple[EventLine, ...] = ()
     marks: tuple[Mark, ...] = ()
+    checkpoints: tuple[Mark, ...] = ()
     unreadable: str = ""
 
 
@@ -67,8 +70,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
-    step = max(reader.status.step, newest(reader))
-    end = float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
+    step, end = seen_to(reader)
     window, planned_end = view.window, float(max(reader.status.steps, 1))
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
@@ -76,6 +78,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+    there = all_metrics(reader) if view.picked else {}
     return OverviewPart(
         end=end,
         newest=step,
@@ -88,12 +91,14 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
         last=last_values(reader),
+        picked=tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there),
         best_loss=best_of(all_loss, lowest=True),
         best_accuracy=best_of(all_accuracy, lowest=False),
         healthy=healthy,
         report=report(reader),
         events=event_lines(reader.events[-EVENTS:]),
         marks=event_marks(reader.rare),
+        checkpoints=checkpoint_marks(reader.events),
         unreadable=steps.unreadable,
     )
 
@@ -122,6 +127,12 @@ def newest(reader: RunReader) -> float:
     """The last recorded step: status.json may be a moment behind."""
     last = reader.stream(STEPS).last()
     return float(last[STEP]) if last is not None else 0.0
+
+
+def seen_to(reader: RunReader) -> tuple[float, float]:
+    """The newest step, and the right end of an axis of steps: that step once the run has ended."""
+    step = max(reader.status.step, newest(reader))
+    return step, float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
 
 
 def axis_end(step: float, steps: int) -> float:

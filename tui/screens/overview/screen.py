@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from gradtop.tui import keys
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
@@ -21,6 +23,7 @@ from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
 
 PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
+PICKS = tuple(f"picked-{number}" for number in range(MOST))
 WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 LEAST = 8  # rows of a pane
@@ -40,6 +43,8 @@ class Overview(ChartedScreen):
     def __init__(self) -> None:
         super().__init__()
         self._page = 0
+        self._panes: tuple[str, ...] = PANES
+        self._picked: dict[str, str] = {}  # the metric in each of the panes for those
         self._zoomed = ""
         self._shape = (0, 0)
 
@@ -49,6 +54,11 @@ class Overview(ChartedScreen):
             for pane in (*charts, Findings(id="findings"), Events(id="events")):
                 pane.border_title = (pane.id or "").replace("-", " ")
                 yield pane
+            for name in PICKS:
+                yield LineChart(id=name)
+
+    def view(self) -> ChartView:
+        return replace(self.chart_view, picked=kept_picks(self.gradtop.memory))
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
@@ -69,29 +79,44 @@ class Overview(ChartedScreen):
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
         chart["loss"].set_series(
-            [Curve("train", part.loss, "a", value=last.get(LOSS)), *val], log=None, marks=part.marks, x_min=first, x_max=end
+            [Curve("train", part.loss, "a", value=last.get(LOSS)), *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy)] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks)
+        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],
-            log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=end,
+            log=True, band=part.healthy, marks=part.marks, notches=part.checkpoints, notes=clipped, x_min=first, x_max=end,
         )  # fmt: skip
         chart["learning-rate"].set_series(
             [Curve("so far", part.lr, "a", value=last.get(LR)), Curve("planned", part.planned, "a", planned=True)],
-            marks=part.marks,
+            marks=part.marks, notches=part.checkpoints,
             x_min=first,
             x_max=last_planned,
             smooth=False,
         )
+        self._show_picks(part, first, end)
         self.query_one(Findings).show(finding_lines(part))
         self.query_one(Events).show(event_words(part))
 
-    # What fits
+    def _show_picks(self, part: OverviewPart, first: float, end: float) -> None:
+        """What was put here from the page of all metrics."""
+        for name, curve in zip(PICKS, part.picked, strict=False):
+            chart = self.query_one(f"#{name}", LineChart)
+            if self._picked.get(name) != curve.name:
+                chart.border_title = f"{curve.name}{' [' + curve.unit + ']' if curve.unit else ''}"
+                self._picked[name] = curve.name
+                self.recall_axis(chart)
+            chart.set_empty(curve.unavailable or "nothing measured")
+            chart.set_series([metric_line(curve)], log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
+        if len(part.picked) != len(self._panes) - len(PANES):
+            self._panes = (*PANES, *PICKS[: len(part.picked)])
+            self._arrange()
 
-    def view(self) -> ChartView:
-        return self.chart_view
+    def chart_name(self, chart: LineChart) -> str:
+        return self._picked.get(str(chart.id), str(chart.id))
+
+    # What fits
 
     def on_mount(self) -> None:
         self._arrange()  # else a first layout would be for nothing
@@ -113,24 +138,24 @@ class Overview(ChartedScreen):
         self._shape = (columns, rows)
         shown = self._shown()
         grid = self.query_one("#panes")
-        for name in PANES:
+        for name in (*PANES, *PICKS):
             self.query_one(f"#{name}").display = name in shown
         grid.styles.grid_size_columns = columns
         grid.styles.grid_size_rows = -(-len(shown) // columns)
-        grid.set_class(len(shown) == len(PANES) and columns == 2, "-all")
+        grid.set_class(tuple(shown) == PANES and columns == 2, "-all")
         self.refresh_bindings()
 
     @property
     def pages(self) -> int:
         columns, rows = self._shape
-        return 1 if self._zoomed or not columns else -(-len(PANES) // (columns * rows))
+        return 1 if self._zoomed or not columns else -(-len(self._panes) // (columns * rows))
 
     def _shown(self) -> Sequence[str]:
         if self._zoomed:
             return (self._zoomed,)
         size = self._shape[0] * self._shape[1]
         self._page %= self.pages
-        return PANES[self._page * size : (self._page + 1) * size]
+        return self._panes[self._page * size : (self._page + 1) * size]
 
     def turn(self, step: int) -> None:
         """Tab: the next page where there are several, else the next chart."""
@@ -155,7 +180,7 @@ class Overview(ChartedScreen):
         return super().check_action(action, parameters)
 
     def action_zoom(self) -> None:
-        if self.focused is not None and self.focused.id in PANES:
+        if self.focused is not None and self.focused.id in self._panes:
             self._zoomed = self.focused.id
             self._arrange()
 

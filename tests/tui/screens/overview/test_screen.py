@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.analysis.formatting import THIN
-from gradtop.trainer.record import Run, append_event, read_status, write_status
+from gradtop.trainer.analysis.formatting import THIN, significant
+from gradtop.trainer.record import Run, RunReader, append_event, read_status, write_status
+from gradtop.tui.reading.metrics import all_metrics
 from gradtop.tui.screens.overview.screen import PANES, Overview
+from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import Grower, fake_run
@@ -45,7 +47,7 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
 async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Run, mode: str) -> None:
     write_status(run, replace(read_status(run), began=1000))
     async with piloted(tmp_path, run, mode=mode) as screen:
-        charts = screen.mode.query(LineChart)
+        charts = [chart for chart in screen.mode.query(LineChart) if chart.display]
         await screen.until(lambda: any("step" in line for line in screen.shown().splitlines()[4:]), "an axis")
         assert len(charts) == (4 if mode == "overview" else 1)
         assert "└0" not in screen.shown()
@@ -156,3 +158,71 @@ async def test_the_schedule_reads_its_value_at_a_step(tmp_path: Path, run: Run) 
         await screen.press("escape")
         await screen.shows("read the value at a step")
         assert screen.mode.copied()[0] == str(run.path)
+
+
+async def test_one_cursor_reads_all_charts(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("left", "left", "left")
+        charts = [screen.mode.query_one(f"#{name}", LineChart) for name in PANES[:4]]
+        await screen.until(lambda: len({chart.cursor_x for chart in charts}) == 1, "one cursor")
+        assert charts[0].cursor_x is not None
+        read = charts[0].read
+        await screen.press("escape")
+        await screen.until(lambda: all(chart.cursor_x is None for chart in charts), "no cursor")
+        assert charts[0].read != read
+
+
+async def test_zooming_reads_fewer_steps_more_finely_and_zero_shows_all_again(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.until(lambda: len(screen.snapshot.part.loss.x) > 100, "the curves")
+        whole = screen.snapshot.part.loss
+        assert "all steps" not in screen.keybar()
+        await screen.press("plus", "plus", "plus")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] > 1000, "the newest steps")
+        assert set(screen.snapshot.part.loss.finite) == {1}
+        assert "0 all steps" in screen.keybar()
+        best = screen.snapshot.part.best_loss
+        newest = screen.snapshot.part.loss.x[0]
+        await screen.press("left_square_bracket")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] < newest, "earlier steps")
+        assert screen.snapshot.part.best_loss == best
+        await screen.press("right_square_bracket", "minus", "minus", "minus")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
+        await screen.press("plus", "0")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
+
+
+async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: Run) -> None:
+    memory = UiState(tmp_path / "memory.json")
+    async with piloted(tmp_path, run, memory=memory) as screen:
+        chart = screen.mode.query_one("#loss", LineChart)
+        assert not chart.is_log
+        await screen.press("Y", "w", "t")
+        assert chart.is_log
+        await screen.shows("epoch 8.7")
+        await screen.shows("smoothing: 0.6 per step")
+        await screen.press("t")
+        await screen.shows("time 0:37")
+        await screen.press("t")
+        await screen.shows("step 1")
+        await screen.press("t")
+    async with piloted(tmp_path, run, memory=memory) as screen:
+        await screen.shows("epoch 8.7")
+        await screen.press("left")
+        chart = screen.mode.query_one("#loss", LineChart)
+        assert chart.is_log
+        assert chart.read[0].startswith("epoch ")
+        assert " · step" in chart.read[0]
+
+
+async def test_the_figures_are_those_of_the_events_show_and_plot(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.until(lambda: screen.snapshot.part.last, "the newest values")
+        last, reader = screen.snapshot.part.last, RunReader(run)
+        reader.refresh()
+        metrics = all_metrics(reader)
+        assert {name: metrics[name].stream.last_finite(metrics[name].column)[1] for name in last} == last  # type: ignore[index]
+        event = next(event for event in reversed(reader.events) if event["kind"] == "epoch")
+        assert (last["val_loss"], last["accuracy"]) == (event["val_loss"], event["val_accuracy"])
+        chart = screen.mode.query_one("#loss", LineChart)
+        assert f"val {significant(event['val_loss'])}" in chart.read
