@@ -133,6 +133,7 @@ KEYS: tuple[Key, ...] = (
     Key("pagedown,ctrl+d", "screen.turn_page(1)", "metrics.pagedown", "page down", "Next page of charts.", modes=("metrics",), shown="pgdn"),
     Key("pageup,ctrl+u", "screen.turn_page(-1)", "metrics.pageup", "page up", "Previous page of charts.", modes=("metrics",), shown="pgup"),
     Key("slash", "screen.filter", "metrics.filter", "filter", "Show the metrics whose names match what you type, letter by letter; esc shows all.", modes=("metrics",), footer=True),
+    Key("enter", "screen.zoom", "metrics.zoom", "enlarge", "Enlarge the focused chart (else the first); esc restores the others.", modes=("metrics",), footer=True),
     Key("p", "screen.pick", "metrics.pick", "on Overview", "Put the focused chart (else the first) on the Overview, or take it away; remembered.", modes=("metrics",), footer=True),
     # 2 Parameters
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),

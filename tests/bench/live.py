@@ -30,7 +30,7 @@ MODES = {
 }
 VISITED = ("1", "2", "3", "4", "5", "1")  # by the keys
 HELP = "esc closes"
-READING = re.compile(r"step +[\d\u202f]+ │")
+READING = re.compile(r"steps? [\d\u202f–]+(?= [─ │]|, mean)")  # of the cursor; behind the end of an axis stands no space
 
 
 def measure() -> Iterator[Figure]:

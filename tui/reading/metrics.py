@@ -90,6 +90,6 @@ def fit(typed: str, name: str) -> tuple[int, int] | None:
 def curve_of(metric: Metric, view: ChartView, end: float, bins: int) -> MetricCurve:
     """The curve from the first step to `end`, or in the window of the view."""
     first, last = (0.0, end) if view.window is None else (view.window.first, view.window.last)
-    newest = metric.stream.last_finite(metric.column)
     series = metric.stream.series(metric.column, bins=bins, first=first, last=last)
+    newest = metric.stream.last_finite(metric.column) if any(series.finite) else None  # else all of the stream would be searched
     return MetricCurve(metric.name, metric.unit, series, newest[1] if newest is not None else None, clean(metric.stream.unavailable(metric.column), LONGEST))

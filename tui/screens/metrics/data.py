@@ -18,12 +18,13 @@ BINS = 240
 
 @dataclass(frozen=True, slots=True)
 class MetricsView:
-    """What was typed, which of the matches is seen first, and how many are."""
+    """What was typed, which of the matches is seen first, and how many are; or the one metric that is seen `alone`."""
 
     seen: ChartView = WHOLE_RUN
     typed: str = ""
     first: int = 0
     count: int = 6
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def read_metrics(source: Source, view: MetricsView) -> MetricsPart:
     if reader is None:
         return MetricsPart()
     there = all_metrics(reader)
-    names = matching(there, view.typed)
+    names = [view.alone] if view.alone in there else matching(there, view.typed)
     newest, end = seen_to(reader)
     first = max(0, min(view.first, len(names) - 1))
     curves = tuple(curve_of(there[name], view.seen, end, BINS) for name in names[first : first + view.count])

@@ -33,7 +33,7 @@ class Metrics(ChartedScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._first, self._typed = 0, ""
+        self._first, self._typed, self._alone = 0, "", ""
         self._shape = (2, 3)
         self._names: dict[str, str] = {}  # of the metric in each chart
 
@@ -46,7 +46,7 @@ class Metrics(ChartedScreen):
 
     def view(self) -> MetricsView:
         columns, rows = self._shape
-        return MetricsView(self.chart_view, self._typed, self._first, columns * rows)
+        return MetricsView(self.chart_view, self._typed, 0 if self._alone else self._first, columns * rows, self._alone)
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
@@ -100,7 +100,9 @@ class Metrics(ChartedScreen):
     # Moving, filtering, choosing
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "pick":
+        if action == "zoom" and self._alone:
+            return None
+        if action in {"pick", "zoom"}:
             return True if self.charts() else None
         return super().check_action(action, parameters)
 
@@ -141,15 +143,25 @@ class Metrics(ChartedScreen):
             line.value = ""
             self._close_filter()
             return True
+        if self._alone:
+            self._alone = ""
+            self.request_data()
+            return True
         if super().back():
             return True
         self.gradtop.action_mode("overview")
         return True
 
+    def action_zoom(self) -> None:
+        """Show the chart that is pointed at alone."""
+        if (chart := self.pointed()) is not None:
+            self._alone = self.chart_name(chart)
+            self.request_data()
+
     def action_pick(self) -> None:
         """Put the metric on the Overview, or take it away."""
         chart = self.pointed()
-        name = self._names.get(str(chart.id), "") if chart is not None else ""
+        name = self.chart_name(chart) if chart is not None else ""
         if name:
             picked = kept_picks(self.gradtop.memory)
             said = keep_picks(self.gradtop, [each for each in picked if each != name] if name in picked else [*picked, name])

@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.event_text import EventLine, event_lines
 from gradtop.trainer.analysis.findings import Report, report
 from gradtop.trainer.analysis.findings.report import EMPTY
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
-from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
+from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
     CLIPPED,
@@ -19,10 +19,11 @@ from gradtop.trainer.record.streams.registry import (
     GRAD_NORM,
     LOSS,
     LR,
+    PLAIN_LOSS,
     PLAN,
-    REGISTRY,
     STEP,
     STEPS,
+    VAL_LOSS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of
@@ -46,6 +47,7 @@ class OverviewPart:
     newest: float = 0.0
     clock: Clock = NO_CLOCK
     loss: Series = EMPTY_SERIES
+    plain_loss: Series = EMPTY_SERIES
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
@@ -75,22 +77,24 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
+    loss, grad_norm, plain_loss = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+    lr = steps.series(LR, bins=BINS, **planned)
     there = all_metrics(reader) if view.picked else {}
     return OverviewPart(
         end=end,
         newest=step,
         clock=clock_of(reader, view),
         loss=loss,
+        plain_loss=plain_loss,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,
-        lr=steps.series(LR, bins=BINS, **planned),
+        lr=lr,
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
-        last=last_values(reader),
+        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
         picked=tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there),
         best_loss=best_of(all_loss, lowest=True),
         best_accuracy=best_of(all_accuracy, lowest=False),
@@ -103,14 +107,15 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     )
 
 
-def last_values(reader: RunReader) -> dict[str, float]:
-    """The newest finite values of what the charts show: those that events, `show` and `plot` give."""
+def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
+    """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
     found = {}
-    for stream in (STEPS, EVALS):
-        names = REGISTRY[stream].metrics or {}
-        for column in REGISTRY[stream].columns:
-            if (last := reader.stream(stream).last_finite(column.name)) is not None and (name := names.get(column.name, column.name)):
-                found[name] = last[1]
+    for name, series in drawn.items():
+        stream, column = places[name]
+        # Where nothing was measured, all of the stream would be searched.
+        if any(series.finite) and (last := stream.last_finite(column)) is not None:
+            found[name] = last[1]
     return found
 
 

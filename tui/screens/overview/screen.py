@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.record import RunState
-from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, VAL_LOSS, shown_by
+from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -78,8 +78,11 @@ class Overview(ChartedScreen):
         chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
+        train = [Curve("train", part.loss, "a", value=last.get(LOSS))]
+        if part.plain_loss.x:  # label smoothing or mixup are a part of what is trained on
+            train = [replace(train[0], label="train, soft targets"), Curve("train", part.plain_loss, "c", value=last.get(PLAIN_LOSS))]
         chart["loss"].set_series(
-            [Curve("train", part.loss, "a", value=last.get(LOSS)), *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
+            [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy)] if part.val_accuracy.x else []
         chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)

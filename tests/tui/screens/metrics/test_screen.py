@@ -37,6 +37,10 @@ async def test_all_metrics_are_charts_in_a_grid_that_is_scrolled_and_filtered_by
         assert [chart.read[0] for chart in screen.mode.query(LineChart) if chart.display] == ["step 515"]
         await screen.press("escape", "escape")
         await screen.until(lambda: len(titles(screen)) == 12, "all of them")
+        await screen.press("tab", "tab", "enter")
+        await screen.until(lambda: titles(screen) == ["lr"], "one chart")
+        await screen.press("escape")
+        await screen.until(lambda: len(titles(screen)) == 12, "all of them again")
         await screen.pilot.resize_terminal(80, 24)
         await screen.until(lambda: len(titles(screen)) == 4, "four of them")
 

