@@ -28,6 +28,10 @@ def seen(screen: Piloted) -> list[str]:
     return [title for title in TITLES if f"─ {title} ─" in shown]
 
 
+def loss_chart(screen: Piloted) -> LineChart:
+    return screen.mode.query_one("#loss", LineChart)
+
+
 async def test_at_the_home_size_all_six_panes_are_seen(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run) as screen:
         assert seen(screen) == TITLES
@@ -195,10 +199,9 @@ async def test_zooming_reads_fewer_steps_more_finely_and_zero_shows_all_again(tm
 async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: Run) -> None:
     memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, run, memory=memory) as screen:
-        chart = screen.mode.query_one("#loss", LineChart)
-        assert not chart.is_log
+        assert not loss_chart(screen).is_log
         await screen.press("Y", "w", "t")
-        assert chart.is_log
+        assert loss_chart(screen).is_log
         await screen.shows("epoch 8.7")
         await screen.shows("smoothing: 0.6 per step")
         await screen.press("t")
@@ -209,7 +212,7 @@ async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: R
     async with piloted(tmp_path, run, memory=memory) as screen:
         await screen.shows("epoch 8.7")
         await screen.press("left")
-        chart = screen.mode.query_one("#loss", LineChart)
+        chart = loss_chart(screen)
         assert chart.is_log
         assert chart.read[0].startswith("epoch ")
         assert " · step" in chart.read[0]
