@@ -135,7 +135,7 @@ def check_alike(whole: Run, parted: Run) -> None:
 def differences(one: object, other: object, path: str = "") -> list[str]:
     """Where two nested states are not equal bit for bit."""
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return [] if torch.equal(one, other) else [path]
+        return [] if torch.equal(one.to_dense(), other.to_dense()) else [path]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return [place for key in one for place in differences(one[key], other[key], f"{path}.{key}")]
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):

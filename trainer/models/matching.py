@@ -78,6 +78,8 @@ def match(model: nn.Module, saved: Mapping[str, Any]) -> Match:
 
 def strange(saved: Tensor, own: Tensor) -> str:
     """What a tensor is that cannot be copied as the numbers that it stands for; "" where it can."""
+    if saved.dtype == own.dtype and saved.layout == own.layout and not saved.is_meta:
+        return ""
     if saved.is_quantized or (own.is_floating_point() and not saved.is_floating_point() and not saved.is_complex()):
         return f"{str(saved.dtype).removeprefix('torch.')}, as of a quantized model"
     if saved.is_nested or saved.layout != torch.strided:

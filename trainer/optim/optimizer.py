@@ -18,6 +18,9 @@ _OURS = {"kind", "decay_all"}
 # Weight decay, where not on all, is on what is more than a vector; biases and the scales of norms are vectors.
 _MATRIX = 2
 
+# What every optimizer and device trains.
+USUAL = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})
+
 Named = list[tuple[str, nn.Parameter]]
 Group = dict[str, Any]
 
@@ -36,9 +39,9 @@ def build_torch(config: OptimizerConfig, model: nn.Module, device: torch.device)
     named = list(model.named_parameters())
     arguments = {name: value for name, value in vars(config).items() if name not in _OURS}
     kind: Any = getattr(torch.optim, config.torch_class)
-    dtype = named[0][1].dtype if named else torch.float32
-    if (fused := _fuses(kind, device, dtype)) is not None:
-        arguments["fused"] = fused
+    dtypes = {parameter.dtype for _, parameter in named if parameter.is_floating_point() or parameter.is_complex()} or {torch.float32}
+    if dtypes <= USUAL and all(fuses := [_fuses(kind, device, dtype) for dtype in dtypes]):
+        arguments["fused"] = fuses[0]
     made: Optimizer = kind(groups(named, decay_all=config.decay_all), **arguments)
     return made
 

@@ -24,6 +24,7 @@ from gradtop.trainer.record.streams.registry import (
     MAX,
     MEAN,
     MIN,
+    NONFINITE,
     PARAMETER,
     STD,
     bins,
@@ -229,13 +230,13 @@ def add_histograms(events: EventFile, stream: StreamReader) -> None:
     columns = [column.name for column in stream.columns]
     edges = bins(count_bins(columns))
     places = {name: place for place, name in enumerate(columns, 2)}
-    if not edges or not {column.name for column in columns_of(HISTOGRAMS)} <= places.keys():
+    if not edges or not {column.name for column in columns_of(HISTOGRAMS) if column.name != NONFINITE} <= places.keys():
         return
     for row in stream.rows():
         found: dict[str, Any] = {name: row[place] for name, place in places.items()}
         if not all(math.isfinite(value) for value in row):
             continue
-        count, mean = found[COUNT], found[MEAN]
+        count, mean = found[COUNT] - found.get(NONFINITE, 0.0), found[MEAN]
         width = (found[HIGH] - found[LOW]) / len(edges)
         histogram = Histogram(
             low=found[MIN],

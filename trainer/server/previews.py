@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.config.fork_preview import steps_per_epoch as steps_per_epoch_of
+from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.data.load import info_of
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.check_tensors import lazy_parameters
 
 
 def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
@@ -29,12 +32,33 @@ def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
 
 def describe_config(config: Config) -> Description:
     """Raises UserError where the model cannot be built."""
+    model = shapes_of(config)
+    return describe(model, config.model.label)
+
+
+def shapes_of(config: Config) -> nn.Module:
+    """The model of a configuration, without values where it can be built so. Raises UserError."""
     info = info_of(config.data)
     try:
         # Shapes only: no memory, no random numbers.
         with torch.device("meta"):
-            model = build_model(config.model, info)
+            return _formed(build_model(config.model, info), config, info)
     except (NotImplementedError, RuntimeError):
-        # A builder that reads a number out of a tensor needs real ones.
-        model = build_model(config.model, info)
-    return describe(model, config.model.label)
+        pass
+    except UserError as error:
+        if not isinstance(error.__cause__, NotImplementedError | RuntimeError):
+            raise
+    # A builder that reads a number out of a tensor needs real ones.
+    return _formed(build_model(config.model, info), config, info)
+
+
+def _formed(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
+    """With the shapes that lazy modules take from a batch."""
+    if lazy := lazy_parameters(model):
+        inputs = torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
+        try:
+            with torch.no_grad():
+                model.eval()(inputs)
+        except Exception as error:
+            raise UserError(f"{lazy[0]} belongs to a lazy module, whose shape only a batch of the data tells; gradtop params RUN counts it once the run trains") from error
+    return model

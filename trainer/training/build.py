@@ -44,6 +44,7 @@ from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind
+from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
 from gradtop.trainer.training.live import repeat_changes
@@ -162,11 +163,18 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
     _tell_of_data(source, context)
     check_kind(config, source.info)
     model = build_model(config.model, source.info)
+    if lazy_parameters(model):
+        # A batch tells their shapes, before anything asks for these.
+        check_fit(config, model, source, torch.device("cpu"))
+    check_tensors(model)
     said = initialise_weights(config.init, model) if initialise else []
+    said += densify_gradients(model)
     model.to(device)
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     check_fit(config, model, source, device)
+    check_tensors(model)
+    check_trains(config, model, device)
     fixed = fixed_names(model)
     check_freeze(config.freeze, model, fixed)
     freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +39,7 @@ class NonFiniteGuard:
     ) -> None:
         # Frozen ones too, as they may train later; they have no gradient.
         self._named = list(model.named_parameters())
+        self._complex = any(parameter.is_complex() for _, parameter in self._named)
         self._found = torch.zeros((), device=device)
         self._one = torch.ones((), device=device)
         self._mark = _choose_mark(self._found)
@@ -137,13 +137,14 @@ class NonFiniteGuard:
         return f"the gradient of {first}{others}"
 
     def _gradients(self) -> list[Tensor]:
-        return [parameter.grad for _, parameter in self._named if parameter.grad is not None]
+        gradients = [parameter.grad for _, parameter in self._named if parameter.grad is not None]
+        return [torch.view_as_real(each) if each.is_complex() else each for each in gradients] if self._complex else gradients
 
     def _finite(self) -> bool:
         """Whether every gradient is finite, by numbers that the CPU reads at once."""
         gradients = self._gradients()
         # A sum with a bad value in it is bad, and takes half the time of the fused check, which also writes what it reads.
-        doubtful = [each for each in gradients if each.numel() < _LARGE or not cmath.isfinite(each.sum().item())]
+        doubtful = [each for each in gradients if each.numel() < _LARGE or not math.isfinite(each.sum().item())]
         # Finite numbers may have a sum that is not.
         self._mark(doubtful, self._found, self._one)
         return not self._found.item()

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from gradtop.trainer.config import TrainingConfig
+from gradtop.trainer.runtime.device import out_of_memory
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.check_tensors import uncopyable
 
 Batch = tuple[Tensor, Tensor]
 # Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
 Augment = Callable[[Tensor, Tensor, int], Batch]
 _PICTURES = 4  # dimensions of a batch of them
+# What an EMA is computed of. All else in it is as in the model: of what counts or points, such as the steps of a batch norm or an index,
+# torch's own EMA rounds the mean down.
+AVERAGED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128})
 
 
 class Compute:
@@ -36,7 +43,7 @@ class Compute:
         self.scaler = torch.amp.GradScaler(device.type) if training.precision == "fp16" else None
         self.ema: AveragedModel | None = None
         if training.ema:
-            self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(training.ema), use_buffers=True)
+            self.ema = _averaged(model, training.ema)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -104,6 +111,43 @@ class Compute:
             self.scaler.update()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
+
+
+def _averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the model for the EMA of its weights. Raises UserError where there can be none."""
+    try:
+        made = AveragedModel(model, use_buffers=True)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        name = uncopyable(model)
+        first = (str(error).strip().splitlines() or [""])[0].partition(". ")[0]
+        raise UserError(
+            f"training.ema: an EMA needs a copy of the model, and {name or 'it'} cannot be copied ({type(error).__name__}: {first}); "
+            "set training.ema = 0, or give its class a __deepcopy__"
+        ) from error
+    kept = [tensor for tensor in (*made.module.parameters(), *made.module.buffers()) if tensor.dtype in AVERAGED and not _has_mean(tensor)]
+    made.multi_avg_fn = partial(_average, 1 - decay, frozenset(0 if tensor.layout != torch.strided else tensor.data_ptr() for tensor in kept))
+    return made
+
+
+def _has_mean(tensor: Tensor) -> bool:
+    """Not a mask of -inf, whose mean is NaN."""
+    return tensor.layout == torch.strided and bool(tensor.isfinite().all())
+
+
+@torch.no_grad()
+def _average(share: float, copied: Collection[int], averages: list[Tensor], current: list[Tensor], _count: Tensor | int) -> None:
+    """Of tensors of one dtype; `copied` are the addresses of those that have no mean for another reason, 0 for sparse ones."""
+    averaged = averages[0].dtype in AVERAGED
+    if averaged and not copied:
+        torch._foreach_lerp_(averages, current, share)
+        return
+    for average, value in zip(averages, current, strict=True):
+        if not averaged or average.layout != torch.strided or average.data_ptr() in copied:
+            average.copy_(value)
+        else:
+            average.lerp_(value, share)
 
 
 def explain(error: Exception) -> str:

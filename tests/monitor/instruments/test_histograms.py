@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from gradtop.trainer.monitor.instruments import histograms as histograms_module
-from gradtop.trainer.monitor.instruments.histograms import FIGURES, histogram, histogram_at_once
+from gradtop.trainer.monitor.instruments.histograms import FIGURES, histogram, histogram_at_once, histogram_of_finite
+from gradtop.trainer.monitor.transfer import Transfer
 from tests.monitor.support import Clock, Viewers, monitored, small_model, table
 
 
@@ -61,11 +62,59 @@ def test_weights_in_half_precision_lose_nothing() -> None:
     assert torch.equal(histogram(weight, 16), histogram(weight.float(), 16))
 
 
-def test_no_weights_and_bad_weights_are_no_error() -> None:
-    assert histogram_at_once(torch.zeros(0, 3), 8) == [0.0] * 15
-    for value in (math.nan, math.inf, -math.inf):
-        bad = dict(zip(FIGURES, histogram_at_once(torch.tensor([1.0, value, 2.0]), 8), strict=False))
-        assert not math.isfinite(bad["max"] - bad["min"])
+def test_no_weights_are_no_error() -> None:
+    assert histogram_at_once(torch.zeros(0, 3), 8) == [0.0] * (len(FIGURES) + 8)
+
+
+LARGE = 3e38  # of which two are further apart than a float32 can say
+
+
+@pytest.mark.parametrize("values", [[1e20, -1e20, 3e20, 0.0], [1e-30, 3e-30, -2e-30], [1e20] * 3, [LARGE, -LARGE, 1.0]], ids=str)
+@pytest.mark.parametrize("kind", ["at once", "on any device"])
+def test_large_and_small_weights_have_the_figures_of_numpy_in_double_precision(values: list[float], kind: str) -> None:
+    weight = torch.tensor(values)
+    exact = np.array(weight.tolist())
+
+    found = histogram_at_once(weight, 8) if kind == "at once" else histogram(weight, 8).tolist()
+
+    figures = dict(zip(FIGURES, found, strict=False))
+    assert (figures["mean"], figures["std"]) == pytest.approx((exact.mean(), exact.std()), rel=1e-5, abs=exact.max() * 1e-6)
+    assert (figures["min"], figures["max"]) == (exact.min(), exact.max())
+    assert figures["low"] < figures["high"]
+    assert sum(found[len(FIGURES) :]) == len(values)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("many", [False, True], ids=["some", "all"])
+def test_the_finite_weights_have_a_histogram_and_the_others_are_counted(bad: float, many: bool) -> None:
+    weight = torch.tensor([bad] * 4 if many else [1.0, bad, 0.0, 2.0])
+
+    for found in (histogram_at_once(weight, 8), histogram_of_finite(weight, 8).tolist()):
+        figures = dict(zip(FIGURES, found, strict=False))
+        assert figures["nonfinite"] == (4 if many else 1)
+        if many:
+            assert math.isnan(figures["mean"])
+            assert found[len(FIGURES) :] == [0.0] * 8
+        else:
+            assert [figures[name] for name in ("low", "high", "mean", "min", "max", "zeros")] == [0.0, 2.0, 1.0, 0.0, 2.0, 0.25]
+            assert figures["std"] == pytest.approx(math.sqrt(2 / 3))
+            assert sum(found[len(FIGURES) :]) == 3
+
+
+def test_where_the_device_is_not_waited_for_weights_that_are_not_finite_are_counted_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on a GPU, where only the record tells that something in it is not finite.
+    monkeypatch.setattr(histograms_module, "histogram_at_once", lambda weight, bins: Transfer(histogram(weight, bins)))
+    model = small_model()
+    with torch.no_grad():
+        next(model.parameters())[0, 0] = math.nan
+    with monitored(tmp_path, model) as (training, run, _):
+        training.monitor.after_backward(1)
+        training.monitor.flush()
+
+    found = table(run, "histograms")
+    assert found["nonfinite"][:4] == [1, 0, 0, 0]
+    assert found["count"][0] == 32
+    assert sum(found[f"b{number}"][0] for number in range(8)) == 31
 
 
 def test_there_is_one_of_each_parameter_before_training_and_after_each_epoch(tmp_path: Path) -> None:

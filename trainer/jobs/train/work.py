@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from gradtop.trainer.data.loading import reader_died
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
@@ -28,4 +30,6 @@ def explain_failure(session: Session, error: Exception) -> str:
         session.write_black_box(error)
     if sentence := explain(error) or reader_died(error):
         return sentence
+    if names := [name for name, parameter in session.model.named_parameters() if parameter.grad is not None and parameter.grad.layout != torch.strided]:
+        return f"the gradient of {names[0]} is sparse, and is neither checked nor clipped so; compute it without sparse=True"
     return explain_out_of_memory(str(session.device), session.batches.batch_size) if out_of_memory(error) else ""

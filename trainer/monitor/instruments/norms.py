@@ -29,6 +29,7 @@ SLOTS = 256
 # measuring sees: caches that were swept, and threads that read leases and write records.
 SHARE = 0.3
 NAN = math.nan
+NORMED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})  # of which there is a fused norm
 
 Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
@@ -68,7 +69,11 @@ class NormRing:
         self.trainable = tuple(name for name, parameter in named if parameter.requires_grad)
         self._parameters = [parameter for _, parameter in named]
         self._learning = self._parameters[: len(self.trainable)]
-        self._weights = [parameter.detach() for parameter in self._parameters]
+        self._weights = [as_real(parameter.detach()) for parameter in self._parameters]
+        self._complex = any(parameter.is_complex() for parameter in self._learning)
+        # What has no arithmetic of its own (float8, integers, bool) is turned into float32 each time, and never trains.
+        self._odd = any(weight.dtype not in NORMED for weight in self._weights)
+        self._checked = False
         self._before: list[Tensor] = []
         self._norm, dtype = choose_norm(self._weights)
         self._zero = torch.zeros((), device=device, dtype=dtype)
@@ -84,6 +89,8 @@ class NormRing:
         """Measure the gradients, and keep the weights if the update is to be measured."""
         slot = self._slots[len(self._taken)]
         gradients = [parameter.grad for parameter in self._learning if parameter.grad is not None]
+        if self._complex:
+            gradients = [as_real(gradient) for gradient in gradients]
         norms = self._norm(gradients)
         if len(gradients) < len(self._learning):
             # What the loss does not depend on has no gradient, which is one of zero.
@@ -104,10 +111,23 @@ class NormRing:
         """Complete the sample that `before_step` began."""
         slot = self._slots[len(self._taken) - 1]
         first, second = self._ends
-        torch.stack(list(self._norm(self._weights)), out=slot[first:second])
+        weights = [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
+        torch.stack(list(self._norm(weights)), out=slot[first:second])
+        if not self._checked:
+            self._checked = True
+            if not bool(slot[first:second].isfinite().all()):
+                self._measure_large(weights, slot[first:second])
         if self._before:
             torch._foreach_sub_(self._before, self._weights[:first])
             torch.stack(list(self._norm(self._before)), out=slot[second:])
+
+    def _measure_large(self, weights: Sequence[Tensor], norms: Tensor) -> None:
+        """Of weights that are finite and have squares that are not, now and in all steps to come."""
+        measure = scaled_norm(self._zero.dtype)
+        found = torch.stack(list(measure(weights)))
+        if not torch.equal(found.isfinite(), norms.isfinite()):
+            self._norm = measure
+        norms.copy_(found)
 
     def send(self) -> Batch | None:
         """All that was taken since the last time, on its way to the host."""
@@ -234,9 +254,26 @@ class Norms(Instrument):
         self._table = Table(self.setup.model, self._ring)
 
 
+def as_real(tensor: Tensor) -> Tensor:
+    """The same numbers without complex ones, of which real and imaginary parts are two; the norm is the same."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def scaled_norm(dtype: torch.dtype) -> Norm:
+    """The norms of tensors whose squares `dtype` may not hold, at three times the price."""
+
+    def norm(tensor: Tensor) -> Tensor:
+        if not tensor.numel():
+            return torch.zeros((), device=tensor.device, dtype=dtype)
+        peak = torch.linalg.vector_norm(tensor, math.inf, dtype=dtype)
+        return torch.where((peak > 0) & peak.isfinite(), peak * torch.linalg.vector_norm(tensor / peak, dtype=dtype), peak)
+
+    return lambda tensors: [norm(tensor) for tensor in tensors]
+
+
 def choose_norm(weights: Sequence[Tensor]) -> tuple[Norm, torch.dtype]:
     """The norm of each tensor of a list, in a precision that holds it: fused where this torch and device have that."""
-    dtypes = {weight.dtype for weight in weights}
+    dtypes = {weight.dtype if weight.dtype in NORMED else torch.float32 for weight in weights}
     dtype = torch.float64 if torch.float64 in dtypes else torch.float32
     wanted = None if dtypes <= {dtype} else dtype
 
@@ -247,7 +284,7 @@ def choose_norm(weights: Sequence[Tensor]) -> tuple[Norm, torch.dtype]:
     if fused is None or not weights:
         return plain, dtype
     try:
-        (found,) = fused([torch.full((2,), 3.0, device=weights[0].device, dtype=weights[0].dtype)], 2, wanted)
+        (found,) = fused([torch.full((2,), 3.0, device=weights[0].device, dtype=min(dtypes, key=str))], 2, wanted)
         works = abs(found.item() - math.sqrt(18)) < 1e-2
     except (RuntimeError, TypeError, NotImplementedError):
         works = False

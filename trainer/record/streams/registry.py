@@ -73,7 +73,7 @@ MODULES = "modules"  # in the `extra` of its segments: a table of name and kind,
 
 HISTOGRAMS = "histograms"
 PARAMETER, COUNT = "parameter", "count"
-LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS = "low", "high", "mean", "std", "min", "max", "zeros"
+LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, NONFINITE = "low", "high", "mean", "std", "min", "max", "zeros", "nonfinite"
 
 LR_RANGE = "lr_range"
 SMOOTHED = "smoothed"
@@ -160,8 +160,8 @@ REGISTRY: Mapping[str, Stream] = {
         ),
         Stream(
             HISTOGRAMS,
-            "Histograms of the parameters, one parameter in a record; `bins(n)` follow these columns.",
-            tuple(Column(name) for name in (PARAMETER, LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, COUNT)),
+            "Histograms of the finite weights of each parameter, one parameter in a record; `bins(n)` follow these columns.",
+            tuple(Column(name) for name in (PARAMETER, LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, NONFINITE, COUNT)),
             shown_by=("weights",),
             rollup=False,
         ),

@@ -21,6 +21,7 @@ from gradtop.trainer.record.streams.registry import (
     MAX,
     MEAN,
     MIN,
+    NONFINITE,
     PARAMETER,
     STD,
     ZEROS,
@@ -38,7 +39,7 @@ RIDGES = 6  # earlier histograms at most this many intervals apart
 LOOK = 4 << 20  # bytes of records that one search reads
 BLOCK = 1 << 18
 KEPT = 512
-FIGURES = tuple(column.name for column in columns_of(HISTOGRAMS))
+FIGURES = tuple(column.name for column in columns_of(HISTOGRAMS) if column.name != NONFINITE)  # which earlier runs do not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Parameter:
 class Histogram:
     """One measurement of one parameter: equal `bins` from `low` to `high`; `zeros` is a share of `count`.
 
-    `bins` is empty where the range or a bin is not finite.
+    All but these and `nonfinite` is of the finite weights. `bins` is empty where there is none, or a bin is not finite.
     """
 
     step: float
@@ -68,6 +69,7 @@ class Histogram:
     zeros: float
     count: float
     bins: tuple[float, ...] = ()
+    nonfinite: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,8 @@ def histogram_at(segment: Segment, number: int) -> Histogram | None:
     low, high = row[places[LOW]], row[places[HIGH]]
     sound = counts and 0 <= high - low < math.inf and all(0 <= each <= WHOLE for each in counts)
     mean, std, least, most, zeros, count = (row[places[column]] for column in (MEAN, STD, MIN, MAX, ZEROS, COUNT))
-    return Histogram(row[0], row[1], low, high, mean, std, least, most, zeros, count, counts if sound else ())
+    nonfinite = row[places[NONFINITE]] if NONFINITE in places else 0.0
+    return Histogram(row[0], row[1], low, high, mean, std, least, most, zeros, count, counts if sound else (), nonfinite)
 
 
 def bins_of(segment: Segment, row: Sequence[float]) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
-from gradtop.trainer.analysis.formatting import shape
+from gradtop.trainer.analysis.formatting import number, shape
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -115,7 +115,7 @@ class Weights(ModeScreen):
             plot.show(None, waiting(part, snapshot.facts))
             return
         if not now.bins:
-            plot.show(None, "non-finite weights: there is no range to draw")
+            plot.show(None, f"none of the {number(now.count)} weights is finite" if now.nonfinite else "non-finite weights: there is no range to draw")
             return
         plot.show(Shape(now.low, now.high, now.bins, now.mean if now.low <= now.mean <= now.high else None), fresh=fresh)
 

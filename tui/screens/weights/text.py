@@ -15,6 +15,7 @@ from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.weights.data import Histogram, Parameter, WeightsPart, movement, rebinned, span
 from gradtop.tui.widgets.axis import linear, tick_label
 
+NOT_FINITE = "not finite"
 LEVELS = " ▁▂▃▄▅▆▇█"
 MOST_TALL = 3
 STEADY = 4  # cells: the column at the right grows by so many, as each change of it moves all that is left of it
@@ -22,7 +23,9 @@ STEADY = 4  # cells: the column at the right grows by so many, as each change of
 
 def figures(now: Histogram) -> list[tuple[str, str]]:
     """What is said in numbers: (name, value)."""
+    bad = [(NOT_FINITE, f"{number(now.nonfinite)} of {number(now.count)}")] if now.nonfinite else []
     return [
+        *bad,
         ("mean", significant(now.mean)),
         ("std", significant(now.std)),
         ("min", significant(now.min)),
@@ -41,7 +44,7 @@ def figure_lines(now: Histogram, width: int) -> list[TextLine]:
         if x + size - 3 > width and x > 1:
             lines.append([(" ", "text")])
             x = 1
-        lines[-1] += [(f"{name} ", "muted"), (value, "strong"), ("   ", "text")]
+        lines[-1] += [(f"{name} ", "muted"), (value, "error" if name == NOT_FINITE else "strong"), ("   ", "text")]
         x += size
     return list(lines)
 

@@ -75,6 +75,6 @@ def split(model: nn.Module) -> tuple[Named, Named]:
     hidden = {
         name
         for name, parameter in named
-        if parameter.dim() == _MATRIX and name not in head and not any(word in name for word in _OUTER)
+        if parameter.dim() == _MATRIX and parameter.is_floating_point() and name not in head and not any(word in name for word in _OUTER)
     }
     return [each for each in named if each[0] in hidden], [each for each in named if each[0] not in hidden]
