@@ -41,6 +41,8 @@ LONGEST_COPY = 1 << 20  # characters
 # A server that was started for a run listens by then; the next run is not edited as soon.
 UNTIL_PREPARED = 2.0
 
+BETWEEN_IMPORTS = 0.02  # for the keys that come meanwhile
+
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {
     "pause": {RunState.TRAINING},
@@ -48,6 +50,14 @@ ACTS_ON = {
     "checkpoint": {RunState.TRAINING, RunState.PAUSED},
     "stop": {state for state in RunState if state.is_alive},
 }
+
+
+def import_screens() -> None:
+    """Import the modes that were not opened yet, so that each opens at once; a while after the first frame, which waits for none of it."""
+    for mode in keys.MODES:
+        importlib.import_module(mode.screen.partition(":")[0])
+        time.sleep(BETWEEN_IMPORTS)
+    import gradtop.tui.screens.tune.draft  # noqa: F401 - with pydantic, which Tune needs to show anything
 
 
 def load_screen(path: str) -> Screen[Any]:
@@ -63,7 +73,7 @@ class GradtopApp(TerminalApp):
     TITLE = "gradtop"
     CSS_PATH = "app.tcss"
     BINDINGS = bindings("")
-    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES, *keys.PAGES)}
+    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES)}
     NOTIFICATION_TIMEOUT = 4
 
     def __init__(
@@ -147,6 +157,7 @@ class GradtopApp(TerminalApp):
         if self.keymap.problems:
             self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15)
         self.call_after_refresh(self._prepare, self.launcher.prepare)
+        self.set_timer(UNTIL_PREPARED, lambda: self.run_worker(import_screens, thread=True, name="import"))
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
         if not self.is_running:
@@ -175,6 +186,8 @@ class GradtopApp(TerminalApp):
             return
         self._visited.add(self.current_mode)
         self.comes_back = mode in self._visited
+        if not self.comes_back:
+            self.hide_until_whole()
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)

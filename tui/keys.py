@@ -30,12 +30,11 @@ MODES = (
 JOB_MODES = (
     Mode("lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange", "A learning-rate range test: the loss over the learning rate, and what it suggests."),
 )
-# Opened by a key of its own, and not among the numbers of the key bar.
-PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),)
 LISTS = ("parameters", "gradients", "weights", "runs")
+SCROLLED = (*LISTS, "overview")
 SORTED = ("gradients", "runs")
-CURSORS = ("overview", "schedule", "gradients", "lr_range", "metrics")
-CHARTS = ("overview", "schedule", "gradients", "metrics")
+CURSORS = ("overview", "schedule", "gradients", "lr_range")
+CHARTS = ("overview", "schedule", "gradients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,6 @@ NAMES = {
 
 KEYS: tuple[Key, ...] = (
     *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
-    *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in PAGES),
     Key("e", "app.mode('tune')", "edit", "edit", "Edit the configuration (Tune).", group="modes"),
     # The run. Each answers with what the worker said.
     Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after the current step, or continue it.", "the run", footer=True),
@@ -88,7 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("y", "app.copy", "copy", "copy", "Copy the current value or path (also over ssh and in tmux).", "everywhere"),
     Key("tab", "app.focus_next", "next", "next pane", "Focus the next pane; in a small terminal, show the next panes.", "everywhere", footer=True),
     Key("shift+tab", "app.focus_previous", "previous", "previous pane", "Focus the previous pane.", "everywhere"),
-    Key("escape", "app.back", "back", "back", "Leave a chart, list, pane or dialog.", "everywhere"),
+    Key("escape", "app.back", "back", "back", "Leave a chart, list, pane or dialog.", "everywhere", footer=True),
     Key("ctrl+p", "app.command_palette", "palette", "palette", "Command palette: search all actions by name.", "everywhere", priority=True),
     Key("colon", "app.command_palette", "palette.colon", "palette", "Command palette, like ctrl+p; not while typing.", "everywhere"),
     Key("ctrl+t", "app.toggle_theme", "theme", "light/dark", "Switch between dark and light theme.", "everywhere"),
@@ -114,27 +112,21 @@ KEYS: tuple[Key, ...] = (
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
-    Key("pagedown", "page_down", "list.pagedown", "page down", "One page down.", modes=LISTS, bound=False),
-    Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=LISTS, bound=False),
-    Key("ctrl+d", "half_page(1)", "list.halfdown", "half page down", "Half a page down.", modes=LISTS, bound=False),
-    Key("ctrl+u", "half_page(-1)", "list.halfup", "half page up", "Half a page up.", modes=LISTS, bound=False),
+    Key("pagedown", "page_down", "list.pagedown", "page down", "One page down.", modes=SCROLLED, bound=False),
+    Key("pageup", "page_up", "list.pageup", "page up", "One page up.", modes=SCROLLED, bound=False),
+    Key("ctrl+d", "half_page(1)", "list.halfdown", "half page down", "Half a page down.", modes=SCROLLED, bound=False),
+    Key("ctrl+u", "half_page(-1)", "list.halfup", "half page up", "Half a page up.", modes=SCROLLED, bound=False),
     Key("home,g", "first", "list.first", "first", "First row.", modes=LISTS, bound=False),
     Key("end,G", "last", "list.last", "last", "Last row.", modes=LISTS, bound=False),
-    Key("slash", "filter", "list.filter", "filter", "Filter rows by the text you type.", modes=LISTS, footer=True, bound=False),
-    Key("enter", "keep_filter", "filter.keep", "apply", "While typing a filter: apply it.", modes=LISTS, footer=True, bound=False),
-    Key("escape", "clear_filter", "filter.clear", "show all", "Clear the filter.", modes=LISTS, footer=True, bound=False),
+    Key("slash", "filter", "list.filter", "filter", "Filter rows by the text you type.", modes=SCROLLED, footer=True, bound=False),
+    Key("enter", "keep_filter", "filter.keep", "apply", "While typing a filter: apply it.", modes=SCROLLED, footer=True, bound=False),
+    Key("escape", "clear_filter", "filter.clear", "show all", "Clear the filter.", modes=SCROLLED, footer=True, bound=False),
     Key("less_than_sign", "sort_by(-1)", "list.sortleft", "sort by column", "Sort by the column to the left of the sorted one; a click on a column's name sorts by it, another one reverses.", modes=SORTED, bound=False),
     Key("greater_than_sign", "sort_by(1)", "list.sortright", "sort by column", "Sort by the column to the right.", modes=SORTED, bound=False),
     # 1 Overview
-    Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane; esc restores the others.", modes=("overview",)),
-    # M Metrics
-    Key("down,j", "screen.scroll_rows(1)", "metrics.down", "down", "Next row of charts.", modes=("metrics",), shown="↓ j"),
-    Key("up,k", "screen.scroll_rows(-1)", "metrics.up", "up", "Previous row of charts.", modes=("metrics",), shown="↑ k"),
-    Key("pagedown,ctrl+d", "screen.turn_page(1)", "metrics.pagedown", "page down", "Next page of charts.", modes=("metrics",), shown="pgdn"),
-    Key("pageup,ctrl+u", "screen.turn_page(-1)", "metrics.pageup", "page up", "Previous page of charts.", modes=("metrics",), shown="pgup"),
-    Key("slash", "screen.filter", "metrics.filter", "filter", "Show the metrics whose names match what you type, letter by letter; esc shows all.", modes=("metrics",), footer=True),
-    Key("enter", "screen.zoom", "metrics.zoom", "enlarge", "Enlarge the focused chart (else the first); esc restores the others.", modes=("metrics",), footer=True),
-    Key("p", "screen.pick", "metrics.pick", "on Overview", "Put the focused chart (else the first) on the Overview, or take it away; remembered.", modes=("metrics",), footer=True),
+    Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane, else the first; esc restores the others. On a finding: open the mode that shows it.", modes=("overview",), footer=True),
+    Key("down,j", "screen.step(1)", "overview.down", "down", "Focus the pane below; in findings and events, the next row.", modes=("overview",), shown="↓ j"),
+    Key("up,k", "screen.step(-1)", "overview.up", "up", "Focus the pane above; in findings and events, the previous row.", modes=("overview",), shown="↑ k"),
     # 2 Parameters
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),
     Key("right,l", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),
@@ -211,7 +203,7 @@ def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
 
 
 def mode_named(name: str) -> Mode:
-    return next(mode for mode in (*MODES, *JOB_MODES, *PAGES) if mode.name == name)
+    return next(mode for mode in (*MODES, *JOB_MODES) if mode.name == name)
 
 
 def front_of(job: str) -> str:

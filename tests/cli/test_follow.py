@@ -13,6 +13,7 @@ from gradtop.trainer.record import EventReader, Run, RunState, Status, append_ev
 from gradtop.trainer.record.death import Death, write_death
 from gradtop.tui.cli import output
 from gradtop.tui.cli.follow import LOOKS_AGAIN, TITLES, follow
+from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import DEAD_PID, STEPS_PER_EPOCH, Grower, fake_run, living_run
 
 Story = Callable[[], object]
@@ -219,3 +220,11 @@ def test_watch_prefers_the_newest_run_that_lives(runs: Path, capsys: pytest.Capt
     assert home.newest_live(runs) is None
     newer, grower = fake_run(runs, "calm-ibex", state="silent", steps=10, created=now - 500)
     assert home.newest_live(runs) == newer
+
+
+def test_the_last_lines_say_what_is_wrong_with_the_run(gradtop: Gradtop, tmp_path: Path) -> None:
+    fake_run(tmp_path / "runs", "calm-ibex", state="died", steps=300)
+    said = gradtop("watch", "calm-ibex")
+    assert said.code == 1
+    assert "\n  ▲ clipped in 88 % of the last 300 steps" in said.err
+    assert "died at step" not in said.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from gradtop.tui.cli.locate import job_of, name_of, reference, shown
 from gradtop.tui.cli.output import print_line
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gradtop.tui.reading.snapshot import Facts
 
 LAST_LINES = 3
+MOST = 3  # findings
+LONGEST = 400  # characters
 
 
 def print_outcome(reader: RunReader, runs: Path) -> int:
@@ -31,11 +33,13 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
     if reader.state is RunState.DONE:
         early, skipped = stopped_early_text(status), skipped_text(status)
         print_line(f"{name} is done after {duration(status.seconds)}{f', {early}' if early else ''}{f'; {skipped}' if skipped else ''}{best(reader)}.")
+        print_findings(reader, word)
         return 0
     if reader.state is RunState.STOPPED:
         print_line(f"{name} was stopped after step {number(status.step)}{best(reader)}. {capitalized(next_step_text(reader, word))}")
         if status.error:
             print_line(f"gradtop: {name} {clean(status.error)}", sys.stderr)
+        print_findings(reader, word)
         return 0
     if reader.state is RunState.FAILED:
         print_line(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
@@ -44,8 +48,23 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
         print_line(f"gradtop: {name} died after step {number(last_step(reader))}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
         for line in last_words(reader):
             print_line(f"  {line}", sys.stderr)
+    print_findings(reader, word, sys.stderr)
     print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
     return 1
+
+
+def print_findings(reader: RunReader, word: str, out: TextIO | None = None) -> None:
+    """What is wrong with the run and what to do about it, the worst first."""
+    from gradtop.trainer.analysis.findings import report
+    from gradtop.trainer.record import clean
+
+    found = report(reader).besides_the_ending().present  # the line above has said how it ended
+    for finding in found[:MOST]:
+        print_line(clean(f"  {finding.symbol} {finding.sentence}", LONGEST), out)
+        if finding.advice:
+            print_line(clean(f"    {finding.advice}", LONGEST), out)
+    if len(found) > MOST:
+        print_line(f"  {len(found) - MOST} more: gradtop show {word}", out)
 
 
 def last_step(reader: RunReader) -> int:

@@ -32,8 +32,11 @@ def newest_live(runs: Path) -> Run | None:
     return next((run for run, state in living if state is not RunState.QUEUED), living[0][0] if living else None)
 
 
-def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
-    """The screen on a run, or on the list of runs, until the user leaves; says then that the run goes on. Returns the exit code."""
+def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None = None) -> int:
+    """The screen on a run, or on the list of runs, until the user leaves; says then that the run goes on. Returns the exit code.
+
+    It opens in `mode`, else in the one that was shown last.
+    """
     # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
     # The app enables it again when its first frame is drawn.
     gc.disable()
@@ -53,7 +56,7 @@ def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
         return 2
     launcher = Launcher(runs, server=server)
     end_with_the_terminal(launcher.close)
-    app = GradtopApp(run, runs, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
+    app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
     try:
         app.run()
     finally:

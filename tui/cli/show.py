@@ -131,9 +131,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "reason" if reader.state is RunState.STOPPED else "error", clean(status.error)
     if status.warning:
         yield "warning", clean(status.warning)
-    for finding in report(reader).findings:
-        if finding.name not in {"failed", "died"}:
-            yield "finding", clean(f"{finding.symbol} {finding.sentence}{f'; {finding.advice}' if finding.advice else ''}", 400)
+    for finding in report(reader).besides_the_ending().findings:
+        yield "finding", clean(f"{finding.symbol} {finding.sentence}{f'; {finding.advice}' if finding.advice else ''}", 400)
     if place := waiting(reader):
         yield "queue", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:

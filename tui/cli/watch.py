@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         found = chosen_run(options)
     if has_screen():
         # The list of runs is that of the directory the run is in.
-        return open_screen(found, found.path.parent, server=not options.no_server)
+        return open_screen(found, found.path.parent, server=not options.no_server, mode="overview")
     from gradtop.tui.cli.follow import follow
 
     return follow(found, runs)

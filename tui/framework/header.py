@@ -9,11 +9,15 @@ from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.analysis.text import stopped_early_text
+from gradtop.trainer.record import clean
+from gradtop.tui.format import ellipsis
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, Piece, TextLine
 from gradtop.tui.reading.snapshot import NO_RUN, Facts
 
 BAR = 34
+GAP = 2
+SENTENCE = 200  # characters
 
 
 class Header(Lines):
@@ -62,7 +66,7 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
 
 
 def second_line(facts: Facts, width: int) -> list[Piece]:
-    """Model, optimizer, data, device, pace; on the right the age of the figures."""
+    """Model, optimizer, data, device, pace; on the right the age of the figures, and at the end the worst that is wrong."""
     if facts.run is None:
         return []
     status = facts.status
@@ -77,11 +81,23 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
         pace_text(facts),
     ]
     kept = [part for part in parts if part]
-    while kept and len(" · ".join(kept)) + len(facts.age) + 4 > width:
+    age: list[Piece] = [(facts.age, "success" if facts.age == "live" else "muted")] if facts.age else []
+    found = worst_finding(facts, width - length([age], 0) - 2 * GAP)
+    room = width - length([age, found], GAP) - GAP - 1
+    while kept and cell_len(" · ".join(kept)) + 1 > room:
         kept.pop()
-    text = " · ".join(kept)
-    gap = max(1, width - len(text) - len(facts.age) - 2)
-    return [(" " + text + " " * gap, "muted"), (facts.age, "success" if facts.age == "live" else "muted")]
+    text = " " + " · ".join(kept)
+    return [(text + " " * max(1, room + GAP - cell_len(text)), "muted"), *joined([age, found], " " * GAP)]
+
+
+def worst_finding(facts: Facts, width: int) -> list[Piece]:
+    """▲ loss spike at 812 · 2 more, cut to a width; nothing while it is not known what is wrong."""
+    report = facts.report
+    if report is None or not (text := report.text()):
+        return []
+    words = clean(text, SENTENCE)
+    worst = report.worst
+    return [(words if cell_len(words) <= width else ellipsis(words, max(0, width)), "success" if worst is None else worst.tone)]
 
 
 def pace_text(facts: Facts) -> str:

@@ -37,6 +37,7 @@ class KeyBar(Widget):
         self._entries: list[tuple[int, int, str]] = []
         self._strip: Strip | None = None
         self._acted: list[Entry] = []
+        self._is_full = False  # whether the modes had their titles; while somebody types it stays as it was
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.redraw())
@@ -75,7 +76,10 @@ class KeyBar(Widget):
             (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
         least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
-        modes = full if 1 + sum(map(_width, full)) + least <= width else numbers
+        fits = 1 + sum(map(_width, full)) + least <= width
+        if not self._typing:
+            self._is_full = fits
+        modes = full if self._is_full and fits else numbers
         room = width - 1 - sum(map(_width, modes))
         right = list(acting)
         while right and sum(map(_width, right)) > room:
@@ -96,6 +100,11 @@ class KeyBar(Widget):
             x += _width(entry)
         self._strip = Strip(segments).adjust_cell_length(width, self.rich_style)
         return self._strip
+
+    @property
+    def _typing(self) -> bool:
+        focused = self.screen.focused
+        return focused is not None and focused.check_consume_key("a", "a")
 
     def _acting(self) -> list[Entry]:
         found: list[Entry] = []

@@ -35,7 +35,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -171,7 +171,19 @@ class ModeScreen(Screen[None]):
         """What a key is called in the key bar now; "" leaves it out."""
         if identity == "run.pause" and self.gradtop.can("continue"):
             return "continue"
+        if identity == "back":
+            return label if self.is_inside else ""
         return "" if identity == "next" else label
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what it shows is what it will show: its first frame waits for that, for a moment."""
+        return self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether escape comes out of something here that fills the screen."""
+        return False
 
     # What every mode does
 
@@ -230,7 +242,7 @@ class ModeScreen(Screen[None]):
         with collected() as changed:
             self.query_one(Header).show_facts(snapshot.facts)
             if before.facts is not snapshot.facts:
-                self._notice(snapshot)
+                self._notice(snapshot.facts)
                 if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
                     self.refresh_bindings()
             if foreign := self._foreign(snapshot.facts):
@@ -239,6 +251,8 @@ class ModeScreen(Screen[None]):
                 if before.facts.run is not snapshot.facts.run:
                     self.explain("")
                 self.show(snapshot)
+        if self.is_ready:
+            self.call_after_refresh(self.gradtop.is_whole)
         self._paint(changed)
 
     def _foreign(self, facts: Facts) -> str:
@@ -265,24 +279,25 @@ class ModeScreen(Screen[None]):
             self.query_one("#explanation", Static).update(sentence)
             self.set_class(bool(sentence), "-explained")
 
-    def _notice(self, snapshot: Snapshot) -> None:
-        facts = snapshot.facts
-        notice = self.query_one("#notice", Static)
-        lines: list[str] = []
+    def notice(self, facts: Facts) -> Sequence[str]:
+        """What stands under the header; a key that it names acts in this mode."""
         if facts.gone:
-            lines = [f"The directory of {facts.name} was deleted or moved. The data read so far is still shown. {keys.name('mode.runs')} lists the runs."]
-        elif facts.state is RunState.FAILED:
-            lines = [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
-        elif facts.state is RunState.DIED:
+            return [f"The directory of {facts.name} was deleted or moved. The data read so far is still shown. {keys.name('mode.runs')} lists the runs."]
+        if facts.state is RunState.FAILED:
+            return [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
+        if facts.state is RunState.DIED:
             words = facts.last_words[-3:]
             how = facts.death or "it was killed, ran out of memory, or the machine went down"
             lines = [f"The worker died: {how}{'' if how.endswith('?') else '.'}{' Its last lines:' if words else ''}", *words]
             if facts.resumes_from:
                 lines.append(f"{keys.name('run.resume')} resumes it from {facts.resumes_from}.")
-        elif facts.state is RunState.SILENT:
-            lines = ["The worker does not respond: a very long step, a stopped process, or a hung device."]
-        elif facts.status.warning:
-            lines = [facts.status.warning]
+            return lines
+        if facts.state is RunState.SILENT:
+            return ["The worker does not respond: a very long step, a stopped process, or a hung device."]
+        return [facts.status.warning] if facts.status.warning else []
+
+    def _notice(self, facts: Facts) -> None:
+        lines, notice = self.notice(facts), self.query_one("#notice", Static)
         noticed = ("\n".join(lines), facts.state.went_wrong or facts.gone)
         if noticed != self._noticed:
             self._noticed = noticed

@@ -17,12 +17,14 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.style import Style
+from textual.timer import Timer
 
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
+HIDDEN = 0.25  # seconds
 
 
 @lru_cache(1024)
@@ -49,6 +51,8 @@ class TerminalApp(App[None]):
         self.comes_back = False
         self.written = 0
         self.failure: BaseException | None = None
+        self._hides = False
+        self._hidden: Timer
 
     def get_driver_class(self) -> type[Driver]:
         driver = super().get_driver_class()
@@ -62,6 +66,22 @@ class TerminalApp(App[None]):
         """Hide for so long, as Textual does at each change of mode, that a screen is put together; one that comes back is whole."""
         if not self.comes_back:
             super().delay_update(delay)
+
+    def hide_until_whole(self) -> None:
+        """Paint nothing until `is_whole` is called, at most as long as nobody minds."""
+        self.is_whole()
+        self._begin_batch()
+        self._hides = True
+        self._hidden = self.set_timer(HIDDEN, self.is_whole)
+
+    def is_whole(self) -> None:
+        """The screen that is being opened shows what it has to show."""
+        if self._hides:
+            self._hides = False
+            self._hidden.stop()
+            self._end_batch()
+            if not self._batch_count:
+                self.screen.refresh()
 
     def collect_garbage(self) -> None:
         """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, not in the way of a key."""

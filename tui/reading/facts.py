@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import coarse_age, moment
@@ -16,8 +16,12 @@ from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effe
 from gradtop.trainer.record.streams.registry import STEPS, TIME
 from gradtop.tui.reading.snapshot import Facts
 
+if TYPE_CHECKING:
+    from gradtop.trainer.analysis.findings import Report
+
 LAST_WORDS = 6
 NAME, SENTENCE = 80, 1000  # characters
+JUDGED_EVERY, JUDGED_SHARE = 2.0, 0.003  # seconds, and of one core: what finding what is wrong may take
 
 
 class Watch:
@@ -29,6 +33,7 @@ class Watch:
         self._clock, self._monotonic = clock, monotonic
         self._facts: Facts | None = None
         self._moved: float | None = None
+        self._judge_at: float | None = None  # not before the first frame
         self._merged: tuple[Mapping[str, Any], Mapping[str, object], Mapping[str, Any]] | None = None
 
     def read(self) -> Facts:
@@ -60,10 +65,25 @@ class Watch:
             last_words=words,
             resumes_from=resumes,
             gone=reader.gone,
+            report=self._judge(state),
         )
         if old is None or facts != old:
             self._facts = old = facts
         return old
+
+    def _judge(self, state: RunState) -> Report | None:
+        """The findings, looked for now and then; at once where the run has come into another state."""
+        old, now = self._facts, self._monotonic()
+        if old is None:
+            return None
+        if self._judge_at is not None and now < self._judge_at and state is old.state:
+            return old.report
+        from gradtop.trainer.analysis.findings import report
+
+        began = time.thread_time()
+        found = report(self.reader)
+        self._judge_at = now + max(JUDGED_EVERY, (time.thread_time() - began) / JUDGED_SHARE)
+        return found
 
     def _config(self, changes: Mapping[str, object]) -> Mapping[str, Any]:
         """run.toml with what was changed live; the same object as long as neither changed."""

@@ -163,15 +163,15 @@ class Poll:
             self._show(snapshot)
         self._hear_answers()
         self._keep_lease(request, facts)
-        if self._pending:
+        if asked:
+            self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
+        if self._pending or (facts.run is not None and facts.report is None):
             return min(TICK_WAITING, self._interval)
         if request.watches_runs and not self._source.runs.is_whole:
             return min(TICK_WAITING, self._interval)  # the next few thousand
         live = facts.alive or (request.watches_runs and self._source.runs.any_alive)
         if not live:
             return max(self._interval, TICK_ENDED)
-        if asked:
-            self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
         self._spent += time.thread_time() - begin
         return self._pause()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.record import Meta, Run, RunState, Status
+
+if TYPE_CHECKING:
+    from gradtop.trainer.analysis.findings import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,8 @@ class Facts:
     """What every mode knows about the watched run; `run` is None where none is watched.
 
     `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
-    time to the end in seconds, or None; `slowdown` how many times slower than at its best it trains, 0 where it does not; `config` is run.toml with what was changed live since; `death` is how its worker died, as far as that is known; `last_words` are the last lines of worker.log of a run that died or failed, `resumes_from` is where a resume of it goes on.
+    time to the end in seconds, or None; `slowdown` how many times slower than at its best it trains, 0 where it does not; `config` is run.toml with what was changed live since; `death` is how its worker died, as far as that is known; `last_words` are the last lines of worker.log of a run that died or failed, `resumes_from` is where a resume of it goes on. `report` has its findings, None until they are
+    known: a moment after the first frame.
     """
 
     run: Run | None = None
@@ -31,6 +35,7 @@ class Facts:
     last_words: tuple[str, ...] = ()
     resumes_from: str = ""
     gone: bool = False
+    report: Report | None = None
 
     @property
     def alive(self) -> bool:

@@ -79,6 +79,9 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     class Filtered(News):
         """Only rows that match what was typed (`key`) are wanted; "" is every row."""
 
+    class Scrolled(News):
+        """Other rows are in view than the cursor's moves brought there."""
+
     class Sorted(News):
         """The rows are wanted in the order that the column says (`key`, its `sort`)."""
 
@@ -150,6 +153,15 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     @property
     def keys(self) -> Sequence[str]:
         return self._rows.keys
+
+    @property
+    def in_view(self) -> Sequence[str]:
+        """The keys of the rows that are seen."""
+        return [self._rows.keys[index] for index in self._rows.view]
+
+    def redraw(self) -> None:
+        """Ask for the cells of the rows in view again."""
+        self._draw()
 
     @property
     def filter(self) -> str:
@@ -277,6 +289,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     def _scroll(self, rows: int) -> None:
         self._rows.scroll(self._rows.top + rows)
         self._draw()
+        self.post_message(self.Scrolled(self, self.key))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -315,6 +328,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     def _drag(self, line: int) -> None:
         self._rows.drag(line - 1)
         self._draw()
+        self.post_message(self.Scrolled(self, self.key))
 
     # Drawing
 

@@ -33,13 +33,34 @@ def test_a_moment_has_its_date_where_it_was_not_today(monkeypatch: pytest.Monkey
 def test_the_same_facts_are_the_same_object(tmp_path: Path) -> None:
     run, grower = fake_run(tmp_path, created=NOW - 30.1)
     watch = Watch(run, clock=lambda: NOW, monotonic=lambda: 5.0)
+    assert watch.read().report is None
     facts = watch.read()
+    assert facts.report is not None
     assert watch.read() is facts
     grower.status("training", updated=NOW + 1)
     assert watch.read() is facts
     grower.grow()
     grower.status("training")
     assert watch.read() is not facts
+
+
+def test_what_is_wrong_is_looked_for_now_and_then_and_at_once_when_the_run_ends(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path, created=NOW - 30.1)
+    now = 0.0
+    watch = Watch(run, clock=lambda: NOW, monotonic=lambda: now)
+    assert watch.read().report is None  # the first frame does not wait for it
+    first = watch.read().report
+    assert first is not None
+    grower.grow(50)
+    assert watch.read().report is first
+    now = 60.0
+    later = watch.read().report
+    assert later is not None
+    assert later.steps > first.steps
+    grower.status("failed", error="out of memory")
+    ended = watch.read().report
+    assert ended is not None
+    assert (ended.text(), ended.healthy) == ("✕ failed", False)
 
 
 def test_texts_of_a_run_are_made_safe(tmp_path: Path) -> None:

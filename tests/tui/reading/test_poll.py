@@ -63,19 +63,22 @@ def test_a_part_is_read_for_what_was_asked_and_given_once(runs: Path) -> None:
     run, grower = fake_run(runs, created=NOW - 30.1)
     watcher = Watcher(runs)
     watcher.ask(run, "loss")
-    assert watcher.poll.tick() == TICK
+    assert watcher.poll.tick() == TICK_WAITING  # what is wrong with the run comes after the first frame
     (snapshot,) = watcher.shown
     assert (snapshot.mode, snapshot.part) == ("overview", (1204, "loss"))
     assert (snapshot.facts.state, snapshot.facts.name) == ("training", "quiet-heron")
+    assert watcher.poll.tick() == TICK
+    assert snapshot.facts.report is None
+    assert watcher.shown[-1].facts.report is not None
     for _ in range(20):
         watcher.poll.tick()
-    assert len(watcher.shown) == len(watcher.reads) == 1
+    assert len(watcher.shown) == len(watcher.reads) == 2
     grower.grow()
     watcher.poll.tick()
     assert watcher.shown[-1].part == (1205, "loss")
     append_event(run, "warning", message="look", time=NOW)
     watcher.poll.tick()
-    assert len(watcher.reads) == 3
+    assert len(watcher.reads) == 4
 
 
 def test_another_question_is_answered_at_once_though_nothing_grew(runs: Path) -> None:
@@ -94,11 +97,12 @@ def test_a_heartbeat_alone_is_no_news(runs: Path) -> None:
     watcher = Watcher(runs)
     watcher.ask(run)
     watcher.poll.tick()
+    watcher.poll.tick()
     for second in range(1, 3):
         watcher.clock.now = NOW + second * 0.4
         grower.status("training", updated=watcher.clock.now)
         watcher.poll.tick()
-    assert len(watcher.shown) == 1
+    assert len(watcher.shown) == 2
 
 
 def test_silence_is_seen_to_grow_in_coarse_steps(runs: Path) -> None:
@@ -121,6 +125,7 @@ def test_an_ended_run_is_looked_at_seldom(runs: Path) -> None:
     run, _ = fake_run(runs, state="done", steps=50)
     watcher = Watcher(runs)
     watcher.ask(run)
+    watcher.poll.tick()
     assert watcher.poll.tick() == TICK_ENDED
     watcher.ask(None)
     assert watcher.poll.tick() == TICK_ENDED
@@ -273,6 +278,7 @@ def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seld
     run, grower = fake_run(runs, created=NOW - 30.1)
     watcher = Watcher(runs)
     watcher.ask(run)
+    watcher.poll.tick()
     for _ in range(2):  # what a question costs says nothing of what its news will
         watcher.poll.spend(1.0)
         assert watcher.poll.tick() == TICK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity
@@ -13,6 +13,7 @@ from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.streams.registry import EVALS, LAYERS, STEPS, SYSTEM
 
 READS = (STEPS, EVALS, LAYERS, SYSTEM)  # the streams that rules read
+ENDINGS = frozenset({"failed", "died"})  # findings that tell how a run ended
 ENOUGH = 20  # steps before a run can be called healthy
 
 
@@ -45,6 +46,11 @@ class Report:
         if (worst := self.worst) is not None:
             return f"{worst.symbol} {worst.title}{f' · {self.count - 1} more' if self.count > 1 else ''}"
         return "✓ nothing wrong" if self.healthy else ""
+
+    def besides_the_ending(self) -> Report:
+        """The other findings, for where it is said already that the run failed or died; never that it is healthy then."""
+        others = tuple(finding for finding in self.findings if finding.name not in ENDINGS)
+        return self if len(others) == len(self.findings) else replace(self, findings=others)
 
     @property
     def tone(self) -> str:

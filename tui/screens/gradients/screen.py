@@ -212,6 +212,10 @@ class Gradients(ChartedScreen):
     def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:  # noqa: ARG002 - as Textual calls it
         self._say()
 
+    @property
+    def is_inside(self) -> bool:
+        return bool(self._chart)
+
     def back(self) -> bool:
         if not self._chart:
             return super().back()

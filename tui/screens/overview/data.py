@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.analysis.event_text import EventLine, event_lines
-from gradtop.trainer.analysis.findings import Report, report
-from gradtop.trainer.analysis.findings.report import EMPTY
-from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
-from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
+from gradtop.trainer.analysis.event_list import event_list
+from gradtop.trainer.analysis.event_text import EventLine
+from gradtop.trainer.analysis.marks import Mark, event_marks
+from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
     CLIPPED,
@@ -19,20 +18,17 @@ from gradtop.trainer.record.streams.registry import (
     GRAD_NORM,
     LOSS,
     LR,
-    PLAIN_LOSS,
     PLAN,
+    REGISTRY,
     STEP,
     STEPS,
-    VAL_LOSS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
-from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
 BINS = 360
-EVENTS = 40
 CEILINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # each leap draws and sends every chart anew
 
 
@@ -41,13 +37,13 @@ class OverviewPart:
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
     `last` has the newest finite value of each curve by its name in `gradtop plot`; the best evaluations are (step, value).
+    `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
     end: float = 1.0
     newest: float = 0.0
     clock: Clock = NO_CLOCK
     loss: Series = EMPTY_SERIES
-    plain_loss: Series = EMPTY_SERIES
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
@@ -57,12 +53,10 @@ class OverviewPart:
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
     best_accuracy: tuple[float, float] | None = None
-    picked: tuple[MetricCurve, ...] = ()
     healthy: tuple[float, float] = (1.0, 100.0)
-    report: Report = EMPTY
     events: tuple[EventLine, ...] = ()
+    all_events: tuple[EventLine, ...] = ()
     marks: tuple[Mark, ...] = ()
-    checkpoints: tuple[Mark, ...] = ()
     unreadable: str = ""
 
 
@@ -72,50 +66,46 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
-    step, end = seen_to(reader)
+    step = max(reader.status.step, newest(reader))
+    end = float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
     window, planned_end = view.window, float(max(reader.status.steps, 1))
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm, plain_loss = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS], bins=BINS, **seen)
+    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
-    lr = steps.series(LR, bins=BINS, **planned)
-    there = all_metrics(reader) if view.picked else {}
+    events, all_events = event_list(reader, source.facts.report.findings if source.facts.report is not None else ())
     return OverviewPart(
         end=end,
         newest=step,
         clock=clock_of(reader, view),
         loss=loss,
-        plain_loss=plain_loss,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,
-        lr=lr,
+        lr=steps.series(LR, bins=BINS, **planned),
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
-        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
-        picked=tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there),
+        last=last_values(reader),
         best_loss=best_of(all_loss, lowest=True),
         best_accuracy=best_of(all_accuracy, lowest=False),
         healthy=healthy,
-        report=report(reader),
-        events=event_lines(reader.events[-EVENTS:]),
+        events=events,
+        all_events=all_events,
         marks=event_marks(reader.rare),
-        checkpoints=checkpoint_marks(reader.events),
         unreadable=steps.unreadable,
     )
 
 
-def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
-    """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
-    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
+def last_values(reader: RunReader) -> dict[str, float]:
+    """The newest finite values of what the charts show: those that events, `show` and `plot` give."""
     found = {}
-    for name, series in drawn.items():
-        stream, column = places[name]
-        # Where nothing was measured, all of the stream would be searched.
-        if any(series.finite) and (last := stream.last_finite(column)) is not None:
-            found[name] = last[1]
+    for stream in (STEPS, EVALS):
+        names = REGISTRY[stream].metrics or {}
+        for column in REGISTRY[stream].columns:
+            if (last := reader.stream(stream).last_finite(column.name)) is not None and (name := names.get(column.name, column.name)):
+                found[name] = last[1]
     return found
 
 
@@ -132,12 +122,6 @@ def newest(reader: RunReader) -> float:
     """The last recorded step: status.json may be a moment behind."""
     last = reader.stream(STEPS).last()
     return float(last[STEP]) if last is not None else 0.0
-
-
-def seen_to(reader: RunReader) -> tuple[float, float]:
-    """The newest step, and the right end of an axis of steps: that step once the run has ended."""
-    step = max(reader.status.step, newest(reader))
-    return step, float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
 
 
 def axis_end(step: float, steps: int) -> float:

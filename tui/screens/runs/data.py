@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.index import RunRow, RunsView
+from gradtop.trainer.record import RunReader, clean
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
 NEWEST_FIRST = RunsView()
+AT_ONCE = 0.05  # seconds of looking for what is wrong with runs, before others who wait for the poll thread
+LIVE_EVERY = 10.0  # seconds between two looks at a run that is alive
+SENTENCE = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +32,35 @@ class RunsPart:
 
 def read_runs(source: Source, view: RunsView) -> RunsPart:
     return RunsPart(source.runs.rows(view), len(source.runs), view, source.clock(), source.runs.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is wrong with a run as its row stood: the worst and the count in a few words, and the worst in a sentence."""
+
+    row: RunRow
+    at: float
+    words: str = ""
+    sentence: str = ""
+    tone: str = "muted"
+
+    def holds(self, row: RunRow, now: float) -> bool:
+        """Whether it still tells of this row; a run that is alive moves on with every step."""
+        return row is self.row or (row.state is self.row.state and row.state.is_alive and now - self.at < LIVE_EVERY)
+
+
+def judge(rows: Iterable[RunRow], clock: Callable[[], float], seconds: float = AT_ONCE) -> list[Judgement]:
+    """Look for what is wrong with runs, the first of them that the time suffices for; in the poll thread."""
+    from gradtop.trainer.analysis.findings import report
+
+    found: list[Judgement] = []
+    until = time.monotonic() + seconds
+    for row in rows:
+        reader = RunReader(row.run, clock=clock)
+        reader.refresh()
+        said = report(reader).besides_the_ending()  # which the state and the last words tell
+        sentence = said.worst.sentence if said.worst is not None else ""
+        found.append(Judgement(row, clock(), clean(said.text(), SENTENCE), clean(sentence, SENTENCE), said.tone))
+        if time.monotonic() > until:
+            break
+    return found

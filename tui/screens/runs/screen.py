@@ -7,6 +7,7 @@ from functools import partial
 from shlex import quote
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 
@@ -18,8 +19,8 @@ from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
-from gradtop.tui.reading.snapshot import Snapshot
-from gradtop.tui.screens.runs.data import RunsPart, read_runs
+from gradtop.tui.reading.snapshot import Facts, Snapshot
+from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, read_runs
 from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
@@ -45,6 +46,13 @@ class Runs(ModeScreen):
             super().__init__()
             self.run, self.name, self.where = run, name, where
 
+    class Judged(Message):
+        """What is wrong with some of the runs in view."""
+
+        def __init__(self, found: Sequence[Judgement]) -> None:
+            super().__init__()
+            self.found = found
+
     class Kept(Message):
         """A run could not be moved; `watched` is whether it was the one watched."""
 
@@ -60,6 +68,8 @@ class Runs(ModeScreen):
         self._known: frozenset[str] = frozenset()
         self._state: tuple[str, str] = ("", "")
         self._placed = False
+        self._judged: dict[str, Judgement] = {}
+        self._judging = False
         self._marked = ""  # the run to compare others with
 
     def body(self) -> ComposeResult:
@@ -85,6 +95,10 @@ class Runs(ModeScreen):
         """What the cursor stands on."""
         return self._rows.get(self.table.key)
 
+    def notice(self, facts: Facts) -> Sequence[str]:
+        """Of the watched run nothing but that it is gone: keys mean the row under the cursor here, of which the lines below tell."""
+        return super().notice(facts) if facts.gone else ()
+
     def target(self) -> Target | None:
         row = self.row
         return Target(row.run, shown_name(row), row.state, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
@@ -109,16 +123,40 @@ class Runs(ModeScreen):
         self.table.set_sorted(part.view.sort, descending=(part.view.sort in LARGEST_FIRST) != part.view.reverse)
         self.table.show(tuple(self._rows), lambda key: self._cells(now, seen, key), total=part.total)
         self._tell()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Have the rows in view looked at for what is wrong, those that are not known as they stand; one look at a time."""
+        part = self.snapshot.part
+        if self._judging or not isinstance(part, RunsPart) or not self.is_current:
+            return
+        rows = [self._rows[key] for key in self.table.in_view if key in self._rows]
+        due = [row for row in rows if (known := self._judged.get(row.run.id)) is None or not known.holds(row, part.now)]
+        if due:
+            self._judging = True
+            poll = self.gradtop.poll
+            poll.do(lambda: self.post_message(self.Judged(judge(due, poll.clock))))
+
+    def on_runs_judged(self, message: Judged) -> None:
+        self._judging = False
+        self._judged.update({each.row.run.id: each for each in message.found})
+        if self.is_mounted:
+            self.table.redraw()
+            self._tell()
+            self._judge()
 
     def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
-        return cells(self._rows[key], now, watched=key == watched, marked=key == self._marked)
+        known = self._judged.get(key)
+        return cells(self._rows[key], now, (known.words, known.tone) if known is not None else ("", "muted"), watched=key == watched, marked=key == self._marked)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""
         row = self.row
         watched = row is not None and row.run == self.gradtop.watched
         nothing: list[TextLine] = [[(f" Runs directory: {clean(str(self.gradtop.runs), 300)}", "muted")]]
-        self.query_one(About).show(about(row, watched=watched, sort=self._sort) if row is not None else nothing)
+        known = self._judged.get(row.run.id) if row is not None else None
+        said = (known.sentence, known.tone) if known is not None else ("", "muted")
+        self.query_one(About).show(about(row, said, watched=watched, sort=self._sort) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
             self._state = state
@@ -126,6 +164,14 @@ class Runs(ModeScreen):
 
     def on_table_moved(self) -> None:
         self._tell()
+        self._judge()
+
+    def on_table_scrolled(self) -> None:
+        self._judge()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._judge)
 
     def on_table_filtered(self, message: Table.Filtered) -> None:
         self._filter = message.key

@@ -17,13 +17,16 @@ EPOCH = 8
 COLUMNS = (
     TableColumn("run", 24, 16, sort="name"),
     TableColumn("state", 12, sort="state"),
-    TableColumn("started", 12, priority=3, right=True, sort="newest"),
-    TableColumn("took", 8, priority=4, right=True, sort="took"),
+    TableColumn("started", 12, priority=7, right=True, sort="newest"),
+    TableColumn("took", 8, priority=8, right=True, sort="took"),
     TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
     TableColumn("val loss", 9, priority=1, right=True, sort="val loss"),
     TableColumn("best", 8, right=True, sort="best"),
-    TableColumn("accuracy", 9, priority=6, right=True, sort="accuracy"),
-    TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
+    TableColumn("accuracy", 9, priority=9, right=True, sort="accuracy"),
+    TableColumn("finding", 26, 16, priority=6),
+    TableColumn("changed against its parent", 30, 20, priority=5, grow=True),
+    TableColumn("lr", 8, priority=9, right=True),
+    TableColumn("model", 14, priority=10),
 )
 ROWS = 3
 WATCHED = " ◂"
@@ -34,7 +37,8 @@ def shown_name(row: RunRow) -> str:
     return clean(row.name, 100)
 
 
-def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> list[Cell]:
+def cells(row: RunRow, now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
+    """In the order of the columns; `finding` says what is wrong with the run."""
     status = row.status
     name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
     if watched:
@@ -50,7 +54,10 @@ def cells(row: RunRow, now: float, *, watched: bool, marked: bool = False) -> li
         figure(status.val_loss),
         figure(status.best_val_loss),
         figure(status.accuracy_at_best),
+        finding,
         change(row),
+        figure(status.lr),
+        (clean(status.model, 40), "muted"),
     ]
 
 
@@ -96,7 +103,7 @@ class About(Lines):
         return [first, *([second] if whole else wrapped[:2]), third]
 
 
-def about(row: RunRow, *, watched: bool, sort: str) -> list[TextLine]:
+def about(row: RunRow, finding: Piece = ("", "muted"), *, watched: bool, sort: str) -> list[TextLine]:
     """What the pane says of a row, in three lines of any length."""
     status = row.status
     words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
@@ -111,6 +118,9 @@ def about(row: RunRow, *, watched: bool, sort: str) -> list[TextLine]:
     second: TextLine = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
     if row.place:
         second = [(f" {queue_text(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
+    sentence, tone = finding
     where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
     third: TextLine = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
+    if sentence:
+        second = [*second, (f"   {sentence}", tone)]
     return [first, second, third]

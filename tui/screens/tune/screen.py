@@ -90,6 +90,10 @@ class Tune(ModeScreen):
             self.remove_class("-changes")
 
     @property
+    def is_ready(self) -> bool:
+        return self.draft is not None
+
+    @property
     def form(self) -> Form:
         return self.query_one("#form", Form)
 
@@ -147,6 +151,7 @@ class Tune(ModeScreen):
             self._base = message.part
             self.explain("")
             self.form.take(message.draft)
+        self.call_after_refresh(self.gradtop.is_whole)
         self._take_typed()
 
     def _take_typed(self) -> None:

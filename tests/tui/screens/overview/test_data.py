@@ -50,8 +50,8 @@ def test_the_overview_reads_the_curves_the_plan_and_what_to_say(tmp_path: Path) 
     assert part.planned.last > part.lr.last
     assert part.healthy == (1.0, 100.0)
     assert part.clipped is not None
-    assert part.report.steps > 100
-    assert part.events[0].text.startswith("checkpoint")
+    assert part.all_events[0].text.startswith("checkpoint")
+    assert [event.text[:9] for event in part.events[:4]] == ["epoch 7  ", "epoch 6  ", "epoch 5  ", "epochs 1–"]
 
 
 def test_a_band_that_is_no_pair_of_numbers_is_the_rule_of_thumb(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.analysis.formatting import THIN, significant
-from gradtop.trainer.record import Run, RunReader, append_event, read_status, write_status
-from gradtop.tui.reading.metrics import all_metrics
+from gradtop.trainer.analysis.findings import Finding, Report, Severity
+from gradtop.trainer.analysis.formatting import THIN
+from gradtop.trainer.record import Run, append_event, read_status, write_status
+from gradtop.tui.reading.facts import Watch
 from gradtop.tui.screens.overview.screen import PANES, Overview
-from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import Grower, fake_run
+from tests.tui.runs_fixture import NOW, Grower, fake_run
 
 TITLES = [pane.replace("-", " ") for pane in PANES]
 
@@ -28,10 +28,6 @@ def seen(screen: Piloted) -> list[str]:
     return [title for title in TITLES if f"─ {title} ─" in shown]
 
 
-def loss_chart(screen: Piloted) -> LineChart:
-    return screen.mode.query_one("#loss", LineChart)
-
-
 async def test_at_the_home_size_all_six_panes_are_seen(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run) as screen:
         assert seen(screen) == TITLES
@@ -43,7 +39,7 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
     append_event(run, "forked", step=1032, message=message)
     async with piloted(tmp_path, run) as screen:
         await screen.shows(f"continues from step 1{THIN}032: kept all weights,")
-        right = " ".join(line.rpartition("││")[2].strip(" │") for line in screen.shown().splitlines())
+        right = " ".join(line.rpartition("││")[2].strip(" │▐") for line in screen.shown().splitlines())
         assert message in " ".join(right.split())
 
 
@@ -51,7 +47,7 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
 async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Run, mode: str) -> None:
     write_status(run, replace(read_status(run), began=1000))
     async with piloted(tmp_path, run, mode=mode) as screen:
-        charts = [chart for chart in screen.mode.query(LineChart) if chart.display]
+        charts = screen.mode.query(LineChart)
         await screen.until(lambda: any("step" in line for line in screen.shown().splitlines()[4:]), "an axis")
         assert len(charts) == (4 if mode == "overview" else 1)
         assert "└0" not in screen.shown()
@@ -101,9 +97,13 @@ async def test_below_80_columns_one_pane_fills_the_screen(tmp_path: Path, run: R
 
 async def test_enter_shows_the_chosen_chart_alone_and_escape_brings_the_others_back(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run) as screen:
+        assert "enter enlarge" in screen.keybar()
         await screen.press("enter")
+        assert seen(screen) == ["loss"]
+        assert "esc back" in screen.keybar()
+        await screen.press("escape")
         assert seen(screen) == TITLES
-        await screen.press("tab", "tab", "enter")
+        await screen.press("tab", "enter")
         assert seen(screen) == ["accuracy"]
         await screen.press("escape")
         assert seen(screen) == TITLES
@@ -164,68 +164,63 @@ async def test_the_schedule_reads_its_value_at_a_step(tmp_path: Path, run: Run) 
         assert screen.mode.copied()[0] == str(run.path)
 
 
-async def test_one_cursor_reads_all_charts(tmp_path: Path, run: Run) -> None:
+async def test_up_and_down_go_through_the_panes_and_the_rows_of_findings_and_events(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run) as screen:
-        await screen.press("left", "left", "left")
-        charts = [screen.mode.query_one(f"#{name}", LineChart) for name in PANES[:4]]
-        await screen.until(lambda: len({chart.cursor_x for chart in charts}) == 1, "one cursor")
-        read = charts[0].read
-        assert read[0].startswith("step")
-        await screen.press("escape")
-        await screen.until(lambda: all(chart.cursor_x is None for chart in charts), "no cursor")
-        assert charts[0].read != read
+        await screen.shows("epochs 1–4")
+        places = []
+        for key in ("j", "j", "j", "k", "k", "k"):
+            await screen.press(key)
+            assert screen.mode.focused is not None
+            places.append(screen.mode.focused.id)
+        assert places == ["loss", "gradient-norm", "findings", "gradient-norm", "loss", "loss"]
 
 
-async def test_zooming_reads_fewer_steps_more_finely_and_zero_shows_all_again(tmp_path: Path, run: Run) -> None:
+async def test_a_finding_tells_its_evidence_and_advice_and_enter_opens_the_mode_that_shows_it(tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, grower = fake_run(runs, created=NOW - 30.1)
     async with piloted(tmp_path, run) as screen:
-        await screen.until(lambda: len(screen.snapshot.part.loss.x) > 100, "the curves")
-        whole = screen.snapshot.part.loss
-        assert "all steps" not in screen.keybar()
-        await screen.press("plus", "plus", "plus")
-        await screen.until(lambda: screen.snapshot.part.loss.x[0] > 1000, "the newest steps")
-        assert set(screen.snapshot.part.loss.finite) == {1}
-        assert "0 all steps" in screen.keybar()
-        best = screen.snapshot.part.best_loss
-        newest = screen.snapshot.part.loss.x[0]
-        await screen.press("left_square_bracket")
-        await screen.until(lambda: screen.snapshot.part.loss.x[0] < newest, "earlier steps")
-        assert screen.snapshot.part.best_loss == best
-        await screen.press("right_square_bracket", "minus", "minus", "minus")
-        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
-        await screen.press("plus", "0")
-        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
+        await screen.shows("✓ nothing wrong")
+        found = replace(SPIKE, sentence="the gradients vanish towards the input", mode="gradients")
+        ill = Report((found, replace(SPIKE, severity=Severity.WARNING)))
+        monkeypatch.setattr(Watch, "_judge", lambda _watch, _state: ill)
+        grower.grow(1)
+        await screen.shows("✕ loss spike at 812 · 1 more")
+        assert screen.shown().splitlines()[1].endswith("✕ loss spike at 812 · 1 more ")
+        for words in ("the gradients vanish", "loss 7.5   median 0.3", "lower the learning rate", "3 Gradients shows it"):
+            assert words in screen.shown()
+        await screen.press("tab", "tab", "tab", "tab", "tab")
+        assert "enter Gradients" in screen.keybar()
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.current_mode == "gradients", "the mode")
+        assert "✕ loss spike at 812 · 1 more" in screen.shown()
 
 
-async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: Run) -> None:
-    memory = UiState(tmp_path / "memory.json")
-    async with piloted(tmp_path, run, memory=memory) as screen:
-        assert not loss_chart(screen).is_log
-        await screen.press("Y", "w", "t")
-        assert loss_chart(screen).is_log
-        await screen.shows("epoch 8.7")
-        await screen.shows("smoothing: 0.6 per step")
-        await screen.press("t")
-        await screen.shows("time 0:3")
-        await screen.press("t")
-        await screen.shows("step 1")
-        await screen.press("t")
-    async with piloted(tmp_path, run, memory=memory) as screen:
-        await screen.shows("epoch 8.7")
-        await screen.press("left")
-        chart = loss_chart(screen)
-        assert chart.is_log
-        assert chart.read[0].startswith("epoch ")
-        assert " · step" in chart.read[0]
-
-
-async def test_the_figures_are_those_of_the_events_show_and_plot(tmp_path: Path, run: Run) -> None:
+async def test_events_are_scrolled_filtered_and_enlarged_and_changes_stay_in_view(tmp_path: Path, run: Run) -> None:
+    append_event(run, "command", command="set", ok=True, step=1300, changes={"optimizer.lr": 3e-4}, old={"optimizer.lr": 1e-3})
+    for epoch in range(8, 30):
+        append_event(run, "epoch", epoch=epoch, step=172 * epoch, val_loss=1 / epoch, best=True)
+        append_event(run, "checkpoint", step=172 * epoch, path=f"step-{172 * epoch:06d}.pt")
     async with piloted(tmp_path, run) as screen:
-        await screen.until(lambda: screen.snapshot.part.last, "the newest values")
-        last, reader = screen.snapshot.part.last, RunReader(run)
-        reader.refresh()
-        metrics = all_metrics(reader)
-        assert {name: metrics[name].stream.last_finite(metrics[name].column)[1] for name in last} == last  # type: ignore[index]
-        event = next(event for event in reversed(reader.events) if event["kind"] == "epoch")
-        assert (last["val_loss"], last["accuracy"]) == (event["val_loss"], event["val_accuracy"])
-        chart = screen.mode.query_one("#loss", LineChart)
-        assert f"val {significant(last['val_loss'])}" in chart.read
+        await screen.shows("set: optimizer.lr")
+        assert "checkpoint step" not in screen.shown()
+        await screen.shows("epochs 8–26")
+        await screen.press(*["tab"] * 6, "enter")
+        assert seen(screen) == ["events"]
+        await screen.shows("checkpoint step-004988")
+        await screen.press("G")
+        await screen.until(lambda: "epoch 29" not in screen.shown() and "epoch 1 " in screen.shown(), "the first events")
+        await screen.press("slash", *"lr", "enter")
+        await screen.shows("1 of ")
+        assert "epoch" not in screen.shown().split("events", 1)[1].rsplit("╰", 1)[0]
+        await screen.press("escape", "escape")
+        assert seen(screen) == TITLES
+
+
+SPIKE = Finding(
+    Severity.ERROR,
+    "loss spike at 812",
+    "the loss rose to 25 × its median at step 812",
+    "lower the learning rate",
+    {"loss": 7.5, "median": 0.3},
+    812,
+    name="loss-spike",
+)

@@ -403,7 +403,7 @@ async def test_a_click_on_a_column_and_two_keys_sort_by_it_and_once_more_the_oth
         mode = screen.mode
         assert isinstance(mode, Runs)
         heads = screen.shown().splitlines()[2]
-        by_state = ["amber-finch", "grey-lynx", "brave-otter", "tidy-wren", "quiet-heron"]
+        by_state = ["grey-lynx", "amber-finch", "brave-otter", "tidy-wren", "quiet-heron"]
         await screen.pilot.click(Table, offset=(heads.index("state"), 0))
         await screen.until(lambda: order(screen) == by_state, "the order by state")
         await screen.shows("state▴")
@@ -419,7 +419,7 @@ async def test_a_click_on_a_column_and_two_keys_sort_by_it_and_once_more_the_oth
 
 async def test_the_keys_of_lists_are_those_of_other_terminal_programs(tmp_path: Path, family: Family) -> None:
     async with piloted(tmp_path, None, mode="runs", size=(120, 12)) as screen:
-        await opened(screen)
+        await screen.shows("quiet-heron")
         mode = screen.mode
         assert isinstance(mode, Runs)
         places = []
@@ -436,3 +436,13 @@ async def test_a_colon_opens_the_palette_and_is_a_letter_of_a_filter(tmp_path: P
         await screen.until(lambda: screen.mode.view().filter == ":", "the filter")  # type: ignore[attr-defined]
         await screen.press("escape", "colon")
         await screen.until(lambda: isinstance(screen.app.screen, CommandPalette), "the palette")
+
+
+async def test_each_run_in_view_says_what_is_wrong_with_it(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=(200, 50)) as screen:
+        for words in ("▲ clipping", "accuracy", "model"):
+            await screen.shows(words)
+        rows = {line.split()[0]: line for line in screen.shown().splitlines() if line.strip()}
+        assert "▲ clipping" in rows["amber-finch"]
+        assert "✓" not in rows["brave-otter"]
+        assert "✓" not in rows["grey-lynx"]

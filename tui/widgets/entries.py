@@ -1,0 +1,326 @@
+"""A list of entries of any length, wrapped: one is chosen, and tells more of itself; scrolled, and filtered by what is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from textwrap import wrap
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gradtop.tui import keys
+from gradtop.tui.format import ellipsis
+from gradtop.tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.columns import TONE, TONES
+from gradtop.tui.widgets.filter_line import FilterLine
+
+WHEEL = 3  # rows
+Piece = tuple[str, str]  # text, tone
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`head` stands before the text, which goes on below itself; `more` are (text, tone) that the chosen entry shows under it."""
+
+    head: str
+    head_tone: str
+    text: str
+    tone: str = "text"
+    more: tuple[Piece, ...] = ()
+
+
+class Entries(Widget, can_focus=True, inherit_bindings=False):
+    """Shows entries; while it has the focus a cursor stands on one of them. Only cells that changed are painted again.
+
+    `telling` keeps the chosen entry open while the focus is elsewhere. With `filters`, `/` opens a line at the bottom.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"entries--{tone}" for tone in TONES), "entries--cursor"}
+    DEFAULT_CSS = """
+    Entries {
+        width: 1fr; height: 1fr; color: $foreground;
+        & > .entries--text { color: $foreground; }
+        & > .entries--strong { color: $foreground; text-style: bold; }
+        & > .entries--muted { color: $muted; }
+        & > .entries--faint { color: $faint; }
+        & > .entries--primary { color: $primary; }
+        & > .entries--success { color: $success; }
+        & > .entries--warning { color: $warning; }
+        & > .entries--error { color: $error; }
+        & > .entries--typing { color: $foreground; background: $panel; }
+        & > .entries--caret { color: $foreground; background: $background; text-style: reverse; }
+        & > .entries--thumb { color: $scrollbar; }
+        &:ansi > .entries--typing { text-style: underline; }
+        & > .entries--cursor { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-1)", "page up", id="entries.pageup", show=False, tooltip="One page up."),
+        Binding("pagedown", "page(1)", "page down", id="entries.pagedown", show=False, tooltip="One page down."),
+        Binding("ctrl+u", "half_page(-1)", "half page up", id="entries.halfup", show=False, tooltip="Half a page up."),
+        Binding("ctrl+d", "half_page(1)", "half page down", id="entries.halfdown", show=False, tooltip="Half a page down."),
+        Binding("home,g", "first", "first", id="entries.first", show=False, tooltip="The first."),
+        Binding("end,G", "last", "last", id="entries.last", show=False, tooltip="The last."),
+        *(
+            Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
+            for row in keys.KEYS
+            if row.id == "list.filter" or row.id.startswith("filter.")
+        ),
+    ]
+
+    class Moved(Message):
+        """The cursor stands elsewhere."""
+
+        def __init__(self, entries: Entries) -> None:
+            super().__init__()
+            self.entries = entries
+
+        @property
+        def control(self) -> Entries:
+            return self.entries
+
+    class Filtered(Moved):
+        """Something else was typed into the filter."""
+
+    class Chosen(Moved):
+        """Somebody clicked on the entry under the cursor."""
+
+    def __init__(self, *, empty: str = "", telling: bool = False, filters: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._empty, self._telling, self._filters = empty, telling, filters
+        self._all: tuple[Entry, ...] = ()
+        self._shown: list[Entry] = []
+        self._lines: list[tuple[int, list[Piece]]] = []  # of which entry, and what
+        self._filter = FilterLine()
+        self._cursor = self._top = 0
+        self._drawn: list[Cells] = []
+        self._tones: list[Style] = []
+
+    def show(self, entries: Sequence[Entry], empty: str = "") -> None:
+        """Show these entries; while somebody reads further down, what is seen stays where it is."""
+        if tuple(entries) == self._all and empty == self._empty:
+            return
+        chosen, line = self.chosen, self._place - self._top
+        was_first = self._cursor == 0
+        self._all, self._empty = tuple(entries), empty
+        self._match()
+        if chosen is not None and not was_first and chosen in self._shown:
+            self._cursor = self._shown.index(chosen)
+        self._cursor = max(0, min(self._cursor, len(self._shown) - 1))
+        self._flow()
+        if not was_first:
+            self._top = self._place - line
+        self._draw()
+
+    @property
+    def chosen(self) -> Entry | None:
+        return self._shown[self._cursor] if self._shown else None
+
+    @property
+    def index(self) -> int:
+        """The place of the chosen entry among all; -1 where there is none."""
+        return self._all.index(self._shown[self._cursor]) if self._shown else -1
+
+    @property
+    def filter(self) -> str:
+        return self._filter.text
+
+    def _match(self) -> None:
+        words = self._filter.text.casefold().split()
+        self._shown = [entry for entry in self._all if all(word in entry.text.casefold() for word in words)] if words else list(self._all)
+
+    def _flow(self) -> None:
+        """Wrap all entries to the width."""
+        width = self.content_size.width - 1
+        self._lines = []
+        for number, entry in enumerate(self._shown):
+            told = entry.more if number == self._cursor and (self.has_focus or self._telling) else ()
+            self._lines += [(number, line) for line in wrapped(entry, told, width)]
+
+    @property
+    def _place(self) -> int:
+        """The first line of the chosen entry."""
+        return next((line for line, (number, _pieces) in enumerate(self._lines) if number == self._cursor), 0)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.content_size.height - self._filter.shown)
+
+    # Moving
+
+    def step(self, entries: int) -> bool:
+        """Move the cursor; whether there was anything to move to."""
+        cursor = max(0, min(self._cursor + entries, len(self._shown) - 1))
+        if cursor == self._cursor:
+            return False
+        self._cursor = cursor
+        self._reveal()
+        return True
+
+    def _reveal(self) -> None:
+        self._flow()
+        first = self._place
+        last = first + sum(number == self._cursor for number, _pieces in self._lines) - 1
+        self._top = min(max(self._top, last - self._page + 1), first)
+        self._draw()
+        self.post_message(self.Moved(self))
+
+    def action_page(self, pages: int) -> None:
+        self.step(pages * self._page)
+
+    def action_half_page(self, pages: int) -> None:
+        self.step(pages * max(1, self._page // 2))
+
+    def action_first(self) -> None:
+        self.step(-len(self._shown))
+
+    def action_last(self) -> None:
+        self.step(len(self._shown))
+
+    def on_key(self, event: events.Key) -> None:
+        """The filter's keys, in the order in which they come, as in a table."""
+        typing = self._filter.edit is not None
+        if not typing and event.key == "slash" and self._filters:
+            self._filter.open()
+        elif typing and event.key in {"down", "up"}:
+            self.step(1 if event.key == "down" else -1)
+        elif not self._filter.press(event.key, event.character):
+            return
+        event.stop()
+        event.prevent_default()
+        self._refilter()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._filter.edit is not None:
+            event.stop()
+            self._filter.paste(event.text)
+            self._refilter()
+
+    def _refilter(self) -> None:
+        self.post_message(self.Filtered(self))
+        chosen = self.chosen
+        self._match()
+        self._cursor = self._shown.index(chosen) if chosen in self._shown else 0
+        self._reveal()
+        self.refresh_bindings()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
+        return self._filter.edit is not None and character is not None and character.isprintable()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        acts = {"filter": self._filters and self._filter.edit is None, "keep_filter": self._filter.edit is not None, "clear_filter": self._filter.shown}
+        return acts[action] if action in acts else super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        self._filter.open()
+        self._refilter()
+
+    def action_keep_filter(self) -> None:
+        self._filter.keep()
+        self._refilter()
+
+    def action_clear_filter(self) -> None:
+        self._filter.clear()
+        self._refilter()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-WHEEL)
+
+    def _scroll(self, rows: int) -> None:
+        self._top += rows
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None or not 0 <= self._top + offset.y < len(self._lines):
+            return
+        number, again = self._lines[self._top + offset.y][0], self._cursor
+        self._cursor = number
+        self._reveal()
+        if number == again:
+            self.post_message(self.Chosen(self))
+
+    # Drawing
+
+    def on_resize(self) -> None:
+        self._flow()
+        self._draw()
+
+    def on_focus(self) -> None:
+        self._tones = []
+        self._reveal()
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self._filter.keep()
+        self._tones = []
+        self._flow()
+        self._draw()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._tones = []
+
+    def _draw(self) -> None:
+        width, height = self.content_size
+        if not width or not height:
+            return
+        page = self._page
+        self._top = max(0, min(self._top, len(self._lines) - page))
+        rows = []
+        for number, pieces in self._lines[self._top : self._top + page]:
+            row, x = Cells(width, TONE["text"]), 0
+            for text, tone in pieces:
+                x = row.put(x, ellipsis(text, width - 1 - x), TONE[tone])
+            if number == self._cursor and self.has_focus:
+                row.tones = bytearray(tone + len(TONES) for tone in row.tones)
+            rows.append(row)
+        if not self._lines:
+            row = Cells(width, TONE["text"])
+            row.put(1, ellipsis(f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty, width - 2), TONE["muted"])
+            rows.append(row)
+        rows += [Cells(width, TONE["text"]) for _ in range(height - len(rows))]
+        if len(self._lines) > page:
+            size = max(1, page * page // len(self._lines))
+            start = round(self._top / (len(self._lines) - page) * (page - size))
+            for line in range(start, start + size):
+                rows[line].text[-1], rows[line].tones[-1] = "▐", TONE["thumb"]
+        if self._filter.shown:
+            rows[height - 1] = self._filter.draw(width, f"{len(self._shown)} of {len(self._all)}")
+        old, self._drawn = self._drawn, rows[:height]
+        repaint(self, old, self._drawn)
+
+    def render_line(self, y: int) -> Strip:
+        if not self._tones:
+            plain = [self.get_component_rich_style(f"entries--{tone}") for tone in TONES]
+            cursor = self.get_component_rich_style("entries--cursor")
+            self._tones = [*plain, *(style + Style(bgcolor=cursor.bgcolor, bold=cursor.bold or style.bold) for style in plain)]
+        if y >= len(self._drawn):
+            return Strip.blank(self.content_size.width, self.rich_style)
+        return self._drawn[y].strip(self._tones)
+
+
+@lru_cache(4096)
+def wrapped(entry: Entry, told: tuple[Piece, ...], width: int) -> list[list[Piece]]:
+    """The lines of an entry; a gap is given up before a word has to go on in the next line."""
+    indent = " " * len(entry.head)
+    room = max(10, width - len(entry.head))
+    lines: list[list[Piece]] = []
+    for text, tone in ((entry.text, entry.tone), *told):
+        pieces = wrap(text.replace("  ", " "), room) if len(text) > room else [text]
+        for piece in pieces:
+            lines.append([(indent if lines else entry.head, entry.head_tone), (piece, tone)])
+    return lines
