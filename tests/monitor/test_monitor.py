@@ -183,7 +183,7 @@ def test_what_earlier_processes_wrote_counts(tmp_path: Path) -> None:
 
 
 def test_an_instrument_that_fails_is_switched_off_alone_and_its_stream_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: object) -> None:
+    def fail(self: object, **_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr(NormRing, "after_step", fail)

@@ -13,6 +13,14 @@ import torch
 
 WINDOW = 9
 KNOWN = 3  # costs, from which on the first one, of a cold start, matters little
+MINUTE = 60.0  # seconds
+OFTEN, SELDOM = 12.0, 45.0  # seconds between two measurements that nobody asked for, at most: in the first minute, and later
+EARLY = 3  # budgets that these may take in the first minute
+
+
+def base_period(elapsed: float) -> float:
+    """Seconds between two measurements that nobody asked for, at most, so long after training began."""
+    return OFTEN if elapsed < MINUTE else SELDOM
 
 
 class Meter:
@@ -86,13 +94,17 @@ class Governor:
         """Typical seconds of one measurement; 0 before the first."""
         return statistics.median(self._costs) if self._costs else 0.0
 
+    @property
+    def known(self) -> bool:
+        return len(self._costs) >= KNOWN
+
     def observe_cost(self, seconds: float) -> None:
         self._costs.append(seconds)
 
     def wait(self) -> int:
         """Steps until the next measurement."""
         step = self._step_time.seconds
-        if len(self._costs) < KNOWN or step <= 0:
+        if not self.known or step <= 0:
             self._wait *= 2
             return self._wait
         return max(1, math.ceil((self.cost + self.overhead) / (self._share * step)))
@@ -105,10 +117,18 @@ class Price:
     """
 
     def __init__(
-        self, share: float, step_time: StepTime, device: torch.device, clock: Callable[[], float] = time.perf_counter, parts: int = 1
+        self,
+        budget: float,
+        share: float,
+        step_time: StepTime,
+        device: torch.device,
+        clock: Callable[[], float] = time.perf_counter,
+        parts: int = 1,
     ) -> None:
+        """`share` is that of the budget."""
         self._meter = Meter(device, clock)
-        self._governors = [Governor(share, step_time) for _ in range(parts)]
+        self._budget, self._step_time = budget, step_time
+        self._governors = [Governor(budget * share, step_time) for _ in range(parts)]
         self._measured: deque[int] = deque()  # parts whose costs are not known yet
         self.begin, self.end = self._meter.begin, self._meter.end
 
@@ -132,3 +152,19 @@ class Price:
     def wait(self, part: int = 0) -> int:
         """Steps until the next measurement."""
         return self._governors[part].wait()
+
+    def known(self, part: int) -> bool:
+        """Whether enough costs are known for a wait that rests on them."""
+        return self._governors[part].known
+
+    def base_wait(self, elapsed: float, part: int = 0) -> int:
+        """The same, but not much longer than a minute, and several times in the first, where the whole budget affords that.
+
+        `elapsed` are the seconds since training began.
+        """
+        wait, step = self._governors[part].wait(), self._step_time.seconds
+        if step <= 0:
+            return wait
+        budgets = EARLY if elapsed < MINUTE else 1
+        seconds = max(base_period(elapsed), self._governors[part].cost / (budgets * self._budget))
+        return max(1, min(wait, int(seconds / step)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import torch
 from torch import nn
 
 from gradtop.trainer.monitor.instruments import norms as norms_module
-from gradtop.trainer.monitor.instruments.norms import NormRing
-from tests.monitor.support import CPU, Training, Viewers, monitored, small_model, table
+from gradtop.trainer.monitor.instruments.norms import NormRing, Norms
+from gradtop.trainer.record import Run
+from tests.monitor.support import CPU, Clock, Training, Viewers, monitored, small_model, table
 
 
 def watch(training: Training, found: dict[str, list[float]]) -> None:
@@ -58,19 +60,60 @@ def test_without_the_fused_norm_the_numbers_are_the_same(tmp_path: Path, monkeyp
         assert plain[name] == pytest.approx(values, rel=1e-6)
 
 
-def test_updates_are_measured_while_the_gradients_are_looked_at_only(tmp_path: Path) -> None:
+def updated(run: Run, name: str = "0.weight") -> tuple[list[int], list[int]]:
+    """Steps that were sampled, and those of them whose updates were measured."""
+    layers = table(run, "layers")
+    ratios = layers[f"update_ratio/{name}"]
+    return [int(step) for step in layers["step"]], [int(step) for step, ratio in zip(layers["step"], ratios, strict=True) if ratio == ratio]
+
+
+def test_updates_are_measured_in_each_sample_while_somebody_looks_and_else_in_the_first_and_in_some(tmp_path: Path) -> None:
     viewers = Viewers()
     with monitored(tmp_path, viewers=viewers) as (training, run, _):
-        training.train(20)
+        training.train(60)
         viewers.lease = Viewers("updates").lease
         training.train(20)
         viewers.lease = Viewers("histograms").lease
-        training.train(20)
+        training.train(40)
+
+    sampled, measured = updated(run)
+    assert measured[:4] == sampled[:4] == [1, 3, 7, 15]
+    assert [step for step in measured if 60 < step <= 80] == [step for step in sampled if 60 < step <= 80]
+    for first, last in ((15, 60), (80, 120)):
+        alone = [step for step in sampled if first <= step <= last]
+        some = [step for step in measured if first <= step <= last]
+        assert 1 < len(some) <= len(alone) / 3
+
+
+@pytest.mark.parametrize(("seconds", "cost"), [(0.0014, 0.001), (0.05, 0.004), (1.0, 0.02), (8.0, 0.4)])
+def test_where_nobody_looks_each_figure_is_there_soon_and_often_enough(tmp_path: Path, seconds: float, cost: float) -> None:
+    """Steps that take this long, of which a look at the clock, some of which make a sample, takes a part."""
+    clock = Clock(tick=0.0)
+
+    class Slow(Norms):
+        def after_step(self, step: int) -> None:
+            clock.tick = cost / 4
+            super().after_step(step)
+            clock.tick = 0.0
+
+    minutes = 3 if seconds > 0.01 else 1
+    with monitored(tmp_path, clock=clock, budget=0.01, instruments=(Slow,)) as (training, run, _):
+        for parameter in training.model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        loss = torch.tensor(1.0)
+        for step in range(1, int(minutes * 60 / seconds) + 1):
+            clock.now += seconds
+            training.monitor.after_backward(step)
+            training.monitor.after_step(step, loss, 0.1, None, 0.0, 6)
 
     layers = table(run, "layers")
-    measured = {step for step, ratio in zip(layers["step"], layers["update_ratio/0.weight"], strict=True) if ratio == ratio}
-    assert measured
-    assert measured == {step for step in layers["step"] if 20 < step <= 40}
+    began = table(run, "steps")["time"][0] - seconds
+    times = [moment - began for moment, ratio in zip(layers["time"], layers["update_ratio/0.weight"], strict=True) if ratio == ratio]
+    assert layers["step"][0] == 1
+    assert sum(moment <= 60 + seconds for moment in times) >= 4
+    assert all(after - before <= 60 + 2 * seconds for before, after in itertools.pairwise([*times, minutes * 60]))
+    if cost / seconds < 1:
+        assert len(layers["step"]) * cost <= 0.02 * minutes * 60 + 4 * cost
 
 
 def test_more_samples_than_slots_are_all_written_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +137,7 @@ def test_a_slot_that_is_used_again_shows_nothing_of_its_last_use() -> None:
     model(torch.ones(1, 4)).sum().backward()
     for step in range(2):
         norms.before_step(step, 0.0, updates=True)
-        norms.after_step()
+        norms.after_step(keep=True)
     first = norms.send()
     norms.before_step(2, 0.0, updates=False)
     second = norms.send()
@@ -139,7 +182,7 @@ def test_a_model_that_is_frozen_altogether_is_looked_at_too() -> None:
     model = small_model().requires_grad_(False)
     norms = NormRing(model, CPU)
     norms.before_step(1, 0.0, updates=True)
-    norms.after_step()
+    norms.after_step(keep=True)
     batch = norms.send()
 
     assert batch is not None
@@ -168,7 +211,7 @@ def test_norms_of_other_precisions_are_exact_enough(dtype: torch.dtype) -> None:
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 300.0)  # whose square is beyond a float16
     norms.before_step(1, 0.0, updates=False)
-    norms.after_step()
+    norms.after_step(keep=True)
     batch = norms.send()
 
     assert batch is not None
@@ -216,7 +259,7 @@ def test_on_a_gpu_the_norms_are_the_same() -> None:
     norms = NormRing(model, device)
     model(torch.ones(1, 4, device=device)).sum().backward()
     norms.before_step(1, 0.0, updates=False)
-    norms.after_step()
+    norms.after_step(keep=True)
     batch = norms.send()
 
     assert batch is not None

@@ -54,7 +54,7 @@ class Setup:
 
     def price(self, share: float, parts: int = 1) -> Price:
         """The price of an instrument that may cost this share of the budget."""
-        return Price(self.config.budget * share, self.step_time, self.device, self.clock, parts)
+        return Price(self.config.budget, share, self.step_time, self.device, self.clock, parts)
 
 
 def as_measured(norm: float) -> float:

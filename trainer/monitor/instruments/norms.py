@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.models.description import describe
+from gradtop.trainer.monitor.budget import base_period
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup, as_measured
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
@@ -27,9 +28,13 @@ from gradtop.trainer.record.streams.registry import (
 SLOTS = 256
 # Of the budget. Runs in pairs, with and without, show that steps lose as much again to what no clock around the
 # measuring sees: caches that were swept, and threads that read leases and write records.
-SHARE = 0.3
+SHARE = 0.27
+PLAIN, WITH_UPDATES = 0, 1  # the two kinds of samples, which differ in price
+ONE_IN = 4  # samples that nobody looks at has updates, and each of the first ones
+ROOM = 4  # copies of the weights that the device must have room for, so that a copy that nobody asked for is no danger
 NAN = math.nan
 NORMED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})  # of which there is a fused norm
+NO_ROOM = "there is no memory for a copy of the weights"
 
 Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
@@ -107,8 +112,17 @@ class NormRing:
         else:
             self._before = [weight.clone() for weight in self._weights[: self._ends[0]]]
 
-    def after_step(self) -> None:
-        """Complete the sample that `before_step` began."""
+    def has_room(self) -> bool:
+        """Whether a copy of the weights takes no memory that training might need."""
+        if self._before or self._zero.device.type != "cuda":
+            return True
+        device = self._zero.device
+        needed = sum(weight.numel() * weight.element_size() for weight in self._weights[: self._ends[0]])
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return cached + torch.cuda.mem_get_info(device)[0] >= ROOM * needed
+
+    def after_step(self, *, keep: bool) -> None:
+        """Complete the sample that `before_step` began; `keep` the memory for the copy of the weights."""
         slot = self._slots[len(self._taken) - 1]
         first, second = self._ends
         weights = [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
@@ -120,6 +134,8 @@ class NormRing:
         if self._before:
             torch._foreach_sub_(self._before, self._weights[:first])
             torch.stack(list(self._norm(self._before)), out=slot[second:])
+        if not keep:
+            self._before = []
 
     def _measure_large(self, weights: Sequence[Tensor], norms: Tensor) -> None:
         """Of weights that are finite and have squares that are not, now and in all steps to come."""
@@ -182,7 +198,7 @@ class Table:
 
 
 class Norms(Instrument):
-    """Samples the norms as often as the budget and the disk allow; update ratios are measured while somebody looks at them."""
+    """Samples the norms as often as the budget and the disk allow; updates with each of them while somebody looks, else with some."""
 
     stream = LAYERS
 
@@ -190,9 +206,12 @@ class Norms(Instrument):
         super().__init__(setup)
         self._ring = NormRing(setup.model, setup.device)
         self._table = Table(setup.model, self._ring)
-        self._price = setup.price(SHARE)
+        self._price = setup.price(SHARE, parts=2)
         self._sent: deque[Batch] = deque()
-        self._sampling = False
+        self._sampling = self._watched = self._with_updates = False
+        self._began = setup.clock()
+        self._first = ONE_IN  # samples at the start of which each has updates
+        self._without, self._updates_at = 0, 0.0  # samples since the last one with updates, and when one is due at the latest
         self.due = setup.first_step
 
     @property
@@ -208,26 +227,41 @@ class Norms(Instrument):
         return self._ring.full
 
     def before_step(self, step: int) -> None:
-        updates = Measurement.UPDATES in self.setup.lease().measurements and UPDATE_RATIO not in self.unavailable
         self._price.begin()
+        self._watched = Measurement.UPDATES in self.setup.lease().measurements
+        updates = UPDATE_RATIO not in self.unavailable and (self._watched or self._updates_due())
+        if updates and not self._watched and not self._ring.has_room():
+            self.give_up(UPDATE_RATIO, NO_ROOM, step)
+            updates = False
         try:
             self._ring.before_step(step, self.setup.clock(), updates=updates)
         except torch.OutOfMemoryError:
             if not updates:
                 raise
-            self.give_up(UPDATE_RATIO, "there is no memory for a copy of the weights", step)
+            self.give_up(UPDATE_RATIO, NO_ROOM, step)
         self._price.end()
-        self._sampling = True
+        self._sampling, self._with_updates = True, updates
+
+    def _updates_due(self) -> bool:
+        return self._first > 0 or self._without >= ONE_IN - 1 or self.setup.clock() >= self._updates_at
 
     def after_step(self, step: int) -> None:
         if not self._sampling:
             return
         self._sampling = False
         self._price.begin()
-        self._ring.after_step()
+        self._ring.after_step(keep=self._watched)
         self._price.end()
-        self._price.close()
-        self.due = step + self._price.wait() * self.setup.size_limit.stretch
+        elapsed = self.setup.clock() - self._began
+        part = WITH_UPDATES if self._with_updates else PLAIN
+        self._price.close(part)
+        self._first -= 1
+        self._without += 1
+        if self._with_updates:
+            self._without = 0
+            self._updates_at = self.setup.clock() + base_period(elapsed) / 2
+        # Until the price of plain samples is known they count as the others.
+        self.due = step + self._price.base_wait(elapsed, part if self._price.known(part) else WITH_UPDATES) * self.setup.size_limit.stretch
 
     def send(self) -> None:
         batch = self._ring.send()
@@ -244,7 +278,8 @@ class Norms(Instrument):
                 self.setup.totals[sample.step] = sample.total
                 row = self._table.row(sample)
                 yield (row[0], row[1] + offset, *row[2:])
-            self._price.add_overhead((self.setup.clock() - began) / len(batch.taken))
+            for part in (PLAIN, WITH_UPDATES):
+                self._price.add_overhead((self.setup.clock() - began) / len(batch.taken), part)
 
     def observe_prices(self) -> None:
         self._price.observe()
