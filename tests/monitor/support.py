@@ -59,6 +59,7 @@ class Training:
         self._random = torch.Generator().manual_seed(1)
 
     def train(self, steps: int) -> None:
+        self.monitor.before_steps(self.step + 1)
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         for _ in range(steps):
             step = self.step + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,3 +147,37 @@ def test_a_resume_that_fails_hides_nothing(tmp_path: Path) -> None:
     assert work(run, resume=True) == 1
     assert "does not fit: run.toml has changed" in read_status(run).error
     assert {stream: rows(run, stream) for stream in before} == before
+
+
+def test_a_run_that_nobody_watches_has_each_figure_within_its_first_steps(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    trained(run)
+
+    modules = [("linear1", "Linear"), ("relu1", "ReLU"), ("head", "Linear")]
+    parameters = [f"{module}.{name}" for module in ("linear1", "head") for name in ("weight", "bias")]
+    for stream, columns in (
+        ("layers", [f"{column}/{name}" for name in parameters for column in ("grad_norm", "weight_norm", "update_ratio")]),
+        ("activations", ["std/linear1", "std/relu1", "dead/relu1", "std/head"]),
+    ):
+        reader = StreamReader(run, stream)
+        reader.refresh()
+        assert [column.name for column in reader.columns] == columns
+        for column in columns:
+            first = next(step for step, value in rows(run, stream, column) if math.isfinite(value))
+            assert first <= 2
+            # The last batch of an epoch is too small to call a unit dead.
+            assert sum(math.isfinite(value) for _, value in rows(run, stream, column)) >= (2 if "dead" in column else 4)
+        assert not reader.unavailable(columns[0])
+    assert reader.extra["modules"] == [{"name": name, "kind": kind} for name, kind in modules]
+
+
+@pytest.mark.parametrize("sections", [(), ("accumulate = 2\nprecision = 'bf16'\nema = 0.9",)])
+def test_what_is_measured_changes_no_loss_and_no_weight_by_a_bit(tmp_path: Path, sections: tuple[str, ...]) -> None:
+    def figures(folder: str, *more: str) -> tuple[Any, ...]:
+        run = tiny_run(tmp_path / folder, *sections, *more)
+        session = trained(run)
+        assert not any(module._forward_hooks for module in session.model.modules())
+        assert bool(rows(run, "activations")) == (not more)
+        return rows(run, "steps", "loss"), rows(run, "evals", "loss"), [weight.tolist() for weight in session.model.state_dict().values()]
+
+    assert figures("measured") == figures("not", "[monitor]\nenabled = false")

@@ -98,6 +98,14 @@ class Monitor:
             self._attempt(self._steps, lambda steps: steps.begin())
         self._each(lambda instrument: instrument.begin())
 
+    def before_steps(self, step: int) -> None:
+        """The steps of an epoch begin, or go on, with `step`."""
+        self._each(lambda instrument: instrument.before_steps(step))
+        self._due = self._next_due()
+
+    def before_evaluation(self) -> None:
+        self._each(lambda instrument: instrument.before_evaluation())
+
     def _next_due(self) -> float:
         return min((instrument.due for instrument in self._instruments), default=NEVER)
 

@@ -173,6 +173,7 @@ class Session:
         self.freeze()
         self.model.train()
         keep_statistics(self.config.freeze, self.model)
+        self.monitor.before_steps(self.step + 1)
 
     def freeze(self, *, said: bool = False) -> None:
         """Freeze and unfreeze as the epoch at hand wants it; `said` where an earlier process has told of it."""
@@ -320,6 +321,7 @@ class Session:
 
     def begin_evaluation(self) -> None:
         """Raises NonFinite where there is nothing good to evaluate."""
+        self.monitor.before_evaluation()
         self.settle()
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
         self.generators.hold()

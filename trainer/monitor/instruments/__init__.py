@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gradtop.trainer.monitor.instruments.activations import Activations
 from gradtop.trainer.monitor.instruments.histograms import Histograms
 from gradtop.trainer.monitor.instruments.instrument import Instrument
 from gradtop.trainer.monitor.instruments.norms import Norms
 from gradtop.trainer.monitor.instruments.system import System
 
-INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Histograms, System)
+INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Activations, Histograms, System)

@@ -63,8 +63,9 @@ def as_measured(norm: float) -> float:
 
 
 class Instrument:
-    """The monitor calls `begin` when training begins; `before_step` and `after_step` in each step from `due` on; `look`, `send`
-    and `rows` some times a second; `finish` and `close` at the end. What an instrument raises switches it off, and it alone.
+    """The monitor calls `begin` when training begins; `before_steps` when an epoch does, or goes on, and `before_evaluation`;
+    `before_step` and `after_step` in each step from `due` on; `look`, `send` and `rows` some times a second; `finish` and `close`
+    at the end. What an instrument raises switches it off, and it alone.
 
     `before_step` finds the gradients there and the weights not yet changed. Rows are step, unix time and values.
     `unavailable` maps columns that are not measured, by their declared names, to the reason; `ALL` stands for every column.
@@ -113,6 +114,12 @@ class Instrument:
     def begin(self) -> None:
         """Training begins: open the stream."""
         self.open(self.setup.first_step)
+
+    def before_steps(self, step: int) -> None:
+        """The model is about to train, from `step` on."""
+
+    def before_evaluation(self) -> None:
+        """The model is about to do something else than train."""
 
     def before_step(self, step: int) -> None:
         """Measure before the weights change."""
