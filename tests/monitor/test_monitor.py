@@ -115,10 +115,11 @@ def test_evaluations_after_every_few_steps_do_not_make_steps_seem_slow() -> None
             noted: list[Noted] = []
             for gap in gaps:
                 now += gap
-                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6))
+                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6, 0.4 * gap))
             found = pace.look(noted)
 
     assert found == pytest.approx(0.05)
+    assert pace.loading == pytest.approx(0.4)
 
 
 def test_steps_are_handed_over_several_times_a_second_and_not_each_by_itself(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,24 @@ def test_what_is_measured_changes_no_loss_and_no_weight_by_a_bit(tmp_path: Path,
         return rows(run, "steps", "loss"), rows(run, "evals", "loss"), [weight.tolist() for weight in session.model.state_dict().values()]
 
     assert figures("measured") == figures("not", "[monitor]\nenabled = false")
+
+
+def test_the_share_of_time_that_was_spent_waiting_for_batches_is_recorded(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    never = threading.Event()
+
+    def watch(session: Session) -> None:
+        epoch = session.batches.epoch
+
+        def slowly(number: int, *, skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in epoch(number, skip=skip):
+                never.wait(0.05)
+                yield batch
+
+        session.batches.epoch = slowly  # type: ignore[method-assign]
+
+    trained(run, watch)
+    shares = [share for _, share in rows(run, "steps", "loading") if math.isfinite(share)]
+    assert shares
+    assert all(0 <= share <= 1 for share in shares)
+    assert max(shares) > 0.5

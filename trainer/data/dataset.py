@@ -100,6 +100,11 @@ class Source(Protocol):
     @property
     def survey(self) -> Survey: ...
 
+    @property
+    def labels(self) -> Tensor | None:
+        """Of training, where all of them lie in memory."""
+        ...
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
 
     def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
@@ -134,6 +139,10 @@ class Dataset:
     @property
     def tones(self) -> Tones | None:
         return tones_of(self.train_images)
+
+    @property
+    def labels(self) -> Tensor:
+        return self.train_labels
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)

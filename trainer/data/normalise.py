@@ -21,3 +21,7 @@ class Normalise:
         # One rounding per operation: a fused one may round differently at the end of a block, and a batch must not
         # depend on what was gathered with it.
         return images.float().mul_(self._scale).add_(self._shift)
+
+    def undone(self, images: Tensor) -> Tensor:
+        """The images as they were stored, nearly."""
+        return (images - self._shift) / self._scale

@@ -116,11 +116,11 @@ class Monitor:
             self._before_step(step)
 
     def after_step(
-        self, step: int, loss: Tensor, lr: float, norm: Tensor | None, clip: float, samples: int
+        self, step: int, loss: Tensor, lr: float, norm: Tensor | None, clip: float, samples: int, waited: float = 0.0
     ) -> None:
-        """`norm` is the total gradient norm before clipping to `clip`, where it is known."""
+        """`norm` is the total gradient norm before clipping to `clip`, where it is known; `waited` the seconds that its batches took to come."""
         now = self._clock()
-        self._note((step, now, loss, lr, norm, clip, samples))
+        self._note((step, now, loss, lr, norm, clip, samples, waited))
         if step >= self._due:
             self._after_step(step)
         if now >= self._drain_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from itertools import islice
 
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
@@ -40,7 +41,7 @@ def train_epoch(session: Session) -> None:
     guard, monitor, control = session.guard, session.monitor, session.control
     clip, clip_value = session.clip, session.clip_value
     accumulate, last = session.accumulate, session.steps
-    batches = session.batches.epoch(session.epoch, skip=session.position * accumulate)
+    batches, clock = session.epoch_batches(), time.perf_counter
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
         if control.due():
@@ -49,7 +50,10 @@ def train_epoch(session: Session) -> None:
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return
             session.tune_threads()
+            session.find_facts()
+        asked = clock()
         group = tuple(islice(batches, accumulate))
+        waited = clock() - asked
         # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping; and not sooner: freed before the batch is
         # gathered, memory on the CPU goes back to the system and must be fetched again, which costs a ResNet18 4 % of a step.
         for parameter in parameters:
@@ -66,7 +70,7 @@ def train_epoch(session: Session) -> None:
         learning_rate = optimizer.param_groups[0]["lr"]
         compute.update()
         schedule.step()
-        monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]))
+        monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]), waited)
         session.step = step
 
 

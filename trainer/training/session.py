@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from gradtop.trainer.data.readers import Wait
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
+from gradtop.trainer.record.data_facts import FACTS, DataFacts
 from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.control import Applied, Control, Unconfirmed
@@ -34,6 +35,7 @@ from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
+from gradtop.trainer.training.data_facts import FactFinder
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import LrPlan
@@ -86,6 +88,8 @@ class Session:
         self._plan: LrPlan | None = None
         self._kept = -1  # the step of the newest checkpoint
         self._waits_long = False
+        self._fact_finder: FactFinder | None = FactFinder(self.source, self.batches)
+        self._facts: DataFacts | None = None
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -330,9 +334,26 @@ class Session:
     def data_found(self) -> dict[str, dict[str, Any]]:
         """A fingerprint of the data; made with the first checkpoint, so that no first step waits for it."""
         found = data_fingerprint(self.source)
-        with contextlib.suppress(OSError):
-            write_atomically(self.run.path, self.run.data, json.dumps(found, indent=1))
+        self._write_data(found)
         return found
+
+    def epoch_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is left of the epoch at hand; the first batches are looked at as they pass."""
+        batches = self.batches.epoch(self.epoch, skip=self.position * self.accumulate)
+        return batches if self._fact_finder is None else self._fact_finder.watch(batches)
+
+    def find_facts(self, *, wait: bool = False) -> None:
+        """Write what is known of the data, once, when the first batches have passed."""
+        if self._fact_finder is None or not (wait or self._fact_finder.ready):
+            return
+        self._facts = self._fact_finder.facts(self.config.training.label_smoothing)
+        self._fact_finder = None
+        self._write_data(self.__dict__.get("data_found", {}))
+
+    def _write_data(self, found: Mapping[str, object]) -> None:
+        facts = {FACTS: self._facts.record()} if self._facts is not None else {}
+        with contextlib.suppress(OSError):
+            write_atomically(self.run.path, self.run.data, json.dumps({**found, **facts}, indent=1))
 
     @property
     def described_data(self) -> str:
@@ -373,6 +394,7 @@ class Session:
                 epochs=self.epochs,
                 evaluations=self.scores.without_better,
             )
+        self.find_facts(wait=True)
         if self._kept != self.step:
             self.keep_checkpoint()
         if 0 < self.guard.skipped == self.step - self.progress.status.began:

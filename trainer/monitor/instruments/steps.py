@@ -17,8 +17,8 @@ from gradtop.trainer.record.streams.registry import STEPS
 
 NAN = math.nan
 ENOUGH = 64
-# step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples
-Noted = tuple[int, float, Tensor, float, Tensor | None, float, int]
+# step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples, seconds of waiting for them
+Noted = tuple[int, float, Tensor, float, Tensor | None, float, int, float]
 
 
 # A record of the stream: step, time, and the columns in their order.
@@ -56,7 +56,8 @@ class Steps(Instrument):
         seconds = self.pace.look(noted)
         if seconds is not None:
             self.setup.step_time.observe(seconds)
-        self._sent.append(Batch(noted, self.pace.samples_per_s))
+        # Unknown where the pace is, as of a single step.
+        self._sent.append(Batch(noted, self.pace.samples_per_s, self.pace.loading if seconds is not None else NAN))
 
     def arrive(self, *, wait: bool) -> None:
         """Settle which notes `rows` is to return. What other instruments sent before them has reached the host then, too."""
@@ -72,8 +73,8 @@ class Steps(Instrument):
 class Batch:
     """Steps on their way to the host."""
 
-    def __init__(self, noted: Sequence[Noted], samples_per_s: float) -> None:
-        self._noted = noted
+    def __init__(self, noted: Sequence[Noted], samples_per_s: float, loading: float) -> None:
+        self._noted, self._loading = noted, loading
         self._samples_per_s = samples_per_s
         self._losses = _Numbers([one[2] for one in noted])
         self._norms = _Numbers([one[4] for one in noted if one[4] is not None])
@@ -86,15 +87,17 @@ class Batch:
         """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise, of which those of these steps are taken out."""
         rate, known = self._samples_per_s, iter(self._norms.values())
         rows: list[StepRow] = []
-        for (step, moment, _, lr, norm, clip, _), loss in zip(self._noted, self._losses.values(), strict=True):
+        # Of all of these steps, and those before in the same second, it stands with the last.
+        loading = [NAN] * (len(self._noted) - 1) + [self._loading]
+        for (step, moment, _, lr, norm, clip, _, _), loss, waited in zip(self._noted, self._losses.values(), loading, strict=True):
             measured = norms.pop(step, NAN)
             if norm is None:
-                rows.append((step, moment + offset, loss, lr, measured, NAN, rate, NAN, NAN))
+                rows.append((step, moment + offset, loss, lr, measured, NAN, rate, waited, NAN))
             else:
                 total = as_measured(next(known))
                 # A norm that is not finite is that of a step that was not taken.
                 clipped = float(total > clip) if clip and math.isfinite(total) else NAN
-                rows.append((step, moment + offset, loss, lr, total, clipped, rate, NAN, NAN))
+                rows.append((step, moment + offset, loss, lr, total, clipped, rate, waited, NAN))
         return rows
 
 
@@ -119,13 +122,15 @@ class _Numbers:
 
 
 class Pace:
-    """How fast training goes: samples a second in the last second of training, and the seconds of a step."""
+    """How fast training goes: samples a second in the last second of training, the share of it that was spent waiting for them, and the
+    seconds of a step.
+    """
 
     def __init__(self) -> None:
         self._last: float | None = None
-        self._looks: deque[tuple[float, int]] = deque()
+        self._looks: deque[tuple[float, int, float]] = deque()
         self._steps: deque[float] = deque(maxlen=ENOUGH)
-        self.samples_per_s = NAN
+        self.samples_per_s = self.loading = NAN
 
     def pause(self) -> None:
         """What follows is not to be counted until the next step."""
@@ -134,19 +139,20 @@ class Pace:
     def look(self, noted: Sequence[Noted]) -> float | None:
         """Median seconds per step among these; None where there are too few."""
         times = [one[1] for one in noted]
-        samples = sum(one[6] for one in noted)
+        samples, waited = sum(one[6] for one in noted), sum(one[7] for one in noted)
         if self._last is None:
-            samples -= noted[0][6]
+            samples, waited = samples - noted[0][6], waited - noted[0][7]
         else:
             times.insert(0, self._last)
         self._last = times[-1]
         if samples <= 0 or times[-1] <= times[0]:
             return None
-        self._looks.append((times[-1] - times[0], samples))
+        self._looks.append((times[-1] - times[0], samples, waited))
         # As few looks as make a second: of a single step the rate would be anything.
-        while sum(seconds for seconds, _ in self._looks) - self._looks[0][0] >= 1:
+        while sum(seconds for seconds, _, _ in self._looks) - self._looks[0][0] >= 1:
             self._looks.popleft()
-        self.samples_per_s = sum(count for _, count in self._looks) / sum(seconds for seconds, _ in self._looks)
+        seconds, samples, waited = (sum(each) for each in zip(*self._looks, strict=True))
+        self.samples_per_s, self.loading = samples / seconds, min(max(waited / seconds, 0.0), 1.0)
         # The median of so many steps passes over evaluations, each of which may stand alone in its look, and over the
         # steps that measure.
         self._steps.extend(after - before for before, after in itertools.pairwise(times[-ENOUGH:]))

@@ -64,6 +64,7 @@ class CustomSource:
     tones: Tones | None
     reading: Reading = field(default_factory=Reading)
     survey: Survey = field(default_factory=Survey)
+    labels: None = None
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
         return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)

@@ -122,6 +122,10 @@ class Folder:
     def tones(self) -> Tones:
         return Tones(torch.zeros(3, 1, 1), torch.full((3, 1, 1), 255.0))
 
+    @property
+    def labels(self) -> Tensor:
+        return self.train.labels
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
         return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
 

@@ -79,6 +79,10 @@ class Characters:
     def tones(self) -> Tones | None:
         return None
 
+    @property
+    def labels(self) -> Tensor:
+        return self.training_part
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Windows:
         return Windows(self.training_part.to(device), self.context, batch_size, seed=seed)
 

@@ -1,0 +1,122 @@
+"""What can be said of the data from their labels and the first batches, at a cost that does not grow with the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.monitor.transfer import Transfer
+from gradtop.trainer.record.data_facts import MOST_CLASSES, DataFacts
+
+if TYPE_CHECKING:
+    from gradtop.trainer.data.dataset import Source, TrainingBatches
+    from gradtop.trainer.training.step import Batch
+
+BATCHES = 4  # whose inputs are looked at
+LABEL_BATCHES = 64  # whose labels are counted, where these do not all lie in memory
+MOST_VALUES = 1 << 18  # of the inputs of a batch
+MOST_LABELS = 1 << 24
+ENOUGH = 20  # labels of a sample for each class, below which their entropy says little
+
+
+@dataclass
+class FactFinder:
+    """`watch` sees the first batches as they pass; `facts` are known some steps later."""
+
+    source: Source
+    batches: TrainingBatches
+    _moments: list[Tensor] = field(default_factory=list)
+    _labels: list[Tensor] = field(default_factory=list)
+    _sent: tuple[Transfer, Transfer | None] | None = None
+
+    def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches."""
+        if self._moments:
+            # Those of an epoch of fewer batches have been seen.
+            self._send()
+            yield from batches
+            return
+        in_memory = self.source.labels is not None
+        for number, (inputs, targets) in enumerate(islice(batches, BATCHES if in_memory else LABEL_BATCHES)):
+            if number < BATCHES:
+                self._moments.append(self._moments_of(inputs))
+            if not in_memory:
+                self._labels.append(targets.reshape(-1))
+            yield inputs, targets
+        self._send()
+        yield from batches
+
+    def _moments_of(self, inputs: Tensor) -> Tensor:
+        """Mean and mean square of some inputs as they are stored, and as the model takes them; NaN where that is unknown."""
+        some = inputs[: max(1, MOST_VALUES * len(inputs) // max(inputs.numel(), 1))]
+        prepare, stored, ready = self.source.prepare, some, some
+        if self.batches.prepare is None:
+            ready = prepare(some) if prepare is not None else some
+        else:
+            stored = prepare.undone(some) if isinstance(prepare, Normalise) else some.new_full((1,), math.nan)
+        values = [each.float() for each in (stored, ready)] if inputs.is_floating_point() or prepare is not None else []
+        moments = [moment for each in values for moment in (each.mean(), each.square().mean())]
+        return torch.stack(moments) if moments else torch.full((4,), math.nan, device=inputs.device)
+
+    def _send(self) -> None:
+        if self._sent is None and self._moments:
+            self._sent = Transfer(torch.stack(self._moments)), Transfer(torch.cat(self._labels)) if self._labels else None
+        self._labels = []
+
+    @property
+    def ready(self) -> bool:
+        return self._sent is not None and all(each is None or each.ready for each in self._sent)
+
+    def facts(self, label_smoothing: float) -> DataFacts:
+        """Of what has passed so far; waits for the device."""
+        self._send()
+        moments, labels = (each.values() if each is not None else None for each in self._sent or (None, None))
+        columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * 4
+        counts, counted, sampled = count_labels(self.source.labels if labels is None else torch.tensor(labels), self.source.info.classes)
+        sampled = sampled or labels is not None
+        sure = counted > 0 and (not sampled or counted >= ENOUGH * self.source.info.classes)
+        shares = [count / counted for count in counts] if sure else []
+        smoothed = [(1 - label_smoothing) * share + label_smoothing / len(shares) for share in shares] if label_smoothing else []
+        return DataFacts(
+            class_counts=tuple(counts) if len(counts) <= MOST_CLASSES else (),
+            counted=counted,
+            sampled=sampled and counted > 0,
+            input_mean=columns[0],
+            input_std=_deviation(columns[0], columns[1]),
+            model_input_mean=columns[2],
+            model_input_std=_deviation(columns[2], columns[3]),
+            constant_loss=entropy(shares),
+            constant_training_loss=entropy(smoothed),
+        )
+
+
+def count_labels(labels: Tensor | None, classes: int) -> tuple[list[int], int, bool]:
+    """How many there are of each class, and in all; whether only some were counted."""
+    if labels is None:
+        return [], 0, False
+    every = max(1, -(-labels.numel() // MOST_LABELS))
+    some = labels.reshape(-1)[::every]
+    some = some[some >= 0]
+    counts = torch.bincount(some, minlength=classes).tolist()
+    return counts, some.numel(), every > 1
+
+
+def entropy(shares: Sequence[float]) -> float | None:
+    """In nats: the cross entropy of the best constant prediction. None where nothing is known."""
+    return -sum(share * math.log(share) for share in shares if share > 0) if shares else None
+
+
+def _finite_mean(values: Sequence[float]) -> float | None:
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else None
+
+
+def _deviation(mean: float | None, square: float | None) -> float | None:
+    return math.sqrt(max(square - mean * mean, 0.0)) if mean is not None and square is not None else None
