@@ -228,3 +228,18 @@ def test_the_last_lines_say_what_is_wrong_with_the_run(gradtop: Gradtop, tmp_pat
     assert said.code == 1
     assert "\n  ▲ clipped in 88 % of the last 300 steps" in said.err
     assert "died at step" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ("[training]\nlabel_smoothing = 0.1", "loss is with label smoothing 0.1"),
+        ("[training]\nlabel_smoothing = 0.1\n[augment]\nmixup = 0.2\ncutmix = 1.0", "loss is with label smoothing 0.1 and mixup 0.2 and CutMix 1"),
+    ],
+)
+def test_a_loss_that_is_not_the_plain_one_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str], sections: str, said: str) -> None:
+    run = new_run(tmp_path / "runs", sections, {}, name="heron")
+    append_event(run, "epoch", epoch=1, epochs=1, step=10, loss=4.0, val_loss=1.0, val_accuracy=0.5)
+    write_status(run, Status(state=RunState.DONE))
+    assert told(run) == 0
+    assert said in capsys.readouterr().out.splitlines()

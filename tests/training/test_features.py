@@ -382,3 +382,23 @@ def test_a_smoothed_training_is_evaluated_without_it(tmp_path: Path) -> None:
         pairs = [(session.model(inputs), targets) for inputs, targets in session.validation]
     outputs, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
     assert rows(run, "evals", "loss")[-1][1] == pytest.approx(functional.cross_entropy(outputs, targets).item())
+
+
+@pytest.mark.parametrize(("more", "accumulate"), [("", 1), ("accumulate = 3", 3)])
+def test_beside_a_smoothed_loss_the_plain_one_is_recorded_now_and_then(tmp_path: Path, more: str, accumulate: int) -> None:
+    smoothed = trained(run_of(tmp_path / "smoothed", "label_smoothing = 0.2", more, SGD))
+    found = rows(smoothed.run, "steps", "loss", "plain_loss")
+    (_, loss, plain) = found[0]
+    twin = run_of(tmp_path / "plain", more, SGD)
+    trained(twin)
+    # Of the first step, before they part.
+    assert plain == pytest.approx(rows(twin, "steps", "loss")[0][1], rel=1e-6)
+    assert plain != pytest.approx(loss, rel=1e-3)
+    assert len(found) == -(-len(list(smoothed.batches.epoch(0))) // accumulate) * 2
+    assert all(math.isnan(value) for *_, value in rows(twin, "steps", "plain_loss"))
+
+
+def test_of_mixed_images_there_is_no_plain_loss(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "label_smoothing = 0.2", "[augment]\nmixup = 0.2", model=CNN)
+    trained(run)
+    assert all(math.isnan(value) for _, value in rows(run, "steps", "plain_loss"))

@@ -189,10 +189,10 @@ def test_the_share_of_time_that_was_spent_waiting_for_batches_is_recorded(tmp_pa
     never = threading.Event()
 
     def watch(session: Session) -> None:
-        epoch = session.batches.epoch
+        real = session.batches.epoch
 
-        def slowly(number: int, *, skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in epoch(number, skip=skip):
+        def slowly(epoch: int, *, skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in real(epoch, skip=skip):
                 never.wait(0.05)
                 yield batch
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting, share, significant
-from gradtop.trainer.record import Change, RunReader, RunState, Status, clean, is_fork
+from gradtop.trainer.record import Change, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
+from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
@@ -37,6 +38,29 @@ def queue_text(place: int, before: str) -> str:
 def ordinal(place: int) -> str:
     ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"
+
+
+def loss_terms(reader: RunReader) -> list[str]:
+    """What the training loss has in it that makes it another than the plain one: `label smoothing 0.1`."""
+    config = effective(reader.config, reader.status.changes)
+    found = []
+    for name, key, words in (("training", "label_smoothing", "label smoothing"), ("augment", "mixup", "mixup"), ("augment", "cutmix", "CutMix")):
+        section = config.get(name)
+        value = section.get(key) if isinstance(section, Mapping) else None
+        if isinstance(value, int | float) and value:
+            found.append(f"{words} {significant(value)}")
+    return found
+
+
+def loss_text(reader: RunReader) -> str:
+    """with label smoothing 0.1; 0.312 without: the second where it was measured, "" of a plain loss."""
+    terms = loss_terms(reader)
+    if not terms:
+        return ""
+    steps = reader.stream(STEPS)
+    steps.refresh()
+    plain = steps.last_finite(PLAIN_LOSS)
+    return f"with {' and '.join(terms)}{f'; {significant(plain[1])} without' if plain is not None else ''}"
 
 
 def stopped_early_text(status: Status) -> str:

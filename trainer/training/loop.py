@@ -51,6 +51,7 @@ def train_epoch(session: Session) -> None:
                 return
             session.tune_threads()
             session.find_facts()
+            session.want_plain_loss()
         asked = clock()
         group = tuple(islice(batches, accumulate))
         waited = clock() - asked
@@ -70,7 +71,8 @@ def train_epoch(session: Session) -> None:
         learning_rate = optimizer.param_groups[0]["lr"]
         compute.update()
         schedule.step()
-        monitor.after_step(step, loss, learning_rate, norm, clip, sum([len(targets) for _, targets in group]), waited)
+        samples = sum([len(targets) for _, targets in group])
+        monitor.after_step(step, loss, learning_rate, norm, clip, samples, waited, compute.take_plain())
         session.step = step
 
 

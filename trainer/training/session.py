@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 SAID_AFTER = 30.0  # seconds without a batch
+PLAIN_EVERY = 2.0  # seconds between two steps whose loss is also computed without label smoothing
 FROZEN_NAMED = 3  # frozen parameters that an event names
 
 
@@ -88,6 +90,7 @@ class Session:
         self._plan: LrPlan | None = None
         self._kept = -1  # the step of the newest checkpoint
         self._waits_long = False
+        self._plain_at = -math.inf
         self._fact_finder: FactFinder | None = FactFinder(self.source, self.batches)
         self._facts: DataFacts | None = None
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
@@ -349,6 +352,13 @@ class Session:
         self._facts = self._fact_finder.facts(self.config.training.label_smoothing)
         self._fact_finder = None
         self._write_data(self.__dict__.get("data_found", {}))
+
+    def want_plain_loss(self) -> None:
+        """Now and then also the loss without label smoothing; of mixed images there is none."""
+        augment, now = self.config.augment, time.monotonic()
+        if self.config.training.label_smoothing and not (augment.mixup or augment.cutmix) and now >= self._plain_at:
+            self._plain_at = now + PLAIN_EVERY
+            self.compute.plain_wanted = True
 
     def _write_data(self, found: Mapping[str, object]) -> None:
         facts = {FACTS: self._facts.record()} if self._facts is not None else {}

@@ -37,6 +37,8 @@ class Compute:
         self.optimizer = optimizer
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
+        self.plain_wanted = False  # of the next group also the loss without label smoothing
+        self._plain: list[Tensor] = []
         self._device = device.type
         self._channels_last = training.channels_last
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
@@ -65,6 +67,8 @@ class Compute:
         outputs = self.forward(inputs)
         if outputs.dim() > 2:
             outputs, targets = outputs.flatten(0, -2), targets.flatten()
+        if self.plain_wanted:
+            self._plain.append(functional.cross_entropy(outputs.detach(), targets))
         return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
 
     def backward(self, group: Sequence[Batch], first: int) -> Tensor:
@@ -85,8 +89,17 @@ class Compute:
         loss = self.loss(inputs, targets)
         if weight != 1.0:
             loss = loss * weight
+            if self.plain_wanted:
+                self._plain[-1] = self._plain[-1] * weight
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         return loss.detach()
+
+    def take_plain(self) -> Tensor | None:
+        """The loss of the last group without label smoothing, where it was wanted."""
+        if not self.plain_wanted:
+            return None
+        found, self._plain, self.plain_wanted = self._plain, [], False
+        return torch.stack(found).sum()
 
     def unscale(self) -> None:
         """Have the gradients as they are, where the loss was scaled up to keep them from vanishing in half precision."""

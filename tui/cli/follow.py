@@ -11,6 +11,7 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
+from gradtop.trainer.analysis.text import loss_terms
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.cli.ending import background_text, print_outcome
@@ -111,6 +112,8 @@ class Follower:
         self.end_line()
         if not self.titled:
             self.titled = True
+            if terms := loss_terms(self.reader):
+                print_line(f"loss is with {' and '.join(terms)}")
             print_line(row(*TITLES))
         print_line(
             row(

@@ -114,6 +114,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.text import (
         best_text,
         changes_text,
+        loss_text,
         queue_text,
         skipped_text,
         stopped_early_text,
@@ -151,7 +152,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield title, clean(text)
     if status.loss is not None:
         norm = f", gradient norm {figure(status.grad_norm)}" if status.grad_norm is not None else ""
-        yield "training", f"loss {figure(status.loss)}, lr {figure(status.lr)}{norm}"
+        what = f" ({said})" if (said := loss_text(reader)) else ""
+        yield "training", f"loss {figure(status.loss)}{what}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
         yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
         yield "best", best_text(status) or "–"

@@ -160,11 +160,12 @@ def seen(model: nn.Module, images: Tensor) -> dict[str, dict[str, float]]:
 
 def test_the_figures_are_those_of_torch() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 16), nn.Tanh(), nn.Linear(16, 5), nn.Sigmoid())
+    conv, hidden, head = nn.Conv2d(3, 8, 3), nn.Linear(288, 16), nn.Linear(16, 5)
+    model = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), hidden, nn.Tanh(), head, nn.Sigmoid())
     with torch.no_grad():
-        model[0].bias[:3] = -100.0  # type: ignore[index]
-        model[3].weight *= 30
-        model[5].weight *= 20
+        conv.bias[:3] = -100.0  # type: ignore[index]
+        hidden.weight *= 30
+        head.weight *= 20
     images = torch.randn(10, 3, 8, 8)
     found = seen(model, images)
 
