@@ -70,6 +70,25 @@ def test_the_best_come_first_and_those_without_a_finite_value_last(runs: Path) -
     assert names(index(runs), RunsView("name")) == ["better", "nan", "none", "worse"]
 
 
+@pytest.mark.parametrize("leap", [-1e6, 1e6])
+def test_a_clock_that_leaps_kills_no_run_of_another_host(runs: Path, leap: float) -> None:
+    wall, steady = NOW, 50.0
+    run = new_run(runs, "", {})
+    found = RunIndex(runs, clock=lambda: wall, monotonic=lambda: steady)
+
+    def state_after(seconds: float, updated: float) -> str:
+        nonlocal wall, steady
+        wall, steady = wall + seconds, steady + seconds
+        write_status(run, Status(state=RunState.TRAINING, pid=1, host="elsewhere", updated=updated))
+        found.refresh()
+        return found.rows(RunsView())[0].state
+
+    assert state_after(0, NOW) == state_after(1, NOW + 1) == "training"
+    wall += leap
+    assert state_after(30, NOW + 1) == state_after(1, NOW + 32) == "training"
+    assert state_after(61, NOW + 32) == "died"
+
+
 def test_a_row_that_did_not_change_is_the_same_object(runs: Path) -> None:
     ended(runs, "still")
     run, grower = fake_run(runs, "moves", steps=10, created=NOW - 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.launch import start_worker
-from gradtop.trainer.record import read_status
+from gradtop.trainer.record import Run, RunState, Status, read_status, write_status
 from tests.process.support import Worker, make_run, state_of, wait_for_state, wait_for_step
+from tests.support import wait_until
 
 Start = Callable[..., Worker]
 
@@ -48,3 +50,29 @@ def test_a_run_that_was_trained_is_not_begun_anew(tmp_path: Path, start: Start) 
 
     assert "has been trained before" in run.log.read_text()
     assert state_of(run) == "done"
+
+
+def elsewhere(run: Run, ahead: float) -> None:
+    """As the worker of another host, whose clock is so many seconds ahead of ours, writes its status now."""
+    write_status(run, Status(state=RunState.TRAINING, pid=1, host="elsewhere", updated=time.time() + ahead))
+
+
+def test_a_run_of_another_host_is_not_trained_a_second_time_whatever_that_hosts_clock_says(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path)
+    elsewhere(run, ahead=-3600.0)
+    worker = start(run)
+
+    def ended() -> bool:
+        elsewhere(run, ahead=-3600.0)
+        return not worker.alive
+
+    wait_until(ended, why="the second worker to be refused")
+    assert worker.wait() == 1
+    assert f"{run.id} is being trained by process 1 on elsewhere" in run.log.read_text()
+
+
+def test_a_run_that_died_on_a_host_whose_clock_is_ahead_can_be_trained(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path, epochs=1)
+    elsewhere(run, ahead=3600.0)
+
+    assert start(run).wait() == 0

@@ -81,7 +81,8 @@ class Entry:
     meta: Meta = Meta()
     status: Status = Status()
     state: RunState = RunState.UNKNOWN
-    moved: float = 0.0
+    beat: float = 0.0  # when its newest heartbeat was first seen here, by the monotonic clock
+    moves: bool = False  # whether a heartbeat was seen to follow another
     death: str = ""  # how its worker died, as far as that is known
     words: str = ""
     problems: tuple[str, str] = ("", "")  # of status.json and meta.json
@@ -165,8 +166,8 @@ class RunIndex:
             marks = (_mark_of(seen) if seen is not None else _mark(run.file(STATUS)), marks[1])
             if why and not first and not entry.problems[0]:
                 status = entry.status  # the last good one stays
-            if status.updated != entry.status.updated and not first:
-                entry.moved = now
+            if first or status.updated != entry.status.updated:
+                entry.beat, entry.moves = self._monotonic(), not first
             if first or _still(status) != _still(entry.status) or why != entry.problems[0]:
                 changed = True
             entry.status = status if changed else replace(entry.status, updated=status.updated)
@@ -177,7 +178,9 @@ class RunIndex:
             entry.problems = (entry.problems[0], why)
             changed, self._is_sorted = True, False
         entry.marks = marks
-        state = derive_state(entry.status, now=now, heartbeat_seen=None if first or not entry.moved else entry.moved)
+        here = now - (self._monotonic() - entry.beat)
+        # As in RunReader: what was seen to move, or to stand still, counts for more than what another clock has written.
+        state = derive_state(entry.status, now=now, heartbeat_seen=here if entry.moves else min(entry.status.updated, here))
         if state != entry.state or first:
             entry.state, changed = state, True
         death = entry.death if entry.death and not changed else how_it_died(run, state, entry.status)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a res
 ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
+BEATS_WITHIN = {False: 2.0, True: 6.0}  # seconds, of a worker and of a process that waits in the queue
+LOOK_EVERY = 0.1
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 
@@ -215,4 +218,21 @@ def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = N
     age = now - (status.updated if heartbeat_seen is None else heartbeat_seen)
     if alive is None:
         return RunState.DIED if age > DIED_AFTER else status.state
-    return RunState.SILENT if age > SILENT_AFTER else status.state
+    # A heartbeat that lies ahead was written before the clock was set back.
+    return RunState.SILENT if abs(age) > SILENT_AFTER else status.state
+
+
+def is_beating(run: Run, status: Status) -> bool:
+    """Whether a run of another host lives, whose clock may be another: by its heartbeat, which is waited for where it seems to be old.
+
+    To be asked before something that must not be done to a run that lives; takes up to 2 s, of a queued run 6 s.
+    """
+    if abs(time.time() - status.updated) < DIED_AFTER:
+        return True
+    until = time.monotonic() + BEATS_WITHIN[status.state is RunState.QUEUED]
+    while time.monotonic() < until:
+        time.sleep(LOOK_EVERY)
+        now = read_status(run)
+        if now.updated != status.updated:
+            return now.state.is_active
+    return False

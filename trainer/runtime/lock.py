@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 
 from gradtop.trainer.record import Run, RunState, is_alive, read_status
+from gradtop.trainer.record.status import is_beating
 from gradtop.trainer.runtime.errors import AlreadyTraining, UserError
-
-# A heartbeat comes twice a second; hosts' clocks differ.
-_SILENT_AFTER = 60.0
 
 
 def lock_run(run: Run, *, resume: bool, predecessor: int = 0) -> int:
@@ -48,7 +45,7 @@ def _refuse_live(run: Run, predecessor: int) -> None:
     alive = is_alive(status)
     if alive and status.pid == predecessor:
         return
-    if alive or (alive is None and time.time() - status.updated < _SILENT_AFTER):
+    if alive or (alive is None and is_beating(run, status)):
         if status.state is RunState.QUEUED:
             raise AlreadyTraining(f"{run.id} is already queued (process {status.pid} on {status.host})")
         raise AlreadyTraining(
