@@ -12,7 +12,7 @@ import torch
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint import writer
 from gradtop.trainer.checkpoint.format import Saved
-from gradtop.trainer.checkpoint.writer import CheckpointWriter
+from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
 from gradtop.trainer.record import Run, StreamWriter, new_run
 from gradtop.trainer.runtime.errors import UserError
 from tests.training.runs import events
@@ -92,3 +92,10 @@ def test_what_cannot_be_read_back_is_said_by_its_key_when_it_was_first_written(r
 
 class Odd:
     pass
+
+
+def test_where_a_resume_begins_is_said_of_a_fork_too_that_has_no_checkpoint_yet(run: Run) -> None:
+    assert newest_text(run, 7).endswith("of step 7, where a resume begins")
+    assert newest_text(run, 0) == "there is no checkpoint, and a resume begins anew"
+    run.origin.write_bytes(b"weights")
+    assert newest_text(run, 0) == "there is no checkpoint, and a resume begins at the checkpoint that the run was forked from"

@@ -27,6 +27,18 @@ def test_the_command_reaches_the_worker_and_its_answer_is_printed(gradtop: Gradt
     assert worker.seen == [(command, {})]
 
 
+def test_kill_asks_and_is_sent_where_that_is_confirmed(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    with FakeWorker(*living) as worker:
+        asked = gradtop("kill", "quiet-heron")
+        said = gradtop("kill", "quiet-heron", "--yes")
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err == (
+        "gradtop: quiet-heron will end without a checkpoint; it can be resumed from the beginning, as it has no checkpoint; to end it, add --yes\n"
+    )
+    assert (said.code, said.out, said.err) == (0, "quiet-heron: kill it is\n", "")
+    assert worker.seen == [("kill", {})]
+
+
 @pytest.mark.parametrize(("typed", "sent"), [("3e-4", 3e-4), (".5", 0.5), ("5.", 5.0), ("1", 1)])
 def test_set_sends_the_value_as_it_was_meant(gradtop: Gradtop, living: tuple[Run, Grower], typed: str, sent: object) -> None:
     with FakeWorker(*living) as worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import threading
@@ -22,6 +23,7 @@ from gradtop.trainer.jobs.lr_range.work import NO_CHANGE, NO_CHECKPOINT
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunReader, RunState, read_status, send, wait_for_answer
 from gradtop.trainer.runtime.worker import work
+from gradtop.tui.cli import show
 from tests.support import wait_until
 from tests.training.runs import TINY, SignalAtLook, events, rows, tiny_run
 
@@ -64,6 +66,22 @@ def test_it_trains_as_the_training_would(tmp_path: Path) -> None:
     training = create_run(tmp_path, config)
     assert work(training) == 0
     assert [row[2] for row in curve(test)] == pytest.approx([row[1] for row in rows(training, "steps", "loss")][:12], rel=1e-5)
+
+
+@pytest.mark.parametrize(("scaler", "skips_all"), [({"growth_interval": 1}, False), ({"init_scale": 2.0**120}, True)])
+def test_steps_that_overflow_in_fp16_are_counted_and_a_test_of_nothing_else_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scaler: dict[str, float], skips_all: bool
+) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(torch.amp.GradScaler, **scaler))
+    run = range_run(tmp_path, "training.precision=fp16", "lr_range.steps=20", "lr_range.start=1e-6", "lr_range.end=1e-3")
+
+    assert work(run) == int(skips_all)
+
+    status, reader = read_status(run), RunReader(run)
+    reader.refresh()
+    assert status.error.startswith("nothing was learned: in each of the 20 steps") == skips_all
+    assert 0 < status.skipped_steps <= 20
+    assert dict(show.lines(reader))["skipped"].startswith(f"the gradient scaler skipped {status.skipped_steps} of 20 steps")
 
 
 def test_it_ends_when_the_loss_diverges(tmp_path: Path) -> None:

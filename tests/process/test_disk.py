@@ -10,6 +10,7 @@ import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import read_status, send, wait_for_answer
+from gradtop.tui.cli.main import main
 from tests.disk import mounted, occupy
 from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
@@ -67,6 +68,27 @@ def test_on_a_full_disk_a_run_can_be_steered_and_its_end_says_what_was_saved(tmp
     assert status.error.endswith(f"the newest checkpoint is of step {newest}, where a resume begins")
     assert [event["reason"] for event in events(run, "end")] == [status.error]
     assert not run.reserve.exists()
+
+
+@pytest.mark.parametrize(("command", "ends"), [(["stop"], "ended by SIGTERM"), (["kill", "--yes"], "ended by a second signal, SIGINT")])
+def test_where_the_reserve_is_used_up_too_the_end_is_asked_for_by_a_signal(
+    tmp_path: Path, small_disk: Path, start: Start, command: list[str], ends: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(small_disk, epochs=FOREVER)
+    worker = start(run, log=tmp_path / "log")
+    wait_for_step(run, 20)
+    run.reserve.unlink()
+    run.reserve.mkdir()  # what nobody can free a block of
+    occupy(small_disk)
+    wait_until(lambda: read_status(run).dropped > 0, 60, "records to be lost")
+
+    assert main([command[0], str(run.path), *command[1:], "--timeout", "30"]) == 0
+
+    assert worker.wait() == 0
+    assert read_status(run).error.startswith(ends)
+    out, err = capfd.readouterr()
+    assert out.endswith(" was stopped.\n")
+    assert f"cannot be written (No space left on device); sent SIGTERM{' and SIGINT' if command[0] == 'kill' else ''} to its process {worker.pid} instead" in err
 
 
 def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, small_disk: Path, start: Start) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.checkpoint.format import saved_steps
-from gradtop.trainer.record import EventReader, read_status, send
+from gradtop.trainer.record import EventReader, RunReader, read_status, send
+from gradtop.trainer.runtime.children import is_stopped
 from gradtop.tui.cli.follow import follow
+from gradtop.tui.cli.main import main
 from gradtop.tui.cli.signals import PASSED_ON, PassOn
 from tests.process.support import Worker, acting_run, make_run, state_of, wait_for_step
 from tests.support import wait_until
@@ -98,6 +101,38 @@ def test_a_signal_that_comes_before_the_first_step_ends_the_run(tmp_path: Path, 
     status = read_status(run)
     assert status.state == "stopped"
     assert status.error.startswith("ended by SIGTERM")
+
+
+def test_a_run_that_is_stopped_by_a_signal_is_silent_and_goes_on_where_it_was(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path)
+    worker = start(run)
+    step = wait_for_step(run, 20).step
+    reader = RunReader(run, clock=lambda: time.time() + 1e6)
+
+    def state() -> str:
+        reader.refresh()
+        return reader.state
+
+    worker.kill(signal.SIGSTOP)
+    wait_until(lambda: is_stopped(worker.pid), why="the stop")
+    assert state() == "silent"
+    worker.kill(signal.SIGCONT)
+    wait_for_step(run, step + 200)
+    wait_until(lambda: state() == "training", why="a heartbeat")
+
+
+def test_kill_ends_a_worker_that_does_not_reply_by_force(tmp_path: Path, start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path)
+    worker = start(run)
+    wait_for_step(run, 20)
+    worker.kill(signal.SIGSTOP)
+
+    assert main(["kill", str(run.path), "--yes", "--timeout", "0.2"]) == 0
+
+    assert worker.wait() == -signal.SIGKILL
+    out, err = capfd.readouterr()
+    assert out.endswith(" has died.\n")
+    assert f"its process {worker.pid} was killed (SIGKILL)" in err
 
 
 def test_a_hang_up_does_nothing(tmp_path: Path, start: Start) -> None:

@@ -103,11 +103,6 @@ def test_a_live_process_without_a_heartbeat_is_silent() -> None:
     assert derive_state(status_of(os.getpid()), now=NOW + 16) == "silent"
 
 
-def test_a_heartbeat_that_lies_ahead_is_one_from_before_the_clock_was_set_back() -> None:
-    assert derive_state(status_of(os.getpid()), now=NOW - 3600) == "silent"
-    assert derive_state(status_of(os.getpid()), now=NOW - 2) == "training"
-
-
 def test_no_process_another_one_of_that_number_and_an_earlier_boot_are_dead() -> None:
     assert is_alive(status_of(os.getpid()))
     for dead in (status_of(2**22 - 3), status_of(0), status_of(-1), status_of(os.getpid(), pid_started=1.0), status_of(os.getpid(), boot="earlier")):

@@ -310,6 +310,34 @@ def test_a_training_of_which_no_step_took_effect_fails_with_a_sentence_however_s
     assert [row[1] for row in rows(run, "steps", "grad_norm")] == [math.inf] * 3
 
 
+def test_a_training_that_its_only_effective_step_has_spoilt_fails_with_a_sentence(tmp_path: Path) -> None:
+    slow = '[optimizer]\nkind = "sgd"\nlr = 1e38\nmomentum = 0.0'
+    run = run_of(tmp_path, 'precision = "fp16"', "steps = 3", slow)
+
+    assert work(run) == 1
+
+    error = read_status(run).error
+    assert error.startswith("step 1 has spoilt the weights: the validation loss is not finite, and the gradient scaler skipped each of the 2 steps after it. Try")
+    assert len(events(run, "black_box")) == 1
+
+
+def test_weights_that_the_last_step_made_infinite_end_in_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Compute.update
+
+    def update(compute: Compute) -> None:
+        real(compute)
+        with torch.no_grad():
+            next(compute.model.parameters()).view(-1)[0] = math.inf
+
+    monkeypatch.setattr(Compute, "update", update)
+    run = run_of(tmp_path, "steps = 1", SGD)
+
+    assert work(run) == 1
+
+    assert "is not finite after the step; no checkpoint was written with it" in read_status(run).error
+    assert checkpoint.saved_steps(run.checkpoints) == []
+
+
 # Switches of the process
 
 

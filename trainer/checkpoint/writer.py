@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import Saved, State
-from gradtop.trainer.record import EventKind, Run, StreamWriter
+from gradtop.trainer.record import EventKind, Run, StreamWriter, is_fork
 from gradtop.trainer.runtime.errors import UserError
 
 # Epochs of a few milliseconds must not turn into a stream of checkpoints.
@@ -111,7 +111,7 @@ class CheckpointWriter:
             if not self._verified:
                 self._verify(path, state)
         except Exception as error:  # noqa: BLE001 - whatever it was, training goes on and the person is told
-            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self.newest)}")
+            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self._run, self.newest)}")
             return error if isinstance(error, OSError) else OSError(_why(error))
         self.newest = saved.step
         self._writer.event(
@@ -152,9 +152,12 @@ class CheckpointWriter:
         self._problem(message)
 
 
-def newest_text(step: int) -> str:
-    """Where a resume would begin."""
-    return f"the newest checkpoint is of step {step}, where a resume begins" if step else "there is no checkpoint, and a resume begins anew"
+def newest_text(run: Run, step: int) -> str:
+    """Where a resume would begin; `step` is that of the newest checkpoint, 0 for none."""
+    if step:
+        return f"the newest checkpoint is of step {step}, where a resume begins"
+    where = "at the checkpoint that the run was forked from" if is_fork(run) else "anew"
+    return f"there is no checkpoint, and a resume begins {where}"
 
 
 def _why(error: Exception) -> str:

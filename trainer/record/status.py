@@ -218,8 +218,7 @@ def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = N
     age = now - (status.updated if heartbeat_seen is None else heartbeat_seen)
     if alive is None:
         return RunState.DIED if age > DIED_AFTER else status.state
-    # A heartbeat that lies ahead was written before the clock was set back.
-    return RunState.SILENT if abs(age) > SILENT_AFTER else status.state
+    return RunState.SILENT if age > SILENT_AFTER else status.state
 
 
 def is_beating(run: Run, status: Status) -> bool:

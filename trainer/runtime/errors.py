@@ -11,15 +11,13 @@ class UserError(Exception):
 
 
 class NonFinite(UserError):
-    """The loss or a gradient became infinite or not a number; the weights are those from before the step."""
+    """The loss or a gradient became infinite or not a number; the weights are those from before the step, unless `sentence` says otherwise."""
 
-    def __init__(self, step: int, what: str) -> None:
+    def __init__(self, step: int, what: str, sentence: str = "") -> None:
         self.step = step
         self.what = what
-        super().__init__(
-            f"step {step}: {what} is not finite; training ended before the step changed the weights. "
-            "Try a smaller learning rate, a warm-up or gradient clipping."
-        )
+        said = sentence or f"step {step}: {what} is not finite; training ended before the step changed the weights"
+        super().__init__(f"{said}. Try a smaller learning rate, a warm-up or gradient clipping.")
 
 
 class NothingLearned(UserError):

@@ -102,6 +102,18 @@ class NonFiniteGuard:
         if since:
             raise NonFinite(step - since + 1, "")
 
+    def check_weights(self, step: int) -> None:
+        """Raises NonFinite where a weight that trains is not finite after the step."""
+        bad = [name for name, parameter in self._named if parameter.requires_grad and not bool(torch.isfinite(parameter).all())]
+        if bad:
+            what = f"the weight {bad[0]}{f' (and {len(bad) - 1} more)' if len(bad) > 1 else ''}"
+            raise NonFinite(step, what, f"step {step}: {what} is not finite after the step; no checkpoint was written with it")
+
+    @property
+    def streak(self) -> int:
+        """How many steps a scaler has left out in a row, up to the last one: its scale is too large, or the weights are spoilt."""
+        return int(self._streak.item()) if self._scaled else 0
+
     def take_skipped(self) -> int:
         """How many steps a scaler has left out since this was last asked; call it after `settle`."""
         before, self._told = self._told, self.skipped

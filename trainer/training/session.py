@@ -240,7 +240,7 @@ class Session:
         return ""
 
     def _unsaved(self, error: OSError) -> str:
-        return f"trained to step {self.step}, but that is in no checkpoint ({error.strerror or error}): {newest_text(self.checkpoint_writer.newest)}"
+        return f"trained to step {self.step}, but that is in no checkpoint ({error.strerror or error}): {newest_text(self.run, self.checkpoint_writer.newest)}"
 
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()
@@ -371,6 +371,7 @@ class Session:
         return json.dumps(to_tables(self.config)["data"], default=str)
 
     def record_score(self, score: Score) -> None:
+        """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_at_hand
         self.evaluated = self.step
         self.generators.release()
@@ -390,11 +391,13 @@ class Session:
             val_accuracy=score.accuracy,
             best=best,
         )
+        if not math.isfinite(score.loss):
+            self.guard.check_weights(self.step)
 
     def end(self) -> None:
         """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step.
 
-        Raises NothingLearned where no step has changed the weights.
+        Raises NothingLearned where no step has changed the weights, NonFinite where the last one that did has spoilt them.
         """
         if self.stopped_early and self.step < self.steps:
             self.writer.event(
@@ -409,6 +412,13 @@ class Session:
             self.keep_checkpoint()
         if 0 < self.guard.skipped == self.step - self.progress.status.began:
             raise NothingLearned(self.guard.skipped)
+        if (streak := self.guard.streak) and self.scores.newest is not None and not math.isfinite(self.scores.newest.loss):
+            what = "the validation loss"
+            raise NonFinite(
+                self.step - streak,
+                what,
+                f"step {self.step - streak} has spoilt the weights: {what} is not finite, and the gradient scaler skipped each of the {streak} steps after it",
+            )
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""
@@ -419,6 +429,8 @@ class Session:
     def keep_checkpoint(self) -> None:
         """Hand the state after this step to the checkpoint writer. Raises NonFinite rather than keep spoilt weights."""
         self.settle()
+        if self.guard.streak:
+            self.guard.check_weights(self.step)
         self.monitor.flush()
         score = self.scores.newest if self.evaluated == self.step else None
         saved = Saved(

@@ -1,4 +1,4 @@
-"""`gradtop pause|continue|checkpoint|stop RUN`."""
+"""`gradtop pause|continue|checkpoint|stop RUN`, and what the other commands to a live run share with them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_timeout(parser)
 
 
-def add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for the reply (default: 60)")
+def add_timeout(parser: argparse.ArgumentParser, default: float = 60.0) -> None:
+    parser.add_argument("--timeout", type=seconds, default=default, metavar="SECONDS", help=f"how long to wait for the reply (default: {default:g})")
 
 
 def seconds(text: str) -> float:
@@ -59,8 +59,12 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
 
     reader = opened(chosen_run(options))
     require_alive(reader, options, command)
-    answer = answered(reader, send(reader.run, command, **arguments), options.timeout)
     name = name_of(reader)
+    try:
+        identity = send(reader.run, command, **arguments)
+    except OSError as error:
+        return send_as_signal(reader, command, error, options.timeout)
+    answer = answered(reader, identity, options.timeout)
     if answer is not None and answer.get("unconfirmed") and confirm is not None:
         if not confirm(f"{name}: {clean(answer_text(answer))}"):
             print_line("Nothing was changed.", sys.stderr)
@@ -76,6 +80,42 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
     else:
         print_line(f"gradtop: {name} {outcome(reader.state)} and did not reply.", sys.stderr)
     return 1
+
+
+def send_as_signal(reader: RunReader, command: str, error: OSError, timeout: float) -> int:
+    """Ask by a signal what could not be put into the run's inbox, and wait for its end. Raises the error where no signal means it."""
+    from gradtop.trainer.record.process import ask_by_signal
+
+    sent = ask_by_signal(reader.status, command)
+    if not sent:
+        raise error
+    name = name_of(reader)
+    print_line(f"gradtop: the inbox of {name} cannot be written ({error.strerror}); sent {sent} to its process {reader.status.pid} instead.", sys.stderr)
+    return end_of(reader, timeout)
+
+
+def end_of(reader: RunReader, timeout: float) -> int:
+    """Wait for the end of a run and print how it stands then; returns the exit code."""
+    until = time.monotonic() + timeout
+    while is_alive(reader) and time.monotonic() < until:
+        time.sleep(LOOK_EVERY / 10)
+        reader.refresh()
+    if is_alive(reader):
+        print_line(f"gradtop: {name_of(reader)} has not ended within {timeout:g} s.", sys.stderr)
+        return 1
+    print_line(f"{name_of(reader)} {outcome(reader.state)}.")
+    return 0
+
+
+def confirmed(message: str, what: str) -> bool:
+    """Whether the user confirms what `message` says; `what` names it in the question. Raises UsageError where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(f"{message}; to {what}, add --yes")
+    print_line(message)
+    try:
+        return input(f"{what.capitalize()}? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, object] | None:

@@ -22,6 +22,7 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
     """Print how a run has ended and what to do next; returns the exit code: 0, or 1 for a run that failed or died."""
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.formatting import duration, number
+    from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.text import skipped_text, stopped_early_text
     from gradtop.trainer.record import NOT_RESUMED, RunState, clean
 
@@ -45,7 +46,7 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
         print_line(f"gradtop: {name} failed: {clean(status.error) or 'no reason was recorded'}", sys.stderr)
     else:
         how = how_it_died(reader.run, reader.state, status)
-        print_line(f"gradtop: {name} died after step {number(last_step(reader))}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
+        print_line(f"gradtop: {name} died after step {number(newest_status(reader).step)}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
         for line in last_words(reader):
             print_line(f"  {line}", sys.stderr)
     print_findings(reader, word, sys.stderr)
@@ -65,16 +66,6 @@ def print_findings(reader: RunReader, word: str, out: TextIO | None = None) -> N
             print_line(clean(f"    {finding.advice}", LONGEST), out)
     if len(found) > MOST:
         print_line(f"  {len(found) - MOST} more: gradtop show {word}", out)
-
-
-def last_step(reader: RunReader) -> int:
-    """The newest step on disk: a worker that was killed has recorded steps since it wrote its status."""
-    from gradtop.trainer.record.streams.registry import STEP, STEPS
-
-    stream = reader.stream(STEPS)
-    stream.refresh()
-    newest = stream.last()
-    return max(reader.status.step, int(newest[STEP]) if newest else 0)
 
 
 def next_step_text(reader: RunReader, word: str) -> str:

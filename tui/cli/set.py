@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.control import add_timeout, require_alive, send_command
+from gradtop.tui.cli.control import add_timeout, confirmed, require_alive, send_command
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import print_line
@@ -63,14 +62,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def confirm(message: str) -> bool:
-    """Whether the user confirms the change; `message` states its consequence. Raises UsageError where there is no terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"{message}; to apply it, add --yes")
-    print_line(message)
-    try:
-        return input("Apply it? [y/N] ").strip().lower() in {"y", "yes"}
-    except EOFError:
-        return False
+    """As `confirmed`; `message` states the consequence of the change."""
+    return confirmed(message, "apply it")
 
 
 def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:

@@ -110,6 +110,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import report
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
+    from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import (
         best_text,
@@ -123,7 +124,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import EventKind, RunState, clean
 
-    status, meta, job, now = reader.status, reader.meta, job_of(reader), time.time()
+    status, meta, job, now = newest_status(reader), reader.meta, job_of(reader), time.time()
     if meta.job != DEFAULT_JOB:
         yield "job", clean(job.title)
     if how := how_it_died(reader.run, reader.state, status):

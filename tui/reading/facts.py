@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import coarse_age, moment
+from gradtop.trainer.analysis.newest import newest_status
 from gradtop.trainer.analysis.pace import Pace, pace_of
 from gradtop.trainer.analysis.text import resumes_from
 from gradtop.trainer.job import find_job
@@ -42,7 +43,7 @@ class Watch:
         status, state = reader.status, reader.state
         if reader.stream(STEPS).refresh() and old is not None:
             self._moved = self._monotonic()
-        status = _plain(status)
+        status = _plain(newest_status(reader) if state is RunState.DIED else status)
         if old is not None and _still(status) == _still(old.status):
             status = old.status
         death, words, resumes = (old.death, old.last_words, old.resumes_from) if old is not None and old.state == state else ("", (), "")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
+from gradtop.trainer.record.process import ask_by_signal
 from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
@@ -225,7 +226,11 @@ class Poll:
         try:
             identity = record.send(run, command, **arguments)
         except OSError as error:
-            self._on_answer(Answer(command, run.id, False, f"it cannot be written: {error.strerror or error}"))
+            why = error.strerror or str(error)
+            if sent := ask_by_signal(record.read_status(run), command):
+                self._on_answer(Answer(command, run.id, True, f"sent as {sent}, as the run's inbox cannot be written ({why})"))
+            else:
+                self._on_answer(Answer(command, run.id, False, f"it cannot be written: {why}"))
             return
         watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
         self._pending.append(Pending(identity, command, watch or Watch(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))

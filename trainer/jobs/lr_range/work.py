@@ -22,6 +22,7 @@ from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
+from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.build import Parts, build_parts, read_config
@@ -68,7 +69,7 @@ class RangeTest:
         self._lrs: list[float] = []
         self._losses: list[float] = []  # smoothed
         self._diverged = False
-        self._samples = 0
+        self._samples = self._skipped = 0
         self._stopwatch = Stopwatch()
         self._loss: float | None = None
         augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
@@ -80,7 +81,7 @@ class RangeTest:
         context.progress.gauges = self.gauges
 
     def train(self) -> None:
-        """Raises Stop when asked to end before."""
+        """Raises Stop when asked to end before, NothingLearned where no step has changed the weights."""
         context, settings, model = self._context, self._settings, self._parts.model
         self._stopwatch.go()
         context.progress.update(
@@ -105,7 +106,9 @@ class RangeTest:
             context.writer.put(LR_RANGE, self.step, time.time(), (lr, self._loss, smoothed))
             if not math.isfinite(smoothed) or smoothed > settings.divergence * best:
                 self._diverged = True
-                return
+                break
+        if 0 < self._skipped == self.step:
+            raise NothingLearned(self._skipped)
 
     def _groups(self) -> Iterator[Sequence[tuple[Tensor, Tensor]]]:
         """The batches of one optimizer step after the other, over as many epochs as it takes."""
@@ -128,6 +131,8 @@ class RangeTest:
         if not math.isfinite(loss):
             return loss
         compute.unscale()
+        if compute.overflow is not None:
+            self._skipped += int(compute.overflow.item() > 0)
         if training.clip:
             norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
             clip_grads_with_norm_(parameters, training.clip, norm)
@@ -169,6 +174,7 @@ class RangeTest:
         return {
             "step": self.step,
             "steps": self._settings.steps,
+            "skipped_steps": self._skipped,
             "seconds": seconds,
             "loss": self._loss,
             "lr": self._lrs[-1] if self._lrs else None,

@@ -1,0 +1,77 @@
+"""`gradtop kill RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from gradtop.tui.cli.control import add_timeout, answered, confirmed, end_of, is_alive, require_alive, send_as_signal
+from gradtop.tui.cli.errors import UsageError
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
+from gradtop.tui.cli.output import print_line
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record import RunReader
+
+EPILOG = """\
+What was trained since the last checkpoint is lost; gradtop stop writes one
+first. Asks for confirmation; --yes confirms. A worker of this host that does not
+reply in time is killed (SIGKILL). Exit code: 0 success, 1 no reply or not
+confirmed, 2 not possible in the run's current state.
+"""
+TIMEOUT = 10.0  # a worker whose step does not end answers after two seconds
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "End a run immediately, without a checkpoint, or remove it from the queue."
+    parser.epilog = EPILOG
+    add_run(parser)
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
+    add_timeout(parser, TIMEOUT)
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.analysis.event_text import answer_text
+    from gradtop.trainer.record import clean, send
+
+    reader = opened(chosen_run(options))
+    require_alive(reader, options, "kill")
+    name = name_of(reader)
+    if not (options.yes or confirmed(consequence(reader), "end it")):
+        print_line("Nothing was changed.", sys.stderr)
+        return 1
+    try:
+        answer = answered(reader, send(reader.run, "kill"), options.timeout)
+    except OSError as error:
+        return send_as_signal(reader, "kill", error, options.timeout)
+    if answer is not None and answer.get("ok"):
+        print_line(f"{name}: {clean(answer_text(answer))}")
+        return 0
+    if answer is not None:
+        raise UsageError(f"{name}: {clean(answer_text(answer))}")
+    return end_by_force(reader, options.timeout) if is_alive(reader) else end_of(reader, 0.0)
+
+
+def consequence(reader: RunReader) -> str:
+    """What ending the run loses."""
+    from gradtop.trainer.analysis.text import resumes_from
+    from gradtop.trainer.record import RunState
+
+    name = name_of(reader)
+    if reader.state is RunState.QUEUED:
+        return f"{name} will be removed from the queue"
+    return f"{name} will end without a checkpoint; it can be resumed from {resumes_from(reader)}"
+
+
+def end_by_force(reader: RunReader, timeout: float) -> int:
+    from gradtop.trainer.record.process import send_signals
+
+    name, status = name_of(reader), reader.status
+    print_line(f"gradtop: {name} did not reply within {timeout:g} s.", sys.stderr)
+    if not send_signals(status, signal.SIGKILL):
+        print_line(f"gradtop: its process {status.pid} on {status.host} cannot be killed from here; the command stays in its inbox.", sys.stderr)
+        return 1
+    print_line(f"gradtop: its process {status.pid} was killed (SIGKILL).", sys.stderr)
+    return end_of(reader, timeout)
