@@ -26,11 +26,11 @@ def test_a_run_that_died_is_shown_as_far_as_its_records_go(tmp_path: Path) -> No
     run = behind(tmp_path, "died")
     reader = RunReader(run)
     reader.refresh()
-    step = STEPS_PER_EPOCH - 10 + BEHIND
+    step = STEPS_PER_EPOCH - 10 + BEHIND - 1  # the first record is of step 0
 
     status = newest_status(reader)
 
-    assert (reader.state, reader.status.step) == ("died", step - BEHIND)
+    assert (reader.state, reader.status.step) == ("died", step + 1 - BEHIND)
     assert (status.step, status.epoch, reader.status.epoch) == (step, 2, 1)
     assert status.loss != reader.status.loss
     assert dict(show.lines(reader))["progress"].startswith(f"epoch 2/{status.epochs}, step {step} of ")

@@ -33,7 +33,7 @@ def test_kill_asks_and_is_sent_where_that_is_confirmed(gradtop: Gradtop, living:
         said = gradtop("kill", "quiet-heron", "--yes")
     assert (asked.code, asked.out) == (2, "")
     assert asked.err == (
-        "gradtop: quiet-heron will end without a checkpoint; it can be resumed from the beginning, as it has no checkpoint; to end it, add --yes\n"
+        "gradtop: quiet-heron will end without a checkpoint; it can be resumed from its last checkpoint (step 171); to end it, add --yes\n"
     )
     assert (said.code, said.out, said.err) == (0, "quiet-heron: kill it is\n", "")
     assert worker.seen == [("kill", {})]

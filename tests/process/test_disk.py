@@ -70,7 +70,7 @@ def test_on_a_full_disk_a_run_can_be_steered_and_its_end_says_what_was_saved(tmp
     assert not run.reserve.exists()
 
 
-@pytest.mark.parametrize(("command", "ends"), [(["stop"], "ended by SIGTERM"), (["kill", "--yes"], "ended by a second signal, SIGINT")])
+@pytest.mark.parametrize(("command", "ends"), [(["stop"], "ended by SIGTERM"), (["kill", "--yes"], "ended by a second signal, ")])
 def test_where_the_reserve_is_used_up_too_the_end_is_asked_for_by_a_signal(
     tmp_path: Path, small_disk: Path, start: Start, command: list[str], ends: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

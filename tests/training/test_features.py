@@ -311,7 +311,7 @@ def test_a_training_of_which_no_step_took_effect_fails_with_a_sentence_however_s
 
 
 def test_a_training_that_its_only_effective_step_has_spoilt_fails_with_a_sentence(tmp_path: Path) -> None:
-    slow = '[optimizer]\nkind = "sgd"\nlr = 1e38\nmomentum = 0.0'
+    slow = '[optimizer]\nkind = "sgd"\nlr = 1e30\nmomentum = 0.0'
     run = run_of(tmp_path, 'precision = "fp16"', "steps = 3", slow)
 
     assert work(run) == 1

@@ -21,7 +21,7 @@ def newest_status(reader: RunReader) -> Status:
         return status
     step, per_epoch = int(newest[STEP]), status.steps_per_epoch
     epoch = min(-(-step // per_epoch), status.epochs) if per_epoch else 0
-    measured = {name: newest.get(name) for name in (LOSS, LR, GRAD_NORM)}
-    if (norm := measured[GRAD_NORM]) is not None and math.isnan(norm):
-        measured[GRAD_NORM] = None  # not measured in that step
-    return replace(status, step=step, epoch=max(epoch, status.epoch), **measured)
+    loss, lr, norm = (newest.get(name) for name in (LOSS, LR, GRAD_NORM))
+    if norm is not None and math.isnan(norm):
+        norm = None  # not measured in that step
+    return replace(status, step=step, epoch=max(epoch, status.epoch), loss=loss, lr=lr, grad_norm=norm)

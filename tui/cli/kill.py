@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 What was trained since the last checkpoint is lost; gradtop stop writes one
-first. Asks for confirmation; --yes confirms. A worker of this host that does not
-reply in time is killed (SIGKILL). Exit code: 0 success, 1 no reply or not
+first. Asks for confirmation; --yes confirms. A worker of this host that does
+not reply in time is killed (SIGKILL). Exit code: 0 success, 1 no reply or not
 confirmed, 2 not possible in the run's current state.
 """
 TIMEOUT = 10.0  # a worker whose step does not end answers after two seconds
