@@ -73,7 +73,7 @@ class GradtopApp(TerminalApp):
     TITLE = "gradtop"
     CSS_PATH = "app.tcss"
     BINDINGS = bindings("")
-    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES)}
+    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES, *keys.PAGES)}
     NOTIFICATION_TIMEOUT = 4
 
     def __init__(

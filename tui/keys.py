@@ -30,11 +30,13 @@ MODES = (
 JOB_MODES = (
     Mode("lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange", "A learning-rate range test: the loss over the learning rate, and what it suggests."),
 )
+# Opened by a key of its own, and not among the numbers of the key bar.
+PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),)
 LISTS = ("parameters", "gradients", "weights", "runs")
 SCROLLED = (*LISTS, "overview")
 SORTED = ("gradients", "runs")
-CURSORS = ("overview", "schedule", "gradients", "lr_range")
-CHARTS = ("overview", "schedule", "gradients")
+CURSORS = ("overview", "schedule", "gradients", "lr_range", "metrics")
+CHARTS = ("overview", "schedule", "gradients", "metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ NAMES = {
 
 KEYS: tuple[Key, ...] = (
     *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
+    *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in PAGES),
     Key("e", "app.mode('tune')", "edit", "edit", "Edit the configuration (Tune).", group="modes"),
     # The run. Each answers with what the worker said.
     Key("space", "app.pause_or_continue", "run.pause", "pause", "Pause the run after the current step, or continue it.", "the run", footer=True),
@@ -127,6 +130,14 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane, else the first; esc restores the others. On a finding: open the mode that shows it.", modes=("overview",), footer=True),
     Key("down,j", "screen.step(1)", "overview.down", "down", "Focus the pane below; in findings and events, the next row.", modes=("overview",), shown="↓ j"),
     Key("up,k", "screen.step(-1)", "overview.up", "up", "Focus the pane above; in findings and events, the previous row.", modes=("overview",), shown="↑ k"),
+    # M Metrics
+    Key("down,j", "screen.scroll_rows(1)", "metrics.down", "down", "Next row of charts.", modes=("metrics",), shown="↓ j"),
+    Key("up,k", "screen.scroll_rows(-1)", "metrics.up", "up", "Previous row of charts.", modes=("metrics",), shown="↑ k"),
+    Key("pagedown,ctrl+d", "screen.turn_page(1)", "metrics.pagedown", "page down", "Next page of charts.", modes=("metrics",), shown="pgdn"),
+    Key("pageup,ctrl+u", "screen.turn_page(-1)", "metrics.pageup", "page up", "Previous page of charts.", modes=("metrics",), shown="pgup"),
+    Key("slash", "screen.filter", "metrics.filter", "filter", "Show the metrics whose names match what you type, letter by letter; esc shows all.", modes=("metrics",), footer=True),
+    Key("enter", "screen.zoom", "metrics.zoom", "enlarge", "Enlarge the focused chart (else the first); esc restores the others.", modes=("metrics",), footer=True),
+    Key("p", "screen.pick", "metrics.pick", "on Overview", "Put the focused chart (else the first) on the Overview, or take it away; remembered.", modes=("metrics",), footer=True),
     # 2 Parameters
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),
     Key("right,l", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),
@@ -203,7 +214,7 @@ def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
 
 
 def mode_named(name: str) -> Mode:
-    return next(mode for mode in (*MODES, *JOB_MODES) if mode.name == name)
+    return next(mode for mode in (*MODES, *JOB_MODES, *PAGES) if mode.name == name)
 
 
 def front_of(job: str) -> str:

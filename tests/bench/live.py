@@ -27,10 +27,11 @@ PRESSES = 15
 # What stands in a mode alone, and in the help alone.
 MODES = {
     "1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate ─", "6": "what will change", "7": "changed against",
+    "M": "all metrics",
 }
 VISITED = ("1", "2", "3", "4", "5", "1")  # by the keys
 HELP = "esc closes"
-READING = re.compile(r"step +[\d\u202f]+ │")
+READING = re.compile(r"steps? [\d\u202f–]+(?= [─ │]|, mean)")  # of the cursor; behind the end of an axis stands no space
 
 
 def measure() -> Iterator[Figure]:

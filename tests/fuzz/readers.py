@@ -31,9 +31,11 @@ from gradtop.tui.dialogs.compare import composed
 from gradtop.tui.reading.chart_view import ChartView, Window
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
+from gradtop.tui.reading.metrics import all_metrics
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
 from gradtop.tui.screens.lr_range.data import read_range
+from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
 from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.parameters.data import matching, open_at_first, read_parameters, visible
 from gradtop.tui.screens.runs.data import read_runs
@@ -64,6 +66,7 @@ class Screen:
         yield lambda: read_gradients(source, GradientsView(PARAMETER))
         yield lambda: self._weights(source)
         yield lambda: read_schedule(source, EVERYTHING)
+        yield lambda: read_metrics(source, MetricsView(EVERYTHING, "o", 0, 12))
         yield lambda: self._parameters(source)
         yield lambda: read_range(source, None)
         yield lambda: read_tune(source, None)
@@ -150,7 +153,7 @@ def _streams(run: Run, intact: Container[str]) -> None:
 
 
 def _plot(reader: RunReader) -> None:
-    metrics = curves.all_metrics(reader)
+    metrics = all_metrics(reader)
     if metrics:
         curves.draw("x", usual(metrics)[:2], 60, 10)
     if (draw := drawing_of(reader)) is not None:

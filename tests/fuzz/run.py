@@ -37,7 +37,7 @@ class Place:
         self.run, grower = fake_run(self.runs, "quiet-heron", state="died", steps=90, parent=self.other, changes=[("optimizer.lr", 1e-3, 3e-4)], **short)
         grower.close()
         more = SegmentWriter(self.run, "steps", columns_of("steps"), first_step=82)
-        more.append_many([(step, 1.8e9 + step, 0.5, 1e-3, 1.0, 0.0, 100.0) for step in range(82, 110)])
+        more.append_many([(step, 1.8e9 + step, *[0.5] * len(columns_of("steps"))) for step in range(82, 110)])
         more.close()
         for stream, rank in (("system", 1), ("lr_range", 0)):
             writer = SegmentWriter(self.run, stream, columns_of(stream), rank=rank)

@@ -41,7 +41,7 @@ from gradtop.trainer.record.streams.registry import (
     shown_by,
 )
 from gradtop.trainer.record.streams.segment_writer import split_stem
-from gradtop.tui.cli.curves import all_metrics
+from gradtop.tui.reading.metrics import all_metrics
 from tests.record.support import make_run
 
 ROOT = Path(__file__).parents[2]

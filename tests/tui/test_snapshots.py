@@ -48,7 +48,7 @@ async def is_read(pilot: Pilot[None]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-@pytest.mark.parametrize("mode", ["overview", "parameters", "gradients", "weights", "schedule"])
+@pytest.mark.parametrize("mode", ["overview", "parameters", "gradients", "weights", "schedule", "metrics"])
 def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int]) -> None:
     assert snap_compare(app(tmp_path, mode), terminal_size=size, run_before=is_read)
 

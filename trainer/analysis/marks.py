@@ -8,6 +8,7 @@ from typing import Any
 from gradtop.trainer.record import EventKind, clean
 
 MOST = 12
+MOST_CHECKPOINTS = 200
 TEXTS = {EventKind.FORKED: "forked", EventKind.RESUMED: "resumed", EventKind.EARLY_STOPPING: "stopped early"}
 
 Mark = tuple[float, str]  # step, short text
@@ -24,10 +25,20 @@ def event_marks(events: Sequence[Mapping[str, Any]], most: int = MOST) -> tuple[
     return thinned([(step, joined(words)) for step, words in sorted(found.items())], most)
 
 
+def checkpoint_marks(events: Sequence[Mapping[str, Any]], most: int = MOST_CHECKPOINTS) -> tuple[Mark, ...]:
+    """The newest checkpoints, in the order of steps."""
+    steps = {event["step"] for event in events if event.get("kind") == EventKind.CHECKPOINT and is_step(event.get("step"))}
+    return tuple((float(step), f"checkpoint step-{int(step):06d}") for step in sorted(steps)[-most:])
+
+
+def is_step(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+
+
 def mark_of(event: Mapping[str, Any]) -> Mark | None:
     """Where an event stands in a chart and what is written there; None for one that changes nothing in the training."""
     kind, step = event.get("kind"), event.get("step")
-    if not isinstance(step, int | float) or isinstance(step, bool) or not 0 <= step < 1e15:
+    if not isinstance(step, int | float) or not is_step(step):
         return None
     if kind in TEXTS:
         return float(step), TEXTS[kind]

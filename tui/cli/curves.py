@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.errors import UsageError
@@ -27,43 +26,13 @@ from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record import RunReader, Series, StreamReader
+    from gradtop.trainer.record import Series
+    from gradtop.tui.reading.metrics import Metric
 
 WORTH_DRAWING = 1e-3  # a spread smaller than this share of the mean is no spread
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One column of one stream; `unit` is "" where the value is a plain number."""
-
-    name: str
-    stream: StreamReader
-    column: str
-    unit: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
-
-
-def all_metrics(reader: RunReader) -> dict[str, Metric]:
-    """What the run has recorded, by name."""
-    from gradtop.trainer.record import clean
-    from gradtop.trainer.record.streams.registry import REGISTRY, shown_by
-
-    found = {}
-    for name in shown_by("plot"):
-        other = REGISTRY[name].metrics or {}
-        for stream in reader.ranks(name):
-            stream.refresh()
-            for column in stream.columns if stream.count else ():
-                if metric := clean(other.get(column.name, column.name), 200):
-                    metric += f"@{stream.rank}" if stream.rank else ""
-                    found[metric] = Metric(metric, stream, column.name, clean(column.unit, 20))
-    return found
-
-
-def find_metric(there: dict[str, Metric], name: str) -> Metric:
+def find_metric(there: Mapping[str, Metric], name: str) -> Metric:
     """Raises UsageError with the nearest name there is."""
     if name in there:
         return there[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +16,7 @@ from gradtop.tui.cli.output import colours_wanted, print_line, unicode_wanted
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
-    from gradtop.tui.cli.curves import Metric
+    from gradtop.tui.reading.metrics import Metric
 
 EPILOG = """\
 Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, loading, plain_loss, cpu,
@@ -70,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
 def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:
     """A chart over steps for each metric. Raises UsageError."""
     from gradtop.tui.cli import curves
+    from gradtop.tui.reading.metrics import all_metrics
 
-    there = curves.all_metrics(reader)
+    there = all_metrics(reader)
     if not there:
         raise UsageError(f"{name_of(reader)} has no recorded values yet")
     wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
@@ -116,7 +118,7 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
     return width, height
 
 
-def usual(there: dict[str, Metric]) -> list[Metric]:
+def usual(there: Mapping[str, Metric]) -> list[Metric]:
     """What there is of loss, validation loss and accuracy; else the first there is."""
     return [there[name] for name in (LOSS, VAL_LOSS, ACCURACY) if name in there] or list(there.values())[:1]
 

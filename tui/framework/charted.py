@@ -36,6 +36,10 @@ class ChartedScreen(ModeScreen):
         charts = self.charts()
         return next((chart for chart in charts if chart.has_focus), charts[0] if charts else None)
 
+    def chart_name(self, chart: LineChart) -> str:
+        """What its axis is remembered by."""
+        return str(chart.id)
+
     # For `show`
 
     def on_mount(self) -> None:
@@ -44,11 +48,15 @@ class ChartedScreen(ModeScreen):
         self.chart_view = replace(self.chart_view, quantity=next((each for each in QUANTITIES if each == quantity), "step"))
         self._smoothing = next((each for each in SMOOTHING if f"{each}" == memory.get("charts.smoothing")), 0.0)
         for chart in self.query(LineChart):
-            chart.own_log = {"log": True, "linear": False}.get(memory.get(f"charts.axis.{chart.id}"))
+            self.recall_axis(chart)
+
+    def recall_axis(self, chart: LineChart) -> None:
+        """Give a chart the axis that was last chosen for what it shows."""
+        chart.own_log = {"log": True, "linear": False}.get(self.gradtop.memory.get(f"charts.axis.{self.chart_name(chart)}"))
 
     def prepare(self, facts: Facts, clock: Clock, whole: tuple[float, float], newest: float) -> None:
-        """Before the charts are given their curves: what the run is, and which steps there are."""
-        self._whole = whole
+        """Before the charts are given their curves: what the run is, from where to where the axis goes, and the newest step of it."""
+        self._whole = (whole[0], max(newest, whole[0] + 1))
         window = self.chart_view.window
         if window is not None and (followed := window.followed(newest)) != window:
             self._look(followed)
@@ -111,7 +119,7 @@ class ChartedScreen(ModeScreen):
     def action_log_axis(self) -> None:
         if (chart := self.pointed()) is not None:
             chart.own_log = not chart.is_log
-            self.gradtop.remember(f"charts.axis.{chart.id}", "log" if chart.own_log else "linear")
+            self.gradtop.remember(f"charts.axis.{self.chart_name(chart)}", "log" if chart.own_log else "linear")
             self.redraw()
 
     def action_quantity(self) -> None:

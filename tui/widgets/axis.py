@@ -13,6 +13,8 @@ TINY_DECADE = 300
 LARGEST, TINIEST = 1e300, 1e-290  # what lies outside is drawn at the edge, as arithmetic ends there
 SLACK = 0.5  # a range is given up when less than this share of it is wanted
 LOG_STEPS = (1 / 3, 1 / 2, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)  # decades between ticks: 1 2 5, 1 3, each decade, every second …
+GROWTH = 0.3  # of its range, where data that grows would have it drawn anew each moment
+FEW = 0.4  # how much few ticks weigh against a range that is larger than the data
 UNEVEN = 3  # rows between the ticks 1 2 5 at most
 PARTS = {1 / 3: (1, 2, 5), 1 / 2: (1, 3)}  # what is labelled in a decade; log10(2), log10(3) and log10(5) lie near thirds and the half
 
@@ -145,7 +147,7 @@ class Rows:
 def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:
     """A range around finite data whose ticks lie in the middle of rows, all of them equally far apart; `log` takes positive data."""
     bottom, top = _decades(low, high) if log else _with_zero(low, high)
-    best: tuple[float, int, float, int] | None = None  # per dot, rows between ticks, step, the row of zero below the lowest one
+    best: tuple[float, float, int, float, int] | None = None  # how coarse, per dot, rows between ticks, step, the row of zero below the lowest one
     for apart in rows.apart:
         per_step = apart * rows.dots
         least = (top - bottom) / rows.steps * per_step
@@ -154,12 +156,13 @@ def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:
             per_dot = step / per_step
             lowest = math.floor((bottom / per_dot + rows.middle) / rows.dots + 1e-9)
             if (lowest * rows.dots - rows.middle + rows.steps) * per_dot >= top - per_dot * 1e-6:
-                if best is None or per_dot < best[0] * (1 - 1e-9):
-                    best = (per_dot, apart, step, lowest)
+                coarse = per_dot * (apart / rows.apart[0]) ** FEW
+                if best is None or coarse < best[0] * (1 - 1e-9):
+                    best = (coarse, per_dot, apart, step, lowest)
                 break
     if best is None:
         return (logarithmic if log else linear)(low, high, max(1, rows.rows // 2))
-    per_dot, apart, step, lowest = best
+    _coarse, per_dot, apart, step, lowest = best
     start = (lowest * rows.dots - rows.middle) * per_dot
     end = start + rows.steps * per_dot
     numbers = range(-(-lowest // apart), (lowest + rows.rows - 1) // apart + 1)
@@ -202,14 +205,20 @@ def _of_decade(number: int, step: float) -> float:
 
 
 def kept_in_rows(low: float, high: float, rows: Rows, *, log: bool = False, old: Axis | None = None) -> Axis:
-    """The same; the old one as long as the data lies in it and fills half of it."""
+    """The same; the old one as long as the data lies in it and fills half of it. One that data grew out of gets room to grow on."""
     wanted = in_rows(low, high, rows, log=log)
     if old is None or old.log != log or not old.ticks:
         return wanted
     bottom, top = (math.log10(max(v, TINIEST)) for v in (low, high)) if log else (low, high)
     dust = (old.high - old.low) * 1e-6
-    if bottom < old.low - dust or top > old.high + dust:
-        return wanted
+    falls, rises = bottom < old.low - dust, top > old.high + dust
+    if falls or rises:
+        room = GROWTH * (top - bottom)
+        floor = 0.0 if low >= 0 and not log else -math.inf
+        bottom, top = max(floor, bottom - room) if falls else bottom, top + room if rises else top
+        if log:
+            bottom, top = (10.0 ** max(-TINY_DECADE, min(TINY_DECADE, v)) for v in (bottom, top))
+        return in_rows(bottom, top, rows, log=log)
     return old if wanted.high - wanted.low >= SLACK * (old.high - old.low) else wanted
 
 

@@ -109,7 +109,7 @@ def spans_decades(chart: Chart, *, before: bool) -> bool:
     least, most = math.inf, -math.inf
     for line in chart.lines:
         if len(line.series.x) and (means := [value for value in line.series.mean if value - value == 0]):
-            if not min(value for value in line.series.low if value - value == 0) > 0:
+            if not min((value for value in line.series.low if value - value == 0), default=0.0) > 0:
                 return False
             least, most = min(least, *means), max(most, *means)
     return most >= least * (STAYS if before else DECADES)

@@ -15,6 +15,7 @@ from gradtop.tui.widgets.chart import Chart
 from gradtop.tui.widgets.chart_legend import Spot, free, overlaps
 from gradtop.tui.widgets.chart_styles import NARROW, TONE
 
+NOTCH = 12  # cells for each stroke on the axis
 MARK = 18  # cells for the words of a mark, where there is no room for more
 
 
@@ -81,7 +82,8 @@ class Frame:
         if left:
             row.put(left - 1, "└" if self.unicode else "+", TONE["axis"])
         row.put(left, ("─" if self.unicode else "-") * wide, TONE["axis"])
-        for at, _words in chart.notches:
+        # Many would be a pattern, and no longer marks.
+        for at, _words in chart.notches if len(chart.notches) * NOTCH <= wide else ():
             if (column := self.column(at)) >= 0:
                 row.put(left + column, "┴" if self.unicode else "'", TONE["axis"])
         last = chart.ruler.text(chart.end)

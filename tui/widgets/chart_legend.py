@@ -73,7 +73,7 @@ class Legend:
 
     def __init__(self, *, unicode: bool) -> None:
         self._unicode = unicode
-        self._corner = 0
+        self.corner = 0
 
     def place(self, found: Sequence[Entry], canvas: Canvas) -> tuple[int, int, int] | None:
         """The first row, the first cell and the width of a free corner that holds all entries; None where none is free."""
@@ -82,10 +82,10 @@ class Legend:
             return None
         right, low = canvas.width - width - 1, canvas.height - len(found)
         corners = ((0, right), (low, right), (0, 1), (low, 1))
-        for number in (self._corner, *(each for each in range(4) if each != self._corner)):
+        for number in (self.corner, *(each for each in range(4) if each != self.corner)):
             y, x = corners[number]
             if all(free(canvas, max(0, x - 1), y + row, width + 2) for row in range(len(found))):
-                self._corner = number
+                self.corner = number
                 return y, x, width
         return None
 

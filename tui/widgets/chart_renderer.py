@@ -38,7 +38,7 @@ class ChartRenderer:
         self._label_width = 0
         self._legend = Legend(unicode=unicode)
         self._top = 0  # rows above the plot, for a legend that finds no place in it
-        self._known: object = None  # what a new one of gives the legend another chance in the plot
+        self._known: object = None  # what a new one of gives the range and the legend another chance
         self._frame: Frame | None = None
         self._template: tuple[object, list[Cells]] | None = None
         self._projected: dict[tuple[int, bool], tuple[object, list[Point]]] = {}
@@ -70,7 +70,7 @@ class ChartRenderer:
         """Compute `rows` for a chart; costs nothing of the size of a run, only of the size of the picture."""
         known = (width, height, chart.x_min, chart.end, chart.ruler.name, len(chart.lines), chart.log)
         if known != self._known:
-            self._known, self._top = known, 0
+            self._known, self._top, self._y, self._legend.corner = known, 0, None, 0
         if (width, height) != self._size:
             self._size, self._y, self._label_width, self._template = (width, height), None, 0, None
             self._projected.clear()

@@ -51,6 +51,12 @@ def picture(*lines: Curve, width: int = 60, height: int = 14, cursor: float | No
     return found
 
 
+def dots_of(picture: ChartRenderer, tone: str) -> int:
+    """How many dots of braille have a tone."""
+    cells = [text for row in picture.rows for text, each in zip(row.text, row.tones, strict=True) if each == TONE[tone] and "⠀" < text <= "⣿"]
+    return sum((ord(text) - 0x2800).bit_count() for text in cells)
+
+
 def rows_with(picture: ChartRenderer, tone: str) -> set[int]:
     return {y for y, row in enumerate(picture.rows) if TONE[tone] in row.tones}
 
@@ -230,6 +236,17 @@ def test_ticks_are_evenly_spaced_and_stand_where_their_values_are() -> None:
                 marked = picture(Curve("", curve([*values, value], x=[0.0, 1.0, 9.0])), height=height, log=log, x_max=10.0)
                 at = {row for row in rows_with(marked, "a") if "•" in "".join(marked.rows[row].text[-12:])}
                 assert y in at, (values, height, value)
+
+
+def test_without_colour_the_line_is_bold_and_of_the_range_only_the_ends_are_drawn() -> None:
+    wide = curve([1.0] * 200)
+    wide.low, wide.high = [0.0] * 200, [2.0] * 200
+    bright, thin = ChartRenderer(), ChartRenderer(thin=True)
+    for found in (bright, thin):
+        found.draw(Chart((Curve("", wide),)), 60, 14)
+    dots = [{tone: dots_of(found, tone) for tone in ("a", "range-a")} for found in (bright, thin)]
+    assert dots[1]["a"] == 2 * dots[0]["a"]
+    assert dots[1]["range-a"] < dots[0]["range-a"] / 4
 
 
 def test_validation_lies_on_top_as_points_and_its_best_is_marked() -> None:

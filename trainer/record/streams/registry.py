@@ -106,20 +106,20 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(LOADING, sparse=True),
                 Column(PLAIN_LOSS, sparse=True),
             ),
-            shown_by=("overview", "schedule", "plot"),
+            shown_by=("overview", "schedule", "metrics", "plot"),
         ),
         Stream(
             EVALS,
             "Every evaluation on the validation set.",
             (Column(EPOCH), Column(LOSS), Column(ACCURACY)),
-            shown_by=("overview", "plot"),
+            shown_by=("overview", "metrics", "plot"),
             metrics={LOSS: VAL_LOSS, EPOCH: ""},
         ),
         Stream(
             LAYERS,
             "Sampled steps: gradient norm, weight norm and update:weight ratio of each parameter.",
             (Column(GRAD_NORM), Column(WEIGHT_NORM), Column(UPDATE_RATIO, sparse=True)),
-            shown_by=("parameters", "gradients", "plot"),
+            shown_by=("parameters", "gradients", "metrics", "plot"),
             per_parameter=True,
         ),
         Stream(
@@ -127,7 +127,7 @@ REGISTRY: Mapping[str, Stream] = {
             "Sampled steps: of the output of each module that has weights or is a nonlinearity, in the order of execution, the standard "
             "deviation, the share of dead units (zero over the whole batch) and the share of saturated values.",
             (Column(STD, sparse=True), Column(DEAD, sparse=True), Column(SATURATED, sparse=True)),
-            shown_by=("plot",),
+            shown_by=("metrics", "plot"),
             per_parameter=True,
         ),
         Stream(
@@ -155,7 +155,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(TORCH_ALLOCATED, "B", sparse=True),
                 Column(TORCH_RESERVED, "B", sparse=True),
             ),
-            shown_by=("plot",),
+            shown_by=("metrics", "plot"),
             every_rank=True,
         ),
         Stream(
@@ -170,7 +170,7 @@ REGISTRY: Mapping[str, Stream] = {
             "Every step of a learning-rate range test: learning rate, loss, and its moving average.",
             (Column(LR), Column(LOSS), Column(SMOOTHED)),
             jobs=("lr_range",),
-            shown_by=("lr_range", "plot"),
+            shown_by=("lr_range", "metrics", "plot"),
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),
     )

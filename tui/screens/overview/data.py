@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
-from gradtop.trainer.analysis.marks import Mark, event_marks
-from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, effective
+from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
+from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
     CLIPPED,
@@ -18,18 +18,21 @@ from gradtop.trainer.record.streams.registry import (
     GRAD_NORM,
     LOSS,
     LR,
+    PLAIN_LOSS,
     PLAN,
-    REGISTRY,
     STEP,
     STEPS,
+    VAL_LOSS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
+from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
 BINS = 360
 CEILINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # each leap draws and sends every chart anew
+FEW_STEPS, FIRST_CEILINGS = 100, (2.0, 5.0)  # at first leaps would come within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class OverviewPart:
     newest: float = 0.0
     clock: Clock = NO_CLOCK
     loss: Series = EMPTY_SERIES
+    plain_loss: Series = EMPTY_SERIES
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
@@ -53,10 +57,12 @@ class OverviewPart:
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
     best_accuracy: tuple[float, float] | None = None
+    picked: tuple[MetricCurve, ...] = ()
     healthy: tuple[float, float] = (1.0, 100.0)
     events: tuple[EventLine, ...] = ()
     all_events: tuple[EventLine, ...] = ()
     marks: tuple[Mark, ...] = ()
+    checkpoints: tuple[Mark, ...] = ()
     unreadable: str = ""
 
 
@@ -66,46 +72,51 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     if reader is None:
         return OverviewPart()
     steps, evals, plan = (reader.stream(name) for name in (STEPS, EVALS, PLAN))
-    step = max(reader.status.step, newest(reader))
-    end = float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
+    step, end = seen_to(reader)
     window, planned_end = view.window, float(max(reader.status.steps, 1))
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm = steps.series_of([LOSS, GRAD_NORM], bins=BINS, **seen)
+    loss, grad_norm, plain_loss = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+    lr = steps.series(LR, bins=BINS, **planned)
+    there = all_metrics(reader) if view.picked else {}
     events, all_events = event_list(reader, source.facts.report.findings if source.facts.report is not None else ())
     return OverviewPart(
         end=end,
         newest=step,
         clock=clock_of(reader, view),
         loss=loss,
+        plain_loss=plain_loss,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,
-        lr=steps.series(LR, bins=BINS, **planned),
+        lr=lr,
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
-        last=last_values(reader),
+        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
+        picked=tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there),
         best_loss=best_of(all_loss, lowest=True),
         best_accuracy=best_of(all_accuracy, lowest=False),
         healthy=healthy,
         events=events,
         all_events=all_events,
         marks=event_marks(reader.rare),
+        checkpoints=checkpoint_marks(reader.events),
         unreadable=steps.unreadable,
     )
 
 
-def last_values(reader: RunReader) -> dict[str, float]:
-    """The newest finite values of what the charts show: those that events, `show` and `plot` give."""
+def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
+    """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
     found = {}
-    for stream in (STEPS, EVALS):
-        names = REGISTRY[stream].metrics or {}
-        for column in REGISTRY[stream].columns:
-            if (last := reader.stream(stream).last_finite(column.name)) is not None and (name := names.get(column.name, column.name)):
-                found[name] = last[1]
+    for name, series in drawn.items():
+        stream, column = places[name]
+        # Where nothing was measured, all of the stream would be searched.
+        if any(series.finite) and (last := stream.last_finite(column)) is not None:
+            found[name] = last[1]
     return found
 
 
@@ -124,13 +135,19 @@ def newest(reader: RunReader) -> float:
     return float(last[STEP]) if last is not None else 0.0
 
 
+def seen_to(reader: RunReader) -> tuple[float, float]:
+    """The newest step, and the right end of an axis of steps: that step once the run has ended."""
+    step = max(reader.status.step, newest(reader))
+    return step, float(max(step, 1)) if reader.state.has_ended else axis_end(step, reader.status.steps)
+
+
 def axis_end(step: float, steps: int) -> float:
     """The right end of the axis: the last step of the plan, or the next round number above 1.02 × the present step."""
     need = max(10.0, step * 1.02)
     if steps and need >= 0.8 * steps:
         return float(max(steps, step))
     scale = 10.0 ** (len(str(int(need))) - 1)
-    ceiling = next((scale * c for c in CEILINGS if scale * c >= need), 10 * scale)
+    ceiling = next((scale * c for c in (CEILINGS if need > FEW_STEPS else FIRST_CEILINGS) if scale * c >= need), 10 * scale)
     return min(ceiling, float(steps)) if steps else ceiling
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.record import RunState
-from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, VAL_LOSS, shown_by
+from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
@@ -22,9 +24,11 @@ from gradtop.tui.widgets.entries import Entries
 from gradtop.tui.widgets.line_chart import LineChart
 
 PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
+PICKS = tuple(f"picked-{number}" for number in range(MOST))
 WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 LEAST = 8  # rows of a pane
+NOT_HERE = "no evaluation in these steps"
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
 
 
@@ -40,6 +44,8 @@ class Overview(ChartedScreen):
     def __init__(self) -> None:
         super().__init__()
         self._page = 0
+        self._panes: tuple[str, ...] = PANES
+        self._picked: dict[str, str] = {}  # the metric in each of the panes for those
         self._zoomed = ""
         self._shape = (0, 0)
 
@@ -49,6 +55,11 @@ class Overview(ChartedScreen):
             for pane in (*charts, Findings(id="findings"), Entries(id="events", empty="nothing happened yet", filters=True)):
                 pane.border_title = (pane.id or "").replace("-", " ")
                 yield pane
+            for name in PICKS[: len(kept_picks(self.gradtop.memory))]:
+                yield LineChart(id=name)
+
+    def view(self) -> ChartView:
+        return replace(self.chart_view, picked=kept_picks(self.gradtop.memory))
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
@@ -65,26 +76,31 @@ class Overview(ChartedScreen):
         last_planned = self.span(float(max(status.steps, 1)))[1]
         for each in ("loss", "gradient-norm", "learning-rate"):
             chart[each].set_empty(waiting)
-        chart["accuracy"].set_empty(FIRST_EVALUATION if snapshot.facts.alive else waiting)
+        begun = FIRST_EVALUATION if snapshot.facts.alive else waiting
+        chart["accuracy"].set_empty(begun if self.chart_view.window is None else NOT_HERE)
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
+        train = [Curve("train", part.loss, "a", value=last.get(LOSS))]
+        if part.plain_loss.x:  # label smoothing or mixup are a part of what is trained on
+            train = [replace(train[0], label="train, soft targets"), Curve("train", part.plain_loss, "c", value=last.get(PLAIN_LOSS))]
         chart["loss"].set_series(
-            [Curve("train", part.loss, "a", value=last.get(LOSS)), *val], log=None, marks=part.marks, x_min=first, x_max=end
+            [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy)] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks)
+        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],
-            log=True, band=part.healthy, marks=part.marks, notes=clipped, x_min=first, x_max=end,
+            log=True, band=part.healthy, marks=part.marks, notches=part.checkpoints, notes=clipped, x_min=first, x_max=end,
         )  # fmt: skip
         chart["learning-rate"].set_series(
             [Curve("so far", part.lr, "a", value=last.get(LR)), Curve("planned", part.planned, "a", planned=True)],
-            marks=part.marks,
+            marks=part.marks, notches=part.checkpoints,
             x_min=first,
             x_max=last_planned,
             smooth=False,
         )
+        self._show_picks(part, first, end)
         self.query_one(Findings).show_report(snapshot.facts)
         self._show_events(part)
 
@@ -94,10 +110,28 @@ class Overview(ChartedScreen):
         whole = self._zoomed == "events" or bool(pane.filter)
         pane.show([event_entry(event) for event in (part.all_events if whole else part.events)])
 
-    # What fits
+    def _show_picks(self, part: OverviewPart, first: float, end: float) -> None:
+        """What was put here from the page of all metrics."""
+        there = {str(chart.id): chart for chart in self.query(LineChart)}
+        for name, curve in zip(PICKS, part.picked, strict=False):
+            chart = there.get(name)
+            if chart is None:
+                chart = LineChart(id=name)
+                self.query_one("#panes").mount(chart)
+            if self._picked.get(name) != curve.name:
+                chart.border_title = f"{curve.name}{' [' + curve.unit + ']' if curve.unit else ''}"
+                self._picked[name] = curve.name
+                self.recall_axis(chart)
+            chart.set_empty(curve.unavailable or "nothing measured")
+            chart.set_series([metric_line(curve)], log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
+        if len(part.picked) != len(self._panes) - len(PANES):
+            self._panes = (*PANES, *PICKS[: len(part.picked)])
+            self._arrange()
 
-    def view(self) -> ChartView:
-        return self.chart_view
+    def chart_name(self, chart: LineChart) -> str:
+        return self._picked.get(str(chart.id), str(chart.id))
+
+    # What fits
 
     def on_mount(self) -> None:
         self._arrange()  # else a first layout would be for nothing
@@ -119,26 +153,26 @@ class Overview(ChartedScreen):
         self._shape = (columns, rows)
         shown = self._shown()
         grid = self.query_one("#panes")
-        for name in PANES:
-            self.query_one(f"#{name}").display = name in shown
+        for pane in grid.children:
+            pane.display = pane.id in shown
         grid.styles.grid_size_columns = columns
         grid.styles.grid_size_rows = -(-len(shown) // columns)
         if isinstance(self.snapshot.part, OverviewPart):
             self._show_events(self.snapshot.part)
-        grid.set_class(len(shown) == len(PANES) and columns == 2, "-all")
+        grid.set_class(tuple(shown) == PANES and columns == 2, "-all")
         self.refresh_bindings()
 
     @property
     def pages(self) -> int:
         columns, rows = self._shape
-        return 1 if self._zoomed or not columns else -(-len(PANES) // (columns * rows))
+        return 1 if self._zoomed or not columns else -(-len(self._panes) // (columns * rows))
 
     def _shown(self) -> Sequence[str]:
         if self._zoomed:
             return (self._zoomed,)
         size = self._shape[0] * self._shape[1]
         self._page %= self.pages
-        return PANES[self._page * size : (self._page + 1) * size]
+        return self._panes[self._page * size : (self._page + 1) * size]
 
     def turn(self, step: int) -> None:
         """Tab: the next page where there are several, else the next chart."""
@@ -175,7 +209,7 @@ class Overview(ChartedScreen):
         if mode := self._goes_to():
             self.gradtop.action_mode(mode)
         elif not self._zoomed:
-            pane = self.focused if self.focused is not None and self.focused.id in PANES else self.query_one(f"#{self._shown()[0]}")
+            pane = self.focused if self.focused is not None and self.focused.id in self._panes else self.query_one(f"#{self._shown()[0]}")
             self._zoomed = pane.id or ""
             self._arrange()
             self.set_focus(pane)

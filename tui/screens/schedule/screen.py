@@ -52,7 +52,7 @@ class Schedule(ChartedScreen):
             lines.append(Curve("in the form", drafted.new, "b", planned=True))
             steps = max(steps, drafted.steps)
         end = float(max(steps, 1))
-        self.prepare(snapshot.facts, part.clock, (float(snapshot.facts.status.began), end), 0.0)
+        self.prepare(snapshot.facts, part.clock, (float(snapshot.facts.status.began), end), end)
         first, last = self.span(end)
         self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=first, x_max=last, smooth=False)
         self.query_one(Figures).show([figures(part)])

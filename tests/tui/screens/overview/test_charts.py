@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.record import Run, RunReader
+from gradtop.tui.reading.metrics import all_metrics
+from gradtop.tui.screens.overview.screen import PANES
+from gradtop.tui.ui_state import UiState
+from gradtop.tui.widgets.line_chart import LineChart
+from tests.tui.piloting import Piloted, piloted
+from tests.tui.runs_fixture import Grower
+
+
+@pytest.fixture
+def run(training: tuple[Run, Grower]) -> Run:
+    return training[0]
+
+
+def loss_chart(screen: Piloted) -> LineChart:
+    return screen.mode.query_one("#loss", LineChart)
+
+
+async def test_one_cursor_reads_all_charts(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("left", "left", "left")
+        charts = [screen.mode.query_one(f"#{name}", LineChart) for name in PANES[:4]]
+        await screen.until(lambda: len({chart.cursor_x for chart in charts}) == 1, "one cursor")
+        read = charts[0].read
+        assert read[0].startswith("step")
+        await screen.press("escape")
+        await screen.until(lambda: all(chart.cursor_x is None for chart in charts), "no cursor")
+        assert charts[0].read != read
+
+
+async def test_zooming_reads_fewer_steps_more_finely_and_zero_shows_all_again(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.until(lambda: len(screen.snapshot.part.loss.x) > 100, "the curves")
+        whole = screen.snapshot.part.loss
+        assert "all steps" not in screen.keybar()
+        await screen.press("plus", "plus", "plus")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] > 1000, "the newest steps")
+        assert set(screen.snapshot.part.loss.finite) == {1}
+        assert "0 all steps" in screen.keybar()
+        best = screen.snapshot.part.best_loss
+        newest = screen.snapshot.part.loss.x[0]
+        await screen.press("left_square_bracket")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] < newest, "earlier steps")
+        assert screen.snapshot.part.best_loss == best
+        await screen.press("right_square_bracket", "minus", "minus", "minus")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
+        await screen.pilot._post_mouse_events([events.MouseScrollUp], "#accuracy", offset=(40, 5))
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] > whole.x[0], "the steps around the mouse")
+        await screen.press("0")
+        await screen.until(lambda: screen.snapshot.part.loss.x[0] == whole.x[0], "all steps")
+
+
+async def test_axis_quantity_and_smoothing_are_remembered(tmp_path: Path, run: Run) -> None:
+    memory = UiState(tmp_path / "memory.json")
+    async with piloted(tmp_path, run, memory=memory) as screen:
+        assert not loss_chart(screen).is_log
+        await screen.press("Y", "w", "t")
+        assert loss_chart(screen).is_log
+        await screen.shows("epoch 8.7")
+        await screen.shows("smoothing: 0.6 per step")
+        await screen.press("t")
+        await screen.shows("time 0:3")
+        await screen.press("t")
+        await screen.shows("step 1")
+        await screen.press("t")
+    async with piloted(tmp_path, run, memory=memory) as screen:
+        await screen.shows("epoch 8.7")
+        await screen.press("left")
+        chart = loss_chart(screen)
+        assert chart.is_log
+        assert chart.read[0].startswith("epoch ")
+        assert " · step" in chart.read[0]
+
+
+async def test_the_figures_are_those_of_the_events_and_of_plot(tmp_path: Path, run: Run) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.until(lambda: screen.snapshot.part.last, "the newest values")
+        last, reader = screen.snapshot.part.last, RunReader(run)
+        reader.refresh()
+        metrics = all_metrics(reader)
+        assert {name: metrics[name].stream.last_finite(metrics[name].column)[1] for name in last} == last  # type: ignore[index]
+        event = next(event for event in reversed(reader.events) if event["kind"] == "epoch")
+        assert (last["val_loss"], last["accuracy"]) == (event["val_loss"], event["val_accuracy"])
+        chart = screen.mode.query_one("#loss", LineChart)
+        assert f"val {significant(last['val_loss'])}" in chart.read
