@@ -132,7 +132,7 @@ async def test_a_remapped_key_acts_and_the_default_one_does_nothing(tmp_path: Pa
 async def test_key_bar_help_and_palette_show_the_remapped_keys(tmp_path: Path, run: Run) -> None:
     keymap = parse_keymap({"keys": {"mode.overview": "f1", "leave": "Z", "log": "ctrl+l", "tune.live": "ctrl+y", "help": "H"}}, "FILE")
     assert keymap.problems == ()
-    async with piloted(tmp_path, run, keymap=keymap, size=(140, 60)) as screen:
+    async with piloted(tmp_path, run, keymap=keymap, size=(140, 140)) as screen:
         bar = screen.keybar()
         assert "f1 Overview" in bar
         assert "Z leave" in bar

@@ -15,16 +15,16 @@ from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 
 EPOCH = 8
 COLUMNS = (
-    TableColumn("run", 24, 16, sort="name"),
+    TableColumn("run", 24, 15, sort="name"),
     TableColumn("state", 12, sort="state"),
     TableColumn("started", 12, priority=7, right=True, sort="newest"),
     TableColumn("took", 8, priority=8, right=True, sort="took"),
     TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
-    TableColumn("val loss", 9, priority=1, right=True, sort="val loss"),
+    TableColumn("val loss", 8, priority=1, right=True, sort="val loss"),
     TableColumn("best", 8, right=True, sort="best"),
-    TableColumn("accuracy", 9, priority=9, right=True, sort="accuracy"),
-    TableColumn("finding", 26, 16, priority=6),
-    TableColumn("changed against its parent", 30, 20, priority=5, grow=True),
+    TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
+    TableColumn("finding", 26, 15, priority=6),
+    TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
     TableColumn("lr", 8, priority=9, right=True),
     TableColumn("model", 14, priority=10),
 )
