@@ -251,7 +251,7 @@ class ModeScreen(Screen[None]):
                 if before.facts.run is not snapshot.facts.run:
                     self.explain("")
                 self.show(snapshot)
-        if self.is_ready:
+        if self.gradtop.hides and self.is_ready:
             self.call_after_refresh(self.gradtop.is_whole)
         self._paint(changed)
 

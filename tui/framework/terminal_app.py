@@ -41,7 +41,7 @@ class TerminalApp(App[None]):
     """An app for a terminal of these capabilities.
 
     `written` counts the bytes sent to it, `failure` is the exception that ended the app, `comes_back` whether the screen
-    that is being switched to was shown before.
+    that is being switched to was shown before. `hides` says that nothing is painted until a screen is whole.
     """
 
     def __init__(self, capabilities: Capabilities) -> None:
@@ -51,7 +51,7 @@ class TerminalApp(App[None]):
         self.comes_back = False
         self.written = 0
         self.failure: BaseException | None = None
-        self._hides = False
+        self.hides = False
         self._hidden: Timer
 
     def get_driver_class(self) -> type[Driver]:
@@ -71,13 +71,13 @@ class TerminalApp(App[None]):
         """Paint nothing until `is_whole` is called, at most as long as nobody minds."""
         self.is_whole()
         self._begin_batch()
-        self._hides = True
+        self.hides = True
         self._hidden = self.set_timer(HIDDEN, self.is_whole)
 
     def is_whole(self) -> None:
         """The screen that is being opened shows what it has to show."""
-        if self._hides:
-            self._hides = False
+        if self.hides:
+            self.hides = False
             self._hidden.stop()
             self._end_batch()
             if not self._batch_count:
