@@ -83,6 +83,11 @@ def build(how="tell", path="facts.json"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "exit":
         raise SystemExit(3)
+    if how == "noisy":
+        print("{\\"total\\": 0}", "λ \\udcff", file=sys.stderr)
+        print("λ", "x" * 200, "\\udcff\\n" * 20000, flush=True)
+        os.write(1, b"\\xff from C\\n" * 20000)
+        os.system("echo from a child; printf '\\\\377' >&2")
     with open(path, "w") as file:
         json.dump(facts(), file)
     return torch.nn.Linear(2, 3)
@@ -226,6 +231,21 @@ def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(
     assert differences(one, other) == []
     assert rows(alone, "steps", "loss", "lr") == rows(run, "steps", "loss", "lr")
     assert rows(alone, "evals", "loss", "accuracy") == rows(run, "evals", "loss", "accuracy")
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["server", "no server"])
+def test_what_a_model_prints_while_it_is_built_is_no_part_of_the_answer(
+    running_server: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    (tmp_path / "noisy.toml").write_text(tomli_w.dumps(tables(how="noisy")))
+    if alone:
+        monkeypatch.setattr("gradtop.trainer.launch.server.environment", lambda: {**environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+
+    assert main(["params", str(tmp_path / "noisy.toml"), "--json", *(["--no-server"] if alone else [])]) == 0
+
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["total"] == 9
+    assert printed.err == ""
 
 
 def test_a_process_that_crashes_takes_no_server_with_it(running_server: int, project: Path) -> None:

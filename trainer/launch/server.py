@@ -276,12 +276,12 @@ def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once"]
     question = json.dumps({"kind": kind, "arguments": arguments})
     try:
-        done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=IMPORTS + ANSWERS, check=False, env=environment())
-        answer = json.loads(done.stdout)
+        done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=IMPORTS + ANSWERS, check=False, env=environment())
+        answer = json.loads(done.stdout or b"-")
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"no reply within {IMPORTS + ANSWERS:g} s") from None
     except ValueError:
-        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit code {done.returncode}")
+        last = next((line for line in reversed(done.stderr.decode(errors="replace").splitlines()) if line.strip()), f"exit code {done.returncode}")
         raise Refused(f"the process ended without a reply: {last}; gradtop doctor checks PyTorch") from None
     if not isinstance(answer, dict):
         raise Refused(str(answer))

@@ -6,6 +6,7 @@ Exit code: 0 when it listens or another server of the name does, else 1.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from gradtop.trainer.launch.server_address import open_directory
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.server.jobs import ANSWERS, answer
 from gradtop.trainer.server.listener import Listener
+from gradtop.trainer.server.process import print_anything, redirect
 from gradtop.trainer.server.server import Server
 
 IDLE = 600.0
@@ -34,6 +36,10 @@ def once() -> int:
     request = json.load(sys.stdin)
     said = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what else is printed is no answer
+    # What keeps torch from being imported is said; what a model prints, however much and in whatever characters, is read by nobody.
+    importlib.import_module("torch")
+    redirect()
+    print_anything()
     print(json.dumps(answer(ANSWERS[request["kind"]], request["arguments"])), file=said, flush=True)
     return 0
 

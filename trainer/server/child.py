@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.server.jobs import ANSWERS, JOBS, answer
-from gradtop.trainer.server.process import redirect
+from gradtop.trainer.server.process import print_anything, redirect
 
 
 class Child:
@@ -45,6 +45,7 @@ class Child:
         code = 1
         try:
             redirect()
+            print_anything()
             self.begun()
             self.say(answer(ANSWERS[self._kind], self._arguments))
             code = 0

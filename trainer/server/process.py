@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
+import sys
 from pathlib import Path
 
 
@@ -16,6 +18,13 @@ def redirect(output: int | None = None) -> None:
         os.dup2(descriptor, place)
     for descriptor in {null, written}:
         os.close(descriptor)
+
+
+def print_anything() -> None:
+    """Have no character that user code prints fail for the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def set_title(title: str) -> None:
