@@ -218,3 +218,36 @@ def test_a_detached_state_does_not_follow_the_training() -> None:
 
     assert copy["model"]["weight"].tolist() == [0, 0, 0]
     assert copy["groups"][0] == {"betas": (0.9, 0.999), "step": torch.tensor(1.0)}
+
+
+@pytest.mark.parametrize("mask", [0, 0o777], ids=oct)
+def test_checkpoints_have_one_mode_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    before = os.umask(mask)
+    try:
+        save(folder, 7, loss=0.25)
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {"step-000007.pt": 0o600, "step-000007.json": 0o600}
+
+
+def test_nothing_is_written_removed_or_renamed_through_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    mine, run = tmp_path / "mine", tmp_path / "run"
+    mine.mkdir()
+    run.mkdir()
+    for step in (1, 2, 3):
+        save(mine, step, loss=0.5 - step / 10)
+    (mine / ".step-000004.pt.17.tmp").touch()
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    folder = run / "checkpoints"
+    folder.symlink_to(mine)
+
+    with pytest.raises(OSError, match="Not a directory"):
+        save(folder, 4)
+    with pytest.raises(OSError, match="Not a directory"):
+        checkpoint.prune(folder, 1)
+    checkpoint.set_aside(folder / "step-000001.pt")
+    checkpoint.remove_leftovers(folder)
+
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before

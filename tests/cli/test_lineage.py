@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,34 @@ def test_a_fork_goes_on_from_the_checkpoint_with_what_was_changed_live_and_now(g
     config, meta = load_config(made.config), read_meta(made)
     assert (config.optimizer.kind, config.optimizer.lr, config.training.epochs) == ("sgd", 2e-3, 4)
     assert (meta.parent, meta.parent_checkpoint) == (parent.id, "step-000032.pt")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"kept": ["2 of 4 weights"], "dropped": ["2 weights are new: a, b"], "nothing": ""}, "keeps 2 of 4 weights, the optimizer's state of those weights"),
+        ({"kept": [], "dropped": [], "nothing": "no weight of the checkpoint fits the model"}, "no weight of the checkpoint fits the model"),
+        (OSError("there is no server"), "keeps the weights that fit by name and shape"),
+    ],
+)
+def test_which_weights_a_fork_keeps_is_asked_where_configurations_do_not_tell(
+    gradtop: Gradtop, parent: Run, monkeypatch: pytest.MonkeyPatch, answer: dict[str, object] | OSError, said: str
+) -> None:
+    asked: list[object] = []
+
+    def request(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append((kind, arguments["checkpoint"], arguments["tables"]["data"]["classes"]))
+        if isinstance(answer, OSError):
+            raise answer
+        return dict(answer)
+
+    monkeypatch.setattr("gradtop.trainer.launch.server.request_answer", request)
+
+    result = gradtop("fork", "base", "training.epochs=4", "data.classes=7", "--detach")
+
+    assert asked == [("fork_weights", str(parent.checkpoints / "step-000032.pt"), 7)]
+    assert said in result.out + result.err
+    assert bool(result.code) == ("no weight" in said)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ OTHER_FILES = {
     "trainer/record/export.py": "a folder that the user names",
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",
-    "trainer/checkpoint/format.py": "checkpoints, each beside its sidecar in an order of its own",
     "trainer/launch/custom_code.py": "the state directory of the user",
     "trainer/launch/server_address.py": "the directory of torch servers",
     "trainer/server/listener.py": "the same",

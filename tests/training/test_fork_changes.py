@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from gradtop.trainer.config import apply_overrides, consequences, load_config
+from gradtop.trainer.config.fork_preview import Consequences
+from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
 from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.server.jobs import ANSWERS, answer
 from tests.training.forks import (
     PER_EPOCH,
     before_training,
@@ -214,7 +217,7 @@ def test_a_loss_is_measured_against_those_on_the_same_data(
 
 def topics(sentences: object) -> set[str]:
     """What sentences of what is kept and dropped are about."""
-    words = {"weights": r"weights", "mean": "EMA", "optimizer": "optimizer's state", "place": "position in the epoch", "plateau": "plateau", "patience": "early stopping"}
+    words = {"weights": r"weights", "mean": "EMA", "optimizer": "optimizer's state", "place": "position in the epoch", "plateau": "plateau", "patience": "early stopping", "freezing": "freezing"}
     found = set()
     for sentence in sentences:  # type: ignore[attr-defined]
         about = [name for name, word in words.items() if word in sentence.partition(":")[0]]
@@ -233,6 +236,7 @@ CHANGES = [
     ["training.ema=0.9"],
     ["training.precision=bf16"],
     ["freeze.kind=backbone"],
+    ["freeze.kind=backbone", "freeze.unfreeze_epoch=2"],
     ["data.classes=4"],
     ["data.samples=61"],
     ["data.samples=64"],
@@ -257,10 +261,17 @@ def test_what_is_told_before_is_about_what_the_event_tells_after(
 ) -> None:
     parent = parents[kind]
     child = fork(parent, *changes)
-    told = consequences(load_config(parent.config), load_config(child.config))
+    old, new, checkpoint = load_config(parent.config), load_config(child.config), find_checkpoint(parent)
+    weights = answer(ANSWERS["fork_weights"], {"tables": to_toml(new), "checkpoint": str(checkpoint.path)})
+    told = consequences(old, new, epoch=checkpoint.epoch)
 
     before_training(child, monkeypatch)
 
     kept, dropped = said(child)
     assert topics(told.dropped) == topics(dropped), (told, dropped)
     assert topics(told.kept) == topics(kept), (told, kept)
+    assert [weights["nothing"], weights["kept"][0]] == ["", kept[0]]
+    exact = consequences(old, new, epoch=checkpoint.epoch, weights=Consequences(tuple(weights["kept"]), tuple(weights["dropped"])))
+    assert exact.kept[0] == kept[0]
+    assert set(weights["dropped"]) <= set(dropped)
+    assert [each for each in exact.dropped if "freezing" in each] == [each for each in dropped if "freezing" in each]

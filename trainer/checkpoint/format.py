@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from gradtop.trainer.record.files import open_regular, read_file
+from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
@@ -54,52 +55,36 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
     than a checkpoint (the records of the steps before it) is made durable there. Raises OSError.
     """
     path = path_of(folder, saved.step)
+    size = 0
+    # The time is the file's: two runs that are alike have checkpoints that are.
+    known = vars(replace(saved, best=False, time=0.0))
 
-    def announce(size: int) -> None:
+    def fill(file: BinaryIO) -> None:
+        nonlocal size
+        torch.save({"format": FORMAT, "saved": known, **state}, file)
+        size = file.tell()
+
+    def announce() -> None:
         before_rename()
         # Without its checkpoint a sidecar means nothing: the one rename that follows makes both count.
         write_sidecar(path, replace(saved, bytes=size))
 
-    # The time is the file's: two runs that are alike have checkpoints that are.
-    known = vars(replace(saved, best=False, time=0.0))
-    _replace(path, lambda file: torch.save({"format": FORMAT, "saved": known, **state}, file), announce)
+    try:
+        replace_whole(_run_of(path), path, fill, before_rename=announce, durable=True)
+    except RuntimeError as error:
+        # torch.save reports a full disk as one of its own stream writer.
+        raise OSError(str(error).splitlines()[0]) from error
     return path
 
 
 def write_sidecar(path: Path, saved: Saved) -> None:
     text = json.dumps({"format": SIDECAR_FORMAT, **vars(saved)}) + "\n"
-    _replace(sidecar_of(path), lambda file: file.write(text.encode()))
+    replace_whole(_run_of(path), sidecar_of(path), lambda file: file.write(text.encode()), durable=True)
 
 
-def _replace(path: Path, fill: Callable[[Any], object], before_rename: Callable[[int], object] = lambda _: None) -> None:
-    """`before_rename` is given the size in bytes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-        before_rename(size)
-        temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        # torch.save reports a full disk as a RuntimeError of its own stream writer.
-        if isinstance(error, RuntimeError):
-            raise OSError(str(error).splitlines()[0]) from error
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Some network file systems refuse fsync on a directory; the rename itself has happened.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _run_of(path: Path) -> Path:
+    """The run directory of a checkpoint; a link in it is not followed to write."""
+    return path.parent.parent
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -181,8 +166,8 @@ def prune(folder: Path, keep: int) -> None:
     for step, fact in facts.items():
         if step not in kept and fact is not None:
             path = path_of(folder, step)
-            path.unlink(missing_ok=True)
-            sidecar_of(path).unlink(missing_ok=True)
+            unlink(_run_of(path), path)
+            unlink(_run_of(path), sidecar_of(path))
 
 
 def best_step(facts: Mapping[int, Saved | None]) -> int | None:
@@ -245,15 +230,14 @@ def remove_leftovers(folder: Path) -> None:
     """Delete what a process that was killed while it wrote has left: temporary files, and sidecars of no checkpoint."""
     there = {path_of(folder, step).stem for step in saved_steps(folder)}
     for path in (*folder.glob(".step-*.tmp"), *(each for each in folder.glob("step-*.json") if each.stem not in there)):
-        with contextlib.suppress(OSError):
-            path.unlink()
+        remove(_run_of(path), path)
 
 
 def set_aside(path: Path) -> None:
     """Have a checkpoint that cannot be read count no more, and keep its bytes."""
     for one in (sidecar_of(path), path):
         with contextlib.suppress(OSError):
-            one.rename(one.with_name(one.name + ".unreadable"))
+            rename(_run_of(one), one, one.name + ".unreadable")
 
 
 def unreadable_key(state: State) -> str:

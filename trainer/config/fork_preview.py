@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtop.trainer.config.config import Config
+from gradtop.trainer.config.freeze import Thaws
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +16,28 @@ class Consequences:
     dropped: tuple[str, ...]
 
 
-def consequences(old: Config, new: Config) -> Consequences:
-    """Of a fork from a run of the configuration `old` that trains as `new`."""
+UNKNOWN = Consequences(("the weights that fit by name and shape",), ())
+
+
+def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequences | None = None) -> Consequences:
+    """Of a fork from a run of the configuration `old`, at a checkpoint with `epoch` epochs behind it, that trains as `new`.
+
+    `weights` are what a comparison of the checkpoint with the model has found; without it, configurations tell only of models of
+    gradtop's own which weights fit.
+    """
     kept, dropped = [], []
-    if _fits(old, new):
+    if weights is not None:
+        kept += weights.kept
+        dropped += weights.dropped
+    elif fits_surely(old, new):
         kept.append("all weights")
     else:
-        kept.append("the weights whose names and shapes match")
+        kept += UNKNOWN.kept
+    if not _fits(old, new) and weights is None:
         dropped.append("the weights that do not fit the other data: the head, where the number of classes differs")
     _optimizer(old, new, kept, dropped)
+    if thawed := passed_unfreezing(new, epoch):
+        dropped.append(thawed)
     if new.training.ema and old.training.ema and _fits(old, new):
         kept.append("the EMA of the weights")
     elif new.training.ema:
@@ -44,6 +58,19 @@ def consequences(old: Config, new: Config) -> Consequences:
         else:
             dropped.append("the best loss and the patience count of early stopping")
     return Consequences(tuple(kept), tuple(dropped))
+
+
+def passed_unfreezing(config: Config, epoch: int) -> str:
+    """What is said of freezing that ends before a fork with `epoch` epochs behind it begins; "" where none does."""
+    freeze = config.freeze
+    if isinstance(freeze, Thaws) and 0 < freeze.unfreeze_epoch <= epoch + 1:
+        return f"the freezing: freeze.unfreeze_epoch = {freeze.unfreeze_epoch}, and the fork begins in epoch {epoch + 1} with nothing frozen"
+    return ""
+
+
+def fits_surely(old: Config, new: Config) -> bool:
+    """Whether the configurations alone tell that all weights of a checkpoint of the run are kept: code of the user's may have changed."""
+    return _fits(old, new) and new.model.kind != "custom" and new.data.kind != "custom"
 
 
 def steps_per_epoch(config: Config) -> int:

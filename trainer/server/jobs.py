@@ -65,6 +65,13 @@ def parameters(arguments: Arguments) -> dict[str, Any]:
     return describe_config(_configuration(arguments)[0]).to_json()
 
 
+def fork_weights(arguments: Arguments) -> dict[str, Any]:
+    """Which weights of a `checkpoint` a fork of that configuration keeps and drops, in words; `nothing` says why it keeps none."""
+    from gradtop.trainer.server.previews import compare_weights
+
+    return compare_weights(_configuration(arguments)[0], arguments["checkpoint"])
+
+
 def _configuration(arguments: Arguments) -> tuple[Config, int]:
     """The configuration of `tables`, or of a `file` or `run` with `changes`; and steps per epoch where a run knows them, else 0.
 
@@ -116,7 +123,7 @@ def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
 
 
 JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
-ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters}
+ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights}
 
 
 def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
 from gradtop.trainer.config.fork_preview import steps_per_epoch as steps_per_epoch_of
 from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.data.load import info_of
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
+from gradtop.trainer.models.matching import match
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check_tensors import lazy_parameters
+from gradtop.trainer.training.fork import Taken, nothing_kept, say_match
 
 
 def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
@@ -34,6 +38,15 @@ def describe_config(config: Config) -> Description:
     """Raises UserError where the model cannot be built."""
     model = shapes_of(config)
     return describe(model, config.model.label)
+
+
+def compare_weights(config: Config, path: str) -> dict[str, Any]:
+    """By names and shapes, without reading the checkpoint's values. Raises UserError."""
+    state = checkpoint.load(Path(path), mapped=True)
+    matched = match(shapes_of(config), state["model"])
+    taken = Taken()
+    say_match(matched, taken)
+    return {"kept": taken.kept, "dropped": taken.dropped, "nothing": "" if matched.parameters else nothing_kept(matched)}
 
 
 def shapes_of(config: Config) -> nn.Module:

@@ -84,6 +84,8 @@ def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
     config = read_config(run)
+    if run.checkpoints.is_symlink():
+        raise UserError(f"{run.checkpoints} is a link, through which no checkpoint is written; move the whole run directory, and link that instead")
     state = _newest_checkpoint(run, writer) if context.resume else None
     origin = None if state else fork.read_origin(run)
     if state:

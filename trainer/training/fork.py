@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.config.fork_preview import passed_unfreezing
 from gradtop.trainer.models.matching import Match, match, several
 from gradtop.trainer.optim.lr_scheduler import advance, take_history
 from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
@@ -79,6 +80,8 @@ def take_over(session: Session, state: State) -> Taken:
         take_history(session.schedule, state["schedule"])
         taken.kept.append(session.config.schedule.history)
     _take_patience(session, state, taken)
+    if thawed := passed_unfreezing(session.config, session.epoch):
+        taken.dropped.append(thawed)
     return taken
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
@@ -16,6 +17,7 @@ from gradtop.tui.cli.start import add_settings, begin, check_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gradtop.trainer.config.fork_preview import Consequences
     from gradtop.trainer.record import Run
 
 EPILOG = """\
@@ -51,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     runs = runs_directory(options) if options.runs else parent.path.parent
 
     from gradtop.trainer.config import consequences
+    from gradtop.trainer.config.fork_preview import fits_surely
+    from gradtop.trainer.config.load import to_toml
     from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
     from gradtop.trainer.launch.run_config import changed_config
 
@@ -60,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
     if problems := fork_problems(old, new, checkpoint):
         raise UsageError("; ".join(problems))
-    result = consequences(old, new)
+    own = checkpoint.path.parent == parent.checkpoints
+    weights = None if own and fits_surely(old, new) else compared(to_toml(new), checkpoint.path, server=not options.no_server)
+    result = consequences(old, new, epoch=checkpoint.epoch, weights=weights)
     print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
     for what in result.dropped:
         print_line(f"Drops {what}.")
@@ -69,6 +75,25 @@ def run(options: argparse.Namespace) -> int:
         lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv),
     )
     return begin(made, runs, options)
+
+
+def compared(tables: Mapping[str, Any], checkpoint: Path, *, server: bool) -> Consequences:
+    """Which weights a fork keeps, of the torch server, which builds the model and starts the fork afterwards; in general words where
+    that cannot be had. Raises UsageError where it keeps none.
+    """
+    from gradtop.trainer.config.fork_preview import UNKNOWN, Consequences
+    from gradtop.trainer.launch.server import request_answer
+
+    if not server:
+        return UNKNOWN
+    try:
+        found = request_answer("fork_weights", {"tables": tables, "checkpoint": str(checkpoint)})
+    except OSError:
+        # Code that was not started here before, or data that are not there: the worker tells.
+        return UNKNOWN
+    if found["nothing"]:
+        raise UsageError(found["nothing"])
+    return Consequences(tuple(found["kept"]), tuple(found["dropped"]))
 
 
 def takes_restart(parent: Run, runs: Path, options: argparse.Namespace, keys: list[str]) -> str:

@@ -44,13 +44,13 @@ def problem_of(draft: Draft, checkpoint: CheckpointInfo) -> str:
     return "; ".join(fork_problems(draft.base, draft.config, checkpoint)) if draft.config is not None else ""
 
 
-def consequences_of(draft: Draft) -> tuple[str, str]:
-    """What a fork keeps and what it drops, each in one line; "" where nothing."""
+def consequences_of(draft: Draft, checkpoint: CheckpointInfo) -> tuple[str, str]:
+    """What a fork from there keeps and what it drops, each in one line; "" where nothing."""
     from gradtop.trainer.config.fork_preview import consequences
 
     if draft.config is None:
         return "", ""
-    said = consequences(draft.base, draft.config)
+    said = consequences(draft.base, draft.config, epoch=checkpoint.epoch)
     return ", ".join(said.kept), "; ".join(said.dropped)
 
 

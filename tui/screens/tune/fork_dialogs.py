@@ -64,7 +64,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     def _said(self, checkpoint: CheckpointInfo) -> str:
         if problem := problem_of(self._draft, checkpoint):
             return f"✕ {problem}"
-        kept, dropped = consequences_of(self._draft)
+        kept, dropped = consequences_of(self._draft, checkpoint)
         return f"keeps {kept}" + (f"\ndrops {dropped}" if dropped else "")
 
 

@@ -147,7 +147,7 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Te
     else:
         running = f"; {base.name} continues ({keys.name('tune.next')}: fork when it has ended)" if live else ""
         lines.append([(f"takes effect: fork from {place(way.checkpoint)} ({keys.name('tune.start')}){running}", "text")])
-        kept, dropped = consequences_of(draft)
+        kept, dropped = consequences_of(draft, way.checkpoint)
         lines.append([(f"keeps {kept}", "muted")])
         if dropped:
             lines.append([(f"drops {dropped}", "warning")])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.config import Config, FieldSpec, Mlp, Sgd, load_config, to_tables
+from gradtop.trainer.config import Config, CustomModel, FieldSpec, Mlp, Sgd, load_config, to_tables
 from gradtop.trainer.record import Change, CheckpointInfo
 from gradtop.tui.screens.tune.draft import Difference, Draft, make_base, save_config
 from gradtop.tui.screens.tune.effect import Way, consequences_of, way_of
@@ -134,9 +134,17 @@ def test_a_start_forks_from_the_newest_checkpoint_and_says_why_where_it_cannot()
 def test_what_a_fork_keeps_and_drops_is_told_before() -> None:
     draft = Draft(Config())
     draft.type("optimizer.kind", "sgd")
-    kept, dropped = consequences_of(draft)
+    checkpoint = CheckpointInfo(40, 4, Path("step-000040.pt"))
+    kept, dropped = consequences_of(draft, checkpoint)
     assert "all weights" in kept
     assert "the optimizer's state" in dropped
+    assert "freezing" not in dropped
+    draft.type("freeze.kind", "backbone")
+    draft.type("freeze.unfreeze_epoch", "5")
+    assert "the freezing: freeze.unfreeze_epoch = 5, and the fork begins in epoch 5 with nothing frozen" in consequences_of(draft, checkpoint)[1]
+    custom = Draft(Config(model=CustomModel(target="mine:model")))
+    custom.type("optimizer.kind", "sgd")
+    assert consequences_of(custom, checkpoint)[0].startswith("the weights that fit by name and shape")
 
 
 def test_the_base_is_the_configuration_with_what_was_applied_live() -> None:
