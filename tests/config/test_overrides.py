@@ -53,7 +53,7 @@ def test_a_change_is_taken_by_its_path_or_by_a_name_that_no_other_field_has(chan
         ("lr=007", 'optimizer.lr: must be a number > 0, not "007"'),
         ("lr=0.1#5", 'optimizer.lr: must be a number > 0, not "0.1#5"'),
         ("lr=１０", 'optimizer.lr: must be a number > 0, not "１０"'),
-        ("lr=1e400", "optimizer.lr: must be a number > 0, not inf"),
+        ("lr=1e400", "optimizer.lr: must be at most 1e30, not 1e400"),
         ("epochs=1.5", 'training.epochs: must be an integer ≥ 1, not "1.5"'),
         ("enabled=yes", 'monitor.enabled: must be true or false, not "yes"'),
         ("channels=8,x", 'model.channels: must be a list of integers, each ≥ 1, not "8,x"'),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradtop.trainer.config import Config, ConfigProblems, parse_config
+from gradtop.trainer.config import Config, ConfigProblems, parse_config, to_tables
+from gradtop.trainer.config.form import check_field
 from tests.config.strategies import problems_of
 
 
@@ -11,7 +12,7 @@ from tests.config.strategies import problems_of
     [
         ("epochs = true", "training.epochs: must be an integer ≥ 1, not true"),
         ('epochs = "3"', 'training.epochs: must be an integer ≥ 1, not "3"'),
-        ("epochs = 3.0", "training.epochs: must be an integer ≥ 1, not 3"),
+        ("epochs = 3.0", "training.epochs: must be an integer ≥ 1, not 3.0"),
         ("epochs = 0", "training.epochs: must be an integer ≥ 1, not 0"),
         ("epochs = [3]", "training.epochs: must be an integer ≥ 1, not [3]"),
         ("clip = true", "training.clip: must be a number ≥ 0, not true"),
@@ -42,7 +43,7 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
         ('[optimizer]\nkind = "admw"', 'optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not "admw"; did you mean adamw?'),
         ("[optimizer]\nkind = 3", "optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not 3"),
         ("[optimizer]\nbetas = [0.9]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [0.9]"),
-        ("[optimizer]\nbetas = [0.9, 1.0]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not 1"),
+        ("[optimizer]\nbetas = [0.9, 1.0]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not 1.0"),
         ("[model]\nchannels = [8, 0]", "model.channels: must be a list of integers, each ≥ 1, not 0"),
         ("[model]\nkernel_size = [3, true]", "model.kernel_size: must be an integer ≥ 1, or a list of them, not true"),
         ("[model]\nkind = 'torchvision'\nname = 'ResNet 18'", 'model.name: must be the name of a torchvision model, such as resnet18, not "ResNet 18"'),
@@ -160,3 +161,67 @@ def test_numbers_too_long_to_convert_are_a_problem() -> None:
 
 def test_the_default_configuration_agrees_with_itself() -> None:
     assert parse_config("") == Config()
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("optimizer.lr", "1e400", "must be at most 1e30, not 1e400"),
+        ("optimizer.lr", "-1e400", "must be a number > 0, not -1e400"),
+        ("optimizer.lr", "1e-400", "must be a number > 0; 1e-400 is nearer to 0 than any number but 0 that a float holds"),
+        ("optimizer.weight_decay", "1e-400", "must be a number ≥ 0; 1e-400 is nearer to 0 than any number but 0 that a float holds"),
+        ("optimizer.lr", "-nan", "must be a number > 0, not -nan"),
+        ("optimizer.lr", "+inf", "must be a number > 0, not +inf"),
+        ("optimizer.lr", "-0.0", "must be a number > 0, not -0.0"),
+        ("optimizer.lr", "1e5_0", "must be at most 1e30, not 1e5_0"),
+        ("training.epochs", "1e400", "must be an integer ≥ 1, not 1e400"),
+    ],
+)
+def test_a_number_is_quoted_as_it_was_written(key: str, text: str, said: str) -> None:
+    table, _, name = key.partition(".")
+    written = f"[{table}]\n{name} = {text}\n"
+
+    with pytest.raises(ConfigProblems) as in_file:
+        parse_config(written, source="my.toml")
+    with pytest.raises(ConfigProblems) as typed:
+        parse_config("", overrides=[f"{key}={text}"])
+    tables = to_tables(Config())
+
+    assert str(in_file.value) == f"my.toml:2: {key}: {said}"
+    assert str(typed.value) == f"{key}: {said}"
+    assert check_field(tables, key, text)[1] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("-0", "must be a number > 0, not -0"),
+        ("0x10", 'must be a number > 0, not "0x10"'),
+        ("1,5", 'must be a number > 0, not "1,5"'),
+        ("9" * 50, f"must be at most 1e30, not {'9' * 50}"),
+        ("1" * 5000, f"must be at most 1e30, not {'1' * 59}…"),
+    ],
+    ids=lambda text: text[:10],
+)
+def test_what_is_typed_for_a_number_is_quoted(text: str, said: str) -> None:
+    with pytest.raises(ConfigProblems) as typed:
+        parse_config("", overrides=[f"lr={text}"])
+    assert str(typed.value) == f"optimizer.lr: {said}"
+    assert check_field(to_tables(Config()), "optimizer.lr", text)[1] == said
+
+
+def test_what_is_no_toml_is_quoted_with_its_line() -> None:
+    for text, said in (("1,5", "expected newline or end of document after a statement: lr = 1,5"), ("1e", "expected newline or end of document after a statement: lr = 1e")):
+        with pytest.raises(ConfigProblems) as problems:
+            parse_config(f"[optimizer]\nlr = {text}\n", source="my.toml")
+        assert str(problems.value) == f"my.toml:2: is not TOML: {said}"
+    with pytest.raises(ConfigProblems) as problems:
+        parse_config(f"[optimizer]\nlr = {'1' * 5000}\n", source="my.toml")
+    assert str(problems.value) == f"my.toml:2: has a number of 5000 digits, which is too long: {'1' * 59}…"
+
+
+def test_arguments_of_other_code_are_plain_numbers() -> None:
+    config = parse_config('[model]\nkind = "custom"\ntarget = "mine:model"\narguments = {a = 1e-400, b = inf, c = [0.50], d = {e = 1.0}}')
+    found = to_tables(config)["model"]["arguments"]
+    assert found == {"a": 0.0, "b": float("inf"), "c": [0.5], "d": {"e": 1.0}}
+    assert {type(each) for each in (found["a"], found["b"], *found["c"], *found["d"].values())} == {float}

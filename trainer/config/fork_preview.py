@@ -25,7 +25,8 @@ def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequen
     `weights` are what a comparison of the checkpoint with the model has found; without it, configurations tell only of models of
     gradtop's own which weights fit.
     """
-    kept, dropped = [], []
+    kept: list[str] = []
+    dropped: list[str] = []
     if weights is not None:
         kept += weights.kept
         dropped += weights.dropped

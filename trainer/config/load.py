@@ -14,13 +14,16 @@ import tomli_w
 
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.override import override
-from gradtop.trainer.config.problems import ConfigProblems, Problem
+from gradtop.trainer.config.problems import ConfigProblems, Problem, cut
 from gradtop.trainer.config.schema import sections_of
+from gradtop.trainer.config.typed import Typed
 from gradtop.trainer.config.validate import FORMAT, in_order, validate
 
 LARGEST_FILE = 1_000_000
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
 _KEY = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+_ENDLESS = re.compile(r"\d{4000,}")  # more digits than Python turns into a number
+QUOTED = 60
 _SHORT_ARRAY = re.compile(r"\[\n((?:    [-+.\w]+,\n)+)\]")
 
 
@@ -33,12 +36,17 @@ def load_config(path: str | PathLike[str], overrides: Sequence[str] = (), *, job
 def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = (), job: str = "") -> Config:
     """As `load_config`, from the text itself; `source` is what problems call it. Raises ConfigProblems."""
     try:
-        tables = tomli.loads(text.removeprefix("\ufeff"))
+        tables = tomli.loads(text.removeprefix("\ufeff"), parse_float=Typed)
     except tomli.TOMLDecodeError as error:
         line = getattr(error, "lineno", 0)
         said = getattr(error, "msg", str(error))
-        raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}", line=line)]) from None
+        written = (text.splitlines()[line - 1 : line] or [""])[0].strip()
+        quoted = f": {cut(written, QUOTED)}" if written else ""
+        raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}{quoted}", line=line)]) from None
     except (ValueError, RecursionError) as error:
+        if found := _ENDLESS.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            raise ConfigProblems([Problem(source, "", f"has a number of {len(found[0])} digits, which is too long: {cut(found[0], QUOTED)}", line=line)]) from None
         raise ConfigProblems([Problem(source, "", f"cannot be parsed as TOML: {error}")]) from None
     tables, problems, touched = override({**tables, "job": job} if job else tables, overrides)
     return _validated(tables, problems, lambda problem: problem if problem.key in touched else _placed(problem, source, text))

@@ -11,6 +11,7 @@ import tomli
 import tomli_w
 
 from gradtop.trainer.config.schema import FieldSpec
+from gradtop.trainer.config.typed import Typed, as_typed, untyped
 
 # TOML wants 0.5 and 5.0; a person also types .5 and 5.
 _NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -19,8 +20,16 @@ _ODD = re.compile(r"\b0[xob]|#", re.IGNORECASE)
 
 
 def parse_text(spec: FieldSpec, text: str) -> Any:
-    """The value that was meant: TOML first, a bare word or a bare list (`64, 32`) otherwise. Says nothing about its validity."""
+    """The value that was meant: TOML first, a bare word or a bare list (`64, 32`) otherwise. Says nothing about its validity.
+
+    Numbers know how they were typed.
+    """
     text = text.strip()
+    value = _meant(spec, text)
+    return as_typed(value, text) if spec.type in {"int", "float"} else value
+
+
+def _meant(spec: FieldSpec, text: str) -> Any:
     value = _toml(text)
     if spec.type == "int" and isinstance(value, float) and math.isfinite(value):
         return text  # 1e1 and 5.0 are refused as they were typed
@@ -29,7 +38,7 @@ def parse_text(spec: FieldSpec, text: str) -> Any:
     if spec.type in {"text", "choice"}:
         return value if isinstance(value, str) else text
     if spec.type == "table":
-        return {} if not text else value
+        return {} if not text else untyped(value)
     if spec.type == "texts":
         return value if isinstance(value, list) else _words(text)
     if spec.type in {"ints", "floats"} and not isinstance(value, list):
@@ -84,14 +93,14 @@ def float_text(value: float) -> str:
 def _toml(text: str) -> Any:
     """The TOML value that the text is; the text itself where it is none."""
     try:
-        tables = tomli.loads(f"value = {text}\n")
+        tables = tomli.loads(f"value = {text}\n", parse_float=Typed)
     except (tomli.TOMLDecodeError, ValueError, RecursionError):
         return text
     return tables["value"] if set(tables) == {"value"} and "\n" not in text else text
 
 
 def _number(text: str) -> Any:
-    return float(text) if _NUMBER.fullmatch(text) else text
+    return Typed(text) if _NUMBER.fullmatch(text) else text
 
 
 def _words(text: str) -> list[str]:

@@ -15,7 +15,8 @@ from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
 from gradtop.trainer.config.schema import SectionSpec, all_keys, group, job_sections, section, sections
 from gradtop.trainer.config.text import float_text
-from gradtop.trainer.declare import Section
+from gradtop.trainer.config.typed import Typed, TypedInt, as_fields
+from gradtop.trainer.declare import LARGEST, Section
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 FORMAT = 1  # of run.toml; a file without one is of the first
@@ -31,7 +32,7 @@ def validate(tables: Mapping[str, Any], file: str = "") -> Config:
     settings = _settings(tables, job, file, problems)
     bad = {problem.key for problem in problems}
     shared = {part.name for part in sections()}
-    ready = {name: _with_kind(name, dict(table)) for name, table in tables.items() if isinstance(table, Mapping) and name in shared}
+    ready = {name: _with_kind(name, as_fields(table)) for name, table in tables.items() if isinstance(table, Mapping) and name in shared}
     for name, table in ready.items():
         for key in [key for key in table if f"{name}.{key}" in bad]:
             del table[key]
@@ -40,7 +41,7 @@ def validate(tables: Mapping[str, Any], file: str = "") -> Config:
     try:
         config = Config.model_validate({**ready, "job": job, "settings": settings})
     except ValidationError as error:
-        problems.extend(_said(error, file))
+        problems.extend(_said(error, file, tables))
         raise ConfigProblems(in_order(problems)) from None
     if problems:
         raise ConfigProblems(in_order(problems))
@@ -53,11 +54,11 @@ def _settings(tables: Mapping[str, Any], job: str, file: str, problems: list[Pro
     if declaration is None or not isinstance(table, Mapping):
         return None
     try:
-        return declaration.model_validate({name: value for name, value in table.items() if name in declaration.model_fields})
+        return declaration.model_validate({name: value for name, value in as_fields(table).items() if name in declaration.model_fields})
     except ValidationError as error:
         # As pydantic would tell it of a field of the whole.
         details: list[ErrorDetails] = [{**detail, "loc": (job, *detail["loc"])} for detail in error.errors(include_url=False)]
-        problems.extend(problem for detail in details for problem in _problems_of(detail, file))
+        problems.extend(problem for detail in details for problem in _problems_of(detail, file, tables))
         return None
 
 
@@ -70,6 +71,8 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 def shown(value: object) -> str:
     """A value as it would be written in TOML, cut short."""
     match value:
+        case Typed() | TypedInt():
+            text = value.text
         case bool():
             text = "true" if value else "false"
         case str():
@@ -180,19 +183,39 @@ def _misplaced_in(name: str, table: Mapping[str, Any], file: str) -> Iterator[Pr
             yield Problem(file, f"{name}.{key}", *unknown_key(name, key, kind if not wrong else part.default_kind))
 
 
-def _said(error: ValidationError, file: str) -> Iterator[Problem]:
+def _said(error: ValidationError, file: str, tables: Mapping[str, Any]) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
-        yield from _problems_of(detail, file)
+        yield from _problems_of(detail, file, tables)
 
 
-def _problems_of(detail: ErrorDetails, file: str) -> Iterator[Problem]:
+def _problems_of(detail: ErrorDetails, file: str, tables: Mapping[str, Any]) -> Iterator[Problem]:
     if detail["type"] == "disagreement":
         yield from (Problem(file, key, sentence) for key, sentence in detail["ctx"]["misfits"])
     elif detail["type"] != "extra_forbidden":
-        yield _field_problem(detail, file)
+        yield _field_problem(detail, file, tables)
 
 
-def _field_problem(detail: ErrorDetails, file: str) -> Problem:
+def _same(one: float, other: object) -> bool:
+    try:
+        return isinstance(other, int | float) and float(one) == float(other)
+    except OverflowError:
+        return False
+
+
+def _becomes_nan(number: Typed | TypedInt) -> bool:
+    return isinstance(number, Typed) and math.isnan(number.checked)
+
+
+def _written(table: object, name: str, number: object) -> Typed | TypedInt | None:
+    """How a number stands in a table, or in a list there."""
+    found = table.get(name) if isinstance(table, Mapping) else None
+    for each in found if isinstance(found, list) else [found]:
+        if isinstance(each, Typed | TypedInt) and (_same(each, number) or (isinstance(number, float) and math.isnan(number) and _becomes_nan(each))):
+            return each
+    return None
+
+
+def _field_problem(detail: ErrorDetails, file: str, tables: Mapping[str, Any]) -> Problem:
     table, *rest = (str(each) for each in detail["loc"])
     part = section(table)
     kind = rest.pop(0) if rest and rest[0] in part.kinds else ""
@@ -201,9 +224,16 @@ def _field_problem(detail: ErrorDetails, file: str) -> Problem:
         return Problem(file, table, detail["msg"])
     given, expected = detail["input"], spec.expected
     if detail["type"] == "out_of_bounds":
-        given, most = detail["ctx"]["number"], detail["ctx"]["bounds"].get("le", math.inf)
-        expected = f"at most {group(most)}" if given > most else expected
+        number, most = detail["ctx"]["number"], detail["ctx"]["bounds"].get("le", math.inf)
+        given, expected = number, f"at most {group(most)}" if number > most else expected
+    written = _written(tables.get(table), spec.name, given)
+    given = given if written is None else written
     message = f"must be {expected}, not {shown(given)}"
+    if isinstance(given, Typed) and spec.type in {"float", "floats"}:
+        if given.text[-1:].isdigit() and given == math.inf and not any(sign in spec.bounds for sign in (" to ", "≤", "<")):
+            message = f"must be at most {group(LARGEST)}, not {shown(given)}"
+        elif given.lost:
+            message = f"must be {spec.expected}; {shown(given)} is nearer to 0 than any number but 0 that a float holds"
     if detail["type"] == "unprintable":
         message = f"must be printable, which {shown(given)} is not"
     suggestion = did_you_mean(given, spec.choices) if isinstance(given, str) else ""
