@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
+from gradtop.trainer.analysis.text import loss_terms
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -39,7 +40,7 @@ FEW_STEPS, FIRST_CEILINGS = 100, (2.0, 5.0)  # at first leaps would come within 
 class OverviewPart:
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
-    `last` has the newest finite value of each curve by its name in `gradtop plot`; the best evaluations are (step, value).
+    `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; the best evaluations are (step, value).
     `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
@@ -48,6 +49,7 @@ class OverviewPart:
     clock: Clock = NO_CLOCK
     loss: Series = EMPTY_SERIES
     plain_loss: Series = EMPTY_SERIES
+    loss_terms: tuple[str, ...] = ()
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
@@ -89,6 +91,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         clock=clock_of(reader, view),
         loss=loss,
         plain_loss=plain_loss,
+        loss_terms=tuple(loss_terms(reader)),
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         grad_norm=grad_norm,

@@ -12,6 +12,7 @@ from textual.containers import Container
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
 from gradtop.tui import keys
+from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
@@ -28,6 +29,7 @@ PICKS = tuple(f"picked-{number}" for number in range(MOST))
 WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 LEAST = 8  # rows of a pane
+LABEL = 30  # cells of a name in a legend
 NOT_HERE = "no evaluation in these steps"
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
 
@@ -80,9 +82,10 @@ class Overview(ChartedScreen):
         chart["accuracy"].set_empty(begun if self.chart_view.window is None else NOT_HERE)
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
-        train = [Curve("train", part.loss, "a", value=last.get(LOSS))]
-        if part.plain_loss.x:  # label smoothing or mixup are a part of what is trained on
-            train = [replace(train[0], label="train, soft targets"), Curve("train", part.plain_loss, "c", value=last.get(PLAIN_LOSS))]
+        with_terms = f"train with {' and '.join(part.loss_terms)}" if part.loss_terms else "train"
+        train = [Curve(ellipsis(with_terms, LABEL), part.loss, "a", value=last.get(LOSS))]
+        if part.plain_loss.x:
+            train.append(Curve("train", part.plain_loss, "c", value=last.get(PLAIN_LOSS)))
         chart["loss"].set_series(
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )

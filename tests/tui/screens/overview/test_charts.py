@@ -6,13 +6,14 @@ import pytest
 from textual import events
 
 from gradtop.trainer.analysis.formatting import significant
-from gradtop.trainer.record import Run, RunReader
+from gradtop.trainer.record import Run, RunReader, SegmentWriter
+from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS, columns_of
 from gradtop.tui.reading.metrics import all_metrics
 from gradtop.tui.screens.overview.screen import PANES
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import Grower
+from tests.tui.runs_fixture import NOW, Grower
 
 
 @pytest.fixture
@@ -91,3 +92,14 @@ async def test_the_figures_are_those_of_the_events_and_of_plot(tmp_path: Path, r
         assert (last["val_loss"], last["accuracy"]) == (event["val_loss"], event["val_accuracy"])
         chart = screen.mode.query_one("#loss", LineChart)
         assert f"val {significant(last['val_loss'])}" in chart.read
+
+
+async def test_a_loss_with_label_smoothing_is_named_and_the_plain_one_is_drawn_beside_it(tmp_path: Path, run: Run) -> None:
+    run.config.write_text(run.config.read_text().replace("[training]", "[training]\nlabel_smoothing = 0.1"))
+    writer = SegmentWriter(run, STEPS, columns_of(STEPS), first_step=1000)
+    row = dict.fromkeys((column.name for column in columns_of(STEPS)), 0.5) | {PLAIN_LOSS: 0.25}
+    writer.append_many([(step, NOW, *row.values()) for step in range(1000, 1204)])
+    writer.close()
+    async with piloted(tmp_path, run) as screen:
+        await screen.until(lambda: screen.snapshot.part.plain_loss.x, "the plain loss")
+        assert loss_chart(screen).read[:2] == ("train with label smoothing 0.1 0.500", "train 0.250")
