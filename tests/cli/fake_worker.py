@@ -14,10 +14,13 @@ Answer = Callable[[str], tuple[bool, str]]
 
 
 class FakeWorker:
-    """Answers each command with what `answer` says of it; with "stop" the run ends as stopped."""
+    """Answers each command with what `answer` says of it; with "stop" the run ends as stopped.
 
-    def __init__(self, run: Run, grower: Grower, answer: Answer = lambda name: (True, f"{name} it is")) -> None:
-        self.run, self.grower, self.answer = run, grower, answer
+    Where there is a `consequence`, it refuses with it whatever is not confirmed.
+    """
+
+    def __init__(self, run: Run, grower: Grower, answer: Answer = lambda name: (True, f"{name} it is"), *, consequence: str = "") -> None:
+        self.run, self.grower, self.answer, self.consequence = run, grower, answer, consequence
         self.seen: list[tuple[str, dict[str, object]]] = []
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work)
@@ -36,6 +39,9 @@ class FakeWorker:
             for command in inbox.poll():
                 self.seen.append((command.name, dict(command.arguments)))
                 inbox.done(command)
+                if self.consequence and not command.arguments.get("confirmed"):
+                    append_event(self.run, "command", id=command.id, command=command.name, ok=False, message=self.consequence, unconfirmed=True)
+                    continue
                 ok, message = self.answer(command.name)
                 append_event(self.run, "command", id=command.id, command=command.name, ok=ok, message=message)
                 if command.name == "stop":

@@ -63,9 +63,31 @@ def require_confirmation(codes: Sequence[Code]) -> None:
     if not at_terminal():
         raise UsageError(f"the run names custom code that you have not started here before: {named}. Read that code; to run it, add --yes")
     print_line(f"The run names custom code that you have not started here before: {named}.", sys.stderr)
-    print_line("Run it? [y/N] ", sys.stderr, end="")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if not is_yes("Run it?"):
         raise UsageError("not confirmed; nothing was started")
+
+
+def confirmed(message: str, what: str) -> bool:
+    """Whether the user confirms what `message` says; `what` names it in the question. Raises UsageError where there is no terminal."""
+    if not at_terminal():
+        raise UsageError(f"{message}; to {what}, add --yes")
+    print_line(message, sys.stderr)
+    return is_yes(f"{what.capitalize()}?")
+
+
+def is_yes(question: str) -> bool:
+    """Whether the user answers yes, at a terminal; the end of the input is a no. Raises KeyboardInterrupt."""
+    print_line(f"{question} [y/N] ", sys.stderr, end="")
+    try:
+        answer = sys.stdin.readline()
+    except UnicodeDecodeError:
+        return False
+    except KeyboardInterrupt:
+        print_line("", sys.stderr)
+        raise
+    if not answer.endswith("\n"):
+        print_line("", sys.stderr)  # what follows has a line of its own
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def at_terminal() -> bool:

@@ -107,17 +107,6 @@ def end_of(reader: RunReader, timeout: float) -> int:
     return 0
 
 
-def confirmed(message: str, what: str) -> bool:
-    """Whether the user confirms what `message` says; `what` names it in the question. Raises UsageError where there is no terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"{message}; to {what}, add --yes")
-    print_line(message)
-    try:
-        return input(f"{what.capitalize()}? [y/N] ").strip().lower() in {"y", "yes"}
-    except EOFError:
-        return False
-
-
 def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, object] | None:
     """The worker's answer; None where none came in time, or none can come any more."""
     from gradtop.trainer.record import wait_for_answer

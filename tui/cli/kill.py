@@ -7,7 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.control import add_timeout, answered, confirmed, end_of, is_alive, require_alive, send_as_signal
+from gradtop.tui.cli.consent import confirmed
+from gradtop.tui.cli.control import add_timeout, answered, end_of, is_alive, require_alive, send_as_signal
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.control import add_timeout, confirmed, require_alive, send_command
+from gradtop.tui.cli.consent import confirmed
+from gradtop.tui.cli.control import add_timeout, require_alive, send_command
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import print_line
