@@ -25,6 +25,13 @@ from gradtop.tui.terminal import Capabilities
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.25  # seconds
+# Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
+PILED, PILED_EVERY = 30, 5.0
+
+
+def collect_what_piled_up() -> None:
+    if gc.get_count()[2] >= PILED:
+        gc.collect()
 
 
 @lru_cache(1024)
@@ -84,7 +91,7 @@ class TerminalApp(App[None]):
                 self.screen.refresh()
 
     def collect_garbage(self) -> None:
-        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, not in the way of a key."""
+        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, or when much piled up, not in the way of a key."""
         if gc.isenabled():
             return
         young, middle, _ = gc.get_threshold()
@@ -93,6 +100,7 @@ class TerminalApp(App[None]):
         gc.freeze()
         gc.enable()
         self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
+        self.set_interval(PILED_EVERY, collect_what_piled_up)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import textual.widgets
 from textual.color import Color
 
+import gradtop.tui
 from gradtop.tui.framework.stylesheet import ParsedOnce
 
 
@@ -35,3 +40,16 @@ def test_the_same_variables_again_have_nothing_parsed_and_others_all() -> None:
     stylesheet.set_variables({"muted": "#333333"})
     stylesheet.reparse()
     assert colours(stylesheet) == [Color.parse("#333333")]
+
+
+def test_every_type_that_a_stylesheet_names_is_a_class() -> None:
+    """Of a rule for a class that was renamed Textual says nothing."""
+    root = Path(gradtop.tui.__file__).parent
+    classes = set(re.findall(r"^class (\w+)", "\n".join(path.read_text() for path in root.rglob("*.py")), re.MULTILINE))
+    textuals = {"CommandPalette", "CommandList", "SearchIcon", "Screen", "VerticalScroll", *textual.widgets.__all__}
+    sheets = list(root.rglob("*.tcss"))
+    assert len(sheets) > 10
+    for sheet in sheets:
+        text = re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)
+        selectors = " ".join(re.findall(r"([^{};]*)\{", text))
+        assert set(re.findall(r"(?<![\w.#:$-])[A-Z]\w+", selectors)) <= classes | textuals, sheet
