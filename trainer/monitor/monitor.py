@@ -218,8 +218,8 @@ class Monitor:
             self._writer.event(
                 EventKind.WARNING,
                 step=self.step,
-                message=f"the run's streams fill half of monitor.max_bytes ({self._maximum / 1e6:,.0f} MB): norms and "
-                "histograms are taken half as often from now on, and ever less as the rest fills; steps and "
+                message=f"the run's streams fill half of monitor.max_bytes ({self._maximum / 1e6:,.0f} MB): norms, "
+                "activations and histograms are taken half as often from now on, and ever less as the rest fills; steps and "
                 "evaluations are all kept",
             )
 
