@@ -20,6 +20,7 @@ from gradtop.tui.widgets.options import Scrolled
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
+NARROW = 60  # cells, before the size is known
 NAME = 24  # cells of the first column, where there is room
 
 
@@ -68,26 +69,36 @@ class Side(Lines):
 
     def show_comparison(self, found: Comparison) -> None:
         self._found = found
-        self.styles.height = len(composed(found, 60))
+        self.styles.height = len(composed(found, self.size.width or NARROW))
         self.show(())
+
+    def on_resize(self) -> None:
+        if self.size.width:
+            self.styles.height = len(composed(self._found, self.size.width))
+        super().on_resize()
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as Lines calls it
         return composed(self._found, width)
 
 
 def composed(found: Comparison, width: int) -> list[TextLine]:
-    """Results first, then what differs; each value in its own column."""
+    """What cannot be read of the runs, below their names; results, then what differs, each value in its own column."""
+    from textwrap import wrap
+
     if not found.names[0]:
         return [[("reading …", "muted")]]
     name = max(12, min(NAME, width // 3))
     column = max(6, (width - name - 2) // 2)
     lines: list[TextLine] = [row("", *found.names, name, column, ("strong", "strong"))]
+    for problem in found.problems:
+        lines += [[(line, "error")] for line in wrap(problem, max(20, width), subsequent_indent="  ")]
     lines += [paired(pair, name, column) for pair in found.results]
     lines.append([("", "text")])
     if found.settings:
         lines.append([("differences", "muted")])
         lines += [paired(pair, name, column) for pair in found.settings]
-    lines.append([(found.same_text, "muted")])
+    if not found.problems:
+        lines.append([(found.same_text, "muted")])
     return lines
 
 

@@ -13,6 +13,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.color import Color
+from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -42,6 +43,18 @@ def backgrounds(base: Color, background: Color) -> tuple[Style, Style]:
 
 # Textual's own (8.2) is remembered by the widget's cache of drawn lines too, and keeps those of a thousand widgets that are gone: 60 MB.
 StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignment,method-assign]  # it is called as a method
+
+
+class Palette(CommandPalette):
+    """Textual's own (8.2) fails where it is closed while it looks for commands: its parts are gone, and their watchers come."""
+
+    def _watch__list_visible(self) -> None:
+        if self.query(CommandList):
+            super()._watch__list_visible()
+
+    async def _watch__show_busy(self) -> None:
+        if self.query(CommandList):
+            await super()._watch__show_busy()
 
 
 class TerminalApp(App[None]):
@@ -89,6 +102,10 @@ class TerminalApp(App[None]):
             self._end_batch()
             if not self._batch_count:
                 self.screen.refresh()
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def collect_garbage(self) -> None:
         """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, or when much piled up, not in the way of a key."""

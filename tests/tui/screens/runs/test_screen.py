@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual.command import CommandPalette
 
+from gradtop.trainer.analysis.compare import compare
 from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, write_meta
-from gradtop.tui.dialogs.compare import Compare
+from gradtop.tui.dialogs.compare import Compare, composed
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.rename import Rename
 from gradtop.tui.screens.overview.screen import Overview
@@ -360,6 +361,15 @@ async def test_a_key_with_two_names_stands_in_the_bar_once(tmp_path: Path, famil
         await opened(screen)
         await screen.until(lambda: "x compare" in screen.keybar(), "the key")
         assert screen.keybar().count("compare") == 1
+
+
+def test_what_cannot_be_read_of_a_run_stands_below_the_names_of_both(family: Family) -> None:
+    family.stopped.config.write_text("[")
+    found = compare(family.training, family.stopped)
+    texts = ["".join(text for text, _tone in line) for line in composed(found, 60)]
+    assert " ".join(" ".join(texts[1:3]).split()).startswith(f"{family.stopped.id}: run.toml cannot be read: ")
+    assert texts[3:4] != texts[1:2]
+    assert sum("cannot be read" in text for text in texts) == 1
 
 
 async def test_without_a_mark_a_run_is_compared_with_its_parent(tmp_path: Path, family: Family) -> None:
