@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from gradtop.tui.reading.metrics import Metric
 
 EPILOG = """\
-Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s, loading, plain_loss, cpu,
-memory, gpu_use, gpu_memory, gpu_power, gpu_temperature, for each parameter
-grad_norm/NAME, weight_norm/NAME and update_ratio/NAME, and for each module std/NAME,
-dead/NAME and saturated/NAME of its output; cpu@1 is cpu of rank 1.
+Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s,
+loading, plain_loss, cpu, memory, gpu_use, gpu_memory, gpu_power,
+gpu_temperature, for each parameter grad_norm/NAME, weight_norm/NAME and
+update_ratio/NAME, and for each module std/NAME, dead/NAME and saturated/NAME of
+its output; cpu@1 is cpu of rank 1.
 Each gets a chart; loss and val_loss share one. The line is the mean per column,
 dots show minimum and maximum; a cross at the bottom marks non-finite values.
 

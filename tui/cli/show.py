@@ -23,9 +23,10 @@ status (as in status.json), meta (as in meta.json), config (current
 configuration, including live changes), run_toml (configuration at the start),
 waits (null, or for a queued run: place in the queue, device and for, the ids of
 the runs ahead of it), checkpoints, events (the newest 20), findings (name,
-severity, title, sentence, evidence, advice, since_step, mode, passed), death (signal or exit code of a worker that died, "" where unknown),
-last_words (last log lines of a run that died or failed) and health:
-records_lost and unreadable (files and streams, with the reason).
+severity, title, sentence, evidence, advice, since_step, mode, passed), death
+(signal or exit code of a worker that died, "" where unknown), last_words (last
+log lines of a run that died or failed) and health: records_lost and unreadable
+(files and streams, with the reason).
 """
 LAST_EVENTS = 20
 
