@@ -90,9 +90,15 @@ def test_a_norm_over_its_own_level_explodes() -> None:
     assert "over its own level before" in found["l0.weight"].why
 
 
-def test_a_norm_far_over_the_healthy_band_explodes_at_once() -> None:
-    assert states(layer("l0.weight", [1e7]))["l0.weight"] == "exploding"
-    assert states(layer("l0.weight", [90.0]))["l0.weight"] == "fine"
+def test_the_size_of_a_gradient_alone_says_nothing() -> None:
+    assert states(*(layer(f"l{index}.weight", steady(1e7, seed=index), steady(1e7)) for index in range(4)), layer("head.weight", [1e7])) == dict.fromkeys(
+        ["l0.weight", "l1.weight", "l2.weight", "l3.weight", "head.weight"], "fine"
+    )
+
+
+def test_a_gradient_that_grows_again_to_where_it_began_does_not_explode() -> None:
+    again = [layer(each.name, each.recent, [1.0, *[value * 1e-4 for value in steady(1.0)]], each.sizes) for each in net()]
+    assert set(states(*again).values()) == {"fine"}
 
 
 def test_a_layer_that_wakes_up_to_where_the_others_are_does_not_explode() -> None:

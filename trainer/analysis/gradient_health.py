@@ -23,10 +23,11 @@ WINDOW = 16  # records that make the level
 ENOUGH = 4  # records before anything but "not finite" is said, and parameters that make others
 # In healthy runs of an MLP, a CNN, ResNet-18 and 50 and a ViT the smallest layer stays above 1/30 of the reference.
 UNDER = 1 / 200
-# A larger one explodes only where it alone exceeds the healthy band: where the others vanish, it is the healthy one.
 OVER = 1e3
 # A level of its own that it never had: batches differ by a factor of ten, a median of them does not by a hundred.
 RISE = 1e2
+# A gradient that shrank while the model fitted its data may grow again; it explodes beyond where it began.
+BEYOND = 10.0
 # Adam divides by √v + 1e-8: below this its steps fade; with SGD such a step is lost in a float32 weight.
 FAINT = 1e-8
 # A bias whose gradient is rounding error while its weight learns: what follows (a batch norm) takes the bias out.
@@ -55,6 +56,11 @@ class Measured:
     def before(self) -> float:
         """The level that it had before; 0 where it had none."""
         return middle([value for value in self.earlier if value > 0])
+
+    @cached_property
+    def first(self) -> float:
+        """What it began at; 0 where that is not known."""
+        return next((value for value in self.earlier if value > 0), 0.0)
 
     @cached_property
     def spread(self) -> float:
@@ -110,9 +116,9 @@ STATES = {
 FINE = Verdict("fine")
 
 
-def judge(parameters: Sequence[Measured], healthy: tuple[float, float] = (1.0, 100.0)) -> dict[str, Verdict]:
-    """A verdict on each parameter; `healthy` is the band of the total gradient norm from the run's configuration."""
-    verdicts = {each.name: found for each in parameters if (found := alone(each, healthy[1])) is not None}
+def judge(parameters: Sequence[Measured]) -> dict[str, Verdict]:
+    """A verdict on each parameter."""
+    verdicts = {each.name: found for each in parameters if (found := alone(each)) is not None}
     rest = [each for each in parameters if each.name not in verdicts]
     density = {each.name: each.level / each.spread for each in rest}
     without_effect = cancelled(rest, density)
@@ -124,14 +130,14 @@ def judge(parameters: Sequence[Measured], healthy: tuple[float, float] = (1.0, 1
         shrunk = upper_quartile([each.level / each.before for each in peers if each.before > 0])
         for each in peers:
             factor = density[each.name] / reference if reference > 0 else 1.0
-            verdicts[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, healthy)
+            verdicts[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0)
     for name, weight in without_effect.items():
         if not verdicts[weight].is_trouble:
             verdicts[name] = Verdict("no effect", "what follows cancels this bias, as a norm does")
     return verdicts
 
 
-def alone(each: Measured, ceiling: float) -> Verdict | None:
+def alone(each: Measured) -> Verdict | None:
     """What can be said without history and without the others; None where that is nothing."""
     if not each.trainable:
         return Verdict("frozen", "it does not train")
@@ -146,19 +152,17 @@ def alone(each: Measured, ceiling: float) -> Verdict | None:
         return Verdict("fine", "zero so far")
     if 2 * zeros > len(last) >= ENOUGH:
         return Verdict("zero", f"in {zeros} of the last {len(last)} measurements: nothing reaches it", zeros)
-    if each.level > ceiling * RISE:
-        return Verdict("exploding", f"{times(each.level / ceiling)} × over the healthy band", each.level / ceiling)
     return None
 
 
-def among(each: Measured, factor: float, shrunk: float, healthy: tuple[float, float]) -> Verdict:
+def among(each: Measured, factor: float, shrunk: float) -> Verdict:
     """What its own history and its peers say of one parameter: `factor` is its size beside the reference, `shrunk` how its peers changed."""
     # Small layers that catch up with the others do not explode.
-    if (risen := rise(each)) and each.level >= healthy[0] and factor >= 0.1:
+    if (risen := rise(each)) and each.level >= BEYOND * each.first and factor >= 0.1:
         return Verdict("exploding", f"{times(risen)} × over its own level before", risen)
     if len(each.recent) < ENOUGH:
         return FINE
-    if factor >= OVER and each.level >= healthy[1]:
+    if factor >= OVER:
         return Verdict("exploding", f"{times(factor)} × over the others", factor)
     if factor <= UNDER:
         return vanishing(factor, "{} × under the others")

@@ -10,9 +10,9 @@ from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.record import RunReader
-from gradtop.trainer.record.streams.registry import EVALS, LAYERS, STEPS, SYSTEM
+from gradtop.trainer.record.streams.registry import ACTIVATIONS, EVALS, LAYERS, STEPS, SYSTEM
 
-READS = (STEPS, EVALS, LAYERS, SYSTEM)  # the streams that rules read
+READS = (STEPS, EVALS, LAYERS, ACTIVATIONS, SYSTEM)  # the streams that rules read
 ENDINGS = frozenset({"failed", "died"})  # findings that tell how a run ended
 ENOUGH = 20  # steps before a run can be called healthy
 

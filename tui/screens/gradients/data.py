@@ -24,7 +24,7 @@ from gradtop.trainer.record.streams.registry import (
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, WHOLE_RUN, ChartView, Clock, clock_of
 from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
-from gradtop.tui.screens.overview.data import axis_end, newest, setting
+from gradtop.tui.screens.overview.data import axis_end, newest
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
@@ -120,7 +120,6 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     model = model_of(layers)
     nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
     tail = list(layers.rows(layers.count - TREND))
-    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     curves = Curves()
     end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
     if view.chart:
@@ -128,7 +127,7 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
         first, last = (0.0, end) if view.seen.window is None else (view.seen.window.first, view.seen.window.last)
         norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=first, last=last)
         curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare), clock_of(reader, view.seen))
-    return GradientsPart(tuple(rows_of(nodes, layers, tail, healthy)), tail[-1][0] if tail else None, end, curves, layers.unreadable, unmeasured(layers))
+    return GradientsPart(tuple(rows_of(nodes, layers, tail)), tail[-1][0] if tail else None, end, curves, layers.unreadable, unmeasured(layers))
 
 
 def unmeasured(layers: StreamReader) -> str:
@@ -150,7 +149,7 @@ def stranger(name: str) -> Node:
 
 
 def rows_of(
-    nodes: Sequence[Node], layers: StreamReader, tail: Sequence[tuple[float, ...]], healthy: tuple[float, float]
+    nodes: Sequence[Node], layers: StreamReader, tail: Sequence[tuple[float, ...]]
 ) -> Iterable[GradientRow]:
     """The rows, from curves over all steps and the last records."""
     recent = Recent(layers, tail)
@@ -163,7 +162,7 @@ def rows_of(
         # The bins that ended before the window; they are few, and in the order of steps.
         earlier = series.mean[: bisect_left(series.x_last, begin)]
         measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
-    verdicts = judge(measured, healthy)
+    verdicts = judge(measured)
     for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
         last = recent.last(of_parameter(UPDATE_RATIO, node.key))
         yield GradientRow(

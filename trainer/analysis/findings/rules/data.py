@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.event_text import left_out_text
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record import EventKind
+
+UNEQUAL = 10
+MEAN, DEVIATION = 10.0, 100.0
 
 
 @rule("samples-left-out")
 def left_out(run: History) -> Iterator[Finding]:
-    """Samples cannot be read, as the newest process found it."""
+    """Samples cannot be read; others of their classes are trained on instead.
+
+    Threshold: one sample, as the newest process found it.
+    Source: events.
+    """
     newest = next((event for event in reversed(run.reader.rare) if event["kind"] == EventKind.LEFT_OUT), None)
     if newest is not None:
-        yield Finding(Severity.WARNING, "unreadable samples", left_out_text(newest))
+        yield Finding(Severity.WARNING, "unreadable samples", left_out_text(newest), "mend or remove the file", {"samples": str(newest.get("count", ""))})
+
+
+@rule("class-imbalance")
+def class_imbalance(run: History) -> Iterator[Finding]:
+    """Some classes have far more training samples than others: accuracy then says little.
+
+    Threshold: the largest has more than 10 times as many as the smallest, or a class has none. Not for text, whose characters are never balanced.
+    Source: SageMaker Debugger (ClassImbalance, 10).
+    """
+    counts = run.facts.class_counts
+    if len(counts) < 2 or run.setting("data.kind") == "text" or (run.facts.sampled and not min(counts)):
+        return
+    most, least = max(counts), min(counts)
+    if most <= UNEQUAL * least:
+        return
+    times = f"{significant(most / least, 2)} times as many" if least else "none of them"
+    one, other = counts.index(most), counts.index(least)
+    sentence = f"class {one} has {number(most)} of {number(sum(counts))} training samples ({percent(most / sum(counts))}), class {other} {number(least)}"
+    sentence += f": {times}" if least else ""
+    advice = "weigh the loss by class, sample evenly, and look at the accuracy of each class"
+    yield Finding(Severity.WARNING, "class imbalance", sentence, advice, {"most": most, "least": least, "classes": len(counts)})
+
+
+@rule("input-scale")
+def input_scale(run: History) -> Iterator[Finding]:
+    """What the model receives is not normalized, or all the same.
+
+    Threshold: a mean beyond 10 or a standard deviation over 100 in the first batches, or one of zero.
+    Source: DLCheck.
+    """
+    mean, std = run.facts.model_input_mean, run.facts.model_input_std
+    mean, std = (math.nan if each is None else each for each in (mean, std))
+    figures = f"mean {significant(mean)}, standard deviation {significant(std)}"
+    evidence = {"mean": mean, "std": std}
+    if abs(mean) > MEAN or std > DEVIATION:
+        yield Finding(Severity.WARNING, "inputs not normalized", f"the inputs of the model are not normalized: {figures}", "normalize them to mean 0 and deviation 1", evidence)
+    elif std == 0:
+        yield Finding(Severity.ERROR, "inputs all the same", f"every input of the model is {significant(mean)}", "look at what the data loader returns", evidence)

@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""How a run ended, or whether it still answers."""
 
 from __future__ import annotations
 
@@ -8,28 +8,60 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.trainer.record import RunState, clean
 
-LONGEST = 200  # characters of an error
+LONGEST = 300  # characters of an error
 
 
 @rule("failed")
 def failed(run: History) -> Iterator[Finding]:
-    """The run ended with an error."""
+    """The run ended with an error.
+
+    Threshold: its state is failed.
+    Source: status.json.
+    """
     if run.state is RunState.FAILED:
         why = clean(run.status.error, LONGEST) or "no reason was recorded"
         step = run.status.step
-        yield Finding(
-            Severity.ERROR, "failed", f"failed at step {number(step)}: {why}", "gradtop log shows the traceback", {"step": step, "error": why}, step
-        )
+        advice = "the log of the worker has the traceback"
+        yield Finding(Severity.ERROR, f"failed at step {number(step)}", f"failed at step {number(step)}: {why}", advice, {"step": step, "error": why}, step)
 
 
 @rule("died")
 def died(run: History) -> Iterator[Finding]:
-    """The worker is gone without having said that it ends: a signal, no memory, a restart of its host."""
+    """The worker is gone without having said that it ends: a signal, no memory, a restart of its host.
+
+    Threshold: the process does not exist, or on another host its heartbeat is a minute old.
+    Source: status.json, death.json.
+    """
     if run.state is RunState.DIED:
-        how = how_it_died(run.reader.run, run.state, run.status) or "the worker is gone"
+        how = how_it_died(run.reader.run, run.state, run.status) or "its process is gone"
         step = run.status.step
-        yield Finding(
-            Severity.ERROR, "died", f"died at step {number(step)}: {how}", "resume it from its last checkpoint", {"step": step, "how": how}, step
-        )
+        advice = "resume it: it goes on from its last checkpoint"
+        yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step, "how": how}, step)
+
+
+@rule("silent")
+def silent(run: History) -> Iterator[Finding]:
+    """The worker exists and says nothing.
+
+    Threshold: no heartbeat for 15 seconds.
+    Source: status.json.
+    """
+    if run.state is RunState.SILENT:
+        step = run.status.step
+        advice = "a very long step, a stalled disk or a stopped process (ctrl+z) may be why"
+        yield Finding(Severity.WARNING, "no heartbeat", f"no sign of life since step {number(step)}", advice, {"step": step}, step)
+
+
+@rule("stopped-early")
+def stopped_early(run: History) -> Iterator[Finding]:
+    """Early stopping ended the run before its last step.
+
+    Threshold: `training.early_stopping` evaluations without a lower validation loss.
+    Source: status.json.
+    """
+    if said := stopped_early_text(run.status):
+        evidence = {"epoch": run.status.epoch, "evaluations": run.status.stopped_early, "best_epoch": run.status.best_epoch}
+        yield Finding(Severity.NOTE, "stopped early", said, f"the checkpoint of epoch {run.status.best_epoch} is the best one", evidence, run.status.step)

@@ -1,23 +1,97 @@
-"""Gradients: their norms and their clipping."""
+"""Gradients: what the Gradients mode says of each parameter, and how often they are clipped."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.formatting import percent
+from gradtop.trainer.analysis.findings.updates import some
+from gradtop.trainer.analysis.formatting import number, percent, significant
+from gradtop.trainer.analysis.gradient_health import Verdict
 from gradtop.trainer.record.streams.registry import CLIPPED
 
+NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
 
-@rule("clipping")
+
+def those(run: History, state: str) -> list[tuple[str, Verdict]]:
+    """The parameters that are in a state, the worst first."""
+    return sorted([each for each in run.gradient_verdicts.items() if each[1].state == state], key=lambda each: each[1].rank)
+
+
+def sentence(run: History, found: list[tuple[str, Verdict]], what: str) -> str:
+    return f"the gradient {what} in {len(found)} of {len(run.gradient_verdicts)} parameters: {some([name for name, _ in found])} ({found[0][1].why})"
+
+
+@rule("gradient-not-finite", "gradients")
+def not_finite(run: History) -> Iterator[Finding]:
+    """The gradient of a parameter was NaN or infinite in one of the newest measurements.
+
+    Threshold: one of the last 16 measurements.
+    Source: arithmetic; gradient_health.
+    """
+    if found := those(run, "not finite"):
+        advice = "lower the lr, clip the gradients; in fp16 some are skipped on purpose"
+        yield Finding(Severity.ERROR, f"gradient not finite in {len(found)}", sentence(run, found, "is not finite"), advice, {"parameters": len(found), "worst": found[0][0]})
+
+
+@rule("exploding-gradients", "gradients")
+def exploding(run: History) -> Iterator[Finding]:
+    """The gradient of a parameter is far beyond what it ever was, or beyond those of all others.
+
+    Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element.
+    Source: gradient_health; torchmortem (a layer > 1,000), relative to the run's own.
+    """
+    if found := those(run, "exploding"):
+        evidence: dict[str, float | str] = {"parameters": len(found), "worst": found[0][0], "times": found[0][1].size}
+        yield Finding(Severity.ERROR, f"gradients explode in {len(found)}", sentence(run, found, "explodes"), "clip the gradients, lower the lr, or add a warm-up", evidence)
+
+
+@rule("zero-gradients", "gradients")
+def zero(run: History) -> Iterator[Finding]:
+    """No gradient reaches a parameter that is to train.
+
+    Threshold: exactly zero in most of at least 4 measurements.
+    Source: gradient_health.
+    """
+    if found := those(run, "zero"):
+        advice = "dead units, weights that begin at zero, or a part of the model that the loss does not depend on"
+        yield Finding(Severity.WARNING, f"zero gradient in {len(found)}", sentence(run, found, "is zero"), advice, {"parameters": len(found), "worst": found[0][0]})
+
+
+@rule("vanishing-gradients", "gradients")
+def vanishing(run: History) -> Iterator[Finding]:
+    """Gradients shrink from layer to layer, so that those far from the loss do not train.
+
+    Threshold: 200 times under the upper quartile of the others per element, or 200 times more fallen than they have.
+    Source: gradient_health (healthy networks stay above 1/30); torchmortem (last/first layer > 100, critical > 1,000), Hochreiter 1991.
+    """
+    if found := those(run, "vanishing"):
+        evidence: dict[str, float | str] = {"parameters": len(found), "worst": found[0][0], "times": found[0][1].size}
+        advice = "normalization, residual connections, or ReLU in place of sigmoid or tanh let gradients through"
+        yield Finding(Severity.WARNING, f"gradients vanish in {len(found)}", sentence(run, found, "vanishes"), advice, evidence)
+
+
+@rule("clipping", "gradients")
 def clipping(run: History) -> Iterator[Finding]:
-    """Gradients are clipped in most steps."""
-    hits = [row[CLIPPED] for row in run.newest_steps if math.isfinite(row.get(CLIPPED, math.nan))]
-    if len(hits) < 50 or sum(hits) / len(hits) < 0.5:
+    """Gradients are clipped in nearly every step, by far: the clip and not the lr sets the size of the steps.
+
+    Threshold: 95 % of the steps of the last half, at least 100, with a median norm of 3 times the clip. A note with optimizers like Adam, whose steps do not
+    depend on the size of the gradients.
+    Source: Pascanu et al. 2013 clip what is rare.
+    """
+    hits = run.curves[CLIPPED]
+    half = run.status.began + run.taken / 2
+    late = [(mean, count) for x, mean, count in zip(hits.x, hits.mean, hits.finite, strict=True) if x >= half and count]
+    count = sum(count for _, count in late)
+    if count < ENOUGH:
         return
-    share = sum(hits) / len(hits)
-    yield Finding(
-        Severity.WARNING, "clipping", f"clipped in {percent(share)} of the last {len(run.newest_steps)} steps: clip rules the step size, not lr", "", {"share": share}
-    )
+    share = sum(mean * count for mean, count in late) / count
+    clip, norm = run.figure("training.clip"), run.late_grad_norm
+    if share < NEARLY_ALWAYS or (clip > 0 and not norm > FAR * clip):
+        return
+    severity = Severity.NOTE if run.is_adaptive else Severity.WARNING
+    by = f", to 1/{significant(norm / clip, 2)} in the median" if clip > 0 else ""
+    said = f"gradients were clipped in {percent(share)} of the last {number(count)} steps{by}: the clip, not the lr, sets the size of the steps"
+    advice = f"the median norm is {significant(norm)}: clip above it, or lower the lr"
+    yield Finding(severity, f"clipped in {percent(share)} of steps", said, advice, {"share": share, "grad_norm": norm, "clip": clip}, int(half))

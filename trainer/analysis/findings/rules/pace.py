@@ -1,29 +1,71 @@
-"""How fast a run trains."""
+"""How fast a run trains, and what it waits for."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis import crowding
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.formatting import si
+from gradtop.trainer.analysis.findings.loss_curve import quantile
+from gradtop.trainer.analysis.formatting import percent, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.record import RunState
+from gradtop.trainer.record.streams.registry import LOADING
+
+HALF, MEASURED, SECONDS = 0.5, 20, 20.0
+BUSY, MINUTE = 70.0, 60.0
 
 
 @rule("pace-fell")
 def pace_fell(run: History) -> Iterator[Finding]:
-    """The pace of the last minute is under half of the best that the run itself has kept up."""
+    """The run trains far slower than it has.
+
+    Threshold: the pace of the last minute is half of the best that the run itself has kept up for 5 seconds, or less.
+    Source: own history.
+    """
     if run.state is not RunState.TRAINING:
         return
     pace = pace_of(run.reader)
     if pace.slowdown:
         figures = f"{si(pace.recent)} samples/s in the last minute, {si(pace.best)} at its best"
-        yield Finding(
-            Severity.WARNING,
-            f"pace fell to 1/{pace.slowdown:.0f}",
-            f"pace fell to 1/{pace.slowdown:.0f}: {figures}",
-            crowding.advice(run.reader.run, run.status),
-            {"recent": pace.recent, "best": pace.best},
-        )
+        title = f"pace fell to 1/{pace.slowdown:.0f}"
+        yield Finding(Severity.WARNING, title, f"{title}: {figures}", crowding.advice(run.reader.run, run.status), {"recent": pace.recent, "best": pace.best})
+
+
+@rule("loading")
+def loading(run: History) -> Iterator[Finding]:
+    """Training waits for the data most of the time.
+
+    Threshold: over half of the time of the last quarter of the steps, at least 20 measurements of a run of 20 seconds.
+    Source: DLCheck (50 %).
+    """
+    curve = run.curves[LOADING]
+    begin = run.status.began + 0.75 * run.taken
+    late = [(mean, count) for x, mean, count in zip(curve.x_last, curve.mean, curve.finite, strict=True) if x >= begin and count]
+    count = sum(count for _, count in late)
+    if not count or sum(curve.finite) < MEASURED or run.status.seconds < SECONDS:
+        return
+    share = sum(mean * count for mean, count in late) / count
+    if share > HALF:
+        workers = run.setting("data.workers")
+        advice = f"more data.workers (now {workers}), smaller files, or a faster disk" if isinstance(workers, int) else "load in other processes, or keep the data in memory"
+        yield Finding(Severity.WARNING, f"loading takes {percent(share)}", f"loading the data takes {percent(share)} of the time of a step", advice, {"share": share})
+
+
+@rule("gpu-idle")
+def gpu_idle(run: History) -> Iterator[Finding]:
+    """The GPU has little to do.
+
+    Threshold: its use stays below 70 % in 95 % of the time of a run that has trained for a minute.
+    Source: SageMaker Debugger (LowGPUUtilization, p95 < 70 %).
+    """
+    use = run.gpu_use
+    if run.status.seconds < MINUTE or not run.status.device.startswith("cuda") or sum(use.finite) < MINUTE / 2:
+        return
+    usual, mean = quantile(use.mean, 0.95), sum(use.mean) / len(use.mean)
+    if usual < BUSY and math.isfinite(mean):
+        advice = "a larger batch, more data.workers, bf16 or torch.compile give it more to do"
+        sentence = f"the GPU is used {mean:.0f} % of the time, and hardly ever over {usual:.0f} %"
+        yield Finding(Severity.WARNING, f"GPU {mean:.0f} % used", sentence, advice, {"mean": mean, "p95": usual})

@@ -1,0 +1,145 @@
+"""The validation loss: whether it is a number, is better than guessing, and still falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean, median
+
+from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
+from gradtop.trainer.analysis.findings.history import Evaluation, History
+from gradtop.trainer.analysis.findings.rules.loss import FALLEN
+from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
+
+SINCE = 3  # evaluations without a better one
+RISEN, MILD = 0.1, 0.03
+FAR = 10.0
+SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
+
+
+@rule("val-loss-not-finite")
+def not_finite(run: History) -> Iterator[Finding]:
+    """A validation loss is NaN or infinite. It has passed when the three evaluations after it were finite.
+
+    Threshold: one evaluation.
+    Source: arithmetic.
+    """
+    bad = [place for place, each in enumerate(run.evals) if not math.isfinite(each.loss)]
+    if not bad:
+        return
+    first, passed = run.evals[bad[0]], len(run.evals) - 1 - bad[-1] >= SINCE
+    where = f"at {first.where}" if len(bad) == 1 else f"in {len(bad)} of {len(run.evals)} evaluations, the first at {first.where}"
+    advice = "look for bad samples in the validation set, for weights that are not finite, and for overflow in half precision"
+    evidence = {"evaluations": len(bad), "first_step": first.step}
+    yield Finding(Severity.ERROR, "val loss not finite", f"the validation loss is not finite {where}", advice, evidence, first.step, passed)
+
+
+@rule("val-loss-diverged")
+def diverged(run: History) -> Iterator[Finding]:
+    """The validation loss is beyond all measure, while the training loss is not.
+
+    Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss.
+    Source: own; batch normalization whose running statistics do not fit, or weights that have grown.
+    """
+    if not run.finite_evals or not run.loss.scale > 0:
+        return
+    last = run.finite_evals[-1]
+    if last.loss <= FAR * max(run.loss.scale, abs(run.loss.now)):
+        return
+    sentence = f"the validation loss is {significant(last.loss)} at {last.where}, where the training loss is {significant(run.loss.now)}"
+    advice = "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
+    yield Finding(Severity.ERROR, "val loss diverged", sentence, advice, {"val_loss": last.loss, "loss": run.loss.now}, last.step)
+
+
+@rule("val-at-chance")
+def at_chance(run: History) -> Iterator[Finding]:
+    """The training loss falls, and the validation loss was never better than that of a constant prediction: nothing that is learnt carries over.
+
+    Threshold: after two evaluations or more the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction.
+    Source: own; labels that were shuffled, or a validation set of another kind.
+    """
+    evals, chance = run.finite_evals, run.val_chance
+    if len(evals) < 2 or not chance > 0:
+        return
+    best = min(evals, key=lambda each: each.loss)
+    if run.loss.late < 0.8 * run.loss.chance and best.loss > (1 - FALLEN) * chance:
+        sentence = f"the validation loss was never better than {significant(best.loss)}, and a constant prediction has {significant(chance)}, while the training loss is {significant(run.loss.late)}"
+        advice = "check that training and validation data have the same labels, classes and normalization"
+        yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss": chance, "loss": run.loss.late}, evals[0].step)
+
+
+@rule("overfitting")
+def overfitting(run: History) -> Iterator[Finding]:
+    """The validation loss rises while the training loss falls.
+
+    Threshold: 3 evaluations after the best one or more, the median of the last three is 10 % above it (a note from 3 % on), and further than validation
+    losses usually differ; the training loss has fallen since.
+    Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
+    """
+    evals = run.finite_evals
+    if len(evals) <= SINCE:
+        return
+    place = min(range(len(evals)), key=lambda each: evals[each].loss)
+    best, after = evals[place], evals[place + 1 :]
+    if len(after) < SINCE or best.loss <= 0 or not best.loss < (1 - FALLEN) * max(run.loss.scale, 0.0):
+        return
+    now = median(each.loss for each in after[-3:])
+    rise = now / best.loss - 1
+    # What is lost must also count beside what was gained: a tiny loss doubles by chance.
+    gain = max(evals[0].loss, run.loss.scale if run.loss.scale > 0 else 0.0) - best.loss
+    if rise < MILD or now - best.loss < 0.01 * gain or now - best.loss <= 1.5 * wobble(evals, place):
+        return
+    fell = loss_at(run, best) > loss_at(run, after[-1])
+    severity = Severity.WARNING if rise >= RISEN else Severity.NOTE
+    worth = f" (accuracy {share(best.accuracy)})" if math.isfinite(best.accuracy) else ""
+    what = "overfitting" if fell else "validation gets worse"
+    sentence = f"{what} since {best.where}: its validation loss of {significant(best.loss)}{worth} was the best, and {len(after)} evaluations later it is {significant(now)}, {percent(rise)} above"
+    if after and math.isfinite(best.accuracy) and median(each.accuracy for each in after[-3:]) > best.accuracy:
+        sentence += f", though the accuracy has risen to {share(median(each.accuracy for each in after[-3:]))}"
+    evidence = {"best": best.loss, "best_step": best.step, "now": now, "rise": rise, "evaluations_since": len(after)}
+    yield Finding(severity, f"{what} since {best.where}", sentence, saved(run, best, len(after)), evidence, best.step)
+
+
+def saved(run: History, best: Evaluation, after: int) -> str:
+    """What to do, and what early stopping would have saved."""
+    more = "dropout, weight decay, augmentation or more data help"
+    patience = int(run.figure("training.early_stopping")) if run.figure("training.early_stopping") > 0 else 0
+    if patience or after <= 2 * SINCE or not run.status.seconds or not run.taken:
+        return f"keep the checkpoint of {best.where}; {more}"
+    over = (run.evals[-1].step - best.step) * (after - SINCE) / after
+    return f"keep the checkpoint of {best.where}; training.early_stopping={SINCE} would have saved {number(int(over))} steps ({duration(run.status.seconds * over / run.taken)}); {more}"
+
+
+def wobble(evals: Sequence[Evaluation], place: int) -> float:
+    """How far validation losses around the best usually are from one another."""
+    near = evals[max(0, place - 5) : place + 6]
+    return median(abs(after.loss - before.loss) for before, after in pairwise(near)) if len(near) > 1 else 0.0
+
+
+def loss_at(run: History, evaluation: Evaluation) -> float:
+    """The smoothed training loss at an evaluation; nan before the first step."""
+    loss = run.loss
+    place = next((place for place, last in enumerate(loss.x_last) if last >= evaluation.step), len(loss.x) - 1)
+    return fmean(loss.means[max(0, place - 4) : place + 1]) if loss.means else math.nan
+
+
+@rule("oscillating")
+def oscillating(run: History) -> Iterator[Finding]:
+    """The validation loss swings up and down from one evaluation to the next, further than it gets on.
+
+    Threshold: in the last 8 evaluations three of five changes turn back, and the mean change is 10 % of all that was gained.
+    Source: AUTOTRAINER (swings of 0.03 in 20 % of the epochs), relative to the run's own gain.
+    """
+    evals = run.finite_evals[-SWINGS:]
+    if len(evals) < SWINGS or not run.loss.scale > 0:
+        return
+    changes = [after.loss - before.loss for before, after in pairwise(evals)]
+    turns = sum(one * other < 0 for one, other in pairwise(changes)) / (len(changes) - 1)
+    swing = fmean(abs(change) for change in changes)
+    gain = max(run.loss.scale, run.finite_evals[0].loss) - min(each.loss for each in run.finite_evals)
+    if turns < TURNS or swing < OF_GAIN * gain:
+        return
+    sentence = f"the validation loss swings by {significant(swing)} from one evaluation to the next, {percent(swing / gain) if gain > 0 else 'more than'} of all that was gained"
+    evidence = {"swing": swing, "turns": turns, "gain": gain}
+    yield Finding(Severity.WARNING, "oscillating", sentence, "a lower lr, a larger batch or an average of the weights (training.ema) calms it", evidence, evals[0].step)

@@ -1,0 +1,87 @@
+"""The learning rate, judged by what it does: to the loss, and to the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
+from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.updates import late_ratio
+from gradtop.trainer.analysis.formatting import number, percent, significant
+
+NONE = 1e-8
+RANGE_TEST = "gradtop lr-range finds one"
+LARGE, SMALL = 0.1, 1e-5  # update : weight
+SKIPPED, SEARCH = 0.05, 12  # of all steps; and those in which the scaler finds its scale
+
+
+def remedy(run: History, *, high: bool) -> str:
+    """What to do about a loss that does not fall, with the learning rate as it is."""
+    lr, ratio = run.peak_lr, late_ratio(run)
+    if high or ratio > LARGE or run.loss.now > 1.1 * run.loss.scale:
+        return f"lr {significant(lr)} is probably too high: try a tenth of it; {RANGE_TEST}"
+    if ratio < SMALL or lr < NONE * 1000:
+        return f"lr {significant(lr)} is probably too low; {RANGE_TEST}"
+    return f"check that inputs and labels belong together, the initialization and the lr ({significant(lr)}); {RANGE_TEST}"
+
+
+@rule("lr-over")
+def over(run: History) -> Iterator[Finding]:
+    """The schedule has run out: the learning rate is next to nothing while steps remain and the loss is high.
+
+    Threshold: lr below 1e-8 with over 5 % of the steps to come, after it was higher, and a loss over half of what learning nothing has.
+    Source: fixed threshold of float32: smaller steps are lost in the weights.
+    """
+    left = run.planned - run.taken
+    if not run.lr < NONE < run.peak_lr or left < 0.05 * run.planned or left < 2 or not run.loss.now > run.loss.scale / 2:
+        return
+    sentence = f"lr is {significant(run.lr)} with {number(left)} steps to come, and the training loss is still {significant(run.loss.now)}"
+    evidence = {"lr": run.lr, "steps_left": left, "loss": run.loss.now}
+    yield Finding(Severity.WARNING, "lr has run out", sentence, "make the schedule as long as the training", evidence, run.status.began + run.taken)
+
+
+@rule("lr-too-high", "schedule")
+def too_high(run: History) -> Iterator[Finding]:
+    """The learning rate is probably too high.
+
+    Threshold: the median update of the matrices is over 10 % of the weight, late; or three or more loss spikes, the last within the last tenth of the
+    steps. With Adam, whose steps do not depend on the size of the gradients, the update:weight ratio says it all the same.
+    Source: Karpathy (about 1e-3 is usual), torchmortem (> 0.1).
+    """
+    ratio, spikes = late_ratio(run), run.loss.spikes
+    step = run.status.began + run.taken
+    often = len(spikes) >= 3 and (spikes[-1].until is None or step - spikes[-1].until < run.taken / 10)
+    if not ratio > LARGE and not often:
+        return
+    why = f"an update changes a weight by {percent(ratio)}, in the median of the layers" if ratio > LARGE else f"{len(spikes)} loss spikes"
+    sentence = f"lr {significant(run.lr)} is probably too high: {why}"
+    evidence = {"lr": run.lr, "update_ratio": ratio if ratio == ratio else "not measured", "spikes": len(spikes)}
+    yield Finding(Severity.WARNING, "lr probably too high", sentence, f"about 0.1 % is usual: try a tenth of it; {RANGE_TEST}", evidence, step)
+
+
+@rule("lr-too-low", "schedule")
+def too_low(run: History) -> Iterator[Finding]:
+    """The learning rate is probably too low.
+
+    Threshold: at half of the highest lr or more the median update of the matrices is under 1e-5 of the weight, and the loss has fallen by less than 30 %.
+    Source: torchmortem (< 1e-5), Karpathy (about 1e-3 is usual).
+    """
+    ratio = late_ratio(run)
+    loss = run.loss
+    if not ratio < SMALL or run.taken < run.settled / 2 or not run.lr >= run.peak_lr / 2 or not loss.now > 0.7 * loss.scale or not ratio > 0:
+        return
+    sentence = f"lr {significant(run.lr)} is probably too low: an update changes a weight by {significant(ratio, 2)} of itself, in the median of the layers"
+    yield Finding(Severity.WARNING, "lr probably too low", sentence, f"about 1e-3 is usual; {RANGE_TEST}", {"lr": run.lr, "update_ratio": ratio, "loss": loss.now}, run.status.began + run.taken)
+
+
+@rule("fp16-overflow")
+def fp16_overflow(run: History) -> Iterator[Finding]:
+    """The gradient scaler skips more steps than it needs to find its scale now and then.
+
+    Threshold: over 5 % of the steps, and more than the 12 of its first search.
+    Source: PyTorch's GradScaler tries a larger scale every 2,000 steps, 0.05 %.
+    """
+    skipped, steps = run.status.skipped_steps, run.taken
+    if skipped > max(SEARCH, SKIPPED * steps):
+        sentence = f"{number(skipped)} of {number(steps)} steps ({percent(skipped / steps)}) were skipped by the gradient scaler: their gradients overflow in fp16"
+        yield Finding(Severity.WARNING, f"{percent(skipped / steps)} of steps skipped", sentence, "use bf16 or fp32, or clip the gradients", {"skipped": skipped, "steps": steps})

@@ -1,0 +1,128 @@
+"""A stream with columns for each parameter, or module, in so few records that reading it costs little: the first, some from each part of the run, and the newest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+from gradtop.trainer.record import StreamReader
+from gradtop.trainer.record.bounds import count
+from gradtop.trainer.record.streams.registry import MODULES, parameter_of
+
+FIRST, SPREAD, LAST = 4, 24, 32  # records
+MOST = 1_000_000  # values that are read: of a very large model there are fewer records
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One column of one parameter: steps and values where it was measured, in order."""
+
+    steps: Sequence[float] = ()
+    values: Sequence[float] = ()
+
+    @property
+    def finite(self) -> list[float]:
+        return [value for value in self.values if math.isfinite(value)]
+
+    def since(self, step: float) -> list[float]:
+        """The finite values from a step on."""
+        return [value for at, value in zip(self.steps, self.values, strict=True) if at >= step and math.isfinite(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    sizes: tuple[int, ...] = ()
+    trainable: bool = True
+
+    @property
+    def is_matrix(self) -> bool:
+        return sum(1 for size in self.sizes if size > 1) >= 2
+
+
+class Sampled:
+    """`records` is how many there are in the stream."""
+
+    def __init__(self, stream: StreamReader) -> None:
+        self.records = stream.count
+        self.extra = stream.extra
+        self._columns: dict[str, Track] = {}
+        self._sparse = {column.name: column.sparse for column in stream.columns}
+        self._parts = list(self._read(stream))
+
+    def _read(self, stream: StreamReader) -> Iterator[tuple[Mapping[str, int], list[tuple[float, ...]]]]:
+        """Of each segment where its columns are, and the records that are looked at."""
+        width = len(stream.columns) + 2
+        room = max(8, MOST // width)
+        spread, last = min(SPREAD, room // 3), min(LAST, room // 2)
+        wanted = {*range(min(FIRST, self.records)), *range(max(0, self.records - last), self.records)}
+        wanted |= {self.records * part // spread for part in range(spread)} if self.records else set()
+        start = 0
+        for segment in stream.segments:
+            numbers = sorted(number - start for number in wanted if start <= number < start + segment.valid)
+            with segment.reading():
+                rows = [row for number in numbers if (row := segment.row(number)) is not None]
+            yield segment.places, rows
+            start += segment.valid
+
+    def track(self, column: str) -> Track:
+        found = self._columns.get(column)
+        if found is None:
+            steps, values = [], []
+            for places, rows in self._parts:
+                place = places.get(column)
+                if place is None:
+                    continue  # a parameter that was frozen then has no norm, not a bad one
+                for row in rows:
+                    if row[place] == row[place] or not self._sparse.get(column):
+                        steps.append(row[0])
+                        values.append(row[place])
+            found = self._columns[column] = Track(steps, values)
+        return found
+
+    @property
+    def last_step(self) -> float:
+        """0 before the first record."""
+        return max((rows[-1][0] for _, rows in self._parts if rows), default=0.0)
+
+    @property
+    def first_step(self) -> float:
+        return min((rows[0][0] for _, rows in self._parts if rows), default=0.0)
+
+    @cached_property
+    def parameters(self) -> Sequence[Parameter]:
+        """In the order of the model, tied ones once, as the newest segment tells them."""
+        rows = self.extra.get("parameters")
+        found = []
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict) and isinstance(row.get("name"), str) and not row.get("tied_to"):
+                sizes = row.get("shape")
+                found.append(
+                    Parameter(row["name"], tuple([count(each) or 0 for each in sizes]) if isinstance(sizes, list) else (), row.get("trainable") is not False)
+                )
+        return found
+
+    @cached_property
+    def weighted(self) -> Sequence[str]:
+        """Modules that have weights of their own, in the order of execution: linear and convolutional layers, no norms."""
+        rows = self.extra.get(MODULES)
+        kinds = [(row["name"], row.get("kind")) for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)] if isinstance(rows, list) else []
+        return [name for name, kind in kinds if isinstance(kind, str) and kind.startswith(("Linear", "Conv"))]
+
+    def names(self, column: str) -> list[str]:
+        """Of whom a column is recorded, in the order of the stream."""
+        return [name for each in self._sparse if (name := parameter_of(column, each)) is not None]
+
+
+def sampled(stream: StreamReader) -> Sampled:
+    """Read anew only when there are records."""
+    known = _kept.get(stream)
+    if known is None or known.records != stream.count or known.extra is not stream.extra:
+        known = _kept[stream] = Sampled(stream)
+    return known
+
+
+_kept: WeakKeyDictionary[StreamReader, Sampled] = WeakKeyDictionary()
