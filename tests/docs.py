@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.config import table
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
@@ -81,6 +82,16 @@ def streams() -> str:
     return "\n".join(lines) + "\n"
 
 
+def findings() -> str:
+    """The rules by mode, from their docstrings."""
+    lines = ["| finding | what it says | threshold | source | mode |", "|---|---|---|---|---|"]
+    for rule in RULES:
+        what, _, rest = " ".join((rule.look.__doc__ or "").split()).partition(" Threshold: ")
+        threshold, _, source = rest.partition(" Source: ")
+        lines.append(f"| `{rule.name}` | {what} | {threshold} | {source} | {rule.mode} |")
+    return "\n".join(lines) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "modes": modes,
     "commands": commands,
@@ -89,12 +100,15 @@ GENERATED: dict[str, Callable[[], str]] = {
     "keys": keys.markdown,
     "streams": streams,
     "fields": table.markdown,
+    "findings": findings,
 }
+# What takes training to make, and is made by a command of its own.
+MEASURED = {"ill"}
 
 
 def regenerated(text: str) -> str:
     """The text with its generated parts up to date; raises KeyError for an unknown part."""
-    return PART.sub(lambda part: f"{part[1]}\n{GENERATED[part[2]]()}\n{part[3]}", text)
+    return PART.sub(lambda part: part[0] if part[2] in MEASURED else f"{part[1]}\n{GENERATED[part[2]]()}\n{part[3]}", text)
 
 
 def main() -> int:

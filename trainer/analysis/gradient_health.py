@@ -128,9 +128,10 @@ def judge(parameters: Sequence[Measured]) -> dict[str, Verdict]:
         usual = [density[each.name] for each in peers if each.name not in without_effect and not rise(each)]
         reference = upper_quartile(usual) if len(usual) > 1 else 0.0
         shrunk = upper_quartile([each.level / each.before for each in peers if each.before > 0])
+        began = upper_quartile([each.first / each.spread for each in peers if each.first > 0])
         for each in peers:
             factor = density[each.name] / reference if reference > 0 else 1.0
-            verdicts[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0)
+            verdicts[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
     for name, weight in without_effect.items():
         if not verdicts[weight].is_trouble:
             verdicts[name] = Verdict("no effect", "what follows cancels this bias, as a norm does")
@@ -155,14 +156,15 @@ def alone(each: Measured) -> Verdict | None:
     return None
 
 
-def among(each: Measured, factor: float, shrunk: float) -> Verdict:
-    """What its own history and its peers say of one parameter: `factor` is its size beside the reference, `shrunk` how its peers changed."""
+def among(each: Measured, factor: float, shrunk: float, began: float) -> Verdict:
+    """What its own history and its peers say of one parameter: `factor` is its size beside the reference, `shrunk` how its peers changed, `began` what they began at per element."""
     # Small layers that catch up with the others do not explode.
-    if (risen := rise(each)) and each.level >= BEYOND * each.first and factor >= 0.1:
+    if (risen := rise(each)) and each.level / each.spread >= BEYOND * max(began, each.first / each.spread) and factor >= 0.1:
         return Verdict("exploding", f"{times(risen)} × over its own level before", risen)
     if len(each.recent) < ENOUGH:
         return FINE
-    if factor >= OVER:
+    # Where most of the others vanish, the one that is over them is the healthy one, and has not grown.
+    if factor >= OVER and each.level >= BEYOND * each.first > 0:
         return Verdict("exploding", f"{times(factor)} × over the others", factor)
     if factor <= UNDER:
         return vanishing(factor, "{} × under the others")

@@ -26,13 +26,16 @@ lower val_loss that ended the run early; 0: not ended early), skipped_steps (by
 the gradient scaler, in fp16), loss, val_loss, val_accuracy, best_val_loss with
 best_epoch and accuracy_at_best (the accuracy of the same evaluation),
 best_val_accuracy with best_accuracy_epoch, device, model, parameters, parent
-(an id), changes (key, old, new), result, error and unreadable (files of the run
-that cannot be read). Unknown values are null, 0 or "".
+(an id), changes (key, old, new), result, error, unreadable (files of the run
+that cannot be read) and findings (as `gradtop show --json` has them; null for
+runs that have ended where more than 200 are listed, unless --findings is
+given). Unknown values are null, 0 or "".
 
   gradtop ls failed
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
 TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
+MOST_JUDGED = 200  # runs that have ended, whose streams are read unasked: a few milliseconds each
 SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 
@@ -41,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or changes contain all words")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--findings", action="store_true", help="with --json: the findings of every run, however many there are")
     parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")
 
 
@@ -73,7 +77,8 @@ def list_all(options: argparse.Namespace) -> int:
         rows = tuple(sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True))
     rows = rows[: options.n]
     if options.json:
-        print_json([record(row) for row in rows])
+        every = options.findings or len(rows) <= MOST_JUDGED
+        print_json([{**record(row), "findings": findings(row) if every or row.state.is_alive else None} for row in rows])
     elif rows:
         print_table(rows)
     elif options.filter:
@@ -120,6 +125,15 @@ def record(row: RunRow) -> dict[str, object]:
         "error": status.error,
         "unreadable": row.unreadable,
     }
+
+
+def findings(row: RunRow) -> list[dict[str, object]]:
+    from gradtop.trainer.analysis.findings import report
+    from gradtop.trainer.record import RunReader
+
+    reader = RunReader(row.run)
+    reader.refresh()
+    return [finding.record() for finding in report(reader).findings]
 
 
 def print_table(rows: tuple[RunRow, ...]) -> None:

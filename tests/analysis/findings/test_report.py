@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.analysis.findings import Severity
-from gradtop.trainer.record import RunState
-from tests.analysis.findings.written import Written
+from gradtop.trainer.analysis.findings import Severity, report
+from gradtop.trainer.analysis.findings.rules import RULES
+from gradtop.trainer.record import Column, RunReader, RunState, SegmentWriter
+from gradtop.trainer.record.streams.registry import STEPS, columns_of
+from tests.analysis.findings.written import Written, around, falling
 
 
 @pytest.fixture
@@ -15,13 +18,12 @@ def run(tmp_path: Path) -> Written:
     return Written(tmp_path)
 
 
-def falling(steps: int) -> list[float]:
-    return [2.3 * math.exp(-4 * step / steps) + 0.1 for step in range(steps)]
-
-
-def test_where_nothing_is_wrong_it_says_over_how_many_steps(run: Written) -> None:
-    found = run.steps(falling(600)).report
-    assert (found.findings, found.text(), found.tone, found.verdict()) == ((), "✓ nothing wrong", "success", "nothing wrong in 600 steps")
+@pytest.mark.parametrize("steps", [20, 50, 200, 500, 3000, 20_000])
+@pytest.mark.parametrize("noise", [0.02, 0.3])
+def test_where_nothing_is_wrong_it_says_over_how_many_steps(run: Written, steps: int, noise: float) -> None:
+    found = run.steps(falling(steps, noise=noise)).report
+    assert found.present == ()
+    assert (found.text(), found.tone, found.verdict()) == ("✓ nothing wrong", "success", f"nothing wrong in {steps:,} steps".replace(",", "\u202f"))
 
 
 def test_before_there_are_steps_enough_nothing_is_claimed(run: Written) -> None:
@@ -30,14 +32,31 @@ def test_before_there_are_steps_enough_nothing_is_claimed(run: Written) -> None:
 
 def test_a_run_that_failed_is_never_well(run: Written) -> None:
     run.steps(falling(100)).says(state=RunState.FAILED, error="the loss is not finite at step 3")
-    assert run.report.text() == "✕ failed"
+    assert run.report.text() == "✕ failed at step 100"
     assert run.finding("failed").sentence == "failed at step 100: the loss is not finite at step 3"
 
 
-def test_an_error_comes_before_a_warning(run: Written) -> None:
+def test_a_run_that_died_is_never_well(run: Written) -> None:
+    run.steps(falling(100)).says(state=RunState.TRAINING, host="elsewhere", updated=time.time() - 3600)
+    assert run.names == ["died"]
+
+
+def test_early_stopping_is_a_note_and_the_run_is_well(run: Written) -> None:
+    run.steps(falling(100)).says(stopped_early=5, epoch=9, epochs=40, best_epoch=4)
+    assert run.finding("stopped-early").sentence == "stopped early at epoch 9 of 40: no lower val loss in 5 evaluations"
+    assert run.report.healthy
+
+
+def test_an_error_comes_before_a_warning_and_the_others_are_counted(run: Written) -> None:
     run.steps([*falling(100), math.nan]).says(dropped=12)
     assert [finding.severity for finding in run.report.findings] == [Severity.ERROR, Severity.WARNING]
-    assert run.report.text() == "✕ loss not finite · 1 more"
+    assert run.report.text() == "✕ loss not finite at 101 · 1 more"
+
+
+def test_what_has_passed_is_kept_and_is_not_the_worst(run: Written) -> None:
+    run.steps([*falling(100), *around(3.0, 10), *around(0.1, 300)])
+    assert run.finding("loss-spike").passed
+    assert run.report.text() == "✓ nothing wrong"
 
 
 @pytest.mark.parametrize("norm", [1e-3, 0.5, 1e4])
@@ -48,3 +67,41 @@ def test_the_size_of_the_total_norm_alone_is_no_verdict(run: Written, norm: floa
 def test_records_that_were_lost_are_said(run: Written) -> None:
     run.steps(falling(100)).says(dropped=12)
     assert run.finding("records-lost").sentence == "12 records were lost: the curves have gaps"
+
+
+def test_every_rule_has_a_name_of_its_own_and_says_threshold_and_source() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        text = rule.look.__doc__ or ""
+        assert "Threshold: " in text and "Source: " in text, rule.name  # noqa: PT018
+
+
+def test_a_run_without_anything_has_no_findings(run: Written) -> None:
+    assert run.report.findings == ()
+
+
+def test_a_long_run_costs_little_and_what_is_new_in_it_almost_nothing(run: Written) -> None:
+    """Not of time, which other programs change: of how much is read."""
+    writer = SegmentWriter(run.run, STEPS, [Column(each.name, each.unit, each.sparse) for each in columns_of(STEPS)])
+    losses = falling(1000)
+    width = len(columns_of(STEPS))
+    for step in range(1, 60_001):
+        writer.append(step, 1e9 + step, [losses[min(step // 60, 999)], 1e-3, *[math.nan] * (width - 2)])
+    run.says(step=60_000, steps=120_000)
+    reader = RunReader(run.run)
+    reader.refresh()
+    assert report(reader).healthy
+    reads: list[int] = []
+    segment = reader.stream(STEPS).segments[0]
+    read = segment._read
+
+    def counted(size: int, offset: int, *, rollup: bool = False) -> bytes:
+        reads.append(size)
+        return read(size, offset, rollup=rollup)
+
+    segment._read = counted  # type: ignore[method-assign]
+    for step in range(60_001, 60_051):
+        writer.append(step, 1e9 + step, [0.1, 1e-3, *[math.nan] * (width - 2)])
+    writer.close()
+    assert report(reader).steps == 60_050
+    assert sum(reads) < 60_000

@@ -15,8 +15,8 @@ BEFORE = 24  # bins that say how much the loss varies
 SHORT = 8  # of them those that say where it is
 ZOOM = 64  # bins of a look into one bin
 LOOKS = 3  # bins that are looked into
-# A mild spike lasts, and rises by a tenth of what the loss was in the beginning; a sharp one may be a single step.
-MILD, SHARP = 0.1, 0.5
+# A mild spike lasts, and rises by a tenth of what the loss was in the beginning; a sharp one, by all of it, may be a single step.
+MILD, SHARP = 0.1, 1.0
 MILD_NOISE, SHARP_NOISE = 4.0, 6.0  # of what is usual in the run itself
 STEPS_OF_MILD = 3
 
@@ -166,6 +166,12 @@ class LossCurve:
         if last > first:
             first = self._highest(first, last)[0]
         return Spike(int(first), level, self.highs[peak], until)
+
+    def _stays(self, place: int, level: float) -> bool:
+        """Whether a bin and those after it, several steps together, are above a level."""
+        bins = 2 if self.counts[place] >= STEPS_OF_MILD else STEPS_OF_MILD
+        found = self.means[place : place + bins]
+        return len(found) == bins and min(found) > level
 
     def _lasts(self, place: int, level: float) -> bool:
         """Whether more than one step of a bin is above a level: looked at more closely around the highest."""

@@ -56,17 +56,20 @@ def diverged(run: History) -> Iterator[Finding]:
 def at_chance(run: History) -> Iterator[Finding]:
     """The training loss falls, and the validation loss was never better than that of a constant prediction: nothing that is learnt carries over.
 
-    Threshold: after two evaluations or more the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction.
+    Threshold: after two evaluations or more the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
+    (or the first training loss, where that is not known).
     Source: own; labels that were shuffled, or a validation set of another kind.
     """
-    evals, chance = run.finite_evals, run.val_chance
-    if len(evals) < 2 or not chance > 0:
+    evals, known = run.finite_evals, run.val_chance > 0
+    chance = run.val_chance if known else run.loss.scale
+    if len(evals) < 2 or not chance > 0 or (not known and run.begins_trained):
         return
     best = min(evals, key=lambda each: each.loss)
-    if run.loss.late < 0.8 * run.loss.chance and best.loss > (1 - FALLEN) * chance:
-        sentence = f"the validation loss was never better than {significant(best.loss)}, and a constant prediction has {significant(chance)}, while the training loss is {significant(run.loss.late)}"
+    if run.loss.late < 0.8 * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
+        level = "a constant prediction has" if known else "the training loss began at"
+        sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"
         advice = "check that training and validation data have the same labels, classes and normalization"
-        yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss": chance, "loss": run.loss.late}, evals[0].step)
+        yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss" if known else "initial": chance, "loss": run.loss.late}, evals[0].step)
 
 
 @rule("overfitting")
@@ -138,8 +141,9 @@ def oscillating(run: History) -> Iterator[Finding]:
     turns = sum(one * other < 0 for one, other in pairwise(changes)) / (len(changes) - 1)
     swing = fmean(abs(change) for change in changes)
     gain = max(run.loss.scale, run.finite_evals[0].loss) - min(each.loss for each in run.finite_evals)
-    if turns < TURNS or swing < OF_GAIN * gain:
+    # What swings around chance has gained nothing that it could lose.
+    if turns < TURNS or swing < OF_GAIN * gain or gain < OF_GAIN * run.loss.scale:
         return
-    sentence = f"the validation loss swings by {significant(swing)} from one evaluation to the next, {percent(swing / gain) if gain > 0 else 'more than'} of all that was gained"
+    sentence = f"the validation loss swings by {significant(swing)} from one evaluation to the next, {percent(swing / gain)} of all that was gained"
     evidence = {"swing": swing, "turns": turns, "gain": gain}
     yield Finding(Severity.WARNING, "oscillating", sentence, "a lower lr, a larger batch or an average of the weights (training.ema) calms it", evidence, evals[0].step)

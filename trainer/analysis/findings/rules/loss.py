@@ -51,7 +51,7 @@ def diverged(run: History) -> Iterator[Finding]:
     if loss.records < 2 or not loss.scale > 0:
         return
     factor = next(factor for fewer, factor in ABOVE if loss.records < fewer or not fewer)
-    if loss.now > factor * loss.scale and loss.late > loss.scale:
+    if loss.now > factor * loss.scale:
         since = loss.since(loss.scale)
         times = loss.now / loss.scale
         began = f"it began at {significant(loss.initial)}" if loss.initial >= loss.scale else f"a constant prediction has {significant(loss.scale)}"
@@ -104,8 +104,8 @@ def why_not(run: History) -> str:
 def spike(run: History) -> Iterator[Finding]:
     """The training loss jumped, against how much it varies in the run itself.
 
-    Threshold: one loss that is half of the initial loss above where it was and 6 times as far as usual; or several steps that are a tenth of it and
-    4 times. It has passed when the loss is back within a quarter of the jump.
+    Threshold: one loss that is as much above where it was as the loss was in the beginning, and 6 times as far as usual; or several steps that are a
+    tenth of that above it, and 4 times as far. It has passed when the loss is back within a quarter of the jump.
     Source: spikes of 3 times the running mean are used elsewhere; a loss near zero jumps by any factor, so that the initial loss is the measure.
     """
     spikes = run.loss.spikes

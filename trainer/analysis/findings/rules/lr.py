@@ -8,6 +8,7 @@ from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.findings.updates import late_ratio
 from gradtop.trainer.analysis.formatting import number, percent, significant
+from gradtop.trainer.record.streams.registry import LR
 
 NONE = 1e-8
 RANGE_TEST = "gradtop lr-range finds one"
@@ -25,19 +26,22 @@ def remedy(run: History, *, high: bool) -> str:
     return f"check that inputs and labels belong together, the initialization and the lr ({significant(lr)}); {RANGE_TEST}"
 
 
-@rule("lr-over")
+@rule("lr-over", "schedule")
 def over(run: History) -> Iterator[Finding]:
-    """The schedule has run out: the learning rate is next to nothing while steps remain and the loss is high.
+    """The schedule runs out before the training ends: the learning rate is next to nothing while the loss is high.
 
-    Threshold: lr below 1e-8 with over 5 % of the steps to come, after it was higher, and a loss over half of what learning nothing has.
-    Source: fixed threshold of float32: smaller steps are lost in the weights.
+    Threshold: lr below 1e-8, where it was higher, in over 5 % of the planned steps, those to come included, and a loss over half of what learning nothing has.
+    Source: in float32 a smaller step is lost in a weight.
     """
-    left = run.planned - run.taken
-    if not run.lr < NONE < run.peak_lr or left < 0.05 * run.planned or left < 2 or not run.loss.now > run.loss.scale / 2:
+    curve, now = run.curves[LR], run.status.began + run.taken
+    if not run.lr < NONE < run.peak_lr or not run.loss.now > run.loss.scale / 2:
         return
-    sentence = f"lr is {significant(run.lr)} with {number(left)} steps to come, and the training loss is still {significant(run.loss.now)}"
-    evidence = {"lr": run.lr, "steps_left": left, "loss": run.loss.now}
-    yield Finding(Severity.WARNING, "lr has run out", sentence, "make the schedule as long as the training", evidence, run.status.began + run.taken)
+    since = next((int(x) for x, high in zip(reversed(curve.x), reversed(curve.high), strict=True) if high >= NONE), now)
+    idle = run.planned - (since - run.status.began)
+    if idle > max(0.05 * run.planned, 2) and now > since + 1:
+        sentence = f"lr has been below 1e-8 since about step {number(since)}, for {number(idle)} of {number(run.planned)} steps, and the training loss is still {significant(run.loss.now)}"
+        evidence = {"lr": run.lr, "steps": idle, "loss": run.loss.now}
+        yield Finding(Severity.WARNING, "lr has run out", sentence, "make the schedule as long as the training", evidence, since)
 
 
 @rule("lr-too-high", "schedule")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.findings.written import LN10, Written, around, falling
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Written:
+    return Written(tmp_path).steps(falling(100))
+
+
+def test_a_validation_loss_that_is_not_finite_is_an_error(run: Written) -> None:
+    found = run.evals([2.0, math.nan, 1.0]).finding("val-loss-not-finite")
+    assert (found.severity, found.since_step, found.passed) == ("error", 20, False)
+    assert found.sentence == "the validation loss is not finite at epoch 2"
+
+
+def test_it_has_passed_after_three_that_are_finite(run: Written) -> None:
+    assert run.evals([2.0, math.inf, 1.0, 0.9, 0.8]).finding("val-loss-not-finite").passed
+
+
+def test_a_validation_loss_beyond_all_measure_has_diverged(run: Written) -> None:
+    assert run.evals([2.2, 2.1, 6e7]).names == ["val-loss-diverged"]
+    assert "6e7 at epoch 3" in run.finding("val-loss-diverged").sentence
+
+
+def test_labels_that_mean_nothing_show_in_a_validation_loss_at_chance(run: Written) -> None:
+    run.knows(constant_loss=LN10).evals([2.31, 2.5, 3.0, 3.4])
+    assert run.names[0] == "val-at-chance"
+
+
+def test_a_validation_loss_that_falls_with_the_other_is_well(run: Written) -> None:
+    assert run.knows(constant_loss=LN10).evals([2.0, 1.5, 1.0, 0.8, 0.7]).report.healthy
+
+
+@pytest.mark.parametrize("losses", [[0.9, 0.5, 0.55, 0.6, 0.65], [0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6]])
+def test_a_validation_loss_that_rises_while_the_other_falls_is_overfitting(run: Written, losses: list[float]) -> None:
+    found = run.evals(losses, accuracy=[0.5, 0.8, *[0.75] * (len(losses) - 2)]).finding("overfitting")
+    assert (found.severity, found.since_step) == ("warning", 20)
+    assert found.sentence.startswith("overfitting since epoch 2: its validation loss of 0.5 (accuracy 0.8000) was the best")
+
+
+def test_what_early_stopping_would_have_saved_is_said(run: Written) -> None:
+    run.evals([0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62, 0.64, 0.7]).says(seconds=100.0)
+    assert "training.early_stopping=3 would have saved 50 steps (0:50)" in run.finding("overfitting").advice
+
+
+def test_an_accuracy_that_still_rises_is_said_with_it(run: Written) -> None:
+    run.evals([0.9, 0.5, 0.55, 0.6, 0.65], accuracy=[0.5, 0.8, 0.81, 0.82, 0.83])
+    assert run.finding("overfitting").sentence.endswith("though the accuracy has risen to 0.8200")
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [[0.9, 0.5, 0.55], [0.9, 0.5, 0.502, 0.501, 0.503, 0.502], [0.9, 0.8, 0.7, 0.6, 0.5, 0.51, 0.52], [0.9, 0.04, 0.0401, 0.045, 0.039, 0.046, 0.041]],
+    ids=["too early", "stands still", "two evaluations ago", "noise of a small loss"],
+)
+def test_a_validation_loss_that_has_not_risen_is_no_overfitting(run: Written, losses: list[float]) -> None:
+    assert run.evals(losses).report.present == ()
+
+
+def test_a_best_value_of_long_ago_is_still_the_best(run: Written) -> None:
+    run.evals([0.9, 0.1, *around(0.5, 1500)], every=1)
+    assert run.finding("overfitting").evidence["best"] == 0.1
+
+
+def test_a_loss_that_swings_further_than_it_gets_on_oscillates(run: Written) -> None:
+    assert run.evals([2.2, 1.2, 1.9, 1.1, 1.8, 1.2, 1.9, 1.1, 1.7]).names == ["oscillating"]
+
+
+def test_a_loss_that_falls_with_small_swings_does_not(run: Written) -> None:
+    assert run.evals([2.2, 1.2, 1.25, 0.9, 0.95, 0.7, 0.75, 0.6, 0.65]).report.present == ()

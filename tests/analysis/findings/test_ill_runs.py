@@ -1,0 +1,37 @@
+"""Real runs that are ill on purpose, and healthy ones: every configuration of configs/ that needs no download, shortened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtop.trainer.config import dump_config, load_config
+from gradtop.trainer.record import new_run, read_status
+from gradtop.trainer.runtime.worker import work
+from tests.ill import RUNS, Ill, as_of, first_steps, found_in, names, train
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+HEALTHY = {"digits": 90, "digits_mlp": 250, "warmup_cosine": 60, "digits_transformer": 24, "language_model": 16}
+
+
+@pytest.mark.parametrize("each", RUNS, ids=lambda each: each.name)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, each: Ill) -> None:
+    found = names(found_in(train(each, tmp_path)))
+    assert each.must <= found
+    assert found <= each.must | each.may
+
+
+def test_a_finding_comes_as_soon_as_a_colleague_would_say_it(tmp_path: Path) -> None:
+    ill = next(each for each in RUNS if each.name == "lr 5")
+    run = train(Ill(ill.name, ill.what, [*ill.changes, "training.epochs=4"]), tmp_path)
+    assert first_steps(run, tmp_path / "moments")["not-learning"] <= 120
+    assert names(found_in(as_of(run, 1, tmp_path / "moments"))) == set()
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_run_has_no_warning(tmp_path: Path, name: str) -> None:
+    config = load_config(CONFIGS / f"{name}.toml", [f"training.steps={HEALTHY[name]}", "training.device=cpu"])
+    run = new_run(tmp_path, dump_config(config), {})
+    assert work(run) == 0, read_status(run).error
+    assert found_in(run).present == ()

@@ -1,0 +1,152 @@
+"""Rules on what happens inside the model, on the data and on the pace."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from gradtop.trainer.record import Column, SegmentWriter
+from gradtop.trainer.record.streams.registry import (
+    DEAD,
+    GPU_USE,
+    GRAD_NORM,
+    SATURATED,
+    STD,
+    SYSTEM,
+    UPDATE_RATIO,
+    WEIGHT_NORM,
+    columns_of,
+)
+from tests.analysis.findings.written import Written, around, falling
+
+STEPS = list(range(10, 210, 10))
+COUNT = len(STEPS)
+HEALTHY: dict[str, dict[str, list[float]]] = {f"layers.{number}.weight": {} for number in range(5)}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Written:
+    return Written(tmp_path).steps(falling(200))
+
+
+def test_healthy_layers_have_no_findings(run: Written) -> None:
+    assert run.layers(HEALTHY, STEPS).report.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "values"),
+    [
+        ("gradient-not-finite", GRAD_NORM, [1.0] * (COUNT - 1) + [math.nan]),
+        ("exploding-gradients", GRAD_NORM, [1.0] * 12 + [1e4] * 8),
+        ("vanishing-gradients", GRAD_NORM, [1e-5] * COUNT),
+        ("zero-gradients", GRAD_NORM, [0.0] * COUNT),
+        ("large-updates", UPDATE_RATIO, [0.3] * COUNT),
+        ("small-updates", UPDATE_RATIO, [1e-7] * COUNT),
+        ("weights-grown", WEIGHT_NORM, [8.0 * 1.2**each for each in range(COUNT)]),
+    ],
+)
+def test_one_ill_layer_is_named(run: Written, name: str, column: str, values: list[float]) -> None:
+    found = run.layers({**HEALTHY, "stem.weight": {column: values}}, STEPS).finding(name)
+    assert "stem.weight" in found.sentence
+    assert run.names == [name]
+
+
+def test_a_weight_that_does_not_move_is_an_error(run: Written) -> None:
+    run.layers({**HEALTHY, "stem.weight": {WEIGHT_NORM: [8.0] * COUNT, UPDATE_RATIO: [0.0] * COUNT}}, STEPS)
+    assert run.names == ["weights-not-moving"]
+    assert run.finding("weights-not-moving").sentence == "stem.weight does not move, in 190 steps"
+
+
+def test_of_two_measurements_nothing_is_said(run: Written) -> None:
+    run.layers({**HEALTHY, "stem.weight": {GRAD_NORM: [0.0] * 2, WEIGHT_NORM: [8.0] * 2, UPDATE_RATIO: [0.0] * 2}}, [10, 200])
+    assert run.report.healthy
+
+
+def test_updates_that_are_large_everywhere_mean_that_the_lr_is_too_high(run: Written) -> None:
+    run.layers({name: {UPDATE_RATIO: [0.4] * COUNT} for name in HEALTHY}, STEPS)
+    assert run.names == ["lr-too-high"]
+    assert "40 %" in run.finding("lr-too-high").sentence
+
+
+def test_updates_that_are_large_in_the_beginning_only_are_none(run: Written) -> None:
+    assert run.layers({name: {UPDATE_RATIO: [0.4] * 6 + [1e-3] * 14} for name in HEALTHY}, STEPS).report.healthy
+
+
+def test_updates_that_are_tiny_everywhere_mean_that_the_lr_is_too_low(tmp_path: Path) -> None:
+    run = Written(tmp_path).steps(falling(200, end=2.1, noise=0.01)).layers({name: {UPDATE_RATIO: [2e-6] * COUNT} for name in HEALTHY}, STEPS)
+    assert run.names == ["lr-too-low"]
+
+
+def test_updates_that_shrink_with_the_lr_are_the_end_of_training(tmp_path: Path) -> None:
+    run = Written(tmp_path).steps(falling(200), lr=[1e-3] * 100 + [1e-7] * 100)
+    assert run.layers({name: {UPDATE_RATIO: [1e-3] * 10 + [1e-7] * 10} for name in HEALTHY}, STEPS).report.healthy
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.4, None), (0.7, "warning"), (1.0, "error")])
+def test_dead_units(run: Written, share: float, severity: str | None) -> None:
+    run.activations({"relu1": {DEAD: [share] * COUNT}, "relu2": {DEAD: [0.1] * COUNT}}, STEPS)
+    assert [(each.name, each.severity) for each in run.report.present] == ([("dead-units", severity)] if severity else [])
+
+
+@pytest.mark.parametrize(("share", "names"), [(0.3, []), (0.8, ["saturated-units"])])
+def test_saturated_units(run: Written, share: float, names: list[str]) -> None:
+    assert run.activations({"tanh1": {SATURATED: [share] * COUNT}}, STEPS).names == names
+
+
+@pytest.mark.parametrize(
+    ("stds", "names"),
+    [([1.0, 0.6, 0.3, 0.2, 0.1], []), ([1.0, 0.1, 1e-2, 1e-3, 1.0], ["poor-initialization"]), ([1.0, 10.0, 100.0, 1e3, 1e4], ["poor-initialization"]), ([1.0, 0.0, 0.0, 0.0], ["poor-initialization"])],
+    ids=["healthy", "shrinking", "growing", "zero"],
+)
+def test_outputs_that_shrink_or_grow_with_depth_are_a_poor_initialization(run: Written, stds: list[float], names: list[str]) -> None:
+    assert run.activations({f"layers.{place}": {STD: [std] + [1.0] * (COUNT - 1)} for place, std in enumerate(stds)}, [2, *STEPS[1:]]).names == names
+
+
+def test_a_head_that_begins_at_zero_is_no_poor_initialization(run: Written) -> None:
+    stds = {"a": 1.0, "b": 1.0, "c": 0.5, "head": 0.0}
+    assert run.activations({name: {STD: [std] * COUNT} for name, std in stds.items()}, [2, *STEPS[1:]]).report.healthy
+
+
+@pytest.mark.parametrize(("norm", "optimizer", "severity"), [(50.0, "sgd", "warning"), (50.0, "adamw", "note"), (1.5, "sgd", None)])
+def test_clipping_in_nearly_every_step(tmp_path: Path, norm: float, optimizer: str, severity: str | None) -> None:
+    run = Written(tmp_path, f'[optimizer]\nkind = "{optimizer}"\nlr = 1e-3\n[training]\nclip = 1.0\n')
+    run.steps(falling(600), grad_norm=[norm] * 600, clipped=[1.0] * 600)
+    assert [each.severity for each in run.report.findings if each.name == "clipping"] == ([severity] if severity else [])
+
+
+def test_clipping_in_half_of_the_steps_is_what_it_is_for(tmp_path: Path) -> None:
+    run = Written(tmp_path, '[optimizer]\nkind = "sgd"\nlr = 1e-3\n[training]\nclip = 1.0\n')
+    assert run.steps(falling(600), grad_norm=[50.0] * 600, clipped=[1.0, 0.0] * 300).report.healthy
+
+
+@pytest.mark.parametrize(("counts", "names"), [([100, 90, 11], []), ([1000, 90], ["class-imbalance"]), ([50, 50, 0], ["class-imbalance"])])
+def test_class_imbalance(run: Written, counts: list[int], names: list[str]) -> None:
+    assert run.knows(class_counts=counts, counted=sum(counts)).names == names
+
+
+@pytest.mark.parametrize(("mean", "std", "names"), [(0.1, 0.9, []), (0.5, 0.0, ["input-scale"]), (120.0, 60.0, ["input-scale"]), (0.0, 300.0, ["input-scale"])])
+def test_inputs_that_are_not_normalized(run: Written, mean: float, std: float, names: list[str]) -> None:
+    assert run.knows(model_input_mean=mean, model_input_std=std).names == names
+
+
+@pytest.mark.parametrize(("share", "names"), [(0.3, []), (0.8, ["loading"])])
+def test_loading_that_takes_most_of_the_time(tmp_path: Path, share: float, names: list[str]) -> None:
+    run = Written(tmp_path).steps(falling(200), loading=around(share, 200)).says(seconds=60.0)
+    assert run.names == names
+
+
+@pytest.mark.parametrize(("use", "device", "names"), [(40.0, "cuda:0", ["gpu-idle"]), (90.0, "cuda:0", []), (40.0, "cpu", [])])
+def test_a_gpu_that_has_little_to_do(run: Written, use: float, device: str, names: list[str]) -> None:
+    writer = SegmentWriter(run.run, SYSTEM, [Column(each.name, each.unit, each.sparse) for each in columns_of(SYSTEM)])
+    for second, value in enumerate(around(use, 90), 1):
+        writer.append(2 * second, 1e9 + second, [value if each.name == GPU_USE else 1.0 for each in columns_of(SYSTEM)])
+    writer.close()
+    assert run.says(seconds=90.0, device=device).names == names
+
+
+def test_norms_that_are_measured_seldom_are_a_note(run: Written) -> None:
+    run.says(seconds=4000.0).layers(HEALTHY, [10, 20])
+    assert run.finding("sparse-monitoring").severity == "note"
+    assert run.report.healthy

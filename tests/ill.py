@@ -1,0 +1,201 @@
+"""Runs that are ill on purpose, and what must be found in each. `python -m tests.ill` trains them and writes their table into docs/findings.md."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.analysis.findings import Report, report
+from gradtop.trainer.config import apply_overrides, dump_config, parse_config
+from gradtop.trainer.record import Run, RunReader, RunState, new_run, read_status, write_status
+from gradtop.trainer.record.layout import Run as RunFolder
+from gradtop.trainer.runtime.worker import work
+
+BASE = """
+[model]
+kind = "mlp"
+hidden = [48, 48]
+
+[data]
+kind = "digits"
+
+[optimizer]
+kind = "sgd"
+lr = 0.05
+
+[schedule]
+kind = "constant"
+
+[training]
+epochs = 8
+batch_size = 32
+device = "cpu"
+seed = 1
+"""
+LOOKS = 28  # moments of a run at which it is looked at again, to see when a finding came first
+
+
+@dataclass(frozen=True)
+class Ill:
+    """`must` are the names of findings that fire, `may` those that are right as well; any other would be a false alarm."""
+
+    name: str
+    what: str
+    changes: Sequence[str] = ()
+    must: frozenset[str] = frozenset()
+    may: frozenset[str] = frozenset()
+
+
+def ill(name: str, what: str, changes: Sequence[str], must: str, may: str = "") -> Ill:
+    return Ill(name, what, changes, frozenset(must.split()), frozenset(may.split()))
+
+
+def custom(data: str = "", model: str = "") -> list[str]:
+    """A data set or a model of this module."""
+    changes = ["data.kind=custom", f"data.target=tests.ill:{data}"] if data else []
+    return [*changes, *(["model.kind=custom", f"model.target=tests.ill:{model}"] if model else [])]
+
+
+BROKEN = "zero-gradients weights-not-moving weights-grown dead-units exploding-gradients loss-spike oscillating poor-initialization"
+RUNS = (
+    ill("healthy", "nothing", [], ""),
+    ill("lr 1e9", "the loss overflows within three steps", ["optimizer.lr=1e9"], "failed diverged", "gradient-not-finite exploding-gradients weights-grown large-updates lr-too-high"),
+    ill("lr 5", "all units die, the loss stays above chance", ["optimizer.lr=5"], "not-learning zero-gradients", f"{BROKEN} lr-too-high large-updates val-loss-diverged"),
+    ill("lr 2e-7", "the weights hardly move", ["optimizer.lr=2e-7"], "not-learning", "lr-too-low weights-not-moving small-updates"),
+    ill("Adam, lr 2e-7", "the same with steps that do not depend on the gradients", ["optimizer.kind=adam", "optimizer.lr=2e-7"], "not-learning", "lr-too-low small-updates"),
+    ill("Adam, lr 0.3", "steps as large as the weights", ["optimizer.kind=adam", "optimizer.lr=0.3"], "not-learning", f"{BROKEN} lr-too-high large-updates overfitting"),
+    ill("zeros", "every weight begins at zero", ["init.kind=zeros"], "not-learning zero-gradients weights-not-moving", "dead-units poor-initialization small-updates"),
+    ill("ten sigmoid layers", "gradients vanish on their way", custom(model="sigmoids"), "not-learning vanishing-gradients", "weights-not-moving poor-initialization saturated-units small-updates lr-too-low"),
+    ill("dead ReLUs", "biases of -30 in the first layer", custom(model="dead"), "not-learning zero-gradients weights-not-moving", "dead-units poor-initialization"),
+    ill("shuffled labels", "labels that mean nothing, learnt by heart", [*custom("shuffled"), "training.epochs=60", "optimizer.kind=adam", "optimizer.lr=2e-3"], "val-at-chance", "overfitting val-loss-diverged"),
+    ill("few samples", "100 noisy samples, a large model", [*custom("few"), "training.epochs=60", "optimizer.lr=0.1"], "overfitting", "val-loss-diverged leak"),
+    ill("NaN in validation", "a layer that divides by zero outside training", custom(model="bad_evaluation"), "val-loss-not-finite"),
+    ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting"),
+    ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting not-learning weights-not-moving"),
+)
+
+
+# Models and data of the runs
+
+
+def sigmoids(*, channels: int, size: int, classes: int) -> nn.Module:
+    width = channels * size * size
+    layers = [layer for _ in range(10) for layer in (nn.Linear(width, width), nn.Sigmoid())]
+    return nn.Sequential(nn.Flatten(), *layers, nn.Linear(width, classes))
+
+
+def dead(*, channels: int, size: int, classes: int) -> nn.Module:
+    first = nn.Linear(channels * size * size, 48)
+    nn.init.constant_(first.bias, -30.0)
+    return nn.Sequential(nn.Flatten(), first, nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, classes))
+
+
+class DividesByZero(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs if self.training else inputs / (inputs.abs().sum() * 0)
+
+
+def bad_evaluation(*, channels: int, size: int, classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 48), nn.ReLU(), DividesByZero(), nn.Linear(48, classes))
+
+
+def blobs(count: int, *, noise: float = 0.3, classes: int = 10, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Two sets of vectors around the corners of a simplex."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = [torch.randint(classes, (count,), generator=draw) for _ in range(2)]
+    return [(nn.functional.one_hot(each, classes) + noise * torch.randn(count, classes, generator=draw), each) for each in labels]
+
+
+def shuffled() -> list[tuple[Tensor, Tensor]]:
+    draw = torch.Generator().manual_seed(3)
+    return [(torch.randn(320, 64, generator=draw), torch.randint(10, (320,), generator=draw)) for _ in range(2)]
+
+
+def few() -> list[tuple[Tensor, Tensor]]:
+    return [(inputs[:100], labels[:100]) for inputs, labels in blobs(300, noise=0.6)]
+
+
+# Training them, and looking at them
+
+
+def train(each: Ill, folder: Path) -> Run:
+    """The run of one of them, at its end."""
+    run = new_run(folder, dump_config(apply_overrides(parse_config(BASE), list(each.changes))), {"name": each.name})
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        work(run)
+    return run
+
+
+def found_in(run: Run) -> Report:
+    reader = RunReader(run)
+    reader.refresh()
+    return report(reader)
+
+
+def names(found: Report) -> set[str]:
+    """Of what is wrong now."""
+    return {finding.name for finding in found.present}
+
+
+def as_of(run: Run, step: int, folder: Path) -> Run:
+    """The run as it was after a step: its streams up to there."""
+    target = folder / f"{run.id}-{step}"
+    shutil.copytree(run.path, target, ignore=shutil.ignore_patterns("checkpoints", "control", "leases", "*.roll"))
+    reader = RunReader(run)
+    for name in ("steps", "evals", "layers", "activations"):
+        stream = reader.stream(name)
+        stream.refresh()
+        for segment in stream.segments:
+            kept = segment.place_of(step, after=True)
+            file = target / "streams" / Path(segment._path).name
+            file.write_bytes(file.read_bytes()[: kept * segment.size])
+    then = RunFolder(target)
+    status = read_status(run)
+    write_status(then, replace(status, state=RunState.STOPPED, step=step, error="", stopped_early=0, seconds=status.seconds * step / max(1, status.step)))
+    return then
+
+
+def first_steps(run: Run, folder: Path) -> Mapping[str, int]:
+    """The step after which each finding was there first, of those at which it is looked at: they come more closely in the beginning."""
+    last = read_status(run).step
+    found: dict[str, int] = {}
+    for step in sorted({max(1, round(last ** (look / LOOKS))) for look in range(LOOKS)}):
+        for name in names(found_in(as_of(run, step, folder))):
+            found.setdefault(name, step)
+    for name in names(found_in(run)):
+        found.setdefault(name, last)
+    return found
+
+
+def table(folder: Path) -> str:
+    lines = ["| run | what is wrong | found, and after how many steps first | steps |", "|---|---|---|---|"]
+    for each in RUNS:
+        run = train(each, folder)
+        now, first = names(found_in(run)), first_steps(run, folder / "moments")
+        said = ", ".join(f"{'**' * (name in each.must)}`{name}`{'**' * (name in each.must)} {first[name]:,}" for name in sorted(now, key=lambda name: (name not in each.must, first[name])))
+        lines.append(f"| {each.name} | {each.what} | {said or '–'} | {read_status(run).step:,} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    from tests.docs import DOCS, PART
+
+    page = DOCS / "findings.md"
+    with tempfile.TemporaryDirectory() as folder:
+        made = table(Path(folder))
+    text = page.read_text(encoding="utf-8")
+    page.write_text(PART.sub(lambda part: f"{part[1]}\n{made}\n{part[3]}" if part[2] == "ill" else part[0], text), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
