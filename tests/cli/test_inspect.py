@@ -46,7 +46,7 @@ def test_ls_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     assert [row["name"] for row in found] == ["brave-otter", "tidy-wren", "amber-finch"]
     keys = (
         "id name job path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
-        "stopped_early skipped_steps best_val_loss best_epoch accuracy_at_best best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable"
+        "stopped_early skipped_steps best_val_loss best_epoch accuracy_at_best best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable findings"
     )
     assert all(list(row) == keys.split() for row in found)
     _, wren, finch = found
@@ -105,6 +105,20 @@ def test_show_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     assert found["events"][-1]["kind"] == "end"
     assert found["health"] == {"records_lost": 0, "unreadable": {}}
     assert json.loads(gradtop("show", "brave", "--json").out)["last_words"][-1] == "epoch 2: loss 0.511"
+
+
+def test_findings_are_the_same_in_show_and_ls(gradtop: Gradtop, runs: Path) -> None:
+    (listed,) = (row for row in json.loads(gradtop("ls", "--json").out) if row["name"] == "brave-otter")
+    shown = json.loads(gradtop("show", "brave", "--json").out)["findings"]
+    assert listed["findings"] == shown
+    assert set(shown[0]) == {"name", "severity", "title", "sentence", "evidence", "advice", "since_step", "mode", "passed"}
+    assert (shown[0]["name"], shown[0]["severity"]) == ("failed", "error")
+
+
+def test_the_streams_of_many_runs_that_have_ended_are_read_only_when_asked(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtop.tui.cli.ls.MOST_JUDGED", 2)
+    assert [row["findings"] for row in json.loads(gradtop("ls", "--json").out)] == [None] * 3
+    assert all(row["findings"] is not None for row in json.loads(gradtop("ls", "--json", "--findings").out))
 
 
 def test_show_tells_what_was_changed_live_beside_what_the_run_began_with(gradtop: Gradtop, runs: Path) -> None:

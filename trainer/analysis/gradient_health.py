@@ -224,7 +224,7 @@ def trend(recent: Sequence[float]) -> tuple[str, str]:
         return "", ""
     half = len(finite) // 2
     change = median(finite[half:]) / median(finite[:half])
-    size = max(change, 1 / change)
+    size = max(change, 1 / max(change, SMALLEST))
     if size < STEADY:
         return "→", "steady"
     return "↗" if change > 1 else "↘", "slow" if size < FAST else "fast"

@@ -56,15 +56,17 @@ def diverged(run: History) -> Iterator[Finding]:
 def at_chance(run: History) -> Iterator[Finding]:
     """The training loss falls, and the validation loss was never better than that of a constant prediction: nothing that is learnt carries over.
 
-    Threshold: after two evaluations or more the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
+    Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
     (or the first training loss, where that is not known).
     Source: own; labels that were shuffled, or a validation set of another kind.
     """
     evals, known = run.finite_evals, run.val_chance > 0
     chance = run.val_chance if known else run.loss.scale
-    if len(evals) < 2 or not chance > 0 or (not known and run.begins_trained):
+    if len(evals) < SINCE or not chance > 0 or (not known and run.begins_trained):
         return
     best = min(evals, key=lambda each: each.loss)
+    if best is evals[-1]:  # it gets better: a mean of the weights (ema) takes its time
+        return
     if run.loss.late < 0.8 * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
         level = "a constant prediction has" if known else "the training loss began at"
         sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.rules import activations, gradients, weights
+from gradtop.trainer.analysis.findings.rules import activations, gradients
 from gradtop.trainer.analysis.findings.rules.lr import LARGE, remedy
 from gradtop.trainer.analysis.findings.updates import late_ratio
 from gradtop.trainer.analysis.formatting import number, percent, significant
@@ -96,7 +97,7 @@ def why_not(run: History) -> str:
     """What may keep a model from learning, as far as the record tells."""
     if run.loss.highest > 2 * run.loss.scale or late_ratio(run) > LARGE:
         return remedy(run, high=True)
-    causes = [found.title for each in (activations.dead, activations.saturated, weights.not_moving, gradients.zero, gradients.vanishing) for found in each(run)]
+    causes = [found.title for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
     return f"{causes[0]}: that may be why" if causes else remedy(run, high=False)
 
 
@@ -168,13 +169,13 @@ def plateau(run: History) -> Iterator[Finding]:
 def leak(run: History) -> Iterator[Finding]:
     """A model that knows nothing yet predicts almost perfectly: the target may be among the inputs.
 
-    Threshold: within the first 10 batches a loss under 5 % of that of a constant prediction, without pretrained weights.
+    Threshold: a loss under 5 % of that of a constant prediction, in the median of batches 6 to 10, without pretrained weights.
     Source: DLCheck.
     """
     loss = run.loss
-    if loss.chance != loss.chance or run.begins_trained or len(loss.first) < 3:
+    if loss.chance != loss.chance or run.begins_trained or len(loss.first) < BATCHES:
         return
-    low = min(loss.first[:BATCHES])
+    low = median(loss.first[:BATCHES][-5:])
     if low < ALMOST_NONE * loss.chance:
-        sentence = f"the loss was {significant(low)} within the first {min(BATCHES, len(loss.first))} batches, where a constant prediction has {significant(loss.chance)}"
+        sentence = f"the loss was {significant(low)} within the first {BATCHES} batches, where a constant prediction has {significant(loss.chance)}"
         yield Finding(Severity.WARNING, "loss near zero at once", sentence, "look whether the target is among the inputs", {"loss": low, "constant_loss": loss.chance}, run.status.began + 1)
