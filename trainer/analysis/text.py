@@ -114,3 +114,10 @@ def resumes_from(reader: RunReader) -> str:
 def changes_text(changes: Iterable[Change]) -> str:
     """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
     return ", ".join(f"{change.key} {setting(change.old)} → {setting(change.new)}" for change in changes)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """stem.weight, head.weight and 3 more"""
+    if len(names) > 2:
+        return f"{', '.join(clean(name, 80) for name in names[:2])} and {len(names) - 2} more"
+    return " and ".join(clean(name, 80) for name in names)

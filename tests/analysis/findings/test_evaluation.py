@@ -24,7 +24,7 @@ def test_it_has_passed_after_three_that_are_finite(run: Written) -> None:
 
 
 def test_a_validation_loss_beyond_all_measure_has_diverged(run: Written) -> None:
-    assert run.evals([2.2, 2.0, 6e7]).names == ["val-loss-diverged"]
+    assert run.evals([2.2, 1.8, 6e7]).names == ["val-loss-diverged"]
     assert "6e7 at epoch 3" in run.finding("val-loss-diverged").sentence
 
 

@@ -76,7 +76,7 @@ def test_a_spike_is_found_at_its_step_and_passes_when_the_loss_is_back(run: Writ
     found = run.finding("loss-spike")
     assert found.passed
     assert found.since_step == pytest.approx(before + 6, abs=8)
-    assert "recovered after" in found.sentence
+    assert "recovered within" in found.sentence
 
 
 def test_a_spike_that_has_not_recovered_is_present(run: Written) -> None:

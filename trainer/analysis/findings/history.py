@@ -11,7 +11,6 @@ from typing import Any
 
 from gradtop.trainer.analysis.findings.loss_curve import LossCurve
 from gradtop.trainer.analysis.findings.sampled import Sampled, sampled
-from gradtop.trainer.analysis.gradient_health import Measured, Verdict, judge, window
 from gradtop.trainer.record import (
     EMPTY_SERIES,
     Record,
@@ -39,7 +38,6 @@ from gradtop.trainer.record.streams.registry import (
     STEP,
     STEPS,
     SYSTEM,
-    of_parameter,
 )
 
 BINS = 240  # of the curves over the whole run
@@ -181,17 +179,6 @@ class History:
     @cached_property
     def layers(self) -> Sampled:
         return sampled(self.reader.stream(LAYERS))
-
-    @cached_property
-    def gradient_verdicts(self) -> Mapping[str, Verdict]:
-        """What the Gradients mode says of each parameter, from the records that are looked at here."""
-        measured = []
-        for parameter in self.layers.parameters:
-            values = self.layers.track(of_parameter(GRAD_NORM, parameter.name)).values
-            recent = values[-LAST:]
-            earlier = values[: len(values) - window(len(recent))]
-            measured.append(Measured(parameter.name, parameter.sizes, recent, earlier, trainable=parameter.trainable))
-        return judge(measured)
 
     @cached_property
     def late_grad_norm(self) -> float:

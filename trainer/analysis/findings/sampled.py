@@ -6,13 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from weakref import WeakKeyDictionary
 
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
 from gradtop.trainer.record import StreamReader
 from gradtop.trainer.record.bounds import count
-from gradtop.trainer.record.streams.registry import MODULES, parameter_of
+from gradtop.trainer.record.streams.registry import GRAD_NORM, MODULES, UPDATE_RATIO, of_parameter, parameter_of
 
 FIRST, SPREAD, LAST = 4, 24, 32  # records
+ENOUGH = 3  # measurements of an update:weight ratio
 MOST = 1_000_000  # values that are read: of a very large model there are fewer records
 
 
@@ -104,6 +107,35 @@ class Sampled:
                     Parameter(row["name"], tuple([count(each) or 0 for each in sizes]) if isinstance(sizes, list) else (), row.get("trainable") is not False)
                 )
         return found
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """What the Gradients mode says of each parameter, from the records that are looked at here."""
+        measured = []
+        for parameter in self.parameters:
+            values = self.track(of_parameter(GRAD_NORM, parameter.name)).values
+            recent = values[-TREND:]
+            measured.append(Measured(parameter.name, parameter.sizes, recent, values[: len(values) - window(len(recent))], trainable=parameter.trainable))
+        return judge(measured)
+
+    @cached_property
+    def late_ratios(self) -> Mapping[str, float]:
+        """Of each matrix the median of update:weight over the second half of the steps, where it was measured at least three times there.
+
+        Vectors often begin at zero: their ratio says nothing.
+        """
+        middle, found = (self.first_step + self.last_step) / 2, {}
+        for parameter in self.parameters:
+            if parameter.is_matrix and parameter.trainable:
+                values = self.track(of_parameter(UPDATE_RATIO, parameter.name)).since(middle)
+                if len(values) >= ENOUGH:
+                    found[parameter.name] = median(values)
+        return found
+
+    @property
+    def late_ratio(self) -> float:
+        """The median over the matrices; nan where it was not measured."""
+        return median(self.late_ratios.values()) if self.late_ratios else math.nan
 
     @cached_property
     def weighted(self) -> Sequence[str]:

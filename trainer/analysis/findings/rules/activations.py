@@ -8,8 +8,8 @@ from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.updates import some
 from gradtop.trainer.analysis.formatting import percent, significant
+from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import DEAD, SATURATED, STD, of_parameter
 
 SHARE = 0.5  # of the units of a layer
@@ -51,7 +51,7 @@ def saturated(run: History) -> Iterator[Finding]:
     """
     if found := worst(run, SATURATED):
         share, name = found[0]
-        sentence = f"{percent(share)} of the outputs of {some([name for _, name in found])} are saturated"
+        sentence = f"{percent(share)} of the outputs of {some_of([name for _, name in found])} are saturated"
         advice = "a smaller initialization, normalization before it, or another activation"
         yield Finding(Severity.WARNING, f"{percent(share)} saturated units", sentence, advice, {"worst": name, "share": share, "layers": len(found)})
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.updates import some
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.analysis.gradient_health import Verdict
+from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import CLIPPED
 
 NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
@@ -16,11 +16,11 @@ NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
 
 def those(run: History, state: str) -> list[tuple[str, Verdict]]:
     """The parameters that are in a state, the worst first."""
-    return sorted([each for each in run.gradient_verdicts.items() if each[1].state == state], key=lambda each: each[1].rank)
+    return sorted([each for each in run.layers.verdicts.items() if each[1].state == state], key=lambda each: each[1].rank)
 
 
 def sentence(run: History, found: list[tuple[str, Verdict]], what: str) -> str:
-    return f"the gradient {what} in {len(found)} of {len(run.gradient_verdicts)} parameters: {some([name for name, _ in found])} ({found[0][1].why})"
+    return f"the gradient {what} in {len(found)} of {len(run.layers.verdicts)} parameters: {some_of([name for name, _ in found])} ({found[0][1].why})"
 
 
 @rule("gradient-not-finite", "gradients")

@@ -10,7 +10,6 @@ from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.findings.rules import activations, gradients
 from gradtop.trainer.analysis.findings.rules.lr import LARGE, remedy
-from gradtop.trainer.analysis.findings.updates import late_ratio
 from gradtop.trainer.analysis.formatting import number, percent, significant
 
 PASSED = 0.1  # of the steps so far, after which what has not come again has passed
@@ -95,7 +94,7 @@ def not_learning(run: History) -> Iterator[Finding]:
 
 def why_not(run: History) -> str:
     """What may keep a model from learning, as far as the record tells."""
-    if run.loss.highest > 2 * run.loss.scale or late_ratio(run) > LARGE:
+    if run.loss.highest > 2 * run.loss.scale or run.layers.late_ratio > LARGE:
         return remedy(run, high=True)
     causes = [found.title for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
     return f"{causes[0]}: that may be why" if causes else remedy(run, high=False)
@@ -121,7 +120,7 @@ def spike(run: History) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, f"loss spike at {number(last.step)}", f"{many}, {jump}, not recovered so far", advice, evidence, last.step)
         return
     steps = max(1, last.until - last.step)
-    sentence = f"{many}, {jump}, recovered after {number(steps)} step{'s' * (steps > 1)}"
+    sentence = f"{many}, {jump}, recovered within {number(steps)} step{'s' * (steps > 1)}"
     often = len(spikes) >= 3 and run.status.began + run.taken - last.until < PASSED * run.taken
     title = f"{len(spikes)} loss spikes" if often else f"loss spike at {number(last.step)}, recovered"
     yield Finding(Severity.WARNING, title, sentence, advice, evidence, last.step, passed=not often)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.updates import late_ratio
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record.streams.registry import LR
 
@@ -18,7 +17,7 @@ SKIPPED, SEARCH = 0.05, 12  # of all steps; and those in which the scaler finds 
 
 def remedy(run: History, *, high: bool) -> str:
     """What to do about a loss that does not fall, with the learning rate as it is."""
-    lr, ratio = run.peak_lr, late_ratio(run)
+    lr, ratio = run.peak_lr, run.layers.late_ratio
     if high or ratio > LARGE or run.loss.now > 1.1 * run.loss.scale:
         return f"lr {significant(lr)} is probably too high: try a tenth of it; {RANGE_TEST}"
     if ratio < SMALL or lr < NONE * 1000:
@@ -52,7 +51,7 @@ def too_high(run: History) -> Iterator[Finding]:
     steps. With Adam, whose steps do not depend on the size of the gradients, the update:weight ratio says it all the same.
     Source: Karpathy (about 1e-3 is usual), torchmortem (> 0.1).
     """
-    ratio, spikes = late_ratio(run), run.loss.spikes
+    ratio, spikes = run.layers.late_ratio, run.loss.spikes
     step = run.status.began + run.taken
     often = len(spikes) >= 3 and (spikes[-1].until is None or step - spikes[-1].until < run.taken / 10)
     if not ratio > LARGE and not often:
@@ -70,7 +69,7 @@ def too_low(run: History) -> Iterator[Finding]:
     Threshold: at half of the highest lr or more the median update of the matrices is under 1e-5 of the weight, and the loss has fallen by less than 30 %.
     Source: torchmortem (< 1e-5), Karpathy (about 1e-3 is usual).
     """
-    ratio = late_ratio(run)
+    ratio = run.layers.late_ratio
     loss = run.loss
     if not ratio < SMALL or run.taken < run.settled / 2 or not run.lr >= run.peak_lr / 2 or not loss.now > 0.7 * loss.scale or not ratio > 0:
         return

@@ -7,8 +7,8 @@ from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.updates import late_ratios, some
 from gradtop.trainer.analysis.formatting import number, percent, significant
+from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import UPDATE_RATIO, WEIGHT_NORM, of_parameter
 
 LARGE, SMALL = 0.1, 1e-5
@@ -24,12 +24,12 @@ def large_updates(run: History) -> Iterator[Finding]:
     Threshold: the median of update:weight of a matrix over the last half of the steps is over 0.1, in less than half of them (else the lr is too high).
     Source: torchmortem (> 0.1, late median); Karpathy (about 1e-3 is usual).
     """
-    ratios = late_ratios(run)
+    ratios = run.layers.late_ratios
     found = sorted(((ratio, name) for name, ratio in ratios.items() if ratio > LARGE), reverse=True)
     if not found or median(ratios.values()) > LARGE:
         return
     ratio, name = found[0]
-    sentence = f"updates change {some([name for _, name in found])} by {percent(ratio)} of themselves a step; about 0.1 % is usual"
+    sentence = f"updates change {some_of([name for _, name in found])} by {percent(ratio)} of themselves a step; about 0.1 % is usual"
     yield Finding(Severity.WARNING, f"large updates in {len(found)}", sentence, "a lower lr or a larger initialization of that layer", {"worst": name, "update_ratio": ratio, "parameters": len(found)})
 
 
@@ -40,14 +40,14 @@ def small_updates(run: History) -> Iterator[Finding]:
     Threshold: at half of the highest lr or more the median of update:weight of a matrix over the last half of the steps is under 1e-5, and under 1/100 of the median of all.
     Source: torchmortem (< 1e-5, late median), relative to the other layers.
     """
-    ratios = late_ratios(run)
+    ratios = run.layers.late_ratios
     if not ratios or not run.lr >= run.peak_lr / 2:
         return
     usual = median(ratios.values())
     found = sorted((ratio, name) for name, ratio in ratios.items() if 0 < ratio < min(SMALL, usual / 100))
     if found:
         ratio, name = found[0]
-        sentence = f"updates hardly change {some([name for _, name in found])}: {significant(ratio, 2)} of the weight a step, {significant(usual, 2)} in the median of the layers"
+        sentence = f"updates hardly change {some_of([name for _, name in found])}: {significant(ratio, 2)} of the weight a step, {significant(usual, 2)} in the median of the layers"
         yield Finding(Severity.WARNING, f"small updates in {len(found)}", sentence, "look at its gradient; a higher lr for that layer", {"worst": name, "update_ratio": ratio, "parameters": len(found)})
 
 
@@ -70,7 +70,7 @@ def not_moving(run: History) -> Iterator[Finding]:
         if max(values) - min(values) <= SAME * max(values) and all(ratio < SAME for ratio in layers.track(of_parameter(UPDATE_RATIO, parameter.name)).finite):
             found.append(parameter.name)
     if found:
-        which = f"all {matrices} weight matrices" if len(found) == matrices > 1 else some(found)
+        which = f"all {matrices} weight matrices" if len(found) == matrices > 1 else some_of(found)
         sentence = f"{which} {'do' if len(found) > 1 else 'does'} not move, in {number(int(layers.last_step - layers.first_step))} steps"
         advice = "no gradient reaches it, or the lr is too small for its weights: see the Gradients mode"
         yield Finding(Severity.ERROR, f"{len(found)} weight{'s do' if len(found) > 1 else ' does'} not move", sentence, advice, {"parameters": len(found), "first": found[0]}, int(layers.first_step))
@@ -92,6 +92,6 @@ def grown(run: History) -> Iterator[Finding]:
     found = sorted(((times, name) for name, times in growth.items() if times >= GROWN), reverse=True)
     if found:
         times, name = found[0]
-        sentence = f"the weights of {some([name for _, name in found])} have grown to {significant(times, 2)} times their norm at the first measurement"
+        sentence = f"the weights of {some_of([name for _, name in found])} have grown to {significant(times, 2)} times their norm at the first measurement"
         advice = "lower the lr or add weight decay"
         yield Finding(Severity.WARNING, f"weights grown × {significant(times, 2)}", sentence, advice, {"worst": name, "times": times, "parameters": len(found)}, int(layers.first_step))
