@@ -79,8 +79,12 @@ RUNS = (
     ill("shuffled labels", "labels that mean nothing, learnt by heart", [*custom("shuffled"), "training.epochs=60", "optimizer.kind=adam", "optimizer.lr=2e-3"], "val-at-chance", "overfitting val-loss-diverged"),
     ill("few samples", "100 noisy samples, a large model", [*custom("few"), "training.epochs=60", "optimizer.lr=0.1"], "overfitting"),
     ill("NaN in validation", "a layer that divides by zero outside training", custom(model="bad_evaluation"), "val-loss-not-finite"),
+    ill("imbalance", "19 of 20 samples are of one class", custom("imbalanced"), "class-imbalance", "overfitting"),
+    ill("raw inputs", "inputs with mean 200", [*custom("raw"), "optimizer.kind=adam", "optimizer.lr=1e-3"], "input-scale", "loss-spike oscillating"),
+    ill("leak", "the target is among the inputs", [*custom("leaking"), "model.hidden=[]", "optimizer.lr=0.1"], "leak", "large-updates"),
     ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting"),
     ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving"),
+    ill("large weights", "initialized with a deviation of 3", ["init.kind=normal", "init.std=3"], "not-learning", f"{BROKEN} loss-not-finite diverged failed gradient-not-finite"),
 )
 
 
@@ -122,6 +126,22 @@ def shuffled() -> list[tuple[Tensor, Tensor]]:
 
 def few() -> list[tuple[Tensor, Tensor]]:
     return [(inputs[:100], labels[:100]) for inputs, labels in blobs(300, noise=0.6)]
+
+
+def imbalanced() -> list[tuple[Tensor, Tensor]]:
+    found = []
+    for inputs, labels in blobs(2000, classes=2):
+        kept = (labels == 0) | (torch.arange(len(labels)) % 20 == 0)
+        found.append((inputs[kept], labels[kept]))
+    return found
+
+
+def raw() -> list[tuple[Tensor, Tensor]]:
+    return [(200 + 100 * inputs, labels) for inputs, labels in blobs(640)]
+
+
+def leaking() -> list[tuple[Tensor, Tensor]]:
+    return [(20 * inputs, labels) for inputs, labels in blobs(960, noise=0.01)]
 
 
 # Training them, and looking at them

@@ -20,7 +20,6 @@ from gradtop.trainer.record import (
     Status,
     StreamReader,
     effective,
-    is_fork,
 )
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
 from gradtop.trainer.record.streams.registry import (
@@ -104,7 +103,7 @@ class History:
     @cached_property
     def begins_trained(self) -> bool:
         """Whether the weights were trained before: by the run that it was forked from, or pretrained."""
-        return is_fork(self.reader.run) or bool(self.setting("init.pretrained"))
+        return bool(self.reader.meta.parent_checkpoint) or self.status.began > 0 or bool(self.setting("init.pretrained"))
 
     @property
     def is_adaptive(self) -> bool:
