@@ -107,8 +107,9 @@ def test_a_single_batch_of_a_well_fitted_model_is_no_spike(run: Written) -> None
 
 
 def test_little_learnt_late_in_training_is_underfitting(run: Written) -> None:
-    assert run.steps(falling(400, end=2.0, noise=0.01)).knows(constant_loss=LN10).names == ["underfitting"]
+    assert run.steps(falling(400, end=2.0, noise=0.01)).knows(constant_loss=LN10).says(steps_per_epoch=50).names == ["underfitting"]
     assert "underfitting" not in run.says(steps=4000).names
+    assert "underfitting" not in run.says(steps=400, steps_per_epoch=400).names
 
 
 def test_a_loss_that_stands_while_the_lr_is_high_is_a_plateau_of_which_a_note_is_made(run: Written) -> None:

@@ -51,8 +51,8 @@ class LossCurve:
 
     @cached_property
     def initial(self) -> float:
-        """Before anything was learnt: the first loss, or the median of the first eight where that is lower. nan where there is none."""
-        return min(self.first[0], median(self.first[:8])) if self.first else math.nan
+        """Before anything was learnt: the first loss, or the median of the first three where that is lower. nan where there is none."""
+        return min(self.first[0], median(self.first[:3])) if self.first else math.nan
 
     @cached_property
     def scale(self) -> float:

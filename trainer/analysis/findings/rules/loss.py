@@ -17,6 +17,7 @@ ABOVE = ((5, 10.0), (30, 3.0), (0, 1.3))  # in fewer steps than the first, how m
 LOST = 0.5  # of what was gained
 FALLEN = 0.03  # of the loss of a constant prediction
 GAINED = 0.3
+SOME = 5  # times the steps after which a network shows that it learns
 STILL, LEAST = 0.01, 300  # relative change over a third of the steps, and steps in that third
 ALMOST_NONE, BATCHES = 0.05, 10
 
@@ -130,11 +131,11 @@ def spike(run: History) -> Iterator[Finding]:
 def underfitting(run: History) -> Iterator[Finding]:
     """Late in training the model has learnt little, though it learns.
 
-    Threshold: at 60 % of the planned steps or more the training loss is still over 70 % of that of a constant prediction.
+    Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction.
     Source: own.
     """
     loss = run.loss
-    if loss.chance != loss.chance or not run.planned or run.taken < 0.6 * run.planned or run.taken < run.settled:
+    if loss.chance != loss.chance or not run.planned or run.taken < max(0.6 * run.planned, SOME * run.settled):
         return
     share = loss.late / loss.chance
     if not 1 - GAINED < share < 1 - FALLEN or any(diverged(run)):
