@@ -9,7 +9,7 @@ from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.analysis.gradient_health import Verdict
 from gradtop.trainer.analysis.text import some_of
-from gradtop.trainer.record.streams.registry import CLIPPED
+from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM
 
 NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
 
@@ -94,4 +94,4 @@ def clipping(run: History) -> Iterator[Finding]:
     by = f", to 1/{significant(norm / clip, 2)} in the median" if clip > 0 else ""
     said = f"gradients were clipped in {percent(share)} of the last {number(count)} steps{by}: the clip, not the lr, sets the size of the steps"
     advice = f"the median norm is {significant(norm)}: clip above it, or lower the lr"
-    yield Finding(severity, f"clipped in {percent(share)} of steps", said, advice, {"share": share, "grad_norm": norm, "clip": clip}, int(half))
+    yield Finding(severity, f"clipped in {percent(share)} of steps", said, advice, {"share": share, GRAD_NORM: norm, "clip": clip}, int(half))

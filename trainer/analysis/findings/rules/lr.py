@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.formatting import number, percent, significant
-from gradtop.trainer.record.streams.registry import LR
+from gradtop.trainer.record.streams.registry import LR, UPDATE_RATIO
 
 NONE = 1e-8
 RANGE_TEST = "gradtop lr-range finds one"
@@ -58,7 +58,7 @@ def too_high(run: History) -> Iterator[Finding]:
         return
     why = f"an update changes a weight by {percent(ratio)}, in the median of the layers" if ratio > LARGE else f"{len(spikes)} loss spikes"
     sentence = f"lr {significant(run.lr)} is probably too high: {why}"
-    evidence = {"lr": run.lr, "update_ratio": ratio if ratio == ratio else "not measured", "spikes": len(spikes)}
+    evidence = {"lr": run.lr, UPDATE_RATIO: ratio if ratio == ratio else "not measured", "spikes": len(spikes)}
     yield Finding(Severity.WARNING, "lr probably too high", sentence, f"about 0.1 % is usual: try a tenth of it; {RANGE_TEST}", evidence, step)
 
 
@@ -74,7 +74,7 @@ def too_low(run: History) -> Iterator[Finding]:
     if not ratio < SMALL or run.taken < run.settled / 2 or not run.lr >= run.peak_lr / 2 or not loss.now > 0.7 * loss.scale or not ratio > 0:
         return
     sentence = f"lr {significant(run.lr)} is probably too low: an update changes a weight by {significant(ratio, 2)} of itself, in the median of the layers"
-    yield Finding(Severity.WARNING, "lr probably too low", sentence, f"about 1e-3 is usual; {RANGE_TEST}", {"lr": run.lr, "update_ratio": ratio, "loss": loss.now}, run.status.began + run.taken)
+    yield Finding(Severity.WARNING, "lr probably too low", sentence, f"about 1e-3 is usual; {RANGE_TEST}", {"lr": run.lr, UPDATE_RATIO: ratio, "loss": loss.now}, run.status.began + run.taken)
 
 
 @rule("fp16-overflow")

@@ -30,7 +30,7 @@ def large_updates(run: History) -> Iterator[Finding]:
         return
     ratio, name = found[0]
     sentence = f"updates change {some_of([name for _, name in found])} by {percent(ratio)} of themselves a step; about 0.1 % is usual"
-    yield Finding(Severity.WARNING, f"large updates in {len(found)}", sentence, "a lower lr or a larger initialization of that layer", {"worst": name, "update_ratio": ratio, "parameters": len(found)})
+    yield Finding(Severity.WARNING, f"large updates in {len(found)}", sentence, "a lower lr or a larger initialization of that layer", {"worst": name, UPDATE_RATIO: ratio, "parameters": len(found)})
 
 
 @rule("small-updates", "parameters")
@@ -48,7 +48,7 @@ def small_updates(run: History) -> Iterator[Finding]:
     if found:
         ratio, name = found[0]
         sentence = f"updates hardly change {some_of([name for _, name in found])}: {significant(ratio, 2)} of the weight a step, {significant(usual, 2)} in the median of the layers"
-        yield Finding(Severity.WARNING, f"small updates in {len(found)}", sentence, "look at its gradient; a higher lr for that layer", {"worst": name, "update_ratio": ratio, "parameters": len(found)})
+        yield Finding(Severity.WARNING, f"small updates in {len(found)}", sentence, "look at its gradient; a higher lr for that layer", {"worst": name, UPDATE_RATIO: ratio, "parameters": len(found)})
 
 
 @rule("weights-not-moving", "parameters")
