@@ -18,4 +18,7 @@ def ellipsis(text: str, width: int, *, keep: str = "start") -> str:
         return text
     if keep == "start":
         return set_cell_size(text, width - 1).rstrip() + "…"
-    return "…" + set_cell_size(text[::-1], width - 1).rstrip()[::-1]
+    end = set_cell_size(text[::-1], width - 1).rstrip()[::-1]
+    while end and not cell_len(end[0]):
+        end = end[1:]  # an accent whose letter was cut off would stand on the …
+    return f"…{end}"
