@@ -6,11 +6,12 @@ import json
 import math
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtop.trainer.record import EventReader, append_event
-from gradtop.trainer.record.events import KEPT, plain
+from gradtop.trainer.record.events import KEPT, parse_event, plain
 from tests.record.support import make_run
 
 VALUES = st.recursive(
@@ -97,3 +98,9 @@ def test_a_file_that_was_replaced_by_another_is_read_from_its_beginning(tmp_path
     append_event(run, "new")
     assert [event["kind"] for event in reader.refresh()] == ["new"]
     assert [event["kind"] for event in reader.events] == ["new"]
+
+
+@pytest.mark.parametrize("step", ["{}", "[1]", '"5"', "null"])
+def test_a_step_that_is_no_number_is_none(step: str) -> None:
+    event = parse_event(f'{{"kind": "epoch", "time": 1.0, "step": {step}}}'.encode())
+    assert event == {"kind": "epoch", "time": 1.0}

@@ -178,4 +178,6 @@ def parse_event(line: bytes) -> Event | None:
         return None
     event["kind"] = event["kind"][: bounds.NAME]
     event["time"] = bounds.positive(event.get("time")) or 0.0
+    if not isinstance(event.get("step", 0), int | float):
+        del event["step"]
     return event
