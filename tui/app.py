@@ -168,10 +168,16 @@ class GradtopApp(TerminalApp):
         for screen in self.screen_stack:
             if isinstance(screen, Receiver):
                 screen.receive(message.snapshot)
-        self.poll.spend(time.thread_time() - begin, self.written - written)
+        if self.written > written:
+            self._count_drawing(begin, written)
+        else:
+            self.call_after_refresh(self._count_drawing, begin, written)  # a layout comes first
         if message.snapshot.facts.gone and not before.facts.gone:
             self.notify(f"{message.snapshot.facts.name} was deleted.", severity="warning")
             self.action_mode("runs")
+
+    def _count_drawing(self, begin: float, written: int) -> None:
+        self.poll.spend(time.thread_time() - begin, self.written - written)
 
     def remember(self, key: str, value: str) -> None:
         if self.memory.put(key, value):

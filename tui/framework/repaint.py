@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -19,48 +20,91 @@ from gradtop.trainer.record.text import CONTROLS
 
 Piece = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
 Codes = tuple[str, str, str]  # of the attributes, the foreground, the background
+
 PLAIN: Codes = ("", "39", "49")
 ATTRIBUTES = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 5: "6", 6: "7", 7: "8", 8: "9", 9: "21", 10: "51", 11: "52", 12: "53"}
 SEEN_ON_SPACES = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12  # underline, reverse, strike, double underline, overline
 
 
+class Run(NamedTuple):
+    """Cells of one style side by side; `blank` ones show nothing of their foreground."""
+
+    y: int
+    x: int
+    cells: int
+    text: str
+    codes: Codes
+    blank: bool
+
+
 class Repaint(CompositorUpdate):
     """Textual's updates, written in fewer bytes: theirs (8.2) begins at a widget's left edge, and resets and repeats each style."""
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
+    def __init__(self, pieces: Iterable[Piece], *, scattered: bool = False) -> None:
+        """`scattered`: the pieces lie apart, so that it may take fewer bytes to write all of one style after another."""
         self.pieces = list(pieces)
+        self.scattered = scattered
         self.size = 0  # bytes, once they were written
 
     @classmethod
     def of(cls, update: ChopsUpdate | LayoutUpdate) -> Repaint:
-        return cls(changed(update) if isinstance(update, ChopsUpdate) else whole(update))
+        return cls(changed(update), scattered=True) if isinstance(update, ChopsUpdate) else cls(whole(update))
 
     def render_segments(self, console: Console) -> str:
         """The escape sequences."""
-        system = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as Textual reads it
-        written: list[str] = []
-        now, row, column = PLAIN, -1, -1
-        for y, x, strip in self.pieces:
-            if y != row:
-                written.append(f"\x1b[{y + 1};{x + 1}H")
-            elif x != column:
-                written.append(f"\x1b[{x + 1}G")
-            row, column = y, x + strip.cell_length
+        runs = self._runs(console._color_system or ColorSystem.TRUECOLOR)  # noqa: SLF001 - as Textual reads it
+        sequences = sequences_of(runs)
+        if self.scattered:
+            sequences = min(sequences, sequences_of(by_style(runs)), key=len)
+        self.size = len(sequences.encode())
+        return sequences
+
+    def _runs(self, system: ColorSystem) -> list[Run]:
+        runs: list[Run] = []
+        for y, start, strip in self.pieces:
+            x = start
             for text, style, _control in strip:
-                wanted = codes(style, system) if style is not None else PLAIN
-                if wanted != now:
-                    if text.isspace() and wanted[0] == now[0] and not inked(style):
-                        wanted = (wanted[0], now[1], wanted[2])
-                    written.append(change(now, wanted))
-                    now = wanted
                 shown = harmless(text)
                 if style is not None and style.link:
                     shown = f"\x1b]8;id={style.link_id};{harmless(style.link)}\x1b\\{shown}\x1b]8;;\x1b\\"
-                written.append(shown)
-        written.append(change(now, PLAIN))
-        sequences = "".join(written)
-        self.size = len(sequences.encode())
-        return sequences
+                cells = cell_len(text)
+                runs.append(Run(y, x, cells, shown, codes(style, system) if style is not None else PLAIN, text.isspace() and not inked(style)))
+                x += cells
+        return runs
+
+
+def sequences_of(runs: Iterable[Run]) -> str:
+    """What draws the runs in their order."""
+    written: list[str] = []
+    now, row, column = PLAIN, -1, -1
+    for run in runs:
+        if run.y != row:
+            written.append(f"\x1b[{run.y + 1};{run.x + 1}H")
+        elif run.x != column:
+            written.append(f"\x1b[{run.x + 1}G")
+        row, column = run.y, run.x + run.cells
+        wanted = run.codes
+        if run.blank and wanted[0] == now[0]:
+            wanted = (wanted[0], now[1], wanted[2])
+        if wanted != now:
+            written.append(change(now, wanted))
+            now = wanted
+        written.append(run.text)
+    written.append(change(now, PLAIN))
+    return "".join(written)
+
+
+def by_style(runs: Iterable[Run]) -> list[Run]:
+    """The runs of one style one after another; blanks go with the first that has their background."""
+    groups: dict[Codes, list[Run]] = {}
+    blanks: list[Run] = []
+    for run in runs:
+        (blanks if run.blank else groups.setdefault(run.codes, [])).append(run)
+    for run in blanks:
+        fits = (codes for codes in groups if codes[0] == run.codes[0] and codes[2] == run.codes[2])
+        groups.setdefault(next(fits, run.codes), []).append(run)
+    order = sorted(groups, key=lambda codes: (codes[0], codes[2]))
+    return [run for codes in order for run in sorted(groups[codes], key=lambda run: (run.y, run.x))]
 
 
 def changed(update: ChopsUpdate) -> Iterator[Piece]:

@@ -29,7 +29,7 @@ TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
 SHARE = 0.015  # of one core, for reading and drawing while a run goes on
 SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training
-RATE = 600.0  # bytes a second to the terminal, meanwhile
+RATE = 500.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
 LISTING = 0.25  # seconds of one look at the list of runs, of which there may be ten thousand
@@ -178,13 +178,16 @@ class Poll:
 
     def _pause(self) -> float:
         """How long to rest, by what the last look and its drawing took: the training needs the cores."""
-        spent, self._spent = max(self._spent / SHARE, self._written / RATE), 0.0
-        self._written = 0
+        spent, self._spent = self._spent / SHARE, 0.0
         if self._answering:
             self._answering -= 1
+            self._written = 0
             return self._interval
-        least = self._interval if self._idle_cores() >= SPARE else 2 * self._interval
-        return min(SLOWEST * self._interval, max(least, spent))
+        least, most = self._interval if self._idle_cores() >= SPARE else 2 * self._interval, SLOWEST * self._interval
+        rest = min(most, max(least, spent, self._written / RATE))
+        # What a longest rest does not make up for, the next ones do.
+        self._written = min(max(0, self._written - round(rest * RATE)), round(2 * most * RATE))
+        return rest
 
     def _read_facts(self, request: Request) -> Facts:
         if request.run is None:

@@ -115,6 +115,12 @@ def spans_decades(chart: Chart, *, before: bool) -> bool:
     return most >= least * (STAYS if before else DECADES)
 
 
+def from_zero(series: Drawable) -> tuple[float, float] | None:
+    """The range from zero to the highest finite value, for a line that has only begun; None where no value is positive."""
+    high = max((value for value in series.high if math.isfinite(value)), default=0.0)
+    return (0.0, high) if high > 0 else None
+
+
 def with_band(low: float, high: float, band: tuple[float, float], *, log: bool) -> tuple[float, float]:
     """The range widened to an edge of the band that is near: within half a decade, or a quarter of the range."""
     for edge in band:

@@ -222,6 +222,17 @@ async def test_a_frame_in_fewer_bytes_is_the_same_frame(tmp_path: Path, training
         assert len(sent) < 0.7 * len(theirs)
 
 
+def test_cells_that_lie_apart_are_written_one_style_after_another() -> None:
+    console = Console(color_system="truecolor")
+    styles = [Style(color="#6cb6ff", bgcolor="#0d1117"), Style(color="#8b98a8", bgcolor="#0d1117"), Style(color="#d7dde5", bgcolor="#0d1117", bold=True)]
+    pieces = [
+        (y, x, Strip([Segment("5", styles[x % 3]), Segment("  ", styles[0]), Segment("日", styles[2])])) for y in range(20) for x in (10, 50, 90)
+    ]
+    in_rows, scattered = (Repaint(pieces, scattered=scattered).render_segments(console) for scattered in (False, True))
+    assert drawn(scattered) == drawn(in_rows)
+    assert len(scattered) < 0.6 * len(in_rows)
+
+
 async def test_a_part_of_the_screen_is_rendered_as_all_of_it_would_be_also_under_a_toast(tmp_path: Path, training: tuple[Run, Grower]) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
@@ -255,3 +266,22 @@ async def test_news_is_painted_where_it_arrives_not_some_wake_ups_later(
         screen.mode.receive(screen.app.snapshot)
         assert [size for size in sizes if size]
         assert not screen.mode._dirty_widgets
+
+
+async def test_what_is_drawn_after_a_layout_counts_as_drawn_for_its_snapshot(
+    tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, grower = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("● training")
+        await screen.pilot.pause()
+        counted: list[int] = []
+
+        def display(_on: object, what: object) -> None:
+            screen.app.written += 100 * (what is not None)
+
+        monkeypatch.setattr(screen.app, "_display", display)
+        monkeypatch.setattr(screen.app.poll, "spend", lambda _seconds, written: counted.append(written))
+        grower.status("failed", error="a sentence that takes a line of the screen")
+        await screen.shows("a sentence that takes a line")
+        await screen.until(lambda: any(counted), "the bytes of the frame")

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gradtop.tui.widgets.axis import Axis, along, along_decades, fitted, linear, logarithmic
+from gradtop.tui.widgets.axis import (
+    Axis,
+    Rows,
+    along,
+    along_decades,
+    fitted,
+    in_rows,
+    kept_in_rows,
+    linear,
+    logarithmic,
+)
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e12, 1e12)
@@ -49,6 +58,18 @@ def test_a_range_stays_while_the_data_fits_and_fills_half_of_it() -> None:
     assert fitted(0.1, 2.9, log=False, most=5, old=first) is not first
     assert fitted(0.1, 0.4, log=False, most=5, old=first).high < 1
     assert fitted(0.1, 2.3, log=True, most=5, old=first).log
+
+
+def test_data_that_grow_out_of_a_range_get_room_and_so_leave_it_seldom() -> None:
+    rows = Rows(10, 4)
+    axis, moved = kept_in_rows(4.0, 4.0, rows), 0
+    for step in range(1, 200):
+        before, axis = axis, kept_in_rows(4.0 - 0.01 * step, 4.0, rows, old=axis)
+        assert axis.low < 4.0 - 0.01 * step + 1e-5
+        moved += axis is not before
+    assert moved < 16
+    grown = kept_in_rows(0.02, 30.0, rows, log=True, old=in_rows(0.02, 10.0, rows, log=True))
+    assert grown.high > in_rows(0.02, 30.0, rows, log=True).high
 
 
 def test_zero_is_taken_in_where_it_is_near() -> None:

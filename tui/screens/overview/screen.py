@@ -20,7 +20,7 @@ from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
 from gradtop.tui.screens.overview.panes import Findings, event_entry
-from gradtop.tui.widgets.chart import Curve
+from gradtop.tui.widgets.chart import Curve, from_zero
 from gradtop.tui.widgets.entries import Entries
 from gradtop.tui.widgets.line_chart import LineChart
 
@@ -101,6 +101,7 @@ class Overview(ChartedScreen):
             marks=part.marks, notches=part.checkpoints,
             x_min=first,
             x_max=last_planned,
+            y_range=None if part.planned.x else from_zero(part.lr),
             smooth=False,
         )
         self._show_picks(part, first, end)

@@ -15,7 +15,7 @@ from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule
-from gradtop.tui.widgets.chart import Curve
+from gradtop.tui.widgets.chart import Curve, from_zero
 from gradtop.tui.widgets.line_chart import LineChart
 
 
@@ -54,7 +54,8 @@ class Schedule(ChartedScreen):
         end = float(max(steps, 1))
         self.prepare(snapshot.facts, part.clock, (float(snapshot.facts.status.began), end), end)
         first, last = self.span(end)
-        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=first, x_max=last, smooth=False)
+        y_range = from_zero(part.lr) if len(lines) == 2 and not part.planned.x else None
+        self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=first, x_max=last, y_range=y_range, smooth=False)
         self.query_one(Figures).show([figures(part)])
         self._read_out()
 
