@@ -81,7 +81,7 @@ def test_what_commands_say_of_a_test(gradtop: Gradtop, config: Path, tmp_path: P
     assert "  job           a learning-rate range test" in show
     assert "  suggestions   valley " in show
     assert "epoch" not in show
-    assert "lr range test  valley " in gradtop("ls").out
+    assert "lr range test  lr " in gradtop("ls").out
     assert "smoothed loss over learning rate" in gradtop("plot", "last").out
     assert "keen-newt  smoothed" in gradtop("plot", "last", "smoothed", "--log").out
     gradtop("plot", "last", "--output", "curve.txt")

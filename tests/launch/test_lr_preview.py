@@ -46,7 +46,8 @@ def test_preview_and_training_are_the_same_numbers(preview: Preview, tmp_path: P
 def test_what_cannot_be_planned_is_said(preview: Preview) -> None:
     assert "optimizer.lr" in preview.plan({"optimizer": {"lr": -1.0}}).problem
     text = {"model": {"kind": "language_model"}, "data": {"kind": "text"}}
-    assert "how many steps an epoch has" in preview.plan(text).problem
+    assert preview.plan(text).lacks_length
+    assert "steps per epoch" in preview.plan(text).problem
     assert preview.plan(text, steps_per_epoch=7).steps_per_epoch == 7
 
 

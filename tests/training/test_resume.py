@@ -103,7 +103,8 @@ def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path
     )
     assert "gradtop fork" in after.error
     # The attempt leaves the run as it was.
-    assert replace(after, error=before.error, updated=before.updated) == before
+    assert after.not_resumed
+    assert replace(after, error=before.error, updated=before.updated, not_resumed=False) == before
     assert [event["message"] for event in events(run, "warning")] == [f"the run {after.error}"]
     assert [event["state"] for event in events(run, "end")] == ["stopped"]
 

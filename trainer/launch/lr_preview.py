@@ -17,7 +17,7 @@ REMEMBERED = 8
 class Planned:
     """The learning rates of a run: (step, lr), counted from 1; the steps after which it turns; `problem` where there are none.
 
-    `invalid`: the problem is the configuration's, and names its file and keys.
+    `invalid`: the problem is the configuration's, and names its file and keys. `lacks_length`: it is the number of steps per epoch.
     """
 
     points: tuple[tuple[int, float], ...] = ()
@@ -26,6 +26,7 @@ class Planned:
     steps_per_epoch: int = 0
     problem: str = ""
     invalid: bool = False
+    lacks_length: bool = False
 
 
 class Preview:
@@ -82,5 +83,7 @@ class Preview:
 
 
 def _planned(answer: Mapping[str, Any]) -> Planned:
+    if not answer["steps_per_epoch"]:
+        return Planned(problem="steps per epoch are unknown until the data are loaded", lacks_length=True)
     points = tuple((int(step), float(lr)) for step, lr in answer["points"])
     return Planned(points, tuple(answer["turns"]), int(answer["steps"]), int(answer["steps_per_epoch"]))

@@ -19,7 +19,6 @@ from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
-    NOT_RESUMED,
     Status,
     derive_state,
     is_alive,
@@ -58,7 +57,6 @@ else:
 
 __all__ = [
     "EMPTY_SERIES",
-    "NOT_RESUMED",
     "AmbiguousRun",
     "Change",
     "CheckpointInfo",

@@ -20,7 +20,6 @@ from gradtop.trainer.record.layout import STATUS, Run
 from gradtop.trainer.record.state import ACTIVE, RunState
 from gradtop.trainer.record.writing import overwrite, write_atomically
 
-NOT_RESUMED = "could not be resumed"  # how the error of a run begins that a resume left as it was
 ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
@@ -34,6 +33,7 @@ class Status:
     """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
 
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
+    `not_resumed` is whether the last resume failed before its first step, and left the run as it was; `error` says why.
     `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
     `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
     `stopped_early` are the evaluations without a lower validation loss after which training ended before its last step; 0 where it did not.
@@ -76,6 +76,7 @@ class Status:
     best_val_accuracy: float | None = None
     best_accuracy_epoch: int = 0
     error: str = ""
+    not_resumed: bool = False
     warning: str = ""
     dropped: int = 0
     queued: float = 0.0

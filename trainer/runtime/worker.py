@@ -16,7 +16,6 @@ from pathlib import Path
 
 from gradtop.trainer.job import DEFAULT_JOB, Job, find_job, job_names
 from gradtop.trainer.record import (
-    NOT_RESUMED,
     EventKind,
     EventReader,
     Inbox,
@@ -193,10 +192,11 @@ class Worker:
 
     def _leave_as_it_was(self, failed: Ending) -> None:
         """A resume that did not come to its first step changes nothing of the run, but for the word that it failed."""
-        sentence = f"{NOT_RESUMED}: {failed.error}"
+        sentence = f"could not be resumed: {failed.error}"
         self.control.refuse("the run could not be resumed")
         self.progress.gauges = dict
-        self.progress.update(**{name: getattr(self.before, name) for name in READS if name not in {"updated", "error"}}, error=sentence)
+        before = {name: getattr(self.before, name) for name in READS if name not in {"updated", "error", "not_resumed"}}
+        self.progress.update(**before, error=sentence, not_resumed=True)
         self.writer.event(EventKind.WARNING, step=self.before.step, message=f"the run {sentence}")
         _say(sentence)
         self.writer.close()

@@ -24,10 +24,13 @@ from gradtop.trainer.training.fork import Taken, nothing_kept, say_match
 
 
 def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
-    """Points (step, lr), turns, steps and steps per epoch; 0 where the data tell these. Raises UserError."""
+    """Points (step, lr), turns, steps and steps per epoch, which may be given where the data do not tell them.
+
+    No points where they are unknown. Raises UserError.
+    """
     per_epoch = steps_per_epoch or steps_per_epoch_of(config)
     if per_epoch < 1:
-        raise UserError(f"how many steps an epoch has, data.kind = {config.data.kind} does not tell before it is opened")
+        return {"points": [], "turns": [], "steps": 0, "steps_per_epoch": 0}
     steps = config.training.steps or config.training.epochs * per_epoch
     points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch)
     turns = [turn.step for turn in config.schedule.turns_within(Span(steps, per_epoch))]

@@ -24,10 +24,10 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
     from gradtop.trainer.analysis.formatting import duration, number
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.text import skipped_text, stopped_early_text
-    from gradtop.trainer.record import NOT_RESUMED, RunState, clean
+    from gradtop.trainer.record import RunState, clean
 
     name, status, word = name_of(reader), reader.status, reference(reader.run, runs)
-    if status.error.startswith(NOT_RESUMED):
+    if status.not_resumed:
         print_line(f"gradtop: {name} {clean(status.error)}", sys.stderr)
         print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
         return 1

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         if plan.invalid:
             raise UsageError(plan.problem)
         if plan.problem:
-            hint = ": --steps-per-epoch N" if "steps an epoch has" in plan.problem else ""
+            hint = "; use --steps-per-epoch N" if plan.lacks_length else ""
             raise UsageError(f"{each.name}: {plan.problem}{hint}")
     if options.json:
         first, *others = [record(each, plan) for each, plan in plans]

@@ -25,6 +25,11 @@ def text(status: Status) -> str:
     return " · ".join(f"{LABELS[method]} {significant(lr)}" for method, lr in suggestions(status).items())
 
 
+def headline(status: Status) -> str:
+    """The suggestion of the method that is trusted most, as short as a column of a list."""
+    return next((f"lr {significant(lr)}" for lr in suggestions(status).values()), "")
+
+
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     result = reader.status.result
     if found := text(reader.status):
@@ -54,5 +59,5 @@ JOB = Job(
     streams=written_by("lr_range"),
     lines=lines,
     record=record,
-    headline=text,
+    headline=headline,
 )
