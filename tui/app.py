@@ -24,7 +24,7 @@ from gradtop.tui.framework.terminal_app import TerminalApp
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
 from gradtop.tui.reading.lr_preview import NO_CURVES
-from gradtop.tui.reading.messages import Answered, AskedToRunCode, Launched, NewSnapshot, NoServer
+from gradtop.tui.reading.messages import Answered, CodeNeedsConsent, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Snapshot
 from gradtop.tui.terminal import Capabilities
@@ -115,7 +115,7 @@ class GradtopApp(TerminalApp):
         self._visited: set[str] = set()
         self.poll = Poll(
             runs,
-            show=self._take,
+            on_snapshot=self._take,
             on_answer=lambda answer: self._from_thread(Answered(answer)),
             clock=clock,
             monotonic=monotonic,
@@ -282,10 +282,10 @@ class GradtopApp(TerminalApp):
 
     def on_answered(self, message: Answered) -> None:
         answer = message.answer
-        said = answer.message
-        self.notify(f"{answer.command}: {said}", severity="information" if answer.ok else "warning")
+        notice = answer.message
+        self.notify(f"{answer.command}: {notice}", severity="information" if answer.ok else "warning")
 
-    def launch(self, work: Callable[[], Run], said: str, *, watch: bool = True, codes: Sequence[Code] = ()) -> None:
+    def launch(self, work: Callable[[], Run], notice: str, *, watch: bool = True, codes: Sequence[Code] = ()) -> None:
         """Start a run in a thread (`work` may block), then watch it, unless it is to wait. `codes`: custom code that it may run."""
 
         def begin() -> None:
@@ -293,9 +293,9 @@ class GradtopApp(TerminalApp):
 
             try:
                 admit(codes)
-                self._from_thread(Launched(work(), said, watch=watch))
+                self._from_thread(Launched(work(), notice, watch=watch))
             except UnknownCode as error:
-                self._from_thread(AskedToRunCode(error.codes, partial(self.launch, work, said, watch=watch, codes=error.codes)))
+                self._from_thread(CodeNeedsConsent(error.codes, partial(self.launch, work, notice, watch=watch, codes=error.codes)))
             except (OSError, RecordError, ValueError) as error:
                 self._from_thread(Launched(None, problem=str(error)))
 
@@ -306,11 +306,11 @@ class GradtopApp(TerminalApp):
         if message.run is None:
             self.notify(message.problem, title="not started", severity="error", timeout=10)
             return
-        self.notify(message.said)
+        self.notify(message.notice)
         if message.watch:
             self.watch_run(message.run)
 
-    def on_asked_to_run_code(self, message: AskedToRunCode) -> None:
+    def on_code_needs_consent(self, message: CodeNeedsConsent) -> None:
         from gradtop.tui.dialogs.run_code import confirm_custom_code
 
         confirm_custom_code(self, message.codes, message.again)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtop.trainer.record import StreamReader, list_runs
-from tests.bench.place import Place
+from tests.bench.sandbox import Sandbox
 from tests.bench.terminal import Terminal, Used
 from tests.support import wait_until
 
@@ -39,9 +39,9 @@ class Beside:
 class Training:
     """A run of one of our configurations, which goes on until the benchmark ends."""
 
-    def __init__(self, place: Place, config: str) -> None:
-        place.gradtop("train", str(CONFIGS / config), f"training.epochs={EPOCHS}", "--detach", "--no-server")
-        (run,) = list_runs(place.runs)
+    def __init__(self, sandbox: Sandbox, config: str) -> None:
+        sandbox.gradtop("train", str(CONFIGS / config), f"training.epochs={EPOCHS}", "--detach", "--no-server")
+        (run,) = list_runs(sandbox.runs)
         self._steps = StreamReader(run, "steps")
         self.seen()
 
@@ -58,9 +58,9 @@ class Training:
     def pace(self, terminal: Terminal, seconds: float, *, screen: bool) -> tuple[float, Used]:
         """Steps a second within the time, with the screen going on or stopped, and what that used."""
         if screen:
-            terminal.go_on()
+            terminal.resume()
         else:
-            terminal.stop()
+            terminal.suspend()
         terminal.rest(SETTLE)
         before, used = self.seen(), terminal.used()
         terminal.rest(seconds)
@@ -82,5 +82,5 @@ class Training:
                     if screen:
                         used.append(taken)
         finally:
-            terminal.go_on()
+            terminal.resume()
         return Beside(alone, beside, sum(used[1:], used[0]))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gradtop.trainer.record import EventKind, EventReader, Run, list_runs, send
 from tests.bench.figure import Figure
-from tests.bench.place import Place, a_place
 from tests.bench.restart import end, first_step
+from tests.bench.sandbox import Sandbox, sandboxed
 from tests.bench.server import steps_of
 from tests.support import wait_until
 
@@ -25,8 +25,8 @@ KINDS = (("optimizer.lr", (0.04, 0.05)), ("training.clip", (1e3, 1e4)), ("optimi
 
 def measure() -> Iterator[Figure]:
     """Steps in a minute with a hundred changes against those of the minutes before and after it."""
-    with a_place() as place:
-        run = train(place)
+    with sandboxed() as sandbox:
+        run = train(sandbox)
         alone, changed = [steps_in_a_minute(run, 0)], []
         for _ in range(TURNS):
             changed.append(steps_in_a_minute(run, CHANGES))
@@ -41,9 +41,9 @@ def measure() -> Iterator[Figure]:
     yield Figure("100 live changes in a minute of 10,000,000 steps", median, "×", 0.99, at_least=True, reference=reference, ratio=median, details=details)
 
 
-def train(place: Place) -> Run:
-    place.gradtop("train", str(CONFIG), f"training.steps={STEPS}", "training.threads=1", "--detach", "--no-server")
-    (run,) = list_runs(place.runs)
+def train(sandbox: Sandbox) -> Run:
+    sandbox.gradtop("train", str(CONFIG), f"training.steps={STEPS}", "training.threads=1", "--detach", "--no-server")
+    (run,) = list_runs(sandbox.runs)
     first_step(run)
     wait_until(lambda: steps_of(run) > 1000, 120, "a thousand steps")
     return run

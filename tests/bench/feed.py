@@ -11,7 +11,7 @@ from dataclasses import replace
 from gradtop.trainer.record import Column, Run, SegmentWriter, StreamWriter, read_status
 from gradtop.trainer.record.status import process_start
 from gradtop.trainer.record.streams.registry import GRAD_NORM, HISTOGRAMS, LAYERS, STEPS, bins, columns_of, of_parameter
-from tests.bench.place import Place
+from tests.bench.sandbox import Sandbox
 from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
 
@@ -24,14 +24,14 @@ KEPT_OF_OLD = 16  # of an old run's measurements of the layers one in so many is
 
 
 class Feed:
-    """A hundred values a step: seven of the step, the rest of the parameters. `go_on` writes what is due by the clock.
+    """A hundred values a step: seven of the step, the rest of the parameters. `advance` writes what is due by the clock.
 
     A run of many `steps` at the start has their whole history, as after hours of training.
     """
 
-    def __init__(self, place: Place, *, values: int = 100, steps: int = 100) -> None:
+    def __init__(self, sandbox: Sandbox, *, values: int = 100, steps: int = 100) -> None:
         begin = min(steps, 100)
-        self.run, grower = fake_run(place.runs, "quick-heron", steps=begin, created=time.time() - steps, epochs=ENDLESS)
+        self.run, grower = fake_run(sandbox.runs, "quick-heron", steps=begin, created=time.time() - steps, epochs=ENDLESS)
         grower.close()
         self.step = begin
         self._begin = steps
@@ -105,7 +105,7 @@ class Feed:
         self._status = replace(self._status, step=self.step, seconds=float(self.step), updated=now, loss=self.loss(self.step))
         self._writer.status(self._status)
 
-    def go_on(self, terminal: Terminal, seconds: float, *, every: float = 0.0) -> None:
+    def advance(self, terminal: Terminal, seconds: float, *, every: float = 0.0) -> None:
         """Let the run go on for so long, with a step every so many seconds (0: with none), and the screen draw."""
         begin = time.monotonic()
         next_step = begin if every else math.inf

@@ -26,8 +26,8 @@ from gradtop.trainer.runtime.progress import Progress
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.training.build import prepare
 from gradtop.trainer.training.loop import train_epoch
-from tests.bench.place import a_place
 from tests.bench.plain import Epoch, plain
+from tests.bench.sandbox import sandboxed
 
 
 class Lane:
@@ -78,8 +78,8 @@ def ours(config: Config, way: str) -> Iterator[Epoch]:
     """A run as the worker makes it, its streams and its system sampler included."""
     monitor = config.monitor.model_copy(update={"enabled": way == "watched"})
     config = config.model_copy(update={"monitor": monitor})
-    with a_place() as place:
-        run = new_run(place.runs, dump_config(config), {})
+    with sandboxed() as sandbox:
+        run = new_run(sandbox.runs, dump_config(config), {})
         writer = StreamWriter(run)
         session = prepare(RunContext(run, False, writer, Progress(Status(), writer), Control(Inbox(run), writer, Signals())))
         session.begin()

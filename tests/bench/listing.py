@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.record import Run
 from tests.bench.figure import Figure
-from tests.bench.place import GRADTOP, Place, a_place
+from tests.bench.sandbox import GRADTOP, Sandbox, sandboxed
 from tests.bench.server import seconds
 from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import fake_run
@@ -22,37 +22,37 @@ PRESSED = ("j", "j", "k", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H")
 
 
 def measure() -> Iterator[Figure]:
-    with a_place() as place:
-        fill(place)
-        place.gradtop("ls")  # files come into the cache
-        listed = [seconds(place, "ls") for _ in range(TIMES)]
+    with sandboxed() as sandbox:
+        fill(sandbox)
+        sandbox.gradtop("ls")  # files come into the cache
+        listed = [seconds(sandbox, "ls") for _ in range(TIMES)]
         yield Figure(f"gradtop ls of {RUNS:,} runs".replace(",", " "), statistics.median(listed), "s", 1.0, details={"slowest, s": max(listed)})
-        opened = [first_list(place) for _ in range(TIMES)]
+        opened = [first_list(sandbox) for _ in range(TIMES)]
         yield Figure(f"the list of {RUNS:,} runs on the screen".replace(",", " "), statistics.median(opened), "s", 1.0, details={"slowest, s": max(opened)})
-        taken = keys(place)
+        taken = keys(sandbox)
         yield Figure(f"key to its answer in the list of {RUNS:,} runs".replace(",", " "), statistics.median(taken), "ms", 20, details={"slowest, ms": max(taken)})
 
 
-def fill(place: Place) -> None:
+def fill(sandbox: Sandbox) -> None:
     """What they recorded is left out: the list does not read it."""
-    run, grower = fake_run(place.runs, state="done", steps=100, created=time.time() - 600)
+    run, grower = fake_run(sandbox.runs, state="done", steps=100, created=time.time() - 600)
     grower.close()
     shutil.rmtree(run.streams)
     for number in range(1, RUNS):
-        copy = Run(place.runs / f"{run.id}-{number}")
+        copy = Run(sandbox.runs / f"{run.id}-{number}")
         shutil.copytree(run.path, copy.path)
 
 
-def first_list(place: Place) -> float:
+def first_list(sandbox: Sandbox) -> float:
     """No run is alive, so that the screen opens on the list."""
-    with Terminal([str(GRADTOP)], env=place.env) as terminal:
+    with Terminal([str(GRADTOP)], env=sandbox.env) as terminal:
         return terminal.wait_for("val loss")
 
 
-def keys(place: Place) -> list[float]:
+def keys(sandbox: Sandbox) -> list[float]:
     """Milliseconds from a key to the frame in which the cursor stands on another run, once all runs were read."""
     taken = []
-    with Terminal([str(GRADTOP)], env=place.env) as terminal:
+    with Terminal([str(GRADTOP)], env=sandbox.env) as terminal:
         terminal.wait_for("val loss")
         terminal.rest(SETTLED)
         for key in PRESSED * TIMES:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from tests.bench.beside import Beside, Training
 from tests.bench.feed import Feed
 from tests.bench.figure import Figure, quantile
-from tests.bench.place import a_place
+from tests.bench.sandbox import sandboxed
 from tests.bench.terminal import CHART, Terminal, Used
 from tests.tui.runs_fixture import PARAMETERS
 
@@ -40,10 +40,10 @@ def measure() -> Iterator[Figure]:
     for rate in RATES:
         yield from fed(f"{rate:,} steps/s".replace(",", " "), rate, 0, cpu=SLOW_CPU if rate == 1 else CPU, bytes_=SLOW_BYTES if rate == 1 else BYTES)
     yield from fed("an old run, 100 steps/s", 100, OLD, cpu=CPU, bytes_=BYTES)
-    with a_place() as place:
-        feed = Feed(place)
+    with sandboxed() as sandbox:
+        feed = Feed(sandbox)
         feed.beat()
-        with place.watch("--no-server") as terminal:
+        with sandbox.watch("--no-server") as terminal:
             terminal.wait_for(CHART)
             yield age(feed, terminal)
             yield from idle(feed, terminal)
@@ -53,9 +53,9 @@ def measure() -> Iterator[Figure]:
 
 def beside(name: str, config: str) -> Iterator[Figure]:
     """In each mode, from the first minute of a real training on: what the screen takes, and what is left to the training."""
-    with a_place() as place:
-        training = Training(place, config)
-        with place.watch("--no-server") as terminal:
+    with sandboxed() as sandbox:
+        training = Training(sandbox, config)
+        with sandbox.watch("--no-server") as terminal:
             terminal.wait_for(CHART)
             found: dict[str, Beside] = {}
             for mode, words in MODES.items():
@@ -73,16 +73,16 @@ def beside(name: str, config: str) -> Iterator[Figure]:
 
 def fed(name: str, rate: float, steps: int, *, cpu: float, bytes_: float) -> Iterator[Figure]:
     """In each mode while a run goes on at a rate, with a hundred values a step."""
-    with a_place() as place:
-        feed = Feed(place, steps=steps)
+    with sandboxed() as sandbox:
+        feed = Feed(sandbox, steps=steps)
         feed.beat()
-        with place.watch("--no-server") as terminal:
-            feed.go_on(terminal, 3, every=1 / rate)
+        with sandbox.watch("--no-server") as terminal:
+            feed.advance(terminal, 3, every=1 / rate)
             used: dict[str, Used] = {}
             for mode, words in MODES.items():
                 terminal.press(mode)
                 terminal.wait_for(words)
-                feed.go_on(terminal, 2, every=1 / rate)
+                feed.advance(terminal, 2, every=1 / rate)
                 used[mode] = window(feed, terminal, WINDOW, 1 / rate)
             yield from shares(name, used, cpu, bytes_)
         feed.close()
@@ -90,7 +90,7 @@ def fed(name: str, rate: float, steps: int, *, cpu: float, bytes_: float) -> Ite
 
 def window(feed: Feed, terminal: Terminal, seconds: float, every: float) -> Used:
     before = terminal.used()
-    feed.go_on(terminal, seconds, every=every)
+    feed.advance(terminal, seconds, every=every)
     return terminal.used() - before
 
 
@@ -104,7 +104,7 @@ def shares(name: str, used: Mapping[str, Used], cpu: float, bytes_: float) -> It
 
 
 def idle(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
-    feed.go_on(terminal, 12)
+    feed.advance(terminal, 12)
     used = window(feed, terminal, QUIET, 0.0)
     yield Figure("alive and nothing new: processor", used.percent, "%", 0.5, details={"wake-ups/s": used.wake_rate})
     yield Figure("alive and nothing new: to the terminal", used.rate, "B/s", 10)
@@ -114,12 +114,12 @@ def age(feed: Feed, terminal: Terminal) -> Figure:
     """From the moment a step is recorded to the frame that shows its loss."""
     ages = []
     for turn in range(AGES):
-        feed.go_on(terminal, 0.7 + 0.05 * (turn % 8))
+        feed.advance(terminal, 0.7 + 0.05 * (turn % 8))
         feed.take_step()
         begin = terminal.seconds
         wanted = f" {feed.loss(feed.step):.2f} "
         while wanted not in terminal.text and terminal.seconds < begin + 5:
-            feed.go_on(terminal, 0.01)
+            feed.advance(terminal, 0.01)
         ages.append(terminal.drawn - begin)
     return Figure("live: age of the newest step when it is seen", statistics.median(ages), "s", 0.5, details={"worst, s": max(ages)})
 
@@ -152,7 +152,7 @@ def keys(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
 
 def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:
     """Milliseconds from the key to the frame that holds the words; without any, to another reading of the chart."""
-    feed.go_on(terminal, 0.23, every=0.1)
+    feed.advance(terminal, 0.23, every=0.1)
     if not words:  # what stands there now: while steps come it changes by itself too
         stands = READING.search(terminal.text)
         words, gone = (stands[0], True) if stands else (READING.pattern, False)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gradtop.trainer.record import Column, Run, SegmentWriter
 from tests.bench.figure import Figure, in_turns, median_ratio
-from tests.bench.place import Place, a_place
+from tests.bench.sandbox import Sandbox, sandboxed
 from tests.bench.terminal import CHART, Terminal
 from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run, planned
 
@@ -39,16 +39,16 @@ def start(open_terminal: Callable[[], Terminal]) -> Start:
 
 
 def measure() -> Iterator[Figure]:
-    with a_place() as small, a_place() as large:
+    with sandboxed() as small, sandboxed() as large:
         fake_run(small.runs, state="done", steps=EPOCHS * STEPS_PER_EPOCH, created=time.time() - 600)
         run = long_run(large.runs)
         yield bytes_on_disk(run)
         yield from first_charts(small, large)
 
 
-def first_charts(small: Place, large: Place) -> Iterator[Figure]:
+def first_charts(small: Sandbox, large: Sandbox) -> Iterator[Figure]:
     # Without a torch server, whose imports would slow down the start that is measured next.
-    watched: dict[str, Callable[[], Terminal]] = {name: partial(place.watch, "--no-server") for name, place in (("small", small), ("large", large))}
+    watched: dict[str, Callable[[], Terminal]] = {name: partial(sandbox.watch, "--no-server") for name, sandbox in (("small", small), ("large", large))}
     ways = {name: partial(start, way) for name, way in {"minimal": small.minimal, **watched}.items()}
     in_turns(ways, 1)  # files come into the cache, and bytecode is written
     taken = in_turns(ways, TIMES)

@@ -14,7 +14,7 @@ from gradtop.trainer.config import Config, dump_config, load_config
 from gradtop.trainer.monitor.instruments.steps import LR_AT
 from gradtop.trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
 from tests.bench.figure import Figure
-from tests.bench.place import Place, a_place
+from tests.bench.sandbox import Sandbox, sandboxed
 from tests.support import wait_until
 
 TIMES = 3
@@ -24,30 +24,30 @@ CONFIG = Path(__file__).parents[2] / "configs" / "digits.toml"
 
 
 def measure() -> Iterator[Figure]:
-    with a_place() as place:
+    with sandboxed() as sandbox:
         config = load_config(CONFIG)
-        warm = [from_the_screen(place, config) for _ in range(EDITS)]
-        cold = [from_the_screen(place, config, "--no-server") for _ in range(TIMES)]
-        alone = [from_the_command(place) for _ in range(TIMES)]
+        warm = [from_the_screen(sandbox, config) for _ in range(EDITS)]
+        cold = [from_the_screen(sandbox, config, "--no-server") for _ in range(TIMES)]
+        alone = [from_the_command(sandbox) for _ in range(TIMES)]
     reference = f"a cold start from the screen, {statistics.median(cold):.2f} s"
     median = statistics.median(warm)
     yield Figure("edit to the first step of the new run", median, "s", 0.15, reference=reference, ratio=median / statistics.median(cold))
     yield Figure(f"edit to the first step, worst of {EDITS}", max(warm), "s", 0.3)
     yield Figure("gradtop rerun --detach to the first step", statistics.median(alone), "s", 0.6, details={"slowest, s": max(alone)})
-    with a_place() as place:
-        half_trained(place)
+    with sandboxed() as sandbox:
+        half_trained(sandbox)
         # Each is forked from the one before, and must differ from it.
-        forks = [from_the_screen(place, thousandths=3 + number) for number in range(TIMES)]
+        forks = [from_the_screen(sandbox, thousandths=3 + number) for number in range(TIMES)]
     median = statistics.median(forks)
     ratio = median / statistics.median(cold)
     yield Figure("fork to its first step", median, "s", 0.2, reference=reference, ratio=ratio, details={"slowest, s": max(forks)})
-    with a_place() as place:
-        yield live_change(place)
+    with sandboxed() as sandbox:
+        yield live_change(sandbox)
 
 
-def live_change(place: Place) -> Figure:
+def live_change(sandbox: Sandbox) -> Figure:
     """Learning rates sent to a running worker one by one; seconds to the end of the first step with each, less that step."""
-    run = train(place, "training.epochs=1000")
+    run = train(sandbox, "training.epochs=1000")
     first_step(run)
     steps = StreamReader(run, "steps")
     taken: list[float] = []
@@ -69,32 +69,32 @@ def first_with(steps: StreamReader, lr: float, sent: float) -> float | None:
     return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[LR_AT], lr, rel_tol=1e-6)), None)
 
 
-def train(place: Place, *changes: str) -> Run:
-    place.gradtop("train", str(CONFIG), *changes, "--detach")
-    (run,) = list_runs(place.runs)
+def train(sandbox: Sandbox, *changes: str) -> Run:
+    sandbox.gradtop("train", str(CONFIG), *changes, "--detach")
+    (run,) = list_runs(sandbox.runs)
     return run
 
 
-def half_trained(place: Place) -> None:
+def half_trained(sandbox: Sandbox) -> None:
     """A run that was stopped in the middle, with a checkpoint."""
-    run = train(place)
+    run = train(sandbox)
     first_step(run)
     send(run, "stop")
     wait_until(lambda: not is_alive(read_status(run)), why="the end of the worker")
 
 
-def from_the_screen(place: Place, config: Config | None = None, *options: str, thousandths: int = 3) -> float:
+def from_the_screen(sandbox: Sandbox, config: Config | None = None, *options: str, thousandths: int = 3) -> float:
     """Type another learning rate into the form, press ctrl+s; seconds from there to the first step.
 
     Of a run of `config` that has not begun, or without it of the newest run, which is then forked.
     """
     if config is not None:
-        new_run(place.runs, dump_config(config), {})
-    before = set(list_runs(place.runs))
-    with place.watch(*options) as screen:
+        new_run(sandbox.runs, dump_config(config), {})
+    before = set(list_runs(sandbox.runs))
+    with sandbox.watch(*options) as screen:
         screen.wait_for("Overview")
         if not options:
-            wait_until(place.server_is_ready, 120, "the torch server")
+            wait_until(sandbox.server_is_ready, 120, "the torch server")
         screen.press("6")
         screen.wait_for("optimizer.lr ─")  # the form opens on it
         screen.press("\r")
@@ -104,19 +104,19 @@ def from_the_screen(place: Place, config: Config | None = None, *options: str, t
         screen.rest(0.5)
         screen.press("\x13")
         begin = time.time()
-        run = wait_until(lambda: next(iter(set(list_runs(place.runs)) - before), None), why="the new run", interval=0.01)
+        run = wait_until(lambda: next(iter(set(list_runs(sandbox.runs)) - before), None), why="the new run", interval=0.01)
         seconds = first_step(run) - begin
         end(run)
     assert bool(read_meta(run).parent_checkpoint) == (config is None)
     return seconds
 
 
-def from_the_command(place: Place) -> float:
+def from_the_command(sandbox: Sandbox) -> float:
     """A new run from the command line, without any screen."""
-    before = set(list_runs(place.runs))
+    before = set(list_runs(sandbox.runs))
     begin = time.time()
-    place.gradtop("rerun", "last", "optimizer.lr=0.002", "--detach")
-    (run,) = set(list_runs(place.runs)) - before
+    sandbox.gradtop("rerun", "last", "optimizer.lr=0.002", "--detach")
+    (run,) = set(list_runs(sandbox.runs)) - before
     seconds = first_step(run) - begin
     end(run)
     return seconds

@@ -11,7 +11,7 @@ from tensorboardX import SummaryWriter
 
 from gradtop.trainer.record import Column, StreamWriter, new_run
 from tests.bench.figure import Figure, in_turns, median_ratio
-from tests.bench.place import a_place
+from tests.bench.sandbox import sandboxed
 
 TIMES = 21
 RECORDS = 500
@@ -20,10 +20,10 @@ VALUES = tuple(0.1 * number for number in range(20))
 
 
 def measure() -> Iterator[Figure]:
-    with a_place() as place:
-        writer = StreamWriter(new_run(place.runs, "", {}))
+    with sandboxed() as sandbox:
+        writer = StreamWriter(new_run(sandbox.runs, "", {}))
         writer.open("steps", [Column(name) for name in NAMES])
-        board = SummaryWriter(str(place.folder / "board"))
+        board = SummaryWriter(str(sandbox.folder / "board"))
         taken = in_turns({"ours": partial(record, writer), "theirs": partial(add_scalars, board)}, TIMES)
         dropped = writer.dropped
         writer.close()

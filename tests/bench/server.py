@@ -11,8 +11,8 @@ import psutil
 
 from gradtop.trainer.record import Run, StreamReader, read_status
 from tests.bench.figure import Figure
-from tests.bench.place import Place, a_place
 from tests.bench.restart import CONFIG, end, first_step, train
+from tests.bench.sandbox import Sandbox, sandboxed
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
 
@@ -24,36 +24,36 @@ LONG = "training.epochs=20000"
 
 
 def measure() -> Iterator[Figure]:
-    with a_place() as place:
-        place.gradtop("params", str(CONFIG))
-        yield from soon(place)
+    with sandboxed() as sandbox:
+        sandbox.gradtop("params", str(CONFIG))
+        yield from soon(sandbox)
     yield from beside()
     yield memory()
 
 
-def soon(place: Place) -> Iterator[Figure]:
+def soon(sandbox: Sandbox) -> Iterator[Figure]:
     for command in ("params", "schedule"):
-        taken = [seconds(place, command, str(CONFIG)) for _ in range(TIMES)]
+        taken = [seconds(sandbox, command, str(CONFIG)) for _ in range(TIMES)]
         yield Figure(f"gradtop {command}, server warm", statistics.median(taken), "s", 0.2, details={"slowest, s": max(taken)})
 
 
-def seconds(place: Place, *words: str) -> float:
+def seconds(sandbox: Sandbox, *words: str) -> float:
     begin = time.monotonic()
-    place.gradtop(*words)
+    sandbox.gradtop(*words)
     return time.monotonic() - begin
 
 
 def beside() -> Iterator[Figure]:
     """Steps in the 15 s after a screen opens, against those of as many seconds without one, in turns; and after the smallest app of Textual's opens."""
     for name, keys, limit in (("a screen opens", "", 0.98), ("every mode is visited", MODES, 0.97)):
-        with a_place() as place:
-            run = train(place, LONG)
+        with sandboxed() as sandbox:
+            run = train(sandbox, LONG)
             first_step(run)
             alone, watched, smallest = [steps_in(run, BESIDE)], [], []
             for _ in range(TURNS):
-                watched.append(with_a_screen(place.watch(), run, keys))
+                watched.append(with_a_screen(sandbox.watch(), run, keys))
                 alone.append(steps_in(run, BESIDE))
-                smallest.append(with_a_screen(place.minimal(), run, ""))
+                smallest.append(with_a_screen(sandbox.minimal(), run, ""))
                 alone.append(steps_in(run, BESIDE))
             end(run)
         # Each turn against the mean of those before and after it: a machine's pace drifts.
@@ -93,10 +93,10 @@ def steps_of(run: Run) -> int:
 
 def memory() -> Figure:
     """Of server and worker, each page counted once, against that of a worker that imported PyTorch itself."""
-    with a_place() as place:
-        forked = resident(train(place, LONG))
-    with a_place() as place:
-        alone = resident(train(place, LONG, "--no-server"))
+    with sandboxed() as sandbox:
+        forked = resident(train(sandbox, LONG))
+    with sandboxed() as sandbox:
+        alone = resident(train(sandbox, LONG, "--no-server"))
     reference = f"a worker that imports PyTorch itself, {alone / 1e6:.0f} MB"
     return Figure("memory of server and worker", forked / alone, "×", 1.1, reference=reference, ratio=forked / alone, details={"MB": forked / 1e6})
 

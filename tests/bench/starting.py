@@ -24,8 +24,8 @@ def seconds(*command: str | Path) -> float:
 
 
 def measure() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory(prefix="gradtop-bench-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="gradtop-bench-") as sandbox:
+        folder = Path(sandbox)
         builds = build(folder / "build")
         venv.create(folder / "empty", symlinks=True, with_pip=False)
         bare = folder / "empty" / "bin" / "python"

@@ -82,7 +82,7 @@ class Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.go_on()
+        self.resume()
         self.process.terminate()
         try:
             self.process.wait(5)
@@ -158,11 +158,11 @@ class Terminal:
                 wakes += int(found[1]) if found else 0
         return Used(self.seconds, cpu / 1e9, self.bytes, wakes)
 
-    def stop(self) -> None:
-        """Have it do nothing until `go_on`."""
+    def suspend(self) -> None:
+        """Have it do nothing until `resume`."""
         self.process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
     def peak_memory(self) -> float:

@@ -103,7 +103,7 @@ def attempt(make: Callable[[], Config]) -> tuple[Config | None, tuple[Problem, .
 def problems_of(text: str, *overrides: str) -> list[str]:
     """Key and message of every problem that a TOML text has."""
     _, problems = attempt(lambda: parse_config(text, source="run.toml", overrides=overrides))
-    return [f"{problem.key}: {problem.said}" for problem in problems]
+    return [f"{problem.key}: {problem.explanation}" for problem in problems]
 
 
 def every_field() -> list[FieldSpec]:

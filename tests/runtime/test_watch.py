@@ -12,7 +12,7 @@ from gradtop.trainer.record import EventReader, Inbox, Run, Status, StreamWriter
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.progress import Progress
 from gradtop.trainer.runtime.signals import Signals
-from gradtop.trainer.runtime.watch import PATIENCE, SAID_AFTER, TIMES, Watch
+from gradtop.trainer.runtime.watch import PATIENCE, TIMES, WARN_AFTER, Watch
 from tests.runtime.toy import Toy
 
 
@@ -102,9 +102,9 @@ def test_a_stop_after_the_end_of_the_job_is_left_to_be_refused(watched: Watched)
 
 def test_a_long_wait_is_said_with_its_place_and_taken_back(watched: Watched, capfd: pytest.CaptureFixture[str]) -> None:
     watched.look()
-    watched.wait(SAID_AFTER + 1)
+    watched.wait(WARN_AFTER + 1)
 
-    assert watched.progress.status.warning.startswith(f"step 13 has taken {SAID_AFTER + 0.5:.0f} s so far, in ")
+    assert watched.progress.status.warning.startswith(f"step 13 has taken {WARN_AFTER + 0.5:.0f} s so far, in ")
     assert "threading.py line" in watched.progress.status.warning
     assert "test_watch.py" in capfd.readouterr().err
     watched.look()
@@ -113,8 +113,8 @@ def test_a_long_wait_is_said_with_its_place_and_taken_back(watched: Watched, cap
 
 def test_steps_that_take_long_by_nature_are_no_reason_to_say_anything(watched: Watched) -> None:
     watched.look()
-    watched.wait(SAID_AFTER / 2)
+    watched.wait(WARN_AFTER / 2)
     watched.look()
-    watched.wait(TIMES * SAID_AFTER / 2 - 1)
+    watched.wait(TIMES * WARN_AFTER / 2 - 1)
 
     assert watched.progress.status.warning == ""

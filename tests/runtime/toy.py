@@ -18,7 +18,7 @@ class Toy:
     def pause(self) -> None:
         self.done.append("pause")
 
-    def go_on(self) -> None:
+    def unpause(self) -> None:
         self.done.append("go on")
 
     def checkpoint_now(self) -> str:

@@ -119,8 +119,8 @@ def answer_text(event: Mapping[str, Any]) -> str:
         case "kill":
             return f"stopped immediately after step {step}, without a checkpoint"
         case "set":
-            said = consequences_text(event)
-            return f"{changes_text(event)} from step {next_step(event)} on{f'; {said}' if said else ''}"
+            effects = consequences_text(event)
+            return f"{changes_text(event)} from step {next_step(event)} on{f'; {effects}' if effects else ''}"
     return "done"
 
 

@@ -48,8 +48,8 @@ def live_consequences(
     before, after = found
     scaled = new.optimizer.lr / old.optimizer.lr
     # A new learning rate is what was asked for; a leap is what comes beside it.
-    asked = after if new.schedule.kind != old.schedule.kind and scaled != 1 else before * scaled
-    leap = factor(asked, after)
+    expected = after if new.schedule.kind != old.schedule.kind and scaled != 1 else before * scaled
+    leap = factor(expected, after)
     return LiveConsequences(lr=found, grave=leap >= GRAVE) if leap > NOTED else NO_CONSEQUENCES
 
 

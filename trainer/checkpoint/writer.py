@@ -161,5 +161,5 @@ def newest_text(run: Run, step: int) -> str:
 
 
 def _why(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) else ""
-    return (said or str(error) or type(error).__name__).lower()
+    reason = error.strerror if isinstance(error, OSError) else ""
+    return (reason or str(error) or type(error).__name__).lower()

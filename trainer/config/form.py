@@ -24,7 +24,7 @@ def check_field(tables: Mapping[str, Any], key: str, text: str) -> tuple[Any, st
     try:
         validate({**tables, table: {**tables.get(table, {}), name: value}})
     except ConfigProblems as wrong:
-        return value, next((problem.said for problem in wrong.problems if problem.key == key), None)
+        return value, next((problem.explanation for problem in wrong.problems if problem.key == key), None)
     return value, None
 
 
@@ -38,7 +38,7 @@ def check_form(texts: Mapping[str, str]) -> tuple[Config | None, dict[str, str]]
     try:
         return validate(tables), {}
     except ConfigProblems as wrong:
-        return None, {problem.key: problem.said for problem in reversed(wrong.problems)}
+        return None, {problem.key: problem.explanation for problem in reversed(wrong.problems)}
 
 
 def form_texts(config: Config) -> dict[str, str]:

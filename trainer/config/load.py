@@ -39,10 +39,10 @@ def parse_config(text: str, *, source: str = "", overrides: Sequence[str] = (), 
         tables = tomli.loads(text.removeprefix("\ufeff"), parse_float=Typed)
     except tomli.TOMLDecodeError as error:
         line = getattr(error, "lineno", 0)
-        said = getattr(error, "msg", str(error))
+        message = getattr(error, "msg", str(error))
         written = (text.splitlines()[line - 1 : line] or [""])[0].strip()
         quoted = f": {cut(written, QUOTED)}" if written else ""
-        raise ConfigProblems([Problem(source, "", f"is not TOML: {said[:1].lower()}{said[1:]}{quoted}", line=line)]) from None
+        raise ConfigProblems([Problem(source, "", f"is not TOML: {message[:1].lower()}{message[1:]}{quoted}", line=line)]) from None
     except (ValueError, RecursionError) as error:
         if found := _ENDLESS.search(text):
             line = text.count("\n", 0, found.start()) + 1

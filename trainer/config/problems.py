@@ -18,10 +18,10 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return printable(": ".join(filter(None, (place, cut(self.key, 80), self.said))))
+        return printable(": ".join(filter(None, (place, cut(self.key, 80), self.explanation))))
 
     @property
-    def said(self) -> str:
+    def explanation(self) -> str:
         """What is wrong and the cure, without the place."""
         return printable(f"{self.message}; {self.suggestion}" if self.suggestion else self.message)
 

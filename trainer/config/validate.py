@@ -41,7 +41,7 @@ def validate(tables: Mapping[str, Any], file: str = "") -> Config:
     try:
         config = Config.model_validate({**ready, "job": job, "settings": settings})
     except ValidationError as error:
-        problems.extend(_said(error, file, tables))
+        problems.extend(_describe(error, file, tables))
         raise ConfigProblems(in_order(problems)) from None
     if problems:
         raise ConfigProblems(in_order(problems))
@@ -176,14 +176,14 @@ def _misplaced_in(name: str, table: Mapping[str, Any], file: str) -> Iterator[Pr
     kind = table.get("kind", part.default_kind)
     wrong = bool(part.kinds) and kind not in part.kinds
     if wrong:
-        said = f"must be one of {', '.join(part.kinds)}, not {shown(kind)}"
-        yield Problem(file, f"{name}.kind", said, did_you_mean(kind, part.kinds) if isinstance(kind, str) else "")
+        message = f"must be one of {', '.join(part.kinds)}, not {shown(kind)}"
+        yield Problem(file, f"{name}.kind", message, did_you_mean(kind, part.kinds) if isinstance(kind, str) else "")
     for key in table:
         if part.find(kind if not wrong else "", key) is None and not (wrong and part.kinds_with(key)):
             yield Problem(file, f"{name}.{key}", *unknown_key(name, key, kind if not wrong else part.default_kind))
 
 
-def _said(error: ValidationError, file: str, tables: Mapping[str, Any]) -> Iterator[Problem]:
+def _describe(error: ValidationError, file: str, tables: Mapping[str, Any]) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
         yield from _problems_of(detail, file, tables)
 

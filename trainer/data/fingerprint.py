@@ -25,17 +25,17 @@ class Fingerprint:
 
     def difference(self, earlier: Mapping[str, object]) -> str:
         """What is different from an earlier record, in words; empty where nothing is."""
-        said = []
+        differences = []
         for name in ("training", "validation"):
             before, now = earlier.get(name), getattr(self, name)
             if before != now:
-                said.append(f"{now:,} samples for {name}, {before:,} before" if isinstance(before, int) else f"{now:,} samples for {name}")
+                differences.append(f"{now:,} samples for {name}, {before:,} before" if isinstance(before, int) else f"{now:,} samples for {name}")
         before_classes = earlier.get("classes")
         if isinstance(before_classes, list | tuple) and tuple(before_classes) != self.classes:
-            said.append(_classes_changed([str(name) for name in before_classes], self.classes))
-        if not said and earlier.get("digest") != self.digest:
-            said.append("as many samples of the same classes, but others")
-        return "; ".join(said)
+            differences.append(_classes_changed([str(name) for name in before_classes], self.classes))
+        if not differences and earlier.get("digest") != self.digest:
+            differences.append("as many samples of the same classes, but others")
+        return "; ".join(differences)
 
 
 def digest_of(parts: Iterable[bytes]) -> str:
@@ -49,5 +49,5 @@ def digest_of(parts: Iterable[bytes]) -> str:
 
 def _classes_changed(before: list[str], now: tuple[str, ...]) -> str:
     new, gone = [name for name in now if name not in before], [name for name in before if name not in now]
-    said = [f"{what}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}" for what, names in (("new classes", new), ("classes gone", gone)) if names]
-    return ", ".join(said) or "the classes have other numbers"
+    differences = [f"{what}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}" for what, names in (("new classes", new), ("classes gone", gone)) if names]
+    return ", ".join(differences) or "the classes have other numbers"

@@ -133,9 +133,9 @@ class Reading:
             self.say()
         except (RuntimeError, ConnectionError, EOFError) as error:
             # One that dies while it hands over a batch leaves a connection that breaks.
-            if not (said := reader_died(error)):
+            if not (message := reader_died(error)):
                 raise
-            raise UserError(said) from error
+            raise UserError(message) from error
 
     def warn_once(self, sentence: str) -> None:
         if sentence not in self._warned:

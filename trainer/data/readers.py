@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, _utils, get_worker_info
 
-from gradtop.trainer.runtime.children import end_children, go_on, is_stopped
+from gradtop.trainer.runtime.children import end_children, is_stopped, resume_process
 from gradtop.trainer.runtime.signals import ASKING
 
 GRACE = 1.0  # seconds that all readers together have to end by themselves
@@ -105,7 +105,7 @@ class Batches:
         if not self._readers:
             return
         for reader in self._readers:
-            go_on(reader.pid or 0)
+            resume_process(reader.pid or 0)
         # It waits so long for each in turn, and somebody may wait for the end. What one is reading is of no use any more.
         before, _utils.MP_STATUS_CHECK_INTERVAL = _utils.MP_STATUS_CHECK_INTERVAL, GRACE / len(self._readers)
         try:

@@ -44,8 +44,8 @@ class UnknownCode(RecordError):
 
     def __init__(self, codes: Sequence[Code]) -> None:
         self.codes = tuple(codes)
-        said = " and ".join(map(str, codes))
-        super().__init__(f"the run names custom code that you have not started here before: {said}. Training it imports and runs that code")
+        listed = " and ".join(map(str, codes))
+        super().__init__(f"the run names custom code that you have not started here before: {listed}. Training it imports and runs that code")
 
 
 def code_of(tables: Mapping[str, Any]) -> tuple[Code, ...]:

@@ -51,10 +51,10 @@ class Preview:
                 return Planned(problem="the preview is closed")
             if key in self._known:
                 return self._known[key]
-        asked: list[Connection] = []
+        connections: list[Connection] = []
 
         def opened(connection: Connection) -> None:
-            asked.append(connection)
+            connections.append(connection)
             with self._lock:
                 self._asking.add(connection)
                 closed = self._closed
@@ -67,7 +67,7 @@ class Preview:
             return Planned(problem=str(error), invalid=isinstance(error, ConfigurationRefused))
         finally:
             with self._lock:
-                self._asking.difference_update(asked)
+                self._asking.difference_update(connections)
         with self._lock:
             self._known[key] = planned
             if len(self._known) > REMEMBERED:

@@ -49,14 +49,14 @@ class CodeState:
             return "", False
         with self._git as git:
             try:
-                said, _ = git.communicate(timeout=GIT_TIME)
+                output, _ = git.communicate(timeout=GIT_TIME)
             except subprocess.TimeoutExpired:
                 git.kill()
                 return "", False
-        found = COMMIT.search(said)
+        found = COMMIT.search(output)
         if git.returncode or found is None:
             return "", False
-        return found[1].decode(), any(line and not line.startswith(b"#") for line in said.splitlines())
+        return found[1].decode(), any(line and not line.startswith(b"#") for line in output.splitlines())
 
 
 def versions() -> dict[str, str]:
@@ -104,11 +104,11 @@ def _read_diff(place: str) -> str:
         os.setpriority(os.PRIO_PROCESS, git.pid, 19)
         timer = threading.Timer(DIFF_TIME, git.kill)
         timer.start()
-        said = git.stdout.read(LARGEST_DIFF + 1) if git.stdout else b""
+        output = git.stdout.read(LARGEST_DIFF + 1) if git.stdout else b""
         timer.cancel()
         git.kill()
-    cut = "\n… cut off here\n" if len(said) > LARGEST_DIFF else ""
-    return said[:LARGEST_DIFF].decode("utf-8", "replace") + cut
+    cut = "\n… cut off here\n" if len(output) > LARGEST_DIFF else ""
+    return output[:LARGEST_DIFF].decode("utf-8", "replace") + cut
 
 
 def user_name() -> str:

@@ -36,7 +36,7 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
     layer's weight, such as position embeddings, keep the model's own initialization; these last are named. Raises UserError for a file that cannot be loaded, and for weights that
     cannot be initialized so.
     """
-    said = []
+    notes = []
     if not isinstance(config, DefaultInit):
         fill = _filler(config)
         drawn, zeroed = list(_weights(model)), list(_biases(model))
@@ -54,10 +54,10 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
             for module in model.modules():
                 if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.padding_idx is not None and module.weight.requires_grad:
                     module.weight[module.padding_idx].zero_()
-        said.append(f"{config.kind} on {sum(parts for _, parts in drawn)} weights; {len(zeroed)} biases are zero{_left(model, drawn, zeroed)}")
+        notes.append(f"{config.kind} on {sum(parts for _, parts in drawn)} weights; {len(zeroed)} biases are zero{_left(model, drawn, zeroed)}")
     if config.pretrained:
-        said += load_pretrained(config.pretrained, model)
-    return said
+        notes += load_pretrained(config.pretrained, model)
+    return notes
 
 
 def _filler(config: InitConfig) -> Callable[[Tensor], object]:

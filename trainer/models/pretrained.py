@@ -44,7 +44,7 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
         if not torch.isfinite(value.to(own[name].dtype)).all():
             raise UserError(f"init.pretrained: {path} holds {name} with values that are not finite; take another file")
     matched.load_into(model)
-    said = [f"loaded {matched.loaded} of {matched.total} tensors from {path}{', the EMA of its weights' if average else ''}"]
+    notes = [f"loaded {matched.loaded} of {matched.total} tensors from {path}{', the EMA of its weights' if average else ''}"]
     for names, what in (
         (matched.other, "of a different shape, not loaded"),
         (matched.missing, "missing in the file, not loaded"),
@@ -52,8 +52,8 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
         (matched.unexpected, "unexpected in the file, ignored"),
     ):
         if names:
-            said.append(f"{len(names)} {what}: {several(names)}")
-    return said
+            notes.append(f"{len(names)} {what}: {several(names)}")
+    return notes
 
 
 def read_state_dict(path: Path) -> tuple[dict[str, Tensor], bool]:

@@ -37,12 +37,12 @@ def queued_runs(runs: Path) -> list[QueuedRun]:
     return queue_order(queue.alive)
 
 
-def queue_order(alive: Mapping[Run, Status], asked: Callable[[Run], str] = requested_device) -> list[QueuedRun]:
-    """The queued runs among those alive, in order of the queue; `asked` gives the device that the configuration of a run requests."""
+def queue_order(alive: Mapping[Run, Status], requested: Callable[[Run], str] = requested_device) -> list[QueuedRun]:
+    """The queued runs among those alive, in order of the queue; `requested` gives the device that the configuration of a run requests."""
     queued = sorted((run for run, status in alive.items() if status.state is RunState.QUEUED), key=lambda run: order(run, alive[run]))
     if not queued:
         return []
-    devices = {run: device_of(run, status, asked) for run, status in alive.items()}
+    devices = {run: device_of(run, status, requested) for run, status in alive.items()}
     found = []
     for run in queued:
         before = ahead(run, alive, devices)
@@ -99,18 +99,18 @@ class Queue:
 
     def before(self, run: Run) -> list[Run]:
         """The runs that this one, which must be among those alive, waits for."""
-        return ahead(run, self.alive, {other: device_of(other, status, self.asked) for other, status in self.alive.items()})
+        return ahead(run, self.alive, {other: device_of(other, status, self.requested) for other, status in self.alive.items()})
 
-    def asked(self, run: Run) -> str:
+    def requested(self, run: Run) -> str:
         """`requested_device`, read once: the configuration of a run stays as it is."""
         if run not in self._asked:
             self._asked[run] = requested_device(run)
         return self._asked[run]
 
 
-def device_of(run: Run, status: Status, asked: Callable[[Run], str] = requested_device) -> str:
+def device_of(run: Run, status: Status, requested: Callable[[Run], str] = requested_device) -> str:
     """The device that a run trains on, as its worker found it or as its configuration asks for it."""
-    return status.device if status.state is not RunState.QUEUED and status.device else asked(run)
+    return status.device if status.state is not RunState.QUEUED and status.device else requested(run)
 
 
 def same_device(one: str, other: str) -> bool:

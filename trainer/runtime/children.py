@@ -19,17 +19,17 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
-def go_on(pid: int) -> None:
+def resume_process(pid: int) -> None:
     """Let it go on where it is stopped."""
     if pid and is_stopped(pid):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGCONT)
 
 
-def all_go_on() -> None:
+def resume_children() -> None:
     """Let the children of this process go on, which waits for them and has been asked to end."""
     for child in multiprocessing.active_children():
-        go_on(child.pid or 0)
+        resume_process(child.pid or 0)
 
 
 def end_children(children: Iterable[BaseProcess]) -> None:

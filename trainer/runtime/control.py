@@ -52,7 +52,7 @@ class Asked:
     at_once: bool = False
 
 
-class Steered(Protocol):
+class Controllable(Protocol):
     """What can be steered."""
 
     @property
@@ -60,7 +60,7 @@ class Steered(Protocol):
 
     def pause(self) -> None: ...
 
-    def go_on(self) -> None: ...
+    def unpause(self) -> None: ...
 
     def checkpoint_now(self) -> str:
         """Write a checkpoint and wait for it; returns its file name. Raises OSError."""
@@ -125,23 +125,23 @@ class Control:
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look
 
-    def obey(self, run: Steered) -> bool:
+    def obey(self, run: Controllable) -> bool:
         """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, EndNow for a kill, UserError where the run is gone."""
         self._changed = False
         self._look(run)
         if self._paused:
             run.pause()
             self._wait_for_the_end_of_the_pause(run)
-            run.go_on()
+            run.unpause()
         return self._changed
 
-    def _wait_for_the_end_of_the_pause(self, run: Steered) -> None:
+    def _wait_for_the_end_of_the_pause(self, run: Controllable) -> None:
         while self._paused:
             self._wait(LOOK_EVERY / 2)
             if self.due():
                 self._look(run)
 
-    def _look(self, run: Steered) -> None:
+    def _look(self, run: Controllable) -> None:
         self._next_look = self._clock() + LOOK_EVERY
         self.looks += 1
         self._signals.nothing_to_save = False
@@ -176,7 +176,7 @@ class Control:
             self._claimed.add(command.id)
             return fresh
 
-    def _apply(self, command: Command, run: Steered) -> None:
+    def _apply(self, command: Command, run: Controllable) -> None:
         match command.name:
             case "pause":
                 self._answer(command, True, step=run.step)
@@ -201,19 +201,19 @@ class Control:
             case name:
                 self._answer(command, False, reason=f"unknown command {name!r}")
 
-    def _checkpoint(self, command: Command, run: Steered) -> None:
+    def _checkpoint(self, command: Command, run: Controllable) -> None:
         try:
             self._answer(command, True, step=run.step, path=run.checkpoint_now())
         except (ValueError, OSError) as error:
             self._answer(command, False, reason=str(error))
 
-    def _set(self, command: Command, run: Steered, changes: Mapping[str, object], *, confirmed: bool) -> None:
+    def _set(self, command: Command, run: Controllable, changes: Mapping[str, object], *, confirmed: bool) -> None:
         try:
             applied = run.set_live(changes, confirmed=confirmed)
         except ValueError as error:
             self._answer(command, False, reason=str(error))
-        except Unconfirmed as asked:
-            self._answer(command, False, step=run.step, unconfirmed=True, **asked.changes.consequences)
+        except Unconfirmed as unconfirmed:
+            self._answer(command, False, step=run.step, unconfirmed=True, **unconfirmed.changes.consequences)
         else:
             self._changed = True
             self.last_set = command.id

@@ -44,7 +44,7 @@ _NO_MEMORY = ("can't allocate memory", "std::bad_alloc", "Cannot allocate memory
 
 
 def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _NO_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(fragment in str(error) for fragment in _NO_MEMORY)
 
 
 def explain_out_of_memory(device: str, batch_size: int, key: str = "training.batch_size") -> str:

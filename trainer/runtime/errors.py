@@ -37,13 +37,13 @@ class AlreadyTraining(UserError):
 
 def explain_limit(error: BaseException) -> str:
     """A sentence for what the limits of the process refuse, in any job and library; "" for another error."""
-    said, number = str(error), error.errno if isinstance(error, OSError) else 0
-    if number == errno.EMFILE or "Too many open files" in said:
+    message, number = str(error), error.errno if isinstance(error, OSError) else 0
+    if number == errno.EMFILE or "Too many open files" in message:
         return f"too many open files: a process may have {_limit(resource.RLIMIT_NOFILE)} here; raise that with ulimit -n before the start, or make data.workers smaller"
-    if number == errno.EAGAIN or "can't start new thread" in said:
+    if number == errno.EAGAIN or "can't start new thread" in message:
         return f"no process or thread can be started: a user may have {_limit(resource.RLIMIT_NPROC)} here (ulimit -u); end others, or make data.workers smaller"
-    if isinstance(error, ImportError) and "failed to map segment" in said:
-        return f"not enough memory to load a library ({said.partition(':')[0]}): a process may have {_limit(resource.RLIMIT_AS, 1 << 10)} KiB here; raise that with ulimit -v"
+    if isinstance(error, ImportError) and "failed to map segment" in message:
+        return f"not enough memory to load a library ({message.partition(':')[0]}): a process may have {_limit(resource.RLIMIT_AS, 1 << 10)} KiB here; raise that with ulimit -v"
     return ""
 
 

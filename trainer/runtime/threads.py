@@ -12,9 +12,9 @@ from gradtop.trainer.runtime.cores import cores
 AT_START = torch.get_num_threads()
 
 
-def use_threads(asked: int) -> None:
+def use_threads(count: int) -> None:
     """Compute with so many, at most one for each core; 0 takes what OMP_NUM_THREADS says, else PyTorch's own number."""
-    torch.set_num_threads(min(asked, cores()) if asked else default_threads())
+    torch.set_num_threads(min(count, cores()) if count else default_threads())
 
 
 def default_threads() -> int:
@@ -23,5 +23,5 @@ def default_threads() -> int:
 
 def threads_of_environment() -> int:
     """What OMP_NUM_THREADS says, 0 for nothing; read anew, as PyTorch may have been imported in another environment."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(int(said), 1) if said.isdigit() else 0
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return max(int(setting), 1) if setting.isdigit() else 0

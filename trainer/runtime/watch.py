@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradtop.trainer.record import EventKind, StreamWriter
-from gradtop.trainer.runtime.children import all_go_on
+from gradtop.trainer.runtime.children import resume_children
 from gradtop.trainer.runtime.control import Control
 from gradtop.trainer.runtime.progress import Progress
 
 PATIENCE = 2.0  # seconds in which the job itself should answer
-SAID_AFTER = 60.0  # seconds after which it is said where the job is, where no step before has taken a tenth of that
+WARN_AFTER = 60.0  # seconds after which it is said where the job is, where no step before has taken a tenth of that
 TIMES = 10.0
 
 
@@ -38,7 +38,7 @@ class Watch:
         self._looks = -1
         self._since = clock()
         self._longest = 0.0
-        self._said = ""
+        self._warning = ""
 
     def look(self) -> None:
         now = self._clock()
@@ -51,30 +51,30 @@ class Watch:
         waited = now - self._since
         if waited < PATIENCE:
             return
-        asked = self._control.overhear(self._progress.status.step)
-        if asked.at_once:
-            self._end(f"ended by {asked.by} {self._place()}")
-        elif asked.by:
+        request = self._control.overhear(self._progress.status.step)
+        if request.at_once:
+            self._end(f"ended by {request.by} {self._place()}")
+        elif request.by:
             # A process that reads its data may have been stopped, and the job wait for what it was about to hand over.
-            all_go_on()
-        if not self._said and waited > max(SAID_AFTER, TIMES * self._longest):
+            resume_children()
+        if not self._warning and waited > max(WARN_AFTER, TIMES * self._longest):
             self._say(waited)
 
     def _say(self, waited: float) -> None:
         status = self._progress.status
         what = f"step {status.step + 1}" if self._looks > 0 else "the start"
-        self._said = f"{what} has taken {waited:.0f} s so far, {self._place()}; worker.log has the trace; gradtop stop ends the run after it"
-        self._writer.event(EventKind.WARNING, step=status.step, message=self._said)
-        self._progress.update(warning=self._said)
+        self._warning = f"{what} has taken {waited:.0f} s so far, {self._place()}; worker.log has the trace; gradtop stop ends the run after it"
+        self._writer.event(EventKind.WARNING, step=status.step, message=self._warning)
+        self._progress.update(warning=self._warning)
         # The log may lie on a full disk.
         with contextlib.suppress(OSError, ValueError, RuntimeError):
-            print(self._said, file=sys.stderr, flush=True)
+            print(self._warning, file=sys.stderr, flush=True)
             faulthandler.dump_traceback(all_threads=True)
 
     def _take_back(self) -> None:
-        if self._said and self._progress.status.warning == self._said:
+        if self._warning and self._progress.status.warning == self._warning:
             self._progress.update(warning="")
-        self._said = ""
+        self._warning = ""
 
     def _place(self) -> str:
         """Where the job is, as "in read, socket.py line 706"."""

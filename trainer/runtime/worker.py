@@ -135,9 +135,9 @@ class Worker:
             self.context.close(at_once=ending.at_once)
             heartbeat.close()
             self._end(ending)
-        except EndNow as asked:
+        except EndNow as request:
             # Asked a second time while the ending was under way.
-            ending = Ending(RunState.STOPPED, str(asked), at_once=True)
+            ending = Ending(RunState.STOPPED, str(request), at_once=True)
             self._write_end(ending)
         self.last_resort.close()
         return FAILED if ending.state is RunState.FAILED else DONE
@@ -149,10 +149,10 @@ class Worker:
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)
-        except Stop as asked:
-            return Ending(RunState.STOPPED, "; ".join(filter(None, (f"ended by {asked}" if str(asked) else "", asked.unsaved))))
-        except EndNow as asked:
-            return Ending(RunState.STOPPED, str(asked), at_once=True)
+        except Stop as request:
+            return Ending(RunState.STOPPED, "; ".join(filter(None, (f"ended by {request}" if str(request) else "", request.unsaved))))
+        except EndNow as request:
+            return Ending(RunState.STOPPED, str(request), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
             if self.control.signal and not isinstance(error, UserError):
                 # It may have gone to the whole process group, and ended a compiler that the job waited for.

@@ -58,7 +58,7 @@ from gradtop.trainer.training.thread_tuning import ThreadTuner
 @dataclass(frozen=True)
 class Parts:
     """What a configuration names, on its device. `per_epoch` are optimizer steps; `fixed` the parameters that the model itself
-    has frozen; `said` what was done to the weights.
+    has frozen; `notes` what was done to the weights.
     """
 
     device: torch.device
@@ -69,7 +69,7 @@ class Parts:
     compute: Compute
     fixed: frozenset[str]
     per_epoch: int
-    said: Sequence[str]
+    notes: Sequence[str]
 
 
 def read_config(run: Run) -> Config:
@@ -114,7 +114,7 @@ def prepare(context: RunContext) -> Session:
         monitor=Monitor(
             model, config.monitor, writer, device, first_step=step + 1, steps_per_epoch=per_epoch, name=config.model.label
         ),
-        checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda said: progress.update(warning=said)),
+        checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda warning: progress.update(warning=warning)),
         stopwatch=Stopwatch(),
         fixed=parts.fixed,
     )
@@ -132,7 +132,7 @@ def prepare(context: RunContext) -> Session:
         _log(f"forked at step {session.step}: keeps {', '.join(taken.kept)}{'; drops ' if taken.dropped else ''}{'; '.join(taken.dropped)}")
     if state is None and (changes := repeat_changes(session, "")):
         writer.event(EventKind.RESUMED, step=session.step, changes=changes)
-    for sentence in parts.said:
+    for sentence in parts.notes:
         _log(f"weights: {sentence}")
         writer.event(EventKind.INIT, message=sentence)
     # What was found in the data holds for whoever goes on with the run.
@@ -169,8 +169,8 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
         # A batch tells their shapes, before anything asks for these.
         check_fit(config, model, source, torch.device("cpu"))
     check_tensors(model)
-    said = initialise_weights(config.init, model) if initialise else []
-    said += densify_gradients(model)
+    notes = initialise_weights(config.init, model) if initialise else []
+    notes += densify_gradients(model)
     model.to(device)
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -185,7 +185,7 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
     if training.compile:
         model.compile()
     compute = Compute(model, optimizer, device, training)
-    return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), said)
+    return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
 
 
 def _tell_of_data(source: Source, context: RunContext) -> None:

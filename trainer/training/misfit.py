@@ -86,18 +86,18 @@ def _changed_settings(before: Mapping[str, Mapping[str, Any]], now: Mapping[str,
 
 
 def _changed_data(before: Found, now: Found) -> list[str]:
-    said: list[str] = []
+    differences: list[str] = []
     for name in [name for name in now if name in before and before[name] != now[name]]:
         for key in [key for key in now[name] if before[name].get(key) != now[name][key]]:
             old, new = before[name].get(key), now[name][key]
             if key == "digest":
-                said += [] if said else [f"{name} has other samples"]
+                differences += [] if differences else [f"{name} has other samples"]
             elif key == "folders":
                 lost, more = ([each for each in some if each not in other] for some, other in ((old or [], new), (new, old or [])))
-                said += [f"{name}: class{'es' if len(some) > 1 else ''} {_several(some)} {word}" for some, word in ((lost, "gone"), (more, "new")) if some]
+                differences += [f"{name}: class{'es' if len(some) > 1 else ''} {_several(some)} {word}" for some, word in ((lost, "gone"), (more, "new")) if some]
             else:
-                said.append(f"{name}: {key} {old} → {new}")
-    return said
+                differences.append(f"{name}: {key} {old} → {new}")
+    return differences
 
 
 def _changed_model(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -182,14 +182,14 @@ class Session:
         keep_statistics(self.config.freeze, self.model)
         self.monitor.before_steps(self.step + 1)
 
-    def freeze(self, *, said: bool = False) -> None:
-        """Freeze and unfreeze as the epoch at hand wants it; `said` where an earlier process has told of it."""
+    def freeze(self, *, announced: bool = False) -> None:
+        """Freeze and unfreeze as the epoch at hand wants it; `announced` where an earlier process has told of it."""
         frozen = freeze(self.config.freeze, self.model, self.epoch + 1, self.fixed)
         if frozen != self._frozen:
             before, self._frozen = self._frozen, frozen
             self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
             self.monitor.model_changed(self.step + 1)
-            if said:
+            if announced:
                 return
             if before or frozen:
                 self._record_frozen()
@@ -203,7 +203,7 @@ class Session:
         """Called while a batch does not come: obeys, and says so when it takes long. Raises Stop, EndNow or Changed."""
         if self.control.due() and self.control.obey(self) and not self.evaluation_due:
             raise Changed
-        if wait.seconds < SAID_AFTER:
+        if wait.seconds < WARN_AFTER:
             self._waits_long = False
         elif not self._waits_long:
             self._waits_long = True
@@ -219,7 +219,7 @@ class Session:
         self.monitor.flush()
         self.progress.update(state=RunState.PAUSED)
 
-    def go_on(self) -> None:
+    def unpause(self) -> None:
         self.stopwatch.go()
         self.progress.update(state=RunState.TRAINING)
 
@@ -499,7 +499,7 @@ class Session:
             self.thread_tuner.chosen = tuned
             use_threads(tuned)
         # What trains decides what the optimizer has a state of.
-        self.freeze(said=not self.evaluation_due)
+        self.freeze(announced=not self.evaluation_due)
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         self.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))

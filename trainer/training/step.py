@@ -165,24 +165,24 @@ def _average(share: float, copied: Collection[int], averages: list[Tensor], curr
 
 def explain(error: Exception) -> str:
     """A sentence for what torch refuses in a step and a setting would put right; "" where there is none."""
-    said = str(error)
-    if "Expected more than 1 value per channel" in said:
+    message = str(error)
+    if "Expected more than 1 value per channel" in message:
         return (
             "batch norm needs more than one value for each channel, and a batch of one image gives one; "
             "make training.batch_size larger, or take a model without batch norm"
         )
     if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
-        if "No working C++ compiler" in said:
+        if "No working C++ compiler" in message:
             return "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
-        first = (said.strip().splitlines() or [type(error).__name__])[0]
+        first = (message.strip().splitlines() or [type(error).__name__])[0]
         return f"training.compile is true, and torch cannot compile the model ({first}); set it to false"
-    if "index out of range in self" in said:
+    if "index out of range in self" in message:
         return "an input is a number that the model has no embedding for; look at the inputs of data.target, which must be from 0 on, as many as there are classes"
-    if "does not require grad and does not have a grad_fn" in said:
+    if "does not require grad and does not have a grad_fn" in message:
         return (
             "the loss depends on no parameter that trains; freeze fewer of them, or look in the forward of model.target for what "
             "detaches its outputs"
         )
-    if "does not have a deterministic implementation" in said:
-        return f"training.deterministic is true, and {said.split(maxsplit=1)[0]} has no deterministic form on this device; set it to false"
+    if "does not have a deterministic implementation" in message:
+        return f"training.deterministic is true, and {message.split(maxsplit=1)[0]} has no deterministic form on this device; set it to false"
     return ""

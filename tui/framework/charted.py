@@ -133,8 +133,8 @@ class ChartedScreen(ModeScreen):
     def action_smooth(self) -> None:
         self._smoothing = SMOOTHING[(SMOOTHING.index(self._smoothing) + 1) % len(SMOOTHING)]
         self.gradtop.remember("charts.smoothing", f"{self._smoothing}")
-        said = f"{formatting.significant(self._smoothing)} per step; the recorded values stay dim" if self._smoothing else "off"
-        self.notify(f"smoothing: {said}")
+        weight = f"{formatting.significant(self._smoothing)} per step; the recorded values stay dim" if self._smoothing else "off"
+        self.notify(f"smoothing: {weight}")
         self.redraw()
 
     def redraw(self) -> None:

@@ -29,7 +29,7 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ended, self._end = os.pipe()
-        self._asked = False
+        self._is_ending = False
 
     def start_application_mode(self) -> None:
         loop = asyncio.get_running_loop()
@@ -38,11 +38,11 @@ class TerminalDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def _leave(self, number: int) -> None:
-        if self._asked:
+        if self._is_ending:
             self.stop_application_mode()
             self.close()
             os._exit(128 + number)
-        self._asked = True
+        self._is_ending = True
         self._app.exit(return_code=128 + number)
 
     def run_input_thread(self) -> None:

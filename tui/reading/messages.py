@@ -35,14 +35,14 @@ class Answered(Message):
 
 
 class Launched(Message):
-    """A run was started (`said` tells how) and is to be watched, or `problem` tells why not."""
+    """A run was started (`notice` tells how) and is to be watched, or `problem` tells why not."""
 
-    def __init__(self, run: Run | None, said: str = "", problem: str = "", *, watch: bool = True) -> None:
+    def __init__(self, run: Run | None, notice: str = "", problem: str = "", *, watch: bool = True) -> None:
         super().__init__()
-        self.run, self.said, self.problem, self.watch = run, said, problem, watch
+        self.run, self.notice, self.problem, self.watch = run, notice, problem, watch
 
 
-class AskedToRunCode(Message):
+class CodeNeedsConsent(Message):
     """What is to be started names custom code that was not started here before: `codes`. `again` starts it once that is agreed to."""
 
     def __init__(self, codes: Sequence[Code], again: Callable[[], None]) -> None:

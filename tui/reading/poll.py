@@ -75,7 +75,7 @@ class Source:
 class Poll:
     """Reads for the visible mode only and says nothing when nothing changed.
 
-    `show` and `on_answer` are called in the poll thread (in the caller's for a `tick` before it runs). `request`, `send` and `do`
+    `on_snapshot` and `on_answer` are called in the poll thread (in the caller's for a `tick` before it runs). `request`, `send` and `do`
     may be called from any thread and return at once.
     """
 
@@ -83,7 +83,7 @@ class Poll:
         self,
         runs: Path,
         *,
-        show: Callable[[Snapshot], None],
+        on_snapshot: Callable[[Snapshot], None],
         on_answer: Callable[[Answer], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -93,7 +93,7 @@ class Poll:
         self.wake = threading.Event()
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._source = Source(runs, clock)
-        self._show, self._on_answer = show, on_answer
+        self._on_snapshot, self._on_answer = on_snapshot, on_answer
         self.clock, self._monotonic, self._interval = clock, monotonic, interval
         self._watch: Watch | None = None
         self._log: LogTail | None = None
@@ -150,7 +150,7 @@ class Poll:
 
     def tick(self) -> float:
         """Read once and post what changed; returns the seconds until it is worth looking again."""
-        begin, asked = time.thread_time(), self._request is not self._answered
+        begin, is_new = time.thread_time(), self._request is not self._answered
         while self._jobs:
             self._jobs.popleft()()
         request = self._request
@@ -161,10 +161,10 @@ class Poll:
             snapshot = replace(snapshot, log=log)
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
-            self._show(snapshot)
+            self._on_snapshot(snapshot)
         self._hear_answers()
         self._keep_lease(request, facts)
-        if asked:
+        if is_new:
             self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
         if self._pending or (facts.run is not None and facts.report is None):
             return min(TICK_WAITING, self._interval)

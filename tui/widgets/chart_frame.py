@@ -147,11 +147,11 @@ class Frame:
                 return False
             return not any(overlaps(spot, y, start, width) for spot in taken)
 
-        for x, said in sorted(self.chart.marks):
+        for x, label in sorted(self.chart.marks):
             column = self.column(x)
-            if column < 0 or not said:
+            if column < 0 or not label:
                 continue
-            lengths = dict.fromkeys(format.ellipsis(said, most) for most in (max(MARK, self.width // 2), MARK))
+            lengths = dict.fromkeys(format.ellipsis(label, most) for most in (max(MARK, self.width // 2), MARK))
             spots = ((words, y, at) for words in lengths for y in rows_down for at in (column + 1, column - len(words)))
             if spot := next(((words, y, at) for words, y, at in spots if fits(y, at, len(words))), None):
                 words, y, at = spot

@@ -45,7 +45,7 @@ async def test_nothing_is_painted_and_no_snapshot_posted_while_nothing_changes(
             return tick()
 
         monkeypatch.setattr(screen.app, "_display", lambda _on, what: painted.append(what))
-        monkeypatch.setattr(screen.app.poll, "_show", posted.append)
+        monkeypatch.setattr(screen.app.poll, "_on_snapshot", posted.append)
         monkeypatch.setattr(screen.app.poll, "tick", counted)
         await screen.until(lambda: ticks > 30, "thirty looks")
         assert posted == []

@@ -49,7 +49,7 @@ class Watcher:
     idle: float = 4.0  # cores
 
     def __post_init__(self) -> None:
-        self.poll = Poll(self.runs, show=self.shown.append, on_answer=self.told.append, clock=self.clock, monotonic=self.clock, idle_cores=lambda: self.idle)
+        self.poll = Poll(self.runs, on_snapshot=self.shown.append, on_answer=self.told.append, clock=self.clock, monotonic=self.clock, idle_cores=lambda: self.idle)
 
     def read(self, source: Any, view: object) -> object:
         self.reads.append(view)

@@ -46,11 +46,11 @@ def start(context: RunContext) -> None:
         taken = fork.Taken()
         state = decoded(state)
         fork.take_weights(parts.model, state["model"], taken)
-        said = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
+        taken_over = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
         if taken.dropped:
-            said += f"; dropped: {'; '.join(taken.dropped)}"
-        context.writer.event(EventKind.INIT, message=said)
-    for sentence in parts.said:
+            taken_over += f"; dropped: {'; '.join(taken.dropped)}"
+        context.writer.event(EventKind.INIT, message=taken_over)
+    for sentence in parts.notes:
         context.writer.event(EventKind.INIT, message=sentence)
     test = RangeTest(context, config, settings, parts)
     context.explain, context.close = test.explain, test.close
@@ -156,7 +156,7 @@ class RangeTest:
         self._stopwatch.halt()
         self._context.progress.update(state=RunState.PAUSED)
 
-    def go_on(self) -> None:
+    def unpause(self) -> None:
         self._stopwatch.go()
         self._context.progress.update(state=RunState.TRAINING)
 

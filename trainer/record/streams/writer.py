@@ -149,9 +149,9 @@ class StreamWriter:
             return False
         with self._written:
             self._asked += 1
-            asked = self._asked
+            requested = self._asked
             self._wake.set()
-            return self._written.wait_for(lambda: self._answered >= asked, timeout)
+            return self._written.wait_for(lambda: self._answered >= requested, timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Write what is left and end the thread, within `timeout` seconds; whether that was enough. May be called again."""
@@ -177,14 +177,14 @@ class StreamWriter:
         while not last:
             self._wake.wait(WRITE_EVERY)
             self._wake.clear()
-            last, asked = self._closed, self._asked
+            last, requested = self._closed, self._asked
             try:
-                self._write(whole=last or asked > self._answered)
+                self._write(whole=last or requested > self._answered)
             except Exception as error:  # noqa: BLE001 - whatever goes wrong here costs telemetry and is reported; the thread goes on
                 self._lose(1, explain(error))
             self._report()
             with self._written:
-                self._answered = asked
+                self._answered = requested
                 self._written.notify_all()
         for opening in self._streams.values():
             self._end(opening)

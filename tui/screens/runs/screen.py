@@ -299,8 +299,8 @@ class Runs(ModeScreen):
             self.post_message(self.Deleted(run, name, str(where)))
 
     def on_runs_deleted(self, message: Deleted) -> None:
-        said = f"{message.name} was moved to the trash. To restore it: mv {quote(message.where)} {quote(str(message.run.path))}"
-        self.notify(said, title="deleted", timeout=15)
+        notice = f"{message.name} was moved to the trash. To restore it: mv {quote(message.where)} {quote(str(message.run.path))}"
+        self.notify(notice, title="deleted", timeout=15)
 
     def on_runs_kept(self, message: Kept) -> None:
         self.notify(message.why, title="not deleted", severity="error", timeout=10)

@@ -44,7 +44,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
             yield Options(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
-            yield Static(self._said(self._checkpoints[0]), id="consequence", markup=False)
+            yield Static(self._consequence(self._checkpoints[0]), id="consequence", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"
@@ -54,14 +54,14 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         options.styles.max_height = max(2, min(12, self.size.height - 15))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self.query_one("#consequence", Static).update(self._said(self._checkpoints[event.option_index]))
+        self.query_one("#consequence", Static).update(self._consequence(self._checkpoints[event.option_index]))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         checkpoint = self._checkpoints[event.option_index]
         if not problem_of(self._draft, checkpoint):
             self.dismiss(checkpoint)
 
-    def _said(self, checkpoint: CheckpointInfo) -> str:
+    def _consequence(self, checkpoint: CheckpointInfo) -> str:
         if problem := problem_of(self._draft, checkpoint):
             return f"✕ {problem}"
         kept, dropped = consequences_of(self._draft, checkpoint)
@@ -74,13 +74,13 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
     CSS_PATH = "fork_dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = CLOSED
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, question: str) -> None:
         super().__init__()
-        self._said = said
+        self._question = question
 
     def compose(self) -> ComposeResult:
         with Vertical(id="fork"):
-            yield Static(self._said, id="consequence", markup=False)
+            yield Static(self._question, id="consequence", markup=False)
             yield Options(
                 Option("scale the schedule to the new learning rate", id="scale"),
                 Option("end the schedule: constant learning rate", id="constant"),
@@ -122,14 +122,14 @@ def apply_live(app: GradtopApp, draft: Draft, now: str = "") -> None:
             send(changes if scale else {**changes, "schedule.kind": "constant"})
 
     new = significant(float(changes["optimizer.lr"]))
-    said = (
+    question = (
         f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled to it, "
         f"or end here; then the learning rate stays {new}."
     )
-    app.push_screen(AskScaleOrReplace(said), apply)
+    app.push_screen(AskScaleOrReplace(question), apply)
 
 
 def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:
     loss = significant(checkpoint.val_loss) if checkpoint.val_loss is not None else "–"
-    words = " ".join(word for word, said in (("newest", newest), ("best", best)) if said)
+    words = " ".join(word for word, applies in (("newest", newest), ("best", best)) if applies)
     return f"{number(checkpoint.step):>10}  {checkpoint.epoch:>6}  {loss:>9}  {words}"

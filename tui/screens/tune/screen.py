@@ -181,10 +181,10 @@ class Tune(ModeScreen):
         about = self.query_one(About)
         about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
         count = len(draft.differences())
-        said = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts it again"
+        hint = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts it again"
         if draft.problems:
-            said = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
-        about.border_subtitle = said if self.has_class("-narrow") else ""
+            hint = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
+        about.border_subtitle = hint if self.has_class("-narrow") else ""
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
 

@@ -68,11 +68,11 @@ class FilterRow(Lines):
         edit = form.filter.edit
         text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
         count = len(form.stops())
-        said = f"{count} field{'s' if count != 1 else ''}" if count else "no field matches"
+        matches = f"{count} field{'s' if count != 1 else ''}" if count else "no field matches"
         pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
         if caret >= 0:
             pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
-        self.show([[*pieces, (f"   {said}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
+        self.show([[*pieces, (f"   {matches}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
 
 
 def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:

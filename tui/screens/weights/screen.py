@@ -135,9 +135,9 @@ class Weights(ModeScreen):
         part = self.snapshot.part
         if not isinstance(part, WeightsPart) or part.now is None:
             return super().copied()
-        said = ", ".join(f"{name} {value}" for name, value in figures(part.now))
+        values = ", ".join(f"{name} {value}" for name, value in figures(part.now))
         shown = next((parameter.shown for parameter in part.parameters if parameter.name == part.chosen), part.chosen)
-        return f"{shown} at step {part.now.step:.0f}: {said}", "the figures"
+        return f"{shown} at step {part.now.step:.0f}: {values}", "the figures"
 
     # What fits
 

@@ -82,7 +82,7 @@ class CustomSource:
 class Part:
     """One of the two sets: all that it has, or `items` and what some of them look like; `classes` is 0 where it does not say."""
 
-    said: str
+    title: str
     inputs: Tensor
     labels: Tensor
     items: Items | None = None
@@ -91,12 +91,12 @@ class Part:
     def check_labels(self, classes: int) -> None:
         least, largest = int(self.labels.min()), int(self.labels.max())
         if least < 0 or largest >= classes:
-            raise UserError(f"{self.said} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
+            raise UserError(f"{self.title} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
         if classes < 2:
-            raise UserError(f"{self.said} is of one class alone; there is nothing to tell apart")
+            raise UserError(f"{self.title} is of one class alone; there is nothing to tell apart")
 
     def as_items(self, classes: int) -> Items:
-        items = self.items or Items(TensorDataset(self.inputs, self.labels), self.said)
+        items = self.items or Items(TensorDataset(self.inputs, self.labels), self.title)
         items.classes = classes
         return items
 
@@ -104,9 +104,9 @@ class Part:
 class Items:
     """A torch Dataset whose samples are looked at as they come: whatever is wrong with one is said with its number."""
 
-    def __init__(self, samples: Any, said: str) -> None:
+    def __init__(self, samples: Any, title: str) -> None:
         self._samples = samples
-        self._said = said
+        self._title = title
         self._like: tuple[Any, ...] = ()
         self.classes = 0
         names = getattr(samples, "classes", None)
@@ -122,53 +122,53 @@ class Items:
         return len(self)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        said = f"{self._said}, sample {index}"
+        title = f"{self._title}, sample {index}"
         try:
             sample = self._samples[index]
         except Exception as error:
             # It is the user's own code: its traceback tells them more than any sentence of ours.
             traceback.print_exc()
-            raise UserError(f"{said}: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
+            raise UserError(f"{title}: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
         if not isinstance(sample, tuple | list) or len(sample) != 2:
-            raise UserError(f"{said} is {_kind(sample)}; (input, label) is expected")
+            raise UserError(f"{title} is {_kind(sample)}; (input, label) is expected")
         try:
             given, label = (torch.as_tensor(each) for each in sample)
         except (TypeError, ValueError, RuntimeError):
             kinds = " and ".join(type(each).__name__ for each in sample)
-            raise UserError(f"{said} is {kinds}; a tensor and an integer are expected") from None
-        given, label = _of_use(given, label, said)
+            raise UserError(f"{title} is {kinds}; a tensor and an integer are expected") from None
+        given, label = _of_use(given, label, title)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
-            raise UserError(f"{said} is {_like(given)}, and others are not; all samples must be of one shape and kind")
+            raise UserError(f"{title} is {_like(given)}, and others are not; all samples must be of one shape and kind")
         self._like = like
         if self.classes and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
-            raise UserError(f"{said} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
+            raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
         return given, label
 
 
-def _part(given: Any, said: str) -> Part:
+def _part(given: Any, title: str) -> Part:
     if isinstance(given, TensorDataset):
         given = given.tensors
     if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Tensor) for each in given):
         inputs, labels = given
         if not inputs.dim() or not labels.dim() or len(inputs) != len(labels):
             counts = " and ".join(f"{len(each):,}" if each.dim() else "no" for each in given)
-            raise UserError(f"{said} has {counts} inputs and labels; there must be as many")
-        _check_filled(len(inputs), said)
-        inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), said)
+            raise UserError(f"{title} has {counts} inputs and labels; there must be as many")
+        _check_filled(len(inputs), title)
+        inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), title)
         if not labels[0].numel() or not inputs[0].numel():
-            raise UserError(f"{said} has samples of nothing: inputs {_like(inputs)}, labels {_like(labels)}")
-        return Part(said, inputs, labels)
+            raise UserError(f"{title} has samples of nothing: inputs {_like(inputs)}, labels {_like(labels)}")
+        return Part(title, inputs, labels)
     if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
-        raise UserError(f"{said} is {_kind(given)}; {_WANTED} is expected")
-    _check_filled(len(given), said)
-    items = Items(given, said)
+        raise UserError(f"{title} is {_kind(given)}; {_WANTED} is expected")
+    _check_filled(len(given), title)
+    items = Items(given, title)
     step = max(len(given) // _LOOKED_AT, 1)
     some = [items[index] for index in range(0, len(given), step)][:_LOOKED_AT]
     inputs = torch.stack([each for each, _ in some])
     classes = _classes_of(given)
-    labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, said)
-    return Part(said, inputs, labels, items, classes)
+    labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, title)
+    return Part(title, inputs, labels, items, classes)
 
 
 def _classes_of(samples: Any) -> int:
@@ -177,35 +177,35 @@ def _classes_of(samples: Any) -> int:
     return len(names) if isinstance(names, list | tuple) else 0
 
 
-def _all_labels(items: Items, said: str) -> Tensor:
+def _all_labels(items: Items, title: str) -> Tensor:
     """Every sample read once, as only that tells how many classes there are."""
     labels, say_at = [], time.monotonic() + _SAY_EVERY
     for index in range(len(items)):
         labels.append(items[index][1])
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _SAY_EVERY
-            print(f"{said}: {index + 1:,} of {len(items):,} labels read; an attribute `classes` would save that", flush=True)
+            print(f"{title}: {index + 1:,} of {len(items):,} labels read; an attribute `classes` would save that", flush=True)
     return torch.stack(labels)
 
 
-def _check_filled(count: int, said: str) -> None:
+def _check_filled(count: int, title: str) -> None:
     if not count:
-        raise UserError(f"{said} is empty")
+        raise UserError(f"{title} is empty")
 
 
-def _of_use(inputs: Tensor, labels: Tensor, said: str) -> tuple[Tensor, Tensor]:
+def _of_use(inputs: Tensor, labels: Tensor, title: str) -> tuple[Tensor, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels. Raises UserError."""
     if labels.dtype not in _WHOLE:
-        raise UserError(f"{said} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes")
+        raise UserError(f"{title} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes")
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
-            raise UserError(f"{said} has inputs that are not finite; clear out NaN and infinity")
+            raise UserError(f"{title} has inputs that are not finite; clear out NaN and infinity")
     elif inputs.dtype in _WHOLE:
         # Bytes of pixels stay bytes; other integers name something, as characters.
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
     else:
-        raise UserError(f"{said} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are expected")
+        raise UserError(f"{title} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are expected")
     return inputs, labels.long()
 
 

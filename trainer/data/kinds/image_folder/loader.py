@@ -38,8 +38,8 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     notes, settings = list(listing.notes), {}
     pixels = PixelRange(config.black, config.white) if config.white > config.black else None
     if pixels is None and (found := find_pixel_range([file.path for files in listing.training.values() for file in files if not file.wrong])):
-        pixels, said = found
-        notes.append(said)
+        pixels, note = found
+        notes.append(note)
         settings = {"data.black": pixels.black, "data.white": pixels.white}
     for note in notes:
         print(note, flush=True)
@@ -93,12 +93,12 @@ class Pictures:
         return [other for other in order if other != index]
 
     def size_of(self, name: str) -> int:
-        return next(len(places) for of, places in zip(self._classes, self._places, strict=True) if self._said(of) == name)
+        return next(len(places) for of, places in zip(self._classes, self._places, strict=True) if self._description(of) == name)
 
     def _unreadable(self, index: int, reason: str) -> Unreadable:
-        return Unreadable(self.files[index].path, reason, self._said(self._classes[int(self.labels[index])]))
+        return Unreadable(self.files[index].path, reason, self._description(self._classes[int(self.labels[index])]))
 
-    def _said(self, name: str) -> str:
+    def _description(self, name: str) -> str:
         return f"class {name} for {self._part}"
 
 

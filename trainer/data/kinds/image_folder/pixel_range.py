@@ -64,8 +64,8 @@ def find_pixel_range(paths: Sequence[str]) -> tuple[PixelRange, str] | None:
     pixels = _of_floats(low, high) if "float" in depths else _of_integers(low, high)
     kind = "floats" if "float" in depths else "more than 8 bits"
     black, white = (f"{value:,.6g}" for value in pixels)
-    said = f"images of {kind}: {black} is black and {white} is white in all of them, by the values in {len(ends)} of them; data.black and data.white change it"
-    return pixels, said
+    note = f"images of {kind}: {black} is black and {white} is white in all of them, by the values in {len(ends)} of them; data.black and data.white change it"
+    return pixels, note
 
 
 def spread(paths: Sequence[str], most: int) -> list[str]:

@@ -21,7 +21,7 @@ MINIMAL = Path(__file__).with_name("minimal.py")
 
 
 @dataclass(frozen=True)
-class Place:
+class Sandbox:
     """`runs` is the runs directory; nothing that a screen remembers comes from, or gets to, the user's home, and its torch server is its own.
 
     Bytecode is cached, as it is on a user's machine from the second start on.
@@ -72,12 +72,12 @@ class Place:
 
 
 @contextmanager
-def a_place() -> Iterator[Place]:
+def sandboxed() -> Iterator[Sandbox]:
     """Nothing of it is left afterwards, no folder and no process, however the benchmark ends."""
     with tempfile.TemporaryDirectory(prefix="gradtop-bench-", ignore_cleanup_errors=True) as folder:
-        place = Place(Path(folder))
-        place.runs.mkdir()
+        sandbox = Sandbox(Path(folder))
+        sandbox.runs.mkdir()
         try:
-            yield place
+            yield sandbox
         finally:
-            place.end_all()
+            sandbox.end_all()
