@@ -4,78 +4,55 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-DARK = Theme(
-    name="gradtop-dark",
-    dark=True,
-    primary="#6cb6ff",
-    secondary="#b8a1e3",
-    accent="#f2b279",
-    success="#5fd0a5",
-    warning="#f0c75e",
-    error="#ff8272",
-    foreground="#d7dde5",
-    background="#0d1117",
-    surface="#0d1117",
-    panel="#1b222c",
-    variables={
-        "muted": "#8b98a8",
-        "faint": "#3d4855",
-        "line-a": "#6cb6ff",
-        "line-b": "#f2b279",
-        "line-c": "#5fd0a5",
-        "line-d": "#b8a1e3",
-        "border": "#3d4855",
-        "border-blurred": "#2b3440",
-        "block-cursor-background": "#1f3650",
-        "block-cursor-foreground": "#ffffff",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#1b222c",
-        "footer-background": "#0d1117",
-        "scrollbar": "#3d4855",
-        "scrollbar-hover": "#5b6b7c",
-        "scrollbar-active": "#6cb6ff",
-        "scrollbar-background": "#0d1117",
-        "scrollbar-background-hover": "#0d1117",
-        "scrollbar-background-active": "#0d1117",
-        "scrollbar-corner-color": "#0d1117",
-    },
-)
-LIGHT = Theme(
-    name="gradtop-light",
-    dark=False,
-    primary="#0b5cad",
-    secondary="#6a4aa8",
-    accent="#a64b00",
-    success="#00694c",
-    warning="#7d5700",
-    error="#b3261e",
-    foreground="#1c232b",
-    background="#fbfbf9",
-    surface="#fbfbf9",
-    panel="#ecedea",
-    variables={
-        "muted": "#5a6672",
-        "faint": "#c3c8cc",
-        "line-a": "#0b5cad",
-        "line-b": "#a64b00",
-        "line-c": "#00694c",
-        "line-d": "#6a4aa8",
-        "border": "#b3bac0",
-        "border-blurred": "#d3d7da",
-        "block-cursor-background": "#cfe2f7",
-        "block-cursor-foreground": "#0b1118",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#ecedea",
-        "footer-background": "#fbfbf9",
-        "scrollbar": "#c3c8cc",
-        "scrollbar-hover": "#8b949c",
-        "scrollbar-active": "#0b5cad",
-        "scrollbar-background": "#fbfbf9",
-        "scrollbar-background-hover": "#fbfbf9",
-        "scrollbar-background-active": "#fbfbf9",
-        "scrollbar-corner-color": "#fbfbf9",
-    },
-)
+
+def _rgb(
+    name: str, *, dark: bool, lines: tuple[str, str, str, str], warning: str, error: str, foreground: str, background: str, panel: str, muted: str, faint: str,
+    border: str, blurred_border: str, cursor: str, cursor_text: str, scrollbar_hover: str,
+) -> Theme:  # fmt: skip
+    """A theme in RGB; `lines` are the colours of the lines a to d, which stand for primary, accent, success and secondary too."""
+    primary, accent, success, secondary = lines
+    return Theme(
+        name=name,
+        dark=dark,
+        primary=primary,
+        secondary=secondary,
+        accent=accent,
+        success=success,
+        warning=warning,
+        error=error,
+        foreground=foreground,
+        background=background,
+        surface=background,
+        panel=panel,
+        variables={
+            "muted": muted,
+            "faint": faint,
+            **{f"line-{letter}": line for letter, line in zip("abcd", lines, strict=True)},
+            "border": border,
+            "border-blurred": blurred_border,
+            "block-cursor-background": cursor,
+            "block-cursor-foreground": cursor_text,
+            "block-cursor-text-style": "none",
+            "block-cursor-blurred-background": panel,
+            "footer-background": background,
+            "scrollbar": faint,
+            "scrollbar-hover": scrollbar_hover,
+            "scrollbar-active": primary,
+            **{f"scrollbar-{part}": background for part in ("background", "background-hover", "background-active", "corner-color")},
+        },
+    )
+
+
+DARK = _rgb(
+    "gradtop-dark", dark=True, lines=("#6cb6ff", "#f2b279", "#5fd0a5", "#b8a1e3"), warning="#f0c75e", error="#ff8272", foreground="#d7dde5",
+    background="#0d1117", panel="#1b222c", muted="#8b98a8", faint="#3d4855", border="#3d4855", blurred_border="#2b3440", cursor="#1f3650",
+    cursor_text="#ffffff", scrollbar_hover="#5b6b7c",
+)  # fmt: skip
+LIGHT = _rgb(
+    "gradtop-light", dark=False, lines=("#0b5cad", "#a64b00", "#00694c", "#6a4aa8"), warning="#7d5700", error="#b3261e", foreground="#1c232b",
+    background="#fbfbf9", panel="#ecedea", muted="#5a6672", faint="#c3c8cc", border="#b3bac0", blurred_border="#d3d7da", cursor="#cfe2f7",
+    cursor_text="#0b1118", scrollbar_hover="#8b949c",
+)  # fmt: skip
 # For 16 colours and for NO_COLOR: the terminal's own palette, and a cursor that needs no colour.
 _ANSI = {
     "ansi-foreground": "ansi_default",

@@ -34,13 +34,13 @@ def main() -> int:
 
 def once() -> int:
     request = json.load(sys.stdin)
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what else is printed is no answer
     # What keeps torch from being imported is said; what a model prints, however much and in whatever characters, is read by nobody.
     importlib.import_module("torch")
     redirect()
     print_anything()
-    print(json.dumps(answer(ANSWERS[request["kind"]], request["arguments"])), file=said, flush=True)
+    print(json.dumps(answer(ANSWERS[request["kind"]], request["arguments"])), file=answers, flush=True)
     return 0
 
 

@@ -46,7 +46,7 @@ from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
-SAID_AFTER = 30.0  # seconds without a batch
+WARN_AFTER = 30.0  # seconds without a batch
 PLAIN_EVERY = 2.0  # seconds between two steps whose loss is also computed without label smoothing
 FROZEN_NAMED = 3  # frozen parameters that an event names
 

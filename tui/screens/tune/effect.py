@@ -50,8 +50,8 @@ def consequences_of(draft: Draft, checkpoint: CheckpointInfo) -> tuple[str, str]
 
     if draft.config is None:
         return "", ""
-    said = consequences(draft.base, draft.config, epoch=checkpoint.epoch)
-    return ", ".join(said.kept), "; ".join(said.dropped)
+    preview = consequences(draft.base, draft.config, epoch=checkpoint.epoch)
+    return ", ".join(preview.kept), "; ".join(preview.dropped)
 
 
 def at_once(draft: Draft, status: Status, curves: Curves) -> LiveConsequences:
