@@ -1,4 +1,4 @@
-"""Making a run: its whole configuration, and where it came from."""
+"""Creating a run: configuration and origin."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def create_run(
 
 
 def _directory_of(run: Run | None) -> str:
-    """The working directory of a run, where it is still there."""
+    """The working directory of a run if it still exists."""
     found = read_meta(run).cwd if run is not None else ""
     return found if found and Path(found).is_dir() else ""
 
@@ -95,7 +95,7 @@ def _with_paths_from_here(config: Config, changes: Sequence[Changed], cwd: str) 
 
 
 def _keep_origin(run: Run, checkpoint: Path) -> None:
-    """Hold on to the checkpoint: a second name of its file, which costs no room, or a copy. Raises RecordError, and leaves no run."""
+    """Hard-link or copy the checkpoint into the run. Raises RecordError and removes the run."""
     try:
         source = _ordinary_file(checkpoint)
         try:

@@ -80,7 +80,7 @@ def require_started(codes: Iterable[Code]) -> None:
 
 
 def admit(codes: Sequence[Code], inherited: Iterable[Code] = ()) -> None:
-    """Take codes as started here, but for those that came with a run which is unknown itself. Raises UnknownCode for these."""
+    """Record codes as started here. Raises UnknownCode for those that come from a run unknown here."""
     foreign = {code.key for code in _unknown(inherited)}
     require_started(code for code in codes if code.key in foreign)
     remember(codes)

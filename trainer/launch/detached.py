@@ -1,4 +1,4 @@
-"""Workers that outlive whoever starts them."""
+"""Starting detached workers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _start(run: Run, *options: str, resume: bool, module: str) -> None:
 
 
 def say_failed(run: Run, error: OSError) -> None:
-    """A run that no worker came to must not show as one that is about to start."""
+    """Record the failure of a run that no worker could be started for."""
     status = read_status(run)
     if status.state is RunState.CREATED:
         now = time.time()
@@ -92,7 +92,7 @@ def say_failed(run: Run, error: OSError) -> None:
 
 
 def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str) -> int:
-    """Start `python -m MODULE …` in a session of its own, as nobody's child; 0 when it is on its way. Raises OSError.
+    """Start `python -m MODULE …` in a new session, detached from this process; 0 on success. Raises OSError.
 
     What is started here is no more than the parent of the worker: it ends as soon as the worker has begun, or with the
     worker's exit code when that ended before.

@@ -30,7 +30,7 @@ class Planned:
 
 
 class Preview:
-    """Asks for one plan after the other; any thread may ask, and `close` cancels whatever is being computed."""
+    """Requests learning-rate plans. Thread-safe; `close` cancels pending requests."""
 
     def __init__(self, *, server: bool = True) -> None:
         self._server = server
@@ -40,7 +40,7 @@ class Preview:
         self._closed = False
 
     def plan(self, tables: Mapping[str, Any], *, steps_per_epoch: int = 0) -> Planned:
-        """What is planned; waits for it. A problem is an answer too: nothing is raised."""
+        """Compute the plan and wait for it. Errors are returned as `problem`, not raised."""
         return self.request({"tables": tables, "steps_per_epoch": steps_per_epoch})
 
     def request(self, question: Mapping[str, Any]) -> Planned:

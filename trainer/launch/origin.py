@@ -1,4 +1,4 @@
-"""What a run records of where it came from: code, versions, user."""
+"""The origin of a run: code, installed packages, user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMIT = re.compile(rb"# branch\.oid ([0-9a-f]{40,64})$", re.MULTILINE)
 
 
 class CodeState:
-    """The commit of the current directory, asked of git in a process of its own."""
+    """The git commit of the current directory, read in a subprocess."""
 
     def __init__(self) -> None:
         self._git: subprocess.Popen[bytes] | None = None
@@ -41,7 +41,7 @@ class CodeState:
             )
 
     def read(self) -> tuple[str, bool]:
-        """The commit, and whether tracked files differ from it; "" and False where git does not say it soon.
+        """The commit and whether tracked files differ; "" and False if git fails or is slow.
 
         Both or neither: a commit without its dirty flag would claim that the code is the committed one.
         """
@@ -60,7 +60,7 @@ class CodeState:
 
 
 def versions() -> dict[str, str]:
-    """What is installed, found without importing it; what is not is left out."""
+    """Versions of installed packages, without importing them; missing ones are left out."""
     found = {"python": ".".join(map(str, sys.version_info[:3])), "gradtop": __version__}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """All that is installed where modules are looked for, by the names of folders alone."""
+    """All installed packages on the module path, by the names of their metadata folders."""
     found: dict[str, str] = {}
     for place in sys.path:
         with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
@@ -120,7 +120,7 @@ def user_name() -> str:
 
 
 def current_directory() -> str:
-    """Where the command was given; "" for a directory that was deleted since."""
+    """The current directory; "" if it was deleted."""
     try:
         return os.fspath(Path.cwd())
     except OSError:

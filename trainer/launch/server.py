@@ -34,11 +34,11 @@ LAST_CHANCE = 2.0
 
 
 class ServerFailed(OSError):
-    """The server does not answer, or answers nonsense; it is ended, and somebody else must do the work."""
+    """The server does not answer or its answer is invalid; it is killed, and the request must be carried out otherwise."""
 
 
 class Refused(OSError):
-    """The process that the server forked says in one sentence why it does not do what was asked."""
+    """The forked process rejected the request; the message is the reason."""
 
 
 class ConfigurationRefused(Refused):
@@ -69,11 +69,11 @@ class Connection:
         self._link.close()
 
     def stay(self) -> None:
-        """Keep the server from ending for want of clients, until this is closed. Raises OSError."""
+        """Keep the server running until this connection is closed. Raises OSError."""
         self._link.sendall(b'{"kind": "stay"}\n')
 
     def ask_for_spare(self) -> None:
-        """Have the server fork a process ahead of the next job of these surroundings. Raises OSError."""
+        """Request a spare process for the next job in this environment. Raises OSError."""
         self.send("spare", {})
 
     def send(self, kind: str, arguments: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Connection:
 
     @property
     def lost(self) -> bool:
-        """Whether the other end has gone; asked of one that has nothing to say."""
+        """Whether the peer has closed the connection, while no message is expected."""
         return self.closed or bool(select.select([self._link], [], [], 0.0)[0])
 
     @property
@@ -112,7 +112,7 @@ class Connection:
         return answer
 
     def wait_for_fork(self, importing: Callable[[], object] = lambda: None) -> None:
-        """Until a process of its own does what was asked. Raises ServerFailed, after which nobody does it, or Refused.
+        """Wait until a forked process has taken the request. Raises ServerFailed, after which nobody does it, or Refused.
 
         `importing` is called now and then until the server is ready.
         """
@@ -146,7 +146,7 @@ class Connection:
 
 
 def process_state() -> dict[str, Any]:
-    """What a forked process takes on to be as if it had been started here."""
+    """The process state that a forked process adopts: directory, environment, limits, umask."""
     umask = os.umask(0o077)
     os.umask(umask)
     return {
@@ -295,7 +295,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def end_server(pid: int) -> None:
-    """End a server that does not answer; its children go on."""
+    """Kill a server that does not answer; its children continue."""
     if pid > 1 and pid != os.getpid():
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
@@ -312,7 +312,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def _recorded(name: str) -> tuple[int, str]:
-    """Process and state of a server as it has written them down; (0, "") where it has not."""
+    """Pid and state in the lock file of a server; (0, "") if there are none."""
     try:
         words = (server_directory() / f"{name}.lock").read_text(encoding="ascii", errors="replace").split()
     except OSError:

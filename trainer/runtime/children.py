@@ -1,4 +1,4 @@
-"""Processes that work for this one, as far as they must be looked after."""
+"""Stopping, resuming and ending the child processes of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a signal such as SIGSTOP holds it."""
+    """Whether the process is stopped, for example by SIGSTOP."""
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()[0] in {b"T", b"t"}
     except (OSError, IndexError):
@@ -20,20 +20,20 @@ def is_stopped(pid: int) -> bool:
 
 
 def resume_process(pid: int) -> None:
-    """Let it go on where it is stopped."""
+    """Continue the process if it is stopped."""
     if pid and is_stopped(pid):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGCONT)
 
 
 def resume_children() -> None:
-    """Let the children of this process go on, which waits for them and has been asked to end."""
+    """Continue stopped children; called when this process is to end and waits for them."""
     for child in multiprocessing.active_children():
         resume_process(child.pid or 0)
 
 
 def end_children(children: Iterable[BaseProcess]) -> None:
-    """Kill those that still live."""
+    """Kill the children that are still alive."""
     for child in children:
         if child.is_alive():
             child.kill()
@@ -41,5 +41,5 @@ def end_children(children: Iterable[BaseProcess]) -> None:
 
 
 def end_all_children() -> None:
-    """Before the interpreter ends, which waits for each child, and a process that reads data ignores what asks it to end."""
+    """Kill all children before the interpreter exits: it joins each of them, and data loader processes ignore SIGTERM."""
     end_children(multiprocessing.active_children())

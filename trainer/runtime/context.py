@@ -1,4 +1,4 @@
-"""What every job is handed by the worker: its run, and the means to record, to obey and to end."""
+"""The RunContext that the worker passes to a job: its run, writer, progress and control."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gradtop.trainer.runtime.progress import Progress
 
 class Explains(Protocol):
     def __call__(self, error: Exception, /) -> str:
-        """One sentence on why the job failed, "" where it has none."""
+        """The reason for a failure in one sentence; "" if unknown."""
 
 
 class Closes(Protocol):
     def __call__(self, *, at_once: bool) -> None:
-        """Finish what is being written; `at_once` where there is no time for more than telemetry."""
+        """Finish pending writes; with `at_once` only telemetry."""
 
 
 @dataclass

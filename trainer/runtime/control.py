@@ -1,4 +1,4 @@
-"""Obeys the commands of the control inbox and the signals, between two steps."""
+"""Carries out control commands and signals between steps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LOOK_EVERY = 0.1
 
 
 class Stop(Exception):
-    """Training was asked to end after the step at hand: an ordinary ending, with a checkpoint; `unsaved` tells of one without.
+    """Raised to end training after the current step, normally with a checkpoint; `unsaved` says why there is none.
 
-    The message is the signal that asked.
+    The message is the name of the signal, if one caused it.
     """
 
     unsaved = ""
@@ -37,7 +37,7 @@ class Applied:
 
 
 class Unconfirmed(Exception):
-    """A live change that nobody has confirmed yet, and that ends the training or makes the learning rate leap; nothing was changed."""
+    """A live change that would end training or make the learning rate jump, and was not confirmed; nothing was changed."""
 
     def __init__(self, changes: Applied) -> None:
         super().__init__("to be confirmed")
@@ -45,15 +45,15 @@ class Unconfirmed(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Who asked a run to end, "" where nobody did; `at_once` without what a checkpoint would keep."""
+class EndRequest:
+    """The source of a request to end the run, "" for none; `at_once` skips the checkpoint."""
 
     by: str = ""
     at_once: bool = False
 
 
 class Controllable(Protocol):
-    """What can be steered."""
+    """What `Control` pauses, continues, saves and changes: the session of a job."""
 
     @property
     def step(self) -> int: ...
@@ -70,7 +70,7 @@ class Controllable(Protocol):
 
 
 class Control:
-    """Looks for commands at most every 100 ms, with one stat; training asks `due` in each step and calls `obey`."""
+    """Polls the inbox at most every 100 ms with one stat; the training loop checks `due` in each step and calls `obey`."""
 
     def __init__(
         self,
@@ -96,29 +96,29 @@ class Control:
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
         self._beside = Inbox(inbox.run)
-        self._asked = Asked()
+        self._asked = EndRequest()
         self._over = False
 
     @property
     def signal(self) -> str:
-        """The signal that has asked the job to end, "" for none."""
+        """The signal that requested the end of the job, "" for none."""
         return self._signals.name if self._signals.received else ""
 
     def begin(self) -> None:
-        """The job begins: until it looks here for the first time there is nothing to save. Raises EndNow."""
+        """Mark the start of the job; until its first poll there is nothing to save. Raises EndNow."""
         self._signals.expect_nothing_to_save()
 
     def give_up(self, why: str) -> None:
-        """The run directory is gone: what is done from now on would be for nothing. From any thread."""
+        """Stop polling because the run directory is gone. Thread-safe."""
         self._unreachable = why
 
     def ends(self) -> None:
-        """The job has ended: there is nothing left to stop."""
+        """Mark the end of the job; later requests to stop have no effect."""
         self._signals.nothing_to_save = False
         self._over = True
 
     def refuse(self, why: str) -> None:
-        """Answer what lies in the inbox without doing it, as a stop that was meant for an earlier worker of the run."""
+        """Reject all commands in the inbox, for example a stop meant for an earlier worker."""
         for command in self._new():
             self._answer(command, False, reason=why)
 
@@ -126,7 +126,7 @@ class Control:
         return self._signals.received > 0 or self._clock() >= self._next_look
 
     def obey(self, run: Controllable) -> bool:
-        """Do what was asked; waits here while paused. Whether hyperparameters changed. Raises Stop, EndNow for a kill, UserError where the run is gone."""
+        """Carry out pending commands and block while paused; returns whether hyperparameters changed. Raises Stop, EndNow for a kill, UserError where the run is gone."""
         self._changed = False
         self._look(run)
         if self._paused:
@@ -153,17 +153,17 @@ class Control:
             self._paused = False
             raise Stop("" if self._stopping else self._signals.name)
 
-    def overhear(self, step: int) -> Asked:
-        """What is asked of a job that does not come to look: stop and kill are answered here. To be called from one other thread."""
+    def overhear(self, step: int) -> EndRequest:
+        """Handle stop and kill for a job that does not poll. Called from one other thread."""
         nothing = self._signals.nothing_to_save
         for command in self._beside.poll():
             wanted = command.name == "kill" or (command.name == "stop" and not self._over)
             if wanted and self._claim(command):
                 self._answer(command, True, step=step)
                 self._stopping = True
-                self._asked = Asked(f"the command {command.name}", at_once=nothing or command.name == "kill")
+                self._asked = EndRequest(f"the command {command.name}", at_once=nothing or command.name == "kill")
         if not self._asked.by and self._signals.received:
-            return Asked(self._signals.name, at_once=nothing)
+            return EndRequest(self._signals.name, at_once=nothing)
         return self._asked
 
     def _new(self) -> list[Command]:

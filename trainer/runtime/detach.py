@@ -1,4 +1,4 @@
-"""Leaving the process that started this one behind."""
+"""Detaching from the parent process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 
 def detach() -> Callable[[], None]:
-    """Go on as a child that nobody waits for; returns what to call when the run has begun.
+    """Continue in a forked child; returns what to call once the run has begun.
 
-    The process that was started ends then, with 0; if the child ends first, with the child's exit code. To be called
-    before there are threads, which a fork does not take along.
+    The parent then exits with 0; if the child ends first, with its exit code. Must be called
+    before threads are started, since a fork copies none.
     """
     heard, told = os.pipe()
     child = os.fork()

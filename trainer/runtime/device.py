@@ -1,4 +1,4 @@
-"""Which device trains, and what it can do."""
+"""The device of a run and its supported precisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gradtop.trainer.runtime.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes the first accelerator that is there. Raises UserError for one that is not."""
+    """`auto` is the first available accelerator. Raises UserError for an unavailable device."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
@@ -34,7 +34,7 @@ def _cuda(name: str) -> torch.device:
 
 
 def check_precision(precision: str, device: torch.device) -> None:
-    """Raises UserError where the device cannot compute in the wanted precision."""
+    """Raises UserError if the device does not support the precision."""
     if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise UserError(f"training.precision is bf16, which {torch.cuda.get_device_name(device)} does not support; use fp32")
 

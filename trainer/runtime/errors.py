@@ -1,4 +1,4 @@
-"""Failures whose message is one sentence written for the person who trains."""
+"""Errors whose message is one sentence for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import resource
 
 
 class UserError(Exception):
-    """Something that the user can put right; the message says what is wrong and what to do."""
+    """An error that the user can fix; the message says what is wrong and what to do."""
 
 
 class NonFinite(UserError):
@@ -21,7 +21,7 @@ class NonFinite(UserError):
 
 
 class NothingLearned(UserError):
-    """The gradient scaler skipped every step; the weights are those from before training."""
+    """The gradient scaler skipped every step; the weights are the initial ones."""
 
     def __init__(self, steps: int) -> None:
         which = "the only step" if steps == 1 else f"each of the {steps} steps"
@@ -36,7 +36,7 @@ class AlreadyTraining(UserError):
 
 
 def explain_limit(error: BaseException) -> str:
-    """A sentence for what the limits of the process refuse, in any job and library; "" for another error."""
+    """Explain an error caused by a resource limit of the process; "" for any other error."""
     message, number = str(error), error.errno if isinstance(error, OSError) else 0
     if number == errno.EMFILE or "Too many open files" in message:
         return f"too many open files: a process may have {_limit(resource.RLIMIT_NOFILE)} here; raise that with ulimit -n before the start, or make data.workers smaller"

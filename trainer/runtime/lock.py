@@ -1,4 +1,4 @@
-"""One live worker a run."""
+"""The lock that allows one live worker per run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtop.trainer.runtime.errors import AlreadyTraining, UserError
 
 
 def lock_run(run: Run, *, resume: bool, predecessor: int = 0) -> int:
-    """Make sure that this process alone trains the run; returns a descriptor to hold. Raises UserError or OSError.
+    """Lock the run for this process; returns a file descriptor to keep open. Raises UserError or OSError.
 
     `predecessor` is a process of this host that may hold the run, as it hands it over.
     """

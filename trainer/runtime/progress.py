@@ -1,4 +1,4 @@
-"""What status.json says: plain assignments by the training thread, written by a heartbeat of its own."""
+"""The status of a run: set by the training thread, written by a heartbeat thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtop.trainer.record import Status, StreamWriter
 
 
 class Stopwatch:
-    """Seconds spent training, pauses left out, on top of those of earlier processes."""
+    """Seconds spent training without pauses, including those of earlier processes."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -52,7 +52,7 @@ class Progress:
         return self._status
 
     def update(self, **fields: object) -> Status:
-        """Change fields and hand the status to the writer; what the gauges read is filled in."""
+        """Set fields, add the values of the gauges, and pass the status to the writer."""
         with self._lock:
             now = self._clock()
             changed = {**self.gauges(), "updated": now, "dropped": self._writer.dropped, **fields}
@@ -64,7 +64,7 @@ class Progress:
 
 
 class Heartbeat:
-    """Renews the status twice a second, however long a step takes, so that a silent worker is a dead one; `besides` is called too."""
+    """Writes the status twice a second, also during long steps; also calls `besides`."""
 
     def __init__(self, progress: Progress, *, every: float = 0.5, besides: Callable[[], object] = lambda: None) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""Signals as requests: the first asks training to stop after its step, the second ends the process at once."""
+"""Signal handling: the first signal requests a stop after the current step, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ECHO = 0.5  # seconds in which the same signal is the same request: `timeout` se
 
 
 class EndNow(BaseException):
-    """Ends the process without finishing the step; not an Exception, so that nothing on the way swallows it."""
+    """Ends the process without finishing the step; a BaseException, so that `except Exception` does not catch it."""
 
 
 class Signals:
-    """What the process was asked to do by SIGTERM, SIGINT, SIGUSR1 and SIGXCPU; SIGHUP is ignored, as no terminal owns a run.
+    """Requests by SIGTERM, SIGINT, SIGUSR1 and SIGXCPU; SIGHUP is ignored, as runs outlive terminals.
 
     A warning asks once, however often it comes. While `nothing_to_save`, the first signal ends the process at once.
     """
@@ -46,7 +46,7 @@ class Signals:
             signal.signal(number, signal.SIG_DFL)
 
     def expect_nothing_to_save(self) -> None:
-        """From here to the first look at the inbox a signal ends the process at once. Raises EndNow where one has come already."""
+        """From now to the first poll of the inbox, a signal ends the process at once. Raises EndNow if one was received."""
         self.nothing_to_save = True
         if self.received:
             raise EndNow(f"ended by {self.name} before training began")
@@ -69,7 +69,7 @@ class Signals:
 
 
 class LastResort:
-    """Ends the process when a second signal cannot reach Python code, for example inside one very long operation.
+    """Ends the process on a second signal while Python code cannot run, for example in one very long operation.
 
     Python runs its signal handlers between bytecodes of the main thread only; the wake-up descriptor is written by
     the C handler at once, and this thread reads it.

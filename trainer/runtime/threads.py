@@ -1,4 +1,4 @@
-"""How many threads compute on the CPU."""
+"""The number of CPU threads that PyTorch uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AT_START = torch.get_num_threads()
 
 
 def use_threads(count: int) -> None:
-    """Compute with so many, at most one for each core; 0 takes what OMP_NUM_THREADS says, else PyTorch's own number."""
+    """Set the number of threads, at most one per core; 0 means OMP_NUM_THREADS if set, else PyTorch's default."""
     torch.set_num_threads(min(count, cores()) if count else default_threads())
 
 
@@ -22,6 +22,6 @@ def default_threads() -> int:
 
 
 def threads_of_environment() -> int:
-    """What OMP_NUM_THREADS says, 0 for nothing; read anew, as PyTorch may have been imported in another environment."""
+    """OMP_NUM_THREADS of the current environment, 0 if unset: PyTorch may have been imported under another one."""
     setting = os.environ.get("OMP_NUM_THREADS", "")
     return max(int(setting), 1) if setting.isdigit() else 0

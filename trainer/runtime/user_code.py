@@ -18,7 +18,7 @@ _checks: list[Check] = []
 
 @contextlib.contextmanager
 def checked(check: Check) -> Iterator[None]:
-    """Have `check` asked before anything of the user's is imported: key, target and arguments. It raises UserError to refuse."""
+    """Call `check` with key, target and arguments before user code is imported; it raises UserError to refuse."""
     _checks.append(check)
     try:
         yield
@@ -27,7 +27,7 @@ def checked(check: Check) -> Iterator[None]:
 
 
 def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> Any:
-    """What the callable gives for its keyword arguments. `more` are given too where it takes them. Raises UserError."""
+    """Call it with its keyword arguments, and with those of `more` that it accepts. Raises UserError."""
     for check in _checks:
         check(key, target, arguments)
     function = resolve(target, key)
@@ -44,7 +44,7 @@ def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> An
 
 
 def resolve(target: str, key: str) -> Any:
-    """The callable itself. Raises UserError where there is none of that name."""
+    """Import the callable. Raises UserError if there is none of that name."""
     module_name, _, path = target.partition(":")
     # Last on the path: all of our own modules are imported by now, and the project must not hide what they import later.
     here = str(Path.cwd())

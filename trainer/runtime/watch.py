@@ -1,4 +1,4 @@
-"""Looks after a job that does not come to look at its inbox: in a very long step, a start, or a wait that does not end."""
+"""Handles stop and kill while a job does not poll its inbox: during a very long step, start or wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMES = 10.0
 
 
 class Watch:
-    """`look` is called now and then from a thread of its own; it ends the process through `end` when that was asked for."""
+    """`look` is called periodically from another thread and calls `end` when the end of the process was requested."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Watch:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """To be made by the thread that does the job."""
+        """Must be created by the thread that runs the job."""
         self._control, self._progress, self._writer, self._end, self._clock = control, progress, writer, end, clock
         self._job = threading.get_ident()
         self._looks = -1
@@ -77,7 +77,7 @@ class Watch:
         self._warning = ""
 
     def _place(self) -> str:
-        """Where the job is, as "in read, socket.py line 706"."""
+        """The current frame of the job, such as "in read, socket.py line 706"."""
         frame = sys._current_frames().get(self._job)  # noqa: SLF001 - what faulthandler prints, as data
         if frame is None:
             return "in an unknown place"

@@ -1,4 +1,4 @@
-"""The process that does a run's job: it claims the run, hands it to the job that run.toml names, and says how it ended."""
+"""The worker process: locks the run, starts its job, and records how it ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ DONE, FAILED = 0, 1
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended, in the words of its status."""
+    """The final state of a run, as recorded in its status."""
 
     state: RunState
     error: str = ""
@@ -63,7 +63,7 @@ def work(
     refused: Callable[[str], object] = lambda _: None,
     predecessor: int = 0,
 ) -> int:
-    """Do the job of `run` to its end in this process; returns the exit code. What a person must know is in the status.
+    """Run the job of `run` in this process; returns the exit code. Errors are recorded in the status.
 
     With `signals`, which only the main thread of a process of its own can have, a second signal ends the process.
     `begun` is called when the run shows as starting, `refused` with a sentence where this process must not train it.
@@ -87,7 +87,7 @@ def work(
 
 
 def enter_directory(run: Run) -> str:
-    """Work where the run was started: its relative paths and its modules lie there. Returns a sentence where that cannot be."""
+    """Change to the directory where the run was started, for relative paths and modules. Returns the problem if that fails."""
     cwd = read_meta(run).cwd
     try:
         if cwd:
@@ -104,7 +104,7 @@ def enter_directory(run: Run) -> str:
 
 
 class Worker:
-    """One attempt at a run: its status, its control, its job, its ending."""
+    """One process of a run: status, control, job and ending."""
 
     def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False) -> None:
         self.run = run
@@ -168,7 +168,7 @@ class Worker:
         return Ending(RunState.DONE)
 
     def _explain(self, error: Exception) -> str:
-        """One sentence for the status; the traceback goes to the log."""
+        """The error as one sentence for the status; prints the traceback to the log."""
         traceback.print_exc()
         sentence = self.context.explain(error) or explain_limit(error)
         if isinstance(error, UserError):
@@ -191,7 +191,7 @@ class Worker:
             self._write_end(ending)
 
     def _leave_as_it_was(self, failed: Ending) -> None:
-        """A resume that did not come to its first step changes nothing of the run, but for the word that it failed."""
+        """Restore the status from before a resume that failed before its first step, and record the error."""
         sentence = f"could not be resumed: {failed.error}"
         self.control.refuse("the run could not be resumed")
         self.progress.gauges = dict
@@ -202,7 +202,7 @@ class Worker:
         self.writer.close()
 
     def _end_from_beside(self, reason: str) -> None:
-        """From another thread, where the one that does the job does not come back."""
+        """End the process from another thread while the job does not return."""
         self.writer.event(EventKind.END, state=RunState.STOPPED, step=self.progress.status.step, reason=reason)
         _say(f"{RunState.STOPPED}: {reason}")
         self.writer.close(2.0)
@@ -233,7 +233,7 @@ def first_line(error: Exception) -> str:
 
 
 def explain_exit(error: BaseException) -> str:
-    """A sentence for an exception that is meant to end a process, as `sys.exit` raises it, with the place that it came from."""
+    """Explain a SystemExit, with the place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {frames[-1].name}, {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
     by = " by sys.exit" if isinstance(error, SystemExit) else ""
@@ -242,13 +242,13 @@ def explain_exit(error: BaseException) -> str:
 
 
 def job_of(run: Run) -> Job:
-    """The job that run.toml names, the default one where it names none that there is: each job says what is wrong with the file."""
+    """The job named in run.toml; the default job if it is unknown, which then reports the problem."""
     name = read_config(run).get("job")
     return find_job(name if name in job_names() else DEFAULT_JOB)
 
 
 def status_before(run: Run) -> Status:
-    """How the run stood before this process; one that was being trained had died."""
+    """The status before this process; a run that was training had died."""
     status = read_status(run)
     if not status.state.is_active:
         return status
@@ -261,19 +261,19 @@ def status_before(run: Run) -> Status:
 
 
 def require_resumable(job: Job, run: Run) -> None:
-    """Raises UserError with what to do instead."""
+    """Raises UserError, with advice, for a job that cannot be resumed."""
     if not job.resumable:
         raise UserError(f"{job.title} cannot be resumed; start it again: gradtop rerun {run.id}")
 
 
 def start(job: str) -> Callable[[RunContext], None]:
-    """What the room of a job does in the worker; importing it takes seconds where it imports PyTorch."""
+    """Import and start the work of a job; importing PyTorch takes seconds."""
     found: Callable[[RunContext], None] = import_module(f"gradtop.trainer.jobs.{job}.work").start
     return found
 
 
 def first_status(run: Run, *, resume: bool) -> Status:
-    """The status of a process that starts; a resume keeps what the run had reached until it knows better."""
+    """The status of a starting process; a resume keeps the progress reached so far."""
     earlier = read_status(run) if resume else Status()
     host, boot = this_host()
     now = time.time()
@@ -295,7 +295,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
 
 
 def log_plainly() -> None:
-    """What is printed stands in the log line by line, in UTF-8, and no character ends a run, whatever the locale.
+    """Line-buffer stdout and stderr as UTF-8 with replacement, so that no locale makes printing fail.
 
     A crash leaves the frames of each thread there.
     """
