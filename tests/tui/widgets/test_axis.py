@@ -69,8 +69,6 @@ def test_data_that_grow_out_of_a_range_get_room_and_so_leave_it_seldom() -> None
         assert axis.low < 4.0 - 0.01 * step + 1e-5
         moved += axis is not before
     assert moved < 16
-    grown = kept_in_rows(0.02, 30.0, rows, log=True, old=in_rows(0.02, 10.0, rows, log=True))
-    assert grown.high > in_rows(0.02, 30.0, rows, log=True).high
 
 
 def test_zero_is_taken_in_where_it_is_near() -> None:
