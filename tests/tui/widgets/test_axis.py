@@ -13,7 +13,6 @@ from gradtop.tui.widgets.axis import (
     along,
     along_decades,
     fitted,
-    in_rows,
     kept_in_rows,
     linear,
     logarithmic,
