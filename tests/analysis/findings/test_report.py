@@ -80,6 +80,16 @@ def test_a_run_without_anything_has_no_findings(run: Written) -> None:
     assert run.report.findings == ()
 
 
+@pytest.mark.parametrize("value", [1e308, 5e-324, 0.0, -1e308, math.inf, math.nan])
+def test_any_number_is_judged(tmp_path: Path, value: float) -> None:
+    run = Written(tmp_path, "[optimizer]\nkind = 'sgd'\nlr = inf\n[training]\nearly_stopping = inf\nclip = inf\n")
+    for losses in ([value] * 60, [1.0, value] * 60, falling(100) + [value] * 40):
+        run.steps(losses, lr=losses, grad_norm=losses, clipped=losses, loading=losses)
+    run.evals([1.0, value, 0.5, *[value] * 8, 1e308, 2.0]).layers({"a.weight": {"grad_norm": [1.0, value, value, 1e-300]}, "b.weight": {"weight_norm": [5e-324, value, 1e308, 1.0]}}, [1, 50, 90, 99])
+    run.activations({name: {"std": [std, value]} for name, std in (("a", 1e308), ("b", 5e-324), ("c", 1.0), ("d", value))}, [2, 50])
+    assert run.report.steps
+
+
 def test_a_long_run_costs_little_and_what_is_new_in_it_almost_nothing(run: Written) -> None:
     """Not of time, which other programs change: of how much is read."""
     writer = SegmentWriter(run.run, STEPS, [Column(each.name, each.unit, each.sparse) for each in columns_of(STEPS)])

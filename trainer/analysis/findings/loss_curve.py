@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, median
+from statistics import median
 
 from gradtop.trainer.record import Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS
+from gradtop.trainer.record.streams.rollup import mean
 
 BEFORE = 24  # bins that say how much the loss varies
 SHORT = 8  # of them those that say where it is
@@ -82,8 +83,8 @@ class LossCurve:
             return math.nan
         first, span = self.x[0], self.x_last[-1] - self.x[0]
         low, high = first + begin * span, first + end * span
-        found = [(mean, count) for x, mean, count in zip(self.x, self.means, self.counts, strict=True) if low <= x <= high]
-        return sum(mean * count for mean, count in found) / sum(count for _, count in found) if found else math.nan
+        found = [(value, count) for x, value, count in zip(self.x, self.means, self.counts, strict=True) if low <= x <= high]
+        return sum(value * count for value, count in found) / sum(count for _, count in found) if found else math.nan
 
     @cached_property
     def smooth(self) -> Sequence[float]:
@@ -136,7 +137,7 @@ class LossCurve:
         for place in range(SHORT, len(self.means)):
             level = median(self.means[place - SHORT : place])
             rise = self.highs[place] - level
-            pair = fmean(self.means[place : place + 2]) - level
+            pair = mean(self.means[place : place + 2]) - level
             usual, usual_pair = quantile(rises[-BEFORE:]), quantile(pairs[-BEFORE:])
             if place < quiet_from:
                 continue
@@ -177,7 +178,7 @@ class LossCurve:
         """Whether more than one step of a bin is above a level: looked at more closely around the highest."""
         first, last = self._highest(self.x[place], self.x_last[place], width=16 * STEPS_OF_MILD)
         rows = self._stream.series(LOSS, bins=ZOOM, first=max(self.x[0], first - 8), last=last + 8)
-        return sum(count for mean, count in zip(rows.mean, rows.finite, strict=True) if mean > level) >= STEPS_OF_MILD
+        return sum(count for value, count in zip(rows.mean, rows.finite, strict=True) if value > level) >= STEPS_OF_MILD
 
     def _highest(self, first: float, last: float, width: int = 0) -> tuple[float, float]:
         """The steps around the highest loss between two, as near as `width`."""

@@ -75,9 +75,9 @@ def poor_initialization(run: History) -> Iterator[Finding]:
     # What is before the head: its scale is that of the prediction, which may begin at zero.
     inner = dict(list(stds.items())[:-1])
     (low, smallest), (high, largest) = ((min if pick else max)((std, name) for name, std in inner.items()) for pick in (True, False))
-    if high > 0 and low > 0 and (high / low) ** 2 <= VARIANCE:
+    if high > 0 and low > 0 and high / low <= math.sqrt(VARIANCE):
         return
-    times = (high / low) ** 2 if low > 0 else math.inf
+    times = (high / low) * (high / low) if low > 0 else math.inf
     figure = f"{significant(times, 2)} times apart" if math.isfinite(times) else "zero in one of them"
     sentence = f"poor initialization: in the first steps the variances of the layers' outputs are {figure} ({largest} {significant(high, 2)} and {smallest} {significant(low, 2)} as standard deviations)"
     yield Finding(

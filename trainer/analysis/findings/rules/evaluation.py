@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import Evaluation, History
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
+from gradtop.trainer.record.streams.rollup import mean
 
 SINCE = 3  # evaluations without a better one
 RISEN, MILD = 0.1, 0.03
@@ -109,8 +110,7 @@ def overfitting(run: History) -> Iterator[Finding]:
 def saved(run: History, best: Evaluation, after: int) -> str:
     """What to do, and what early stopping would have saved."""
     more = "dropout, weight decay, augmentation or more data help"
-    patience = int(run.figure("training.early_stopping")) if run.figure("training.early_stopping") > 0 else 0
-    if patience or after <= 2 * SINCE or not run.status.seconds or not run.taken:
+    if run.figure("training.early_stopping") > 0 or after <= 2 * SINCE or not run.status.seconds or not run.taken:
         return f"keep the checkpoint of {best.where}; {more}"
     over = (run.evals[-1].step - best.step) * (after - SINCE) / after
     return f"keep the checkpoint of {best.where}; training.early_stopping={SINCE} would have saved {number(int(over))} steps ({duration(run.status.seconds * over / run.taken)}); {more}"
@@ -126,7 +126,7 @@ def loss_at(run: History, evaluation: Evaluation) -> float:
     """The smoothed training loss at an evaluation; nan before the first step."""
     loss = run.loss
     place = next((place for place, last in enumerate(loss.x_last) if last >= evaluation.step), len(loss.x) - 1)
-    return fmean(loss.means[max(0, place - 4) : place + 1]) if loss.means else math.nan
+    return mean(loss.means[max(0, place - 4) : place + 1]) if loss.means else math.nan
 
 
 @rule("oscillating")
@@ -141,7 +141,7 @@ def oscillating(run: History) -> Iterator[Finding]:
         return
     changes = [after.loss - before.loss for before, after in pairwise(evals)]
     turns = sum(one * other < 0 for one, other in pairwise(changes)) / (len(changes) - 1)
-    swing = fmean(abs(change) for change in changes)
+    swing = mean([abs(change) for change in changes])
     gain = max(run.loss.scale, run.finite_evals[0].loss) - min(each.loss for each in run.finite_evals)
     # What swings around chance has gained nothing that it could lose.
     if turns < TURNS or swing < OF_GAIN * gain or gain < OF_GAIN * run.loss.scale:
