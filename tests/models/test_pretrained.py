@@ -29,6 +29,7 @@ from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.init_config import DefaultInit, Normal
 from gradtop.trainer.models.initialise import initialise
+from gradtop.trainer.models.pretrained import load_pretrained
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
@@ -114,6 +115,14 @@ def test_of_a_checkpoint_with_an_average_the_average_is_loaded_as_its_score_is(t
     assert said == [f"loaded 16 of 16 tensors from {tmp_path / 'weights.pt'}, the EMA of its weights"]
     loaded(tmp_path / "early.pt", model)
     assert differing(new(seed=2).state_dict(), model.state_dict()) == set()
+
+    assert load_pretrained(str(tmp_path / "weights.pt"), model, "ema") == said
+    assert differing(source.state_dict(), model.state_dict()) == set()
+    assert load_pretrained(str(tmp_path / "weights.pt"), model, "raw") == [f"loaded 16 of 16 tensors from {tmp_path / 'weights.pt'}"]
+    assert differing(new(seed=2).state_dict(), model.state_dict()) == set()
+    with pytest.raises(UserError, match=r"init\.pretrained_weights is ema, and .* holds no EMA of its weights; set it to auto or raw"):
+        load_pretrained(str(tmp_path / "early.pt"), model, "ema")
+
 
 
 @pytest.mark.parametrize("first", [True, False])

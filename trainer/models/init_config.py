@@ -10,6 +10,7 @@ from gradtop.trainer.declare import Section, setting
 
 _GAIN = "Scaling factor of the standard deviation; √2 for relu, 5/3 for tanh."
 Fan = Literal["fan_in", "fan_out"]
+Which = Literal["auto", "ema", "raw"]
 Nonlinearity = Literal["relu", "leaky_relu", "tanh", "linear"]
 
 
@@ -17,6 +18,7 @@ class Pretrained(Section):
     """Weights from a file, over any initialisation."""
 
     pretrained: str = setting("", help="State dict (.pt, .pth or .safetensors) to load where names and shapes match; empty for none.", effect="restart")
+    pretrained_weights: Which = setting("auto", help="Of a checkpoint that has an EMA of its weights: the EMA (auto, ema) or the weights themselves (raw).", effect="restart")
 
 
 class DefaultInit(Pretrained):

@@ -56,7 +56,7 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
                     module.weight[module.padding_idx].zero_()
         notes.append(f"{config.kind} on {sum(parts for _, parts in drawn)} weights; {len(zeroed)} biases are zero{_left(model, drawn, zeroed)}")
     if config.pretrained:
-        notes += load_pretrained(config.pretrained, model)
+        notes += load_pretrained(config.pretrained, model, config.pretrained_weights)
     return notes
 
 

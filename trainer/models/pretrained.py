@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.models.init_config import Which
 from gradtop.trainer.models.matching import match, several, strange
 from gradtop.trainer.runtime.errors import UserError
 
@@ -24,13 +25,13 @@ _OBJECT = re.compile(r"GLOBAL (\S+)")
 _AVERAGES = ("ema", "model_ema")
 
 
-def load_pretrained(path: str, model: nn.Module) -> list[str]:
-    """Load the state dict of a file; returns in sentences what was loaded, missing, unexpected or of a different shape.
+def load_pretrained(path: str, model: nn.Module, which: Which = "auto") -> list[str]:
+    """Load the state dict of a file, of a checkpoint with an EMA the one of its two that is wanted; returns in sentences what was loaded, missing, unexpected or of a different shape.
 
     Raises UserError where the file cannot be read, or where nothing in it matches.
     """
     own: dict[str, Any] = model.state_dict(keep_vars=True)
-    found, average = read_state_dict(_expanded(path))
+    found, average = read_state_dict(_expanded(path), which)
     saved = _named_as(own, found)
     for name, value in saved.items():
         if isinstance(own.get(name), Tensor) and (kind := strange(value, own[name])):
@@ -56,10 +57,10 @@ def load_pretrained(path: str, model: nn.Module) -> list[str]:
     return notes
 
 
-def read_state_dict(path: Path) -> tuple[dict[str, Tensor], bool]:
+def read_state_dict(path: Path, which: Which = "auto") -> tuple[dict[str, Tensor], bool]:
     """The tensors of a .safetensors file, or of one that torch.save wrote, read without running any code from it.
 
-    And whether they are the EMA of the weights: where a checkpoint has one, its score is that of the EMA.
+    And whether they are the EMA of the weights: where a checkpoint has one, its score is that of the EMA, which `auto` takes.
     """
     if not path.is_file():
         raise UserError(f"init.pretrained: {f'{path} is a folder; a file is expected' if path.is_dir() else f'there is no file {path}'}")
@@ -67,7 +68,9 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], bool]:
         found = _read(path)
     except Exception as error:
         raise UserError(f"init.pretrained: {path} {_why(path, error)}") from error
-    average = _average(found)
+    average = None if which == "raw" else _average(found)
+    if which == "ema" and average is None:
+        raise UserError(f"init.pretrained_weights is ema, and {path} holds no EMA of its weights; set it to auto or raw")
     for name in _INSIDE if average is None else ():
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
