@@ -25,6 +25,7 @@ MODES = (
     Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
+    Mode("system", "9", "System", "gradtop.tui.screens.system.screen:System", "Processor, memory, disk, network and GPU: what the run takes, and what else goes on."),
 )
 # Named after its job, each stands in place of the Overview while a run of that job is watched.
 JOB_MODES = (
@@ -35,8 +36,8 @@ PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Met
 LISTS = ("parameters", "gradients", "weights", "runs")
 SCROLLED = (*LISTS, "overview")
 SORTED = ("gradients", "runs")
-CURSORS = ("overview", "schedule", "gradients", "lr_range", "metrics")
-CHARTS = ("overview", "schedule", "gradients", "metrics")
+CURSORS = ("overview", "schedule", "gradients", "system", "lr_range", "metrics")
+CHARTS = ("overview", "schedule", "gradients", "system", "metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,10 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "screen.use", "lr_range.use", "use in Tune", "Put this learning rate into Tune, over the configuration that was tested.", modes=("lr_range",), footer=True),
     Key("down,j", "screen.choose(1)", "lr_range.next", "next", "The next suggestion.", modes=("lr_range",), footer=True, shown="↓ j"),
     Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),
+    # 9 System
+    Key("enter", "screen.zoom", "system.zoom", "enlarge", "Enlarge the focused chart, else the first pane; esc restores the others.", modes=("system",), footer=True),
+    Key("down,j", "screen.step(1)", "system.down", "down", "Focus the chart below.", modes=("system",), shown="↓ j"),
+    Key("up,k", "screen.step(-1)", "system.up", "up", "Focus the chart above.", modes=("system",), shown="↑ k"),
     # 7 Runs
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration. Asks first.", modes=("runs",), footer=True),

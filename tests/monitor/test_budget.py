@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradtop.trainer.monitor.budget import Governor, Meter, StepTime
+from gradtop.trainer.monitor.budget import Governor, Meter, Price, Spending, StepTime
 from tests.monitor.support import CPU, Clock
 
 
@@ -106,3 +106,30 @@ def test_on_a_gpu_the_time_of_the_device_counts() -> None:
 
     (cost,) = meter.costs()
     assert cost > 0
+
+
+def test_what_measurements_cost_lately_is_told_with_their_period() -> None:
+    now = [0.0]
+    step_time = StepTime()
+    norms, histograms = (Price(0.01, 0.3, step_time, CPU, lambda: now[0]) for _ in range(2))
+    spending = Spending(lambda: now[0])
+
+    def measure(price: Price, seconds: float) -> None:
+        price.begin()
+        now[0] += seconds
+        price.end()
+        price.close()
+        price.observe()
+
+    prices = {"layers": norms, "histograms": histograms}
+    assert spending.read(prices) == {}
+    measure(norms, 0.5)
+    measure(norms, 0.3)
+    now[0] = 10.0
+    found = spending.read(prices)
+    assert found["layers.share"] == pytest.approx(0.08)
+    assert (found["layers.every"], found["histograms.share"], "histograms.every" in found) == (5.0, 0.0, False)
+    now[0] = 71.0
+    spending.read(prices)
+    now[0] = 80.0
+    assert spending.read(prices)["layers.share"] == 0.0  # what is older than a minute counts no more

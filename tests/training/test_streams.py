@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -203,3 +203,26 @@ def test_the_share_of_time_that_was_spent_waiting_for_batches_is_recorded(tmp_pa
     assert shares
     assert all(0 <= share <= 1 for share in shares)
     assert max(shares) > 0.5
+
+
+def test_the_status_tells_what_monitoring_costs(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    found: list[Mapping[str, object]] = []
+
+    def watch(session: Session) -> None:
+        slow_steps(run, 3, 5)(session)
+        due = session.control.due
+
+        def look() -> bool:
+            found.append(cast("Mapping[str, object]", session.gauges()["monitoring"]))
+            return due()
+
+        session.control.due = look  # type: ignore[method-assign]
+
+    trained(run, watch)
+
+    told = read_status(run).monitoring
+    assert {"layers.share", "layers.every", "histograms.share", "activations.share"} <= set(told)
+    assert all(isinstance(value, float) and 0 <= value < 60 for value in told.values())
+    assert found[0] == {}
+    assert any(each.get("layers.every") for each in found)

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -130,6 +130,7 @@ class Price:
         self._budget, self._step_time = budget, step_time
         self._governors = [Governor(budget * share, step_time) for _ in range(parts)]
         self._measured: deque[int] = deque()  # parts whose costs are not known yet
+        self.times, self.seconds = 0, 0.0  # measurements so far, and what they have cost
         self.begin, self.end = self._meter.begin, self._meter.end
 
     def close(self, part: int = 0) -> None:
@@ -139,7 +140,10 @@ class Price:
 
     def observe(self) -> None:
         for cost in self._meter.costs():
-            self._governors[self._measured.popleft()].observe_cost(cost)
+            governor = self._governors[self._measured.popleft()]
+            governor.observe_cost(cost)
+            self.times += 1
+            self.seconds += cost + governor.overhead
 
     def add_overhead(self, seconds: float, part: int = 0) -> None:
         """What handing over a measurement costs beside."""
@@ -168,3 +172,28 @@ class Price:
         budgets = EARLY if elapsed < MINUTE else 1
         seconds = max(base_period(elapsed), self._governors[part].cost / (budgets * self._budget))
         return max(1, min(wait, int(seconds / step)))
+
+
+class Spending:
+    """What each instrument has cost lately; read from the heartbeat's thread, while the counters of the prices go on."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._looks: deque[tuple[float, dict[str, tuple[int, float]]]] = deque()
+
+    def read(self, prices: Mapping[str, Price]) -> dict[str, object]:
+        """Of each instrument by its stream, over the last minute: `STREAM.share` of the time, and `STREAM.every`, the seconds between two measurements."""
+        now, counts = self._clock(), {name: (price.times, price.seconds) for name, price in prices.items()}
+        self._looks.append((now, counts))
+        while len(self._looks) > 2 and self._looks[1][0] <= now - MINUTE:
+            self._looks.popleft()
+        then, before = self._looks[0]
+        if now - then < 1.0:
+            return {}
+        found: dict[str, object] = {}
+        for name, (times, seconds) in counts.items():
+            times_before, seconds_before = before.get(name, (0, 0.0))
+            found[f"{name}.share"] = (seconds - seconds_before) / (now - then)
+            if times > times_before:
+                found[f"{name}.every"] = (now - then) / (times - times_before)
+        return found

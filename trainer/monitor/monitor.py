@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
+from gradtop.trainer.monitor.budget import Spending
 from gradtop.trainer.monitor.epoch_means import EpochMeans
 from gradtop.trainer.monitor.instruments import INSTRUMENTS
 from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Row, Setup
@@ -60,7 +61,7 @@ class Monitor:
         if viewers is None and config.enabled:
             viewers = self._viewers = Viewers(writer.run)
             self._viewers.start()
-        self._black_box = BlackBox()
+        self._black_box, self._spending = BlackBox(), Spending(clock)
         setup = Setup(
             model=model,
             name=name,
@@ -79,6 +80,7 @@ class Monitor:
         self._steps = Steps(setup)
         self._note = self._steps.note
         self._instruments = [make(setup) for make in instruments if (config.enabled or make.always) and self._writes(make.stream)]
+        self._priced = [each for each in self._instruments if each.prices]  # of which the end of a run still tells
         self._begun = False
         self._due = self._next_due()
 
@@ -86,6 +88,10 @@ class Monitor:
     def step(self) -> int:
         """The newest step."""
         return self._steps.step
+
+    def spending(self) -> dict[str, object]:
+        """What monitoring costs, for the status; called from the heartbeat's thread."""
+        return self._spending.read({each.stream: price for each in self._priced for price in each.prices})
 
     def _writes(self, stream: str) -> bool:
         """Rank 0 writes all of a run's streams, the others those that every rank writes."""

@@ -42,6 +42,8 @@ class Status:
     `threads` are those that compute on the CPU, 0 while that is not known.
     `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
     `result` is what a job that is no training has found, by name.
+    `monitoring` is what measuring for each stream has cost in the last minute: `STREAM.share` of the time, and `STREAM.every`, the
+    seconds between two measurements.
     """
 
     state: RunState = RunState.CREATED
@@ -83,13 +85,14 @@ class Status:
     threads: int = 0
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
     result: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    monitoring: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(word, str) else None)
 MAKE = bounds.Maker(Status, READS)
 STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
 ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
-MAPPINGS = frozenset({"changes", "result"})
+MAPPINGS = frozenset({"changes", "result", "monitoring"})
 
 
 def write_status(run: Run, status: Status) -> None:

@@ -531,6 +531,7 @@ class Session:
             "accuracy_at_best": scores.best.accuracy if scores.best else None,
             "best_val_accuracy": scores.best_accuracy,
             "best_accuracy_epoch": scores.best_accuracy_epoch,
+            "monitoring": self.monitor.spending(),
         }
 
     def write_plan(self) -> None:

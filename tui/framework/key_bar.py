@@ -126,7 +126,7 @@ class KeyBar(Widget):
 
 
 GENERAL = frozenset({"app.log", "app.help", "app.leave"})
-KEPT = frozenset({"app.focus_next", "app.help", "app.leave"})  # left out last
+KEPT = frozenset({"app.focus_next", "app.help", "app.leave", "app.pause_or_continue", "app.stop"})  # left out last
 
 
 def _width(entry: Entry) -> int:

@@ -107,8 +107,8 @@ class Watch:
 
 
 def _still(status: Status) -> Status:
-    """A status without its heartbeat: a mere sign of life is no news."""
-    return replace(status, updated=0.0, seconds=0.0)
+    """A status without its heartbeat and the cost of monitoring: a mere sign of life is no news."""
+    return replace(status, updated=0.0, seconds=0.0, monitoring={})
 
 
 def _plain(status: Status) -> Status:

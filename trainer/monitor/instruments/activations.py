@@ -37,6 +37,7 @@ class Activations(Instrument):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._price = setup.price(SHARE)
+        self.prices = (self._price,)
         self._probe = Probe(setup.model, self._price.begin, self._price.end)
         self._modules: dict[str, str] = {}  # kinds by name, in the order of execution
         self._columns: dict[str, Column] = {}
@@ -125,9 +126,6 @@ class Activations(Instrument):
             found = dict(zip(taken.names, taken.transfer.values(), strict=True))
             values = [as_measured(found[name]) if name in found else math.nan for name in self._columns]
             yield (taken.step, taken.time + self.setup.offset(), *values)
-
-    def observe_prices(self) -> None:
-        self._price.observe()
 
     def model_changed(self) -> None:
         self.before_evaluation()

@@ -58,6 +58,7 @@ class Histograms(Instrument):
         self._taken: deque[tuple[int, float, int, Transfer | list[float]]] = deque()
         self._every = range(len(named))
         self._price = setup.price(SHARE, len(named))
+        self.prices = (self._price,)
         self._at: float = setup.first_step  # the next step in which a parameter may be measured
         self._set_every = setup.config.histogram_every * setup.steps_per_epoch
         self._set_at = self._next_set(setup.first_step - 1)
@@ -113,9 +114,6 @@ class Histograms(Instrument):
         if step >= self.setup.first_step and wanted and self._price.cost(self._every) < AT_END:
             self._take(self._every, step)
             self._waiting.clear()
-
-    def observe_prices(self) -> None:
-        self._price.observe()
 
     def _next_set(self, step: int) -> int:
         every = self._set_every * self.setup.size_limit.stretch

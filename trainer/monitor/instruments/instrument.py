@@ -73,6 +73,7 @@ class Instrument:
 
     stream: ClassVar[str]
     always: ClassVar[bool] = False  # measures also where monitor.enabled is false
+    prices: Sequence[Price] = ()  # of what measures within the budget
     due: float = NEVER
 
     def __init__(self, setup: Setup) -> None:
@@ -139,6 +140,8 @@ class Instrument:
 
     def observe_prices(self) -> None:
         """Take note of what measurements have cost of which it is known by now."""
+        for price in self.prices:
+            price.observe()
 
     def model_changed(self) -> None:
         """Other parameters train now; nothing is under way."""

@@ -207,6 +207,7 @@ class Norms(Instrument):
         self._ring = NormRing(setup.model, setup.device)
         self._table = Table(setup.model, self._ring)
         self._price = setup.price(SHARE, parts=2)
+        self.prices = (self._price,)
         self._sent: deque[Batch] = deque()
         self._sampling = self._watched = self._with_updates = False
         self._began = setup.clock()
@@ -280,9 +281,6 @@ class Norms(Instrument):
                 yield (row[0], row[1] + offset, *row[2:])
             for part in (PLAIN, WITH_UPDATES):
                 self._price.add_overhead((self.setup.clock() - began) / len(batch.taken), part)
-
-    def observe_prices(self) -> None:
-        self._price.observe()
 
     def model_changed(self) -> None:
         self._ring = NormRing(self.setup.model, self.setup.device)

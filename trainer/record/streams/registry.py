@@ -106,7 +106,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(LOADING, sparse=True),
                 Column(PLAIN_LOSS, sparse=True),
             ),
-            shown_by=("overview", "schedule", "metrics", "plot"),
+            shown_by=("overview", "schedule", "system", "metrics", "plot"),
         ),
         Stream(
             EVALS,
@@ -155,7 +155,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(TORCH_ALLOCATED, "B", sparse=True),
                 Column(TORCH_RESERVED, "B", sparse=True),
             ),
-            shown_by=("metrics", "plot"),
+            shown_by=("system", "metrics", "plot"),
             every_rank=True,
         ),
         Stream(

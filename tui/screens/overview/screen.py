@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
@@ -13,8 +12,8 @@ from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.paned import PanedScreen
 from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -24,35 +23,34 @@ from gradtop.tui.widgets.chart import Curve, from_zero
 from gradtop.tui.widgets.entries import Entries
 from gradtop.tui.widgets.line_chart import LineChart
 
-PANES = ("loss", "accuracy", "gradient-norm", "learning-rate", "findings", "events")
+CHARTS = ("loss", "accuracy", "gradient-norm", "learning-rate")
 PICKS = tuple(f"picked-{number}" for number in range(MOST))
-WIDE = 100  # from this many columns on two panes stand side by side
-NARROW = 80  # below, one pane fills the screen
-LEAST = 8  # rows of a pane
 LABEL = 30  # cells of a name in a legend
 NOT_HERE = "no evaluation in these steps"
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
 
 
-class Overview(ChartedScreen):
+class Overview(PanedScreen):
     """Six panes; where they do not fit, Tab turns the page, and Enter shows one alone."""
 
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("overview")
+    PANES = (*CHARTS, "findings", "events")
     mode = "overview"
     streams = shown_by(mode)
     read = staticmethod(read_overview)
 
     def __init__(self) -> None:
         super().__init__()
-        self._page = 0
-        self._panes: tuple[str, ...] = PANES
+        self._picks = 0  # panes of picked metrics
         self._picked: dict[str, str] = {}  # the metric in each of the panes for those
-        self._zoomed = ""
-        self._shape = (0, 0)
+
+    @property
+    def panes(self) -> Sequence[str]:
+        return (*self.PANES, *PICKS[: self._picks])
 
     def body(self) -> ComposeResult:
-        charts = [LineChart(id=name) for name in PANES[:4]]
+        charts = [LineChart(id=name) for name in CHARTS]
         with Container(id="panes"):
             for pane in (*charts, Findings(id="findings"), Entries(id="events", empty="nothing happened yet", filters=True)):
                 pane.border_title = (pane.id or "").replace("-", " ")
@@ -70,7 +68,7 @@ class Overview(ChartedScreen):
             return
         self.explain("")
         status = snapshot.facts.status
-        chart = {name: self.query_one(f"#{name}", LineChart) for name in PANES[:4]}
+        chart = {name: self.query_one(f"#{name}", LineChart) for name in CHARTS}
         waiting = waiting_for(snapshot.facts)
         whole = (float(status.began), part.end)  # a fork's curves have the width to themselves
         self.prepare(snapshot.facts, part.clock, whole, part.newest)
@@ -128,78 +126,30 @@ class Overview(ChartedScreen):
                 self.recall_axis(chart)
             chart.set_empty(curve.unavailable or "nothing measured")
             chart.set_series([metric_line(curve)], log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
-        if len(part.picked) != len(self._panes) - len(PANES):
-            self._panes = (*PANES, *PICKS[: len(part.picked)])
-            self._arrange()
+        if len(part.picked) != self._picks:
+            self._picks = len(part.picked)
+            self.lay_out()
 
     def chart_name(self, chart: LineChart) -> str:
         return self._picked.get(str(chart.id), str(chart.id))
 
     # What fits
 
-    def on_mount(self) -> None:
-        self._arrange()  # else a first layout would be for nothing
-
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Lay the panes out in pages of as many as fit."""
-        if not self.app.is_running:  # leaving: the screens are being taken apart
-            return
-        size = self.size or self.app.size
-        width, height = size.width, self.query_one("#body").size.height or size.height - 3
-        columns = 2 if width >= WIDE else 1
-        rows = 1 if width < NARROW else max(1, min(3, height // LEAST))
-        if self._zoomed:
-            columns = rows = 1
-        self._shape = (columns, rows)
-        shown = self._shown()
-        grid = self.query_one("#panes")
-        for pane in grid.children:
-            pane.display = pane.id in shown
-        grid.styles.grid_size_columns = columns
-        grid.styles.grid_size_rows = -(-len(shown) // columns)
+    def lay_out(self) -> None:
+        super().lay_out()
         if isinstance(self.snapshot.part, OverviewPart):
             self._show_events(self.snapshot.part)
-        grid.set_class(tuple(shown) == PANES and columns == 2, "-all")
-        self.refresh_bindings()
-
-    @property
-    def pages(self) -> int:
-        columns, rows = self._shape
-        return 1 if self._zoomed or not columns else -(-len(self._panes) // (columns * rows))
-
-    def _shown(self) -> Sequence[str]:
-        if self._zoomed:
-            return (self._zoomed,)
-        size = self._shape[0] * self._shape[1]
-        self._page %= self.pages
-        return self._panes[self._page * size : (self._page + 1) * size]
-
-    def turn(self, step: int) -> None:
-        """Tab: the next page where there are several, else the next chart."""
-        if self.pages == 1:
-            super().turn(step)
-            return
-        self._page = (self._page + step) % self.pages
-        self._arrange()
-        if self.focused is not None:
-            self.set_focus(None)
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "zoom":
-            return True if not self._zoomed or self._goes_to() else None
+        if action == "zoom" and self._goes_to():
+            return True
         return super().check_action(action, parameters)
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "overview.zoom" and (mode := self._goes_to()):
             return keys.mode_named(mode).title
-        if identity == "next" and self.pages > 1:
-            return f"{self._page + 1}/{self.pages}"
         return super().label(identity, label)
 
     def _goes_to(self) -> str:
@@ -209,27 +159,16 @@ class Overview(ChartedScreen):
         return finding.mode if finding is not None and finding.mode != self.mode else ""
 
     def action_zoom(self) -> None:
-        """Show the focused pane alone, the first where none is; on a finding, go where it is seen."""
+        """On a finding, go where it is seen; else show the focused pane alone."""
         if mode := self._goes_to():
             self.gradtop.action_mode(mode)
-        elif not self._zoomed:
-            pane = self.focused if self.focused is not None and self.focused.id in self._panes else self.query_one(f"#{self._shown()[0]}")
-            self._zoomed = pane.id or ""
-            self._arrange()
-            self.set_focus(pane)
+        else:
+            super().action_zoom()
 
     def action_step(self, step: int) -> None:
-        """Up and down: the next row of a list, else the pane below or above; the first where none has the focus."""
-        if isinstance(self.focused, Entries) and self.focused.step(step):
-            return
-        shown = self._shown()
-        name = self.focused.id if self.focused is not None else None
-        if name not in shown:
-            self.set_focus(self.query_one(f"#{shown[0]}"))
-            return
-        place = shown.index(name) + step * self._shape[0]
-        if 0 <= place < len(shown):
-            self.set_focus(self.query_one(f"#{shown[place]}"))
+        """Up and down: the next row of a list, else the pane below or above."""
+        if not (isinstance(self.focused, Entries) and self.focused.step(step)):
+            super().action_step(step)
 
     def on_entries_moved(self) -> None:
         self.refresh_bindings()
@@ -240,23 +179,6 @@ class Overview(ChartedScreen):
 
     def on_entries_chosen(self) -> None:
         self.action_zoom()
-
-    @property
-    def is_inside(self) -> bool:
-        return bool(self._zoomed)
-
-    def back(self) -> bool:
-        if not self._zoomed:
-            return super().back()
-        self._zoomed = ""
-        self._arrange()
-        return True
-
-    def copied(self) -> tuple[str, str]:
-        chart = self.focused
-        if isinstance(chart, LineChart) and chart.read:
-            return f"{chart.border_title}: {', '.join(chart.read)}", "what the chart says"
-        return super().copied()
 
 
 def waiting_for(facts: Facts) -> str:

@@ -9,7 +9,7 @@ from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.record import Run, RunReader, SegmentWriter
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS, columns_of
 from gradtop.tui.reading.metrics import all_metrics
-from gradtop.tui.screens.overview.screen import PANES
+from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
@@ -28,7 +28,7 @@ def loss_chart(screen: Piloted) -> LineChart:
 async def test_one_cursor_reads_all_charts(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run) as screen:
         await screen.press("left", "left", "left")
-        charts = [screen.mode.query_one(f"#{name}", LineChart) for name in PANES[:4]]
+        charts = [screen.mode.query_one(f"#{name}", LineChart) for name in Overview.PANES[:4]]
         await screen.until(lambda: len({chart.cursor_x for chart in charts}) == 1, "one cursor")
         read = charts[0].read
         assert read[0].startswith("step")

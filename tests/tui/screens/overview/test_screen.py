@@ -9,12 +9,12 @@ from gradtop.trainer.analysis.findings import Finding, Report, Severity
 from gradtop.trainer.analysis.formatting import THIN
 from gradtop.trainer.record import Run, append_event, read_status, write_status
 from gradtop.tui.reading.facts import Watch
-from gradtop.tui.screens.overview.screen import PANES, Overview
+from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 
-TITLES = [pane.replace("-", " ") for pane in PANES]
+TITLES = [pane.replace("-", " ") for pane in Overview.PANES]
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_at_80_by_24_tab_turns_the_pages_and_comes_round(tmp_path: Path, r
 async def test_below_80_columns_one_pane_fills_the_screen(tmp_path: Path, run: Run, size: tuple[int, int]) -> None:
     async with piloted(tmp_path, run, size=size) as screen:
         pages = []
-        for _ in PANES:
+        for _ in Overview.PANES:
             pages += seen(screen)
             await screen.press("tab")
         assert pages == TITLES
