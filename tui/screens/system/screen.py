@@ -40,6 +40,7 @@ class System(PanedScreen):
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("system")
     PANES = ("run", "host", "gpu", "monitoring", "rate", "processor", "memory", "gpu-use")
+    MOST = 4
     mode = "system"
     streams = shown_by(mode)
     read = staticmethod(read_system)
