@@ -17,6 +17,7 @@ from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import NOW, fake_run
+from tests.tui.screens.system.machine import GPU, run_with
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -56,6 +57,14 @@ def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
 def test_a_range_test(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
     shown = app(tmp_path, "overview", run=range_run(tmp_path / "runs"))
+    assert snap_compare(shown, terminal_size=size, run_before=is_read)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_system(tmp_path: Path, snap_compare: Any, device: str, size: tuple[int, int]) -> None:
+    extra, values = ({"gpu_name": "NVIDIA H100"}, GPU) if device == "cuda" else ({}, {})
+    shown = app(tmp_path, "system", run=run_with(tmp_path / "runs", device=device, elsewhere=True, extra=extra, values=values))
     assert snap_compare(shown, terminal_size=size, run_before=is_read)
 
 

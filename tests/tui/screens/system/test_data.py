@@ -10,45 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Column, Run, RunReader, SegmentWriter, Status, write_status
-from gradtop.trainer.record.status import process_start, this_host
-from gradtop.trainer.record.streams.registry import columns_of
+from gradtop.trainer.record import Run, RunReader, Status, write_status
 from gradtop.tui.reading.chart_view import WHOLE_RUN, ChartView, Window
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.system.data import SystemPart, read_system
 from gradtop.tui.screens.system.host import Cores, free_space, gpu_processes
 from gradtop.tui.screens.system.text import gpu_lines, host_lines, merged, monitoring_lines, run_lines
-from tests.tui.runs_fixture import NOW, fake_run
-
-GIB = 2**30
-GPU = {
-    "gpu_use": 91.0, "gpu_memory": 41.2 * GIB, "gpu_memory_total": 79.6 * GIB, "gpu_power": 612.0, "gpu_power_limit": 700.0,
-    "gpu_temperature": 66.0, "gpu_clock": 1755.0, "gpu_clock_max": 1980.0, "gpu_throttle": float(0x4 | 0x20), "torch_allocated": 30.0 * GIB,
-    "torch_reserved": 38.0 * GIB,
-}  # fmt: skip
-USED = {"cpu": 150.0, "memory": 2.0 * GIB, "host_cpu": 380.0, "host_memory": 12.0 * GIB, "disk_read": 5e6, "disk_written": 1e3, "net_received": math.nan, "net_sent": math.nan}
-
-
-def run_with(runs: Path, *, device: str = "cpu", seconds: float = 0.02, loading: float = 0.75, extra: dict[str, object] | None = None, **values: float) -> Run:
-    """A run that trains here, with forty steps and one record of its system."""
-    run, grower = fake_run(runs, state="training", created=NOW)
-    grower.close()
-    for file in run.streams.glob("*"):
-        file.unlink()
-    host, boot = this_host()
-    write_status(run, Status(state="training", pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=NOW, device=device, threads=4, step=40, steps=100, samples_per_s=3200.0))  # type: ignore[arg-type]
-    steps = SegmentWriter(run, "steps", [Column("loss"), Column("samples_per_s", sparse=True), Column("loading", sparse=True)])
-    for step in range(1, 41):
-        # Between step 20 and 21 there was an evaluation.
-        steps.append(step, NOW + seconds * step + 5.0 * (step > 20), [1.0, 3200.0, loading])
-    steps.close()
-    unavailable = {"net_received": "this system does not tell: hidden", "net_sent": "this system does not tell: hidden"}
-    system = SegmentWriter(run, "system", columns_of("system"), extra={"cores": 4, "memory_total": 16.0 * GIB, "unavailable": unavailable, **(extra or {})})
-    found = USED | values
-    system.append(40, NOW + 1, [found.get(column.name, math.nan) for column in columns_of("system")])
-    system.close()
-    return run
+from tests.tui.runs_fixture import NOW
+from tests.tui.screens.system.machine import GIB, GPU, run_with
 
 
 def read(run: Run, view: ChartView = WHOLE_RUN) -> SystemPart:
@@ -135,7 +105,7 @@ def test_a_gpu_with_all_that_it_tells(tmp_path: Path, monkeypatch: pytest.Monkey
     hidden = types.SimpleNamespace(pid=2**22 - 3, usedGpuMemory=None)
     nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: [hidden, own]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    run = run_with(tmp_path, device="cuda:0", extra={"gpu_name": "NVIDIA H100", "gpu_uuid": "GPU-1"}, **GPU)
+    run = run_with(tmp_path, device="cuda:0", extra={"gpu_name": "NVIDIA H100", "gpu_uuid": "GPU-1"}, values=GPU)
 
     part = read(run)
 
@@ -177,7 +147,7 @@ def test_the_space_of_a_folder_that_is_not_there_is_not_known(tmp_path: Path) ->
 
 @pytest.mark.parametrize("extra", [{"cores": "many", "memory_total": -1, "gpu_name": 5, "gpu_uuid": None}, {"cores": 1e300, "memory_total": "x"}])
 def test_nonsense_in_a_stream_is_not_shown(tmp_path: Path, extra: dict[str, object]) -> None:
-    run = run_with(tmp_path, extra=extra, cpu=math.inf)
+    run = run_with(tmp_path, extra=extra, values={"cpu": math.inf})
     part = read(run)
     assert (part.cores, part.gpu) == (0, "")
     assert "of" not in "".join(texts(host_lines(part, facts(run)))).replace("of the run", "")

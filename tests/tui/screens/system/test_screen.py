@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gradtop.tui.screens.system.screen import System
 from tests.tui.piloting import piloted
-from tests.tui.screens.system.test_data import GPU, run_with
+from tests.tui.screens.system.machine import GPU, run_with
 
 
 async def test_on_a_cpu_no_pane_is_empty(runs: Path, tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ async def test_on_a_cpu_no_pane_is_empty(runs: Path, tmp_path: Path) -> None:
 
 
 async def test_on_a_gpu_its_panes_are_there_and_one_fills_the_screen_by_a_key(runs: Path, tmp_path: Path) -> None:
-    run = run_with(runs, device="cuda:0", extra={"gpu_name": "NVIDIA H100"}, **GPU)
+    run = run_with(runs, device="cuda:0", extra={"gpu_name": "NVIDIA H100"}, values=GPU)
     async with piloted(tmp_path, run, mode="system") as screen:
         await screen.shows("NVIDIA H100")
         await screen.shows("power cap, software thermal slowdown")
