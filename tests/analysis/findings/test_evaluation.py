@@ -56,11 +56,22 @@ def test_an_accuracy_that_still_rises_is_said_with_it(run: Written) -> None:
 
 @pytest.mark.parametrize(
     "losses",
-    [[0.9, 0.5, 0.55], [0.9, 0.5, 0.502, 0.501, 0.503, 0.502], [0.9, 0.8, 0.7, 0.6, 0.5, 0.51, 0.52], [0.9, 0.04, 0.0401, 0.045, 0.039, 0.046, 0.041]],
-    ids=["too early", "stands still", "two evaluations ago", "noise of a small loss"],
+    [
+        [0.9, 0.5, 0.55],
+        [0.9, 0.5, 0.502, 0.501, 0.503, 0.502],
+        [0.9, 0.8, 0.7, 0.6, 0.5, 0.51, 0.52],
+        [0.9, 0.04, 0.0401, 0.045, 0.039, 0.046, 0.041],
+        [0.67, 0.24, 0.12, 0.19, 0.2, 0.17, 0.12, 0.097, 0.092, 0.075, 0.097, 0.12, 0.109, 0.123],
+    ],
+    ids=["too early", "stands still", "two evaluations ago", "noise of a small loss", "a rise such as it has come back from"],
 )
 def test_a_validation_loss_that_has_not_risen_is_no_overfitting(run: Written, losses: list[float]) -> None:
     assert run.evals(losses).report.present == ()
+
+
+def test_a_rise_such_as_it_has_come_back_from_is_overfitting_once_it_lasts_longer(run: Written) -> None:
+    run.evals([0.67, 0.24, 0.12, 0.19, 0.2, 0.17, 0.097, 0.092, 0.075, 0.097, 0.12, 0.109, 0.123, 0.11, 0.12, 0.115])
+    assert run.finding("overfitting").since_step == 90
 
 
 def test_a_best_value_of_long_ago_is_still_the_best(run: Written) -> None:

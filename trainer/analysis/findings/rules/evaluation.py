@@ -79,8 +79,8 @@ def at_chance(run: History) -> Iterator[Finding]:
 def overfitting(run: History) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
-    Threshold: 3 evaluations after the best one or more, the median of the last three is 10 % above it (a note from 3 % on), and further than validation
-    losses usually differ; the training loss has fallen since.
+    Threshold: 3 evaluations after the best one or more, the median of the last three is 10 % above it (a note from 3 % on), further than validation
+    losses usually differ, and further above a best value or twice as long as this run has come back from before; the training loss has fallen since.
     Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
     """
     evals = run.finite_evals
@@ -95,6 +95,9 @@ def overfitting(run: History) -> Iterator[Finding]:
     # What is lost must also count beside what was gained: a tiny loss doubles by chance.
     gain = max(evals[0].loss, run.loss.scale if run.loss.scale > 0 else 0.0) - best.loss
     if rise < MILD or now - best.loss < 0.01 * gain or now - best.loss <= 1.5 * wobble(evals, place):
+        return
+    usual, longest = recovered(evals[: place + 1])
+    if rise <= usual and len(after) <= 2 * max(longest, SINCE):
         return
     fell = loss_at(run, best) > loss_at(run, after[-1])
     severity = Severity.WARNING if rise >= RISEN else Severity.NOTE
@@ -120,6 +123,18 @@ def wobble(evals: Sequence[Evaluation], place: int) -> float:
     """How far validation losses around the best usually are from one another."""
     near = evals[max(0, place - 5) : place + 6]
     return median(abs(after.loss - before.loss) for before, after in pairwise(near)) if len(near) > 1 else 0.0
+
+
+def recovered(evals: Sequence[Evaluation]) -> tuple[float, int]:
+    """How far, relative to the best value, and for how many evaluations the loss has been above that before there was a better one."""
+    best, worst, longest, above, count = math.inf, 0.0, 0, 0.0, 0
+    for each in evals:
+        if each.loss < best:
+            worst, longest = max(worst, above), max(longest, count)
+            best, above, count = each.loss, 0.0, 0
+        else:
+            above, count = max(above, each.loss / best - 1), count + 1
+    return worst, longest
 
 
 def loss_at(run: History, evaluation: Evaluation) -> float:
