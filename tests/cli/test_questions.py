@@ -13,8 +13,8 @@ import pytest
 
 from gradtop.trainer.config import dump_config, parse_config
 from gradtop.trainer.record import new_run
+from tests.cli.command import GRADTOP, environment
 from tests.cli.fake_worker import FakeWorker
-from tests.cli.test_terminals import GRADTOP, environment
 from tests.support import wait_until
 from tests.tui.runs_fixture import living_run
 

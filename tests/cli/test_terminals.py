@@ -9,23 +9,14 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.cli.command import GRADTOP, environment
 from tests.support import wait_until
 from tests.tui.runs_fixture import living_run
-
-GRADTOP = [sys.executable, "-m", "gradtop"]
-ROOT = Path(__file__).parents[2]
-
-
-def environment(**variables: str) -> Mapping[str, str]:
-    env = {name: value for name, value in os.environ.items() if name not in {"LC_ALL", "LC_CTYPE", "LANG", "TERM"}}
-    return {**env, "PYTHONPATH": str(ROOT / ".src"), "LANG": "C.UTF-8", "TERM": "xterm-256color", **variables}
 
 
 def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,11 @@ from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.record import RunReader
+from gradtop.trainer.record.state import WENT_WRONG
 from gradtop.trainer.record.streams.registry import ACTIVATIONS, EVALS, LAYERS, STEPS, SYSTEM
 
 READS = (STEPS, EVALS, LAYERS, ACTIVATIONS, SYSTEM)  # the streams that rules read
-ENDINGS = frozenset({"failed", "died"})  # findings that tell how a run ended
+ENDINGS = frozenset(state.value for state in WENT_WRONG)  # findings that tell how a run ended have the name of its state
 ENOUGH = 20  # steps before a run can be called healthy
 
 

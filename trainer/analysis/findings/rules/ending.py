@@ -14,7 +14,7 @@ from gradtop.trainer.record import RunState, clean
 LONGEST = 300  # characters of an error
 
 
-@rule("failed")
+@rule(RunState.FAILED.value)
 def failed(run: History) -> Iterator[Finding]:
     """The run ended with an error.
 
@@ -28,7 +28,7 @@ def failed(run: History) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, f"failed at step {number(step)}", f"failed at step {number(step)}: {why}", advice, {"step": step, "error": why}, step)
 
 
-@rule("died")
+@rule(RunState.DIED.value)
 def died(run: History) -> Iterator[Finding]:
     """The worker is gone without having said that it ends: a signal, no memory, a restart of its host.
 
@@ -42,7 +42,7 @@ def died(run: History) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step, "how": how}, step)
 
 
-@rule("silent")
+@rule(RunState.SILENT.value)
 def silent(run: History) -> Iterator[Finding]:
     """The worker exists and says nothing.
 
