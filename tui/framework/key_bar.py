@@ -76,17 +76,17 @@ class KeyBar(Widget):
             (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
         least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
-        fits = 1 + sum(map(_width, full)) + least <= width
+        fits = GAP + sum(map(_width, full)) + least <= width
         if not self._typing:
             self._is_full = fits
         modes = full if self._is_full and fits else numbers
-        room = width - 1 - sum(map(_width, modes))
+        room = width - GAP - sum(map(_width, modes))
         right = list(acting)
         while right and sum(map(_width, right)) > room:
             right.remove(next((entry for entry in reversed(right) if entry[2] not in KEPT), right[0]))
         segments = [Segment(" ", self.rich_style)]
         self._entries, x = [], 1
-        gap = room - sum(map(_width, right))
+        gap = width - 1 - sum(map(_width, (*modes, *right)))
         for entry in (*modes, ("", "", "", ""), *right):
             if not entry[2]:
                 segments.append(Segment(" " * max(0, gap), self.rich_style))
@@ -125,6 +125,7 @@ class KeyBar(Widget):
         return str(name(identity, label)) if name is not None else label
 
 
+GAP = 3  # cells at the left edge, and between the modes and the keys at least
 GENERAL = frozenset({"app.log", "app.help", "app.leave"})
 KEPT = frozenset({"app.focus_next", "app.help", "app.leave", "app.pause_or_continue", "app.stop"})  # left out last
 

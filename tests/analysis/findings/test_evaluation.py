@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import RunState
+from gradtop.trainer.record.status import this_host
 from tests.analysis.findings.written import LN10, Written, around, falling
 
 
@@ -37,11 +41,20 @@ def test_a_validation_loss_that_falls_with_the_other_is_well(run: Written) -> No
     assert run.knows(constant_loss=LN10).evals([2.0, 1.5, 1.0, 0.8, 0.7]).report.healthy
 
 
-@pytest.mark.parametrize("losses", [[0.9, 0.5, 0.55, 0.6, 0.65], [0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6]])
+@pytest.mark.parametrize("losses", [[0.9, 0.5, 0.55, 0.6, 0.65], [0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62]])
 def test_a_validation_loss_that_rises_while_the_other_falls_is_overfitting(run: Written, losses: list[float]) -> None:
     found = run.evals(losses, accuracy=[0.5, 0.8, *[0.75] * (len(losses) - 2)]).finding("overfitting")
     assert (found.severity, found.since_step) == ("warning", 20)
     assert found.sentence.startswith("overfitting since epoch 2: its validation loss of 0.5 (accuracy 0.8000) was the best")
+
+
+def test_while_it_trains_some_more_evaluations_are_waited_for(run: Written) -> None:
+    run.evals([0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62])
+    host, boot = this_host()
+    run.says(state=RunState.PAUSED, pid=os.getpid(), host=host, boot=boot, updated=time.time(), epochs=60)
+    assert run.finding("overfitting").severity == "warning"
+    run.says(epochs=120)
+    assert run.finding("overfitting").severity == "note"
 
 
 def test_what_early_stopping_would_have_saved_is_said(run: Written) -> None:

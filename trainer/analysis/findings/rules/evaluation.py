@@ -14,6 +14,7 @@ from gradtop.trainer.analysis.formatting import duration, number, percent, share
 from gradtop.trainer.record.streams.rollup import mean
 
 SINCE = 3  # evaluations without a better one
+SETTLED = 6  # the same, where more are to come
 RISEN, MILD = 0.1, 0.03
 FAR = 10.0
 SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
@@ -79,8 +80,8 @@ def at_chance(run: History) -> Iterator[Finding]:
 def overfitting(run: History) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
-    Threshold: 3 evaluations after the best one or more, the median of the last three is 10 % above it (a note from 3 % on), further than validation
-    losses usually differ, and further above a best value or twice as long as this run has come back from before; the training loss has fallen since.
+    Threshold: 6 evaluations after the best one or more, and a twelfth of those to come (3 once training has ended), the median of the last three is
+    10 % above it (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; the training loss has fallen since.
     Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
     """
     evals = run.finite_evals
@@ -100,7 +101,9 @@ def overfitting(run: History) -> Iterator[Finding]:
     if rise <= usual and len(after) <= 2 * max(longest, SINCE):
         return
     fell = loss_at(run, best) > loss_at(run, after[-1])
-    severity = Severity.WARNING if rise >= RISEN else Severity.NOTE
+    # A loss at a high learning rate rises for some epochs now and then, and comes back as that falls.
+    patience = max(SETTLED, run.status.epochs // 12) if run.state.is_alive else SINCE
+    severity = Severity.WARNING if rise >= RISEN and len(after) >= patience else Severity.NOTE
     worth = f" (accuracy {share(best.accuracy)})" if math.isfinite(best.accuracy) else ""
     what = "overfitting" if fell else "validation gets worse"
     sentence = f"{what} since {best.where}: its validation loss of {significant(best.loss)}{worth} was the best, and {len(after)} evaluations later it is {significant(now)}, {percent(rise)} above"
