@@ -84,7 +84,8 @@ def exports(gradtop: Gradtop, run: Run, steps: int) -> None:
     for to in ("csv", "parquet", "tensorboard"):
         said = gradtop("export", run.id, "--to", to, "--output", to)
         assert said.code == 0
-        assert said.err in {"", "no records: system\n"}  # it may have trained for less than a second
+        # It may have trained for less than a second, and how often activations are sampled depends on what they cost.
+        assert set(said.err.removeprefix("no records: ").strip().split(", ")) <= {"", "system", "activations"}
     with Path("csv/steps.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     losses = {int(row["step"]): float(row["loss"]) for row in rows}
