@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gradtop.trainer.record import Run
 
 if TYPE_CHECKING:
+    from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.trainer.launch.lr_preview import Planned, Preview
+    from gradtop.trainer.launch.requests import Requests
     from gradtop.trainer.launch.server import Connection
 
 
@@ -36,6 +39,9 @@ class Starts(Protocol):
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
         """The learning rates that a configuration plans; takes seconds while PyTorch is imported for the first one."""
 
+    def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
+        """Which weights of a checkpoint a fork that trains as `config` keeps; takes as long."""
+
     def close(self) -> None: ...
 
 
@@ -45,7 +51,9 @@ class Launcher:
     def __init__(self, runs: Path, *, server: bool = True) -> None:
         self._runs = runs
         self._server = server
+        self._lock = threading.Lock()
         self._link: Connection | None = None
+        self._requests: Requests | None = None
         self._preview: Preview | None = None
         self._closed = False
 
@@ -110,13 +118,31 @@ class Launcher:
         from gradtop.trainer.launch.lr_preview import Preview
 
         if self._preview is None:
-            self._preview = Preview(server=self._server)
+            self._preview = Preview(self._open_requests())
         return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
+
+    def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
+        from gradtop.trainer.launch.fork_weights import GENERAL, fork_weights
+
+        # Without a server each answer would take an import of PyTorch.
+        return fork_weights(config, checkpoint, self._open_requests().answer) if self._server else GENERAL
+
+    def _open_requests(self) -> Requests:
+        from gradtop.trainer.launch.requests import Requests
+
+        with self._lock:
+            if self._requests is None:
+                self._requests = Requests(server=self._server)
+                if self._closed:  # meanwhile, by another thread
+                    self._requests.close()
+            return self._requests
 
     def close(self) -> None:
         self._closed = True
-        if self._preview is not None:
-            self._preview.close()
+        with self._lock:
+            requests = self._requests
+        if requests is not None:
+            requests.close()
         if self._link is not None:
             self._link.close()
 

@@ -31,7 +31,7 @@ def of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         return server._checked(answer(ANSWERS[kind], arguments))
 
     monkeypatch.setattr(server, "request_answer", asked)
-    monkeypatch.setattr("gradtop.trainer.launch.lr_preview.request_answer", asked)
+    monkeypatch.setattr("gradtop.trainer.launch.requests.request_answer", asked)
 
 
 def foreign(folder: Path, text: str = MODEL, name: str = "foreign") -> Run:

@@ -12,6 +12,7 @@ import pytest
 from gradtop.trainer.config import load_config, sections, to_tables
 from gradtop.trainer.launch import server
 from gradtop.trainer.launch.lr_preview import Preview
+from gradtop.trainer.launch.requests import Requests
 from gradtop.trainer.record import process_start
 from gradtop.trainer.runtime.worker import work
 from tests.support import wait_until
@@ -27,10 +28,14 @@ LONG = {"training": {"steps": 20_000_000}, "schedule": {"kind": "cosine"}}
 
 
 @pytest.fixture
-def preview() -> Iterator[Preview]:
-    asked = Preview()
-    yield asked
-    asked.close()
+def requests() -> Requests:
+    return Requests()
+
+
+@pytest.fixture
+def preview(requests: Requests) -> Iterator[Preview]:
+    yield Preview(requests)
+    requests.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,25 +56,25 @@ def test_what_cannot_be_planned_is_said(preview: Preview) -> None:
     assert preview.plan(text, steps_per_epoch=7).steps_per_epoch == 7
 
 
-def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: Preview, running_server: int) -> None:
+def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: Preview, requests: Requests, running_server: int) -> None:
     wait_until(lambda: not children(running_server), 30, "rest")
     problems: list[str] = []
     asking = threading.Thread(target=lambda: problems.append(preview.plan(LONG).problem))
     asking.start()
     wait_until(lambda: children(running_server), 30, "the process that computes")
-    preview.close()
+    requests.close()
     asking.join(30)
     assert problems == ["cancelled"]
     wait_until(lambda: not children(running_server), 30, "its end")
     assert process_start(running_server)
-    assert preview.plan({}).problem == "the preview is closed"
+    assert preview.plan({}).problem == "cancelled"
 
 
-def test_closing_cancels_what_has_not_been_asked_yet(preview: Preview, running_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_cancels_what_has_not_been_asked_yet(preview: Preview, requests: Requests, running_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = server.connect
 
     def connect_late() -> server.Connection | None:
-        preview.close()
+        requests.close()
         return connect()
 
     monkeypatch.setattr(server, "connect", connect_late)

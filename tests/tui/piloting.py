@@ -10,6 +10,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from gradtop.trainer.launch.fork_weights import GENERAL, ForkWeights
 from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Run
 from gradtop.tui.app import FULL, GradtopApp
@@ -49,6 +50,10 @@ class Starts:
         self.asked.append(("plan", (config, steps_per_epoch)))
         points = tuple((step, config.optimizer.lr * (1 - step / 5160)) for step in range(1, 5161, 43))
         return Planned(points, (), 5160, steps_per_epoch)
+
+    def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
+        self.asked.append(("fork_weights", (config, checkpoint)))
+        return GENERAL
 
     def close(self) -> None:
         self.asked.append(("close", None))

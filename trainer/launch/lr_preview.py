@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.launch.server import ConfigurationRefused, Connection, request_answer
+from gradtop.trainer.launch.requests import Requests
+from gradtop.trainer.launch.server import ConfigurationRefused
 
 REMEMBERED = 8
 
@@ -30,14 +31,12 @@ class Planned:
 
 
 class Preview:
-    """Requests learning-rate plans. Thread-safe; `close` cancels pending requests."""
+    """Requests learning-rate plans and remembers the last ones. Thread-safe."""
 
-    def __init__(self, *, server: bool = True) -> None:
-        self._server = server
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
         self._lock = threading.Lock()
-        self._asking: set[Connection] = set()
         self._known: dict[str, Planned] = {}
-        self._closed = False
 
     def plan(self, tables: Mapping[str, Any], *, steps_per_epoch: int = 0) -> Planned:
         """Compute the plan and wait for it. Errors are returned as `problem`, not raised."""
@@ -47,39 +46,17 @@ class Preview:
         """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/jobs.py)."""
         key = json.dumps(question, sort_keys=True, default=str)
         with self._lock:
-            if self._closed:
-                return Planned(problem="the preview is closed")
             if key in self._known:
                 return self._known[key]
-        connections: list[Connection] = []
-
-        def opened(connection: Connection) -> None:
-            connections.append(connection)
-            with self._lock:
-                self._asking.add(connection)
-                closed = self._closed
-            if closed:
-                connection.close()
-
         try:
-            planned = _planned(request_answer("lr_plan", question, server=self._server, opened=opened))
+            planned = _planned(self._requests.answer("lr_plan", question))
         except OSError as error:
             return Planned(problem=str(error), invalid=isinstance(error, ConfigurationRefused))
-        finally:
-            with self._lock:
-                self._asking.difference_update(connections)
         with self._lock:
             self._known[key] = planned
             if len(self._known) > REMEMBERED:
                 del self._known[next(iter(self._known))]
         return planned
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            asking = set(self._asking)
-        for connection in asking:
-            connection.close()
 
 
 def _planned(answer: Mapping[str, Any]) -> Planned:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
@@ -17,6 +16,7 @@ from gradtop.tui.cli.start import add_settings, begin, check_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gradtop.trainer.config import Config
     from gradtop.trainer.config.fork_preview import Consequences
     from gradtop.trainer.record import Run
 
@@ -54,7 +54,6 @@ def run(options: argparse.Namespace) -> int:
 
     from gradtop.trainer.config import consequences
     from gradtop.trainer.config.fork_preview import fits_surely
-    from gradtop.trainer.config.load import to_toml
     from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
     from gradtop.trainer.launch.run_config import changed_config
 
@@ -65,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     if problems := fork_problems(old, new, checkpoint):
         raise UsageError("; ".join(problems))
     own = checkpoint.path.parent == parent.checkpoints
-    weights = None if own and fits_surely(old, new) else compared(to_toml(new), checkpoint.path, server=not options.no_server)
+    weights = None if own and fits_surely(old, new) else compared(new, checkpoint.path, server=not options.no_server)
     result = consequences(old, new, epoch=checkpoint.epoch, weights=weights)
     print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
     for what in result.dropped:
@@ -77,23 +76,17 @@ def run(options: argparse.Namespace) -> int:
     return begin(made, runs, options)
 
 
-def compared(tables: Mapping[str, Any], checkpoint: Path, *, server: bool) -> Consequences:
+def compared(config: Config, checkpoint: Path, *, server: bool) -> Consequences:
     """Which weights a fork keeps, of the torch server, which builds the model and starts the fork afterwards; in general words where
     that cannot be had. Raises UsageError where it keeps none.
     """
-    from gradtop.trainer.config.fork_preview import UNKNOWN, Consequences
+    from gradtop.trainer.launch.fork_weights import GENERAL, fork_weights
     from gradtop.trainer.launch.server import request_answer
 
-    if not server:
-        return UNKNOWN
-    try:
-        found = request_answer("fork_weights", {"tables": tables, "checkpoint": str(checkpoint)})
-    except OSError:
-        # Code that was not started here before, or data that are not there: the worker tells.
-        return UNKNOWN
-    if found["nothing"]:
-        raise UsageError(found["nothing"])
-    return Consequences(tuple(found["kept"]), tuple(found["dropped"]))
+    found = fork_weights(config, checkpoint, request_answer) if server else GENERAL
+    if found.nothing:
+        raise UsageError(found.nothing)
+    return found.consequences
 
 
 def takes_restart(parent: Run, runs: Path, options: argparse.Namespace, keys: list[str]) -> str:

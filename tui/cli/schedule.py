@@ -53,17 +53,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.launch.lr_preview import Preview
+    from gradtop.trainer.launch.requests import Requests
 
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
         raise UsageError("--steps-per-epoch must be at least 1")
     wanted = [parsed_request(options, options.run, options.changes)]
     wanted += [parsed_request(options, options.against, ())] if options.against else []
-    preview = Preview(server=not options.no_server)
+    requests = Requests(server=not options.no_server)
+    preview = Preview(requests)
     try:
         plans = [(each, preview.request(each.question)) for each in wanted]
     finally:
-        preview.close()
+        requests.close()
     for each, plan in plans:
         if plan.invalid:
             raise UsageError(plan.problem)

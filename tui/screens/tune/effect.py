@@ -12,6 +12,7 @@ from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequenc
 from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:
+    from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.tui.reading.lr_preview import Curves
     from gradtop.tui.screens.tune.draft import Draft
 
@@ -24,8 +25,11 @@ class Way:
     why: str = ""
 
 
-def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool) -> Way:
-    """The least costly way in which a new run can begin, from the newest checkpoint where it is a fork."""
+def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool, weights: ForkWeights | None = None) -> Way:
+    """The least costly way in which a new run can begin, from the newest checkpoint where it is a fork.
+
+    `weights` are those that a fork keeps, where that is known.
+    """
     if not draft.changes_something or not has_run:
         return Way()
     if draft.strongest() == "restart":
@@ -34,23 +38,27 @@ def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool
         return Way(why="there is no checkpoint to fork from yet")
     if problem := problem_of(draft, checkpoints[-1]):
         return Way(why=problem)
+    if weights is not None and weights.nothing:
+        return Way(why=weights.nothing)
     return Way(checkpoints[-1])
 
 
-def problem_of(draft: Draft, checkpoint: CheckpointInfo) -> str:
+def problem_of(draft: Draft, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> str:
     """Why a fork from there cannot train as the draft says; "" where it can."""
     from gradtop.trainer.launch.forks import fork_problems
 
-    return "; ".join(fork_problems(draft.base, draft.config, checkpoint)) if draft.config is not None else ""
+    if draft.config is None:
+        return ""
+    return "; ".join(fork_problems(draft.base, draft.config, checkpoint)) or (weights.nothing if weights is not None else "")
 
 
-def consequences_of(draft: Draft, checkpoint: CheckpointInfo) -> tuple[str, str]:
+def consequences_of(draft: Draft, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> tuple[str, str]:
     """What a fork from there keeps and what it drops, each in one line; "" where nothing."""
     from gradtop.trainer.config.fork_preview import consequences
 
     if draft.config is None:
         return "", ""
-    preview = consequences(draft.base, draft.config, epoch=checkpoint.epoch)
+    preview = consequences(draft.base, draft.config, epoch=checkpoint.epoch, weights=weights.consequences if weights is not None else None)
     return ", ".join(preview.kept), "; ".join(preview.dropped)
 
 

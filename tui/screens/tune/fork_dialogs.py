@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.record import CheckpointInfo
 from gradtop.tui.screens.tune.effect import consequences_of, problem_of
+from gradtop.tui.screens.tune.weights import Weights
 from gradtop.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     def __init__(self, name: str, checkpoints: Sequence[CheckpointInfo], draft: Draft) -> None:
         super().__init__()
         self._name, self._draft = name, draft
+        self._weights = Weights(self)
         self._checkpoints = list(reversed(checkpoints))
         # Each that was the best when it was written says so: the newest of them still is.
         self._best = next((each for each in self._checkpoints if each.best), None)
@@ -44,7 +46,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
             yield Options(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
-            yield Static(self._consequence(self._checkpoints[0]), id="consequence", markup=False)
+            yield Static(id="consequence", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"
@@ -54,17 +56,27 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         options.styles.max_height = max(2, min(12, self.size.height - 15))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self.query_one("#consequence", Static).update(self._consequence(self._checkpoints[event.option_index]))
+        self._tell(self._checkpoints[event.option_index])
+
+    def on_weights_compared(self, message: Weights.Compared) -> None:
+        index = self.query_one(Options).highlighted
+        if self._weights.take(message) and index is not None:
+            self._tell(self._checkpoints[index])
+
+    def _tell(self, checkpoint: CheckpointInfo) -> None:
+        self._weights.ask(self._draft, checkpoint)
+        self.query_one("#consequence", Static).update(self._consequence(checkpoint))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         checkpoint = self._checkpoints[event.option_index]
-        if not problem_of(self._draft, checkpoint):
+        if not problem_of(self._draft, checkpoint, self._weights.known(self._draft)):
             self.dismiss(checkpoint)
 
     def _consequence(self, checkpoint: CheckpointInfo) -> str:
-        if problem := problem_of(self._draft, checkpoint):
+        weights = self._weights.known(self._draft)
+        if problem := problem_of(self._draft, checkpoint, weights):
             return f"✕ {problem}"
-        kept, dropped = consequences_of(self._draft, checkpoint)
+        kept, dropped = consequences_of(self._draft, checkpoint, weights)
         return f"keeps {kept}" + (f"\ndrops {dropped}" if dropped else "")
 
 

@@ -34,6 +34,7 @@ from gradtop.tui.screens.tune.text import (
     counted,
     what_will_change,
 )
+from gradtop.tui.screens.tune.weights import Weights
 
 if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
@@ -64,6 +65,7 @@ class Tune(ModeScreen):
         self._base = NOTHING  # the one that the draft changes
         self._starting = False
         self._started: object = None  # the configuration of the last run that was started here
+        self._weights = Weights(self)
         self._can: tuple[object, bool] = ((), False)
 
     def body(self) -> ComposeResult:
@@ -188,6 +190,10 @@ class Tune(ModeScreen):
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
 
+    def on_weights_compared(self, message: Weights.Compared) -> None:
+        if self._weights.take(message):
+            self._draw_changes()
+
     def on_preview_planned(self) -> None:
         self._draw_changes()  # the curves tell what a live change does
 
@@ -195,9 +201,10 @@ class Tune(ModeScreen):
         draft = self.draft
         if draft is None:
             return
+        self._weights.ask(draft, way_of(draft, self._base.checkpoints, has_run=self._base.run is not None).checkpoint)
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now))
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now, weights=self._weights.known(draft)))
         can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
@@ -225,7 +232,7 @@ class Tune(ModeScreen):
         draft = self.draft
         if draft is None:
             return Way()
-        return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None)
+        return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None, weights=self._weights.known(draft))
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next":

@@ -17,6 +17,7 @@ from gradtop.tui.widgets.glyphs import draws_unicode
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import FieldSpec
+    from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.tui.screens.tune.draft import Draft
     from gradtop.tui.screens.tune.form import Form
 
@@ -101,10 +102,13 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
     return [[(settings, "text")], [(f"{keys.name('tune.edit')} expands it, {keys.name('tune.fold')} collapses a section", "muted")]]
 
 
-def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "") -> tuple[list[TextLine], list[TextLine]]:
+def what_will_change(
+    draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", weights: ForkWeights | None = None
+) -> tuple[list[TextLine], list[TextLine]]:
     """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
 
-    `live` says that the base is a run that can take changes now, `stale` that another run is watched, `now` what a live change does at once.
+    `live` says that the base is a run that can take changes now, `stale` that another run is watched, `now` what a live change does at once,
+    `weights` what a fork keeps of them, where that is known.
     """
     differences = draft.differences()
     wide = max((len(each.key) for each in differences), default=0)
@@ -123,7 +127,7 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
                 (takes, "primary" if takes == "live" else "muted"),
             ]
         )
-    verdict = verdict_of(draft, base, way, live=live)
+    verdict = verdict_of(draft, base, way, live=live, weights=weights)
     if now and not draft.problems:
         verdict.append([(f"▲ live, {now}", "warning")])
     if stale:
@@ -131,7 +135,7 @@ def what_will_change(draft: Draft, base: TunePart, way: Way, *, live: bool, stal
     return changes, verdict
 
 
-def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[TextLine]:
+def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool, weights: ForkWeights | None = None) -> list[TextLine]:
     """The strongest way, which key takes it, and what it keeps and drops."""
     if draft.problems:
         return [[(f"✕ to fix: {', '.join(draft.problems)}", "error")]]
@@ -147,7 +151,7 @@ def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool) -> list[Te
     else:
         running = f"; {base.name} continues ({keys.name('tune.next')}: fork when it has ended)" if live else ""
         lines.append([(f"takes effect: fork from {place(way.checkpoint)} ({keys.name('tune.start')}){running}", "text")])
-        kept, dropped = consequences_of(draft, way.checkpoint)
+        kept, dropped = consequences_of(draft, way.checkpoint, weights)
         lines.append([(f"keeps {kept}", "muted")])
         if dropped:
             lines.append([(f"drops {dropped}", "warning")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from textual import events
 
 from gradtop.trainer.config import Change, Config, dump_config, load_config
+from gradtop.trainer.config.fork_preview import Consequences
+from gradtop.trainer.launch.fork_weights import ForkWeights
 from gradtop.trainer.record import Command, Inbox, Run, Status, append_event, read_status, write_status
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.reading.lr_preview import NO_CURVES, Curves, series_of
@@ -98,6 +101,43 @@ async def test_ctrl_f_forks_from_the_checkpoint_that_is_chosen(tmp_path: Path, r
         await screen.press("down", "enter")
         await screen.until(lambda: screen.starter.started, "a start")
         assert [path and path.name for path in screen.starter.checkpoints] == ["step-001031.pt"]
+
+
+async def test_the_weights_that_a_fork_keeps_are_counted_beside_the_form_and_a_late_answer_to_an_old_question_is_dropped(tmp_path: Path, run: Run) -> None:
+    """No key waits for an answer."""
+    asked: list[int] = []
+    first, found = threading.Event(), {
+        2: ForkWeights(Consequences(("8 of 9 weights",), ("1 weights have a different shape: old",))),
+        3: ForkWeights(Consequences(("98 of 122 weights",), ("24 weights have a different shape: head",))),
+        4: ForkWeights(Consequences((), ()), "no weight of the checkpoint fits the model"),
+    }  # fmt: skip
+
+    def answer(config: Config, checkpoint: Path) -> ForkWeights:
+        assert checkpoint.name == "step-001203.pt"
+        asked.append(config.data.shape.classes)
+        if asked == [2]:
+            first.wait(60)
+        return found[config.data.shape.classes]
+
+    async with opened(tmp_path, run=run) as screen:
+        screen.starter.fork_weights = answer  # type: ignore[method-assign]
+        screen.draft.type("data.kind", "fake")
+        screen.form.draw()
+        screen.form.go("data.classes")
+        await screen.press("enter", "2", "enter")
+        await screen.until(lambda: asked == [2], "the first question")
+        assert "keeps the weights that fit by name and shape" in screen.words()
+        await screen.press("enter", "3", "enter")
+        await screen.until(lambda: "keeps 98 of 122 weights" in screen.words(), "the answer to the second")
+        first.set()
+        await screen.press("enter", "4", "enter")
+        await screen.until(lambda: "restart, a new run from the beginning (ctrl+s): no weight of the checkpoint fits the model" in screen.words(), "a refusal")
+        assert asked == [2, 3, 4]
+        await screen.press("ctrl+f")
+        await screen.until(lambda: "✕ no weight of the checkpoint fits the model" in screen.words(), "the refusal in the list of checkpoints")
+        await screen.press("enter")
+        assert isinstance(screen.app.screen, ChooseCheckpoint)
+        assert screen.starter.started == []
 
 
 async def asked_of_the_worker(screen: Tuned, run: Run) -> Command:

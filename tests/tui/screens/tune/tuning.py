@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,6 +73,10 @@ class Tuned(Piloted):
 
     def text(self, key: str) -> str:
         return self.draft.text(self.draft.fields()[key])
+
+    def words(self) -> str:
+        """What stands on the terminal, without frames and the ends of lines."""
+        return " ".join(re.sub("[│╭╮╰╯─]", " ", self.shown()).split())
 
     async def type(self, text: str) -> None:
         await self.press(*("full_stop" if c == "." else "minus" if c == "-" else "comma" if c == "," else c for c in text))
