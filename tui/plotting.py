@@ -11,23 +11,23 @@ from gradtop.tui.paint import painted
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.axis import Axis
 
-COLOURS = ("cyan", "orange")
+COLOURS = ("cyan", "orange", "green", "magenta", "blue+", "white", "green+", "magenta+")
 DIM, WARNING = "gray", "red"
 FRAME = 4  # cells beside and lines around the picture itself
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is drawn with: a line for each of two series, their spread, and where a value was not finite."""
+    """What is drawn with: a line for each series, of which more than these begin anew, their spread, and where a value was not finite."""
 
-    lines: tuple[str, str]
-    samples: tuple[str, str]
+    lines: tuple[str, ...]
+    samples: tuple[str, ...]
     spread: str
     lost: str
 
 
-UNICODE = Marks(("braille", "dot"), ("⠒⠒", "••"), "·", "×")
-ASCII = Marks(("*", "o"), ("**", "oo"), ".", "x")
+UNICODE = Marks(("braille", "dot", "+", "▪", "◦", "△", "◆", "="), ("⠒⠒", "••", "++", "▪▪", "◦◦", "△△", "◆◆", "=="), "·", "×")
+ASCII = Marks(("*", "o", "+", "#", "@", "%", "&", "="), ("**", "oo", "++", "##", "@@", "%%", "&&", "=="), ".", "x")
 
 
 def picture(
@@ -44,7 +44,7 @@ def picture(
     frame(plotext, along, up, width, height)
     for number, curve in enumerate(curves):
         points = [(along.at(step), up.at(value)) for step, value in curve]
-        line(plotext, points, marks.lines[number % 2], COLOURS[number % 2] if colours else None)
+        line(plotext, points, marks.lines[number], COLOURS[number] if colours else None)
     return built(plotext, colours=colours, unicode=unicode), [sample(plotext, marks, number, colours=colours) for number in range(len(curves))]
 
 
@@ -56,8 +56,13 @@ def built(plotext: Any, *, colours: bool, unicode: bool) -> list[str]:
 
 def sample(plotext: Any, marks: Marks, number: int, *, colours: bool) -> str:
     """What a line of the figure looks like, for a legend."""
-    text = marks.samples[number % 2]
-    return painted(plotext.colorize(text, COLOURS[number % 2])) if colours else text
+    text = marks.samples[number % len(marks.samples)]
+    return painted(plotext.colorize(text, colour_of(number))) if colours else text
+
+
+def colour_of(number: int) -> str:
+    """The colour of a series. With each round of the colours, the marks are those of another one."""
+    return COLOURS[(number + number // len(COLOURS)) % len(COLOURS)]
 
 
 def frame(plotext: Any, along: Axis, up: Axis, width: int, height: int) -> None:

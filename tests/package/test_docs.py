@@ -179,6 +179,7 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
         "ls": ["ls"],
         "show": ["show", run.id],
         "diff": ["diff", run.id, other.id],
+        "plot": ["plot", run.id, other.id],
         "lineage": ["lineage", run.id],
         "params": ["params", run.id],
     }

@@ -10,13 +10,13 @@ from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
 from gradtop.tui.plotting import (
     ASCII,
-    COLOURS,
     DIM,
     FRAME,
     UNICODE,
     WARNING,
     Marks,
     built,
+    colour_of,
     frame,
     line,
     sample,
@@ -77,7 +77,7 @@ def draw(
 
     frame(plotext, along, up, width, height)
     for number, each in enumerate(found):
-        add(plotext, each, along, up, marks, number, COLOURS[number % 2] if colours else None)
+        add(plotext, each, along, up, marks, number, colour_of(number) if colours else None)
     lines += built(plotext, colours=colours, unicode=unicode)
     for number, (metric, each) in enumerate(zip(metrics, found, strict=True)):
         newest = metric.stream.last_finite(metric.column) if last is None else None
@@ -96,7 +96,7 @@ def add(plotext: Any, series: Series, along: Axis, up: Axis, marks: Marks, numbe
     scatter(plotext, spread, marks.spread, colour and DIM)
     for piece in pieces(series):
         points = [(along.at(x), up.at(mean)) for x, mean in piece]
-        (line if len(points) > 1 else scatter)(plotext, points, marks.lines[number % 2], colour)
+        (line if len(points) > 1 else scatter)(plotext, points, marks.lines[number % len(marks.lines)], colour)
     lost = [(along.at(x), 0.0) for x, bad in zip(series.x, series.nonfinite, strict=True) if bad]
     scatter(plotext, lost, marks.lost, colour and WARNING)
 

@@ -58,8 +58,13 @@ def toned(text: str, tone: str) -> str:
 
 
 def print_json(value: object) -> None:
-    """JSON in ASCII, whatever the terminal; without NaN and Infinity, which the standard has not: such a value becomes null."""
-    print(json.dumps(finite(value), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f"))
+    """JSON in ASCII, whatever the terminal."""
+    print(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """JSON in ASCII, without NaN and Infinity, which the standard has not: such a value becomes null."""
+    return json.dumps(finite(value), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def finite(value: object) -> object:

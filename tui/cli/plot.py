@@ -1,18 +1,18 @@
-"""`gradtop plot RUN [METRIC …]`."""
+"""`gradtop plot RUN [RUN …] [METRIC …]`."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, shown
-from gradtop.tui.cli.output import colours_wanted, print_line, unicode_wanted
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, runs_directory, shown
+from gradtop.tui.cli.output import colours_wanted, json_text, print_line, unicode_wanted
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
@@ -27,46 +27,95 @@ its output; cpu@1 is cpu of rank 1.
 Each gets a chart; loss and val_loss share one. The line is the mean per column,
 dots show minimum and maximum; a cross at the bottom marks non-finite values.
 
+Several runs share one chart per metric, each with its own color and pattern, in
+the order given; a run that lacks the metric or cannot be read says so below it.
+--by draws over steps, epochs or the time since a run's first recorded step.
+
   gradtop plot last
   gradtop plot last loss grad_norm --log --output curves.txt
+  gradtop plot quiet-heron brave-otter val_loss --by epoch
 """
 HEIGHT = 16
 WIDTH = 100
 FEWEST = (30, 8)
 MOST = 1000
+MOST_TEXT = 1 << 26  # characters of a file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Plot curves of a run in any terminal or into a file."
+    parser.description = "Plot curves of one run or several in any terminal or into a file."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("metrics", metavar="METRIC", nargs="*", help="metrics to plot (default: loss, val_loss and accuracy)")
+    parser.add_argument("words", metavar="RUN|METRIC", nargs="*", help="further runs, then metrics to plot (default: loss, val_loss and accuracy)")
+    parser.add_argument("--by", choices=("step", "epoch", "time"), default="step", help="quantity of the horizontal axis (default: step)")
     parser.add_argument("--log", action="store_true", help="logarithmic axis if all values are positive")
     parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="first step")
     parser.add_argument("--until", dest="last", type=float, metavar="STEP", help="last step")
     parser.add_argument("--width", type=int, metavar="N", help="width in columns (default: terminal width; 100 in a file)")
     parser.add_argument("--height", type=int, metavar="N", help=f"height of each chart in lines (default: {HEIGHT})")
     parser.add_argument("--output", metavar="FILE", help="write to a file, without colors")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    reader = opened(chosen_run(options))
+    from gradtop.tui.cli.overlay import runs_and_metrics
+
+    first = chosen_run(options)
+    runs, options.metrics = runs_and_metrics(runs_directory(options), first, options.words)
+    readers = [opened(run) for run in runs]
+    reader = readers[0]
+    if options.json:
+        write(json_of(readers, options), options)
+        return 0
     draw = drawing_of(reader)
     colours = not options.output and colours_wanted(sys.stdout)
     unicode = bool(options.output) or unicode_wanted(sys.stdout)
-    if draw is not None and not options.metrics:
+    if len(readers) > 1 or options.by != "step":
+        text = "\n\n".join(overlays(readers, options, colours=colours, unicode=unicode))
+    elif draw is not None and not options.metrics:
         text = draw(reader, *size(options), colours=colours, unicode=unicode)
     else:
         text = "\n\n".join(plots(reader, options, colours=colours, unicode=unicode))
-    if options.output:
-        from gradtop.trainer.record import clean
-
-        path = Path(options.output).expanduser()
-        path.write_text(clean(text, 1 << 20, keep_newlines=True) + "\n", encoding="utf-8")
-        print_line(shown(path))
-    else:
-        print_line(text)
+    write(text, options)
     return 0
+
+
+def write(text: str, options: argparse.Namespace) -> None:
+    """Print the text, or write it to the file asked for."""
+    if not options.output:
+        print_line(text)
+        return
+    from gradtop.trainer.record import clean
+
+    path = Path(options.output).expanduser()
+    path.write_text(clean(text, MOST_TEXT, keep_newlines=True) + "\n", encoding="utf-8")
+    print_line(shown(path))
+
+
+def overlays(readers: Sequence[RunReader], options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:
+    """A chart of all runs for each metric. Raises UsageError."""
+    from gradtop.tui.cli import overlay
+
+    return [
+        overlay.draw(metric, overlay.read(readers, metric.name, options, 2 * size(options)[0]), options, size(options), colours=colours, unicode=unicode)
+        for metric in wanted_of(readers, options)
+    ]
+
+
+def json_of(readers: Sequence[RunReader], options: argparse.Namespace) -> str:
+    """What is drawn of all runs, for programs. Raises UsageError."""
+    from gradtop.tui.cli import overlay
+
+    bins = 2 * size(options)[0]
+    return json_text([overlay.record(metric, overlay.read(readers, metric.name, options, bins), options) for metric in wanted_of(readers, options)])
+
+
+def wanted_of(readers: Sequence[RunReader], options: argparse.Namespace) -> list[Metric]:
+    """The metrics asked for, else the usual ones. Raises UsageError."""
+    from gradtop.tui.cli import curves, overlay
+
+    there = overlay.known_metrics(readers)
+    return [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
 
 
 def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:

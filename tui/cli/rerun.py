@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import agreed
-from gradtop.tui.cli.locate import add_run, chosen_run, runs_directory
-from gradtop.tui.cli.start import add_settings, begin, check_settings
+from gradtop.tui.cli.errors import UsageError
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.output import print_line
+from gradtop.tui.cli.start import add_settings, begin, check_settings, print_start_error
 
+if TYPE_CHECKING:
+    from gradtop.trainer.record import Run
+
+MOST_SEEDS = 1000
+LONGEST_BASE = 40  # characters of a name, before that of the seed
 EPILOG = """\
 Starts a new run from the beginning with the current configuration of RUN,
 including live changes, and the given changes. The new run records its parent
 and the changes, and is created in the same directory unless --runs is given.
 
+--seeds N creates N runs that differ in training.seed alone, with the next seeds
+that no run of this configuration has yet. They are queued: each starts when
+the device is free, and the command returns immediately. Runs (key 7) and
+gradtop diff treat runs that differ in the seed alone as samples of one
+configuration.
+
   gradtop rerun last optimizer.lr=3e-4 --watch
+  gradtop rerun last optimizer.lr=3e-4 --seeds 5
 """
 
 
@@ -23,20 +39,62 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
     add_settings(parser)
+    parser.add_argument("--seeds", type=int, metavar="N", help="queue N runs that differ in the seed alone")
 
 
 def run(options: argparse.Namespace) -> int:
     check_settings(options)
+    check_seeds(options)
     parent = chosen_run(options)
     runs = runs_directory(options) if options.runs else parent.path.parent
+    if options.seeds is not None:
+        return queue_seeds(parent, runs, options)
+    return begin(created(parent, runs, options, options.changes, options.name), runs, options)
 
+
+def check_seeds(options: argparse.Namespace) -> None:
+    """Raises UsageError where --seeds cannot be."""
+    from gradtop.trainer.analysis.overlay import SEED
+
+    if options.seeds is None:
+        return
+    if not 1 <= options.seeds <= MOST_SEEDS:
+        raise UsageError(f"--seeds must be 1 to {MOST_SEEDS}")
+    if options.watch:
+        raise UsageError("--seeds queues runs and returns; watch one of them: gradtop watch RUN")
+    if any(word.partition("=")[0].strip() == SEED for word in options.changes):
+        raise UsageError(f"--seeds chooses the seeds; leave out {SEED}")
+
+
+def created(parent: Run, runs: Path, options: argparse.Namespace, changes: list[str], name: str | None) -> Run:
+    """A new run of the parent's configuration with the changes, which nothing trains yet. Raises ConfigProblems, RecordError and UsageError."""
     from gradtop.trainer.launch import create_run
     from gradtop.trainer.launch.forks import rerun_weights
     from gradtop.trainer.launch.run_config import changed_config
 
-    _, config, changes = changed_config(parent, options.changes)
+    _, config, differing = changed_config(parent, changes)
     weights = rerun_weights(parent, config)
-    new = agreed(
-        options, lambda: create_run(runs, config, name=options.name, parent=parent, checkpoint=weights, changes=changes, command=sys.argv)
-    )
-    return begin(new, runs, options)
+    return agreed(options, lambda: create_run(runs, config, name=name, parent=parent, checkpoint=weights, changes=differing, command=sys.argv))
+
+
+def queue_seeds(parent: Run, runs: Path, options: argparse.Namespace) -> int:
+    """Queue runs of one configuration with different seeds; where it is not the parent's, the others are children of the first."""
+    from gradtop.trainer.analysis.overlay import SEED
+    from gradtop.trainer.launch import queue_worker
+    from gradtop.trainer.launch.seeds import is_same, next_seeds
+
+    base = (options.name or name_of(opened(parent)))[:LONGEST_BASE]
+    same = is_same(parent, options.changes)
+    seeds = next_seeds(parent, options.seeds, among_relatives=same)
+    for number, seed in enumerate(seeds):
+        changes = [f"{SEED}={seed}"] if same or number else [*options.changes, f"{SEED}={seed}"]
+        run = created(parent, runs, options, changes, f"{base}-seed{seed}")
+        try:
+            queue_worker(run, server=not options.no_server)
+        except OSError as error:
+            print_start_error(run, error)
+            return 1
+        print_line(f"{name_of(opened(run))} is queued with seed {seed}. Remove it from the queue: gradtop stop {reference(run, runs)}")
+        if not same and not number:
+            parent = run
+    return 0

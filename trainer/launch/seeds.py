@@ -1,0 +1,45 @@
+"""Runs of one configuration with different seeds. Needs pydantic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradtop.trainer.analysis.overlay import SEED, seed_families
+from gradtop.trainer.launch.run_config import changed_config, effective_config
+from gradtop.trainer.record import Run, list_runs, read_meta
+from gradtop.trainer.record.run_reader import read_config
+
+SEEDS = 2**32  # training.seed is below
+
+
+def is_same(run: Run, words: Sequence[str]) -> bool:
+    """Whether `key=value` words leave the run's configuration as it is but for the seed. Raises ConfigProblems."""
+    return all(change.key == SEED for change in changed_config(run, words)[2])
+
+
+def next_seeds(run: Run, count: int, *, among_relatives: bool) -> list[int]:
+    """Seeds from that of the run on; those that no run of its configuration has yet, or, for another configuration, the same that this one began with."""
+    first = effective_config(run).training.seed
+    used = {first, *relatives_seeds(run)} if among_relatives else set()
+    found: list[int] = []
+    seed = first
+    while len(found) < count:
+        if seed not in used:
+            found.append(seed)
+        seed = (seed + 1) % SEEDS
+    return found
+
+
+def relatives_seeds(run: Run) -> set[int]:
+    """The seeds of the runs beside it that differ from it in the seed alone, and of those that were started from it so."""
+    there = {each.id: each for each in list_runs(run.path.parent)}
+    metas = {name: read_meta(each) for name, each in there.items()}
+    begun = [name for name, meta in metas.items() if meta.parent == run.id and [change.key for change in meta.changes] == [SEED]]
+    family = next((each for each in seed_families(metas) if run.id in each), [])
+    found = set()
+    for name in {*family, *begun}:
+        training = read_config(there[name]).get("training")
+        seed = training.get("seed") if isinstance(training, dict) else None
+        if isinstance(seed, int):
+            found.add(seed)
+    return found
