@@ -12,7 +12,7 @@ import pytest
 
 from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, StreamReader, new_run
 from gradtop.trainer.record.event_file import masked_crc, varint
-from gradtop.trainer.record.export import export_run
+from gradtop.trainer.record.export import Folder, export_run, readable_streams, write_csv
 from tests.record.event_files import events
 from tests.tui.runs_fixture import PARAMETERS, fake_run
 
@@ -164,6 +164,27 @@ def test_a_link_in_a_run_is_not_followed(resumed: Run, tmp_path: Path) -> None:
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+def test_a_link_that_appears_while_an_export_is_written_is_not_followed(resumed: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "csv").mkdir(parents=True)
+    with Folder(resumed, resumed.path / "export" / "csv", overwrite=True) as folder:
+        (resumed.path / "export").rename(resumed.path / "moved")
+        (resumed.path / "export").symlink_to(elsewhere)
+        write_csv(readable_streams(resumed), folder)
+    assert list((elsewhere / "csv").iterdir()) == []
+    assert "steps.csv" in {path.name for path in (resumed.path / "moved" / "csv").iterdir()}
+
+
+def test_a_link_in_a_run_is_not_followed_whatever_name_leads_to_the_run(resumed: Run, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "alias").symlink_to(resumed.path)
+    (resumed.path / "export").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RecordError, match="alias/export is a symbolic link"):
+        export_run(resumed, "csv", tmp_path / "alias" / "export" / "csv")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert export_run(resumed, "csv", resumed.path / ".." / "figures").paths
+
+
 @pytest.mark.parametrize("to", ["csv", "parquet"])
 def test_histograms_name_their_parameters(tmp_path: Path, to: str) -> None:
     run, grower = fake_run(tmp_path / "runs", state="done", steps=200)
@@ -200,7 +221,7 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works(resumed
 
 def test_exporting_imports_neither_torch_nor_tensorflow(resumed: Run, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.trainer.record.export import export_run\n"
+        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.trainer.record.export import Folder, export_run, readable_streams, write_csv\n"
         "for to in ('csv', 'tensorboard', 'parquet'): export_run(Run(sys.argv[1]), to, Path(sys.argv[2]))\n"
         "print([name for name in ('torch', 'tensorflow', 'tensorboard', 'textual') if name in sys.modules])"
     )

@@ -11,6 +11,7 @@ from gradtop.trainer.config import parse_config
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.server.jobs import ANSWERS, answer
 from gradtop.trainer.training.step import explain
 from tests.config.strategies import problems_of
 from tests.training.runs import rows
@@ -71,7 +72,7 @@ def test_weights_that_hold_more_than_numbers_are_told_of_without_the_colours_of_
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("train", "model.kind = custom does not take them in training (ValueError: only in training); the traceback is in worker.log"),
+        ("train", "model.kind = custom does not take them in training (ValueError: only in training) (the traceback is in worker.log)"),
         ("tuple in training", "the model in training gives tuple; a tensor with a value for each class is expected"),
         ("other in training", "it in training gives 1 values for each label, and the data have 3 classes"),
         ("whole", "the model gives numbers of int64; floats are expected"),
@@ -81,6 +82,16 @@ def test_an_own_model_that_goes_wrong_in_training_alone_is_told_of_before_it(tmp
     run = of(tmp_path, OWN, f'[model]\nkind = "custom"\ntarget = "tests.training.project:given"\narguments = {{how = "{how}"}}')
     assert work(run) == 1
     assert said in read_status(run).error
+
+
+def test_a_traceback_is_said_to_be_in_the_log_only_where_there_is_one(tmp_path: Path) -> None:
+    run = of(tmp_path, '[model]\nkind = "custom"\ntarget = "json:loads"\narguments = {s = "x"}')
+    written = run.config.rename(tmp_path / "mine.toml")
+    said = answer(ANSWERS["parameters"], {"file": str(written)})["error"]
+    written.rename(run.config)
+    assert said == "model.target: json:loads raised JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
+    assert work(run) == 1
+    assert read_status(run).error == f"{said} (the traceback is in worker.log)"
 
 
 def test_an_own_model_without_values_is_told_of(tmp_path: Path) -> None:

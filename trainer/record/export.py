@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -11,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams, read_meta
 from gradtop.trainer.record.event_file import EventFile, Histogram
@@ -32,7 +33,7 @@ from gradtop.trainer.record.streams.registry import (
     count_bins,
     written_by,
 )
-from gradtop.trainer.record.writing import FILE, make_folder
+from gradtop.trainer.record.writing import FILE, WRITING, open_folder, remove_folder
 
 BATCH = 8192
 
@@ -84,59 +85,97 @@ def readable_streams(run: Run) -> list[StreamReader]:
 
 
 class Folder:
-    """A folder of files that come into being together, when all are written; else it is left as it was."""
+    """A folder of files that come into being together, when all are written; else it is left as it was.
+
+    It is opened once, and files are named within what was opened: nothing that takes its place meanwhile is written to.
+    """
 
     def __init__(self, run: Run, path: Path, *, overwrite: bool) -> None:
         self.paths: list[Path] = []
-        self._run, self._path, self._overwrite = run, path.absolute(), overwrite
-        self._parts: list[Path] = []
+        self._path, self._overwrite = path.absolute(), overwrite
+        self._root = within(run, self._path)
+        self._descriptor = -1
+        self._parts: list[str] = []
         self._made: list[Path] = []
 
     def __enter__(self) -> Self:
-        for place in (self._path, *self._path.parents):
-            # A run may come from somebody else: nothing is written to where its links point.
-            if place.is_relative_to(self._run.path) and place != self._run.path and place.is_symlink():
-                raise RecordError(f"{place} is a symbolic link, which is not followed. Choose another directory with --output.")
         self._made = [place for place in (self._path, *self._path.parents) if not place.exists()]
         try:
-            if self._path.is_relative_to(self._run.path):
-                make_folder(self._run.path, self._path)
-            else:
+            if self._root is None:
                 self._path.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            else:
+                # A run may come from somebody else: nothing is written to where its links point.
+                self._descriptor = open_folder(self._root, self._path)
         except OSError:
             self._undo()
+            if self._root is not None and (link := first_link(self._root, self._path)) is not None:
+                raise RecordError(f"{link} is a symbolic link, which is not followed. Choose another directory with --output.") from None
             raise
         return self
 
-    def add(self, names: Iterable[str]) -> list[Path]:
-        """Places to write to, one for each name. Raises RecordError where one is there already and is not to be replaced."""
-        paths = [self._path / name for name in names]
-        if (known := next((path for path in paths if os.path.lexists(path)), None)) is not None and not self._overwrite:
+    def add(self, names: Iterable[str]) -> list[str]:
+        """Names to `create`, one for each file. Raises RecordError where one is there already and is not to be replaced."""
+        wanted = [self._path / name for name in names]
+        if not self._overwrite and (known := next((path for path in wanted if self._exists(path.name)), None)) is not None:
             raise RecordError(f"{known} already exists. Replace it with --overwrite, or choose another directory with --output.")
-        parts = [self._path / f".{os.urandom(8).hex()}.part" for _ in paths]
-        self.paths += paths
+        parts = [f".{os.urandom(8).hex()}.part" for _ in wanted]
+        self.paths += wanted
         self._parts += parts
         return parts
 
-    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is not None:
-            self._undo()
-            return
+    def create(self, part: str) -> BinaryIO:
+        """A new file, with the mode of all files of a run where it lies in one."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | WRITING
+        descriptor = os.open(part, flags, 0o666 if self._root is None else FILE, dir_fd=self._descriptor)
+        if self._root is not None:
+            os.fchmod(descriptor, FILE)
+        return open(descriptor, "wb")
+
+    def _exists(self, name: str) -> bool:
         try:
+            os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        try:
+            if failed is not None:
+                self._undo()
+                return
             for part, path in zip(self._parts, self.paths, strict=True):
-                if path.is_relative_to(self._run.path):
-                    part.chmod(FILE)  # as all files of a run
-                part.replace(path)
+                os.rename(part, path.name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except OSError:
             self._undo()
             raise
+        finally:
+            os.close(self._descriptor)
 
     def _undo(self) -> None:
         for part in self._parts:
-            part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(part, dir_fd=self._descriptor)
         for place in self._made:
-            with suppress(OSError):
-                place.rmdir()
+            if self._root is not None:
+                remove_folder(self._root, place)
+            else:
+                with suppress(OSError):
+                    place.rmdir()
+
+
+def within(run: Run, path: Path) -> Path | None:
+    """The run directory as a beginning of the path, by whatever name that leads there; None where the path lies elsewhere."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            if place.samefile(run.path) and ".." not in path.relative_to(place).parts:
+                return place
+    return None
+
+
+def first_link(root: Path, path: Path) -> Path | None:
+    """The first symbolic link on the way from a folder to a path in it."""
+    return next((place for place in reversed((path, *path.parents)) if place.is_relative_to(root) and place != root and place.is_symlink()), None)
 
 
 def all_columns(stream: StreamReader) -> list[Column]:
@@ -175,7 +214,7 @@ def write_csv(streams: Sequence[StreamReader], folder: Folder) -> None:
     """A value that was not measured is empty; one that is not finite is nan, inf or -inf."""
     for stream, part in zip(streams, folder.add(f"{stream.stem}.csv" for stream in streams), strict=True):
         columns = all_columns(stream)
-        with part.open("x", newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(folder.create(part), encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([column.name for column in columns])
             writer.writerows([int_step(row[0]), *row[1:]] for row in rows_of(stream, columns))
@@ -198,7 +237,7 @@ def write_parquet(streams: Sequence[StreamReader], folder: Folder) -> None:
             pa.field(c.name, pa.string() if is_parameter(stream, c) else pa.float64(), metadata={"unit": c.unit} if c.unit else None) for c in columns
         ]
         schema = pa.schema(fields, metadata={"gradtop.stream": stream.stream, "gradtop.rank": str(stream.rank), "gradtop.extra": json.dumps(dict(stream.extra))})
-        with part.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
+        with folder.create(part) as file, parquet.ParquetWriter(file, schema) as writer:
             rows = rows_of(stream, columns)
             while batch := list(islice(rows, BATCH)):
                 values = [list(column) for column in zip(*batch, strict=True)]
@@ -209,7 +248,7 @@ def write_tensorboard(streams: Sequence[StreamReader], folder: Folder) -> None:
     """Scalars are named `stream/column`, of rank 1 `stream.r1/column`; what was not measured is left out."""
     first = min((row[1] for stream in streams for row in islice(stream.rows(), 1)), default=0.0)
     (part,) = folder.add([f"events.out.tfevents.{int(first)}.gradtop"])
-    with part.open("xb") as file:
+    with folder.create(part) as file:
         events = EventFile(file, first)
         for stream in streams:
             if stream.stream == HISTOGRAMS:

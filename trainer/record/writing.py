@@ -24,6 +24,11 @@ STALE = 600.0  # seconds: what a process that was killed while it wrote has left
 
 def make_folder(root: Path, path: Path) -> None:
     """Make a folder, and those that it lies in, where it is not there."""
+    os.close(open_folder(root, path))
+
+
+def open_folder(root: Path, path: Path) -> int:
+    """The same, and a descriptor of it."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in path.relative_to(root).parts:
@@ -37,8 +42,10 @@ def make_folder(root: Path, path: Path) -> None:
             descriptor = inner
             if made:
                 os.fchmod(descriptor, FOLDER)
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 @contextmanager
@@ -131,6 +138,12 @@ def unlink(root: Path, path: Path) -> None:
     """Remove a file; one that is not there is removed."""
     with suppress(FileNotFoundError), folder_of(root, path) as folder:
         os.unlink(path.name, dir_fd=folder)
+
+
+def remove_folder(root: Path, path: Path) -> None:
+    """Remove an empty folder where that is possible."""
+    with suppress(OSError), folder_of(root, path) as folder:
+        os.rmdir(path.name, dir_fd=folder)
 
 
 def rename(root: Path, path: Path, name: str) -> None:

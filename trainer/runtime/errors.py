@@ -10,6 +10,10 @@ class UserError(Exception):
     """An error that the user can fix; the message says what is wrong and what to do."""
 
 
+class TracedError(UserError):
+    """An error in custom code, whose traceback was printed: a worker's status says where that is."""
+
+
 class NonFinite(UserError):
     """The loss or a gradient became infinite or not a number; the weights are those from before the step, unless `sentence` says otherwise."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.errors import TracedError, UserError
 
 Check = Callable[[str, str, Mapping[str, Any]], object]
 _checks: list[Check] = []
@@ -40,7 +40,7 @@ def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> An
         # It is the user's own code: its traceback tells them more than any sentence of ours.
         traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(f"{key}: {target} raised {type(error).__name__}: {first} (the traceback is in worker.log)") from error
+        raise TracedError(f"{key}: {target} raised {type(error).__name__}: {first}") from error
 
 
 def resolve(target: str, key: str) -> Any:
@@ -58,7 +58,7 @@ def resolve(target: str, key: str) -> Any:
         raise UserError(f"{key}: {module_name} needs {error.name}, which is not installed") from error
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        raise UserError(f"{key}: {module_name} cannot be imported: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
+        raise TracedError(f"{key}: {module_name} cannot be imported: {type(error).__name__}: {error}") from error
     for name in path.split("."):
         try:
             found = getattr(found, name)

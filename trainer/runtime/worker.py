@@ -36,7 +36,7 @@ from gradtop.trainer.record.status import READS
 from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
-from gradtop.trainer.runtime.errors import UserError, explain_limit
+from gradtop.trainer.runtime.errors import TracedError, UserError, explain_limit
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
@@ -171,11 +171,11 @@ class Worker:
         """The error as one sentence for the status; prints the traceback to the log."""
         traceback.print_exc()
         sentence = self.context.explain(error) or explain_limit(error)
-        if isinstance(error, UserError):
+        if isinstance(error, UserError) and not isinstance(error, TracedError):
             return str(error)
         if sentence:
             return sentence
-        return f"{first_line(error)} (the traceback is in worker.log)"
+        return f"{error if isinstance(error, UserError) else first_line(error)} (the traceback is in worker.log)"
 
     def _end(self, ending: Ending) -> None:
         begun = self.progress.status.state is not RunState.STARTING or self.before.state is RunState.CREATED

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.runtime.device import out_of_memory
-from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.errors import TracedError, UserError
 
 # What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
 _TAKES = {
@@ -57,9 +57,9 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
                 raise
             traceback.print_exc()
             first = (str(error).strip().splitlines() or [""])[0]
-            raise UserError(
+            raise TracedError(
                 f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
-                f"{' in training' if training else ''} ({type(error).__name__}: {first}); the traceback is in worker.log"
+                f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
         _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
 

@@ -20,7 +20,7 @@ from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.runtime import user_code
-from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.errors import TracedError, UserError
 
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -128,7 +128,7 @@ class Items:
         except Exception as error:
             # It is the user's own code: its traceback tells them more than any sentence of ours.
             traceback.print_exc()
-            raise UserError(f"{title}: {type(error).__name__}: {error} (the traceback is in worker.log)") from error
+            raise TracedError(f"{title}: {type(error).__name__}: {error}") from error
         if not isinstance(sample, tuple | list) or len(sample) != 2:
             raise UserError(f"{title} is {_kind(sample)}; (input, label) is expected")
         try:
