@@ -94,8 +94,8 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
 ) -> None:
     opened = []
 
-    def open_screen(run: Run | None, runs: Path, *, server: bool) -> int:
-        opened.append((run, server))
+    def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str) -> int:
+        opened.append((server, mode))
         return 0
 
     monkeypatch.setattr(home, "open_screen", open_screen)
@@ -106,7 +106,7 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
     assert "failed: cuda:7 is not there" in said.err
     starts.becomes = lambda run: None
     assert gradtop("train", config, "--watch") == gradtop("rerun", "last", "--watch")
-    assert [server for _run, server in opened] == [False, True, True]
+    assert opened == [(server, "overview") for server in (False, True, True)]
 
 
 @pytest.mark.parametrize(

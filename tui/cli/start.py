@@ -86,7 +86,7 @@ def watched(run: Run, runs: Path, *, server: bool) -> int:
     """Open the screen until the user leaves it; report a run that failed or died meanwhile on the terminal as well."""
     from gradtop.tui.cli.home import open_screen
 
-    code = open_screen(run, runs, server=server)
+    code = open_screen(run, runs, server=server, mode="overview")
     reader = opened(run)
     return print_outcome(reader, runs) if reader.state.went_wrong else code
 
