@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,18 @@ def test_a_link_that_appears_while_an_export_is_written_is_not_followed(resumed:
         write_csv(readable_streams(resumed), folder)
     assert list((elsewhere / "csv").iterdir()) == []
     assert "steps.csv" in {path.name for path in (resumed.path / "moved" / "csv").iterdir()}
+
+
+def test_what_a_killed_export_has_left_in_a_run_is_removed_by_the_next_one(resumed: Run) -> None:
+    folder = resumed.path / "export" / "csv"
+    folder.mkdir(parents=True)
+    old, young, other = (folder / name for name in (f".{'0a' * 8}.part", f".{'0b' * 8}.part", ".notes.part"))
+    for path in (old, young, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    export_run(resumed, "csv", folder)
+    assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
 
 
 def test_a_link_in_a_run_is_not_followed_whatever_name_leads_to_the_run(resumed: Run, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,9 +35,10 @@ from gradtop.trainer.record.streams.registry import (
     count_bins,
     written_by,
 )
-from gradtop.trainer.record.writing import FILE, WRITING, open_folder, remove_folder
+from gradtop.trainer.record.writing import FILE, STALE, WRITING, open_folder, remove_folder
 
 BATCH = 8192
+PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
 Row = tuple[float, ...]
 
@@ -112,7 +115,16 @@ class Folder:
             if self._root is not None and (link := first_link(self._root, self._path)) is not None:
                 raise RecordError(f"{link} is a symbolic link, which is not followed. Choose another directory with --output.") from None
             raise
+        if self._root is not None:
+            self._remove_leftovers()
         return self
+
+    def _remove_leftovers(self) -> None:
+        """Remove what exports that were killed have left in the run."""
+        for name in filter(PART.fullmatch, os.listdir(self._descriptor)):
+            with suppress(OSError):
+                if time.time() - os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mtime > STALE:
+                    os.unlink(name, dir_fd=self._descriptor)
 
     def add(self, names: Iterable[str]) -> list[str]:
         """Names to `create`, one for each file. Raises RecordError where one is there already and is not to be replaced."""

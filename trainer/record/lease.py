@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.writing import make_folder, remove, unlink, write_atomically
+from gradtop.trainer.record.writing import make_folder, remove, remove_leftovers, unlink, write_atomically
 
 VALID = 6.0  # seconds; screens renew their note every two
 STALE = 600.0  # seconds: more than hosts' clocks differ
@@ -47,6 +48,14 @@ def remove_stale_leases(run: Run, now: float) -> None:
         return
     for name in stale:
         remove(run.path, run.leases / name)
+
+
+def tidy(run: Run, now: float) -> None:
+    """Remove what killed processes have left in a run of the own user that has no worker: it does so itself while there is one."""
+    with suppress(OSError):
+        if os.stat(run.path).st_uid == os.geteuid():
+            remove_leftovers(run.path, now)
+            remove_stale_leases(run, now)
 
 
 def read_leases(run: Run, now: float) -> Lease:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
+from gradtop.trainer.record.lease import STALE, tidy
 from gradtop.trainer.record.process import ask_by_signal
 from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.facts import Watch
@@ -105,6 +106,7 @@ class Poll:
         self._leased: tuple[Run, tuple[str, ...], tuple[str, ...]] | None = None
         self._lease_due = 0.0
         self._lease_trouble = False
+        self._tidied: tuple[Run, float] | None = None
         self._spent, self._written, self._answering = 0.0, 0, 0
         self._idle_cores = idle_cores if idle_cores is not None else IdleCores()
 
@@ -257,6 +259,8 @@ class Poll:
     def _keep_lease(self, request: Request, facts: Facts) -> None:
         if facts.run is None or not facts.alive or facts.gone:
             self._drop_lease()
+            if facts.run is not None and facts.state.has_ended and not facts.gone:
+                self._tidy(facts.run)
             return
         wanted = (facts.run, request.measurements, request.parameters)
         if self._leased is not None and self._leased[0].path != facts.run.path:
@@ -272,6 +276,12 @@ class Poll:
                 why = f"the run directory is not writable ({error.strerror or error}): nothing is measured on demand"
                 self._on_answer(Answer("look", facts.run.id, False, why))
         self._leased, self._lease_due = wanted, self._monotonic() + LEASE_EVERY
+
+    def _tidy(self, run: Run) -> None:
+        """Once for a run that is watched, and now and then while it is."""
+        if self._tidied is None or self._tidied[0].path != run.path or self._monotonic() - self._tidied[1] >= STALE:
+            self._tidied = run, self._monotonic()
+            tidy(run, self.clock())
 
     def _drop_lease(self) -> None:
         if self._leased is None:

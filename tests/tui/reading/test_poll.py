@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gradtop.trainer.record import Inbox, Run, append_event, read_leases
+from gradtop.trainer.record import Inbox, Run, append_event, read_leases, write_lease
 from gradtop.tui.reading.poll import (
     ANSWER_WITHIN,
     LEASE_EVERY,
@@ -218,6 +218,32 @@ def test_the_lease_says_what_is_shown_is_renewed_and_dropped(runs: Path) -> None
     grower.status("done")
     watcher.poll.tick()
     assert not list(run.leases.glob("*.json"))
+
+
+@pytest.mark.parametrize("state", ["training", "done", "stopped", "failed"])
+@pytest.mark.parametrize("own", [True, False])
+def test_what_killed_processes_have_left_in_a_run_without_a_worker_is_removed_but_not_from_others_runs(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, state: str, own: bool
+) -> None:
+    run, grower = fake_run(runs, created=NOW - 30.1)
+    grower.status(state)
+    write_lease(run, "killed", ["updates"])
+    left = [run.leases / "killed.json", run.path / ".status.json.17.0a1b2c3d.tmp", run.leases / ".screen.json.17.0a1b2c3d.tmp"]
+    for path in left:
+        path.touch()
+        os.utime(path, (NOW - 3600, NOW - 3600))
+    young = run.path / ".meta.json.17.0a1b2c3d.tmp"
+    young.touch()
+    os.utime(young, (NOW, NOW))
+    if not own:
+        monkeypatch.setattr(os, "geteuid", lambda: run.path.stat().st_uid + 1)
+
+    watcher = Watcher(runs)
+    watcher.ask(run)
+    watcher.poll.tick()
+
+    assert [path.exists() for path in left] == [state == "training" or not own] * 3
+    assert young.exists()
 
 
 def test_watching_another_run_gives_the_lease_of_the_first_one_back(runs: Path) -> None:
