@@ -17,6 +17,7 @@ from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.state import training_state
 from tests.training.live_changes import train_with
 from tests.training.runs import TINY, events, newest_state, rows
 
@@ -52,7 +53,7 @@ def before_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> State:
     seen: list[State] = []
 
     def look(session: Session) -> None:
-        seen.append(session.state_dict())
+        seen.append(training_state(session))
 
     with monkeypatch.context() as patched:
         patched.setattr(loop, "train", look)

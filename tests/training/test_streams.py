@@ -17,6 +17,7 @@ from gradtop.trainer.record import Run, Status, StreamReader, read_status
 from gradtop.trainer.record.status import parse_status
 from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.gauges import gauges
 from gradtop.trainer.training.session import Session
 from tests.support import wait_until
 from tests.training.runs import rows, tiny_run, trained
@@ -214,7 +215,7 @@ def test_the_status_tells_what_monitoring_costs(tmp_path: Path) -> None:
         due = session.control.due
 
         def look() -> bool:
-            found.append(cast("Mapping[str, object]", session.gauges()["monitoring"]))
+            found.append(cast("Mapping[str, object]", gauges(session)["monitoring"]))
             return due()
 
         session.control.due = look  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -47,10 +48,12 @@ from gradtop.trainer.training.check import check_fit, check_kind
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
+from gradtop.trainer.training.gauges import gauges
 from gradtop.trainer.training.live import repeat_changes
 from gradtop.trainer.training.misfit import check_unchanged, data_warning, explain_misfit
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
+from gradtop.trainer.training.state import restore
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
@@ -137,7 +140,7 @@ def prepare(context: RunContext) -> Session:
         writer.event(EventKind.INIT, message=sentence)
     # What was found in the data holds for whoever goes on with the run.
     session.changes |= source.survey.settings
-    progress.gauges = session.gauges
+    progress.gauges = partial(gauges, session)
     progress.update(
         device=str(device),
         model=config.model.kind,
@@ -246,7 +249,7 @@ def _put_back(session: Session, state: State) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
     check_unchanged(session, state)
     try:
-        session.load_state_dict(state)
+        restore(session, state)
     except (RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise UserError(explain_misfit(session, state)) from error
     if changed := data_warning(session, state):

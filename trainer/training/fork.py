@@ -19,6 +19,7 @@ from gradtop.trainer.optim.optimizer import complete_state, named_parameters, st
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.record import Run, is_fork, read_meta
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.state import described_data
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -137,7 +138,7 @@ def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
 
 def _take_patience(session: Session, state: State, taken: Taken) -> None:
     """What early stopping goes by; the best loss that a run shows is its own."""
-    same = state.get("data") == session.described_data
+    same = state.get("data") == described_data(session.config)
     if same:
         session.scores.take_over(state["scores"])
     if session.patience_ran_out:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.analysis.live_change import LiveConsequences, live_consequences, reschedules
 from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.data.augment import augmentation
+from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.optim.optimizer import complete_state
 from gradtop.trainer.record import EventKind, EventReader
+from gradtop.trainer.runtime.control import Applied, Unconfirmed
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
+from gradtop.trainer.training.freeze import check_freeze
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -68,12 +74,46 @@ def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> 
     return key
 
 
+def set_live(session: Session, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
+    """Change live hyperparameters of a running training, all or none. Raises ValueError with a sentence; Unconfirmed."""
+    new = changed(session.config, changes)
+    made = diff_config(session.config, new)
+    if not made:
+        raise ValueError("that is what it has already")
+    try:
+        augmentation(new.augment, session.source, seed=new.training.seed)
+        if new.freeze != session.config.freeze:
+            check_freeze(new.freeze, session.model, session.fixed)
+    except UserError as error:
+        # What cannot be done must not end the training.
+        raise ValueError(str(error)) from None
+    effects = consequences(session, new)
+    applied = Applied(
+        old={change.key: change.old for change in made},
+        new={change.key: change.new for change in made},
+        consequences=effects.to_fields(),
+    )
+    if effects.grave and not confirmed:
+        raise Unconfirmed(applied)
+    apply(session, new)
+    for change in made:
+        table, _, name = change.key.partition(".")
+        if name == "kind":
+            # What was changed of the kind that was is no part of the one that is, which is told whole.
+            session.changes = {key: value for key, value in session.changes.items() if not key.startswith(f"{table}.")}
+            session.changes |= {f"{table}.{each}": value for each, value in to_tables(new)[table].items()}
+        session.changes[change.key] = change.new
+    session.progress.update(changes=dict(session.changes), threads=torch.get_num_threads())
+    session.lr_plan.publish(session.config, session.steps, after=session.step)
+    return applied
+
+
 def consequences(session: Session, new: Config) -> LiveConsequences:
     """What the change to `new` does at once, before it is made."""
 
     def rates() -> tuple[float, float]:
         optimizer = torch.optim.SGD([torch.zeros((), requires_grad=True)], lr=new.optimizer.lr)
-        session.schedule_of(new, optimizer)
+        _schedule_of(session, new, optimizer)
         return float(session.optimizer.param_groups[0]["lr"]), float(optimizer.param_groups[0]["lr"])
 
     return live_consequences(session.config, new, step=session.step, per_epoch=session.per_epoch, rates=rates)
@@ -84,9 +124,9 @@ def apply(session: Session, new: Config) -> None:
     old, session.config = session.config, new
     keys = {change.key for change in diff_config(old, new)}
     if reschedules(old, new):
-        session.reschedule()
+        _reschedule(session)
     elif "optimizer.lr" in keys:
-        session.scale_learning_rate(new.optimizer.lr / old.optimizer.lr)
+        scale(session.optimizer, session.schedule, new.optimizer.lr / old.optimizer.lr)
     _set_optimizer(session.optimizer, new)
     if "model.dropout" in keys:
         _set_dropout(session.model, float(getattr(new.model, "dropout", 0.0)))
@@ -97,6 +137,27 @@ def apply(session: Session, new: Config) -> None:
         if session.thread_tuner is not None:
             session.thread_tuner.give_way()
     session.take_settings()
+
+
+def _reschedule(session: Session) -> None:
+    """Build the schedule anew and put it where training stands."""
+    session.take_settings()
+    for group in session.optimizer.param_groups:
+        group["lr"] = session.config.optimizer.lr
+        for name in ("initial_lr", "max_lr", "min_lr"):
+            group.pop(name, None)
+    session.schedule = _schedule_of(session, session.config, session.optimizer)
+
+
+def _schedule_of(session: Session, config: Config, optimizer: Optimizer) -> LRScheduler:
+    """The schedule of a configuration, for an optimizer with the full learning rate, where training stands."""
+    steps = session.steps_of(config)
+    made = build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=session.per_epoch)
+    # Past its end a schedule of a certain length goes nowhere.
+    advance(made, min(session.step, steps))
+    if type(made) is type(session.schedule):
+        take_history(made, session.schedule.state_dict())
+    return made
 
 
 def repeat_changes(session: Session, last_set: str | None) -> dict[str, object]:

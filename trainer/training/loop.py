@@ -50,8 +50,8 @@ def train_epoch(session: Session) -> None:
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return
             session.tune_threads()
-            session.find_facts()
-            session.want_plain_loss()
+            session.data_record.complete_when_ready(compute.label_smoothing)
+            compute.want_plain()
         asked = clock()
         group = tuple(islice(batches, accumulate))
         waited = clock() - asked

@@ -52,3 +52,25 @@ class LrPlan(threading.Thread):
         self._wake.set()
         self.join(timeout)
         self._cancelled = True
+
+
+class PublishedPlan:
+    """The plan in force; a new one replaces it where a live change makes the learning rates others."""
+
+    def __init__(self, writer: StreamWriter, per_epoch: int) -> None:
+        self._writer, self._per_epoch = writer, per_epoch
+        self._plan: LrPlan | None = None
+
+    def publish(self, config: Config, steps: int, *, after: int) -> None:
+        """Plan the steps after `after`, unless that is what was published last."""
+        if self._plan is not None:
+            if self._plan.draws(config, steps):
+                return
+            self._plan.cancel()
+        self._plan = LrPlan(self._writer, config, steps, self._per_epoch, after=after)
+        self._plan.start()
+
+    def finish(self, timeout: float) -> None:
+        """Have it written now, as far as there is time (seconds)."""
+        if self._plan is not None:
+            self._plan.finish(timeout)

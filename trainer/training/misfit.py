@@ -44,7 +44,7 @@ def data_fingerprint(source: Source) -> Found:
 def check_unchanged(session: Session, state: State) -> None:
     """Raises UserError where the data or the length of an epoch are no more what the checkpoint was made with."""
     before = state.get("found")
-    counted = before is not None and _without_digests(before) != _without_digests(session.data_found)
+    counted = before is not None and _without_digests(before) != _without_digests(session.data_record.fingerprint)
     if counted or state.get("per_epoch", session.per_epoch) != session.per_epoch:
         raise UserError(explain_misfit(session, state))
 
@@ -52,9 +52,9 @@ def check_unchanged(session: Session, state: State) -> None:
 def data_warning(session: Session, state: State) -> str:
     """A sentence where the samples are as many as they were, and others."""
     before = state.get("found")
-    if before is None or before == session.data_found:
+    if before is None or before == session.data_record.fingerprint:
         return ""
-    return f"the data have changed since the checkpoint: {'; '.join(_changed_data(before, session.data_found))}"
+    return f"the data have changed since the checkpoint: {'; '.join(_changed_data(before, session.data_record.fingerprint))}"
 
 
 def explain_misfit(session: Session, state: State) -> str:
@@ -62,7 +62,7 @@ def explain_misfit(session: Session, state: State) -> str:
     reasons = []
     if changed := _changed_settings(state.get("config") or {}, to_tables(session.config)):
         reasons.append(f"run.toml has changed ({_several(changed)})")
-    if changed := _changed_data(state.get("found") or {}, session.data_found):
+    if changed := _changed_data(state.get("found") or {}, session.data_record.fingerprint):
         reasons.append(f"the data have changed ({_several(changed)})")
     if changed := _changed_model(state["model"], session.model.state_dict()):
         code = "" if reasons else "the code of the model has changed: "

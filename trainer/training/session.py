@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,37 +14,33 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
-from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
 from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
-from gradtop.trainer.config import Config, diff_config, to_tables
+from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.readers import Wait
 from gradtop.trainer.monitor import Monitor
-from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
-from gradtop.trainer.record.data_facts import FACTS, DataFacts
-from gradtop.trainer.record.streams.registry import EVALS, GRAD_NORM, LOSS, LR, SAMPLES_PER_S
-from gradtop.trainer.record.writing import write_atomically
-from gradtop.trainer.runtime.control import Applied, Control, Unconfirmed
+from gradtop.trainer.record.streams.registry import EVALS
+from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
-from gradtop.trainer.training.data_facts import FactFinder
+from gradtop.trainer.training.data_record import DataRecord
 from gradtop.trainer.training.evaluate import Score
-from gradtop.trainer.training.freeze import check_freeze, freeze, keep_statistics
-from gradtop.trainer.training.lr_plan import LrPlan
-from gradtop.trainer.training.misfit import data_fingerprint
+from gradtop.trainer.training.freeze import freeze, keep_statistics
+from gradtop.trainer.training.lr_plan import PublishedPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.scores import Scores
+from gradtop.trainer.training.state import training_state
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 WARN_AFTER = 30.0  # seconds without a batch
-PLAIN_EVERY = 2.0  # seconds between two steps whose loss is also computed without label smoothing
 FROZEN_NAMED = 3  # frozen parameters that an event names
 
 
@@ -87,15 +80,13 @@ class Session:
     def __post_init__(self) -> None:
         if isinstance(reading := getattr(self.source, "reading", None), Reading):
             reading.meanwhile, reading.warn = self.wait_for_data, self.warn
-        self._plan: LrPlan | None = None
-        self._kept = -1  # the step of the newest checkpoint
+        self.kept = -1  # the step of the newest checkpoint
         self._waits_long = False
-        self._plain_at = -math.inf
-        self._fact_finder: FactFinder | None = FactFinder(self.source, self.batches)
-        self._facts: DataFacts | None = None
+        self.data_record = DataRecord(self.run, self.source, self.batches)
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
+        self.lr_plan = PublishedPlan(self.writer, self.per_epoch)
         self.take_settings()
 
     def take_settings(self) -> None:
@@ -106,6 +97,7 @@ class Session:
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
         self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed)
+        self.compute.mixes = bool(self.config.augment.mixup or self.config.augment.cutmix)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints
@@ -173,7 +165,7 @@ class Session:
                 self._record_frozen()
         self.writer.open(EVALS, first_step=self.evaluated + 1)
         self.monitor.begin()
-        self.write_plan()
+        self.lr_plan.publish(self.config, self.steps, after=self.step)
 
     def enter_epoch(self) -> None:
         """Before the steps of an epoch, and again after a change in it: what trains, and in which mode."""
@@ -249,36 +241,7 @@ class Session:
         return checkpoint.path_of(self.run.checkpoints, self.step).name
 
     def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
-        new = live.changed(self.config, changes)
-        made = diff_config(self.config, new)
-        if not made:
-            raise ValueError("that is what it has already")
-        try:
-            augmentation(new.augment, self.source, seed=new.training.seed)
-            if new.freeze != self.config.freeze:
-                check_freeze(new.freeze, self.model, self.fixed)
-        except UserError as error:
-            # What cannot be done must not end the training.
-            raise ValueError(str(error)) from None
-        consequences = live.consequences(self, new)
-        applied = Applied(
-            old={change.key: change.old for change in made},
-            new={change.key: change.new for change in made},
-            consequences=consequences.to_fields(),
-        )
-        if consequences.grave and not confirmed:
-            raise Unconfirmed(applied)
-        live.apply(self, new)
-        for change in made:
-            table, _, name = change.key.partition(".")
-            if name == "kind":
-                # What was changed of the kind that was is no part of the one that is, which is told whole.
-                self.changes = {key: value for key, value in self.changes.items() if not key.startswith(f"{table}.")}
-                self.changes |= {f"{table}.{each}": value for each, value in to_tables(new)[table].items()}
-            self.changes[change.key] = change.new
-        self.progress.update(changes=dict(self.changes), threads=torch.get_num_threads())
-        self.write_plan()
-        return applied
+        return live.set_live(self, changes, confirmed=confirmed)
 
     def tune_threads(self) -> None:
         """Try, keep or take back another number of threads where the pace has collapsed.
@@ -298,28 +261,6 @@ class Session:
             EventKind.THREADS, step=self.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
         )
 
-    def scale_learning_rate(self, factor: float) -> None:
-        scale(self.optimizer, self.schedule, factor)
-
-    def reschedule(self) -> None:
-        """Build the schedule anew and put it where training stands."""
-        self.take_settings()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.optimizer.lr
-            for name in ("initial_lr", "max_lr", "min_lr"):
-                group.pop(name, None)
-        self.schedule = self.schedule_of(self.config, self.optimizer)
-
-    def schedule_of(self, config: Config, optimizer: torch.optim.Optimizer) -> LRScheduler:
-        """The schedule of a configuration, for an optimizer with the full learning rate, where training stands."""
-        steps = self.steps_of(config)
-        made = build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=self.per_epoch)
-        # Past its end a schedule of a certain length goes nowhere.
-        advance(made, min(self.step, steps))
-        if type(made) is type(self.schedule):
-            take_history(made, self.schedule.state_dict())
-        return made
-
     # What the end of an epoch leaves behind
 
     def settle(self) -> None:
@@ -333,42 +274,9 @@ class Session:
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
         self.generators.hold()
 
-    @cached_property
-    def data_found(self) -> dict[str, dict[str, Any]]:
-        """A fingerprint of the data; made with the first checkpoint, so that no first step waits for it."""
-        found = data_fingerprint(self.source)
-        self._write_data(found)
-        return found
-
     def epoch_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """What is left of the epoch at hand; the first batches are looked at as they pass."""
-        batches = self.batches.epoch(self.epoch, skip=self.position * self.accumulate)
-        return batches if self._fact_finder is None else self._fact_finder.watch(batches)
-
-    def find_facts(self, *, wait: bool = False) -> None:
-        """Write what is known of the data, once, when the first batches have passed."""
-        if self._fact_finder is None or not (wait or self._fact_finder.ready):
-            return
-        self._facts = self._fact_finder.facts(self.config.training.label_smoothing)
-        self._fact_finder = None
-        self._write_data(self.__dict__.get("data_found", {}))
-
-    def want_plain_loss(self) -> None:
-        """Now and then also the loss without label smoothing; of mixed images there is none."""
-        augment, now = self.config.augment, time.monotonic()
-        if self.config.training.label_smoothing and not (augment.mixup or augment.cutmix) and now >= self._plain_at:
-            self._plain_at = now + PLAIN_EVERY
-            self.compute.plain_wanted = True
-
-    def _write_data(self, found: Mapping[str, object]) -> None:
-        facts = {FACTS: self._facts.record()} if self._facts is not None else {}
-        with contextlib.suppress(OSError):
-            write_atomically(self.run.path, self.run.data, json.dumps({**found, **facts}, indent=1))
-
-    @property
-    def described_data(self) -> str:
-        """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
-        return json.dumps(to_tables(self.config)["data"], default=str)
+        return self.data_record.watch(self.batches.epoch(self.epoch, skip=self.position * self.accumulate))
 
     def record_score(self, score: Score) -> None:
         """Raises NonFinite where the score is not finite because a weight is not."""
@@ -407,8 +315,8 @@ class Session:
                 epochs=self.epochs,
                 evaluations=self.scores.without_better,
             )
-        self.find_facts(wait=True)
-        if self._kept != self.step:
+        self.data_record.complete(self.config.training.label_smoothing)
+        if self.kept != self.step:
             self.keep_checkpoint()
         if 0 < self.guard.skipped == self.step - self.progress.status.began:
             raise NothingLearned(self.guard.skipped)
@@ -441,107 +349,10 @@ class Session:
             best=score is not None and score is self.scores.best,
             time=time.time(),
         )
-        self.checkpoint_writer.submit(self.state_dict(), saved)
-        self._kept = self.step
+        self.checkpoint_writer.submit(training_state(self), saved)
+        self.kept = self.step
 
-    def parts(self) -> dict[str, Any]:
-        """All that has a state of its own, by the name it has in a checkpoint; each gives and takes it (state_dict, load_state_dict)."""
-        parts = {
-            "model": self.model,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-            "scaler": self.compute.scaler,
-            "ema": self.compute.ema,
-            "guard": self.guard,
-            "scores": self.scores,
-            "stopwatch": self.stopwatch,
-            "random": self.generators,
-        }
-        return {name: part for name, part in parts.items() if part is not None}
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """The kinds whose states are of no use to other kinds."""
-        return {"optimizer": self.config.optimizer.kind, "schedule": self.config.schedule.kind}
-
-    def state_dict(self) -> State:
-        """A copy of all that a resume needs to go on as if nothing had been."""
-        state: State = encoded(
-            {
-                "step": self.step,
-                "evaluated": self.evaluated,
-                "changes": self.changes,
-                "last_set": self.control.last_set,
-                "tuned_threads": self.thread_tuner.chosen if self.thread_tuner is not None else 0,
-                **{name: part.state_dict() for name, part in self.parts().items()},
-                # What is shown of a run that ends before its next step.
-                "latest": {name: self.monitor.latest[name] for name in (LOSS, LR)},
-                # What a fork asks for, whose configuration may be another.
-                "epoch": self.epoch,
-                "per_epoch": self.per_epoch,
-                "epoch_means": self.monitor.epoch_means.state_dict(),
-                "kinds": self.kinds,
-                "data": self.described_data,
-                # What tells at a resume why something does not fit.
-                "config": to_tables(self.config),
-                "found": self.data_found,
-            }
-        )
-        return state
-
-    def load_state_dict(self, state: State) -> None:
-        """Put all of it where the checkpoint left it. Raises RuntimeError, ValueError or KeyError where it does not fit."""
-        if state["kinds"] != self.kinds:
-            raise ValueError(f"the checkpoint is of {state['kinds']}")
-        self.step, self.evaluated, self.changes = state["step"], state["evaluated"], dict(state["changes"])
-        self._kept = self.step
-        if self.thread_tuner is not None and not self.config.training.threads and (tuned := state.get("tuned_threads", 0)):
-            self.thread_tuner.chosen = tuned
-            use_threads(tuned)
-        # What trains decides what the optimizer has a state of.
-        self.freeze(announced=not self.evaluation_due)
-        for name, part in self.parts().items():
-            part.load_state_dict(state[name])
-        self.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))
-        self.monitor.latest = {**self.monitor.latest, **state.get("latest", {})}
-        self.checkpoint_writer.newest = self.step
-
-    # What a person sees, and how it ends
-
-    def gauges(self) -> dict[str, object]:
-        """What changes from step to step, for the status; called from the heartbeat's thread."""
-        latest, scores = self.monitor.latest, self.scores
-        return {
-            "epoch": min(self.epoch_at_hand, self.epochs),
-            "epochs": self.epochs,
-            "step": self.step,
-            "steps": self.last_step,
-            "stopped_early": scores.without_better if self.stopped_early and self.step < self.steps else 0,
-            "steps_per_epoch": self.per_epoch,
-            "skipped_steps": self.guard.skipped,
-            "seconds": self.stopwatch.seconds,
-            "loss": latest[LOSS],
-            "grad_norm": latest[GRAD_NORM],
-            "lr": latest[LR],
-            "samples_per_s": latest[SAMPLES_PER_S] or 0.0,
-            "val_loss": scores.newest.loss if scores.newest else None,
-            "val_accuracy": scores.newest.accuracy if scores.newest else None,
-            "best_val_loss": scores.best.loss if scores.best else None,
-            "best_epoch": scores.best_epoch,
-            "accuracy_at_best": scores.best.accuracy if scores.best else None,
-            "best_val_accuracy": scores.best_accuracy,
-            "best_accuracy_epoch": scores.best_accuracy_epoch,
-            "monitoring": self.monitor.spending(),
-        }
-
-    def write_plan(self) -> None:
-        """Publish the learning rates to come, where they are others than were published last."""
-        if self._plan is not None:
-            if self._plan.draws(self.config, self.steps):
-                return
-            self._plan.cancel()
-        self._plan = LrPlan(self.writer, self.config, self.steps, self.per_epoch, after=self.step)
-        self._plan.start()
+    # How it ends
 
     def write_black_box(self, error: NonFinite) -> None:
         self.writer.event(EventKind.BLACK_BOX, **self.monitor.black_box(error.step, error.what))
@@ -552,5 +363,4 @@ class Session:
         self.monitor.close()
         if not at_once:
             self.checkpoint_writer.close()
-            if self._plan is not None:
-                self._plan.finish(timeout=2.0)
+            self.lr_plan.finish(timeout=2.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
@@ -19,6 +21,7 @@ from gradtop.trainer.training.check_tensors import uncopyable
 Batch = tuple[Tensor, Tensor]
 # Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
 Augment = Callable[[Tensor, Tensor, int], Batch]
+PLAIN_EVERY = 2.0  # seconds between two steps whose loss is also computed without label smoothing
 _PICTURES = 4  # dimensions of a batch of them
 # What an EMA is computed of. All else in it is as in the model: of what counts or points, such as the steps of a batch norm or an index,
 # torch's own EMA rounds the mean down.
@@ -37,7 +40,9 @@ class Compute:
         self.optimizer = optimizer
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
-        self.plain_wanted = False  # of the next group also the loss without label smoothing
+        self.mixes = False  # whether `augment` mixes images
+        self._plain_wanted = False  # of the next group also the loss without label smoothing
+        self._plain_at = -math.inf
         self._plain: list[Tensor] = []
         self._device = device.type
         self._channels_last = training.channels_last
@@ -67,7 +72,7 @@ class Compute:
         outputs = self.forward(inputs)
         if outputs.dim() > 2:
             outputs, targets = outputs.flatten(0, -2), targets.flatten()
-        if self.plain_wanted:
+        if self._plain_wanted:
             self._plain.append(functional.cross_entropy(outputs.detach(), targets))
         return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
 
@@ -89,16 +94,22 @@ class Compute:
         loss = self.loss(inputs, targets)
         if weight != 1.0:
             loss = loss * weight
-            if self.plain_wanted:
+            if self._plain_wanted:
                 self._plain[-1] = self._plain[-1] * weight
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         return loss.detach()
 
+    def want_plain(self) -> None:
+        """Have the loss of the next group also without label smoothing, now and then; of mixed images there is none."""
+        if self.label_smoothing and not self.mixes and (now := time.monotonic()) >= self._plain_at:
+            self._plain_at = now + PLAIN_EVERY
+            self._plain_wanted = True
+
     def take_plain(self) -> Tensor | None:
         """The loss of the last group without label smoothing, where it was wanted."""
-        if not self.plain_wanted:
+        if not self._plain_wanted:
             return None
-        found, self._plain, self.plain_wanted = self._plain, [], False
+        found, self._plain, self._plain_wanted = self._plain, [], False
         return torch.stack(found).sum()
 
     def unscale(self) -> None:

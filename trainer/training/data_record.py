@@ -1,0 +1,59 @@
+"""data.json: what data a run was trained on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from gradtop.trainer.record import Run
+from gradtop.trainer.record.data_facts import FACTS, DataFacts
+from gradtop.trainer.record.writing import write_atomically
+from gradtop.trainer.training.data_facts import FactFinder
+from gradtop.trainer.training.misfit import data_fingerprint
+
+if TYPE_CHECKING:
+    from gradtop.trainer.data.dataset import Source, TrainingBatches
+    from gradtop.trainer.training.step import Batch
+
+
+class DataRecord:
+    """Writes the fingerprint of the data and the facts that labels and first batches tell, each once it is known.
+
+    Where the file cannot be written the run goes on without it.
+    """
+
+    def __init__(self, run: Run, source: Source, batches: TrainingBatches) -> None:
+        self._run, self._source = run, source
+        self._fingerprint: dict[str, dict[str, Any]] | None = None
+        self._finder: FactFinder | None = FactFinder(source, batches)
+        self._facts: DataFacts | None = None
+
+    @property
+    def fingerprint(self) -> dict[str, dict[str, Any]]:
+        """Computed when it is first asked for, with the first checkpoint, so that no first step waits for it."""
+        if self._fingerprint is None:
+            self._fingerprint = data_fingerprint(self._source)
+            self._write()
+        return self._fingerprint
+
+    def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; the first ones of a run are looked at as they pass."""
+        return batches if self._finder is None else self._finder.watch(batches)
+
+    def complete_when_ready(self, label_smoothing: float) -> None:
+        """Write the facts as soon as the first batches have passed; does not wait for the device."""
+        if self._finder is not None and self._finder.ready:
+            self.complete(label_smoothing)
+
+    def complete(self, label_smoothing: float) -> None:
+        """Write the facts of what has passed so far, unless they are written; waits for the device."""
+        if self._finder is not None:
+            self._facts, self._finder = self._finder.facts(label_smoothing), None
+            self._write()
+
+    def _write(self) -> None:
+        facts = {FACTS: self._facts.record()} if self._facts is not None else {}
+        with contextlib.suppress(OSError):
+            write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts}, indent=1))

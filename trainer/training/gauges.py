@@ -1,0 +1,37 @@
+"""What changes from step to step in status.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradtop.trainer.record.streams.registry import GRAD_NORM, LOSS, LR, SAMPLES_PER_S
+
+if TYPE_CHECKING:
+    from gradtop.trainer.training.session import Session
+
+
+def gauges(session: Session) -> dict[str, object]:
+    """The fields of `Status` that a training measures; called from the heartbeat's thread."""
+    latest, scores = session.monitor.latest, session.scores
+    return {
+        "epoch": min(session.epoch_at_hand, session.epochs),
+        "epochs": session.epochs,
+        "step": session.step,
+        "steps": session.last_step,
+        "stopped_early": scores.without_better if session.stopped_early and session.step < session.steps else 0,
+        "steps_per_epoch": session.per_epoch,
+        "skipped_steps": session.guard.skipped,
+        "seconds": session.stopwatch.seconds,
+        "loss": latest[LOSS],
+        "grad_norm": latest[GRAD_NORM],
+        "lr": latest[LR],
+        "samples_per_s": latest[SAMPLES_PER_S] or 0.0,
+        "val_loss": scores.newest.loss if scores.newest else None,
+        "val_accuracy": scores.newest.accuracy if scores.newest else None,
+        "best_val_loss": scores.best.loss if scores.best else None,
+        "best_epoch": scores.best_epoch,
+        "accuracy_at_best": scores.best.accuracy if scores.best else None,
+        "best_val_accuracy": scores.best_accuracy,
+        "best_accuracy_epoch": scores.best_accuracy_epoch,
+        "monitoring": session.monitor.spending(),
+    }

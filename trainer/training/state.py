@@ -1,0 +1,85 @@
+"""The state of a training, as checkpoints hold it: gathered from the parts of a session, and given back to them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gradtop.trainer.checkpoint.encoding import encoded
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.config import Config, to_tables
+from gradtop.trainer.record.streams.registry import LOSS, LR
+from gradtop.trainer.runtime.threads import use_threads
+
+if TYPE_CHECKING:
+    from gradtop.trainer.training.session import Session
+
+
+def parts(session: Session) -> dict[str, Any]:
+    """All that has a state of its own, by the name it has in a checkpoint; each gives and takes it (state_dict, load_state_dict)."""
+    named = {
+        "model": session.model,
+        "optimizer": session.optimizer,
+        "schedule": session.schedule,
+        "scaler": session.compute.scaler,
+        "ema": session.compute.ema,
+        "guard": session.guard,
+        "scores": session.scores,
+        "stopwatch": session.stopwatch,
+        "random": session.generators,
+    }
+    return {name: part for name, part in named.items() if part is not None}
+
+
+def kinds(config: Config) -> dict[str, str]:
+    """The kinds whose states are of no use to other kinds."""
+    return {"optimizer": config.optimizer.kind, "schedule": config.schedule.kind}
+
+
+def described_data(config: Config) -> str:
+    """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
+    return json.dumps(to_tables(config)["data"], default=str)
+
+
+def training_state(session: Session) -> State:
+    """A copy of all that a resume needs to go on as if nothing had been."""
+    state: State = encoded(
+        {
+            "step": session.step,
+            "evaluated": session.evaluated,
+            "changes": session.changes,
+            "last_set": session.control.last_set,
+            "tuned_threads": session.thread_tuner.chosen if session.thread_tuner is not None else 0,
+            **{name: part.state_dict() for name, part in parts(session).items()},
+            # What is shown of a run that ends before its next step.
+            "latest": {name: session.monitor.latest[name] for name in (LOSS, LR)},
+            # What a fork asks for, whose configuration may be another.
+            "epoch": session.epoch,
+            "per_epoch": session.per_epoch,
+            "epoch_means": session.monitor.epoch_means.state_dict(),
+            "kinds": kinds(session.config),
+            "data": described_data(session.config),
+            # What tells at a resume why something does not fit.
+            "config": to_tables(session.config),
+            "found": session.data_record.fingerprint,
+        }
+    )
+    return state
+
+
+def restore(session: Session, state: State) -> None:
+    """Put all of it where the checkpoint left it. Raises RuntimeError, ValueError or KeyError where it does not fit."""
+    if state["kinds"] != kinds(session.config):
+        raise ValueError(f"the checkpoint is of {state['kinds']}")
+    session.step, session.evaluated, session.changes = state["step"], state["evaluated"], dict(state["changes"])
+    session.kept = session.step
+    if session.thread_tuner is not None and not session.config.training.threads and (tuned := state.get("tuned_threads", 0)):
+        session.thread_tuner.chosen = tuned
+        use_threads(tuned)
+    # What trains decides what the optimizer has a state of.
+    session.freeze(announced=not session.evaluation_due)
+    for name, part in parts(session).items():
+        part.load_state_dict(state[name])
+    session.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))
+    session.monitor.latest = {**session.monitor.latest, **state.get("latest", {})}
+    session.checkpoint_writer.newest = session.step
