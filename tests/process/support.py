@@ -199,6 +199,10 @@ def worker_of(run: Run, timeout: float = 60.0) -> Process:
     return Process(wait_until(found, timeout, "a process that trains"))
 
 
+def threads_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
 def stat_of(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, …"""
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

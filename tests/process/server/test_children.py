@@ -1,0 +1,161 @@
+"""What the torch server forks: workers and answers, each as if it were started alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import tomli_w
+
+from gradtop.trainer.launch import server, start_worker
+from gradtop.trainer.launch.server_address import server_directory, server_name
+from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.record import Run, RunReader, is_alive, process_start, read_status
+from gradtop.trainer.record.death import DEATH
+from gradtop.tui.cli.follow import follow
+from gradtop.tui.cli.main import main
+from tests.process.server.project import CNN, WITNESS, facts, tables
+from tests.process.support import Process, Worker, make_run, stat_of, threads_of, wait_for_state, wait_for_step
+from tests.support import wait_until
+from tests.training.runs import differences, newest_state, rows
+
+Adopt = Callable[[Run], Process]
+
+
+def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server: int, project: Path, tmp_path: Path, adopt: Adopt) -> None:
+    assert threads_of(running_server) == 1
+    for kind, arguments in (("lr_plan", {"tables": {}}), ("parameters", {"tables": {}}), ("parameters", {"tables": tables()})):
+        server.request_answer(kind, arguments)
+        assert threads_of(running_server) == 1
+    run = make_run(tmp_path / "runs")
+    start_worker(run)
+    worker = adopt(run)
+    wait_for_step(run, 5)
+    assert threads_of(running_server) == 1
+    assert threads_of(worker.pid) > 1
+    assert not [path for path in open_files(running_server) if path.startswith("/dev/nvidia")]
+    log = server_directory() / f"{server_name(environment())}.log"
+    assert log.read_text() == "", "nothing went wrong while it warmed up"
+
+
+def open_files(pid: int) -> list[str]:
+    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def test_a_forked_process_is_as_one_that_was_started_where_it_was_asked_for(running_server: int, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOR", "blue")
+    monkeypatch.setenv("TZ", "XYZ-3")
+    before, (soft, hard) = os.umask(0o027), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 333), hard))
+    try:
+        server.request_answer("parameters", {"tables": tables()})
+    finally:
+        os.umask(before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    found = facts(project)
+    assert found["session"] == found["pid"] not in {running_server, os.getpid()}
+    assert (found["cwd"], found["color"], found["umask"], found["files"], found["zone"]) == (str(project), "blue", 0o027, min(soft, 333), "XYZ")
+    assert found["openblas"] is None
+    assert (found["blocked"], found["interrupt"]) == ([], True)
+    assert found["ignored"] == [signal.SIGPIPE, signal.SIGXFSZ]
+    sockets = [path for path in found["open"].values() if path.startswith("socket:")]
+    assert len(sockets) == 1, "only the connection to whoever asked"
+
+
+def test_user_code_is_imported_anew_by_each_process(running_server: int, project: Path) -> None:
+    server.request_answer("parameters", {"tables": tables()})
+    (project / "witness.py").write_text(WITNESS.replace("Linear(2, 3)", "Linear(2, 7)"))
+    (project / "later.py").write_text("import torch\n\ndef build():\n    return torch.nn.Linear(4, 5)\n")
+    assert server.request_answer("parameters", {"tables": tables()})["total"] == 21
+    assert server.request_answer("parameters", {"tables": tables("later:build")})["total"] == 25
+
+
+def test_a_worker_is_a_session_of_its_own_with_its_log_and_nothing_of_the_servers(running_server: int, tmp_path: Path, adopt: Adopt) -> None:
+    run = make_run(tmp_path)
+    start_worker(run)
+    worker = adopt(run)
+    wait_for_step(run, 5)
+    _, _parent, _, session, terminal = stat_of(worker.pid)[:5]
+    assert (int(session), terminal) == (worker.pid, "0")
+    files = {link.name: str(link.readlink()) for link in Path(f"/proc/{worker.pid}/fd").iterdir()}
+    assert (files["0"], files["1"], files["2"]) == ("/dev/null", str(run.log), str(run.log))
+    assert not [path for path in files.values() if path.startswith("socket:") or ("/gradtop" in path and path.endswith((".lock", ".socket")))]
+    assert stat.S_IMODE(run.log.stat().st_mode) == 0o600
+    assert run.id in psutil.Process(worker.pid).cmdline()[0]
+    assert is_alive(read_status(run))
+
+
+def test_how_a_worker_ended_that_could_not_say_so_is_said(running_server: int, tmp_path: Path, adopt: Adopt, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, said in ((signal.SIGKILL, "killed by SIGKILL"), (signal.SIGSEGV, "crashed with SIGSEGV")):
+        run = make_run(tmp_path)
+        start_worker(run)
+        worker = adopt(run)
+        wait_for_step(run, 5)
+        worker.kill(number)
+        wait_until((run.path / DEATH).exists, why="the torch server's word on its child")
+        assert follow(run, tmp_path) == 1
+        assert re.search(rf"died after step [\d\u202f]+ \({said}\S*( out of memory\?)?\)\. Continue from ", capsys.readouterr().err)
+        assert main(["show", run.id, "--runs", str(tmp_path)]) == 0
+        assert re.search(rf"died +{said}", capsys.readouterr().out)
+    words = RunReader(run).last_log_lines(3)
+    assert "Fatal Python error: Segmentation fault" in words
+    assert ", line " in words[-1]
+
+
+def test_a_worker_that_says_how_it_ended_is_not_said_to_have_died(running_server: int, tmp_path: Path, adopt: Adopt) -> None:
+    run = make_run(tmp_path, epochs=1)
+    start_worker(run)
+    wait_for_state(run, "done")
+    other = make_run(tmp_path)
+    start_worker(other)
+    adopt(other).kill()
+    wait_until((other.path / DEATH).exists, why="the death of a run that ended later")
+    assert not (run.path / DEATH).exists()
+
+
+def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(
+    running_server: int, tmp_path: Path, start: Callable[..., Worker], adopt: Adopt
+) -> None:
+    alone, run = (make_run(tmp_path, config=CNN, epochs=6) for _ in range(2))
+    start_worker(run)
+    adopt(run)
+    start_worker(alone, server=False)
+    adopt(alone)
+    for each in (run, alone):
+        wait_for_state(each, "done")
+    one, other = ({key: value for key, value in newest_state(each).items() if key != "stopwatch"} for each in (alone, run))
+    assert differences(one, other) == []
+    assert rows(alone, "steps", "loss", "lr") == rows(run, "steps", "loss", "lr")
+    assert rows(alone, "evals", "loss", "accuracy") == rows(run, "evals", "loss", "accuracy")
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["server", "no server"])
+def test_what_a_model_prints_while_it_is_built_is_no_part_of_the_answer(
+    running_server: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    (tmp_path / "noisy.toml").write_text(tomli_w.dumps(tables(how="noisy")))
+    if alone:
+        monkeypatch.setattr("gradtop.trainer.launch.server.environment", lambda: {**environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+
+    assert main(["params", str(tmp_path / "noisy.toml"), "--json", *(["--no-server"] if alone else [])]) == 0
+
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["total"] == 9
+    assert printed.err == ""
+
+
+def test_a_process_that_crashes_takes_no_server_with_it(running_server: int, project: Path) -> None:
+    with pytest.raises(OSError, match="ended without a reply"):
+        server.request_answer("parameters", {"tables": tables(how="die")})
+    with pytest.raises(OSError, match="witness:build raised SystemExit: 3"):
+        server.request_answer("parameters", {"tables": tables(how="exit")})
+    assert server.request_answer("parameters", {"tables": {}})["total"] > 0
+    assert process_start(running_server)
