@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.message import Message
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from gradtop.trainer.record import RecordError, Run, RunState, clean, read_meta
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from gradtop.tui.framework.terminal_app import TerminalApp
+from gradtop.tui.framework.terminal_app import LONGEST_COPY, TerminalApp
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
+from gradtop.tui.loading import LOADERS, import_screens
 from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.messages import Answered, CodeNeedsConsent, Launched, NewSnapshot, NoServer
 from gradtop.tui.reading.poll import TICK, Poll
@@ -36,12 +35,8 @@ if TYPE_CHECKING:
 FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
 
-LONGEST_COPY = 1 << 20  # characters
-
 # A server that was started for a run listens by then; the next run is not edited as soon.
 UNTIL_PREPARED = 2.0
-
-BETWEEN_IMPORTS = 0.02  # for the keys that come meanwhile
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {
@@ -52,28 +47,13 @@ ACTS_ON = {
 }
 
 
-def import_screens() -> None:
-    """Import the modes that were not opened yet, so that each opens at once; a while after the first frame, which waits for none of it."""
-    for mode in keys.MODES:
-        importlib.import_module(mode.screen.partition(":")[0])
-        time.sleep(BETWEEN_IMPORTS)
-    import gradtop.tui.screens.tune.draft  # noqa: F401 - with pydantic, which Tune needs to show anything
-
-
-def load_screen(path: str) -> Screen[Any]:
-    """Import a mode's screen on its first visit."""
-    module, _, name = path.partition(":")
-    screen: Screen[Any] = getattr(importlib.import_module(module), name)()
-    return screen
-
-
 class GradtopApp(TerminalApp):
     """One app over one runs directory; `run` is what it watches, None for the list of runs."""
 
     TITLE = "gradtop"
     CSS_PATH = "app.tcss"
     BINDINGS = bindings("")
-    MODES: ClassVar[dict[str, Any]] = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES, *keys.PAGES)}
+    MODES: ClassVar[dict[str, Any]] = LOADERS
     NOTIFICATION_TIMEOUT = 4
 
     def __init__(
@@ -377,16 +357,6 @@ class GradtopApp(TerminalApp):
             self.notify(f"copied {what}{left_out}: {kept if len(kept) < 60 else kept[:57] + '…'}", severity="warning" if left_out else "information")
         else:
             self.notify("nothing to copy", severity="warning")
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Copy; what is pasted into a shell types nothing but text."""
-        super().copy_to_clipboard(clean(text, LONGEST_COPY, keep_newlines=True))
-
-    def notify(
-        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
-    ) -> None:
-        """Show a toast of plain text."""
-        super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
 
     def action_toggle_theme(self) -> None:
         dark = not self.current_theme.dark

@@ -1,4 +1,4 @@
-"""Textual's App with what we override of it: fewer bytes to the terminal, no collection in the way of a key, a short farewell of a failure."""
+"""Textual's App with what we override of it: fewer bytes to the terminal, plain text in toasts and in the clipboard, no collection in the way of a key, a short farewell of a failure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from textual.color import Color
 from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.style import Style
 from textual.timer import Timer
 
+from gradtop.trainer.record import clean
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.25  # seconds
+LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 30, 5.0
 
@@ -118,6 +121,16 @@ class TerminalApp(App[None]):
         gc.enable()
         self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
         self.set_interval(PILED_EVERY, collect_what_piled_up)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy; what is pasted into a shell types nothing but text."""
+        super().copy_to_clipboard(clean(text, LONGEST_COPY, keep_newlines=True))
+
+    def notify(
+        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
+    ) -> None:
+        """Show a toast of plain text."""
+        super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
