@@ -126,3 +126,53 @@ def put(row: Cells, x: int, width: int, pieces: Sequence[Piece], *, right: bool 
         x = row.put(x, cut, TONE[tone])
         if cut != text:
             return
+
+
+class Columns:
+    """The columns of a table: which fit into its width, and by which its rows are sorted ("" for none of them)."""
+
+    def __init__(self, columns: Sequence[TableColumn] = ()) -> None:
+        self._columns = tuple(columns)
+        self._arranged: tuple[int, list[Place]] = (0, [])
+        self.sort, self.descending = "", False
+
+    def set(self, columns: Sequence[TableColumn]) -> bool:
+        """Whether they are others than before."""
+        if tuple(columns) == self._columns:
+            return False
+        self._columns, self._arranged = tuple(columns), (0, [])
+        return True
+
+    def set_sorted(self, sort: str, *, descending: bool) -> bool:
+        """Whether the rows were sorted otherwise before."""
+        before, (self.sort, self.descending) = (self.sort, self.descending), (sort, descending)
+        return before != (sort, descending)
+
+    @property
+    def sortable(self) -> bool:
+        return any(column.sort for column in self._columns)
+
+    def fitting(self, width: int) -> list[TableColumn]:
+        return [self._columns[place.index] for place in self._places(width)]
+
+    def next_sort(self, step: int, width: int) -> str:
+        """The `sort` of the next (1) or previous (-1) column that rows can be sorted by, of those that fit; "" for none."""
+        sorts = [column.sort for column in self.fitting(width) if column.sort]
+        now = sorts.index(self.sort) if self.sort in sorts else -1 if step > 0 else 0
+        return sorts[(now + step) % len(sorts)] if sorts else ""
+
+    def sort_at(self, x: int, width: int) -> str:
+        """The `sort` of the column at this cell of the header."""
+        at = next((place for place in self._places(width) if place.x <= x < place.x + place.width + GAP), None)
+        return self._columns[at.index].sort if at is not None else ""
+
+    def header(self, width: int) -> Cells:
+        return draw_header(self._columns, self._places(width), width, self.sort, descending=self.descending)
+
+    def row(self, cells: Sequence[Cell], width: int) -> Cells:
+        return draw_row(self._columns, self._places(width), cells, width)
+
+    def _places(self, width: int) -> list[Place]:
+        if self._arranged[0] != width:
+            self._arranged = (width, arrange(self._columns, width))
+        return self._arranged[1]

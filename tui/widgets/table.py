@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import GAP, TONE, TONES, Cell, Place, TableColumn, arrange, draw_header, draw_row, put
+from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn, put
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.rows import Rows
 
@@ -105,13 +105,11 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._columns, self._empty, self._filters = tuple(columns), empty, filters
+        self._columns, self._empty, self._filters = Columns(columns), empty, filters
         self._rows, self._filter = Rows(), FilterLine()
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
         self._count = ""
-        self._sort, self._descending = "", False
         self._told = ""
-        self._arranged: tuple[int, list[Place]] = (0, [])
         self._drawn: list[Cells] = []
         self._tones: list[Style] = []
         self._grabbed = False
@@ -130,8 +128,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         self._moved()
 
     def set_columns(self, columns: Sequence[TableColumn]) -> None:
-        if tuple(columns) != self._columns:
-            self._columns, self._arranged = tuple(columns), (0, [])
+        if self._columns.set(columns):
             self._draw()
 
     def set_empty(self, sentence: str) -> None:
@@ -142,8 +139,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def set_sorted(self, sort: str, *, descending: bool = False) -> None:
         """Mark the column that the rows are sorted by."""
-        if (sort, descending) != (self._sort, self._descending):
-            self._sort, self._descending = sort, descending
+        if self._columns.set_sorted(sort, descending=descending):
             self._draw()
 
     @property
@@ -170,7 +166,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     @property
     def shown_columns(self) -> tuple[str, ...]:
         """The names of the columns that fit."""
-        return tuple(self._columns[place.index].name for place in self._arrange())
+        return tuple(column.name for column in self._columns.fitting(self.content_size.width))
 
     def go(self, key: str) -> None:
         """Put the cursor on a row, now or as soon as there is one of this key."""
@@ -212,10 +208,8 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def action_sort_by(self, step: int) -> None:
         """Sort by the next column that can be sorted by, of those that fit."""
-        sorts = [column.sort for place in self._arrange() if (column := self._columns[place.index]).sort]
-        if sorts:
-            now = sorts.index(self._sort) if self._sort in sorts else -1 if step > 0 else 0
-            self.post_message(self.Sorted(self, sorts[(now + step) % len(sorts)]))
+        if sort := self._columns.next_sort(step, self.content_size.width):
+            self.post_message(self.Sorted(self, sort))
 
     def action_first(self) -> None:
         self.move(-len(self.keys))
@@ -254,7 +248,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "sort_by":
-            return any(column.sort for column in self._columns)
+            return self._columns.sortable
         if action == "filter":
             return self._filters and self._filter.edit is None
         if action == "keep_filter":
@@ -293,10 +287,8 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and not offset.y:
-            at = next((place for place in self._arrange() if place.x <= offset.x < place.x + place.width + GAP), None)
-            if at is not None and (sort := self._columns[at.index].sort):
-                self.post_message(self.Sorted(self, sort))
+        if offset is not None and not offset.y and (sort := self._columns.sort_at(offset.x, self.content_size.width)):
+            self.post_message(self.Sorted(self, sort))
         if offset is None or self._on_bar(offset.x) or not 0 <= offset.y - 1 < len(self._rows.view):
             return
         index = self._rows.view[offset.y - 1]
@@ -351,12 +343,6 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._tones = []
 
-    def _arrange(self) -> list[Place]:
-        width = self.content_size.width
-        if self._arranged[0] != width:
-            self._arranged = (width, arrange(self._columns, width))
-        return self._arranged[1]
-
     def _draw(self) -> None:
         """Compute the rows in view and repaint the cells that are other ones than before."""
         width, height = self.content_size
@@ -368,10 +354,9 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
         repaint(self, old, rows)
 
     def _compose_rows(self, width: int, height: int) -> list[Cells]:
-        places = self._arrange()
-        rows = [draw_header(self._columns, places, width, self._sort, descending=self._descending)]
+        rows = [self._columns.header(width)]
         for index in self._rows.view:
-            row = draw_row(self._columns, places, self._cells(self.keys[index]), width)
+            row = self._columns.row(self._cells(self.keys[index]), width)
             if index == self._rows.cursor:
                 row.tones = bytearray(tone + len(TONES) for tone in row.tones)
             rows.append(row)
