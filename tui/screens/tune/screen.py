@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from textual.message import Message
 
 from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences
 from gradtop.trainer.job import find_job
-from gradtop.trainer.record import CheckpointInfo, Run, RunState
+from gradtop.trainer.record import CheckpointInfo, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
@@ -23,7 +22,7 @@ from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
 from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
-from gradtop.tui.screens.tune.starting import start_range_test, start_run, started_text
+from gradtop.tui.screens.tune.starting import Starter
 from gradtop.tui.screens.tune.text import (
     About,
     Differences,
@@ -63,8 +62,7 @@ class Tune(ModeScreen):
         super().__init__()
         self._part: TunePart | None = None  # the newest that was read
         self._base = NOTHING  # the one that the draft changes
-        self._starting = False
-        self._started: object = None  # the configuration of the last run that was started here
+        self._starter = Starter()
         self._weights = Weights(self)
         self._can: tuple[object, bool] = ((), False)
 
@@ -248,11 +246,11 @@ class Tune(ModeScreen):
         draft = self.draft if self.is_mounted else None
         can: bool
         if action in {"start", "start_next", "save", "range_test"}:
-            can = draft is not None and draft.config is not None and not self._starting
+            can = draft is not None and draft.config is not None and not self._starter.busy
         elif action == "restart":
-            can = draft is not None and draft.config is not None and not self._starting and self.way.checkpoint is not None
+            can = draft is not None and draft.config is not None and not self._starter.busy and self.way.checkpoint is not None
         elif action == "fork":
-            can = draft is not None and draft.config is not None and not self._starting and bool(self._base.checkpoints)
+            can = draft is not None and draft.config is not None and not self._starter.busy and bool(self._base.checkpoints)
         elif action == "apply_live":
             can = draft is not None and bool(draft.live_changes()) and self.live
         elif action == "discard":
@@ -337,38 +335,14 @@ class Tune(ModeScreen):
         self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
 
     def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
-        draft, base, launcher = self.draft, self._base, self.gradtop.launcher
-        if draft is None or draft.config is None or self._starting:
-            return
-        config, changes = draft.config, draft.changes()
-
-        def start() -> Run:
-            run = start_run(launcher, config, base, changes, checkpoint, queue=queue)
-            self._started = config
-            return run
-
-        self._launch(start, started_text(checkpoint, self.snapshot.facts, queue=queue), watch=not queue)
+        if self.draft is not None:
+            self._starter.start(self.gradtop, self.draft, self._base, checkpoint, queue=queue)
 
     def action_range_test(self) -> None:
         """Start a learning-rate range test of what the form has; the screen shows it."""
         self.form.leave()
-        draft, base, launcher = self.draft, self._base, self.gradtop.launcher
-        if draft is None or draft.config is None or self._starting:
-            return
-        config, changes = draft.config, draft.changes()
-        self._launch(lambda: start_range_test(launcher, config, base, changes), "started a learning-rate range test")
-
-    def _launch(self, start: Callable[[], Run], text: str, *, watch: bool = True) -> None:
-        """Start in a thread; nothing else is started here meanwhile."""
-        self._starting = True
-
-        def work() -> Run:
-            try:
-                return start()
-            finally:
-                self._starting = False
-
-        self.gradtop.launch(work, text, watch=watch)
+        if self.draft is not None:
+            self._starter.start_range_test(self.gradtop, self.draft, self._base)
 
     def action_apply_live(self) -> None:
         """Change the running training."""
@@ -416,7 +390,7 @@ class Tune(ModeScreen):
     def unsaved(self) -> str:
         if not self.is_mounted or self.draft is None or not self.draft.changes_something:
             return ""
-        if self.draft.config is not None and self.draft.config == self._started:
+        if self.draft.config is not None and self.draft.config == self._starter.last:
             return ""  # the form takes the new run's configuration when it is looked at next
         return f"Tune has {counted(len(self.draft.differences()))} that no run uses."
 

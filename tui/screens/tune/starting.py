@@ -1,4 +1,4 @@
-"""What Tune starts: a new run or a fork of what the form has, or a range test of it. Called in a thread, as starting waits for the worker."""
+"""What Tune starts: a new run or a fork of what the form has, or a range test of it. Each starts in a thread, as starting waits for the worker."""
 
 from __future__ import annotations
 
@@ -8,27 +8,61 @@ from gradtop.tui import keys
 from gradtop.tui.screens.tune.effect import place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from gradtop.trainer.config import Change, Config
+    from gradtop.trainer.config import Config
     from gradtop.trainer.record import CheckpointInfo, Run
-    from gradtop.tui.launcher import Starts
+    from gradtop.tui.app import GradtopApp
     from gradtop.tui.reading.snapshot import Facts
     from gradtop.tui.screens.tune.data import TunePart
+    from gradtop.tui.screens.tune.draft import Draft
 
 
-def start_run(launcher: Starts, config: Config, base: TunePart, changes: Sequence[Change], checkpoint: CheckpointInfo | None, *, queue: bool) -> Run:
-    """A run of the configuration, from the checkpoint or from the start. Raises what `Launcher.start` raises."""
-    return launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None, queue=queue)
+class Starter:
+    """Starts one run at a time from the form; `busy` until it has started, `last` is the configuration of the newest run of it."""
 
+    def __init__(self) -> None:
+        self.busy = False
+        self.last: Config | None = None
 
-def start_range_test(launcher: Starts, config: Config, base: TunePart, changes: Sequence[Change]) -> Run:
-    """A learning-rate range test of the configuration, with the newest weights of the base where they fit."""
-    from gradtop.trainer.config import apply_overrides
-    from gradtop.trainer.launch.forks import newest_weights
+    def start(self, app: GradtopApp, draft: Draft, base: TunePart, checkpoint: CheckpointInfo | None, *, queue: bool) -> None:
+        """A run of the draft, from the checkpoint or from the start; the screen follows it unless it is queued."""
+        if draft.config is None or self.busy:
+            return
+        config, changes = draft.config, draft.changes()
 
-    checkpoint = newest_weights(base.run, changes)[0] if base.run is not None and base.checkpoints else None
-    return launcher.start(apply_overrides(config, (), job="lr_range"), parent=base.run, changes=changes, checkpoint=checkpoint)
+        def start() -> Run:
+            run = app.launcher.start(config, parent=base.run, changes=changes, checkpoint=checkpoint.path if checkpoint else None, queue=queue)
+            self.last = config
+            return run
+
+        self._launch(app, start, started_text(checkpoint, app.snapshot.facts, queue=queue), watch=not queue)
+
+    def start_range_test(self, app: GradtopApp, draft: Draft, base: TunePart) -> None:
+        """A learning-rate range test of the draft, with the newest weights of the base where they fit."""
+        if draft.config is None or self.busy:
+            return
+        config, changes = draft.config, draft.changes()
+
+        def start() -> Run:
+            from gradtop.trainer.config import apply_overrides
+            from gradtop.trainer.launch.forks import newest_weights
+
+            checkpoint = newest_weights(base.run, changes)[0] if base.run is not None and base.checkpoints else None
+            return app.launcher.start(apply_overrides(config, (), job="lr_range"), parent=base.run, changes=changes, checkpoint=checkpoint)
+
+        self._launch(app, start, "started a learning-rate range test")
+
+    def _launch(self, app: GradtopApp, start: Callable[[], Run], text: str, *, watch: bool = True) -> None:
+        self.busy = True
+
+        def work() -> Run:
+            try:
+                return start()
+            finally:
+                self.busy = False
+
+        app.launch(work, text, watch=watch)
 
 
 def started_text(checkpoint: CheckpointInfo | None, facts: Facts, *, queue: bool) -> str:
