@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtop.trainer.config import Config, FieldSpec, find_spec, sections, to_tables
+from gradtop.trainer.config.schema import section
 from gradtop.trainer.config.table import markdown
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.declare import EFFECTS
@@ -123,3 +124,9 @@ def test_the_documented_table_has_every_field() -> None:
         assert f"| `{spec.name}`" in table
         assert spec.name == "kind" or spec.help in table
     assert all(line.count("|") == 6 for line in table.splitlines() if line)
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, 3, "no such kind"])
+def test_a_kind_that_is_none_has_the_fields_of_the_default_kind(kind: object) -> None:
+    part = section("model")
+    assert part.of(kind) == part.of(part.default_kind)

@@ -16,8 +16,8 @@ class MonitorConfig(Section):
         2 * 1024**3, help="Maximum size of the run's streams; beyond it norms, activations and histograms are recorded less often.", unit="bytes", effect="fork",
         ge=1_000_000, le=2**53,
     )
-    healthy_low: float = setting(1.0, help="Total gradient norms below this are marked as small.", effect="live", gt=0)
-    healthy_high: float = setting(100.0, help="Total gradient norms above this are marked as large.", effect="live", gt=0)
+    healthy_low: float = setting(1.0, help="Lower bound of the band that the Overview draws as the usual range of the total gradient norm.", effect="live", gt=0)
+    healthy_high: float = setting(100.0, help="Upper bound of that band.", effect="live", gt=0)
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
         if self.healthy_low >= self.healthy_high:

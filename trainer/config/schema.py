@@ -49,9 +49,9 @@ class SectionSpec:
     default_kind: str
     fields: Mapping[str, tuple[FieldSpec, ...]] = field(hash=False)
 
-    def of(self, kind: str) -> tuple[FieldSpec, ...]:
-        """The fields of a kind; those of the default kind where there is no such kind."""
-        return self.fields.get(kind, self.fields[self.default_kind])
+    def of(self, kind: object) -> tuple[FieldSpec, ...]:
+        """The fields of a kind; those of the default kind where there is no such kind, as in a file that may hold anything."""
+        return self.fields[kind if isinstance(kind, str) and kind in self.fields else self.default_kind]
 
     def find(self, kind: str, name: str) -> FieldSpec | None:
         return next((spec for spec in self.of(kind) if spec.name == name), None)

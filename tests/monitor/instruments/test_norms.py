@@ -222,6 +222,29 @@ def test_norms_of_other_precisions_are_exact_enough(dtype: torch.dtype) -> None:
     assert sample.weights == pytest.approx(weights, rel=1e-6)
 
 
+def test_weights_whose_squares_overflow_have_their_norm_and_no_step_waits_for_the_device_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_model()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1e30)
+    norms = NormRing(model, CPU)
+    norms.check_range()
+
+    def wait(_: torch.Tensor) -> bool:
+        raise AssertionError("a value was read from the device")
+
+    with monkeypatch.context() as patched:
+        for name in ("__bool__", "item", "tolist"):
+            patched.setattr(torch.Tensor, name, wait)
+        norms.before_step(1, 0.0, updates=True)
+        norms.after_step(keep=True)
+    batch = norms.send()
+
+    assert batch is not None
+    (sample,) = batch.samples()
+    assert sample.weights == pytest.approx([1e30 * math.sqrt(parameter.numel()) for parameter in model.parameters()])
+
+
 def test_norms_that_are_not_finite_are_kept_as_they_are() -> None:
     model = small_model()
     norms = NormRing(model, CPU)

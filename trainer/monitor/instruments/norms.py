@@ -78,7 +78,6 @@ class NormRing:
         self._complex = any(parameter.is_complex() for parameter in self._learning)
         # What has no arithmetic of its own (float8, integers, bool) is turned into float32 each time, and never trains.
         self._odd = any(weight.dtype not in NORMED for weight in self._weights)
-        self._checked = False
         self._before: list[Tensor] = []
         self._norm, dtype = choose_norm(self._weights)
         self._zero = torch.zeros((), device=device, dtype=dtype)
@@ -125,25 +124,27 @@ class NormRing:
         """Complete the sample that `before_step` began; `keep` the memory for the copy of the weights."""
         slot = self._slots[len(self._taken) - 1]
         first, second = self._ends
-        weights = [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
-        torch.stack(list(self._norm(weights)), out=slot[first:second])
-        if not self._checked:
-            self._checked = True
-            if not bool(slot[first:second].isfinite().all()):
-                self._measure_large(weights, slot[first:second])
+        torch.stack(list(self._norm(self._plain_weights())), out=slot[first:second])
         if self._before:
             torch._foreach_sub_(self._before, self._weights[:first])
             torch.stack(list(self._norm(self._before)), out=slot[second:])
         if not keep:
             self._before = []
 
-    def _measure_large(self, weights: Sequence[Tensor], norms: Tensor) -> None:
-        """Of weights that are finite and have squares that are not, now and in all steps to come."""
+    def check_range(self) -> None:
+        """Before the steps, as it waits for the device: choose another norm for weights that are finite and have squares that are not."""
+        weights = self._plain_weights()
+        if not weights:
+            return
+        norms = torch.stack(list(self._norm(weights)))
+        if bool(norms.isfinite().all()):
+            return
         measure = scaled_norm(self._zero.dtype)
-        found = torch.stack(list(measure(weights)))
-        if not torch.equal(found.isfinite(), norms.isfinite()):
+        if not torch.equal(torch.stack(list(measure(weights))).isfinite(), norms.isfinite()):
             self._norm = measure
-        norms.copy_(found)
+
+    def _plain_weights(self) -> Sequence[Tensor]:
+        return [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
 
     def send(self) -> Batch | None:
         """All that was taken since the last time, on its way to the host."""
@@ -227,6 +228,10 @@ class Norms(Instrument):
     def full(self) -> bool:
         return self._ring.full
 
+    def begin(self) -> None:
+        self._ring.check_range()
+        super().begin()
+
     def before_step(self, step: int) -> None:
         self._price.begin()
         self._watched = Measurement.UPDATES in self.setup.lease().measurements
@@ -285,6 +290,7 @@ class Norms(Instrument):
     def model_changed(self) -> None:
         self._ring = NormRing(self.setup.model, self.setup.device)
         self._table = Table(self.setup.model, self._ring)
+        self._ring.check_range()
 
 
 def as_real(tensor: Tensor) -> Tensor:
