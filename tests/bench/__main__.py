@@ -22,6 +22,7 @@ NAMES = {
     "listing": "the list of ten thousand runs",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",
+    "growth": "the memory of a screen in ten minutes of keys and steps",
     "restart": "from an edit to the first step of the new run, forked too; a live change",
     "changes": "a hundred live changes to a run of ten million steps",
     "server": "the torch server: counts, plans, a screen that opens beside a training, memory",

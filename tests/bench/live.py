@@ -27,7 +27,7 @@ PRESSES = 15
 # What stands in a mode alone, and in the help alone.
 MODES = {
     "1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate ─", "6": "what will change", "7": "changed against",
-    "M": "all metrics",
+    "M": "all metrics", "9": "its host",
 }
 VISITED = ("1", "2", "3", "4", "5", "1")  # by the keys
 HELP = "esc closes"

@@ -165,9 +165,16 @@ class Terminal:
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    def memory(self) -> float:
+        """The resident memory that the program itself has now, in MB."""
+        return self._memory("VmRSS")
+
     def peak_memory(self) -> float:
-        """The most resident memory that the program itself had, in MB."""
+        """The most of it that there was."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8", errors="replace")
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
         assert found is not None
         return int(found[1]) * 1024 / 1e6

@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gradtop.trainer.record import EMPTY_SERIES, Column, SegmentWriter, StreamReader
-from gradtop.trainer.record.streams.reader import KEPT
+from gradtop.trainer.record.streams.reader import KEPT, WINDOWS
 from gradtop.trainer.record.streams.series import Envelope
 from tests.record.support import INF, NAN, assert_exact, curve, make_run, read, write_segment
 
@@ -144,6 +144,9 @@ def test_curves_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> N
     for last in range(1000, 1400):
         reader.series("v0", bins=400, first=0, last=last)
         assert reader.series("v0", bins=200) is always
+    assert living() - before <= 1 + max(2, WINDOWS // 400)
+    for bins in range(400, 800):
+        reader.series("v0", bins=bins)
     assert living() - before <= KEPT / 400 + 1
     with_more = reader.series("v0", bins=2 * KEPT)
     assert reader.series("v0", bins=2 * KEPT) is with_more

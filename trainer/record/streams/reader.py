@@ -20,6 +20,7 @@ Record: TypeAlias = Mapping[str, float]
 _Key: TypeAlias = tuple[tuple[str, ...], int, float | None, float | None]  # columns, bins, first and last step
 MOST_STREAMS = 64  # that anybody looks at; gradtop declares a dozen
 KEPT = 32_768  # bins of curves that are kept up to date, about 10 MB
+WINDOWS = 1024  # of them bins of the same columns in other windows: axes grow, and windows are panned
 NEWEST = 2  # segments that may still grow
 
 
@@ -212,7 +213,7 @@ class StreamReader:
         known = len(self._curves)
         self._curves[key] = curves  # the last one asked for is the last one to be forgotten
         if not curves.taken:
-            self._forget(known)
+            self._forget(key, known)
         changed = False
         for number, segment in self._segments.items():
             changed |= self._advance(curves, number, segment, [segment.places.get(name) for name in columns])
@@ -220,11 +221,14 @@ class StreamReader:
             curves.series = curves.envelope.series()
         return curves.series
 
-    def _forget(self, known: int) -> None:
+    def _forget(self, new: _Key, known: int) -> None:
         """Of the `known` curves from before, those asked for longest ago, as far as there is no room for them beside the new one."""
+        before = list(self._curves)[:known]
+        windows = [key for key in before if key[:2] == new[:2]]
+        stale = windows[: -max(1, WINDOWS // (len(new[0]) * new[1]) - 1)]
         surplus = sum(len(columns) * bins for columns, bins, _, _ in self._curves) - KEPT
-        for key in list(self._curves)[:known]:
-            if surplus <= 0:
+        for key in [*stale, *(key for key in before if key not in stale)]:
+            if surplus <= 0 and key not in stale:
                 return
             del self._curves[key]
             surplus -= len(key[0]) * key[1]
