@@ -94,6 +94,12 @@ def test_showing_a_run_imports_nothing_that_writes_one() -> None:
     assert not {"control", "lease", "queue", "streams.writer"} & found
 
 
+def test_the_first_frame_waits_for_no_mode_but_the_overview() -> None:
+    later = ("gradtop.trainer.analysis.findings", "gradtop.trainer.config", "gradtop.tui.dialogs", "gradtop.tui.reading.metrics", "gradtop.tui.screens.")
+    found = imported("import gradtop.tui.app, gradtop.tui.screens.overview.screen")
+    assert {name for name in found if name.startswith(later) and not name.startswith("gradtop.tui.screens.overview")} == set()
+
+
 def test_all_that_the_run_directory_offers_is_there() -> None:
     from gradtop.trainer import record
 

@@ -29,3 +29,21 @@ async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, 
             screen.mode.query_one(Header).refresh()
             await screen.until(partial(frames.count, (mode, False)), "a frame of its header alone")
             assert frames.count((mode, True)) == 1, frames
+
+
+async def test_tune_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    frames: list[tuple[str, bool]] = []
+
+    def display(app: GradtopApp, screen: Any, renderable: Any) -> None:
+        if renderable is not None and not app._batch_count:
+            frames.append((screen.mode, isinstance(renderable, LayoutUpdate)))
+
+    monkeypatch.setattr(GradtopApp, "_display", display)
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 60.0)  # a busy machine
+    async with piloted(tmp_path, run, interval=60) as screen:
+        screen.app.action_mode("tune")
+        await screen.until(lambda: ("tune", True) in frames, "a frame of it")
+        screen.mode.query_one(Header).refresh()
+        await screen.until(lambda: ("tune", False) in frames, "a frame of its header alone")
+        assert frames == [("overview", True), ("tune", True), ("tune", False)]

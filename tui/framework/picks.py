@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import LR
-from gradtop.tui.reading.metrics import MetricCurve
 from gradtop.tui.widgets.chart import Curve
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
+    from gradtop.tui.reading.metrics import MetricCurve
     from gradtop.tui.ui_state import UiState
 
 MOST = 6

@@ -27,7 +27,7 @@ from gradtop.tui.terminal import Capabilities
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
-HIDDEN = 0.25  # seconds
+HIDDEN = 0.5  # seconds
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 30, 5.0

@@ -26,9 +26,9 @@ from gradtop.trainer.record.streams.registry import (
     VAL_LOSS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
-from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of
 
 if TYPE_CHECKING:
+    from gradtop.tui.reading.metrics import MetricCurve
     from gradtop.tui.reading.poll import Source
 
 BINS = 360
@@ -83,7 +83,6 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
     lr = steps.series(LR, bins=BINS, **planned)
-    there = all_metrics(reader) if view.picked else {}
     events, all_events = event_list(reader, source.facts.report.findings if source.facts.report is not None else ())
     return OverviewPart(
         end=end,
@@ -99,7 +98,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
         last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
-        picked=tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there),
+        picked=read_picked(reader, view, end) if view.picked else (),
         best_loss=best_of(all_loss, lowest=True),
         best_accuracy=best_of(all_accuracy, lowest=False),
         healthy=healthy,
@@ -109,6 +108,14 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         checkpoints=checkpoint_marks(reader.events),
         unreadable=steps.unreadable,
     )
+
+
+def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricCurve, ...]:
+    """The picked metrics that the run has recorded."""
+    from gradtop.tui.reading.metrics import all_metrics, curve_of
+
+    there = all_metrics(reader)
+    return tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there)
 
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
 
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
+LAYOUTS = 3  # of a form that appears: one brings a scroll bar, which takes a column, and that another wrapping
 LOW = 16  # rows below which only the fields are shown
 
 
@@ -149,9 +150,12 @@ class Tune(ModeScreen):
             self.explain(f"run.toml of {message.part.name} is invalid:\n\n{message.problem}")
         else:
             self._base = message.part
+            if not self.gradtop.hides and self.is_current:
+                self.gradtop.hide_until_whole()  # it took long: the sentence that it is being read stays until the form stands
             self.explain("")
             self.form.take(message.draft)
-        self.call_after_refresh(self.gradtop.is_whole)
+        if self.draft is None:
+            self.call_after_refresh(self.gradtop.is_whole)
         self._take_typed()
 
     def _take_typed(self) -> None:
@@ -178,6 +182,8 @@ class Tune(ModeScreen):
         self.query_one(FilterRow).show_filter(self.form)
         if draft is None:
             return
+        if self.gradtop.hides:
+            self.call_after_refresh(self._lay_out_unseen, LAYOUTS)
         about = self.query_one(About)
         about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
         count = len(draft.differences())
@@ -187,6 +193,17 @@ class Tune(ModeScreen):
         about.border_subtitle = hint if self.has_class("-narrow") else ""
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
+
+    def _lay_out_unseen(self, times: int) -> None:
+        """Lay out so many times, which Textual (8.2) does not while nothing is painted, then show it."""
+        if not self.gradtop.hides:
+            return
+        if times and self.is_current:
+            self._refresh_layout()
+            self._layout_required = False
+            self.call_after_refresh(self._lay_out_unseen, times - 1)
+        else:
+            self.gradtop.is_whole()
 
     def on_weights_compared(self, message: Weights.Compared) -> None:
         if self._weights.take(message):
