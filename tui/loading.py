@@ -8,18 +8,29 @@ from functools import partial
 from typing import Any
 
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from gradtop.tui import keys
+from gradtop.tui.reading.cores import IdleCores
+from gradtop.tui.reading.poll import SHARE, SPARE
 
 BETWEEN_IMPORTS = 0.02  # seconds, for the keys that come meanwhile
+# What Tune needs to show anything, in pieces: a quarter of a second.
+OF_TUNE = ("pydantic_core", "pydantic", "gradtop.trainer.config", "gradtop.tui.screens.tune.draft")
 
 
 def import_screens() -> None:
-    """Import the modes that were not opened yet, so that each opens at once. Call it in a thread, after the first frame."""
-    for mode in keys.MODES:
-        importlib.import_module(mode.screen.partition(":")[0])
-        time.sleep(BETWEEN_IMPORTS)
-    import gradtop.tui.screens.tune.draft  # noqa: F401 - with pydantic, which Tune needs to show anything
+    """Import the modes that were not opened yet, so that each opens at once; a while after the first frame, which waits for none of it.
+
+    Where a training wants the cores, so slowly that it feels nothing of it.
+    """
+    idle_cores, cancelled = IdleCores(), get_current_worker().cancelled_event
+    for name in (*(mode.screen.partition(":")[0] for mode in keys.MODES), *OF_TUNE):
+        begin = time.thread_time()
+        importlib.import_module(name)
+        spent = time.thread_time() - begin
+        if cancelled.wait(BETWEEN_IMPORTS if idle_cores() >= SPARE else max(BETWEEN_IMPORTS, spent / SHARE)):
+            return
 
 
 def load_screen(path: str) -> Screen[Any]:

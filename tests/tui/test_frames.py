@@ -46,4 +46,4 @@ async def test_tune_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, mo
         await screen.until(lambda: ("tune", True) in frames, "a frame of it")
         screen.mode.query_one(Header).refresh()
         await screen.until(lambda: ("tune", False) in frames, "a frame of its header alone")
-        assert frames == [("overview", True), ("tune", True), ("tune", False)]
+        assert [whole for mode, whole in frames if mode == "tune"] == [True, False]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
-from gradtop.trainer.record.lease import STALE, tidy
 from gradtop.trainer.record.process import ask_by_signal
 from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.facts import Watch
@@ -279,6 +278,8 @@ class Poll:
 
     def _tidy(self, run: Run) -> None:
         """Once for a run that is watched, and now and then while it is."""
+        from gradtop.trainer.record.lease import STALE, tidy
+
         if self._tidied is None or self._tidied[0].path != run.path or self._monotonic() - self._tidied[1] >= STALE:
             self._tidied = run, self._monotonic()
             tidy(run, self.clock())
