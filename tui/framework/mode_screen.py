@@ -108,6 +108,7 @@ class ModeScreen(Screen[None]):
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
+    LAYOUTS: ClassVar[int] = 0  # until what `show` made of it stands where it is to stand
 
     def __init__(self) -> None:
         super().__init__()
@@ -252,8 +253,22 @@ class ModeScreen(Screen[None]):
                     self.explain("")
                 self.show(snapshot)
         if self.gradtop.hides and self.is_ready:
-            self.call_after_refresh(self.gradtop.is_whole)
+            self.show_whole()
         self._paint(changed)
+
+    def show_whole(self) -> None:
+        """Have it painted for the first time, once it is laid out: Textual (8.2) lays out nothing while nothing is painted."""
+        self.call_after_refresh(self._lay_out_unseen, self.LAYOUTS)
+
+    def _lay_out_unseen(self, times: int) -> None:
+        if not self.gradtop.hides:
+            return
+        if times and self.is_current:
+            self._refresh_layout()
+            self._layout_required = False
+            self.call_after_refresh(self._lay_out_unseen, times - 1)
+        else:
+            self.gradtop.is_whole()
 
     def _foreign(self, facts: Facts) -> str:
         """Why there is nothing to show of a run whose job writes none of this mode's streams; "" where there is something."""

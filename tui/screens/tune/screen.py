@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
 
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
-LAYOUTS = 3  # of a form that appears: one brings a scroll bar, which takes a column, and that another wrapping
 LOW = 16  # rows below which only the fields are shown
 
 
@@ -49,6 +48,7 @@ class Tune(ModeScreen):
     AUTO_FOCUS = "#form"
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("tune")
+    LAYOUTS = 3  # one brings a scroll bar, which takes a column
     mode = "tune"
     read = staticmethod(read_tune)
 
@@ -183,7 +183,7 @@ class Tune(ModeScreen):
         if draft is None:
             return
         if self.gradtop.hides:
-            self.call_after_refresh(self._lay_out_unseen, LAYOUTS)
+            self.show_whole()
         about = self.query_one(About)
         about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
         count = len(draft.differences())
@@ -193,17 +193,6 @@ class Tune(ModeScreen):
         about.border_subtitle = hint if self.has_class("-narrow") else ""
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
         self._draw_changes()
-
-    def _lay_out_unseen(self, times: int) -> None:
-        """Lay out so many times, which Textual (8.2) does not while nothing is painted, then show it."""
-        if not self.gradtop.hides:
-            return
-        if times and self.is_current:
-            self._refresh_layout()
-            self._layout_required = False
-            self.call_after_refresh(self._lay_out_unseen, times - 1)
-        else:
-            self.gradtop.is_whole()
 
     def on_weights_compared(self, message: Weights.Compared) -> None:
         if self._weights.take(message):
