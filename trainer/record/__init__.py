@@ -1,6 +1,6 @@
-"""The run directory: everything that stands between a worker and whoever looks at its run. Standard library only.
+"""The run directory: all communication between a worker and the readers of its run. Standard library only.
 
-A stream's segment is read by one line of numpy, with the columns that its JSON names::
+One line of NumPy reads a segment of a stream, with the columns from its JSON::
 
     np.fromfile("runs/ID/streams/steps.0.bin").reshape(-1, len(columns))
 """

@@ -1,6 +1,6 @@
-"""What a value may be that is read from a run: types, ranges, lengths, counts, nesting. A run may come from anywhere and hold anything.
+"""Limits of values that are read from a run: types, ranges, lengths, counts, nesting. A run may come from anywhere and hold anything.
 
-A reader declares its fields as a table of these functions. Each gives the value in its bounds, or None for what is none.
+A reader declares its fields as a table of these functions. Each returns the value within its bounds, or None if it is invalid.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Made = TypeVar("Made")
 
 
 class Unreadable(RecordError):
-    """A file of a run that tells nothing; the message names it and says why."""
+    """A file of a run cannot be read; the message has its name and the reason."""
 
 
 def text(value: object, limit: int = TEXT) -> str | None:
-    """A lone surrogate, which no file and no terminal takes, becomes a question mark."""
+    """A string of at most `limit` characters; lone surrogates, which cannot be encoded, become question marks."""
     if not isinstance(value, str):
         return None
     if len(value) > limit:
@@ -48,13 +48,13 @@ def name(value: object) -> str | None:
 
 
 def file_name(value: object) -> str | None:
-    """A name of one file or folder, and no way out of its place."""
+    """The name of one file or folder, without a path separator or `..`."""
     found = text(value, NAME)
     return None if found is None or found in {".", ".."} or len(os.fsencode(found)) > 255 or "/" in found or "\0" in found else found
 
 
 def texts(value: object) -> tuple[str, ...] | None:
-    """One text is a list of one; what is no text stands as Python writes it."""
+    """A list of strings; a single string is a list of one, other values become text."""
     if isinstance(value, str):
         value = [value]
     return tuple([text(word if isinstance(word, str) else str(bounded([word])[0])) or "" for word in value[:ITEMS]]) if isinstance(value, list) else None
@@ -65,7 +65,7 @@ def flag(value: object) -> bool:
 
 
 def measured(value: object) -> float | None:
-    """A number, also one that is not finite, which JSON has as a word."""
+    """A number; non-finite ones are strings in JSON."""
     if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and len(value) > 40):
         return None
     try:
@@ -75,7 +75,7 @@ def measured(value: object) -> float | None:
 
 
 def positive(value: object) -> float | None:
-    """A moment, a duration, a rate: from zero on, and no longer than history."""
+    """A time, duration or rate: non-negative and bounded."""
     if type(value) is not float:
         value = measured(value)
     return value if isinstance(value, float) and 0.0 <= value <= LATEST else None
@@ -111,20 +111,20 @@ BY_TYPE: Mapping[str, Read] = {
 
 
 def reads_of(declaration: type[Any], **more: Read) -> Mapping[str, Read]:
-    """How each field of a dataclass is read, by its type, but for those that are given."""
+    """A reader for each field of a dataclass, chosen by its type; `more` replaces some of them."""
     return {field.name: more.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(declaration)}
 
 
 def fields(reads: Mapping[str, Read], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Those fields that are there and are what they should be."""
+    """The fields that are present and valid."""
     return {key: value for key, read in reads.items() if (raw := found.get(key)) is not None and (value := read(raw)) is not None}
 
 
 class Maker(Generic[Made]):
-    """Makes objects of a dataclass with slots from what a file says, by how its fields are read.
+    """Builds instances of a dataclass with slots from a JSON object, with a reader for each field.
 
-    A field that is missing, or is not what it should be, has its default. Of ten thousand runs in a list, `fields` and the
-    dataclass's own `__init__` would take half the time.
+    Missing or invalid fields take their defaults. In a list of ten thousand runs, `fields` and the dataclass's own `__init__`
+    would take half of the time.
     """
 
     def __init__(self, declaration: type[Made], reads: Mapping[str, Read]) -> None:
@@ -154,8 +154,8 @@ def is_plain(key: str) -> bool:
 
 
 def bounded(value: Any) -> Any:
-    """What a parser of JSON or TOML returned, changed in place: texts and keys cut, larger whole numbers made floats, what
-    is nested too deeply left out."""
+    """A parsed JSON or TOML value, bounded in place: long strings and keys are cut, large integers become floats, values that
+    are nested too deeply are removed."""
     if not isinstance(value, dict | list):
         return bounded([value])[0]
     stack: list[tuple[Any, int]] = [(value, 1)]
@@ -194,12 +194,12 @@ def parse_json(data: bytes) -> Any:
 
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The object that a JSON file holds, for `fields`. Raises Unreadable."""
+    """The object in a JSON file, for `fields`. Raises Unreadable."""
     return read_seen_note(path)[0]
 
 
 def read_seen_note(path: str | os.PathLike[str]) -> tuple[dict[str, Any], os.stat_result]:
-    """The same, and the state that the file was in before it was read."""
+    """As `read_note`, and the stat of the file from before it was read. Raises Unreadable."""
     data, seen = read_seen_bytes(path, NOTE)
     try:
         found = parse_json(data)
@@ -211,7 +211,7 @@ def read_seen_note(path: str | os.PathLike[str]) -> tuple[dict[str, Any], os.sta
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The tables that a TOML file holds, bounded. Raises Unreadable."""
+    """The tables of a TOML file, bounded. Raises Unreadable."""
     import tomllib  # not needed where runs are only listed
 
     data = read_bytes(path, CONFIG)
@@ -227,12 +227,12 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int = LARGEST) -> bytes:
-    """Raises Unreadable."""
+    """The content of a regular file of at most `limit` bytes. Raises Unreadable."""
     return read_seen_bytes(path, limit)[0]
 
 
 def read_seen_bytes(path: str | os.PathLike[str], limit: int) -> tuple[bytes, os.stat_result]:
-    """The same, and the state that the file was in before it was read."""
+    """As `read_bytes`, and the stat of the file from before it was read. Raises Unreadable."""
     try:
         return read_seen(path, limit=limit)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The control inbox: one file per command, created by rename, removed when it was carried out; the answer is an event."""
+"""The control inbox: one file per command, created by rename, removed once it is executed; the answer is an event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_EVERY = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`sent` in unix seconds by the sender's clock; a command that cannot be read has the name ""."""
+    """A command; `sent` in unix seconds of the sender's clock, the name "" if its file is invalid."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Command:
 
 
 def send(run: Run, command: str, **arguments: object) -> str:
-    """Put a command into the inbox and return its id; raises OSError."""
+    """Write a command to the inbox; returns its id. Raises OSError."""
     identity = f"{time.time_ns():020d}-{os.urandom(4).hex()}"  # sorts by time
     body = {"command": command, "arguments": plain(arguments), "sent": time.time()}
     make_folder(run.path, run.control)
@@ -38,14 +38,14 @@ def send(run: Run, command: str, **arguments: object) -> str:
 
 
 class Inbox:
-    """The worker's side: obeys only ordinary files of its own user; one look at the folder where nothing is new."""
+    """The worker's side: reads only regular files of its own user; one stat of the folder where nothing has changed."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self._stamp = Stamp()
 
     def poll(self) -> list[Command]:
-        """What waits, in the order it was sent; a command is given again until `done` removed it."""
+        """Pending commands in the order in which they were sent; each is returned again until `done` removes it."""
         try:
             folder = os.open(self.run.control, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -61,12 +61,12 @@ class Inbox:
             os.close(folder)
 
     def done(self, command: Command) -> None:
-        """Remove a command that was answered; in a read-only directory it stays, and the worker remembers its answer."""
+        """Remove a command that was answered. In a read-only directory its file stays, and the worker remembers its answer."""
         remove(self.run.path, self.run.control / f"{command.id}.json")
 
 
 def _read(name: str, folder: int) -> Command | None:
-    """None for what is not to be obeyed: a link, another user's file, one that is gone."""
+    """The command in a file; None for a link, a file of another user, or one that was removed."""
     try:
         data = read_file(name, limit=LARGEST, own=True, folder=folder)
     except OSError:
@@ -81,7 +81,7 @@ def _read(name: str, folder: int) -> Command | None:
 
 
 def wait_for_answer(run: Run, identity: str, timeout: float) -> Event | None:
-    """The event that answers a command; None when none came in time."""
+    """The event that answers a command; None after `timeout` seconds."""
     reader, until = EventReader(run), time.monotonic() + timeout
     while True:
         for event in reader.refresh():

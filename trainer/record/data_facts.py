@@ -1,4 +1,4 @@
-"""What a worker has found out about the data that it trains on, beside what they are recognised by."""
+"""Statistics of the training data in data.json, beside the fingerprint."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MOST_CLASSES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """None, or empty, is what could not be known.
+    """Statistics of the training data; None or empty where unknown.
 
-    `class_counts` are of the training labels (of a text: of its characters), by class number: of `counted` labels, only a
-    sample of them where `sampled`. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
+    `class_counts` are the training labels per class number (for a text: its characters), of `counted` labels, which are a
+    sample if `sampled`. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
     of what the model receives in the first batches, augmented and normalized. `constant_loss` is the training loss of the best
     constant prediction (cross entropy: the entropy of the class frequencies), `constant_training_loss` the same with label smoothing.
     """
@@ -32,12 +32,12 @@ class DataFacts:
     constant_training_loss: float | None = None
 
     def record(self) -> dict[str, object]:
-        """As JSON can hold it."""
+        """The facts as a JSON object."""
         return {**asdict(self), "class_counts": list(self.class_counts)}
 
 
 def read_data_facts(run: Run) -> DataFacts:
-    """What data.json says; all unknown where there is none, or it is broken."""
+    """The facts in data.json; all unknown if the file is missing or invalid."""
     try:
         found = bounds.read_note(run.data).get(FACTS)
     except bounds.Unreadable:

@@ -1,4 +1,4 @@
-"""death.json: how a worker ended that could not say so itself, as the torch server saw it, whose child it was."""
+"""death.json: how a worker ended that could not record it itself, written by the torch server that forked it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DEATH = "death.json"
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The end of one process, which `pid_started` tells from others of its number. `signal` is 0 where it exited with `code`.
+    """How a process ended; `pid_started` (clock ticks since boot) tells it from others with the same pid. `signal` is 0 if it exited with `code`.
 
-    `memory` says that the kernel may have killed it because memory ran out.
+    `memory` is True if the kernel may have killed it for lack of memory.
     """
 
     pid: int
@@ -33,12 +33,12 @@ READS = bounds.reads_of(Death)
 
 
 def write_death(run: Run, death: Death) -> None:
-    """Raises OSError."""
+    """Write death.json. Raises OSError."""
     write_in_any_case(run, lambda: write_atomically(run.path, run.path / DEATH, json.dumps(asdict(death))))
 
 
 def read_death(run: Run, status: Status) -> Death | None:
-    """How the process ended that has written this status; None where nobody has seen it."""
+    """How the process ended that wrote this status; None if that was not recorded."""
     try:
         values = bounds.fields(READS, bounds.read_note(run.file(DEATH)))
     except bounds.Unreadable:

@@ -1,10 +1,10 @@
-"""What can go wrong with a reference to a run; each message is written for the user."""
+"""Errors of run directories and references to runs; their messages are shown to the user."""
 
 from __future__ import annotations
 
 
 class RecordError(Exception):
-    """Something about a run directory that its user can mend."""
+    """An error in a run directory that the user can correct."""
 
 
 class RunNotFound(RecordError):

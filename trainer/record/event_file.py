@@ -30,7 +30,7 @@ CRC = _crc_table()
 
 
 def masked_crc(data: bytes) -> int:
-    """The checksum of a frame: CRC-32C, turned and moved so that a checksum of checksums is none itself."""
+    """The checksum of a frame: CRC-32C, masked as TFRecord does (rotated by 15 bits, plus a constant)."""
     value = 0xFFFFFFFF
     for byte in data:
         value = CRC[(value ^ byte) & 0xFF] ^ value >> 8

@@ -1,4 +1,4 @@
-"""events.jsonl: what happened in a run, one JSON object a line with `time` and `kind`."""
+"""events.jsonl: the events of a run, one JSON object per line with `time` (unix seconds) and `kind`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ ROUTINE = frozenset({EventKind.EPOCH, EventKind.CHECKPOINT})  # a long run has t
 
 
 def append_event(run: Run, kind: str, **fields: object) -> None:
-    """Append one event with one write; raises OSError. A torn line that another process left is closed first."""
+    """Append one event in one write; a torn line that another process has left is ended first. Raises OSError."""
     record = {"time": time.time(), "kind": kind, **fields}
     line = json.dumps(plain(record)).encode() + b"\n"
     descriptor = open_to_append(run.path, run.events)
@@ -97,7 +97,7 @@ def append_event(run: Run, kind: str, **fields: object) -> None:
 
 
 def plain(value: object) -> object:
-    """The value in what JSON has: a number that is not finite becomes its name, anything unknown its text."""
+    """The value as JSON can hold it: a non-finite number becomes a string, an object of another type its text."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if value is None or isinstance(value, str | int | bool):
@@ -110,9 +110,9 @@ def plain(value: object) -> object:
 
 
 class EventReader:
-    """The newest events of a run. `refresh` reads what was appended since and leaves an unfinished line for later.
+    """The newest events of a run. `refresh` reads what was appended since the last call; an incomplete line is read later.
 
-    `rare` are those that are no routine, which the others do not push out.
+    `rare` are the events of kinds that are not routine; they have a limit of their own.
     """
 
     def __init__(self, run: Run) -> None:
@@ -124,7 +124,7 @@ class EventReader:
         self._seen = (0, 0)
 
     def refresh(self) -> list[Event]:
-        """What is new, in order; bad lines are left out."""
+        """New events in order; invalid lines are skipped."""
         try:
             descriptor = open_regular(self._path)
         except OSError:
@@ -153,7 +153,7 @@ class EventReader:
         return new
 
     def _goes_on(self, descriptor: int) -> bool:
-        """Whether the file holds what was read of it."""
+        """Whether the file still holds what was read from it."""
         if self._offset < 0:
             return False
         return os.pread(descriptor, len(self._anchor), self._offset - len(self._anchor)) == self._anchor

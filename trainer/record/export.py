@@ -45,7 +45,7 @@ Row = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, and the streams of which nothing is recorded."""
+    """The files that were written, and the streams without records."""
 
     paths: tuple[Path, ...]
     empty: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Exported:
 def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Exported:
     """Write the run's streams into the folder `out` as `csv`, `parquet` (a file for each) or `tensorboard` (one for all).
 
-    All of them or none: what fails leaves neither a file nor a folder. Raises RecordError with a sentence for the user.
+    All files or none: an export that fails leaves neither files nor a folder. Raises RecordError with a message for the user.
     """
     write = WRITERS.get(to)
     if write is None:
@@ -88,7 +88,7 @@ def readable_streams(run: Run) -> list[StreamReader]:
 
 
 class Folder:
-    """A folder of files that come into being together, when all are written; else it is left as it was.
+    """A folder into which files are renamed together once all are written; on an error it is left unchanged.
 
     It is opened once, and files are named within what was opened: nothing that takes its place meanwhile is written to.
     """
@@ -137,7 +137,7 @@ class Folder:
         return parts
 
     def create(self, part: str) -> BinaryIO:
-        """A new file, with the mode of all files of a run where it lies in one."""
+        """A new file; within a run directory, with the mode of its files."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | WRITING
         descriptor = os.open(part, flags, 0o666 if self._root is None else FILE, dir_fd=self._descriptor)
         if self._root is not None:
@@ -177,7 +177,7 @@ class Folder:
 
 
 def within(run: Run, path: Path) -> Path | None:
-    """The run directory as a beginning of the path, by whatever name that leads there; None where the path lies elsewhere."""
+    """The leading part of the path that is the run directory, under whatever name; None if the path is outside of it."""
     for place in (path, *path.parents):
         with suppress(OSError):
             if place.samefile(run.path) and ".." not in path.relative_to(place).parts:
@@ -186,12 +186,12 @@ def within(run: Run, path: Path) -> Path | None:
 
 
 def first_link(root: Path, path: Path) -> Path | None:
-    """The first symbolic link on the way from a folder to a path in it."""
+    """The first symbolic link between a folder and a path in it."""
     return next((place for place in reversed((path, *path.parents)) if place.is_relative_to(root) and place != root and place.is_symlink()), None)
 
 
 def all_columns(stream: StreamReader) -> list[Column]:
-    """Step, time and the columns of all segments, in the order in which they came up."""
+    """Step, time and the columns of all segments, in order of first appearance."""
     return list({column.name: column for segment in stream.segments for column in segment.columns}.values())
 
 
@@ -210,7 +210,7 @@ def rows_of(stream: StreamReader, columns: Sequence[Column]) -> Iterator[list[fl
 
 
 def is_parameter(stream: StreamReader, column: Column) -> bool:
-    """Whether a column says which parameter a record is of."""
+    """Whether a column holds the number of a parameter."""
     return stream.stream == HISTOGRAMS and column.name == PARAMETER
 
 

@@ -1,4 +1,4 @@
-"""Small files, read whole, and the stamps that tell whether there is anything new."""
+"""Reading small files whole, and detecting whether a file has changed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_regular(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> int:
-    """A descriptor to read an ordinary file; `own` refuses links of both kinds and files of other users. Raises OSError."""
+    """A descriptor to read a regular file; `own` refuses hard and symbolic links, and files of other users. Raises OSError."""
     return open_seen(path, own=own, folder=folder)[0]
 
 
 def open_seen(path: str | os.PathLike[str], *, own: bool = False, folder: int | None = None) -> tuple[int, os.stat_result]:
-    """The same, and the state of the file."""
+    """As `open_regular`, and the stat of the file. Raises OSError."""
     descriptor = os.open(path, READING | (os.O_NOFOLLOW if own else 0), dir_fd=folder)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and (not own or (found.st_uid == os.geteuid() and found.st_nlink <= 1)):
@@ -33,12 +33,12 @@ def open_seen(path: str | os.PathLike[str], *, own: bool = False, folder: int | 
 
 
 def read_file(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> bytes:
-    """The whole of an ordinary file; raises OSError, for one above `limit` bytes too."""
+    """The content of a regular file. Raises OSError, also if it has more than `limit` bytes."""
     return read_seen(path, limit=limit, own=own, folder=folder)[0]
 
 
 def read_seen(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool = False, folder: int | None = None) -> tuple[bytes, os.stat_result]:
-    """The same, and the state that the file was in before it was read."""
+    """As `read_file`, and the stat of the file from before it was read. Raises OSError."""
     descriptor, found = open_seen(path, own=own, folder=folder)
     try:
         data = os.read(descriptor, AT_ONCE)  # of most files all
@@ -53,8 +53,8 @@ def read_seen(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool =
 
 
 def look(path: str | os.PathLike[str]) -> os.stat_result:
-    """The state of a file or folder as its server has it: a client of NFS answers a mere stat from memory for up to half a
-    minute, but asks when a file is opened. Raises OSError."""
+    """The stat of a file or folder from its server: an NFS client may answer stat from its cache for up to 30 s, but asks the
+    server when a file is opened. Raises OSError."""
     descriptor = os.open(path, READING)
     try:
         return os.fstat(descriptor)
@@ -63,15 +63,15 @@ def look(path: str | os.PathLike[str]) -> os.stat_result:
 
 
 def identity(found: os.stat_result) -> tuple[int, int, int]:
-    """What changes when a file is written or replaced, but for two changes within one tick of the file system's clock."""
+    """A key that changes when a file is written or replaced, except for two changes within one tick of the file system's clock."""
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Stamp:
-    """Whether a file or folder has changed since it was last looked at.
+    """Detects whether a file or folder has changed since the last check.
 
-    Two changes within one tick of the file system's clock leave one time stamp: after a change it counts as changed for two
-    more seconds by our own clock, which no other clock can disturb.
+    Two changes within one tick of the file system's clock have one time stamp. Therefore a file counts as changed for 2 s after
+    a change, by the monotonic clock of this process.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

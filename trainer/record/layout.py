@@ -1,4 +1,4 @@
-"""Where everything about a run lies, and how a new run directory is made."""
+"""Paths of the files in a run directory, and its creation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ORIGIN = "origin.pt"
 
 
 class Run:
-    """A handle on one run directory: paths only, nothing is opened. `where` is its absolute path as a text."""
+    """The paths of one run directory; opens nothing. `where` is its absolute path as a string."""
 
     __slots__ = ("_path", "where")
 
@@ -48,7 +48,7 @@ class Run:
         return self._path
 
     def move(self, path: Path) -> None:
-        """The directory lies elsewhere now."""
+        """Set the path of a directory that was moved."""
         self.where, self._path = os.fspath(path), path
 
     @property
@@ -56,7 +56,7 @@ class Run:
         return self.where.rpartition(os.sep)[2]
 
     def file(self, name: str) -> str:
-        """A file's path as a text: of ten thousand runs, making `Path`s takes longer than reading what lies there."""
+        """The path of a file as a string: for lists of many runs, creating `Path` objects takes longer than reading the files."""
         return f"{self.where}/{name}"
 
     @property
@@ -93,27 +93,27 @@ class Run:
 
     @property
     def origin(self) -> Path:
-        """The checkpoint that a fork begins at."""
+        """The checkpoint that a fork starts from."""
         return self.path / ORIGIN
 
     @property
     def diff(self) -> Path:
-        """What the code differed in from its commit when the run was made."""
+        """Uncommitted changes of the code when the run was created, as a diff."""
         return self.path / "code.diff"
 
     @property
     def packages(self) -> Path:
-        """What was installed when the run was made."""
+        """Packages installed when the run was created."""
         return self.path / "packages.txt"
 
     @property
     def data(self) -> Path:
-        """A fingerprint of the data."""
+        """data.json: fingerprint and facts of the data."""
         return self.path / "data.json"
 
     @property
     def reserve(self) -> Path:
-        """Room on the disk for commands and their answers."""
+        """A file that reserves disk space for commands and their answers."""
         return self.path / ".reserve"
 
     @property
@@ -131,9 +131,9 @@ class Run:
 
 
 def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: str | None = None, now: float | None = None) -> Run:
-    """Make a run directory (0700) with its config, meta and an initial status; raises RecordError where it cannot be made.
+    """Create a run directory (mode 0700) with its configuration, metadata and an initial status. Raises RecordError.
 
-    The directory is named by the local time and `name` (made up where there is none) in letters that every shell takes.
+    The directory name is the local time and `name` (a random one by default), in characters that need no quoting in a shell.
     """
     moment = time.time() if now is None else now
     stamp = time.strftime(STAMP, time.localtime(moment))
@@ -150,7 +150,7 @@ def new_run(runs: Path, config_toml: str, meta: Mapping[str, object], *, name: s
 
 
 def _fill(run: Run, config_toml: str, meta: Mapping[str, object], moment: float) -> None:
-    """Raises OSError; nothing is left then."""
+    """Write the initial files; on an error the directory is removed. Raises OSError."""
     try:
         for folder in (run.streams, run.control, run.leases, run.checkpoints):
             make_folder(run.path, folder)
@@ -165,7 +165,7 @@ def _fill(run: Run, config_toml: str, meta: Mapping[str, object], moment: float)
 
 
 def _claim(runs: Path, stamp: str, name: str | None) -> tuple[Run, str]:
-    """mkdir is the claim: two processes that choose the same name cannot both succeed."""
+    """Create the directory under a free name; mkdir is atomic, so that two processes cannot take the same one. Raises RecordError, OSError."""
     for attempt in range(1000):
         if name is None or not _safe(name):
             chosen = f"{_choose(ADJECTIVES)}-{_choose(ANIMALS)}"
@@ -188,5 +188,5 @@ def _choose(words: Sequence[str]) -> str:
 
 
 def _safe(name: str) -> str:
-    """The name as a part of a file name."""
+    """The name with characters replaced that a file name cannot hold."""
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:48].strip("-.")

@@ -1,4 +1,4 @@
-"""Leases: notes that say which measurements each open screen shows right now, so that the worker takes these more often."""
+"""Leases: files in which each open screen lists the measurements it shows, so that the worker takes these more often."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What somebody looks at, in all screens together: what is measured (of `Measurement`), and parameters by name."""
+    """What all screens show together: measurements (`Measurement`), and parameters by name."""
 
     measurements: frozenset[str] = frozenset()
     parameters: frozenset[str] = frozenset()
@@ -29,18 +29,18 @@ NO_LEASE = Lease()
 
 
 def write_lease(run: Run, screen: str, measurements: Sequence[str], parameters: Sequence[str] = ()) -> None:
-    """Say which measurements, and of which parameters, a screen shows; raises OSError."""
+    """Write the lease of a screen: measurements, and names of parameters. Raises OSError."""
     make_folder(run.path, run.leases)
     write_atomically(run.path, run.leases / f"{screen}.json", json.dumps({"measurements": list(measurements), "parameters": list(parameters)}))
 
 
 def drop_lease(run: Run, screen: str) -> None:
-    """Say that a screen is gone; raises OSError, but not where there is nothing to drop."""
+    """Remove the lease of a screen, if there is one. Raises OSError."""
     unlink(run.path, run.leases / f"{screen}.json")
 
 
 def remove_stale_leases(run: Run, now: float) -> None:
-    """Remove the notes of screens that were killed."""
+    """Remove leases that screens which were killed have left."""
     try:
         with os.scandir(run.leases) as entries:
             stale = [entry.name for entry in entries if entry.name.endswith(".json") and _age(entry, now) > STALE]
@@ -59,7 +59,7 @@ def tidy(run: Run, now: float) -> None:
 
 
 def read_leases(run: Run, now: float) -> Lease:
-    """What is looked at: the notes of the own user that are younger than six seconds by the file's own time."""
+    """The union of all valid leases: owned by this user, modified within 6 s of `now` (unix seconds)."""
     measurements: set[str] = set()
     parameters: set[str] = set()
     for note in _notes(run, now):
@@ -84,7 +84,7 @@ def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:
 
 
 def _age(entry: os.DirEntry[str], now: float) -> float:
-    """In seconds; of one that a clock wrote which was set back since, how far it lies ahead."""
+    """Seconds since the file was modified; the absolute difference if its time is ahead of a clock that was set back."""
     try:
         return abs(now - entry.stat(follow_symlinks=False).st_mtime)
     except OSError:

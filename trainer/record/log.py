@@ -1,4 +1,4 @@
-"""The end of worker.log, safe to show; a bounded read, whatever the file holds."""
+"""The last lines of worker.log, without control characters; the read is bounded, whatever the size of the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def log_tail(run: Run, lines: int = 200) -> list[str]:
 
 
 def last_log_lines(run: Run, lines: int) -> tuple[str, ...]:
-    """The last lines that are neither blank nor a warning; of a process that crashed, its signal and the innermost frames."""
+    """The last lines that are neither blank nor warnings; of a process that crashed, the signal and the innermost frames."""
     found: list[str] = []
     for line in _told(_log_lines(run, LAST)[-LAST_LINES:]):
         if not found and OF_CRASH.match(line):
@@ -64,7 +64,7 @@ def _told(raw: Sequence[str]) -> Iterator[str]:
 
 
 def _log_lines(run: Run, most: int) -> list[str]:
-    """The last lines, of at most so many bytes."""
+    """The last lines, of at most `most` bytes."""
     try:
         descriptor = open_regular(run.file(LOG))
     except OSError:

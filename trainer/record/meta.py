@@ -1,4 +1,4 @@
-"""meta.json: where a run came from; written by whoever started or renamed it, never by the worker."""
+"""meta.json: the origin of a run; written by the process that starts or renames it, never by the worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Change:
 class Meta:
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
-    `job` is what the run does, as run.toml says it. Without a parent, `changes` are those that the command line made to its file.
+    `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
+    command line.
     """
 
     name: str = ""
@@ -48,17 +49,17 @@ class Meta:
 
 
 def read_meta(run: Run) -> Meta:
-    """What meta.json says; defaults where it is missing or broken, or a field is."""
+    """The metadata; defaults for missing or invalid fields, or if meta.json is missing or invalid."""
     return examine_meta(run)[0]
 
 
 def examine_meta(run: Run) -> tuple[Meta, str]:
-    """The same, and why it cannot be read: "" where it can."""
+    """The metadata as in `read_meta`, and why it cannot be read: "" where it can."""
     return examine_seen_meta(run)[:2]
 
 
 def examine_seen_meta(run: Run) -> tuple[Meta, str, os.stat_result | None]:
-    """The same, and the state that the file was in before it was read; None where it cannot be read."""
+    """As `examine_meta`, and the stat of the file from before it was read; None where it cannot be read."""
     try:
         found, seen = bounds.read_seen_note(run.file(META))
     except bounds.Unreadable as error:
@@ -68,7 +69,7 @@ def examine_seen_meta(run: Run) -> tuple[Meta, str, os.stat_result | None]:
 
 
 def name_of(run: Run) -> str:
-    """What a run is called that says no name."""
+    """The name of a run without one in its metadata, from its id."""
     return run.id.split("-", 2)[-1]
 
 
@@ -84,10 +85,10 @@ MAKE = bounds.Maker(Meta, READS)
 
 
 def is_fork(run: Run) -> bool:
-    """Whether the run begins at a checkpoint of another one, which must then be read: it never trains from the beginning."""
+    """Whether the run starts from a checkpoint of another run; without that checkpoint it must not train."""
     return os.path.lexists(run.origin) or bool(read_meta(run).parent_checkpoint)
 
 
 def write_meta(run: Run, meta: Meta) -> None:
-    """Replace meta.json; raises OSError."""
+    """Replace meta.json. Raises OSError."""
     write_atomically(run.path, run.meta, json.dumps(plain(dataclasses.asdict(meta)), indent=1))

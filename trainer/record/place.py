@@ -1,4 +1,4 @@
-"""Where a run directory is while somebody works in it: it may be moved, and it may be deleted."""
+"""The location of a run directory that is in use: it may be moved or deleted at any time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Found(enum.Enum):
 
 
 class Place:
-    """Keeps hold of a run directory and follows it: after a move the run has its new path."""
+    """Holds a descriptor of a run directory and follows it: after a move, the run has its new path."""
 
     def __init__(self, run: Run) -> None:
         """Raises OSError."""
@@ -26,7 +26,7 @@ class Place:
         self._missed = 0
 
     def find(self) -> Found:
-        """MOVED is said once; GONE of a directory that was deleted, is being deleted, or cannot be found any more."""
+        """Check the location. MOVED is returned once per move; GONE if the directory was deleted, is being deleted, or cannot be found."""
         try:
             here = self._is_at(self._run.path)
             deleted = os.fstat(self._descriptor).st_nlink == 0
@@ -43,14 +43,14 @@ class Place:
         return Found.MOVED
 
     def _is_at(self, path: Path) -> bool:
-        """Raises OSError for what keeps from looking."""
+        """Whether the directory is at this path. Raises OSError if that cannot be determined."""
         try:
             return os.path.samestat(os.stat(path), os.fstat(self._descriptor))
         except (FileNotFoundError, NotADirectoryError):
             return False
 
     def _path_now(self) -> Path | None:
-        """What the kernel says; None where it does not know, as of a directory that another host has moved."""
+        """The path from the kernel; None where it has none, as for a directory that another host has moved."""
         try:
             path = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
             return path if self._is_at(path) else None

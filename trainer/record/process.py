@@ -12,7 +12,7 @@ BY_SIGNAL = {"stop": (signal.SIGTERM,), "kill": (signal.SIGTERM, signal.SIGINT)}
 
 
 def send_signals(status: Status, *numbers: signal.Signals) -> bool:
-    """Send signals to the process that has written a status; False where there is none on this host. Raises OSError."""
+    """Send signals to the process that wrote a status; False if it does not exist on this host. Raises OSError."""
     if not is_alive(status):
         return False
     descriptor = os.pidfd_open(status.pid)
@@ -28,7 +28,7 @@ def send_signals(status: Status, *numbers: signal.Signals) -> bool:
 
 
 def ask_by_signal(status: Status, command: str) -> str:
-    """Send the signals that mean a command; returns their names, "" for a command that none means, or where they cannot be sent."""
+    """Send the signals of a command; returns their names, "" for a command without signals or if they cannot be sent."""
     numbers = BY_SIGNAL.get(command, ())
     try:
         sent = bool(numbers) and send_signals(status, *numbers)

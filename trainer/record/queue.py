@@ -31,7 +31,7 @@ def requested_device(run: Run) -> str:
 
 
 def queued_runs(runs: Path) -> list[QueuedRun]:
-    """The queued runs in order of the queue."""
+    """The queued runs of a runs directory, in queue order."""
     queue = Queue(runs)
     queue.refresh()
     return queue_order(queue.alive)
@@ -70,7 +70,7 @@ def ahead(run: Run, alive: Mapping[Run, Status], devices: Mapping[Run, str]) -> 
 
 
 class Queue:
-    """The runs of a directory that live; `refresh` reads only what has changed."""
+    """The active runs of a runs directory; `refresh` reads only what has changed."""
 
     def __init__(self, runs: Path) -> None:
         self.alive: dict[Run, Status] = {}
@@ -109,10 +109,10 @@ class Queue:
 
 
 def device_of(run: Run, status: Status, requested: Callable[[Run], str] = requested_device) -> str:
-    """The device that a run trains on, as its worker found it or as its configuration asks for it."""
+    """The device of a run: the one that its worker reports, else the one that its configuration requests."""
     return status.device if status.state is not RunState.QUEUED and status.device else requested(run)
 
 
 def same_device(one: str, other: str) -> bool:
-    """Whether two words may mean one device."""
+    """Whether two device names may denote the same device."""
     return one == other or ANY_DEVICE in (one, other)

@@ -1,4 +1,4 @@
-"""Room that a worker keeps on the disk, so that commands and their answers can be written when the disk is full."""
+"""Disk space that a worker reserves, so that commands and their answers can be written when the disk is full."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def keep_reserve(run: Run) -> None:
-    """Make the reserve whole, where there is room."""
+    """Fill the reserve, as far as there is disk space."""
     with contextlib.suppress(OSError):
         descriptor = open_whole(run.path, run.reserve)
         try:
@@ -31,12 +31,12 @@ def keep_reserve(run: Run) -> None:
 
 
 def drop_reserve(run: Run) -> None:
-    """A run that has ended needs none."""
+    """Remove the reserve of a run that has ended."""
     remove(run.path, run.reserve)
 
 
 def write_in_any_case(run: Run, write: Callable[[], Result]) -> Result:
-    """Write something small; on a full disk, into a block of the reserve. Raises OSError."""
+    """Call `write`; on a full disk, free one block of the reserve after the other until it succeeds. Raises OSError."""
     while True:
         try:
             return write()
@@ -47,7 +47,7 @@ def write_in_any_case(run: Run, write: Callable[[], Result]) -> Result:
 
 
 def _free_block(run: Run) -> bool:
-    """Whether the reserve had one."""
+    """Free one block; whether the reserve had one."""
     try:
         descriptor = os.open(run.reserve, FLAGS)
     except OSError:

@@ -1,4 +1,4 @@
-"""All that a screen reads of one run."""
+"""Reading a run, with state: status, metadata, configuration, events, streams, checkpoints, log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """A checkpoint as its JSON tells it; `path` is the file of weights."""
+    """The fields of a checkpoint's JSON file; `path` is the file of weights."""
 
     step: int
     epoch: int
@@ -35,12 +35,12 @@ class CheckpointInfo:
 
     @property
     def score(self) -> float:
-        """The validation loss, infinite where there is none."""
+        """The validation loss; inf if there is none."""
         return math.inf if self.val_loss is None else self.val_loss
 
 
 class RunReader:
-    """`refresh` looks for what is new; the rest tells what was seen then. Never raises on what a run holds."""
+    """`refresh` reads what has changed; all else returns what was read then. Invalid files raise nothing."""
 
     def __init__(self, run: Run, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.run = run
@@ -60,7 +60,7 @@ class RunReader:
         self._moved = False
 
     def refresh(self) -> bool:
-        """Whether status, state, meta, config or events changed; streams are asked for themselves."""
+        """Whether status, state, metadata, configuration or events changed; streams are refreshed separately."""
         before = self._seen()
         self.gone = not self.run.path.is_dir()
         if self._is_new(self.run.status):
@@ -120,14 +120,14 @@ class RunReader:
             return True  # reading it says why
 
     def stream(self, name: str, rank: int = 0) -> StreamReader:
-        """The reader of a stream of one rank; it is refreshed by whoever wants it."""
+        """The reader of a stream of one rank; the caller refreshes it."""
         reader = self._streams.get((name, rank))
         if reader is None:
             reader = self._streams[name, rank] = StreamReader(self.run, name, rank=rank)
         return reader
 
     def ranks(self, name: str) -> list[StreamReader]:
-        """The readers of a stream by rank, those of it that have written it."""
+        """The readers of a stream, for each rank that has written it."""
         return [self.stream(name, rank) for rank in list_ranks(self.run, name)]
 
     def log_tail(self, lines: int = 200) -> list[str]:
@@ -137,9 +137,9 @@ class RunReader:
         return last_log_lines(self.run, lines)
 
     def checkpoints(self) -> list[CheckpointInfo]:
-        """In the order of steps; a checkpoint without its file of weights is left out.
+        """Checkpoints in order of steps; those without a file of weights are omitted.
 
-        The best is the one with the lowest validation loss, the earlier of equals: a worker that is killed leaves flags as they were.
+        The best one has the lowest validation loss (the first of equals). It is determined here, as a worker that is killed leaves old flags.
         """
         try:
             names = os.listdir(self.run.checkpoints)
@@ -156,7 +156,7 @@ class RunReader:
         return sorted([replace(each, best=each is best) for each in found], key=lambda each: each.step)
 
     def forkable(self) -> list[CheckpointInfo]:
-        """What a fork can go on from: the checkpoints; of a fork that has none yet, the one that it began at itself."""
+        """The checkpoints that a fork can start from; for a fork without any yet, the one that it started from itself."""
         if (found := self.checkpoints()) or not self.run.origin.is_file():
             return found
         note = read_checkpoint(self.run.origin.with_suffix(".json"), self.run.origin)
@@ -164,7 +164,7 @@ class RunReader:
 
 
 def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
-    """What a checkpoint's JSON tells; None where it is broken."""
+    """The checkpoint of a JSON file; None if that is invalid."""
     try:
         values = bounds.fields(CHECKPOINT, bounds.read_note(note))
     except bounds.Unreadable:
@@ -183,12 +183,12 @@ CHECKPOINT = {
 
 
 def read_config(run: Run) -> Mapping[str, Any]:
-    """run.toml as it stands; {} where it is missing or broken."""
+    """The tables of run.toml; {} if it is missing or invalid."""
     return examine_config(run)[0]
 
 
 def examine_config(run: Run) -> tuple[Mapping[str, Any], str]:
-    """The same, and why it cannot be read: "" where it can."""
+    """The tables as in `read_config`, and why they cannot be read: "" where they can."""
     try:
         return bounds.read_toml(run.file(CONFIG)), ""
     except bounds.Unreadable as error:

@@ -1,4 +1,4 @@
-"""The runs directory: listing, finding by what a user types, renaming, and the trash."""
+"""The runs directory: listing runs, finding one by a user's reference, renaming, and the trash."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LONGEST_NAME = 60
 
 
 def list_runs(runs: Path) -> list[Run]:
-    """All runs, newest first; a directory is a run when it has a run.toml or a status.json."""
+    """All runs, newest first; a directory is a run if it has a run.toml or a status.json."""
     return RunList(runs).read()
 
 
 class RunList:
-    """The runs of a directory; read again, it looks only at what is new in it."""
+    """The runs of a directory; `read` examines only new entries."""
 
     def __init__(self, runs: Path) -> None:
         self._runs = os.path.abspath(runs)
@@ -55,7 +55,7 @@ Age: TypeAlias = tuple[str, int, str]
 
 
 def _age(run: Run) -> Age | None:
-    """None for what is no run."""
+    """The sort key of a run; None if the directory is not a run."""
     for name in (CONFIG, STATUS):
         try:
             written = os.stat(run.file(name)).st_mtime_ns
@@ -67,7 +67,7 @@ def _age(run: Run) -> Age | None:
 
 
 def find_run(runs: Path, reference: str) -> Run:
-    """The run that an id, a name, a unique prefix of either, a path, or `last` means."""
+    """The run of an id, a name, a unique prefix of either, a path, or `last`. Raises RunNotFound, AmbiguousRun."""
     there = Run(reference or os.devnull)
     if os.sep in reference or reference in {".", ".."}:
         if _age(there) is not None:
@@ -96,13 +96,13 @@ def find_run(runs: Path, reference: str) -> Run:
 
 
 def require_name(name: str) -> None:
-    """Raises RecordError for a name by which a run could not be found or shown."""
+    """Check the name of a run. Raises RecordError if a run could not be found or shown by it."""
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME or name == "last" or "/" in name or "\\" in name:
         raise RecordError(f"A name has 1 to {LONGEST_NAME} printable characters, no slash, and is not 'last'.")
 
 
 def rename_run(run: Run, name: str) -> None:
-    """Give a run another name; its directory and id stay, so that a worker and other screens do not lose it."""
+    """Change the name of a run; its directory and id stay, so that a worker and other screens keep it. Raises RecordError."""
     name = name.strip()
     require_name(name)
     try:
@@ -112,7 +112,7 @@ def rename_run(run: Run, name: str) -> None:
 
 
 def trash_run(run: Run) -> Path:
-    """Move a run into the trash folder of its runs directory and return where it is now; refused while it is alive."""
+    """Move a run to the trash folder of its runs directory; returns the new path. Raises RunBusy while it is alive, RecordError."""
     state = derive_state(read_status(run), now=time.time())
     if state.is_alive:
         raise RunBusy(f"{run.id} is {state}: stop it first.")

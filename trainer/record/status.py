@@ -1,4 +1,4 @@
-"""status.json: what the worker says of itself, and what follows from it; liveness is derived, never believed."""
+"""status.json, which the worker writes about itself, and the state derived from it: liveness is checked, not taken from the file."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Status:
     """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
 
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
-    `not_resumed` is whether the last resume failed before its first step, and left the run as it was; `error` says why.
-    `queued` is when it came to wait in line, 0 where it does not; its pid is then that of the process that waits.
-    `steps_per_epoch` is 0 until it is known; the last epoch may have fewer steps, where the length is given in steps.
-    `stopped_early` are the evaluations without a lower validation loss after which training ended before its last step; 0 where it did not.
-    `skipped_steps` are those of `step` in which a gradient overflowed in fp16, and which the gradient scaler skipped.
+    `not_resumed` is True if the last resume failed before its first step and left the run unchanged; `error` has the reason.
+    `queued` is when it was queued (unix seconds), 0 if it is not; `pid` is then that of the waiting process.
+    `steps_per_epoch` is 0 while unknown; the last epoch may have fewer steps, if the length is given in steps.
+    `stopped_early` is the number of evaluations without a lower validation loss after which training ended early; 0 if it did not.
+    `skipped_steps` counts the steps that the gradient scaler skipped because a gradient overflowed in fp16.
     `best_val_loss` and `accuracy_at_best` are of one evaluation, at the end of `best_epoch`; `best_val_accuracy` may be of another.
-    `threads` are those that compute on the CPU, 0 while that is not known.
-    `changes` are the hyperparameters that were changed live, by key; run.toml has what they were.
-    `result` is what a job that is no training has found, by name.
-    `monitoring` is what measuring for each stream has cost in the last minute: `STREAM.share` of the time, and `STREAM.every`, the
+    `threads` is the number of compute threads on the CPU, 0 while unknown.
+    `changes` are the hyperparameters changed live, by key; run.toml has the values before.
+    `result` is the result of a job other than training, by name.
+    `monitoring` is the cost of measuring each stream in the last minute: `STREAM.share` of the time, and `STREAM.every`, the
     seconds between two measurements.
     """
 
@@ -96,7 +96,7 @@ MAPPINGS = frozenset({"changes", "result", "monitoring"})
 
 
 def write_status(run: Run, status: Status) -> None:
-    """Replace status.json; on a full disk, or in a folder that takes no new file, the old one is overwritten. Raises OSError."""
+    """Replace status.json atomically; overwrite it in place where the disk is full or no file can be created. Raises OSError."""
     # JSON has no NaN: a value that is not finite is written as a word that float() reads.
     values = {
         name: plain(value) if name in MAPPINGS else str(value) if isinstance(value, float) and not math.isfinite(value) else value
@@ -113,21 +113,21 @@ def write_status(run: Run, status: Status) -> None:
 
 
 def read_status(run: Run) -> Status:
-    """What status.json says; defaults where it is missing, a field that is not what it should be its default.
+    """The status; defaults for missing or invalid fields, or if status.json is missing.
 
-    The state of a run whose status.json cannot be read is unknown.
+    The state of a run whose status.json cannot be read is `unknown`.
     """
     return examine_status(run)[0]
 
 
 def load_status(run: Run) -> Status | None:
-    """What status.json says; None where it is missing or broken."""
+    """The status; None where status.json is missing or invalid."""
     status, why = examine_status(run)
     return None if why else status
 
 
 def may_be_active(run: Run) -> bool:
-    """Whether the status that the run gives is one of those: of ten thousand that ended, this takes a third of reading them."""
+    """Whether status.json may hold an active state. Searches the text instead of parsing it, in a third of the time of `read_status`: for lists of many runs."""
     try:
         data = bounds.read_bytes(run.file(STATUS), bounds.NOTE)
     except bounds.Unreadable:
@@ -137,12 +137,12 @@ def may_be_active(run: Run) -> bool:
 
 
 def examine_status(run: Run) -> tuple[Status, str]:
-    """The same, and why it cannot be read: "" where it can."""
+    """The status as in `read_status`, and why it cannot be read: "" where it can."""
     return examine_seen_status(run)[:2]
 
 
 def examine_seen_status(run: Run) -> tuple[Status, str, os.stat_result | None]:
-    """The same, and the state that the file was in before it was read; None where it cannot be read."""
+    """As `examine_status`, and the stat of the file from before it was read; None where it cannot be read."""
     try:
         found, seen = bounds.read_seen_note(run.file(STATUS))
     except bounds.Unreadable as error:
@@ -160,7 +160,7 @@ def parse_status(found: Mapping[str, Any]) -> Status:
 
 
 def process_start(pid: int) -> float:
-    """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0.0 for none, a zombie, or no /proc."""
+    """Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); 0.0 if it does not exist, is a zombie, or there is no /proc."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rsplit(b")", 1)[1].split()
@@ -171,7 +171,7 @@ def process_start(pid: int) -> float:
 
 @functools.cache
 def boot_id() -> str:
-    """This start of the machine and the namespace of its processes, as `boot/namespace`; "" where the system does not tell."""
+    """Boot id and PID namespace, as `boot/namespace`; "" where the system has none."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
@@ -181,12 +181,12 @@ def boot_id() -> str:
 
 
 def this_host() -> tuple[str, str]:
-    """Host name and boot id: together they say whether a pid means anything here."""
+    """Host name and boot id, which tell whether a recorded pid is one of this host."""
     return os.uname().nodename, boot_id()
 
 
 def is_alive(status: Status) -> bool | None:
-    """Whether the worker's process exists; None where this host cannot know."""
+    """Whether the worker's process exists; None if it runs on another host."""
     host, boot = this_host()
     if status.host != host:
         return None
@@ -208,11 +208,10 @@ def is_alive(status: Status) -> bool | None:
 
 
 def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = None) -> RunState:
-    """The state as it is: an active one whose process is gone is `died`, one without a heartbeat `silent`.
+    """The actual state: `died` if a run is active and its process does not exist, `silent` if it has no recent heartbeat.
 
-    `heartbeat_seen` is the moment by our own clock at which the heartbeat was last seen to move, where the caller watches
-    it: a clock that jumps, or another host's that differs, then does no harm. On another host a heartbeat that stands still
-    for a minute means `died`.
+    `heartbeat_seen` is the time, by the clock of `now`, at which the caller last saw the heartbeat change: then neither clock
+    jumps nor another host's clock matter. On another host a run has died if its heartbeat has not changed for 60 s.
     """
     if not status.state.is_active:
         return status.state
@@ -226,9 +225,9 @@ def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = N
 
 
 def is_beating(run: Run, status: Status) -> bool:
-    """Whether a run of another host lives, whose clock may be another: by its heartbeat, which is waited for where it seems to be old.
+    """Whether a run of another host is alive, whatever that host's clock says: waits for its heartbeat to change if it seems old.
 
-    To be asked before something that must not be done to a run that lives; takes up to 2 s, of a queued run 6 s.
+    Call it before what must not be done to a live run. Blocks for up to 2 s, for a queued run 6 s.
     """
     if abs(time.time() - status.updated) < DIED_AFTER:
         return True

@@ -1,4 +1,4 @@
-"""Text that comes from a run is data: what could steer a terminal is taken out before anybody sees it."""
+"""Text from a run is data: escape sequences and control characters are removed before it is shown."""
 
 from __future__ import annotations
 

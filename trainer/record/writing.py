@@ -1,7 +1,7 @@
-"""The one place where files of a run are opened to be written: no link inside a run directory is followed, whoever put it there.
+"""All writing to files of a run goes through these functions: no link inside a run directory is followed.
 
-Each function takes the run's directory, which may be a link that its user has made, and a path in it. Files have the mode 0600 and
-folders 0700, whatever the umask. All raise OSError.
+Each takes the run directory, which may itself be a link, and a path in it. Files have mode 0600 and folders 0700, whatever the umask.
+All raise OSError.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ STALE = 600.0  # seconds: what a process that was killed while it wrote has left
 
 
 def make_folder(root: Path, path: Path) -> None:
-    """Make a folder, and those that it lies in, where it is not there."""
+    """Create a folder and its parents, where they do not exist. Raises OSError."""
     os.close(open_folder(root, path))
 
 
 def open_folder(root: Path, path: Path) -> int:
-    """The same, and a descriptor of it."""
+    """Create a folder and its parents as `make_folder` does; returns a descriptor of it."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in path.relative_to(root).parts:
@@ -50,7 +50,7 @@ def open_folder(root: Path, path: Path) -> int:
 
 @contextmanager
 def folder_of(root: Path, path: Path) -> Iterator[int]:
-    """A descriptor of the folder that a path lies in; ENOTDIR (ELOOP on some systems) where that is a link."""
+    """A descriptor of the parent folder of a path; raises ENOTDIR (ELOOP on some systems) if that is a link."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in path.relative_to(root).parts[:-1]:
@@ -63,15 +63,15 @@ def folder_of(root: Path, path: Path) -> Iterator[int]:
 
 
 def create(root: Path, path: Path) -> int:
-    """A descriptor of a new file; FileExistsError where there is one of the name."""
+    """A descriptor of a new file. Raises FileExistsError."""
     with folder_of(root, path) as folder:
         return _create(path.name, folder)
 
 
 def open_to_append(root: Path, path: Path) -> int:
-    """A descriptor to read and append, of a file that is made where it is not there.
+    """A descriptor to read a file and append to it; the file is created if it does not exist.
 
-    A file that has another name elsewhere (a copy by hard links) is not written: a copy takes its place first.
+    A file with several hard links is not written to: it is replaced by a copy first.
     """
     with folder_of(root, path) as folder:
         while True:
@@ -88,7 +88,7 @@ def open_to_append(root: Path, path: Path) -> int:
 
 
 def open_whole(root: Path, path: Path) -> int:
-    """A descriptor to read and write a file in place, of one that is made where it is not there."""
+    """A descriptor to read and write a file in place; the file is created if it does not exist."""
     with folder_of(root, path) as folder:
         while True:
             try:
@@ -99,7 +99,7 @@ def open_whole(root: Path, path: Path) -> int:
 
 
 def overwrite(root: Path, path: Path, text: str) -> None:
-    """Replace what a file holds without needing room for another; a reader may see a part of it."""
+    """Overwrite a file in place, without disk space for a second one; a reader may see part of the text."""
     data = text.encode()
     with folder_of(root, path) as folder:
         descriptor = _existing(path.name, folder, os.O_WRONLY)
@@ -111,7 +111,7 @@ def overwrite(root: Path, path: Path, text: str) -> None:
 
 
 def write_atomically(root: Path, path: Path, text: str) -> None:
-    """Replace a file whole: a reader sees the old text or the new one, never a part."""
+    """Replace a file by rename: a reader sees the old text or the new one, never part of it."""
     data = text.encode()
     with folder_of(root, path) as folder:
         _replace(path.name, folder, lambda file: file.write(data))
@@ -120,40 +120,40 @@ def write_atomically(root: Path, path: Path, text: str) -> None:
 def replace_whole(
     root: Path, path: Path, fill: Callable[[BinaryIO], object], *, before_rename: Callable[[], object] = lambda: None, durable: bool = False
 ) -> int:
-    """Replace a file by what `fill` writes into it and return its size; `durable` has it on the disk before it takes the name.
+    """Replace a file by what `fill` writes; returns its size in bytes. If `durable`, it is synced to disk before the rename.
 
-    `before_rename` runs when all is written and does not count yet.
+    `before_rename` is called after the last write, before the file has its name.
     """
     with folder_of(root, path) as folder:
         return _replace(path.name, folder, fill, before_rename, durable=durable)
 
 
 def remove(root: Path, path: Path) -> None:
-    """Remove a file where that is possible."""
+    """Remove a file; errors are ignored."""
     with suppress(OSError):
         unlink(root, path)
 
 
 def unlink(root: Path, path: Path) -> None:
-    """Remove a file; one that is not there is removed."""
+    """Remove a file, if it exists. Raises OSError."""
     with suppress(FileNotFoundError), folder_of(root, path) as folder:
         os.unlink(path.name, dir_fd=folder)
 
 
 def remove_folder(root: Path, path: Path) -> None:
-    """Remove an empty folder where that is possible."""
+    """Remove an empty folder; errors are ignored."""
     with suppress(OSError), folder_of(root, path) as folder:
         os.rmdir(path.name, dir_fd=folder)
 
 
 def rename(root: Path, path: Path, name: str) -> None:
-    """Give a file another name in its folder."""
+    """Rename a file within its folder."""
     with folder_of(root, path) as folder:
         os.rename(path.name, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def remove_leftovers(root: Path, now: float) -> None:
-    """Remove the temporary files, older than ten minutes, of processes that were killed while they wrote into a run."""
+    """Remove temporary files older than 10 min, which processes have left that were killed while writing to a run."""
     for path in (root, *(entry for entry in _entries(root) if entry.is_dir() and not entry.is_symlink())):
         for entry in _entries(path):
             with suppress(OSError):
@@ -175,7 +175,7 @@ def _create(name: str, folder: int) -> int:
 
 
 def _existing(name: str, folder: int, flags: int) -> int:
-    """Raises OSError with EMLINK for a file of several names, and for what is no ordinary file."""
+    """A descriptor of an existing file. Raises OSError: EMLINK for a file with several hard links, EINVAL for one that is not regular."""
     descriptor = os.open(name, flags | WRITING, dir_fd=folder)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:

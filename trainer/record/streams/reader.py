@@ -1,4 +1,4 @@
-"""Reading a stream: its segments as one series of records, without what a resumed process did anew."""
+"""Reading a stream: its segments as one series of records, without those that a later segment replaces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NEWEST = 2  # segments that may still grow
 
 @dataclass
 class _Curves:
-    """Columns from step `first` to step `last`, and how many records of each segment they have taken in."""
+    """Curves of columns from step `first` to step `last`, and the number of records of each segment that they include."""
 
     envelope: Envelope
     first: float | None
@@ -36,13 +36,13 @@ class _Curves:
 
 
 def list_streams(run: Run) -> list[str]:
-    """The names of the streams that a run has, of whatever rank, in alphabetical order: those that are declared first where there are too many to look at."""
+    """The names of a run's streams, of all ranks, in alphabetical order; declared ones first if there are more than `MOST_STREAMS`."""
     found = sorted({stream for stream, _ in _stems(run)})
     return found if len(found) <= MOST_STREAMS else sorted(found, key=lambda name: name not in REGISTRY)
 
 
 def list_ranks(run: Run, stream: str) -> list[int]:
-    """The ranks that have written a stream; [] where none has."""
+    """The ranks that have written a stream, in order."""
     return sorted({rank for found, rank in _stems(run) if found == stream})
 
 
@@ -56,9 +56,9 @@ def _stems(run: Run) -> list[tuple[str, int]]:
 
 
 class StreamReader:
-    """One stream of a run as one rank wrote it; `refresh` looks for what is new, everything else returns what was seen then. Never raises on bad data.
+    """One stream of a run, as one rank wrote it. `refresh` reads what is new; all else returns what was read then. Invalid data raise nothing.
 
-    `columns` (those of the newest segment) leaves out `step` and `time`, with which every record begins.
+    `columns` are those of the newest segment, without `step` and `time`, with which each record begins.
     """
 
     def __init__(self, run: Run, stream: str, *, rank: int = 0) -> None:
@@ -75,7 +75,7 @@ class StreamReader:
         self._curves: dict[_Key, _Curves] = {}
 
     def refresh(self) -> bool:
-        """Whether there is anything new; looks at the folder and at the newest segments."""
+        """Whether there are new records; checks the folder and the newest segments."""
         try:
             found = look(self._folder)
         except OSError:
@@ -94,7 +94,7 @@ class StreamReader:
         return True
 
     def _look(self) -> None:
-        """Take in new segments. A later segment begins at its first step: earlier ones end there."""
+        """Open new segments. Records of earlier segments are ignored from the first step of a later one on."""
         try:
             names = os.listdir(self._folder)
         except OSError:
@@ -127,18 +127,18 @@ class StreamReader:
         self.columns, self.extra = newest.columns[2:], newest.extra
 
     def unavailable(self, column: str) -> str:
-        """Why a column (`ALL`: every one) is not measured, as the newest segment says; "" where it is."""
+        """Why a column (`ALL`: every column) is not measured, from the newest segment; "" if it is."""
         reasons = self.extra.get(UNAVAILABLE)
         found = (reasons.get(without_parameter(column)) or reasons.get(ALL)) if isinstance(reasons, dict) else None
         return found if isinstance(found, str) else ""
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """In order; the records of each that count are those below its `valid`."""
+        """The segments in order; the records of each below its `valid` are part of the stream."""
         return tuple(self._segments.values())
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[float, ...]]:
-        """Records by number: step, time and the values of `columns`, nan where an older segment has none."""
+        """Records `start` to `stop`: step, time and the values of `columns`, nan for a column that an older segment lacks."""
         start, stop = max(start, 0), self.count if stop is None else min(stop, self.count)
         names = [STEP, TIME, *(column.name for column in self.columns)]
         for segment in list(self._segments.values()):
@@ -180,7 +180,7 @@ class StreamReader:
 
     @staticmethod
     def _skip_empty(segment: Segment, stop: int, place: int) -> int:
-        """The end of the newest 64 records before `stop` in which a column may have a finite value, by the rollup."""
+        """The end of the newest 64 records before `stop` in which the column at `place` may have a finite value, by the rollup."""
         chunk = stop // FAN
         if place < 2 or chunk > segment.rolled(1):
             return stop
@@ -196,16 +196,16 @@ class StreamReader:
         return 0
 
     def series(self, column: str, *, bins: int = 200, first: float | None = None, last: float | None = None) -> Series:
-        """The column over steps in at most `bins` bins, from step `first` to step `last` (all steps where None is given).
+        """The column over steps in at most `bins` bins, from step `first` to step `last` (None: no limit).
 
-        What was asked for once is kept up to date: asked again, it costs no more than the records that are new.
+        The result is kept: the next call with the same arguments reads only new records.
         """
         return self.series_of([column], bins=bins, first=first, last=last)[0]
 
     def series_of(
         self, columns: Sequence[str], *, bins: int = 200, first: float | None = None, last: float | None = None
     ) -> list[Series]:
-        """The same for several columns, which share the reading."""
+        """As `series`, for several columns in one pass over the records."""
         key: _Key = (tuple(columns), bins, first, last)
         curves = self._curves.pop(key, None) or self._new_curves(columns, bins, first, last)
         if curves is None:
@@ -222,7 +222,7 @@ class StreamReader:
         return curves.series
 
     def _forget(self, new: _Key, known: int) -> None:
-        """Of the `known` curves from before, those asked for longest ago, as far as there is no room for them beside the new one."""
+        """Remove the oldest of the `known` curves: windows of the columns of `new` beyond `WINDOWS`, and others while all exceed `KEPT` values."""
         before = list(self._curves)[:known]
         windows = [key for key in before if key[:2] == new[:2]]
         stale = windows[: -max(1, WINDOWS // (len(new[0]) * new[1]) - 1)]
@@ -235,7 +235,7 @@ class StreamReader:
 
     @staticmethod
     def _advance(curves: _Curves, number: int, segment: Segment, places: Places) -> bool:
-        """Whether there was anything new."""
+        """Add new records of a segment; whether there were any."""
         start, stop = curves.taken.get(number, -1), segment.valid
         if start >= stop:
             return False
@@ -254,7 +254,7 @@ class StreamReader:
         return True
 
     def _new_curves(self, columns: Sequence[str], bins: int, first: float | None, last: float | None) -> _Curves | None:
-        """None where there is nothing to draw yet."""
+        """Empty curves for these steps; None if there are no records yet."""
         ends = [
             row[0]
             for segment in self._segments.values()

@@ -1,4 +1,4 @@
-"""The streams that runs hold, each declared once: no stream or column is named by a literal anywhere else.
+"""The streams of runs, each declared once: no stream or column is named by a literal anywhere else.
 
 A record is a step, a time in unix seconds and the stream's columns, each value a little-endian float64. A job that records
 something new declares a stream here; a screen or a command that shows it is named in `shown_by`.
@@ -23,7 +23,7 @@ class Column:
 
 
 class Measurement(StrEnum):
-    """What a lease can ask for: measured while somebody looks at it, or more often then."""
+    """What a lease can request: measured only while it is shown, or more often then."""
 
     UPDATES = "updates"
     HISTOGRAMS = "histograms"
@@ -35,10 +35,10 @@ UNAVAILABLE, ALL = "unavailable", ""
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """`columns` without step and time; those of a stream `per_parameter` are made for each parameter, or module, by `of_parameter`.
+    """A stream; `columns` without step and time. If `per_parameter`, `of_parameter` names them for each parameter or module.
 
-    `jobs` write it, with one segment for each rank where it says `every_rank`, else rank 0 alone. `shown_by` are the modes and
-    commands that show it. `metrics` are other names of columns where all streams of a run stand in one list, "" leaving one out.
+    `jobs` write it: every rank a segment of its own if `every_rank`, else only rank 0. `shown_by` are the modes and commands that
+    show it. `metrics` renames columns where those of all streams are listed together; "" omits one.
     """
 
     name: str
@@ -213,7 +213,7 @@ def bins(count: int) -> tuple[str, ...]:
 
 
 def count_bins(columns: Iterable[str]) -> int:
-    """How many bins a segment's columns hold."""
+    """The number of histogram bins among the columns of a segment."""
     there, number = set(columns), 0
     while f"b{number}" in there:
         number += 1

@@ -1,9 +1,9 @@
 """The rollup of a segment: one record per 64 records, and one per 64 of those, at positions that can be computed.
 
 A rollup record is `level, first step, last step, first time, last time`, then per value column `min, max, mean, finite,
-non-finite`: lowest, highest and mean of the finite values (nan where there is none) and how many were finite and were not.
-In a sparse column NaN means "not measured" and is counted in neither. After every 64 level-1 records stands the level-2
-record over them.
+non-finite`: minimum, maximum and mean of the finite values (nan if there are none), and the counts of finite and non-finite values.
+In a sparse column NaN means "not measured" and is in neither count. Each 64 level-1 records are followed by the level-2 record
+over them.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ NOTHING = (NAN, NAN, NAN, 0.0, 0.0)
 
 
 def record_width(columns: int) -> int:
-    """Values in a rollup record of a segment with so many columns, `step` and `time` among them."""
+    """Values (float64) in a rollup record of a segment with `columns` columns, step and time included."""
     return HEAD + PER_COLUMN * (columns - 2)
 
 
 def level1_index(chunk: int) -> int:
-    """Where the level-1 record of the chunk-th 64 records stands, in rollup records."""
+    """Position of the level-1 record of chunk `chunk` (64 records), in rollup records."""
     return chunk + chunk // FAN
 
 
 def level2_index(chunk: int) -> int:
-    """Where the level-2 record of the chunk-th 4096 records stands."""
+    """Position of the level-2 record of chunk `chunk` (4096 records), in rollup records."""
     return chunk * (FAN + 1) + FAN
 
 
 def complete_chunks(records: int) -> tuple[int, int]:
-    """How many level-1 and level-2 records a rollup file of so many records holds."""
+    """The numbers of level-1 and level-2 records in a rollup file of `records` records."""
     blocks, rest = divmod(records, FAN + 1)
     return blocks * FAN + min(rest, FAN), blocks
 
 
 def doubles(data: bytes) -> memoryview[float]:
-    """Little-endian float64 as numbers."""
+    """A view of little-endian float64 values; `data` is a whole number of them."""
     if sys.byteorder == "little":
         return memoryview(data).cast("d")
     swapped = array("d", data)
@@ -54,12 +54,12 @@ def doubles(data: bytes) -> memoryview[float]:
 
 
 def strided(view: memoryview[float], start: int, width: int) -> list[float]:
-    """Every width-th number from a start on: one column of records of that width."""
+    """Every `width`-th value from `start` on: one column of records with `width` values."""
     return view[start::width].tolist()  # type: ignore[return-value]  # typeshed thinks of bytes alone
 
 
 def summary(values: Sequence[float], *, sparse: bool) -> tuple[float, float, float, float, float]:
-    """Lowest, highest and mean of the finite values, how many they are, and how many were not finite."""
+    """Minimum, maximum and mean of the finite values, their count, and the count of non-finite ones; if `sparse`, NaN is not counted."""
     count = len(values)
     total = sum(values)
     if total - total == 0.0:  # a finite sum means finite values: the usual case, without a look at each
@@ -72,7 +72,7 @@ def summary(values: Sequence[float], *, sparse: bool) -> tuple[float, float, flo
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean; values near the largest float must not overflow in their sum."""
+    """The mean, without overflow for values near the largest float."""
     total = sum(values)
     return total / len(values) if math.isfinite(total) else sum(value / len(values) for value in values)
 
@@ -80,7 +80,7 @@ def mean(values: Sequence[float]) -> float:
 def weighted(
     lows: Sequence[float], highs: Sequence[float], means: Sequence[float], finite: Sequence[float], bad: Sequence[float]
 ) -> tuple[float, float, float, float, float]:
-    """The summary of summaries."""
+    """The summary of several summaries, weighted by their finite counts."""
     count, lost, least = sum(finite), sum(bad), min(finite)
     if not count:
         return NAN, NAN, NAN, 0.0, lost
@@ -93,12 +93,12 @@ def weighted(
 
 
 def in_place(steps: Sequence[float]) -> bool:
-    """Whether all are steps: finite, and none so large that numbers are left out there."""
+    """Whether all are valid steps: finite, and small enough to be exact in float64."""
     return not steps or (math.isfinite(sum(steps)) and min(steps) >= -WHOLE and max(steps) <= WHOLE)
 
 
 def is_sound(parts: Sequence[Sequence[float]], span: int) -> bool:
-    """Whether lows, highs, means and counts can be those of rollup records over `span` records each."""
+    """Whether minima, maxima, means and counts are possible for rollup records over `span` records each."""
     lows, highs, means, finite, bad = parts
     counts = sum(finite) + sum(bad)
     if counts != counts or min(finite) < 0 or min(bad) < 0 or max(finite) > span or max(bad) > span:
@@ -109,7 +109,7 @@ def is_sound(parts: Sequence[Sequence[float]], span: int) -> bool:
 
 
 class Rollup:
-    """Takes records as they are written and returns the rollup's bytes that are due."""
+    """Condenses records as they are written; returns the bytes of the rollup records that are complete."""
 
     def __init__(self, sparse: Sequence[bool]) -> None:
         """`sparse`: for each value column, whether NaN means "not measured" in it."""
@@ -122,7 +122,7 @@ class Rollup:
         self._chunks: list[list[float]] = []
 
     def add(self, records: bytes) -> bytes:
-        """`records`: whole records as they stand in the file."""
+        """`records`: whole records, as in the .bin file. Returns the rollup records that they complete."""
         data = self._rest + records if self._rest else records
         due, start = b"", 0
         while len(data) - start >= self._size:

@@ -1,4 +1,4 @@
-"""One segment as a reader sees it: whole records only, at computed positions, never the whole file at once."""
+"""Reading one segment: only whole records, at computed offsets, never the whole file at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Places: TypeAlias = Sequence[int | None]  # of columns in a record; None for a c
 
 
 class UnknownSchema(Exception):
-    """A segment that this version cannot read; the message says why."""
+    """This version cannot read the segment; the message has the reason."""
 
 
 def _columns(found: object) -> tuple[Column, ...] | None:
@@ -50,10 +50,10 @@ def _columns(found: object) -> tuple[Column, ...] | None:
 
 
 class Segment:
-    """The records of one writing process. No file stays open: a copy that is put in its place is seen, and runs may be many."""
+    """The records of one writing process. No file stays open: a replaced file is noticed, and there may be many runs."""
 
     def __init__(self, base: Path) -> None:
-        """Raises UnknownSchema for what cannot be read, OSError and ValueError for what is not there, or not whole, yet."""
+        """Raises UnknownSchema for a schema of another version, OSError or ValueError where files are missing or incomplete yet."""
         self._schema_path = base.with_name(f"{base.name}.json")
         self._schema_seen = identity(look(self._schema_path))
         self._schema = read_file(self._schema_path)
@@ -81,7 +81,7 @@ class Segment:
         self._readers = 0
 
     def is_same(self) -> bool:
-        """Whether its schema is still the one that was read, as far as can be seen: a stream may have been begun anew."""
+        """Whether the schema file is still the one that was read: a stream may have been started again."""
         try:
             seen = identity(look(self._schema_path))
             if seen != self._schema_seen and read_file(self._schema_path) != self._schema:
@@ -92,7 +92,7 @@ class Segment:
         return True
 
     def refresh(self) -> bool:
-        """Whether `valid` changed. A file that is gone leaves it as it was."""
+        """Whether `valid` changed; a file that was removed leaves it unchanged."""
         try:
             count = look(self._path).st_size // self.size
         except OSError:
@@ -103,7 +103,7 @@ class Segment:
         return self._recount()
 
     def end_at(self, step: float) -> bool:
-        """Leave out the records from this step on: a later segment has them anew. Whether `valid` changed."""
+        """Ignore records from `step` on, which a later segment replaces. Returns whether `valid` changed."""
         if step == self.until:
             return False
         self.until = step
@@ -118,7 +118,7 @@ class Segment:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Keeps the files open for more than one read; may be nested."""
+        """Keep the files open for several reads; may be nested."""
         self._readers += 1
         try:
             yield
@@ -131,7 +131,7 @@ class Segment:
                 self._file = self._roll = -1
 
     def place_of(self, step: float, *, after: bool = False) -> int:
-        """The number of the first record from this step on (after it), among the valid ones. Steps never fall in a segment."""
+        """Index of the first valid record at or after `step` (`after`: only after). Steps do not decrease within a segment."""
         low, high = 0, self.valid
         if high:
             last = self.row(high - 1)
@@ -147,20 +147,20 @@ class Segment:
         return low
 
     def row(self, number: int) -> tuple[float, ...] | None:
-        """None for one that is not there, or of which nobody can tell when it was."""
+        """One record; None if it does not exist, or its step or time is invalid."""
         data = self._read(self.size, number * self.size)
         row = self._unpack.unpack(data) if len(data) == self.size else None
         return row if row is not None and -WHOLE <= row[0] <= WHOLE and -LATEST <= row[1] <= LATEST else None
 
     def rows(self, start: int, stop: int) -> Iterator[tuple[float, ...]]:
-        """Records start to stop, a block at a time; one without a place among the steps and in time is left out."""
+        """Records `start` to `stop`, read in blocks; one with an invalid step or time is skipped."""
         for data in self._blocks(start, stop):
             for row in self._unpack.iter_unpack(data):
                 if -WHOLE <= row[0] <= WHOLE and -LATEST <= row[1] <= LATEST:
                     yield row
 
     def by_column(self, start: int, stop: int, places: Places) -> Iterator[tuple[list[float], list[list[float] | None]]]:
-        """Records start to stop, a block at a time: their steps, and of each column its values."""
+        """Records `start` to `stop` in blocks: the steps, and the values of each column."""
         width = len(self.columns)
         for data in self._blocks(start, stop):
             view = doubles(data)
@@ -178,7 +178,7 @@ class Segment:
                 start += whole
 
     def rolled(self, level: int) -> int:
-        """How many records of a level of the rollup there are; those over more than the valid records are not to be used."""
+        """Number of rollup records of a level; those that cover records beyond `valid` must not be used."""
         with self.reading():
             if not self._open():
                 return 0
@@ -191,10 +191,10 @@ class Segment:
     def chunks(
         self, level: int, start: int, stop: int, places: Sequence[int | None]
     ) -> Iterator[tuple[list[float], list[float], list[tuple[Values, ...] | None]]]:
-        """Of a level of the rollup, record start to stop, some at a time: first and last steps, and of each column its lowest,
-        highest and mean values and how many were finite and were not.
+        """Rollup records `start` to `stop` of a level, in blocks: first and last steps, and for each column its minima, maxima,
+        means, finite and non-finite counts.
 
-        Ends early where the rollup does or is not what it should be: what is missing there is to be had from the records.
+        Stops early where the rollup ends or is invalid; the caller reads the records themselves from there on.
         """
         width = self._width
         heads = [None if place is None else ROLLUP_HEAD + PER_COLUMN * (place - 2) for place in places]

@@ -1,6 +1,6 @@
-"""Writing a segment: `streams/<name>.<n>.json` says what the columns are, `.bin` holds the records, `.roll` their rollup.
+"""Writing a segment: `streams/<name>.<n>.json` is the schema, `.bin` has the records, `.roll` their rollup.
 
-The segments of rank r > 0 of a distributed run are called `<name>.r<rank>.<n>`, so that ranks never supersede each other.
+The segments of rank r > 0 of a distributed run are named `<name>.r<rank>.<n>`, so that ranks never supersede each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEAD = (Column(STEP), Column(TIME, "s"))  # of every record
 
 
 class ShortWrite(OSError):
-    """Not everything found room; `written` records did."""
+    """The disk is full; `written` records were written."""
 
     def __init__(self, written: int, error: OSError) -> None:
         number = error.errno or errno.EIO
@@ -36,10 +36,10 @@ class ShortWrite(OSError):
 
 
 class SegmentWriter:
-    """Appends records to a new segment of a stream; one thread, one process. Raises OSError.
+    """Appends records to a new segment of a stream; not thread-safe. Raises OSError.
 
-    `columns` leaves out `step` and `time`, with which every record begins. A process that goes on from a checkpoint passes as
-    `first_step` the step after the checkpoint's: readers leave out what older segments hold from that step on.
+    `columns` are without `step` and `time`, with which each record begins. A resumed process passes the step after its checkpoint as
+    `first_step`: readers ignore the records of older segments from that step on.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class SegmentWriter:
         self.append_packed(self.pack(step, time, *values))
 
     def append_many(self, rows: Sequence[Sequence[float]]) -> None:
-        """Rows of `step, time, values…`; raises struct.error for a row that does not fit, ShortWrite where room ran out."""
+        """Rows of `step, time, values…`. Raises struct.error for a row of another length, ShortWrite on a full disk."""
         self.append_packed(b"".join([self.pack(*row) for row in rows]))
 
     def append_packed(self, data: bytes) -> None:
-        """Whole records in one write; what is written whole when an error is raised stays."""
+        """Append packed records in one write; records written before an error stay. Raises ShortWrite, OSError."""
         done, failure = write_at(self._file, data, self._end)
         written = done // self.size
         done = written * self.size
@@ -109,7 +109,7 @@ class SegmentWriter:
             raise ShortWrite(written, failure)
 
     def _write_rollup(self) -> None:
-        """A rollup that finds no room waits for the next records; readers take the raw data meanwhile."""
+        """Write pending rollup records; on a full disk they wait for the next append, and readers use the raw records."""
         done, _ = write_at(self._roll, self._due, self._roll_end)
         self._roll_end += done
         self._due = self._due[done:]
@@ -117,11 +117,11 @@ class SegmentWriter:
             self._rollup, self._due = None, b""
 
     def follow(self, run: Run) -> None:
-        """The run directory has another path."""
+        """Use the new path of a run directory that was moved."""
         self._base = run.streams / self._base.name
 
     def is_gone(self) -> bool:
-        """Whether the file was deleted or moved under the writer."""
+        """Whether the file was deleted or moved while open."""
         try:
             return not os.path.samestat(os.fstat(self._file), os.stat(f"{self._base}.bin"))
         except OSError:
@@ -135,7 +135,7 @@ class SegmentWriter:
 
 
 def _create(run: Run, stem: str) -> tuple[int, int]:
-    """Create the file of a new segment and return its number, above those of all segments there are, and a descriptor."""
+    """Create the .bin file of a new segment; returns its number, above all existing ones, and a descriptor. Raises OSError."""
     number = 0
     for name in os.listdir(run.streams):
         found = segment_number(name, stem)
@@ -148,7 +148,7 @@ def _create(run: Run, stem: str) -> tuple[int, int]:
 
 
 def segment_stem(stream: str, rank: int = 0) -> str:
-    """What the names of a stream's segments begin with: `system`, and `system.r1` for rank 1."""
+    """The prefix of a stream's segment files: `system`, and `system.r1` for rank 1."""
     return f"{stream}.r{rank}" if rank else stream
 
 
@@ -170,7 +170,7 @@ def is_number(text: str) -> bool:
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> tuple[int, OSError | None]:
-    """Write all of the data that finds room; returns how many bytes did, and why not all."""
+    """Write as much as possible; returns the number of bytes written, and the error if it is not all."""
     done = 0
     try:
         while done < len(data):

@@ -1,4 +1,4 @@
-"""Columns as curves of at most so many bins, kept up to date with each new record."""
+"""Columns as binned curves, updated incrementally with new records."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _none() -> Sequence[float]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Bins in the order of steps, all sequences of one length; `first` and `last` are the steps covered.
+    """Bins in order of steps, all sequences of equal length; `first` and `last` are the steps covered.
 
-    A bin stands for the records from step `x` to `x_last`, exactly: the `low`, `high` and `mean` of their finite values (nan
-    where none is), how many were `finite`, and how many `nonfinite`. A bin in which nothing was measured is left out.
+    A bin covers exactly the records from step `x` to `x_last`: minimum `low`, maximum `high` and `mean` of their finite values (nan
+    if there are none), and the counts `finite` and `nonfinite`. Bins without measurements are omitted.
     """
 
     x: Sequence[float] = field(default_factory=_none)
@@ -40,7 +40,7 @@ EMPTY_SERIES = Series()
 
 
 class Bin:
-    """What is known of the records from `first` to `last`: per column low, high, mean, finite count, non-finite count."""
+    """Statistics of the records with steps `first` to `last`: per column minimum, maximum, mean, finite and non-finite count."""
 
     __slots__ = ("columns", "first", "last")
 
@@ -69,14 +69,14 @@ class Bin:
 
 
 class Envelope:
-    """Columns over steps in bins of one width from `origin` on. Where it `grows`, steps beyond the last bin double the width."""
+    """Columns in bins of `width` steps from step `origin` on. If it `grows`, steps beyond the last bin double the width."""
 
     def __init__(self, sparse: Sequence[bool], bins: int, *, origin: float, width: float, grows: bool) -> None:
         self.sparse, self.bins, self.origin, self.width, self.grows = sparse, bins, origin, width, grows
         self._found: dict[int, Bin] = {}
 
     def add_rows(self, steps: list[float], columns: Sequence[list[float] | None]) -> None:
-        """Records of rising steps."""
+        """Add records; `steps` must not decrease, `columns` holds one list of values per column, None for a missing one."""
         if not in_place(steps):  # not of our writing: a record without a place is left out
             keep = [place for place, step in enumerate(steps) if -WHOLE <= step <= WHOLE]
             columns = [None if values is None else [values[place] for place in keep] for values in columns]
@@ -87,7 +87,7 @@ class Envelope:
                     found.add(column, summary(values[start:stop], sparse=self.sparse[column]))
 
     def add_chunks(self, firsts: list[float], lasts: list[float], columns: Sequence[tuple[Values, ...] | None]) -> None:
-        """Records of a rollup; each goes whole into the bin in which it begins."""
+        """Add rollup records; each counts in the bin that contains its first step."""
         for found, start, stop in self._split(firsts, lasts):
             for column, parts in enumerate(columns):
                 if parts is not None:

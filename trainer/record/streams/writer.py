@@ -1,4 +1,4 @@
-"""The writer that a worker uses: a thread and a bounded queue; trouble costs telemetry, never a training step."""
+"""The writer of a worker: a thread with a bounded queue; write errors cost telemetry, never a training step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Row: TypeAlias = Sequence[float]
 
 @dataclass
 class _Opening:
-    """A stream as it was declared; its segment is made by the writer's thread."""
+    """A stream that was opened; the writer's thread creates its segment."""
 
     stream: str
     columns: tuple[Column, ...]
@@ -48,10 +48,10 @@ class _Event:
 
 
 class StreamWriter:
-    """Records, events and status of one run, written every 100 ms; nothing here raises or waits, but `flush` and `close`.
+    """Writes records, events and status of one run every 100 ms; no method raises or blocks, except `flush` and `close`.
 
-    What cannot be written is counted in `dropped`; the first reason is kept in `trouble` and passed to `on_loss` once, in the
-    writer's thread. Writing is tried again with each batch, so that it goes on when there is room again.
+    Records that cannot be written are counted in `dropped`; the first reason is kept in `trouble` and passed to `on_loss` once, in the
+    writer's thread. Each batch is tried again, so that writing continues once there is disk space.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class StreamWriter:
         on_loss: Callable[[str], None] | None = None,
         on_place: Callable[[Found], object] = lambda _: None,
     ) -> None:
-        """`maximum`: records that may wait in the queue; fewer of wide ones. `rank` of a distributed run goes into the names of segments.
+        """`maximum`: records in the queue, fewer for streams with many columns. `rank` of a distributed run is part of segment names.
 
-        `on_place` is told, in the writer's thread, when the run directory was moved, which is followed, and once when it is gone.
+        `on_place` is called in the writer's thread when the run directory was moved, which the writer follows, and once when it is gone.
         """
         self.dropped = 0
         self.trouble = ""
@@ -97,9 +97,9 @@ class StreamWriter:
         first_step: int = 0,
         extra: Mapping[str, object] | None = None,
     ) -> None:
-        """Begin a stream, with the columns of its declaration where none are given.
+        """Open a stream; `columns` are by default those of its declaration.
 
-        Begun once more, it goes on in a new segment, which takes over from `first_step` on.
+        Opened again, it continues in a new segment, which replaces older records from `first_step` on.
         """
         if self._closed:
             return
@@ -132,7 +132,7 @@ class StreamWriter:
             self._lose(len(rows), f"{stream} takes no such record")
 
     def event(self, kind: str, **fields: object) -> None:
-        """Append to events.jsonl, at once."""
+        """Append an event to events.jsonl, without waiting for the next write."""
         if len(self._queue) < 2 * self._maximum and not self._closed:
             self._queue.append(_Event(kind, {"time": clock.time(), **fields}))
             self._wake.set()
@@ -140,11 +140,11 @@ class StreamWriter:
             self._lose(1, "the disk is slower than the run")
 
     def status(self, status: Status) -> None:
-        """Replace status.json with the newest of what was given, within 100 ms."""
+        """Replace status.json within 100 ms; of several, the newest is written."""
         self._status.append(status)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until everything given so far is written (or lost); False when that took longer."""
+        """Wait until everything queued so far is written or dropped; False if that takes more than `timeout` seconds or the thread has ended."""
         if not self._thread.is_alive() or threading.current_thread() is self._thread:
             return False
         with self._written:
@@ -154,7 +154,7 @@ class StreamWriter:
             return self._written.wait_for(lambda: self._answered >= requested, timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Write what is left and end the thread, within `timeout` seconds; whether that was enough. May be called again."""
+        """Write what is queued and end the thread; False if that takes more than `timeout` seconds. May be called again."""
         until = clock.monotonic() + timeout
         self._closed = True
         self._room = {}  # what comes later is lost, and counted
@@ -315,7 +315,7 @@ class StreamWriter:
             return None
 
     def _find(self) -> Found:
-        """Look where the run directory is; go on where it was moved to."""
+        """Check the location of the run directory; after a move, continue there."""
         found = self._place.find() if self._place is not None else Found.HERE
         if found is Found.MOVED:
             for opening in self._streams.values():
@@ -342,5 +342,5 @@ def _place_of(run: Run) -> Place | None:
 
 
 def explain(error: Exception) -> str:
-    """An error in the words of the system, without the path of the file."""
+    """The system's message of an error, without the path of the file."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
