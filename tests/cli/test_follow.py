@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,10 +224,11 @@ def test_watch_prefers_the_newest_run_that_lives(runs: Path, capsys: pytest.Capt
 
 
 def test_the_last_lines_say_what_is_wrong_with_the_run(gradtop: Gradtop, tmp_path: Path) -> None:
-    fake_run(tmp_path / "runs", "calm-ibex", state="died", steps=300)
+    run, _ = fake_run(tmp_path / "runs", "calm-ibex", state="died", steps=300)
+    write_status(run, replace(read_status(run), dropped=12))
     said = gradtop("watch", "calm-ibex")
     assert said.code == 1
-    assert "\n  ▲ clipped in 88 % of the last 300 steps" in said.err
+    assert "\n  ▲ 12 records were lost: the curves have gaps" in said.err
     assert "died at step" not in said.err
 
 

@@ -21,8 +21,8 @@ import sys
 from tests.bench import __main__ as bench, restart
 
 def measure():
-    with restart.a_place() as place:
-        yield restart.live_change(place)
+    with restart.sandboxed() as sandbox:
+        yield restart.live_change(sandbox)
 
 restart.CHANGES, restart.measure, sys.argv = sys.maxsize, measure, ["bench", "restart"]
 sys.exit(bench.main())

@@ -60,7 +60,7 @@ def test_what_is_wrong_is_looked_for_now_and_then_and_at_once_when_the_run_ends(
     grower.status("failed", error="out of memory")
     ended = watch.read().report
     assert ended is not None
-    assert (ended.text(), ended.healthy) == ("✕ failed", False)
+    assert (ended.text().startswith("✕ failed at step "), ended.healthy) == (True, False)
 
 
 def test_texts_of_a_run_are_made_safe(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from textual.command import CommandPalette
 
 from gradtop.trainer.analysis.compare import compare
-from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, write_meta
+from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, read_status, write_meta, write_status
 from gradtop.tui.dialogs.compare import Compare, composed
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.rename import Rename
@@ -449,10 +449,12 @@ async def test_a_colon_opens_the_palette_and_is_a_letter_of_a_filter(tmp_path: P
 
 
 async def test_each_run_in_view_says_what_is_wrong_with_it(tmp_path: Path, family: Family) -> None:
+    run = family.done
+    write_status(run, replace(read_status(run), dropped=12))
     async with piloted(tmp_path, None, mode="runs", size=(200, 50)) as screen:
-        for words in ("▲ clipping", "accuracy", "model"):
+        for words in ("▲ 12 records lost", "accuracy", "model"):
             await screen.shows(words)
         rows = {line.split()[0]: line for line in screen.shown().splitlines() if line.strip()}
-        assert "▲ clipping" in rows["amber-finch"]
+        assert "▲ 12 records lost" in rows["amber-finch"]
         assert "✓" not in rows["brave-otter"]
         assert "✓" not in rows["grey-lynx"]
