@@ -192,8 +192,10 @@ KEYS: tuple[Key, ...] = (
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration. Asks first.", modes=("runs",), footer=True),
     Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first by family, best first, by name.", modes=("runs",), footer=True),
     Key("f", "screen.fork", "runs.fork", "fork", "Fork this run: opens Tune with its configuration.", modes=("runs",), footer=True),
-    Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for comparison, or unmark it.", modes=("runs",), footer=True),
-    Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the marked one, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
+    Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for the overlay and for comparison, or unmark it; any number can be marked.", modes=("runs",), footer=True),
+    Key("u", "screen.unmark", "runs.unmark", "unmark all", "Unmark all runs.", modes=("runs",)),
+    Key("v", "screen.overlay", "runs.overlay", "overlay", "Draw the marked runs over each other: loss, validation loss and accuracy; runs that differ in the seed alone as their mean with a band of one deviation.", modes=("runs",), footer=True),
+    Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the one marked last, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
     Key("n", "screen.rename", "runs.rename", "rename", "Rename this run.", modes=("runs",)),
     Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder in the runs directory. Asks first.", modes=("runs",)),
 )

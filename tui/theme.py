@@ -6,11 +6,11 @@ from textual.theme import Theme
 
 
 def _rgb(
-    name: str, *, dark: bool, lines: tuple[str, str, str, str], warning: str, error: str, foreground: str, background: str, panel: str, muted: str, faint: str,
+    name: str, *, dark: bool, lines: tuple[str, ...], warning: str, error: str, foreground: str, background: str, panel: str, muted: str, faint: str,
     border: str, blurred_border: str, cursor: str, cursor_text: str, scrollbar_hover: str,
 ) -> Theme:  # fmt: skip
-    """A theme in RGB; `lines` are the colours of the lines a to d, which stand for primary, accent, success and secondary too."""
-    primary, accent, success, secondary = lines
+    """A theme in RGB; `lines` are the colours of the lines a to h, of which the first stand for primary, accent, success and secondary too."""
+    primary, accent, success, secondary = lines[:4]
     return Theme(
         name=name,
         dark=dark,
@@ -27,7 +27,7 @@ def _rgb(
         variables={
             "muted": muted,
             "faint": faint,
-            **{f"line-{letter}": line for letter, line in zip("abcd", lines, strict=True)},
+            **{f"line-{letter}": line for letter, line in zip("abcdefgh", lines, strict=True)},
             "border": border,
             "border-blurred": blurred_border,
             "block-cursor-background": cursor,
@@ -44,12 +44,12 @@ def _rgb(
 
 
 DARK = _rgb(
-    "gradtop-dark", dark=True, lines=("#6cb6ff", "#f2b279", "#5fd0a5", "#b8a1e3"), warning="#f0c75e", error="#ff8272", foreground="#d7dde5",
+    "gradtop-dark", dark=True, lines=("#6cb6ff", "#f2b279", "#5fd0a5", "#b8a1e3", "#e9dc6b", "#f58fb5", "#58c7d6", "#aab4bf"), warning="#f0c75e", error="#ff8272", foreground="#d7dde5",
     background="#0d1117", panel="#1b222c", muted="#8b98a8", faint="#3d4855", border="#3d4855", blurred_border="#2b3440", cursor="#1f3650",
     cursor_text="#ffffff", scrollbar_hover="#5b6b7c",
 )  # fmt: skip
 LIGHT = _rgb(
-    "gradtop-light", dark=False, lines=("#0b5cad", "#a64b00", "#00694c", "#6a4aa8"), warning="#7d5700", error="#b3261e", foreground="#1c232b",
+    "gradtop-light", dark=False, lines=("#0b5cad", "#a64b00", "#00694c", "#6a4aa8", "#6f6000", "#a8286b", "#006878", "#4d5863"), warning="#7d5700", error="#b3261e", foreground="#1c232b",
     background="#fbfbf9", panel="#ecedea", muted="#5a6672", faint="#c3c8cc", border="#b3bac0", blurred_border="#d3d7da", cursor="#cfe2f7",
     cursor_text="#0b1118", scrollbar_hover="#8b949c",
 )  # fmt: skip
@@ -61,6 +61,10 @@ _ANSI = {
     "line-b": "ansi_yellow",
     "line-c": "ansi_green",
     "line-d": "ansi_magenta",
+    "line-e": "ansi_cyan",
+    "line-f": "ansi_red",
+    "line-g": "ansi_bright_blue",
+    "line-h": "ansi_default",
     "block-cursor-background": "ansi_default",
     "block-cursor-foreground": "ansi_default",
     "block-cursor-text-style": "reverse",
@@ -95,6 +99,9 @@ ANSI_DARK = Theme(
         "line-b": "ansi_bright_yellow",
         "line-c": "ansi_bright_green",
         "line-d": "ansi_bright_magenta",
+        "line-e": "ansi_bright_cyan",
+        "line-f": "ansi_bright_red",
+        "line-g": "ansi_blue",
         "scrollbar": "ansi_bright_black",
     },
 )

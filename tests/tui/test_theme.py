@@ -19,7 +19,7 @@ SOURCES = [path for folder in (tui, textual) for path in Path(folder.__file__ or
 # Names that stand in CSS where the rest of the rule says what the theme must have.
 VARIABLE = re.compile(r"(?:color|background|border[a-z-]*|tint|outline|style|hatch)[a-z-]*:[^;{}\n]*?\$([a-z][a-z0-9-]*)")
 DRAWN = re.compile(r'Tone\("([a-z][a-z0-9-]*)"')
-WORDS = ("foreground", "muted", "primary", "success", "warning", "error", "line-a", "line-b", "line-c", "line-d")
+WORDS = ("foreground", "muted", "primary", "success", "warning", "error", *(f"line-{letter}" for letter in "abcdefgh"))
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)

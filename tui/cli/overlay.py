@@ -12,7 +12,7 @@ from gradtop.tui.cli import curves
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.plotting import ASCII, FRAME, UNICODE, built, colour_of, frame, sample
 from gradtop.tui.reading.metrics import all_metrics
-from gradtop.tui.reading.overlay import RunCurve, read_curve
+from gradtop.tui.reading.overlay import RunCurve, read_curves
 from gradtop.tui.widgets import axis as scale
 from gradtop.tui.widgets.ruler import Ruler
 
@@ -54,7 +54,7 @@ def known_metrics(readers: Sequence[RunReader]) -> Mapping[str, Metric]:
 
 
 def read(readers: Sequence[RunReader], metric: str, options: argparse.Namespace, bins: int) -> list[RunCurve]:
-    return [read_curve(reader, metric, options.by, bins=bins, first=options.first, last=options.last) for reader in readers]
+    return [each for reader in readers for each in read_curves(reader, [metric], options.by, bins=bins, first=options.first, last=options.last)]
 
 
 def record(metric: Metric, found: Sequence[RunCurve], options: argparse.Namespace) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradtop.trainer.analysis.overlay import aligned
+from gradtop.trainer.analysis.overlay import aligned, mean_and_deviation, seed_families
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, Series, clean
 from gradtop.trainer.record.layout import STATUS
-from gradtop.trainer.record.streams.registry import shown_by
+from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS, shown_by
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Quantity, clock_of
 from gradtop.tui.reading.metrics import LONGEST, all_metrics
 from gradtop.tui.widgets.ruler import STEPS, Ruler
@@ -19,31 +20,93 @@ class RunCurve:
 
     run: Run
     name: str
+    metric: str
     series: Series = EMPTY_SERIES
     last: float | None = None
     problem: str = ""
+
+
+METRICS = (LOSS, VAL_LOSS, ACCURACY)
+BINS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs of one configuration with different seeds, or one run by itself: of each metric the curves of the runs, and where there are several their mean."""
+
+    name: str
+    curves: dict[str, tuple[RunCurve, ...]]
+    means: dict[str, Series]
+
+    @property
+    def is_family(self) -> bool:
+        return bool(self.means)
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayPart:
+    """`groups` in the order in which their first runs were chosen; `any_alive` is whether more may come."""
+
+    groups: tuple[Group, ...] = ()
+    quantity: Quantity = "step"
+    any_alive: bool = False
+
+
+class Overlaid:
+    """Runs that are read again and again, each time what is new in them; what has ended is read once for each quantity."""
+
+    def __init__(self, runs: Sequence[Run], *, clock: Callable[[], float]) -> None:
+        self._readers = {run.id: RunReader(run, clock=clock) for run in runs}
+        self._ended: dict[tuple[str, Quantity], dict[str, RunCurve]] = {}
+
+    def read(self, quantity: Quantity) -> OverlayPart:
+        """The curves of all runs; in the poll thread."""
+        for reader in self._readers.values():
+            reader.refresh()
+        changed_live = {name for name, reader in self._readers.items() if reader.status.changes}
+        families = seed_families({name: reader.meta for name, reader in self._readers.items()}, changed_live)
+        groups = tuple(self._group([self._readers[name] for name in family], quantity) for family in families)
+        return OverlayPart(groups, quantity, any(reader.state.is_alive for reader in self._readers.values()))
+
+    def _group(self, readers: Sequence[RunReader], quantity: Quantity) -> Group:
+        found = [self._curves(reader, quantity) for reader in readers]
+        curves = {metric: tuple(each[metric] for each in found) for metric in METRICS}
+        means = {metric: mean_and_deviation([each.series for each in there]) for metric, there in curves.items()} if len(readers) > 1 else {}
+        name = run_name(readers[0])
+        return Group(f"{name} and {len(readers) - 1} other seed{'s' if len(readers) > 2 else ''}" if means else name, curves, means)
+
+    def _curves(self, reader: RunReader, quantity: Quantity) -> dict[str, RunCurve]:
+        key = (reader.run.id, quantity)
+        known = self._ended.pop(key, None)
+        if known is None or reader.state.is_alive:
+            known = {each.metric: each for each in read_curves(reader, METRICS, quantity, bins=BINS)}
+        if not reader.state.is_alive:
+            self._ended[key] = known
+        return known
 
 
 def run_name(reader: RunReader) -> str:
     return clean(reader.meta.name or reader.run.id, 40)
 
 
-def read_curve(
-    reader: RunReader, metric: str, quantity: Quantity, *, bins: int, first: float | None = None, last: float | None = None
-) -> RunCurve:
-    """Read what is new of the metric and put it over the quantity; `first` and `last` are steps. Never raises on what a run holds."""
+def read_curves(
+    reader: RunReader, metrics: Sequence[str], quantity: Quantity, *, bins: int, first: float | None = None, last: float | None = None
+) -> list[RunCurve]:
+    """Read what is new of the metrics and put them over the quantity; `first` and `last` are steps. Never raises on what a run holds."""
     run, name = reader.run, run_name(reader)
     there = all_metrics(reader)
-    if (found := there.get(metric)) is None:
-        return RunCurve(run, name, problem=why_missing(reader, metric, recorded=bool(there)))
-    ruler, problem = ruler_of(reader, quantity)
-    if problem:
-        return RunCurve(run, name, problem=problem)
-    series = found.stream.series(found.column, bins=bins, first=first, last=last)
-    newest = found.stream.last_finite(found.column) if any(series.finite) else None
-    nothing = "" if len(series.x) else found.stream.unavailable(found.column) or "nothing recorded in this range"
-    problem = clean("; ".join(filter(None, (nothing, found.stream.unreadable))), LONGEST)
-    return RunCurve(run, name, series if ruler.is_plain else aligned(series, ruler.value), newest[1] if newest is not None else None, problem)
+    ruler, unknown = ruler_of(reader, quantity)
+    curves = []
+    for metric in metrics:
+        if (found := there.get(metric)) is None or unknown:
+            curves.append(RunCurve(run, name, metric, problem=unknown if found else why_missing(reader, metric, recorded=bool(there))))
+            continue
+        series = found.stream.series(found.column, bins=bins, first=first, last=last)
+        newest = found.stream.last_finite(found.column) if any(series.finite) else None
+        nothing = "" if len(series.x) else found.stream.unavailable(found.column) or "nothing recorded in this range"
+        problem = clean("; ".join(filter(None, (nothing, found.stream.unreadable))), LONGEST)
+        curves.append(RunCurve(run, name, metric, series if ruler.is_plain else aligned(series, ruler.value), newest[1] if newest is not None else None, problem))
+    return curves
 
 
 def why_missing(reader: RunReader, metric: str, *, recorded: bool) -> str:

@@ -38,9 +38,9 @@ class Drawable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line: `style` a to d gives colour and pattern; `planned` draws it dotted and without a range. Later ones lie on top.
+    """One line: `style` a to h gives colour and pattern (`pattern`, if any, that of another style); `planned` draws it dotted and without a range.
 
-    The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked.
+    Later ones lie on top. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked.
     """
 
     label: str
@@ -50,6 +50,13 @@ class Curve:
     value: float | None = None
     text: str | None = None
     best: tuple[float, float] | None = None
+    pattern: str = ""
+    faint: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What its pattern is found by."""
+        return "planned" if self.planned else self.pattern or self.style
 
 
 @dataclass(frozen=True, slots=True)

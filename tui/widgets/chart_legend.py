@@ -48,7 +48,8 @@ def entries(chart: Chart, at: float | None, position: Position) -> list[Entry]:
     """What the legend says: the newest values, or those at the points nearest to `at`; a point farther than a cell is named by its step."""
     values: list[float | None] = []
     labels: list[str] = []
-    for line in chart.lines:
+    lines = [line for line in chart.lines if not line.faint]
+    for line in lines:
         label, value = line.label, line.value if line.value is not None else last_finite(line.series.mean)
         if at is not None:
             point = point_at(line.series, at)
@@ -57,10 +58,10 @@ def entries(chart: Chart, at: float | None, position: Position) -> list[Entry]:
                 label = f"{label} at {chart.ruler.text(point.x)}".strip()
         values.append(value)
         labels.append(label)
-    best = [line for line in chart.lines if line.best is not None] if at is None else []
+    best = [line for line in lines if line.best is not None] if at is None else []
     shown = alike([*values, *(line.best[1] for line in best if line.best is not None)])
     found = []
-    for line, label, words in zip(chart.lines, labels, shown, strict=False):
+    for line, label, words in zip(lines, labels, shown, strict=False):
         text = line.text if line.text is not None and at is None else words
         if text or label:
             found.append(Entry(line, label, text))
@@ -131,7 +132,7 @@ class Legend:
         """Three cells of a line's pattern."""
         if line is None:
             return "   "
-        kind = "planned" if line.planned else line.style
+        kind = line.kind
         if not self._unicode:
             return GLYPHS[kind] * 3
         canvas = Canvas(3, 1, (2, 4))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gradtop.trainer.analysis.formatting import number
 from gradtop.tui.widgets.chart import Chart, Curve, Drawable
+from gradtop.tui.widgets.ruler import STEPS
 
 Position = Callable[[float], float]  # of a step, in cells from the left end of the plot
 
@@ -75,7 +76,7 @@ def moved(chart: Chart, now: float | None, cells: int, position: Position) -> fl
 def named(chart: Chart, x: float) -> str:
     """What the cursor reads: `step 1 204`, or `steps 1 200–1 207, mean of 8`; with the quantity along the bottom where it is another."""
     ruler = chart.ruler
-    if ruler.log:
+    if ruler.log or (ruler.is_plain and ruler.name != STEPS.name):  # what is drawn is not over steps
         return f"{ruler.name} {ruler.text(x)}"
     points = [point for line in recorded(chart) if (point := point_at(line.series, x)) is not None]
     point = next((each for each in points if each.covers(x)), None)

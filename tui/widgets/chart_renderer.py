@@ -156,15 +156,15 @@ class ChartRenderer:
     def _canvas(self, frame: Frame) -> Canvas:
         chart = frame.chart
         canvas = Canvas(frame.width, frame.height, self._dots)
-        order = sorted(range(len(chart.lines)), key=lambda index: (chart.lines[index].planned, -index))
+        order = sorted(range(len(chart.lines)), key=lambda index: (chart.lines[index].planned or chart.lines[index].faint, -index))
         alone = len(order) == 1
         for index in order:
             line = chart.lines[index]
             points = self._points(index, line.series, frame, canvas)
-            rare = is_rare(line, points)
+            rare = is_rare(line, points) and not line.faint
             if chart.smooth and not line.planned and not rare:
                 points = self._points(index, self._average(index, line, chart.smooth), frame, canvas, average=True)
-            kind = "planned" if line.planned else "a" if alone and self._unicode else line.style
+            kind = "a" if alone and self._unicode and not line.planned else line.kind
             mask = trace(points, canvas.columns)
             if self._unicode:
                 if self._thin and not line.planned and any(low != high for _, low, high, _, _ in points):
@@ -174,10 +174,10 @@ class ChartRenderer:
                     mask = [bits if pattern[x % period] else 0 for x, bits in enumerate(mask)]
             for column, _low, _high, row, _gap in points if rare else ():
                 mask[column] |= 1 << row  # nothing is written over a point
-            canvas.draw(mask, TONE[line.style], GLYPHS[kind])
+            canvas.draw(mask, TONE[f"range-{line.style}" if line.faint else line.style], GLYPHS[kind])
         for index in order:
             line = chart.lines[index]
-            if line.planned or len(line.series.x) < 2:
+            if line.planned or line.faint or len(line.series.x) < 2:
                 continue
             points = self._points(index, line.series, frame, canvas)
             mask = envelope(points, canvas.columns, thin=self._thin)
@@ -208,8 +208,8 @@ class ChartRenderer:
         """The points of what was measured rarely, and the best one."""
         for index, line in enumerate(frame.chart.lines):
             points = self._projected[index, False][1] if (index, False) in self._projected else ()
-            if is_rare(line, points):
-                text = "•" if self._unicode else GLYPHS[line.style]
+            if is_rare(line, points) and not line.faint:
+                text = "•" if self._unicode else GLYPHS[line.kind]
                 for column, _low, _high, row, _gap in points:
                     plot[frame.height - 1 - row // self._dots[1]].put(frame.left + column // self._dots[0], text, TONE[line.style])
             if line.best is not None and (column := frame.column(line.best[0])) >= 0 and (row := frame.row(line.best[1])) >= 0:

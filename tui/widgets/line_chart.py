@@ -13,7 +13,7 @@ from textual.message import Message
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Curve, Smoothed
 from gradtop.tui.widgets.chart_renderer import ChartRenderer
-from gradtop.tui.widgets.chart_styles import TONES
+from gradtop.tui.widgets.chart_styles import LINES, TONES
 from gradtop.tui.widgets.drawn import Drawn
 from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.ruler import Ruler
@@ -23,8 +23,8 @@ RANGE = 0.38
 WHEEL = 1.5  # times as close for each notch of the mouse wheel
 NOTHING = Smoothed((), (), (), (), ())  # in place of a series where only the rest of a line is compared
 STYLES = {
-    **{tone: Tone(f"line-{tone}") for tone in "abcd"},
-    **{f"range-{tone}": Tone(f"line-{tone}", RANGE) for tone in "abcd"},
+    **{tone: Tone(f"line-{tone}") for tone in LINES},
+    **{f"range-{tone}": Tone(f"line-{tone}", RANGE) for tone in LINES},
     "text": Tone("foreground"),
     "axis": Tone("border"),
     "tick": Tone("muted"),

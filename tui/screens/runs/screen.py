@@ -70,7 +70,7 @@ class Runs(ModeScreen):
         self._placed = False
         self._judged: dict[str, Judgement] = {}
         self._judging = False
-        self._marked = ""  # the run to compare others with
+        self._marked: list[str] = []  # the runs to draw over each other, of which the newest is compared with others
 
     def body(self) -> ComposeResult:
         yield Table(COLUMNS, filters=True)
@@ -147,7 +147,7 @@ class Runs(ModeScreen):
 
     def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
         known = self._judged.get(key)
-        return cells(self._rows[key], now, (known.words, known.tone) if known is not None else ("", "muted"), watched=key == watched, marked=key == self._marked)
+        return cells(self._rows[key], now, (known.words, known.tone) if known is not None else ("", "muted"), watched=key == watched, marked=key in self._marked)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""
@@ -187,6 +187,10 @@ class Runs(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self.row if self.is_mounted and self._rows else None
+        if action == "overlay":
+            return True if row is not None and self._overlaid() else None
+        if action == "unmark":
+            return True if self._marked else None
         if action == "compare":
             return True if row is not None and self._other(row) is not None else None
         if action in {"choose", "rerun", "rename", "fork", "mark"}:
@@ -209,13 +213,31 @@ class Runs(ModeScreen):
 
     def action_mark(self) -> None:
         if self.row is not None:
-            self._marked = "" if self._marked == self.row.run.id else self.row.run.id
-            self.show(self.snapshot)
-            self.refresh_bindings()
+            marked = self.row.run.id
+            self._mark([each for each in self._marked if each != marked] if marked in self._marked else [*self._marked, marked])
+
+    def action_unmark(self) -> None:
+        self._mark([])
+
+    def _mark(self, marked: list[str]) -> None:
+        self._marked = marked
+        self.show(self.snapshot)
+        self.refresh_bindings()
+
+    def _overlaid(self) -> list[Run]:
+        """The marked runs, whatever the filter hides, in the order in which they were marked; without marks the one under the cursor."""
+        marked = [each for each in self._marked if each in self._known] or ([self.row.run.id] if self.row is not None else [])
+        return [Run(self.gradtop.runs / each) for each in marked]
+
+    def action_overlay(self) -> None:
+        from gradtop.tui.dialogs.overlay import Overlay
+
+        if runs := self._overlaid():
+            self.app.push_screen(Overlay(runs))
 
     def _other(self, row: RunRow) -> Run | None:
-        """What a run is compared with: the marked one, else its parent; a filter may hide it."""
-        found = next((each for each in (self._marked, row.parent) if each in self._known and each != row.run.id), None)
+        """What a run is compared with: the one marked last, else its parent; a filter may hide it."""
+        found = next((each for each in (*reversed(self._marked), row.parent) if each in self._known and each != row.run.id), None)
         return Run(row.run.path.parent / found) if found is not None else None
 
     def action_compare(self) -> None:

@@ -1,0 +1,51 @@
+"""Twenty runs of a hundred thousand steps over each other: from the key to the curves, without the drawing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradtop.trainer.record import Column, Run, SegmentWriter
+from gradtop.tui.reading.chart_view import QUANTITIES
+from gradtop.tui.reading.overlay import Overlaid
+from tests.bench.figure import Figure
+from tests.bench.sandbox import sandboxed
+from tests.tui.runs_fixture import STEPS_PER_EPOCH, fake_run
+
+RUNS, STEPS, TIMES = 20, 100_000, 5
+
+
+def measure() -> Iterator[Figure]:
+    with sandboxed() as sandbox:
+        runs = long_runs(sandbox.runs)
+        for quantity in QUANTITIES:
+            taken = []
+            for _ in range(TIMES + 1):
+                begin = time.perf_counter()
+                overlaid = Overlaid(runs, clock=time.time)
+                overlaid.read(quantity)
+                taken.append(time.perf_counter() - begin)
+            again = time.perf_counter()
+            overlaid.read(quantity)
+            details = {"slowest, s": max(taken[1:]), "read again, s": time.perf_counter() - again}
+            yield Figure(f"overlay of {RUNS} runs × {STEPS:,} steps, by {quantity}".replace(",", " ", 1), statistics.median(taken[1:]), "s", 0.5, details=details)
+
+
+def long_runs(runs: Path) -> list[Run]:
+    """Finished runs that differ in the seed alone, so that their mean is computed too."""
+    found: list[Run] = []
+    for number in range(RUNS):
+        family = {"parent": found[0], "changes": [("training.seed", 0, number)]} if found else {}
+        run, grower = fake_run(runs, f"ibis-{number}", steps=STEPS_PER_EPOCH, created=time.time() - 30_000 + number, seed=number, **family)
+        grower.close()
+        for file in run.streams.glob("steps.*"):
+            file.unlink()
+        writer = SegmentWriter(run, "steps", [Column(name) for name in ("loss", "lr", "grad_norm", "clipped", "samples_per_s")])
+        writer.append_many([(step, grower.start + 0.025 * step, 2.3 / (1 + step / 500) + (step * 7919 + number) % 97 / 500, 1e-3, 2.0, 0.0, 12_400.0) for step in range(STEPS)])
+        writer.close()
+        grower.step = STEPS
+        grower.status("done")
+        found.append(run)
+    return found

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
+from gradtop.tui.reading.overlay import Overlaid
+from gradtop.tui.screens.runs.screen import Runs
+from gradtop.tui.widgets.line_chart import LineChart
+from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import NOW, Grower, fake_run
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> list[Run]:
+    """A run, two that differ from it in the seed alone, and one with another learning rate."""
+    runs = tmp_path / "runs"
+    first, _ = fake_run(runs, "amber-finch", state="done", steps=400, created=NOW - 4000)
+    seeds = [
+        fake_run(runs, f"amber-finch-seed{seed}", state="done", steps=400, seed=seed, parent=first, changes=[("training.seed", 0, seed)], created=NOW - 4000 + seed)[0]
+        for seed in (1, 2)
+    ]
+    other, _ = fake_run(runs, "tidy-wren", state="done", steps=300, seed=9, parent=first, changes=[("optimizer.lr", 1e-3, 3e-4)], created=NOW - 3000)
+    return [first, *seeds, other]
+
+
+def test_seeds_of_one_configuration_are_one_group_with_a_mean(chosen: list[Run]) -> None:
+    family, other = Overlaid(chosen, clock=lambda: NOW).read("step").groups
+    assert (family.name, other.name) == ("amber-finch and 2 other seeds", "tidy-wren")
+    assert len(family.curves["loss"]) == 3
+    assert set(family.means["val_loss"].finite) == {3}
+    lines = curves([family, other], "loss")
+    assert [(line.style, line.faint) for line in lines] == [("b", False), *[("a", True)] * 3, ("a", False)]
+
+
+def test_curves_over_epochs_and_time_begin_together(chosen: list[Run]) -> None:
+    overlaid = Overlaid([chosen[0], chosen[3]], clock=lambda: NOW)
+    by_epoch = overlaid.read("epoch").groups
+    assert [group.curves["loss"][0].series.x_last[-1] for group in by_epoch] == pytest.approx([399 / 172, 299 / 172])
+    by_time = overlaid.read("time").groups
+    assert [group.curves["loss"][0].series.x[0] for group in by_time] == [0, 0]
+    assert by_time[1].curves["loss"][0].series.x_last[-1] == pytest.approx(299 * 0.025)
+
+
+def test_twenty_groups_differ_in_colour_or_pattern() -> None:
+    assert len({style_of(number) for number in range(64)}) == 64
+    assert len({pattern for _style, pattern in map(style_of, range(8))}) == 8  # without colours too
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: list[Run], size: tuple[int, int]) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=size) as screen:
+        mode = screen.mode
+        assert isinstance(mode, Runs)
+        await screen.until(lambda: len(mode.table.keys) == 4, "the rows")
+        for run in chosen:
+            mode.table.go(run.id)
+            await screen.press("m")
+        await screen.press("v")
+        await screen.shows("amber-finch and 2 other seeds")
+        overlay = screen.app.screen
+        assert isinstance(overlay, Overlay)
+        await screen.until(lambda: all(chart.read for chart in overlay.query(LineChart)), "the charts")
+        assert "± " in screen.shown()
+        await screen.press("left")
+        await screen.until(lambda: len({chart.cursor_x for chart in overlay.query(LineChart)} - {None}) == 1, "one cursor for all charts")
+        await screen.press("t")
+        await screen.until(lambda: overlay.found is not None and overlay.found.quantity == "epoch", "epochs")
+        await screen.press("escape")
+        await screen.until(lambda: screen.app.screen is mode, "the list")
+        await screen.press("u")
+        await screen.until(lambda: mode.check_action("unmark", ()) is None, "no marks")
+
+
+async def test_a_run_that_goes_on_grows_in_the_overlay(tmp_path: Path, chosen: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtop.tui.dialogs.overlay.EVERY", 0.05)
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", steps=200, created=NOW - 30)
+    assert isinstance(grower, Grower)
+    async with piloted(tmp_path, run, mode="runs") as screen:
+        screen.app.push_screen(Overlay([chosen[0], run]))
+        await screen.shows("quiet-heron")
+        overlay = screen.app.screen
+        assert isinstance(overlay, Overlay)
+        grower.grow(50)
+
+        def seen() -> float:
+            return overlay.found.groups[1].curves["loss"][0].series.last if overlay.found is not None else 0
+
+        await screen.until(lambda: seen() == 249, "the new steps")
+
+
+def test_what_a_run_lacks_is_said_of_it(tmp_path: Path, chosen: list[Run]) -> None:
+    for file in chosen[3].streams.glob("*.json"):
+        file.write_text("{")
+    _family, other = Overlaid(chosen, clock=lambda: NOW).read("step").groups
+    assert "is not whole" in other.curves["loss"][0].problem
