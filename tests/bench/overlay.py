@@ -37,8 +37,10 @@ def long_runs(runs: Path) -> list[Run]:
     """Finished runs that differ in the seed alone, so that their mean is computed too."""
     found: list[Run] = []
     for number in range(RUNS):
-        family = {"parent": found[0], "changes": [("training.seed", 0, number)]} if found else {}
-        run, grower = fake_run(runs, f"ibis-{number}", steps=STEPS_PER_EPOCH, created=time.time() - 30_000 + number, seed=number, **family)
+        parent, changes = (found[0], [("training.seed", 0, number)]) if found else (None, [])
+        run, grower = fake_run(
+            runs, f"ibis-{number}", steps=STEPS_PER_EPOCH, created=time.time() - 30_000 + number, seed=number, parent=parent, changes=changes
+        )
         grower.close()
         for file in run.streams.glob("steps.*"):
             file.unlink()
