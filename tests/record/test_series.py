@@ -153,6 +153,20 @@ def test_curves_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> N
     assert living() - before == 1
 
 
+def test_a_curve_that_nobody_asked_for_in_a_minute_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(1000)])
+    reader, now = read(run), 0.0
+    monkeypatch.setattr("gradtop.trainer.record.streams.reader.time.monotonic", lambda: now)
+    old, kept = (reader.series("v0", bins=bins) for bins in (10, 20))
+    now = 50.0
+    assert reader.series("v0", bins=20) is kept
+    now = 100.0
+    reader.series("v0", bins=30)
+    assert reader.series("v0", bins=20) is kept
+    assert reader.series("v0", bins=10) is not old
+
+
 def test_a_new_record_costs_one_read_whatever_came_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path)
     writer = SegmentWriter(run, "steps", [Column("v0")])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+from rich.segment import Segment
 from textual._styles_cache import StylesCache
 from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.trainer.record import Run
+from gradtop.tui.framework.terminal_app import CUTS
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -40,3 +42,9 @@ def living() -> dict[str, int]:
     gc.collect()
     kinds = [type(each) for each in gc.get_objects()]
     return {"widgets": sum(issubclass(kind, Widget) for kind in kinds), "caches": kinds.count(StylesCache), "strips": kinds.count(Strip)}
+
+
+def test_cut_texts_are_remembered_in_bounds() -> None:
+    for number in range(2 * CUTS):
+        assert Segment(f"text {number}").split_cells(4)[0].text == "text"
+    assert Segment._split_cells.cache_info().currsize <= CUTS  # type: ignore[attr-defined]

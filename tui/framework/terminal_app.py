@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from rich.console import RenderableType
+from rich.segment import Segment
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._styles_cache import StylesCache
 from textual.app import App
@@ -28,6 +30,7 @@ from gradtop.tui.terminal import Capabilities
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.5  # seconds
+CUTS = 1024
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 30, 5.0
@@ -46,6 +49,10 @@ def backgrounds(base: Color, background: Color) -> tuple[Style, Style]:
 
 # Textual's own (8.2) is remembered by the widget's cache of drawn lines too, and keeps those of a thousand widgets that are gone: 60 MB.
 StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignment,method-assign]  # it is called as a method
+
+# Rich's own (15) remembers 16,384 cuts of texts, and each frame brings new ones: it grows for half an hour, to more than 10 MB.
+if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
+    Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
 
 
 class Palette(CommandPalette):

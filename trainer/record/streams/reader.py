@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -20,6 +21,7 @@ Record: TypeAlias = Mapping[str, float]
 _Key: TypeAlias = tuple[tuple[str, ...], int, float | None, float | None]  # columns, bins, first and last step
 MOST_STREAMS = 64  # that anybody looks at; gradtop declares a dozen
 KEPT = 32_768  # bins of curves that are kept up to date, about 10 MB
+MINUTE = 60.0  # seconds after which a curve that nobody asks for is forgotten with the next new one
 WINDOWS = 1024  # of them bins of the same columns in other windows: axes grow, and windows are panned
 NEWEST = 2  # segments that may still grow
 
@@ -33,6 +35,7 @@ class _Curves:
     last: float | None
     taken: dict[int, int] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
+    asked: float = 0.0
 
 
 def list_streams(run: Run) -> list[str]:
@@ -210,7 +213,7 @@ class StreamReader:
         curves = self._curves.pop(key, None) or self._new_curves(columns, bins, first, last)
         if curves is None:
             return [EMPTY_SERIES] * len(columns)
-        known = len(self._curves)
+        known, curves.asked = len(self._curves), time.monotonic()
         self._curves[key] = curves  # the last one asked for is the last one to be forgotten
         if not curves.taken:
             self._forget(key, known)
@@ -225,7 +228,8 @@ class StreamReader:
         """Remove the oldest of the `known` curves: windows of the columns of `new` beyond `WINDOWS`, and others while all exceed `KEPT` values."""
         before = list(self._curves)[:known]
         windows = [key for key in before if key[:2] == new[:2]]
-        stale = windows[: -max(1, WINDOWS // (len(new[0]) * new[1]) - 1)]
+        stale = set(windows[: -max(1, WINDOWS // (len(new[0]) * new[1]) - 1)])
+        stale |= {key for key in before if self._curves[key].asked < self._curves[new].asked - MINUTE}
         surplus = sum(len(columns) * bins for columns, bins, _, _ in self._curves) - KEPT
         for key in [*stale, *(key for key in before if key not in stale)]:
             if surplus <= 0 and key not in stale:
