@@ -44,6 +44,8 @@ def test_healthy_layers_have_no_findings(run: Written) -> None:
         ("zero-gradients", GRAD_NORM, [0.0] * COUNT),
         ("large-updates", UPDATE_RATIO, [0.3] * COUNT),
         ("small-updates", UPDATE_RATIO, [1e-7] * COUNT),
+        ("weight-norm-not-finite", WEIGHT_NORM, [8.0] * (COUNT - 1) + [math.nan]),
+        ("weight-norm-not-finite", WEIGHT_NORM, [8.0] + [math.inf] * (COUNT - 1)),
         ("weights-grown", WEIGHT_NORM, [8.0 * 1.2**each for each in range(COUNT)]),
     ],
 )

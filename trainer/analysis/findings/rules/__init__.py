@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     loss.not_learning,
     evaluation.at_chance,
     gradients.not_finite,
+    weights.not_finite,
     gradients.exploding,
     weights.not_moving,
     activations.dead,

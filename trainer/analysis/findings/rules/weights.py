@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from statistics import median
 
@@ -15,6 +16,28 @@ LARGE, SMALL = 0.1, 1e-5
 GROWN = 10.0
 SAME = 1e-7  # relative: less than a float32 keeps of a weight
 FEWEST, STEPS = 3, 60
+
+
+@rule("weight-norm-not-finite", "weights")
+def not_finite(run: History) -> Iterator[Finding]:
+    """Weights that are to train are NaN, infinite or larger than their type can square.
+
+    Threshold: the newest norm of a parameter that trains is not finite.
+    Source: arithmetic.
+    """
+    layers, last = run.layers, run.status.began + run.taken
+    bad: dict[str, float] = {}
+    for parameter in layers.parameters:
+        track = layers.track(of_parameter(WEIGHT_NORM, parameter.name))
+        # A step that was not completed has gradients alone.
+        norms = [(step, value) for step, value in zip(track.steps, track.values, strict=True) if step <= last]
+        if parameter.trainable and norms and not math.isfinite(norms[-1][1]):
+            bad[parameter.name] = next(step for step, value in norms if not math.isfinite(value))
+    if found := list(bad):
+        since = min(bad.values())
+        sentence = f"the weight norm of {some_of(found)} is not finite: weights are NaN, infinite or too large to be squared"
+        advice = "the Weights mode counts those that are not finite; look at their initialization and the lr, or go back to a checkpoint before"
+        yield Finding(Severity.ERROR, f"weight norm not finite in {len(found)}", sentence, advice, {"parameters": len(found), "first": found[0]}, int(since))
 
 
 @rule("large-updates", "parameters")
