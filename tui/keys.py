@@ -21,7 +21,7 @@ MODES = (
     Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Loss, accuracy, gradient norm, learning rate, findings and events."),
     Mode("parameters", "2", "Parameters", "gradtop.tui.screens.parameters.screen:Parameters", "Model tree: kind, shape, formula, parameter count, bytes."),
     Mode("gradients", "3", "Gradients", "gradtop.tui.screens.gradients.screen:Gradients", "Gradient norm of each parameter over time, with its diagnosis."),
-    Mode("weights", "4", "Weights", "gradtop.tui.screens.weights.screen:Weights", "Weight histogram of one parameter, and its change since the start."),
+    Mode("weights", "4", "Weights", "gradtop.tui.screens.weights.screen:Weights", "Weights of one parameter: histogram, change since the start, kernels as pictures, heat map."),
     Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
@@ -150,6 +150,13 @@ KEYS: tuple[Key, ...] = (
     Key("o", "screen.sort", "gradients.sort", "order", "Sort by severity or by depth.", modes=("gradients",), footer=True),
     Key("down,j", "screen.walk(1)", "gradients.next", "next", "In the chart: the next parameter.", modes=("gradients",), shown="↓ j"),
     Key("up,k", "screen.walk(-1)", "gradients.previous", "previous", "In the chart: the previous parameter.", modes=("gradients",), shown="↑ k"),
+    # 4 Weights
+    Key("K", "screen.kernels", "weights.kernels", "kernels", "Show the kernels of a convolution as pictures; esc or again shows the histogram.", modes=("weights",), footer=True),
+    Key("m", "screen.map", "weights.map", "heat map", "Show the mean of |W| as a heat map, one cell for each kernel and channel or for a block of a matrix; again shows the maximum.", modes=("weights",), footer=True),
+    Key("left,h", "screen.walk(-1)", "weights.previous", "previous", "In the picture of kernels: the previous kernel.", modes=("weights",)),
+    Key("right,l", "screen.walk(1)", "weights.next", "kernel", "In the picture of kernels: the next kernel.", modes=("weights",), footer=True, shown="← →"),
+    Key("left_square_bracket", "screen.channel(-1)", "weights.previous_channel", "previous channel", "In the picture of kernels: the previous channel; before the first, the mean of |W| over all.", modes=("weights",), shown="["),
+    Key("right_square_bracket", "screen.channel(1)", "weights.next_channel", "channel", "In the picture of kernels: the next channel.", modes=("weights",), footer=True, shown="[ ]"),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Edit this field, or choose one of its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run: a fork from the newest checkpoint if the changes allow it, else from the beginning.", modes=("tune",), footer=True),

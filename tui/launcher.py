@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.launch.lr_preview import Planned, Preview
     from gradtop.trainer.launch.requests import Requests
     from gradtop.trainer.launch.server import Connection
+    from gradtop.trainer.record.pictures import Wanted
 
 
 SOON = 2.0  # seconds
@@ -41,6 +42,9 @@ class Starts(Protocol):
 
     def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
         """Which weights of a checkpoint a fork that trains as `config` keeps; takes as long."""
+
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
+        """A picture of the weights in a checkpoint, as `trainer/server/pictures.py` has it. Raises OSError."""
 
     def close(self) -> None: ...
 
@@ -120,6 +124,9 @@ class Launcher:
         if self._preview is None:
             self._preview = Preview(self._open_requests())
         return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
+
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
+        return self._open_requests().answer("picture", {"run": str(run.path), "checkpoint": str(checkpoint), "wanted": wanted.to_json()})
 
     def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
         from gradtop.trainer.launch.fork_weights import GENERAL, fork_weights

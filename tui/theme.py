@@ -53,6 +53,8 @@ LIGHT = _rgb(
     background="#fbfbf9", panel="#ecedea", muted="#5a6672", faint="#c3c8cc", border="#b3bac0", blurred_border="#d3d7da", cursor="#cfe2f7",
     cursor_text="#0b1118", scrollbar_hover="#8b949c",
 )  # fmt: skip
+# From low to high: cividis, whose lightness rises evenly, so that it can be read without its hues and by colour-blind eyes.
+HEAT = ("#00224e", "#18325c", "#304269", "#47526d", "#5d626f", "#737372", "#878475", "#9d9674", "#b5a96c", "#cdbc62", "#e5d24d", "#fee838")
 # For 16 colours and for NO_COLOR: the terminal's own palette, and a cursor that needs no colour.
 _ANSI = {
     "ansi-foreground": "ansi_default",

@@ -152,7 +152,8 @@ def test_the_run_directory_is_as_described(tmp_path: Path) -> None:
     assert there | {"origin.pt", "code.diff", "packages.txt", "data.json", ".reserve", "death.json"} == described
     streams = set(re.findall(r"\w+", re.search(r"NAME is ([\w, ]+) or plan", block)[1]))  # type: ignore[index]
     assert {file.name.partition(".")[0] for file in Run(run.path).streams.iterdir()} == streams | {"plan"}
-    assert streams | {"plan"} == set(written_by("train"))
+    assert "pictures" in block
+    assert streams | {"plan", "pictures"} == set(written_by("train"))  # pictures are written where somebody looks at them
 
 
 def test_every_kind_of_event_is_described_with_its_fields() -> None:

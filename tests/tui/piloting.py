@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from gradtop.trainer.launch.fork_weights import GENERAL, ForkWeights
 from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Run
+from gradtop.trainer.record.pictures import Wanted
 from gradtop.tui.app import FULL, GradtopApp
 from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.framework.mode_screen import ModeScreen
@@ -54,6 +55,10 @@ class Starts:
     def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
         self.asked.append(("fork_weights", (config, checkpoint)))
         return GENERAL
+
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
+        self.asked.append(("picture", (run, checkpoint, wanted)))
+        raise OSError("nothing is read here")
 
     def close(self) -> None:
         self.asked.append(("close", None))

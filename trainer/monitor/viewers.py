@@ -11,6 +11,7 @@ from gradtop.trainer.record.lease import STALE, remove_stale_leases
 
 # The histogram of a newly selected parameter appears within a second; one look takes about 30 µs.
 LOOK_EVERY = 0.5
+LOOK_AGAIN = 0.1  # while a screen shows parameters one at a time: what is shown changes with each key
 
 
 class Viewers(threading.Thread):
@@ -28,7 +29,7 @@ class Viewers(threading.Thread):
 
     def run(self) -> None:
         tidied = -math.inf
-        while not self._end.wait(self._every):
+        while not self._end.wait(min(self._every, LOOK_AGAIN) if self._lease.parameters else self._every):
             now = time.time()
             self._lease = read_leases(self._run, now)
             if abs(now - tidied) > STALE:

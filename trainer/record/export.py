@@ -29,6 +29,7 @@ from gradtop.trainer.record.streams.registry import (
     MIN,
     NONFINITE,
     PARAMETER,
+    PICTURES,
     STD,
     bins,
     columns_of,
@@ -62,8 +63,8 @@ def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Expo
     streams = readable_streams(run)
     there = {stream.stream for stream in streams}
     empty = [stream.stem for stream in streams if not stream.count]
-    # A run of another job, or of none that is known, has not to write what is declared.
-    empty += [name for name in written_by(read_meta(run).job) if name not in there]
+    # A run of another job, or of none that is known, has not to write what is declared; pictures only one that was looked at.
+    empty += [name for name in written_by(read_meta(run).job) if name not in there and name != PICTURES]
     try:
         with Folder(run, out, overwrite=overwrite) as folder:
             write(streams, folder)
@@ -211,7 +212,7 @@ def rows_of(stream: StreamReader, columns: Sequence[Column]) -> Iterator[list[fl
 
 def is_parameter(stream: StreamReader, column: Column) -> bool:
     """Whether a column holds the number of a parameter."""
-    return stream.stream == HISTOGRAMS and column.name == PARAMETER
+    return stream.stream in {HISTOGRAMS, PICTURES} and column.name == PARAMETER
 
 
 def parameter_name(extra: Mapping[str, object], number: float) -> str:
@@ -265,7 +266,7 @@ def write_tensorboard(streams: Sequence[StreamReader], folder: Folder) -> None:
         for stream in streams:
             if stream.stream == HISTOGRAMS:
                 add_histograms(events, stream)
-            else:
+            elif stream.stream != PICTURES:
                 add_scalars(events, stream)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.pictures import Wanted
 from gradtop.trainer.record.writing import make_folder, remove, remove_leftovers, unlink, write_atomically
 
 VALID = 6.0  # seconds; screens renew their note every two
@@ -19,19 +20,23 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What all screens show together: measurements (`Measurement`), and parameters by name."""
+    """What all screens show together: measurements (`Measurement`), parameters by name, and pictures of weights."""
 
     measurements: frozenset[str] = frozenset()
     parameters: frozenset[str] = frozenset()
+    pictures: frozenset[Wanted] = frozenset()
 
 
 NO_LEASE = Lease()
 
 
-def write_lease(run: Run, screen: str, measurements: Sequence[str], parameters: Sequence[str] = ()) -> None:
-    """Write the lease of a screen: measurements, and names of parameters. Raises OSError."""
+def write_lease(
+    run: Run, screen: str, measurements: Sequence[str], parameters: Sequence[str] = (), pictures: Sequence[Wanted] = ()
+) -> None:
+    """Write the lease of a screen: measurements, names of parameters, and pictures. Raises OSError."""
     make_folder(run.path, run.leases)
-    write_atomically(run.path, run.leases / f"{screen}.json", json.dumps({"measurements": list(measurements), "parameters": list(parameters)}))
+    note = {"measurements": list(measurements), "parameters": list(parameters), "pictures": [each.to_json() for each in pictures]}
+    write_atomically(run.path, run.leases / f"{screen}.json", json.dumps(note))
 
 
 def drop_lease(run: Run, screen: str) -> None:
@@ -62,10 +67,15 @@ def read_leases(run: Run, now: float) -> Lease:
     """The union of all valid leases: owned by this user, modified within 6 s of `now` (unix seconds)."""
     measurements: set[str] = set()
     parameters: set[str] = set()
+    pictures: set[Wanted] = set()
     for note in _notes(run, now):
         measurements.update(_names(note.get("measurements")))
         parameters.update(_names(note.get("parameters")))
-    return Lease(frozenset(measurements), frozenset(parameters)) if measurements or parameters else NO_LEASE
+        found = note.get("pictures")
+        pictures.update(each for one in (found if isinstance(found, list) else []) if (each := Wanted.from_json(one)) is not None)
+    if not (measurements or parameters or pictures):
+        return NO_LEASE
+    return Lease(frozenset(measurements), frozenset(parameters), frozenset(pictures))
 
 
 def _notes(run: Run, now: float) -> Iterator[dict[str, object]]:

@@ -72,6 +72,18 @@ def fork_weights(arguments: Arguments) -> dict[str, Any]:
     return compare_weights(_configuration(arguments)[0], arguments["checkpoint"])
 
 
+def picture(arguments: Arguments) -> dict[str, Any]:
+    """The picture `wanted` of the weights in the `checkpoint` of a `run`, as `picture_from_checkpoint` has it."""
+    from gradtop.trainer.record.pictures import Wanted
+    from gradtop.trainer.runtime.errors import UserError
+    from gradtop.trainer.server.pictures import picture_from_checkpoint
+
+    wanted = Wanted.from_json(arguments["wanted"])
+    if wanted is None:
+        raise UserError(f"no picture: {arguments['wanted']}")
+    return picture_from_checkpoint(Path(arguments["checkpoint"]), wanted)
+
+
 def _configuration(arguments: Arguments) -> tuple[Config, int]:
     """The configuration of `tables`, or of a `file` or `run` with `changes`; and steps per epoch where a run knows them, else 0.
 
@@ -123,7 +135,7 @@ def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
 
 
 JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
-ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights}
+ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture}
 
 
 def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:

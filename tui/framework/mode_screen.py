@@ -58,6 +58,7 @@ from gradtop.tui.reading.snapshot import EMPTY, Facts, Request, Snapshot
 from gradtop.tui.widgets.cells import collected
 
 if TYPE_CHECKING:
+    from gradtop.trainer.record.pictures import Wanted
     from gradtop.tui.app import GradtopApp
 
 SMALLEST = (40, 12)
@@ -136,6 +137,10 @@ class ModeScreen(Screen[None]):
         return None
 
     def looked_at(self) -> tuple[str, ...]:
+        return ()
+
+    def pictured(self) -> tuple[Wanted, ...]:
+        """The pictures of weights that the worker should take, for the lease."""
         return ()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -230,6 +235,7 @@ class ModeScreen(Screen[None]):
             streams=self.streams,
             measurements=MEASUREMENTS.get(self.mode, ()),
             parameters=self.looked_at(),
+            pictures=self.pictured(),
             watches_runs=self.watches_runs,
         )
 

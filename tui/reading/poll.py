@@ -24,6 +24,7 @@ from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunIndex
+    from gradtop.trainer.record.pictures import Wanted
 
 TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
@@ -36,6 +37,7 @@ LISTING = 0.25  # seconds of one look at the list of runs, of which there may be
 FIRST_LISTING = 0.1  # of the first one, which the first frame waits for: the newest two thousand
 LEASE_EVERY = 2.0
 ANSWER_WITHIN = 5.0
+PICTURE_WITHIN = 1.0  # seconds for which a picture of weights is waited for after it was asked for; later it comes with a tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ class Poll:
         self._pending: list[Pending] = []
         self._snapshot = Snapshot()
         self._counts: tuple[object, ...] = ()
-        self._leased: tuple[Run, tuple[str, ...], tuple[str, ...]] | None = None
+        self._leased: tuple[Run, tuple[str, ...], tuple[str, ...], tuple[Wanted, ...]] | None = None
+        self._picture_due = 0.0
         self._lease_due = 0.0
         self._lease_trouble = False
         self._tidied: tuple[Run, float] | None = None
@@ -167,7 +170,10 @@ class Poll:
         self._keep_lease(request, facts)
         if is_new:
             self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
+            self._picture_due = self._monotonic() + PICTURE_WITHIN if request.pictures else 0.0
         if self._pending or (facts.run is not None and facts.report is None):
+            return min(TICK_WAITING, self._interval)
+        if self._monotonic() < self._picture_due and facts.alive:
             return min(TICK_WAITING, self._interval)
         if request.watches_runs and not self._source.runs.is_whole:
             return min(TICK_WAITING, self._interval)  # the next few thousand
@@ -261,13 +267,13 @@ class Poll:
             if facts.run is not None and facts.state.has_ended and not facts.gone:
                 self._tidy(facts.run)
             return
-        wanted = (facts.run, request.measurements, request.parameters)
+        wanted = (facts.run, request.measurements, request.parameters, request.pictures)
         if self._leased is not None and self._leased[0].path != facts.run.path:
             self._drop_lease()
         if wanted == self._leased and self._monotonic() < self._lease_due:
             return
         try:
-            record.write_lease(facts.run, self.name, request.measurements, request.parameters)
+            record.write_lease(facts.run, self.name, request.measurements, request.parameters, request.pictures)
             self._lease_trouble = False
         except OSError as error:
             if not self._lease_trouble:

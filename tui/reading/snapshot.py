@@ -10,6 +10,7 @@ from gradtop.trainer.record import Meta, Run, RunState, Status
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings import Report
+    from gradtop.trainer.record.pictures import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Request:
 
     `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
     view)` is called in the poll thread and its value becomes `Snapshot.part`. `measurements` and `parameters` become the lease:
-    what the worker should measure because somebody is looking. `log` is the run whose log is shown beside it.
+    what the worker should measure because somebody is looking, as do `pictures`. `log` is the run whose log is shown beside it.
     """
 
     run: Run | None = None
@@ -96,5 +97,6 @@ class Request:
     streams: tuple[str, ...] = ()
     measurements: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    pictures: tuple[Wanted, ...] = ()
     watches_runs: bool = False
     log: Run | None = None

@@ -42,9 +42,13 @@ class Drawn(Widget):
         if y not in self._strips:
             if y >= len(self._rows):
                 return Strip.blank(self.size.width, self.rich_style)
-            self._styles = self._styles or tone_styles(self, self.PALETTE)
+            self._styles = self._styles or self._make_styles()
             self._strips[y] = self._rows[y].strip(self._styles)
         return self._strips[y]
+
+    def _make_styles(self) -> tuple[Style, ...]:
+        """The styles of the tones of its cells, by their numbers."""
+        return tone_styles(self, self.PALETTE)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -6,6 +6,7 @@ from gradtop.trainer.monitor.instruments.activations import Activations
 from gradtop.trainer.monitor.instruments.histograms import Histograms
 from gradtop.trainer.monitor.instruments.instrument import Instrument
 from gradtop.trainer.monitor.instruments.norms import Norms
+from gradtop.trainer.monitor.instruments.pictures import Pictures
 from gradtop.trainer.monitor.instruments.system import System
 
-INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Activations, Histograms, System)
+INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Activations, Histograms, Pictures, System)

@@ -27,6 +27,7 @@ class Measurement(StrEnum):
 
     UPDATES = "updates"
     HISTOGRAMS = "histograms"
+    PICTURES = "pictures"
 
 
 # In a segment's `extra`: why columns are not measured, by their names (without a parameter's); ALL stands for every one.
@@ -74,6 +75,10 @@ MODULES = "modules"  # in the `extra` of its segments: a table of name and kind,
 HISTOGRAMS = "histograms"
 PARAMETER, COUNT = "parameter", "count"
 LOW, HIGH, MEAN, STD, MIN, MAX, ZEROS, NONFINITE = "low", "high", "mean", "std", "min", "max", "zeros", "nonfinite"
+
+PICTURES = "pictures"
+PICTURE, KERNEL, CHANNEL, KERNELS, HEIGHT, WIDTH = "picture", "kernel", "channel", "kernels", "height", "width"
+CELLS = 2048  # of a picture at most
 
 LR_RANGE = "lr_range"
 SMOOTHED = "smoothed"
@@ -166,6 +171,15 @@ REGISTRY: Mapping[str, Stream] = {
             rollup=False,
         ),
         Stream(
+            PICTURES,
+            "Weights as a picture, written only while a screen shows one: some kernels of a parameter in one channel (`picture` 0; channel -1 is "
+            "the mean of |W| over the channels), or the matrix of |W| reduced by its mean (1) or maximum (2). `cells()` follow these columns: "
+            "`kernels` pictures from number `kernel` on, each of `height` × `width` values.",
+            tuple(Column(name) for name in (PARAMETER, PICTURE, KERNEL, CHANNEL, KERNELS, HEIGHT, WIDTH, NONFINITE)),
+            shown_by=("weights",),
+            rollup=False,
+        ),
+        Stream(
             LR_RANGE,
             "Every step of a learning-rate range test: learning rate, loss, and its moving average.",
             (Column(LR), Column(LOSS), Column(SMOOTHED)),
@@ -210,6 +224,11 @@ def without_parameter(column: str) -> str:
 def bins(count: int) -> tuple[str, ...]:
     """The columns of a histogram's bins, from the lowest to the highest."""
     return tuple(f"b{number}" for number in range(count))
+
+
+def cells() -> tuple[str, ...]:
+    """The columns of a picture's cells; those that it does not need are NaN."""
+    return tuple(f"v{number}" for number in range(CELLS))
 
 
 def count_bins(columns: Iterable[str]) -> int:

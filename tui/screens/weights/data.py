@@ -23,15 +23,18 @@ from gradtop.trainer.record.streams.registry import (
     MIN,
     NONFINITE,
     PARAMETER,
+    PICTURES,
     STD,
     ZEROS,
     bins,
     columns_of,
     count_bins,
 )
+from gradtop.tui.screens.weights.pictures import PicturePart, read_picture
 from gradtop.tui.widgets.axis import multiples, step_for
 
 if TYPE_CHECKING:
+    from gradtop.trainer.record.pictures import Wanted
     from gradtop.trainer.record.streams.segment import Segment
     from gradtop.tui.reading.poll import Source
 
@@ -74,9 +77,10 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class WeightsView:
-    """The parameter that was chosen; "" is the first one."""
+    """The parameter that was chosen; "" is the first one. And the picture of it that is shown in place of its histogram."""
 
     parameter: str = ""
+    picture: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class WeightsPart:
     measured: bool = True
     unavailable: str = ""
     unreadable: str = ""
+    picture: PicturePart | None = None
 
 
 def read_weights(source: Source, view: WeightsView) -> WeightsPart:
@@ -114,7 +119,11 @@ def read_weights(source: Source, view: WeightsView) -> WeightsPart:
     search.set_ends(reader)
     now = search.newest(chosen)
     earlier = search.earlier(chosen, now) if now is not None else ()
-    return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable)
+    picture = None
+    if view.picture is not None and view.picture.parameter == chosen:
+        sizes = next(each.shape for each in found if each.name == chosen)
+        picture = read_picture(reader, view.picture, sizes, reader.stream(PICTURES), measuring=measured)
+    return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable, picture)
 
 
 def monitored(config: Mapping[str, object]) -> bool:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.geometry import Region
-from textual.widget import Widget
 
 from gradtop.trainer.analysis.formatting import number, shape
 from gradtop.trainer.record.streams.registry import shown_by
@@ -19,15 +16,18 @@ from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
+from gradtop.tui.screens.weights.picture_pane import PicturePane
 from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, title, waiting, when
-from gradtop.tui.widgets.cells import refresh
+from gradtop.tui.widgets.border import retitle
 from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.histogram import HistogramPlot, Shape
 from gradtop.tui.widgets.table import Table
 
+if TYPE_CHECKING:
+    from gradtop.trainer.record.pictures import Wanted
+
 WIDE, NARROW = 100, 80
 KEY = "weights.parameter"
-BESIDE = 4  # cells that a text in a border takes beside its own
 
 
 class Weights(ModeScreen):
@@ -55,6 +55,7 @@ class Weights(ModeScreen):
                     yield Figures(id="figures")
                     yield HistogramPlot(id="plot")
                 yield History(id="since")
+                yield PicturePane(id="picture-pane")
 
     def on_mount(self) -> None:
         self._chosen = self.gradtop.memory.get(KEY)
@@ -65,12 +66,16 @@ class Weights(ModeScreen):
         super().on_mount()
 
     def view(self) -> WeightsView:
-        return WeightsView(self._chosen)
+        return WeightsView(self._chosen, self.query_one(PicturePane).wanted)
 
     def looked_at(self) -> tuple[str, ...]:
         part = self.snapshot.part
         known = [parameter.name for parameter in part.parameters] if isinstance(part, WeightsPart) else []
         return (self._chosen,) if self._chosen in known else tuple(known[:1])
+
+    def pictured(self) -> tuple[Wanted, ...]:
+        part, wanted = self.snapshot.part, self.query_one(PicturePane).wanted
+        return (wanted,) if wanted is not None and isinstance(part, WeightsPart) and part.measured else ()
 
     # Drawing
 
@@ -93,6 +98,7 @@ class Weights(ModeScreen):
             self.request_data()
         run = str(facts.run.path) if facts.run is not None else ""
         fresh, self._drawn = self._drawn != (run, part.chosen), (run, part.chosen)
+        self.query_one(PicturePane).show_part(part, facts)
         self._show_now(part, snapshot, fresh=fresh)
         self.query_one(History).show_part(part)
 
@@ -125,11 +131,40 @@ class Weights(ModeScreen):
         if message.key and message.key != self._chosen:
             self._chosen = message.key
             self.gradtop.remember(KEY, message.key)
+            self.query_one(PicturePane).turn_to(message.key)
             self.request_data()
 
     def on_table_filtered(self, message: Table.Filtered) -> None:
         self._filter = message.key
         self.receive(self.snapshot)
+
+    def on_picture_pane_changed(self) -> None:
+        """Another picture is wanted, or none."""
+        self._arrange()
+        self.request_data()
+
+    def action_kernels(self) -> None:
+        self.query_one(PicturePane).show_kernels(self._chosen)
+
+    def action_map(self) -> None:
+        self.query_one(PicturePane).show_map(self._chosen)
+
+    def action_walk(self, step: int) -> None:
+        self.query_one(PicturePane).walk(step)
+
+    def action_channel(self, step: int) -> None:
+        self.query_one(PicturePane).walk_channels(step)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in {"walk", "channel"}:
+            return True if self.query_one(PicturePane).has_kernels else None
+        if action in {"kernels", "map"}:
+            return True if self._chosen else None
+        return super().check_action(action, parameters)
+
+    @property
+    def is_inside(self) -> bool:
+        return bool(self.query(PicturePane)) and self.query_one(PicturePane).is_open
 
     def copied(self) -> tuple[str, str]:
         part = self.snapshot.part
@@ -149,23 +184,32 @@ class Weights(ModeScreen):
         width = self.size.width
         self.set_class(width < NARROW, "-narrow")
         self.set_class(NARROW <= width < WIDE, "-medium")
-        self.query_one("#now").display = width >= NARROW or not self._turned
-        self.query_one("#since").display = width >= NARROW or self._turned
+        pictured = self.query_one(PicturePane).is_open
+        self.query_one(PicturePane).display = pictured
+        self.query_one("#now").display = not pictured and (width >= NARROW or not self._turned)
+        self.query_one("#since").display = not pictured and (width >= NARROW or self._turned)
         self.refresh_bindings()
 
     def turn(self, step: int) -> None:
-        if self.size.width >= NARROW:
+        if self.size.width >= NARROW or self.is_inside:
             super().turn(step)
             return
         self._turned = not self._turned
         self._arrange()
 
     def label(self, identity: str | None, label: str) -> str:
-        if identity == "next" and self.size.width < NARROW:
-            return "now" if self._turned else "since the start"
+        if identity == "weights.kernels" and self.is_inside and self.query_one(PicturePane).has_kernels:
+            return ""  # the place in the key bar is for what walks them; esc leads back as well
+        if identity == "weights.map" and self.is_inside:
+            return self.query_one(PicturePane).other_map
+        if identity == "next" and self.size.width < NARROW and not self.is_inside:
+            return "now" if self._turned else "history"
         return super().label(identity, label)
 
     def back(self) -> bool:
+        if self.is_inside:
+            self.query_one(PicturePane).shut()
+            return True
         if not self._turned or self.size.width >= NARROW:
             return False
         self.turn(1)
@@ -211,14 +255,3 @@ class History(Lines):
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:
         return history_lines(self._part, width, height) if self._part.now is not None else []
-
-
-def retitle(pane: Widget, title: str, subtitle: str) -> None:
-    """Set what stands in a border where it is another than before, and paint its cells; Textual would paint the whole pane."""
-    width, height = pane.content_size
-    for name, text in (("_border_title", title), ("_border_subtitle", subtitle)):
-        before = str(getattr(pane, name) or "")
-        if before != text:
-            setattr(pane, name, Content(text))
-            cells = min(width, max(cell_len(before), cell_len(text)) + BESIDE)
-            refresh(pane, [Region(0, -1, cells, 1) if name == "_border_title" else Region(width - cells, height, cells, 1)])

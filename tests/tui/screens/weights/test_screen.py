@@ -86,7 +86,7 @@ async def test_below_80_columns_tab_changes_between_now_and_the_start(tmp_path: 
     async with piloted(tmp_path, training[0], mode="weights", size=(60, 20)) as screen:
         await screen.shows("step 1\u202f200")
         assert screen.mode.query_one(HistogramPlot).is_on_screen
-        assert "since the start" in screen.keybar()
+        assert "tab history" in screen.keybar()
         await screen.press("j", "tab")
         await screen.until(lambda: screen.mode.query_one(History).is_on_screen, "the history")
         assert "× as wide" in screen.shown()
