@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer import launch
 from gradtop.trainer.analysis.overlay import seed_families
-from gradtop.trainer.record import Run, find_run, list_runs, read_meta
+from gradtop.trainer.record import Run, find_run, list_runs, read_meta, read_status, write_status
 from gradtop.trainer.record.run_reader import read_config
 from tests.cli.conftest import Gradtop
+from tests.tui.runs_fixture import fake_run
 
 
 def test_runs_are_drawn_over_each_other_each_with_a_pattern_of_its_own(gradtop: Gradtop, runs: Path) -> None:
@@ -131,3 +133,18 @@ def test_what_seeds_cannot_be_combined_with(gradtop: Gradtop, queued: list[Run],
     said = gradtop("rerun", "amber", *arguments)
     assert (said.code, queued) == (2, [])
     assert sentence in said.err
+
+
+def test_diff_says_over_the_seeds_whether_a_difference_exceeds_their_noise(gradtop: Gradtop, tmp_path: Path) -> None:
+    for name, losses in (("slow", (0.50, 0.51, 0.49)), ("fast", (0.40, 0.41, 0.39))):
+        first: Run | None = None
+        for seed, loss in enumerate(losses):
+            changes = [("training.seed", 0, seed)] if first else []
+            run, grower = fake_run(tmp_path / "runs", f"{name}-{seed}", state="done", steps=200, epochs=2, parent=first, changes=changes)
+            grower.close()
+            write_status(run, replace(read_status(run), best_val_loss=loss))
+            first = first or run
+    out = gradtop("diff", "slow-0", "fast-1").out
+    assert "mean best val loss over 3 and 3 seeds differs by -0.1" in out
+    assert "which exceeds their noise (Welch's t-test, p = " in out
+    assert "Welch" not in gradtop("diff", "slow-0", "slow-1").out

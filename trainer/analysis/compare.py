@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import duration, number, setting, share, significant
-from gradtop.trainer.record import Run, RunReader, Status, clean, effective
+from gradtop.trainer.analysis.overlay import seed_families
+from gradtop.trainer.analysis.significance import ASSUMPTIONS, welch
+from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
 
 LONGEST = 120
 # Keys of the status that tell results, for programs.
@@ -39,6 +41,7 @@ class Comparison:
     differing: tuple[tuple[str, Any, Any], ...] = ()
     measured: tuple[Mapping[str, object], ...] = ()
     problems: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()  # over the seeds of each, whether the difference of a result exceeds their noise
 
     @property
     def same_text(self) -> str:
@@ -62,8 +65,32 @@ def compare(one: Run, other: Run, *, clock: Callable[[], float] = time.time) -> 
         same=len(keys) - len(differing),
         differing=differing,
         measured=tuple({name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS} for reader in readers),
+        noise=seeds_noise(readers[0], readers[1]),
         problems=tuple(clean(f"{reader.run.id}: {why}", 300) for reader in readers for why in reader.problems.values()),
     )
+
+
+def seeds_noise(one: RunReader, other: RunReader) -> tuple[str, ...]:
+    """Of each result a sentence on Welch's t-test over the seeds of both configurations; none where one of them has a single seed."""
+    if one.run.path.parent != other.run.path.parent:
+        return ()
+    runs = {run.id: run for run in list_runs(one.run.path.parent)}
+    families = seed_families({name: read_meta(run) for name, run in runs.items()}, {each.run.id for each in (one, other) if each.status.changes})
+    found = [next((family for family in families if reader.run.id in family), []) for reader in (one, other)]
+    if min(map(len, found)) < 2 or found[0] == found[1]:
+        return ()
+    ended = [[status for name in family if not (status := read_status(runs[name])).changes and status.state is RunState.DONE] for family in found]
+    sentences = []
+    for words, key in (("best val loss", "best_val_loss"), ("best accuracy", "best_val_accuracy")):
+        samples = [[value for status in family if (value := getattr(status, key)) is not None] for family in ended]
+        if (test := welch(samples[0], samples[1])) is not None:
+            verdict = "exceeds" if test.exceeds_noise else "does not exceed"
+            sizes = " and ".join(str(len(each)) for each in samples)
+            sentences.append(
+                f"mean {words} over {sizes} seeds differs by {significant(test.difference)}, which {verdict} their noise "
+                f"(Welch's t-test, p = {significant(test.p)}; {ASSUMPTIONS})"
+            )
+    return tuple(sentences)
 
 
 def flat(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from gradtop.tui.cli.output import print_json, print_line, table
 EPILOG = """\
 Shows the results of both runs, then the differences between their current
 configurations, including live changes. A value that one run does not have is
-shown as –; ✓ marks the better result.
+shown as –; ✓ marks the better result. Where both configurations have completed
+runs with several seeds, Welch's t-test says whether the difference of their
+means exceeds the noise of the seeds.
 
 The JSON has the keys config (a list of key, a, b), same (number of equal
 settings) and results (a and b, with the result keys of gradtop ls --json).
@@ -46,4 +48,6 @@ def run(options: argparse.Namespace) -> int:
     for line in table(("", *found.names), rows, limit=limit):
         print_line(line)
     print_line(found.same_text)
+    for sentence in found.noise:
+        print_line(sentence)
     return 0

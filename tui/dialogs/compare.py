@@ -94,6 +94,8 @@ def composed(found: Comparison, width: int) -> list[TextLine]:
         lines += [[(line, "error")] for line in wrap(problem, max(20, width), subsequent_indent="  ")]
     lines += [paired(pair, name, column) for pair in found.results]
     lines.append([("", "text")])
+    for sentence in found.noise:
+        lines += [[(line, "text")] for line in wrap(sentence, max(20, width), subsequent_indent="  ")]
     if found.settings:
         lines.append([("differences", "muted")])
         lines += [paired(pair, name, column) for pair in found.settings]

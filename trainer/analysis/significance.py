@@ -1,0 +1,77 @@
+"""Whether two configurations differ by more than their seeds do: Welch's t-test, in the standard library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LEVEL = 0.05
+TERMS = 500  # of the continued fraction, far more than it needs
+LEAST = 1e-300  # in place of a zero, which the fraction would be divided by
+ASSUMPTIONS = "assumes independent runs and approximately normal values; variances may differ"
+
+
+@dataclass(frozen=True, slots=True)
+class Welch:
+    """`difference` is the second mean minus the first; `p` is two-sided."""
+
+    difference: float
+    t: float
+    degrees: float
+    p: float
+
+    @property
+    def exceeds_noise(self) -> bool:
+        return self.p < LEVEL
+
+
+def welch(one: Sequence[float], other: Sequence[float]) -> Welch | None:
+    """Welch (1947), with the degrees of freedom of Satterthwaite; None where a sample has fewer than two finite values, or none varies."""
+    samples = [[value for value in each if math.isfinite(value)] for each in (one, other)]
+    if min(map(len, samples)) < 2:
+        return None
+    (mean_one, error_one), (mean_other, error_other) = map(_mean_and_error, samples)
+    error = error_one + error_other
+    difference = mean_other - mean_one
+    if not (error > 0 and math.isfinite(error) and math.isfinite(difference)):
+        return None
+    t = difference / math.sqrt(error)
+    shares = [share / error for share in (error_one, error_other)]  # squares of the errors themselves could underflow
+    degrees = 1 / sum(share * share / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
+    return Welch(difference, t, degrees, two_sided(t, degrees))
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and the squared standard error of it."""
+    count = len(values)
+    mean = math.fsum(value / count for value in values)
+    return mean, math.fsum((value - mean) * (value - mean) for value in values) / (count - 1) / count
+
+
+def two_sided(t: float, degrees: float) -> float:
+    """The probability that |T| of Student's distribution is at least as large."""
+    return incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t))
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularized incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes, 6.4)."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    c, d = 1.0, 1 / _away_from_zero(1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, TERMS):
+        for factor in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):
+            d = 1 / _away_from_zero(1 + factor * d)
+            c = _away_from_zero(1 + factor / c)
+            found *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * found
+
+
+def _away_from_zero(value: float) -> float:
+    return value if abs(value) > LEAST else LEAST
