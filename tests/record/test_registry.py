@@ -59,8 +59,8 @@ ELSEWHERE = {
     ("trainer/jobs/lr_range/work.py", "samples_per_s"),
     ("trainer/monitor/epoch_means.py", "samples_per_s"),
     ("trainer/record/events.py", "samples_per_s"),
-    ("trainer/training/session.py", "grad_norm"),
-    ("trainer/training/session.py", "samples_per_s"),
+    ("trainer/training/gauges.py", "grad_norm"),
+    ("trainer/training/gauges.py", "samples_per_s"),
     ("tui/cli/follow.py", "samples_per_s"),
     ("tui/cli/params.py", "count"),
 }
