@@ -83,7 +83,7 @@ def test_a_directory_in_its_place_is_a_problem(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_with_the_id_and_the_keys_stay_as_they_are(given: Mapping[str, Any], problem: str) -> None:
     found = problems(**given)
     assert problem in found
-    assert parse_keymap({"keys": {"run.pause": "c", "log": "v"}}, "FILE").table == keys.KEYS
+    assert parse_keymap({"keys": {"run.pause": "c", "log": "z"}}, "FILE").table == keys.KEYS
 
 
 def test_two_actions_may_swap_their_keys_and_share_one_where_they_do_by_default() -> None:
@@ -103,25 +103,25 @@ def test_doctor_reports_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(checks.keymap()) == []
     file = keymap_file({"XDG_CONFIG_HOME": str(tmp_path)})
     file.parent.mkdir()
-    file.write_text('[keys]\nlog = "v"\n', encoding="utf-8")
+    file.write_text('[keys]\nlog = "z"\n', encoding="utf-8")
     assert [(found.state, found.found) for found in checks.keymap()] == [("fine", f"1 remapped in {file}")]
-    file.write_text('[keys]\nlogs = "v"\n', encoding="utf-8")
+    file.write_text('[keys]\nlogs = "z"\n', encoding="utf-8")
     (found,) = checks.keymap()
     assert found.state == "note"
     assert "logs: unknown id; did you mean log?" in found.found
 
 
 async def test_a_remapped_key_acts_and_the_default_one_does_nothing(tmp_path: Path, run: Run) -> None:
-    keymap = parse_keymap({"keys": {"mode.gradients": "z", "theme": "v", "next": "u", "help": "H", "leave": "f10"}}, "FILE")
+    keymap = parse_keymap({"keys": {"mode.gradients": "Z", "theme": "b", "next": "z", "help": "H", "leave": "f10"}}, "FILE")
     async with piloted(tmp_path, run, keymap=keymap) as screen:
         await screen.press("3")
         assert screen.app.current_mode == "overview"
-        await screen.press("z")
+        await screen.press("Z")
         await screen.until(lambda: screen.app.current_mode == "gradients", "gradients")
         dark = screen.app.current_theme.dark
         await screen.press("ctrl+t")
         assert screen.app.current_theme.dark == dark
-        await screen.press("v")
+        await screen.press("b")
         assert screen.app.current_theme.dark != dark
         await screen.press("question_mark")
         assert not isinstance(screen.app.screen, Help)

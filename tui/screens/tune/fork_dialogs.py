@@ -46,7 +46,8 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         with Vertical(id="fork"):
             yield Static(f"{'step':>10}  {'epoch':>6}  {'val loss':>9}", id="columns", markup=False)
             yield Options(*(Option(Content(row(each, newest=not index, best=each is self._best))) for index, each in enumerate(self._checkpoints)), compact=True)
-            yield Static(id="consequence", markup=False)
+            # Told at once, so that the first layout has room for it.
+            yield Static(self._consequence(self._checkpoints[0]), id="consequence", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#fork").border_title = f"fork {self._name} from"

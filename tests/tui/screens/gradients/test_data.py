@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_after_a_read_that_took_long_a_live_run_is_left_alone_ten_times_as_long(
     source.facts, source.run = watch.read(), watch.reader
     source.run.stream("layers").refresh()
     times = iter([100.0, 102.0, 121.0, 123.0, 124.0])  # each call looks when it begins, and when a read has ended
-    monkeypatch.setattr("gradtop.tui.screens.gradients.data.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("gradtop.tui.screens.gradients.data.time", SimpleNamespace(monotonic=lambda: next(times)))
     assert source.facts.alive
 
     def read() -> float | None:
