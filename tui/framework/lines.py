@@ -12,8 +12,14 @@ from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
 from gradtop.tui.widgets.tones import Tone, tone_styles
 
-TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key")
-STYLES = tuple({"text": Tone("foreground"), "strong": Tone("foreground", bold=True), "key": Tone("primary", bold=True)}.get(tone, Tone(tone)) for tone in TONES)
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key", "selected")
+NAMED = {
+    "text": Tone("foreground"),
+    "strong": Tone("foreground", bold=True),
+    "key": Tone("primary", bold=True),
+    "selected": Tone("foreground", reverse=True),
+}
+STYLES = tuple(NAMED.get(tone) or Tone(tone) for tone in TONES)
 Piece = tuple[str, str]  # text, tone
 TextLine = Sequence[Piece]
 

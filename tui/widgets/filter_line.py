@@ -23,7 +23,8 @@ class FilterLine:
         return self.edit is not None or bool(self.text)
 
     def open(self) -> None:
-        self.edit = LineEdit(self.text, len(self.text))
+        """Type a filter; the one that is there is selected, so that typing replaces it."""
+        self.edit = LineEdit(self.text, len(self.text), selected=bool(self.text))
 
     def keep(self) -> None:
         self.edit = None
@@ -64,5 +65,7 @@ class FilterLine:
         text, caret = self.edit.view(room)
         put(row, 3, room, [(" " * room, "typing")])
         put(row, 3, room, [(text, "typing")])
+        selected = cell_len(text) if self.edit.selected else 0
+        row.paint(3, 3 + selected, TONE["caret"])
         row.paint(3 + caret, 4 + caret, TONE["caret"])
         return row

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 
 class Tone(NamedTuple):
-    """A theme's variable, how much of it shows over the background, and whether it is bold.
+    """A theme's variable, how much of it shows over the background, and whether it is bold or reversed.
 
     Where the terminal's own colours are used, which cannot be mixed, less than half of a colour is drawn dim.
     """
@@ -23,6 +23,7 @@ class Tone(NamedTuple):
     variable: str
     share: float = 1.0
     bold: bool = False
+    reverse: bool = False
 
 
 def tone_styles(widget: Widget, tones: Iterable[Tone]) -> tuple[Style, ...]:
@@ -36,5 +37,5 @@ def _style(tone: Tone, colour: Color, background: Color) -> Style:
     ansi = colour.ansi is not None or background.ansi is not None
     shown = colour if ansi or tone.share == 1.0 else background.blend(colour, tone.share, 1.0)
     return Style(
-        color=shown.rich_color, bgcolor=background.rich_color, bold=tone.bold or None, dim=(ansi and tone.share < 0.5) or None
+        color=shown.rich_color, bgcolor=background.rich_color, bold=tone.bold or None, reverse=tone.reverse or None, dim=(ansi and tone.share < 0.5) or None
     )

@@ -248,6 +248,17 @@ async def test_a_filter_is_typed_kept_and_cleared() -> None:
         assert "/" not in app.lines()[10]
 
 
+async def test_a_filter_that_is_opened_again_is_replaced_by_what_is_typed_or_edited_with_the_arrows() -> None:
+    app = Listed([*numbered(20), "head.weight"], filters=True)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await press(pilot, "slash", "h", "e", "enter", "slash")
+        assert app.table.filter == "he"
+        await press(pilot, "1", "9", "enter", "slash", "right", "0")
+        assert app.table.filter == "190"
+        await press(pilot, "enter", "slash", "backspace")
+        assert app.table.filter == ""
+
+
 async def test_keys_that_arrive_in_a_burst_go_into_the_filter_in_their_order() -> None:
     app = Listed([*numbered(20), "jklq"], filters=True)
     async with app.run_test(size=(60, 12)) as pilot:

@@ -70,7 +70,8 @@ class FilterRow(Lines):
         text, caret = edit.view(40) if edit is not None else (form.filter.text, -1)
         count = len(form.stops())
         matches = f"{count} field{'s' if count != 1 else ''}" if count else "no field matches"
-        pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, "strong")]
+        tone = "selected" if edit is not None and edit.selected else "strong"
+        pieces: list[tuple[str, str]] = [(" / ", "primary"), (text[:caret] if caret >= 0 else text, tone)]
         if caret >= 0:
             pieces += [("█", "primary"), (text[caret:].rstrip(), "strong")]
         self.show([[*pieces, (f"   {matches}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])

@@ -33,6 +33,10 @@ async def test_all_metrics_are_charts_in_a_grid_that_is_scrolled_and_filtered_by
         await screen.until(lambda: titles(screen)[0] == "loss", "the first row")
         await screen.press("slash", "v", "l", "o", "s", "s")
         await screen.until(lambda: titles(screen) == ["val_loss"], "one chart")
+        await screen.press("enter", "slash", *"accuracy")
+        await screen.until(lambda: titles(screen) == ["accuracy"], "the other chart")
+        await screen.press("enter", "slash", *"val_loss")
+        await screen.until(lambda: titles(screen) == ["val_loss"], "the first again")
         await screen.press("enter", "left")
         assert [chart.read[0] for chart in screen.mode.query(LineChart) if chart.display] == ["step 515"]
         await screen.press("escape", "escape")

@@ -118,7 +118,9 @@ async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_pa
     async with opened(tmp_path, run=run) as screen:
         await screen.press("slash", *"decay")
         assert screen.form.stops() == ["optimizer.weight_decay", "optimizer.decay_all"]
-        await screen.press("enter", "escape")
+        await screen.press("enter", "slash", *"accum", "enter")
+        assert screen.form.stops() == ["training.accumulate"]
+        await screen.press("escape")
         await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
         screen.form.go("model.norm")
         await screen.press("minus")
