@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gradtop.trainer.analysis.significance import two_sided, welch
+from gradtop.trainer.analysis.significance import moments, two_sided, welch
 
 
 def test_welch_agrees_with_published_figures() -> None:
@@ -45,3 +45,10 @@ def test_figures_of_any_size_give_a_probability() -> None:
     assert found is None or 0 <= found.p <= 1
     found = welch([1e308, -1e308], [1e308, 1e307])
     assert found is None or 0 <= found.p <= 1
+    assert welch([1.7e308, 1e308, -1.7e308], [1.7e308, 1.7e308, 0.0]) is None
+
+
+def test_means_and_deviations_of_figures_whose_sum_no_float_holds() -> None:
+    assert moments([1.7e308] * 3) == (pytest.approx(1.7e308), 0.0)
+    assert moments([1e200, 3e200]) == (pytest.approx(2e200), pytest.approx(2**0.5 * 1e200))
+    assert moments([2.5]) == (2.5, 0.0)

@@ -16,10 +16,11 @@ EDGES: tuple[Any, ...] = (
     math.nan, math.inf, -math.inf, "", "nan", "inf", "-inf", "1e999", "train", "auto", "cuda", "\ud800", "a\udcffb", "\x1b]0;x\x07", "\u202e",
     "日本", "[red]", "x" * 5000, ".".join("a" * 3000), "a/" * 3000, "../../..", "/", "\0", [], {}, [[]], [{}], [None] * 300, {"": None}, {"kind": {}},
     [1, "a", None, {}, [2.5]], {"name": 1, "path": [], "shape": "x"}, {"name": "head.weight", "shape": [1e308, -1, None]},
+    [16, 1, 10**9, 10**9], [2**53] * 40,
 )  # fmt: skip
 NUMBERS = [each for each in EDGES if isinstance(each, int | float)]
 DOUBLES = (0.0, -0.0, 1.0, -1.0, 64.0, 65.0, 4097.0, 0.5, 5e-324, 1e-308, 1.7e308, -1.7e308, 1e154, 1e300, 2.0**53, 2.0**53 + 2, 1e11, 1e12, math.nan, math.inf, -math.inf)  # fmt: skip
-OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json")  # each has more to say than a segment
+OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json")  # each has more to say than a segment
 STREAM_NAMES = ("steps.0.json", "steps.7.json", "steps.999999999.json", "x.0.json", ".0.json", "layers.r1.0.json", "system.r999999999.0.json", "a\udcff.0.json", "steps.-1.json")  # fmt: skip
 
 
@@ -122,6 +123,21 @@ def doubles(path: Path, chance: random.Random) -> str:
     return ""
 
 
+def column(path: Path, chance: random.Random) -> str:
+    """One column has other numbers in every record, as a measurement that went wrong has."""
+    try:
+        columns = json.loads(path.with_suffix(".json").read_bytes())["columns"]
+        width = len(columns)
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    data = bytearray(path.read_bytes())
+    place, values = chance.randrange(width or 1), chance.choices(DOUBLES, k=chance.choice((1, 2, 5)))
+    for number in range(len(data) // (8 * width or 8)):
+        struct.pack_into("<d", data, 8 * (number * width + place), chance.choice(values))
+    path.write_bytes(data)
+    return f"{place} {values}"
+
+
 def records_repeated(path: Path, chance: random.Random) -> str:
     data = path.read_bytes()
     path.write_bytes(data * chance.choice((2, 5)))
@@ -185,5 +201,5 @@ def added(path: Path, chance: random.Random) -> str:
 Way = Callable[[Path, random.Random], str]
 BYTES: tuple[Way, ...] = (torn, flipped, spliced, replaced, added)
 JSON: tuple[Way, ...] = (*[json_value] * 12, json_raw, *BYTES)
-RECORDS: tuple[Way, ...] = (*[doubles] * 6, records_repeated, *BYTES)
-WAYS: dict[str, tuple[Way, ...]] = {".json": JSON, ".jsonl": JSON, ".toml": (*[toml_value] * 6, *BYTES), ".bin": RECORDS, ".roll": RECORDS}
+RECORDS: tuple[Way, ...] = (*[doubles] * 6, *[column] * 4, records_repeated, *BYTES)
+WAYS: dict[str, tuple[Way, ...]] = {".json": JSON, ".jsonl": JSON, ".toml": (*[toml_value] * 6, *BYTES), ".bin": RECORDS, ".roll": (*[doubles] * 6, records_repeated, *BYTES)}

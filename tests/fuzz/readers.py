@@ -6,6 +6,7 @@ import contextlib
 import io
 import time
 from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gradtop.trainer.analysis.compare import compare
@@ -14,6 +15,7 @@ from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import (
+    Inbox,
     RecordError,
     Run,
     RunReader,
@@ -22,16 +24,21 @@ from gradtop.trainer.record import (
     list_runs,
     list_streams,
     queued_runs,
+    read_leases,
 )
+from gradtop.trainer.record.data_facts import read_data_facts
 from gradtop.trainer.record.export import export_run
+from gradtop.trainer.record.pictures import ALL_CHANNELS, PictureKind, Wanted
+from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui.cli import curves, lineage, ls, show
 from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
-from gradtop.tui.reading.chart_view import ChartView, Window
+from gradtop.tui.reading.chart_view import QUANTITIES, ChartView, Window
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.metrics import all_metrics
+from gradtop.tui.reading.overlay import Overlaid
 from gradtop.tui.reading.poll import Source
 from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
 from gradtop.tui.screens.lr_range.data import read_range
@@ -41,10 +48,18 @@ from gradtop.tui.screens.parameters.data import matching, open_at_first, read_pa
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, cells
 from gradtop.tui.screens.schedule.data import read_schedule
+from gradtop.tui.screens.system.data import read_system
+from gradtop.tui.screens.system.text import gpu_lines, host_lines, monitoring_lines, run_lines
 from gradtop.tui.screens.tune.data import read_tune
 from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, rebinned, span
+from gradtop.tui.screens.weights.pictures import heat, title, why_none
 
 PARAMETER = "head.weight"
+PICTURES = (
+    Wanted("block1.conv.weight", PictureKind.KERNELS, 1, 2),
+    Wanted("block1.conv.weight", PictureKind.KERNELS, 0, ALL_CHANNELS),
+    Wanted(PARAMETER, PictureKind.MAX, height=20, width=60),
+)
 EVERYTHING = ChartView(Window(1.0, 500.0), "time")
 
 
@@ -60,11 +75,14 @@ class Screen:
         source = self._source
         source.facts = self._watch.read()
         source.run = reader = self._watch.reader
-        for name in ("steps", "evals", "layers", "histograms", "plan", "lr_range", "system"):
+        for name in REGISTRY:
             reader.stream(name).refresh()
         yield lambda: read_overview(source, EVERYTHING)
         yield lambda: read_gradients(source, GradientsView(PARAMETER))
         yield lambda: self._weights(source)
+        for wanted in PICTURES:
+            yield lambda wanted=wanted: self._picture(source, wanted)  # type: ignore[misc]
+        yield lambda: self._system(source)
         yield lambda: read_schedule(source, EVERYTHING)
         yield lambda: read_metrics(source, MetricsView(EVERYTHING, "o", 0, 12))
         yield lambda: self._parameters(source)
@@ -83,6 +101,24 @@ class Screen:
             for each in histograms:
                 rebinned(each, *found, 40)
         movement(histograms[0], part.now)
+
+    @staticmethod
+    def _picture(source: Source, wanted: Wanted) -> None:
+        part = read_weights(source, WeightsView(wanted.parameter, wanted)).picture
+        if part is None:
+            return
+        title(part.wanted, part.shape)
+        if not why_none(part.wanted, part.shape) and part.shown is not None:
+            heat(part.shown, part.wanted, part.shape)
+
+    @staticmethod
+    def _system(source: Source) -> None:
+        part = read_system(source, EVERYTHING)
+        for each in (part, replace(part, here=True, has_gpu=True)):
+            run_lines(each, source.facts)
+            host_lines(each, source.facts)
+            gpu_lines(each)
+            monitoring_lines(each)
 
     @staticmethod
     def _parameters(source: Source) -> None:
@@ -116,6 +152,10 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
     yield reader.forkable
     yield lambda: find_checkpoint(run, "best")
     yield lambda: reader.log_tail(50)
+    yield lambda: read_data_facts(run)
+    yield lambda: read_leases(run, time.time())
+    yield Inbox(run).poll
+    yield lambda: _overlaid(run, other)
     if chance < 0.2:
         yield lambda: effective_config(run)
     if chance < 0.3:
@@ -136,6 +176,12 @@ def _lineage(run: Run) -> None:
     for one, meta, before in lineage.family(run):
         lineage.line(one, before, meta, run, parent_there=False)
         print_json(lineage.record(one, meta, run))
+
+
+def _overlaid(run: Run, other: Run) -> None:
+    runs = Overlaid([other, run], clock=time.time)
+    for quantity in QUANTITIES:
+        runs.read(quantity)
 
 
 def _streams(run: Run, intact: Container[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import os
 import random
 import resource
@@ -10,16 +12,39 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.record import Run, SegmentWriter, list_streams, new_run
-from gradtop.trainer.record.streams.registry import columns_of
+from gradtop.trainer.record import (
+    Column,
+    Run,
+    SegmentWriter,
+    append_event,
+    list_streams,
+    new_run,
+    read_status,
+    send,
+    write_lease,
+    write_status,
+)
+from gradtop.trainer.record.data_facts import FACTS, DataFacts
+from gradtop.trainer.record.events import FIELDS
+from gradtop.trainer.record.pictures import layout
+from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, cells, columns_of
 from tests.fuzz.mutations import mutate
+from tests.fuzz.readers import PICTURES as LOOKED_AT
 from tests.fuzz.readers import Screen, commands, read_everything
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import PARAMETERS, fake_run
 
+# What stands in the fields of events; 3 in all others.
+OF_EVENTS: Mapping[str, object] = {
+    "message": "text", "reason": "text", "path": "step-000003.pt", "device": "cpu", "command": "set", "id": "1", "ok": True, "best": True, "stream": "layers",
+    "changes": {"optimizer.lr": 0.1}, "old": {"optimizer.lr": 0.2}, "kept": ["a"], "dropped": ["b"], "all_weights": False, "frozen": ["a"], "columns": ["x"],
+    "parameter": "head.weight", "what": "loss", "wrong": True, "steps": [1, 2], "layers": {"head.weight": [0.1, "nan"]}, "state": "done",
+    "suggestions": {"valley": 0.1}, "diverged_at": 1.0, "loss": 0.3, "lr": 0.1, "val_loss": "nan", "val_accuracy": 0.5, "pace": "nan",
+}  # fmt: skip
 SLOWEST = 1.0  # seconds of the processor for one reader
 MEMORY = 3 << 30  # bytes of the address space, beyond what the libraries take: more is a fault, not the end of the machine
 MOST = 10  # mutations of a run at a time
@@ -39,15 +64,42 @@ class Place:
         more = SegmentWriter(self.run, "steps", columns_of("steps"), first_step=82)
         more.append_many([(step, 1.8e9 + step, *[0.5] * len(columns_of("steps"))) for step in range(82, 110)])
         more.close()
+        host = {"cores": 8, "memory_total": 64e9, "gpu_name": "a GPU", "gpu_uuid": "GPU-0"}
         for stream, rank in (("system", 1), ("lr_range", 0)):
-            writer = SegmentWriter(self.run, stream, columns_of(stream), rank=rank)
+            writer = SegmentWriter(self.run, stream, columns_of(stream), rank=rank, extra=host if stream == SYSTEM else {})
             writer.append_many([(step, 1.8e9, *[0.5] * len(columns_of(stream))) for step in range(70)])
             writer.close()
+        self._write_pictures()
+        self._write_notes()
         new_run(self.runs, 'job = "lr_range"\n', {"name": "queued", "job": "lr_range", "parent": self.run.id}, name="queued")
         (self.run.path / "origin.pt").write_bytes(b"")
         shutil.copy(next(self.run.checkpoints.glob("*.json")), self.run.path / "origin.json")
         self.streams = list_streams(self.run)
         self.pristine = {str(path.relative_to(self.run.path)): path.read_bytes() for path in self.run.path.rglob("*") if path.is_file()}
+
+    def _write_pictures(self) -> None:
+        names = [name for name, _kind, _shape in PARAMETERS]
+        columns = (*columns_of(PICTURES), *map(Column, cells()))
+        writer = SegmentWriter(self.run, PICTURES, columns, extra={"parameters": names}, rollup=False)
+        for wanted in LOOKED_AT:
+            found = layout(dict(zip(names, (shape for _name, _kind, shape in PARAMETERS), strict=True))[wanted.parameter], wanted)
+            assert found is not None
+            head = [names.index(wanted.parameter), wanted.kind, found.first, wanted.channel, found.tiles, found.height, found.width, 0]
+            values = [0.5] * (found.tiles * found.height * found.width)
+            writer.append(80, 1.8e9, [*head, *values, *[math.nan] * (len(cells()) - len(values))])
+        writer.close()
+
+    def _write_notes(self) -> None:
+        """Events of each kind, those of a later version among them, and all that is written while a run goes on."""
+        for kind, names in FIELDS.items():
+            append_event(self.run, kind, time=1.8e9, **{name: OF_EVENTS.get(name, 3) for name in names})
+        append_event(self.run, "of_a_later_version", time=1.8e9, step=80, table={"a": [1, {"b": None}]}, message="text")
+        costs = {f"{stream}.{figure}": 0.01 for stream in REGISTRY for figure in ("share", "every")}
+        write_status(self.run, replace(read_status(self.run), monitoring=costs, device="cuda:0", threads=2, changes={"optimizer.lr": 0.1}))
+        facts = DataFacts((50, 40, 60), 150, True, 0.1, 0.3, 0.0, 1.0, 1.1, 1.2)
+        self.run.data.write_text(json.dumps({"fingerprint": "0" * 64, FACTS: facts.record()}))
+        write_lease(self.run, "1-x", ["histograms"], ["head.weight"], LOOKED_AT)
+        send(self.run, "set", changes={"optimizer.lr": 0.1})
 
     def restore(self) -> None:
         for path in self.run.path.rglob("*"):

@@ -46,6 +46,15 @@ def test_the_mean_over_channels_is_that_of_the_absolute_values() -> None:
     assert torch.allclose(torch.tensor(shown.tiles).reshape(10, 3, 3), weight.abs().mean(1))
 
 
+def test_sizes_that_no_memory_holds_are_laid_out_at_once() -> None:
+    """A run from elsewhere may claim any; PyTorch has none of more dimensions than 64."""
+    for shape in ([16, 1, 10**9, 10**9], [1, 1, 1, 2**53], [2**53] * 64):
+        for kind in PictureKind:
+            found = layout(shape, Wanted("w", kind, height=2**39, width=2**39))
+            assert found is not None
+            assert 0 < found.tiles * found.height * found.width <= CELLS
+
+
 def test_more_kernels_than_a_picture_holds_come_in_parts() -> None:
     weight = torch.randn(600, 2, 3, 3)
     shown = picture(weight, KERNELS, kernel=500, channel=1)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import Series
 
 SEED = "training.seed"
@@ -77,18 +78,12 @@ def mean_and_deviation(curves: Sequence[Series], places: int = PLACES) -> Series
     for x in grid:
         values = [value for curve in curves if (value := at(curve, x)) is not None]
         if len(values) > 1:
-            mean, deviation = _moments(values)
+            mean, deviation = moments(values)
             rows.append((x, mean - deviation, mean, mean + deviation, len(values)))
     xs = array("d", [row[0] for row in rows])
     low, mean_values, high = (array("d", [row[place] for row in rows]) for place in (1, 2, 3))
     counts = [row[4] for row in rows]
     return Series(xs, xs, low, high, mean_values, counts, [0] * len(rows), *((xs[0], xs[-1]) if rows else (0.0, 0.0)))
-
-
-def _moments(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation, also where a sum of squares outgrows a float."""
-    mean = math.fsum(value / len(values) for value in values)
-    return mean, math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
 
 def at(curve: Series, x: float) -> float | None:

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, pairwise
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import Event, EventKind, RunReader, Series, Status, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, STEPS
 from gradtop.trainer.record.streams.segment import Segment
@@ -120,7 +121,8 @@ class Tracker:
             return math.nan
         warm = segment.row(self._start + WARM_UP)
         # Recorded is the pace of a second, which may begin before.
-        return fmean(warmed_up(self._looks, warm[1] + 1 if warm is not None else math.inf))
+        found = warmed_up(self._looks, warm[1] + 1 if warm is not None else math.inf)
+        return moments(found)[0] if found else math.nan
 
     def _evaluation(self, segments: Sequence[Segment], step: int, per_epoch: int, samples: int) -> float:
         """The seconds of an evaluation: the shortest of the last three, as one may hold a pause; before the first one of a process

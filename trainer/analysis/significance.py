@@ -42,11 +42,16 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Welch | None:
     return Welch(difference, t, degrees, two_sided(t, degrees))
 
 
+def moments(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation (0 of one value), also where a sum of the values or of their squares outgrows a float."""
+    mean = math.fsum(value / len(values) for value in values)
+    return mean, math.hypot(*(value - mean for value in values)) / math.sqrt(max(1, len(values) - 1))
+
+
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """The mean, and the squared standard error of it."""
-    count = len(values)
-    mean = math.fsum(value / count for value in values)
-    return mean, math.fsum((value - mean) * (value - mean) for value in values) / (count - 1) / count
+    mean, deviation = moments(values)
+    return mean, deviation * deviation / len(values)
 
 
 def two_sided(t: float, degrees: float) -> float:

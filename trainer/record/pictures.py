@@ -99,10 +99,10 @@ def _blocks(size: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     rows, columns = size
     down, across = -(-rows // max(1, height)), -(-columns // max(1, width))
     while -(-rows // down) * -(-columns // across) > CELLS:
-        if rows / down > columns / across:
-            down += 1
+        if rows * across > columns * down:
+            down += max(1, down // 64)  # a run may claim kernels of any size
         else:
-            across += 1
+            across += max(1, across // 64)
     return down, across
 
 

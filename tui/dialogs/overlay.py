@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -14,6 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
 from gradtop.tui.reading.chart_view import QUANTITIES, Quantity
@@ -159,7 +159,7 @@ def curves(groups: Sequence[Group], metric: str) -> list[Curve]:
         label, text = (ellipsis(group.name, NAME), None) if named else ("", "")
         if group.is_family:
             lasts = [each.last for each in group.curves[metric] if each.last is not None]
-            lines.append(Curve(label, group.means[metric], style, value=statistics.fmean(lasts) if lasts else None, text=text, pattern=pattern))
+            lines.append(Curve(label, group.means[metric], style, value=moments(lasts)[0] if lasts else None, text=text, pattern=pattern))
             lines += [Curve("", each.series, style, faint=True, pattern=pattern) for each in group.curves[metric]]
         else:
             (each,) = group.curves[metric]
@@ -216,7 +216,7 @@ def newest(found: Sequence[RunCurve]) -> str:
     values = [each.last for each in found if each.last is not None]
     if len(values) < 2:
         return significant(values[0]) if values else "–"
-    return f"{significant(statistics.fmean(values))} ± {significant(statistics.stdev(values))}"
+    return " ± ".join(map(significant, moments(values)))
 
 
 def problem_of(group: Group) -> str:

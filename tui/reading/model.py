@@ -11,6 +11,7 @@ from gradtop.trainer.record.bounds import count
 
 ROOT = "."
 DEEPEST = 64  # modules above a parameter
+DIMENSIONS = 64  # of a tensor; PyTorch has no more
 LONGEST = 200  # characters of a name that are shown
 
 
@@ -141,7 +142,7 @@ def module_row(path: str, row: Mapping[str, object]) -> Node:
 
 
 def parameter_row(name: str, row: Mapping[str, object]) -> Node:
-    sizes = tuple(whole(each) for each in row["shape"]) if isinstance(row.get("shape"), list) else ()  # type: ignore[attr-defined]
+    sizes = sizes_of(row.get("shape"))
     tied_to = text(row.get("tied_to"))
     count = 0 if tied_to else whole(row.get("count"))
     return Node(
@@ -158,6 +159,11 @@ def parameter_row(name: str, row: Mapping[str, object]) -> Node:
         tied_to=tied_to,
         sizes=sizes,
     )
+
+
+def sizes_of(shape: object) -> tuple[int, ...]:
+    """The shape of a parameter; that of a scalar where it is none."""
+    return tuple(map(whole, shape)) if isinstance(shape, list) and len(shape) <= DIMENSIONS else ()
 
 
 def tables(value: object) -> list[Mapping[str, object]]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series
 from gradtop.trainer.record.status import this_host
 from gradtop.trainer.record.streams.reader import StreamReader
@@ -168,13 +169,13 @@ HOSTS: WeakKeyDictionary[RunReader, Host] = WeakKeyDictionary()
 
 def step_time(steps: StreamReader) -> tuple[float, float]:
     """Seconds of a step, the median of the last ones, so that an evaluation between two does not count, and the mean share of loading."""
-    from statistics import fmean, median
+    from statistics import median
 
     rows = steps.tail(RECENT)
     # Steps may be recorded in bunches, each with its own time.
     times = [(b[TIME] - a[TIME]) / (b[STEP] - a[STEP]) for a, b in pairwise(rows) if b[STEP] > a[STEP] and b[TIME] >= a[TIME]]
     shares = [row[LOADING] for row in rows if math.isfinite(row.get(LOADING, math.nan))]
-    return median(times) if times else math.nan, fmean(shares) if shares else math.nan
+    return median(times) if times else math.nan, moments(shares)[0] if shares else math.nan
 
 
 def number_of(stream: StreamReader, name: str, default: float = math.nan) -> float:

@@ -30,6 +30,7 @@ from gradtop.trainer.record.streams.registry import (
     columns_of,
     count_bins,
 )
+from gradtop.tui.reading.model import sizes_of
 from gradtop.tui.screens.weights.pictures import PicturePart, read_picture
 from gradtop.tui.widgets.axis import multiples, step_for
 
@@ -136,11 +137,7 @@ def parameters(names: object, table: object) -> tuple[Parameter, ...]:
     rows = [row for row in table if isinstance(row, Mapping)] if isinstance(table, list) else []
     shapes = {row.get("name"): row.get("shape") for row in rows if isinstance(row.get("name"), str)}
     known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else list(shapes)
-    return tuple(Parameter(name, clean(name, 300), whole(shapes.get(name))) for name in dict.fromkeys(known) if name)
-
-
-def whole(shape: object) -> tuple[int, ...]:
-    return tuple(size for size in shape if isinstance(size, int)) if isinstance(shape, list) else ()
+    return tuple(Parameter(name, clean(name, 300), sizes_of(shapes.get(name))) for name in dict.fromkeys(known) if name)
 
 
 class Search:

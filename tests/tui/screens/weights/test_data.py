@@ -184,7 +184,7 @@ def test_a_run_without_histograms_has_no_picture_and_says_whether_one_will_come(
 
 def test_names_and_shapes_that_are_none_are_left_out_and_hostile_ones_are_cleaned() -> None:
     found = parameters(["a\x1b[31m", 3, "a\x1b[31m", "b"], [{"name": "b", "shape": [2, "x", 3]}, "nonsense", {"name": ["b"]}])
-    assert [(each.name, each.shown, each.shape) for each in found] == [("a\x1b[31m", "a", ()), ("b", "b", (2, 3))]
+    assert [(each.name, each.shown, each.shape) for each in found] == [("a\x1b[31m", "a", ()), ("b", "b", (2, 0, 3))]
     assert parameters(None, "nonsense") == ()
     assert [each.name for each in parameters(None, [{"name": "w", "shape": [1]}])] == ["w"]
 
