@@ -29,7 +29,7 @@ def modes() -> str:
 
 def commands() -> str:
     lines = ["| command | |", "|---|---|", "| `gradtop` | Open the screen on the newest live run, or on the list of runs. |"]
-    return "\n".join([*lines, *(f"| `gradtop {name}` | {summary[0].upper()}{summary[1:]}. |" for name, summary in cli.COMMANDS.items())]) + "\n"
+    return "\n".join([*lines, *(f"| `gradtop {name}` | {summary[0].upper()}{summary[1:]}. |" for name, summary in cli.commands().items())]) + "\n"
 
 
 def pages() -> str:
@@ -37,7 +37,7 @@ def pages() -> str:
 
 
 def command_reference() -> str:
-    return "\n".join("\n".join(_command(name)) for name in cli.COMMANDS)
+    return "\n".join("\n".join(_command(name)) for name in cli.commands())
 
 
 def _command(name: str) -> Iterator[str]:

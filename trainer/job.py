@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record import RunReader, Status
+    from gradtop.trainer.record import Event, RunReader, Status
 
 DEFAULT_JOB = "train"
 JOBS = "gradtop.trainer.jobs"
@@ -30,38 +29,98 @@ def _no_headline(_status: Status) -> str:
 
 
 @dataclass(frozen=True)
+class JobEvent:
+    """A kind of event that one job alone records: its fields besides time and kind, and how it is told.
+
+    `describe` gives the sentence and its tone: text, muted, success, warning or error.
+    """
+
+    fields: tuple[str, ...]
+    describe: Callable[[Event], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class JobCommand:
+    """The command `gradtop NAME CONFIG|RUN [KEY=VALUE …]` that starts a job, by the job's name with dashes.
+
+    `summary` as it stands in `gradtop --help`; `details` is the end of the command's help; `options` are the fields of the job's
+    section that are options, too, with metavar and help. With `takes_weights`, that of a RUN starts with its newest weights.
+    """
+
+    summary: str
+    details: str = ""
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    takes_weights: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the result of a job is told: `RESULT` in the `result.py` of its room.
+
+    `lines` gives (title, text) pairs for `gradtop show`, `record` the same as data for `show --json`, `headline` the result
+    in a few words for lists; each "" or empty where there is nothing yet. `events` are those that the job alone records, by kind.
+    """
+
+    lines: Callable[[RunReader], Iterable[tuple[str, str]]] = _nothing
+    record: Callable[[RunReader], Mapping[str, object]] = _no_record
+    headline: Callable[[Status], str] = _no_headline
+    events: Mapping[str, JobEvent] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Job:
     """What commands and screens know of a kind of job.
 
-    `title` as it stands in a sentence, with its article; `label` as it stands in a list. `streams` are those that it writes; a screen that reads none of
-    them has nothing to show of it. `resumable`, `forkable` and `tunable` say whether a run of it can be resumed, be forked
-    from its checkpoints, and have hyperparameters changed while it runs.
-
-    `lines` gives (title, text) pairs for `gradtop show`, `record` the same as data for `show --json`, `headline` the result
-    in a few words for lists; each "" or empty where there is nothing yet.
+    `title` as it stands in a sentence, with its article; `label` as it stands in a list. `resumable`, `forkable` and `tunable`
+    say whether a run of it can be resumed, be forked from its checkpoints, and have hyperparameters changed while it runs.
     """
 
     name: str
     title: str
     label: str
-    streams: tuple[str, ...]
     resumable: bool = False
     forkable: bool = False
     tunable: bool = False
-    lines: Callable[[RunReader], Iterable[tuple[str, str]]] = _nothing
-    record: Callable[[RunReader], Mapping[str, object]] = _no_record
-    headline: Callable[[Status], str] = _no_headline
+    command: JobCommand | None = None
+
+    @property
+    def result(self) -> Result:
+        """How its result is told; imported when it is first asked for."""
+        return _result(self.name)
 
 
 @cache
 def job_names() -> tuple[str, ...]:
     """In alphabetical order."""
-    return tuple(sorted(room.name for room in pkgutil.iter_modules([str(Path(__file__).with_name("jobs"))]) if room.ispkg))
+    from pkgutil import iter_modules
+
+    return tuple(sorted(room.name for room in iter_modules(import_module(JOBS).__path__) if room.ispkg))
 
 
 def find_job(name: str) -> Job:
     """The declaration of a job. One that this version does not know can do nothing but be shown."""
     if name not in job_names():
-        return Job(name, f"a run of the unknown job {name!r}", name, ())
+        return Job(name, f"a run of the unknown job {name!r}", name)
     job: Job = import_module(f"{JOBS}.{name}").JOB
     return job
+
+
+@cache
+def _result(name: str) -> Result:
+    module = f"{JOBS}.{name}.result"
+    if name not in job_names() or find_spec(module) is None:
+        return Result()
+    result: Result = import_module(module).RESULT
+    return result
+
+
+@cache
+def job_events() -> Mapping[str, JobEvent]:
+    """The events that one job alone records, by kind."""
+    return {kind: event for name in job_names() for kind, event in find_job(name).result.events.items()}
+
+
+@cache
+def job_commands() -> Mapping[str, Job]:
+    """The jobs that have a command, by its name."""
+    return {name.replace("_", "-"): job for name in job_names() if (job := find_job(name)).command is not None}

@@ -13,6 +13,7 @@ from typing import Any
 import tomli
 
 from gradtop.tui import keys
+from gradtop.tui.mode import NAMES, Key
 
 LARGEST = 1 << 16  # bytes
 MODIFIERS = ("ctrl+", "shift+", "alt+")
@@ -26,7 +27,7 @@ class Keymap:
     problems: tuple[str, ...] = ()
 
     @cached_property
-    def table(self) -> tuple[keys.Key, ...]:
+    def table(self) -> tuple[Key, ...]:
         """The table of keys with these ones in it."""
         return keys.remapped(self.overrides)
 
@@ -92,7 +93,7 @@ def _normal(key: str) -> str:
             base, modifiers = base.removeprefix(modifier), modifiers + modifier
     if len(base) == 1:
         base = _character_to_key(base) if base.isprintable() and not base.isspace() else ""
-    elif base not in {*(each.value for each in Keys), *KEY_NAME_REPLACEMENTS.values(), *KEY_TO_UNICODE_NAME, *keys.NAMES}:
+    elif base not in {*(each.value for each in Keys), *KEY_NAME_REPLACEMENTS.values(), *KEY_TO_UNICODE_NAME, *NAMES}:
         base = ""
     return base and modifiers + base
 
@@ -100,7 +101,7 @@ def _normal(key: str) -> str:
 def _clashes(chosen: Mapping[str, str]) -> Iterator[str]:
     """Keys that would have two meanings in one mode, which they have not by default."""
     seen = set()
-    for mode in keys.MODES:
+    for mode in keys.all_modes():
         before, after = ({row.id: row for row in table if not row.modes or mode.name in row.modes} for table in (keys.KEYS, keys.remapped(chosen)))
         for one, other in combinations(after, 2):
             if (one not in chosen and other not in chosen) or (one, other) in seen:
@@ -108,8 +109,8 @@ def _clashes(chosen: Mapping[str, str]) -> Iterator[str]:
             shared = _keys(after[one]) & _keys(after[other]) - (_keys(before[one]) & _keys(before[other]))
             if shared:
                 seen.add((one, other))
-                yield f"{one} and {other} both use {keys.NAMES.get(key := min(shared), key)} in {mode.title}"
+                yield f"{one} and {other} both use {NAMES.get(key := min(shared), key)} in {mode.title}"
 
 
-def _keys(row: keys.Key) -> set[str]:
+def _keys(row: Key) -> set[str]:
     return set(row.key.split(","))

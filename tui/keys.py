@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """One screen on a number key; `screen` is imported on the first visit."""
-
-    name: str
-    number: str
-    title: str
-    screen: str
-    help: str
-
+from gradtop.tui.mode import CHARTS, CURSOR, Key, Mode
 
 MODES = (
     Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Loss, accuracy, gradient norm, learning rate, findings and events."),
@@ -27,54 +20,26 @@ MODES = (
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
     Mode("system", "9", "System", "gradtop.tui.screens.system.screen:System", "Processor, memory, disk, network and GPU: what the run takes, and what else goes on."),
 )
+
+SCREENS = "gradtop.tui.screens"
+
+
+def _rooms() -> Iterator[ModuleType]:
+    """The `mode.py` of each job that has a screen of its own: MODE, and KEYS."""
+    for name in sorted(path.parent.name for folder in import_module(SCREENS).__path__ for path in Path(folder).glob("*/mode.py")):
+        yield import_module(f"{SCREENS}.{name}.mode")
+
+
+ROOMS = tuple(_rooms())
 # Named after its job, each stands in place of the Overview while a run of that job is watched.
-JOB_MODES = (
-    Mode("lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange", "A learning-rate range test: the loss over the learning rate, and what it suggests."),
-)
+JOB_MODES: tuple[Mode, ...] = tuple(room.MODE for room in ROOMS)
 # Opened by a key of its own, and not among the numbers of the key bar.
 PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),)
 LISTS = ("parameters", "gradients", "weights", "runs")
 SCROLLED = (*LISTS, "overview")
 SORTED = ("gradients", "runs")
-CURSORS = ("overview", "schedule", "gradients", "system", "lr_range", "metrics")
-CHARTS = ("overview", "schedule", "gradients", "system", "metrics")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: what it does (`action`, in Textual's notation), where (`modes`, empty = everywhere) and how it is named.
-
-    `key` may be several, separated by commas. `bound` is False where the widget that has the focus binds the key itself (a
-    list its arrows): the row is there for the help alone. `footer` puts it into the key bar while it can act.
-    """
-
-    key: str
-    action: str
-    id: str
-    label: str
-    help: str
-    group: str = "this screen"
-    modes: tuple[str, ...] = ()
-    footer: bool = False
-    bound: bool = True
-    priority: bool = False
-    shown: str = ""
-
-    @property
-    def name(self) -> str:
-        """How the key is written for people: `?`, `ctrl+p`, `←`."""
-        return self.shown or " ".join(NAMES.get(key, key) for key in self.key.split(","))
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the key cannot be remapped: those of a field and a filter while typing, and ctrl+c."""
-        return self.id.startswith(("field.", "filter.")) or self.id == "leave.interrupt"
-
-
-NAMES = {
-    "question_mark": "?", "slash": "/", "left": "←", "right": "→", "up": "↑", "down": "↓", "escape": "esc", "pageup": "pgup",
-    "pagedown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→", "colon": ":", "less_than_sign": "<", "greater_than_sign": ">",
-}
+CURSORS = ("overview", "schedule", "gradients", "system", "metrics", *(mode.name for mode in JOB_MODES if CURSOR in mode.shares))
+CHARTED = ("overview", "schedule", "gradients", "system", "metrics", *(mode.name for mode in JOB_MODES if CHARTS in mode.shares))
 
 KEYS: tuple[Key, ...] = (
     *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
@@ -105,14 +70,14 @@ KEYS: tuple[Key, ...] = (
     Key("home,g", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
     Key("end,G", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Charts over steps.
-    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half as many steps, around the cursor or up to the newest (also the mouse wheel).", modes=CHARTS, shown="+"),
-    Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice as many steps.", modes=CHARTS, shown="-"),
-    Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTS, shown="["),
-    Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTS, shown="]"),
-    Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again.", modes=CHARTS, footer=True),
-    Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTS),
-    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=CHARTS),
-    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=CHARTS),
+    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half as many steps, around the cursor or up to the newest (also the mouse wheel).", modes=CHARTED, shown="+"),
+    Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice as many steps.", modes=CHARTED, shown="-"),
+    Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTED, shown="["),
+    Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTED, shown="]"),
+    Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again.", modes=CHARTED, footer=True),
+    Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTED),
+    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=CHARTED),
+    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=CHARTED),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
@@ -186,10 +151,6 @@ KEYS: tuple[Key, ...] = (
     Key("shift+tab", "leave(-1)", "field.back", "previous field", "In a field: confirm and go to the previous field.", modes=("tune",), bound=False),
     Key("down", "leave(1)", "field.down", "next field", "In a field: like tab.", modes=("tune",), bound=False),
     Key("up", "leave(-1)", "field.up", "previous field", "In a field: like shift+tab.", modes=("tune",), bound=False),
-    # 1 LR range
-    Key("enter", "screen.use", "lr_range.use", "use in Tune", "Put this learning rate into Tune, over the configuration that was tested.", modes=("lr_range",), footer=True),
-    Key("down,j", "screen.choose(1)", "lr_range.next", "next", "The next suggestion.", modes=("lr_range",), footer=True, shown="↓ j"),
-    Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),
     # 9 System
     Key("enter", "screen.zoom", "system.zoom", "enlarge", "Enlarge the focused chart, else the first pane; esc restores the others.", modes=("system",), footer=True),
     Key("down,j", "screen.step(1)", "system.down", "down", "Focus the chart below.", modes=("system",), shown="↓ j"),
@@ -205,6 +166,8 @@ KEYS: tuple[Key, ...] = (
     Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the one marked last, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
     Key("n", "screen.rename", "runs.rename", "rename", "Rename this run.", modes=("runs",)),
     Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder in the runs directory. Asks first.", modes=("runs",)),
+    # 1, of jobs with a screen of their own
+    *(key for room in ROOMS for key in room.KEYS),
 )
 
 
@@ -227,8 +190,12 @@ def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
     return tuple(replace(row, key=keymap[row.id], shown="") if row.id in keymap else row for row in KEYS)
 
 
+def all_modes() -> tuple[Mode, ...]:
+    return (*MODES, *JOB_MODES, *PAGES)
+
+
 def mode_named(name: str) -> Mode:
-    return next(mode for mode in (*MODES, *JOB_MODES, *PAGES) if mode.name == name)
+    return next(mode for mode in all_modes() if mode.name == name)
 
 
 def front_of(job: str) -> str:

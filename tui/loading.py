@@ -40,4 +40,4 @@ def load_screen(path: str) -> Screen[Any]:
     return screen
 
 
-LOADERS = {mode.name: partial(load_screen, mode.screen) for mode in (*keys.MODES, *keys.JOB_MODES, *keys.PAGES)}
+LOADERS = {mode.name: partial(load_screen, mode.screen) for mode in keys.all_modes()}

@@ -60,7 +60,7 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
         ({"kind": "black_box", "step": 9, "what": "the loss is not finite", "parameter": "fc.weight", "wrong": True}, "black box: step 9: the loss is not finite; fc.weight is the first non-finite one", "error"),
         (
             {"kind": "lr_range", "step": 91, "steps": 100, "suggestions": {"valley": 1e-3, "steep": 2e-3}, "diverged_at": 1.5},
-            "range test: valley 1e-3, steep 2e-3; diverged at lr 1.5",
+            "range test: valley 1e-3 · steepest 2e-3; diverged at lr 1.5",
             "success",
         ),
         ({"kind": "lr_range", "step": 3, "steps": 100, "suggestions": {}, "diverged_at": None}, "range test: no suggestion", "warning"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gradtop.trainer import __version__
-from gradtop.tui.cli.main import COMMANDS
+from gradtop.tui.cli.main import commands
 from tests.cli.conftest import Gradtop
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *commands()])
 def test_every_help_fits_into_80_columns_and_says_how_the_command_is_used(gradtop: Gradtop, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     said = gradtop(*command.split(), "--help")
@@ -25,7 +25,7 @@ def test_help_about_a_command_is_its_help(gradtop: Gradtop) -> None:
 
 def test_the_overview_names_every_command(gradtop: Gradtop) -> None:
     out = gradtop("--help").out
-    assert all(f"  {name} " in out and summary in out for name, summary in COMMANDS.items())
+    assert all(f"  {name} " in out and summary in out for name, summary in commands().items())
 
 
 def test_the_version_is_said(gradtop: Gradtop) -> None:

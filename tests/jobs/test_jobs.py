@@ -12,6 +12,7 @@ from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.job import find_job, job_names
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import read_meta, read_status
+from gradtop.trainer.record.streams.registry import written_by
 from gradtop.trainer.runtime.worker import start, work
 from tests.training.runs import tiny_run
 
@@ -56,7 +57,7 @@ def test_every_room_is_whole(name: str) -> None:
     job = find_job(name)
     assert job.name == name
     assert job.title
-    assert job.streams
+    assert written_by(name)
     assert callable(start(name))
     settings = settings_of(name)
     assert settings is None or settings.model_fields

@@ -18,7 +18,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.job import find_job
-from gradtop.trainer.jobs.lr_range import suggestions
+from gradtop.trainer.jobs.lr_range.result import suggestions
 from gradtop.trainer.jobs.lr_range.suggest import suggest
 from gradtop.trainer.jobs.lr_range.work import NO_CHANGE, NO_CHECKPOINT
 from gradtop.trainer.launch import create_run
@@ -220,8 +220,8 @@ def test_what_show_says_of_it(tmp_path: Path) -> None:
     reader = RunReader(run)
     reader.refresh()
     job = find_job("lr_range")
-    assert dict(job.lines(reader))["suggestions"].startswith("valley ")
-    record = job.record(reader)
+    assert dict(job.result.lines(reader))["suggestions"].startswith("valley ")
+    record = job.result.record(reader)
     assert record["suggestions"] == reader.status.result["suggestions"]
     assert record["curve"] == {name: [row[place] for row in curve(run)] for place, name in enumerate(("lr", "loss", "smoothed"), 1)}
-    assert re.fullmatch(r"lr [\de.-]{1,7}", job.headline(reader.status))
+    assert re.fullmatch(r"lr [\de.-]{1,7}", job.result.headline(reader.status))

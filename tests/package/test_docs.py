@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.job import job_events
 from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Meta, Run, Status
 from gradtop.trainer.record.events import FIELDS as EVENT_FIELDS
@@ -71,7 +72,7 @@ def test_the_readme_opens_with_one_sentence_a_picture_and_two_commands() -> None
     assert len(TEXT.splitlines()) <= 200
 
 
-@pytest.mark.parametrize("line", [line for line in TYPED if line.split()[1] in cli.COMMANDS])
+@pytest.mark.parametrize("line", [line for line in TYPED if line.split()[1] in cli.commands()])
 def test_its_commands_can_be_typed(line: str) -> None:
     words = shlex.split(line.partition(" | ")[0], comments=True)[1:]
     said, code = io.StringIO(), cli.DONE
@@ -87,7 +88,7 @@ def test_its_commands_can_be_typed(line: str) -> None:
 
 def test_it_names_no_command_that_does_not_exist() -> None:
     named = {line.split()[1] for line in TYPED}
-    assert {name for name in named if not name.startswith("-")} - {"help", "COMMAND"} <= set(cli.COMMANDS)
+    assert {name for name in named if not name.startswith("-")} - {"help", "COMMAND"} <= set(cli.commands())
 
 
 def test_the_files_it_names_exist() -> None:
@@ -106,7 +107,7 @@ def test_the_picture_was_made_by_the_app() -> None:
 
 def test_every_page_is_listed_and_none_has_the_name_of_a_command() -> None:
     assert {file.stem for file in DOCS.glob("*.md")} == set(pages.PAGES)
-    assert not set(pages.PAGES) & set(cli.COMMANDS)
+    assert not set(pages.PAGES) & set(cli.commands())
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
@@ -159,7 +160,8 @@ def test_the_run_directory_is_as_described(tmp_path: Path) -> None:
 def test_every_kind_of_event_is_described_with_its_fields() -> None:
     table = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", DIRECTORY, re.MULTILINE)
     described = {kind: tuple(re.findall(r"`(\w+)`", cells)) for kind, cells in table}
-    assert {kind: described.get(kind) for kind in first_column(DIRECTORY, "Events")} == EVENT_FIELDS
+    declared = {str(kind): names for kind, names in EVENT_FIELDS.items()} | {kind: event.fields for kind, event in job_events().items()}
+    assert {kind: described.get(kind) for kind in first_column(DIRECTORY, "Events")} == declared
 
 
 def first_column(text: str, section: str) -> list[str]:
@@ -196,7 +198,7 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
 
 def test_the_json_keys_are_those_that_are_printed(printed: dict[str, object]) -> None:
     described = set(re.findall(r"^## gradtop ([\w-]+) --json$", JSON, re.MULTILINE))
-    assert described == {name for name in cli.COMMANDS if "--json" in cli.parser_for(name)._option_string_actions}
+    assert described == {name for name in cli.commands() if "--json" in cli.parser_for(name)._option_string_actions}
     for name, value in printed.items():
         value = value[0] if isinstance(value, list) else value  # noqa: PLW2901 - of a list, its first object
         assert isinstance(value, dict)

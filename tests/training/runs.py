@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.job import job_events
 from gradtop.trainer.record import Event, EventKind, EventReader, Run, StreamReader, new_run, read_status
 from gradtop.trainer.record.events import FIELDS
 from gradtop.trainer.runtime.signals import Signals
@@ -83,11 +84,16 @@ class SignalAtLook(Signals):
         """It comes when it comes."""
 
 
+def fields_of(kind: str) -> tuple[str, ...]:
+    """The declared fields of an event."""
+    return own.fields if (own := job_events().get(kind)) is not None else FIELDS[EventKind(kind)]
+
+
 def events(run: Run, kind: str) -> list[Event]:
     """The run's events of a kind. Whatever a worker wrote must be declared."""
     found = EventReader(run).refresh()
     for event in found:
-        undeclared = event.keys() - {"time", "kind", *FIELDS[EventKind(str(event["kind"]))]}
+        undeclared = event.keys() - {"time", "kind", *fields_of(str(event["kind"]))}
         assert not undeclared, event
     return [event for event in found if event["kind"] == kind]
 

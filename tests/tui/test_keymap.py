@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gradtop.tui import keys
 from gradtop.tui.cli import checks
 from gradtop.tui.dialogs.help import Help
 from gradtop.tui.keymap import DEFAULT, keymap_file, load_keymap, parse_keymap
+from gradtop.tui.pages import read_page
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -39,12 +41,20 @@ def test_without_a_file_the_keys_are_the_default_ones(tmp_path: Path) -> None:
 
 def test_a_file_assigns_keys_by_id(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    file.write_text('[keys]\n"run.pause" = "p"\n"tune.start" = "ctrl+y"\n"mode.overview" = "f1, 1"\n"help" = "§"\n', encoding="utf-8")
+    file.write_text('[keys]\n"run.pause" = "P"\n"tune.start" = "ctrl+y"\n"mode.overview" = "f1, 1"\n"help" = "§"\n', encoding="utf-8")
     keymap = load_keymap(file)
     assert keymap.problems == ()
     names = {row.id: row.name for row in keymap.table}
-    assert [names[id_] for id_ in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["p", "ctrl+y", "f1 1", "s"]
+    assert [names[id_] for id_ in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["P", "ctrl+y", "f1 1", "s"]
     assert keymap.overrides["help"] == "section_sign"
+
+
+def test_the_example_of_the_documentation_is_a_keymap(tmp_path: Path) -> None:
+    text = read_page("keys")
+    file = tmp_path / "keys.toml"
+    file.write_text(textwrap.dedent(text[text.index("    [keys]") : text.index("A key is a character")]), encoding="utf-8")
+    assert load_keymap(file).problems == ()
+    assert load_keymap(file).table != keys.KEYS
 
 
 @pytest.mark.parametrize("content", [b"[keys", b"\xff", b"keys = 3", b"[key]\n"])

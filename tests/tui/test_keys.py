@@ -127,7 +127,7 @@ def test_every_key_says_what_it_does() -> None:
     for key in keys.KEYS:
         assert key.help.endswith("."), key
         assert key.label, key
-        assert set(key.modes) <= {*MODES, *(mode.name for mode in (*keys.JOB_MODES, *keys.PAGES))}
+        assert set(key.modes) <= {mode.name for mode in keys.all_modes()}
         assert f"| `{key.name}` |" in keys.markdown()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradtop.trainer.analysis.formatting import number, setting, si, significant
 from gradtop.trainer.analysis.text import early_text
+from gradtop.trainer.job import job_events
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
@@ -66,8 +67,6 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
         case EventKind.EARLY_STOPPING:
             epoch, epochs, count = (whole(event.get(name)) for name in ("epoch", "epochs", "evaluations"))
             return early_text(epoch, epochs, count), "warning"
-        case EventKind.LR_RANGE:
-            return f"range test: {range_text(event)}", "success" if event.get("suggestions") else "warning"
         case EventKind.WARNING:
             return message or fields_text(event) or kind, "warning"
         case EventKind.UNAVAILABLE:
@@ -78,6 +77,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             state = str(event.get("state") or "ended")
             reason = str(event.get("reason") or message)
             return f"{state}{': ' + reason if reason else ''}", "error" if RunState(state).went_wrong else "text"
+    if (declared := job_events().get(kind)) is not None:
+        return declared.describe(event)
     return f"{kind.replace('_', ' ')}  {message or fields_text(event)}".rstrip(), "text"
 
 
@@ -191,13 +192,6 @@ def threads_text(event: Mapping[str, Any]) -> str:
     if changed := changes_text(event):
         return f"no faster ({figures}): {changed} from step {next_step(event)} on"
     return f"training.threads={event.get('threads')} is kept: {figures}"
-
-
-def range_text(event: Mapping[str, Any]) -> str:
-    found, diverged = event.get("suggestions"), event.get("diverged_at")
-    lrs = found if isinstance(found, Mapping) else {}
-    text = ", ".join(f"{method} {significant(lr)}" for method, lr in lrs.items() if isinstance(lr, int | float))
-    return (text or "no suggestion") + (f"; diverged at lr {significant(diverged)}" if isinstance(diverged, int | float) else "")
 
 
 def black_box_text(event: Mapping[str, Any]) -> str:

@@ -285,7 +285,7 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
     job = ""
     if entry.meta.job != DEFAULT_JOB:
         known = find_job(entry.meta.job)
-        job = clean("  ".join(filter(None, (known.label, known.headline(entry.status)))), SENTENCE)
+        job = clean("  ".join(filter(None, (known.label, known.result.headline(entry.status)))), SENTENCE)
     return "   ".join(filter(None, (job, clean(changes, SENTENCE), clean(entry.words, SENTENCE))))
 
 

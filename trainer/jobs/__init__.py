@@ -2,7 +2,7 @@
 
 A room NAME holds
 
-- `__init__.py`: `JOB`, a `Job` that declares what commands and screens must know; imports no torch and no pydantic
+- `__init__.py`: `JOB`, a `Job` that declares what commands and screens must know; imports next to nothing, as `gradtop --help` reads it
 - `config.py`, where the job has settings: `Settings`, the section `[NAME]` of run.toml; imports no torch
 - `work.py`: `start(context)`, called in the worker with a `gradtop.trainer.runtime.context.RunContext`
 

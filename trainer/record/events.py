@@ -26,7 +26,10 @@ Event = Mapping[str, object]
 
 
 class EventKind(StrEnum):
-    """The kinds of events; `FIELDS` has what each holds besides its time. Sentences are made by `trainer.analysis.event_text`."""
+    """The kinds of events of every job; `FIELDS` has what each holds besides its time. Sentences are made by `trainer.analysis.event_text`.
+
+    What one job alone records is declared in its room: `trainer.job.JobEvent`.
+    """
 
     START = "start"
     RESUMED = "resumed"
@@ -40,7 +43,6 @@ class EventKind(StrEnum):
     COMMAND = "command"
     THREADS = "threads"
     EARLY_STOPPING = "early_stopping"
-    LR_RANGE = "lr_range"
     WARNING = "warning"
     UNAVAILABLE = "unavailable"
     BLACK_BOX = "black_box"
@@ -69,8 +71,6 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
     EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations"),  # how many evaluations brought no better loss
-    # A range test has ended after `step` of `steps`: learning rates by method, and where the loss diverged, null where it did not.
-    EventKind.LR_RANGE: ("step", "steps", "suggestions", "diverged_at"),
     EventKind.WARNING: ("step", "message"),
     EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first

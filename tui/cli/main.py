@@ -22,7 +22,6 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("resume", "continue a run from its last checkpoint"),
             ("fork", "start a new run from a checkpoint, with changes"),
             ("rerun", "start a new run from the beginning, with a run's configuration"),
-            ("lr-range", "run a learning-rate range test"),
         ),
     ),
     (
@@ -54,7 +53,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
-MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "lr-range": "lr_range"}
+MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control")
 
 EPILOG = """\
 A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored
@@ -88,13 +87,23 @@ class Parser(argparse.ArgumentParser):
         super()._print_message(message, file)
 
 
+def commands() -> dict[str, str]:
+    """Every command with its summary: those of the table, and those of the jobs."""
+    from gradtop.trainer.job import job_commands
+
+    return {**COMMANDS, **{name: job.command.summary for name, job in job_commands().items() if job.command is not None}}
+
+
 def overview() -> str:
     from gradtop.tui.pages import PAGES
+
+    known = commands()
+    jobs = tuple((name, summary) for name, summary in known.items() if name not in COMMANDS)
 
     lines = ["usage: gradtop [COMMAND] [--runs DIR]", ""]
     lines += ["Train PyTorch models in the background, monitor and control them.", ""]
     lines += ["Without a command, opens the screen on the newest live run, or on the list of", "runs if there is none.", ""]
-    for title, rows in GROUPS:
+    for title, rows in (GROUPS[0], ("other jobs", jobs), *GROUPS[1:]):
         lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in rows), ""]
     lines += ["documentation (gradtop help PAGE):", *(f"  {page:<17}{summary}" for page, summary in PAGES.items()), ""]
     lines += [
@@ -115,12 +124,13 @@ def parser_for(command: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    module = import_module(f"gradtop.tui.cli.{MODULES.get(command, command)}")
+    parser.set_defaults(command=command)
+    module = import_module(f"gradtop.tui.cli.{MODULES.get(command, command) if command in COMMANDS else 'job'}")
     module.configure(parser)
     if not parser.description:
         parser.description = COMMANDS[command][0].upper() + COMMANDS[command][1:] + "."
     parser.add_argument("--runs", metavar="DIR", help="directory of the runs (default: $GRADTOP_RUNS, or ./runs)")
-    parser.set_defaults(command=command, run_command=module.run)
+    parser.set_defaults(run_command=module.run)
     return parser
 
 
@@ -146,8 +156,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     command, rest = arguments[split], arguments[split + 1 :]
     if command == "help":
         return help_page(front, rest[0] if rest else "--help")
-    if command not in COMMANDS:
-        front.error(f"{command!r} is not a command{suggestion(command, list(COMMANDS))}")
+    if command not in COMMANDS and command not in (known := commands()):
+        front.error(f"{command!r} is not a command{suggestion(command, list(known))}")
     options = parser_for(command).parse_intermixed_args(rest)
     options.runs = options.runs or first.runs
     if first.no_server:
@@ -163,8 +173,8 @@ def help_page(front: Parser, topic: str) -> argparse.Namespace:
     if topic in PAGES:
         print_page(topic)
         front.exit(DONE)
-    if topic not in COMMANDS and not topic.startswith("-"):
-        front.error(f"there is no help on {topic!r}{suggestion(topic, [*COMMANDS, *PAGES])}")
+    if not topic.startswith("-") and topic not in (known := commands()):
+        front.error(f"there is no help on {topic!r}{suggestion(topic, [*known, *PAGES])}")
     return parse(["--help"] if topic.startswith("-") else [topic, "--help"])
 
 

@@ -65,7 +65,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "state": reader.state,
         "status": asdict(reader.status),
         "meta": asdict(reader.meta),
-        "result": job_of(reader).record(reader),
+        "result": job_of(reader).result.record(reader),
         "config": effective(reader.config, reader.status.changes),
         "run_toml": reader.config,
         "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
@@ -150,7 +150,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
         yield "heartbeat", age(now - status.updated)
-    for title, text in job.lines(reader):
+    for title, text in job.result.lines(reader):
         yield title, clean(text)
     if status.loss is not None:
         norm = f", gradient norm {figure(status.grad_norm)}" if status.grad_norm is not None else ""

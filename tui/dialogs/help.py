@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.mode import Key
 from gradtop.tui.pages import PAGES
 from gradtop.tui.widgets.options import Scrolled
 
@@ -29,7 +30,7 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help."),
     ]
 
-    def __init__(self, mode: str, table: tuple[keys.Key, ...] = keys.KEYS) -> None:
+    def __init__(self, mode: str, table: tuple[Key, ...] = keys.KEYS) -> None:
         super().__init__()
         self._mode = mode
         self._table = table
@@ -55,7 +56,7 @@ class Rows(Lines):
 
     DEFAULT_CSS = "Rows { height: auto; }"
 
-    def __init__(self, rows: Sequence[keys.Key]) -> None:
+    def __init__(self, rows: Sequence[Key]) -> None:
         super().__init__()
         self._keys = rows
 

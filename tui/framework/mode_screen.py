@@ -49,10 +49,12 @@ from textual.widgets import Static
 
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import Run, RunState
+from gradtop.trainer.record.streams.registry import written_by
 from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.mode import Key
 from gradtop.tui.reading.measurements import MEASUREMENTS
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Request, Snapshot
 from gradtop.tui.widgets.cells import collected
@@ -71,7 +73,7 @@ def bindings(mode: str) -> list[BindingType]:
     return bound(keys.mode_keys(mode) if mode else keys.app_keys())
 
 
-def bound(rows: Iterable[keys.Key]) -> list[BindingType]:
+def bound(rows: Iterable[Key]) -> list[BindingType]:
     return [
         Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
         for row in rows
@@ -281,7 +283,7 @@ class ModeScreen(Screen[None]):
         if facts.run is None or not self.streams or facts.meta.job == DEFAULT_JOB:
             return ""
         job = find_job(facts.meta.job)
-        return "" if set(self.streams) & set(job.streams) else f"{facts.name} is {job.title}, of which nothing is recorded for this screen. 1 shows it."
+        return "" if set(self.streams) & set(written_by(job.name)) else f"{facts.name} is {job.title}, of which nothing is recorded for this screen. {keys.name('mode.overview')} shows it."
 
     def _paint(self, changed: set[Widget]) -> None:
         """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""

@@ -2,62 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from gradtop.trainer.job import Job, JobCommand
 
-from gradtop.trainer.analysis.formatting import significant
-from gradtop.trainer.job import Job
-from gradtop.trainer.record import RunReader, Status
-from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED, written_by
+DETAILS = """\
+Trains for --steps steps with a learning rate that grows exponentially from
+--start to --end, and plots the smoothed loss over the learning rate (Smith,
+2017). Ends early when the loss diverges. Suggests learning rates by the rules
+of fastai's lr_find: valley, steepest, minimum/10 and slide.
 
-# The methods in the order of their trust, and what each is called.
-LABELS = {"valley": "valley", "steep": "steepest", "minimum": "minimum/10", "slide": "slide"}
+For a CONFIG, the test starts with initial weights; for a RUN, with the weights
+of its newest checkpoint if it has one. The test is a separate run; CONFIG and
+RUN are not modified.
 
+--json prints one object when the test has ended: id, name, path, state, error,
+suggestions (learning rate by method), diverged_at (learning rate or null) and
+curve (lr, loss and smoothed, as lists); with --detach only id, name and path.
 
-def suggestions(status: Status) -> dict[str, float]:
-    """The learning rates that a test suggests, by method."""
-    found = status.result.get("suggestions")
-    return {method: lr for method in LABELS if isinstance(found, Mapping) and isinstance(lr := found.get(method), int | float) and 0 < lr < math.inf}
-
-
-def text(status: Status) -> str:
-    """valley 1.2e-3 · steepest 3.0e-3 …, "" before the end of the test."""
-    return " · ".join(f"{LABELS[method]} {significant(lr)}" for method, lr in suggestions(status).items())
-
-
-def headline(status: Status) -> str:
-    """The suggestion of the method that is trusted most, as short as a column of a list."""
-    return next((f"lr {significant(lr)}" for lr in suggestions(status).values()), "")
-
-
-def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
-    result = reader.status.result
-    if found := text(reader.status):
-        yield "suggestions", found
-    elif result:
-        yield "suggestions", "none: the curve is too short"
-    diverged = result.get("diverged_at")
-    if isinstance(diverged, int | float):
-        yield "diverged", f"at lr {significant(diverged)}"
-
-
-def record(reader: RunReader) -> Mapping[str, object]:
-    """The result, and the curve as three lists of equal length."""
-    stream = reader.stream(LR_RANGE)
-    stream.refresh()
-    rows = list(stream.rows())
-    names = ["step", "time", *(column.name for column in stream.columns)]
-    curve = {name: [row[names.index(name)] for row in rows] for name in (LR, LOSS, SMOOTHED) if name in names}
-    result = reader.status.result
-    return {"suggestions": suggestions(reader.status), "diverged_at": result.get("diverged_at"), "curve": curve}
-
+  gradtop lr-range configs/digits.toml
+  gradtop lr-range last --start 1e-6 --end 1 --steps 200
+  gradtop lr-range RUN optimizer.kind=sgd --json | jq .suggestions
+"""
 
 JOB = Job(
     name="lr_range",
     title="a learning-rate range test",
     label="lr range test",
-    streams=written_by("lr_range"),
-    lines=lines,
-    record=record,
-    headline=headline,
+    command=JobCommand(
+        "run a learning-rate range test",
+        DETAILS,
+        options={
+            "start": ("LR", "learning rate of the first step (default: 1e-7)"),
+            "end": ("LR", "learning rate of the last step (default: 10)"),
+            "steps": ("N", "optimizer steps (default: 100)"),
+        },
+    ),
 )

@@ -15,6 +15,7 @@ from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.jobs.lr_range.config import Settings
+from gradtop.trainer.jobs.lr_range.result import ENDED
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import EventKind, RunState
@@ -147,7 +148,7 @@ class RangeTest:
         found = {each.method: each.lr for each in suggest(self._lrs, self._losses, self._settings.steps)}
         result = {"suggestions": found, "diverged_at": self._lrs[-1] if self._diverged else None}
         if self._losses:
-            self._context.writer.event(EventKind.LR_RANGE, step=self.step, steps=self._settings.steps, **result)
+            self._context.writer.event(ENDED, step=self.step, steps=self._settings.steps, **result)
         self._context.progress.update(result=result)
 
     # What control asks for

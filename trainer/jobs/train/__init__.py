@@ -3,14 +3,5 @@
 from __future__ import annotations
 
 from gradtop.trainer.job import Job
-from gradtop.trainer.record.streams.registry import written_by
 
-JOB = Job(
-    name="train",
-    title="a training",
-    label="training",
-    streams=written_by("train"),
-    resumable=True,
-    forkable=True,
-    tunable=True,
-)
+JOB = Job(name="train", title="a training", label="training", resumable=True, forkable=True, tunable=True)

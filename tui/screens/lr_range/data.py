@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.jobs.lr_range import JOB, suggestions
+from gradtop.trainer.jobs.lr_range import JOB
+from gradtop.trainer.jobs.lr_range.result import suggestions
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED
 

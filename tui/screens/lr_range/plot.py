@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradtop.trainer.analysis.formatting import significant
-from gradtop.trainer.jobs.lr_range import LABELS
+from gradtop.trainer.jobs.lr_range.result import LABELS
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui import plotting
 from gradtop.tui.screens.lr_range.data import limits_of, range_part

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.config.text import float_text
-from gradtop.trainer.jobs.lr_range import LABELS
+from gradtop.trainer.jobs.lr_range.result import LABELS
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine

@@ -1,0 +1,129 @@
+"""`gradtop NAME CONFIG|RUN [key=value …]`: start a job that declares a `JobCommand`, such as `lr-range`, and print its result."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtop.trainer.job import Job, JobCommand, job_commands
+from gradtop.tui.cli.consent import agree_to_file, agreed
+from gradtop.tui.cli.ending import background_text
+from gradtop.tui.cli.errors import UsageError
+from gradtop.tui.cli.locate import chosen_run, has_screen, job_of, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.output import print_json, print_line
+from gradtop.tui.cli.start import add_settings, begin, check_settings, print_start_error
+
+if TYPE_CHECKING:
+    from gradtop.trainer.config import Change, Config
+    from gradtop.trainer.record import Run
+
+LOOK_EVERY = 0.1
+
+
+def declared(name: str) -> tuple[Job, JobCommand]:
+    """The job that a command starts, and the command."""
+    job = job_commands()[name]
+    assert job.command is not None  # noqa: S101 - those with a command are listed
+    return job, job.command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    _, command = declared(parser.get_default("command"))
+    parser.description = f"{command.summary[0].upper()}{command.summary[1:]}."
+    parser.epilog = command.details
+    parser.add_argument("run", metavar="CONFIG|RUN", help="TOML file or run")
+    add_settings(parser)
+    for name, (metavar, text) in command.options.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=metavar, help=text)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON instead of progress and plot")
+
+
+def run(options: argparse.Namespace) -> int:
+    check_settings(options)
+    if options.json and options.watch:
+        raise UsageError("--json cannot be combined with --watch")
+
+    from gradtop.trainer.launch import create_run
+
+    job, command = declared(options.command)
+    words = [*options.changes, *(f"{job.name}.{name}={value}" for name in command.options if (value := getattr(options, name)) is not None)]
+    path = Path(options.run).expanduser()
+    if path.is_file() or path.suffix == ".toml":
+        from gradtop.trainer.config import load_config
+        from gradtop.tui.cli.train import config_file
+
+        runs = runs_directory(options)
+        config = load_config(config_file(options.run), words, job=job.name)
+        agree_to_file(path, options)
+        new = create_run(runs, config, name=options.name, command=sys.argv)
+    else:
+        source = chosen_run(options)
+        runs = runs_directory(options) if options.runs else source.path.parent
+        config, changes, checkpoint = of_run(source, job, command, words, quiet=options.json)
+        new = agreed(
+            options,
+            lambda: create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv),
+        )
+    if options.json:
+        return as_json(new, options)
+    code = begin(new, runs, options)
+    if code == 0 and not options.detach and not (options.watch and has_screen()):
+        print_result(new)
+    return code
+
+
+def of_run(source: Run, job: Job, command: JobCommand, words: list[str], *, quiet: bool) -> tuple[Config, list[Change], Path | None]:
+    """The configuration of a job on that run, what differs from the run's, and the checkpoint whose weights it starts with."""
+    from gradtop.trainer.launch.forks import newest_weights
+    from gradtop.trainer.launch.run_config import changed_config
+
+    _, config, changes = changed_config(source, words, job=job.name)
+    if not command.takes_weights:
+        return config, changes, None
+    checkpoint, why = newest_weights(source, changes)
+    if why and not quiet:
+        print_line(f"Starts with initial weights: {why}.")
+    return config, changes, checkpoint
+
+
+def as_json(new: Run, options: argparse.Namespace) -> int:
+    """Start the job, wait for its end unless detached, and print one object; returns the exit code."""
+    from gradtop.trainer.launch import queue_worker, start_worker
+
+    try:
+        (queue_worker if options.queue else start_worker)(new, server=not options.no_server)
+    except OSError as error:
+        print_start_error(new, error)
+        return 1
+    reader = opened(new)
+    about = {"id": new.id, "name": name_of(reader), "path": str(new.path)}
+    if options.detach:
+        print_json(about)
+        return 0
+    try:
+        while not reader.state.has_ended and not reader.gone:
+            time.sleep(LOOK_EVERY)
+            reader.refresh()
+    except KeyboardInterrupt:
+        print_line(background_text(name_of(reader), reference(new, runs_directory(options))), sys.stderr)
+        return 130
+    print_json({**about, "state": reader.state, "error": reader.status.error, **job_of(reader).result.record(reader)})
+    return 1 if reader.state.went_wrong or reader.gone else 0
+
+
+def print_result(ended: Run) -> None:
+    """The plot of a job that has ended, which has its result; what `gradtop show` says of that where it has no plot."""
+    from gradtop.trainer.record import clean
+    from gradtop.tui.cli.output import colours_wanted, unicode_wanted
+    from gradtop.tui.cli.plot import drawing_of, terminal_size
+
+    reader = opened(ended)
+    draw = drawing_of(reader)
+    if draw is None:
+        for title, text in job_of(reader).result.lines(reader):
+            print_line(f"{title}: {clean(text)}")
+    elif text := draw(reader, *terminal_size(), colours=colours_wanted(sys.stdout), unicode=unicode_wanted(sys.stdout)):
+        print_line(text)

@@ -1,0 +1,16 @@
+"""The mode of a range test, and its keys."""
+
+from __future__ import annotations
+
+from gradtop.tui.mode import CURSOR, Key, Mode
+
+MODE = Mode(
+    "lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange",
+    "A learning-rate range test: the loss over the learning rate, and what it suggests.",
+    frozenset({CURSOR}),
+)  # fmt: skip
+KEYS = (
+    Key("enter", "screen.use", "lr_range.use", "use in Tune", "Put this learning rate into Tune, over the configuration that was tested.", modes=("lr_range",), footer=True),
+    Key("down,j", "screen.choose(1)", "lr_range.next", "next", "The next suggestion.", modes=("lr_range",), footer=True, shown="↓ j"),
+    Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),
+)
