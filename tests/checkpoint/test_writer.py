@@ -63,6 +63,7 @@ def test_a_thread_that_dies_is_said_and_begun_anew(run: Run, stream: StreamWrite
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint, "save", lambda *_, **__: exit_thread())
         submit(own, 1)
+        assert own._thread is not None
         own._thread.join()
     own.check()
     submit(own, 2)

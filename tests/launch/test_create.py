@@ -149,12 +149,14 @@ def test_the_commit_is_recorded_and_whether_the_code_differs_from_it(repository:
     commit = git("rev-parse", "HEAD")
     (repository / "notes.txt").write_text("not code that git knows")
 
-    clean = read_meta(make_run(tmp_path))
+    clean = make_run(tmp_path)
+    wait_until(lambda: read_meta(clean).git_commit, 30, "the commit")
     (repository / "train.py").write_text("print('two')\n")
-    dirty = read_meta(make_run(tmp_path))
+    dirty = make_run(tmp_path)
+    wait_until(lambda: read_meta(dirty).git_commit, 30, "the commit")
 
-    assert (clean.git_commit, clean.git_dirty) == (commit, False)
-    assert (dirty.git_commit, dirty.git_dirty) == (commit, True)
+    assert (read_meta(clean).git_commit, read_meta(clean).git_dirty) == (commit, False)
+    assert (read_meta(dirty).git_commit, read_meta(dirty).git_dirty) == (commit, True)
 
 
 def test_a_staged_change_is_a_difference_too(repository: Path) -> None:
@@ -190,7 +192,10 @@ def test_outside_a_repository_and_before_the_first_commit_there_is_no_commit(
 def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert read_meta(make_run(tmp_path)).git_commit == ""
+    run = make_run(tmp_path)
+    wait_until(run.packages.exists, 30, "what is installed")
+
+    assert read_meta(run).git_commit == ""
 
 
 def test_a_git_that_fails_is_not_believed(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +207,11 @@ def test_a_git_that_fails_is_not_believed(repository: Path, tmp_path: Path, monk
 def test_a_slow_git_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_git_that(f"echo '# branch.oid {'a' * 40}'; exec sleep 1000", tmp_path / "bin", monkeypatch)
 
+    monkeypatch.setattr(origin, "GIT_TIME", 0.1)
+
     before = time.monotonic()
     run = make_run(tmp_path)
+    wait_until(run.packages.exists, 30, "what is installed")
 
     assert time.monotonic() - before < 10
     assert (read_meta(run).git_commit, read_meta(run).git_dirty) == ("", False)

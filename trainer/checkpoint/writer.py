@@ -37,12 +37,13 @@ class CheckpointWriter:
         self._verified = False
         self._error: OSError | None = None
         self._warned = False
-        self._begin()
+        self._thread: threading.Thread | None = None  # begins with the first checkpoint: the first step is what a person waits for
 
-    def _begin(self) -> None:
+    def _begin(self) -> threading.Thread:
         # A daemon, so that a process that is told to end at once does not wait for a slow disk.
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
+        return self._thread
 
     @property
     def rests(self) -> bool:
@@ -52,6 +53,8 @@ class CheckpointWriter:
     def submit(self, state: State, saved: Saved) -> None:
         """Have it written soon. `state` must not change any more. Raises UserError where what is written cannot be read back."""
         self.check()
+        if self._thread is None:
+            self._begin()
         with self._lock:
             self._waiting.pop("newest", None)
             self._waiting["best" if saved.best else "newest"] = (state, saved)
@@ -61,7 +64,7 @@ class CheckpointWriter:
         """Begin the thread anew where it has died. Raises UserError where what it has written cannot be read back."""
         if self.unreadable is not None:
             raise self.unreadable
-        if not self._thread.is_alive() and not self._closed:
+        if self._thread is not None and not self._thread.is_alive() and not self._closed:
             self._warn(self.newest, "the thread that writes checkpoints had ended, and was started again")
             self._error, self._busy = OSError("the thread that wrote it has ended"), False
             self._begin()
@@ -82,7 +85,7 @@ class CheckpointWriter:
         with self._lock:
             self._closed = self._hurry = True
             self._lock.notify_all()
-        self._thread.join()
+        (self._thread or self._begin()).join()
 
     def _work(self) -> None:
         while True:

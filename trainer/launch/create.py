@@ -15,7 +15,7 @@ from gradtop.trainer.config import Config, dump_config, to_tables
 from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
-from gradtop.trainer.launch.origin import CodeState, current_directory, keep_surroundings, packages, user_name, versions
+from gradtop.trainer.launch.origin import current_directory, keep_surroundings, packages, user_name, versions
 from gradtop.trainer.record import RecordError, Run, new_run, read_meta, this_host
 from gradtop.trainer.record.writing import replace_whole
 
@@ -52,7 +52,6 @@ def create_run(
     """
     if codes := code_of(to_tables(config)):
         admit(codes, code_of_run(parent) if parent is not None else ())
-    code = CodeState()  # git works while the rest is looked up
     meta = {
         "created": time.time(),
         "job": config.job,
@@ -68,11 +67,10 @@ def create_run(
     }
     text = dump_config(_with_paths_from_here(config, changes, str(meta["cwd"])))
     installed = packages()
-    meta["git_commit"], meta["git_dirty"] = code.read()
     run = new_run(runs, text, meta, name=name)
     if checkpoint is not None:
         _keep_origin(run, checkpoint)
-    keep_surroundings(run, installed, dirty=bool(meta["git_dirty"]))
+    keep_surroundings(run, installed)
     return run
 
 

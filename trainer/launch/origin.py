@@ -10,16 +10,18 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gradtop.trainer import __version__
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.meta import read_meta, write_meta
 from gradtop.trainer.record.writing import write_atomically
 
 PACKAGES = ("torch", "torchvision", "numpy")
-# A person waits; a repository that takes longer than this to compare with its commit is left unnamed.
-GIT_TIME = 0.5
+# A repository that takes longer than this to compare with its commit is left unnamed.
+GIT_TIME = 3.0
 # Neither a lock that a git of the user's would trip over, nor a program that the repository names.
 GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no")
 DIFF = (*GIT[:4], "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color")
@@ -30,15 +32,13 @@ COMMIT = re.compile(rb"# branch\.oid ([0-9a-f]{40,64})$", re.MULTILINE)
 
 
 class CodeState:
-    """The git commit of the current directory, read in a subprocess."""
+    """The git commit of a directory, of the current one by default, read in a subprocess."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str = "") -> None:
         self._git: subprocess.Popen[bytes] | None = None
         # No git, or no directory: the run is made all the same.
         with contextlib.suppress(OSError):
-            self._git = subprocess.Popen(
-                GIT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-            )
+            self._git = _start_git(GIT, place)
 
     def read(self) -> tuple[str, bool]:
         """The commit and whether tracked files differ; "" and False if git fails or is slow.
@@ -83,25 +83,25 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def keep_surroundings(run: Run, installed: Mapping[str, str], *, dirty: bool) -> None:
-    """Write into the run what is installed and what the code differs in from its commit, while the worker starts."""
-    threading.Thread(target=_write_surroundings, args=(run, installed, current_directory() if dirty else ""), name="surroundings").start()
+def keep_surroundings(run: Run, installed: Mapping[str, str]) -> None:
+    """Write into the run what is installed, the commit, and what the code differs in from it, while the worker starts."""
+    threading.Thread(target=_write_surroundings, args=(run, installed, current_directory()), name="surroundings").start()
 
 
-def _write_surroundings(run: Run, installed: Mapping[str, str], changed: str) -> None:
-    """`changed` is a directory of code that differs from its commit, "" for none."""
+def _write_surroundings(run: Run, installed: Mapping[str, str], place: str) -> None:
+    commit, dirty = CodeState(place).read()
     # No git, no room, or a run that is deleted: nothing else depends on it.
     with contextlib.suppress(OSError):
+        if commit:
+            write_meta(run, replace(read_meta(run), git_commit=commit, git_dirty=dirty))
         write_atomically(run.path, run.packages, "".join(f"{name}=={version}\n" for name, version in installed.items()))
-        if changed:
-            write_atomically(run.path, run.diff, _read_diff(changed))
+        if dirty:
+            write_atomically(run.path, run.diff, _read_diff(place))
 
 
 def _read_diff(place: str) -> str:
     """Raises OSError."""
-    with subprocess.Popen(DIFF, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as git:
-        # The worker starts at this moment, and a person waits for it.
-        os.setpriority(os.PRIO_PROCESS, git.pid, 19)
+    with _start_git(DIFF, place) as git:
         timer = threading.Timer(DIFF_TIME, git.kill)
         timer.start()
         output = git.stdout.read(LARGEST_DIFF + 1) if git.stdout else b""
@@ -109,6 +109,15 @@ def _read_diff(place: str) -> str:
         git.kill()
     cut = "\n… cut off here\n" if len(output) > LARGEST_DIFF else ""
     return output[:LARGEST_DIFF].decode("utf-8", "replace") + cut
+
+
+def _start_git(command: Sequence[str], place: str) -> subprocess.Popen[bytes]:
+    """Raises OSError."""
+    git = subprocess.Popen(command, cwd=place or None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0)
+    # The worker starts at this moment, and a person waits for it. In a session of its own it would have a share of its own.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, git.pid, 19)
+    return git
 
 
 def user_name() -> str:

@@ -25,6 +25,12 @@ samples = 96
 image_size = 8
 channels = 1
 
+[augment]
+crop = 1
+rotation = 5
+erasing = 0.1
+mixup = 0.1
+
 [optimizer]
 kind = "adamw"
 
@@ -114,6 +120,7 @@ class SmallTraining:
         import torch
 
         from gradtop.trainer.config import parse_config
+        from gradtop.trainer.data.augment import augmentation
         from gradtop.trainer.data.load import load_data
         from gradtop.trainer.models.build import build_model
         from gradtop.trainer.models.initialise import initialise
@@ -126,7 +133,9 @@ class SmallTraining:
         initialise(self.config.init, self.model)
         self.optimizer = build_optimizer(self.config.optimizer, self.model, device)
         self.compute = Compute(self.model, self.optimizer, device, self.config.training)
-        self.batch = next(iter(source.training(self.config.training.batch_size, seed=0, device=device).epoch(0)))
+        batch = next(iter(source.training(self.config.training.batch_size, seed=0, device=device).epoch(0)))
+        augment = augmentation(self.config.augment, source, seed=0)
+        self.batch = augment(*batch, 0) if augment is not None else batch
 
     def update(self) -> None:
         """Clip the gradients, measure them and take the step."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,52 +26,66 @@ MOST_LABELS = 1 << 24
 ENOUGH = 20  # labels of a sample for each class, below which their entropy says little
 
 
+class Look(NamedTuple):
+    """A copy of some inputs of a batch, as they came, and whether they were prepared for the model by then."""
+
+    inputs: Tensor
+    prepared: bool
+
+
 @dataclass
 class FactFinder:
-    """`watch` sees the first batches as they pass; `facts` are known some steps later."""
+    """`watch` keeps some of the first batches as they pass; what is computed of them waits until the first steps are done."""
 
     source: Source
     batches: TrainingBatches
-    _moments: list[Tensor] = field(default_factory=list)
+    _looks: list[Look] = field(default_factory=list)
     _labels: list[Tensor] = field(default_factory=list)
+    _passed: bool = False  # whether all that is looked at has come by
     _sent: tuple[Transfer, Transfer | None] | None = None
 
     def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches."""
-        if self._moments:
+        if self._looks:
             # Those of an epoch of fewer batches have been seen.
-            self._send()
+            self._passed = True
             yield from batches
             return
         in_memory = self.source.labels is not None
         for number, (inputs, targets) in enumerate(islice(batches, BATCHES if in_memory else LABEL_BATCHES)):
             if number < BATCHES:
-                self._moments.append(self._moments_of(inputs))
+                some = inputs[: max(1, MOST_VALUES * len(inputs) // max(inputs.numel(), 1))]
+                # Copied, as a model may change what it is given.
+                self._looks.append(Look(some.clone(), self.batches.prepare is not None))
             if not in_memory:
                 self._labels.append(targets.reshape(-1))
             yield inputs, targets
-        self._send()
+        self._passed = True
         yield from batches
 
-    def _moments_of(self, inputs: Tensor) -> Tensor:
+    def _moments_of(self, look: Look) -> Tensor:
         """Mean and mean square of some inputs as they are stored, and as the model takes them; NaN where that is unknown."""
-        some = inputs[: max(1, MOST_VALUES * len(inputs) // max(inputs.numel(), 1))]
+        some = look.inputs
         prepare, stored, ready = self.source.prepare, some, some
-        if self.batches.prepare is None:
+        if not look.prepared:
             ready = prepare(some) if prepare is not None else some
         else:
             stored = prepare.undone(some) if isinstance(prepare, Normalise) else some.new_full((1,), math.nan)
-        values = [each.float() for each in (stored, ready)] if inputs.is_floating_point() or prepare is not None else []
+        values = [each.float() for each in (stored, ready)] if some.is_floating_point() or prepare is not None else []
         moments = [moment for each in values for moment in (each.mean(), each.square().mean())]
-        return torch.stack(moments) if moments else torch.full((4,), math.nan, device=inputs.device)
+        return torch.stack(moments) if moments else torch.full((4,), math.nan, device=some.device)
 
     def _send(self) -> None:
-        if self._sent is None and self._moments:
-            self._sent = Transfer(torch.stack(self._moments)), Transfer(torch.cat(self._labels)) if self._labels else None
+        if self._sent is None and self._looks:
+            moments = torch.stack([self._moments_of(look) for look in self._looks])
+            self._sent = Transfer(moments), Transfer(torch.cat(self._labels)) if self._labels else None
+            self._looks = [look._replace(inputs=look.inputs[:0]) for look in self._looks]
         self._labels = []
 
-    @property
-    def ready(self) -> bool:
+    def proceed(self) -> bool:
+        """Compute what has passed, once; returns whether it has reached the host."""
+        if self._passed:
+            self._send()
         return self._sent is not None and all(each is None or each.ready for each in self._sent)
 
     def facts(self, label_smoothing: float) -> DataFacts:

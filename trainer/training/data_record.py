@@ -44,7 +44,7 @@ class DataRecord:
 
     def complete_when_ready(self, label_smoothing: float) -> None:
         """Write the facts as soon as the first batches have passed; does not wait for the device."""
-        if self._finder is not None and self._finder.ready:
+        if self._finder is not None and self._finder.proceed():
             self.complete(label_smoothing)
 
     def complete(self, label_smoothing: float) -> None:

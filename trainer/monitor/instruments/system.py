@@ -26,6 +26,7 @@ class System(Instrument):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._end = threading.Event()
+        self._stepped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="system", daemon=True)
         self._extra: dict[str, object] = {}
 
@@ -37,12 +38,18 @@ class System(Instrument):
         """Start the thread; it opens the stream when it knows which figures this system and the GPU do not report."""
         self._thread.start()
 
+    def look(self, step: int, now: float) -> None:  # noqa: ARG002 - that there has been a step is enough
+        self._stepped.set()
+
     def close(self) -> None:
         self._end.set()
+        self._stepped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
 
     def _work(self) -> None:
+        # A person waits for the first step, which wants the cores.
+        self._stepped.wait(EVERY)
         setup = self.setup
         host, gpu = HostReader(), GpuReader(setup.device)
         gpu.read()  # to find out what it does not report
