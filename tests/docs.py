@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.config import table
+from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
 from gradtop.tui.cli import main as cli
@@ -82,6 +83,12 @@ def streams() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics() -> str:
+    lines = ["| `training.monitor` | best | what it is |", "|---|---|---|"]
+    best = {"min": "lowest", "max": "highest"}
+    return "\n".join([*lines, *(f"| `{metric.name}` | {best[metric.mode]} | {metric.help} |" for metric in METRICS.values())]) + "\n"
+
+
 def findings() -> str:
     """The rules by mode, from their docstrings."""
     lines = ["| finding | what it says | threshold | source | mode |", "|---|---|---|---|---|"]
@@ -99,6 +106,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "command_reference": command_reference,
     "keys": keys.markdown,
     "streams": streams,
+    "metrics": metrics,
     "fields": table.markdown,
     "findings": findings,
 }

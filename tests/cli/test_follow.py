@@ -51,7 +51,7 @@ def test_each_epoch_is_a_line_and_the_end_a_sentence(living: tuple[Run, Grower],
     assert told(run, epoch, epoch, lambda: grower.status("done")) == 0
     out, err = capsys.readouterr()
     title, first, second, third, end = out.splitlines()
-    assert title.split() == " ".join(TITLES).split()
+    assert title.split() == " ".join(TITLES).replace("val", "◆val").split()
     assert [line.split()[0] for line in (first, second, third)] == ["1/3", "2/3", "3/3"]
     assert max(map(len, (title, first, second, third))) <= 79
     assert end.startswith("quiet-heron is done after 0:13; best val loss 0.")

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs", "metrics"}
 WORK = "work"  # the part of a job's room that runs in the worker alone
 
 

@@ -10,11 +10,13 @@ from typing import Any
 from gradtop.trainer.analysis.formatting import duration, number, setting, share, significant
 from gradtop.trainer.analysis.overlay import seed_families
 from gradtop.trainer.analysis.significance import ASSUMPTIONS, welch
+from gradtop.trainer.analysis.text import metric_figure
+from gradtop.trainer.metrics import ACCURACY, LOSS
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
 
 LONGEST = 120
 # Keys of the status that tell results, for programs.
-RESULTS = ("state", "epoch", "step", "seconds", "parameters", "loss", "val_loss", "val_accuracy", "best_val_loss", "best_val_accuracy")
+RESULTS = ("state", "epoch", "step", "seconds", "parameters", "loss", "val_loss", "val_accuracy", "monitor", "best", "best_val_loss", "best_val_accuracy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
 
     return (
         Pair("state", one.state, other.state),
+        *best_pair(*statuses),
         measured("best val loss", "best_val_loss", significant, lower=True),
         measured("last val loss", "val_loss", significant, lower=True),
         measured("best accuracy", "best_val_accuracy", share, lower=False),
@@ -125,6 +128,14 @@ def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
         pair("samples/s", lambda status: number(round(status.samples_per_s)) if status.samples_per_s else "–"),
         pair("parameters", lambda status: number(status.parameters) if status.parameters else "–"),
     )
+
+
+def best_pair(one: Status, other: Status) -> tuple[Pair, ...]:
+    """The best values of a metric that is neither loss nor accuracy, which stand there anyway; none where the runs go by different ones."""
+    if one.monitored != other.monitored or one.monitor in {LOSS, ACCURACY}:
+        return ()
+    mine, its = ("–" if each.best is None else metric_figure(each.monitor, each.best) for each in (one, other))
+    return (Pair(f"best {one.monitored.title}", mine, its, better([one.best, other.best], lower=one.monitor_mode != "max") if mine != its else -1),)
 
 
 def better(values: list[float | None], *, lower: bool) -> int:

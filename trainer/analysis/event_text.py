@@ -11,6 +11,7 @@ from typing import Any
 from gradtop.trainer.analysis.formatting import number, setting, si, significant
 from gradtop.trainer.analysis.text import early_text
 from gradtop.trainer.job import job_events
+from gradtop.trainer.metrics import LOSS, monitored
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
@@ -66,7 +67,7 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return threads_text(event), "warning"
         case EventKind.EARLY_STOPPING:
             epoch, epochs, count = (whole(event.get(name)) for name in ("epoch", "epochs", "evaluations"))
-            return early_text(epoch, epochs, count), "warning"
+            return early_text(epoch, epochs, count, monitored(*(str(event.get(name) or default) for name, default in (("monitor", LOSS), ("mode", "auto"))))), "warning"
         case EventKind.WARNING:
             return message or fields_text(event) or kind, "warning"
         case EventKind.UNAVAILABLE:
@@ -167,12 +168,16 @@ def kept_text(event: Mapping[str, Any]) -> str:
 
 def epoch_text(event: Mapping[str, Any]) -> str:
     text = f"epoch {event.get('epoch', '?')}"
-    for key, name in (("val_loss", "val loss"), ("val_accuracy", "accuracy")):
-        if isinstance(event.get(key), int | float):
-            text += f"  {name} {significant(event[key])}"
+    name, further = str(event.get("monitor") or LOSS), event.get("metrics")
+    figures = {"val loss": event.get("val_loss"), "accuracy": event.get("val_accuracy")}
+    if isinstance(further, Mapping) and name in further:
+        figures[monitored(name).title] = further[name]
+    for title, value in figures.items():
+        if isinstance(value, int | float):
+            text += f"  {title} {significant(value)}"
     if skipped := whole(event.get("skipped")):
         text += f"  {number(skipped)} step{'s' * (skipped != 1)} skipped"
-    return f"{text}  best" if event.get("best") else text
+    return f"{text}  best {monitored(name).title}" if event.get("best") else text
 
 
 def freeze_text(event: Mapping[str, Any]) -> str:

@@ -7,19 +7,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.metrics import LOSS
+
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
 
 NEWEST = "newest"  # by family: each run below the one it came from
 SORTS = (NEWEST, "best", "name")  # those that a key goes through; the others are columns
+def best_rank(row: RunRow) -> tuple[str, float] | None:
+    """Values of different metrics are no better or worse than one another: runs of one metric stand together."""
+    status = row.status
+    rank = status.monitored.rank(status.best)
+    return ("" if status.monitor == LOSS else status.monitor, rank) if math.isfinite(rank) else None
+
+
 # What a run is sorted by, None where it has no such figure.
-VALUES: Mapping[str, Callable[[RunRow], float | str | None]] = {
+VALUES: Mapping[str, Callable[[RunRow], float | str | tuple[str, float] | None]] = {
     "name": lambda row: row.name,
     "state": lambda row: row.state,
     "took": lambda row: row.status.seconds or None,
     "epoch": lambda row: row.status.epoch or None,
     "val loss": lambda row: finite(row.status.val_loss),
-    "best": lambda row: finite(row.status.best_val_loss),
+    "best": best_rank,
     "accuracy": lambda row: finite(row.status.accuracy_at_best),
 }
 LARGEST_FIRST = frozenset({NEWEST, "took", "epoch", "accuracy"})

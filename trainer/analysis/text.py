@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting, share, significant
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
 from gradtop.trainer.record import Change, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
@@ -67,12 +68,12 @@ def stopped_early_text(status: Status) -> str:
     """stopped early at epoch 4 of 30: no lower val loss in 3 evaluations; "" for a run that did not, or has not ended."""
     if not status.stopped_early or status.state.is_active:
         return ""
-    return early_text(status.epoch, status.epochs, status.stopped_early)
+    return early_text(status.epoch, status.epochs, status.stopped_early, status.monitored)
 
 
-def early_text(epoch: int, epochs: int, evaluations: int) -> str:
+def early_text(epoch: int, epochs: int, evaluations: int, monitored: Monitored) -> str:
     where = f" at epoch {epoch} of {epochs}" if epochs else ""
-    return f"stopped early{where}: no lower val loss in {evaluations} evaluation{'s' * (evaluations != 1)}"
+    return f"stopped early{where}: no {monitored.comparative} in {evaluations} evaluation{'s' * (evaluations != 1)}"
 
 
 def skipped_text(status: Status) -> str:
@@ -84,18 +85,37 @@ def skipped_text(status: Status) -> str:
 
 
 def best_text(status: Status) -> str:
-    """Lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`.
+    """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`.
 
     "" before the first evaluation with a finite loss.
     """
-    if status.best_val_loss is None:
+    if status.best is None:
         return ""
-    loss, epoch = f"val loss {significant(status.best_val_loss)}", status.best_epoch
-    if status.best_val_accuracy is None:
-        return loss + in_epoch(epoch)
-    if epoch == status.best_accuracy_epoch:
-        return f"{loss}, accuracy {share(status.best_val_accuracy)}{in_epoch(epoch)}"
-    return f"{loss}{in_epoch(epoch)}, accuracy {share(status.best_val_accuracy)}{in_epoch(status.best_accuracy_epoch)}"
+    found = {status.monitor: (metric_text(status.monitor, status.best), status.best_epoch)}
+    for name, value, epoch in ((LOSS, status.best_val_loss, status.best_loss_epoch), (ACCURACY, status.best_val_accuracy, status.best_accuracy_epoch)):
+        if value is not None:
+            found.setdefault(name, (metric_text(name, value), epoch))
+    by_epoch: dict[int, list[str]] = {}
+    for text, epoch in found.values():
+        by_epoch.setdefault(epoch, []).append(text)
+    return ", ".join(f"{', '.join(texts)}{in_epoch(epoch)}" for epoch, texts in by_epoch.items())
+
+
+def best_cell(status: Status) -> str:
+    """The best value in a table: of the validation loss as it is, of another metric with its name: 0.9812 acc."""
+    if status.best is None:
+        return "–"
+    return significant(status.best) if status.monitor == LOSS else f"{significant(status.best)} {clean(status.monitored.short, 12)}"
+
+
+def metric_text(name: str, value: float) -> str:
+    """val loss 0.041; accuracy 0.9889"""
+    return f"{Monitored(name).title} {metric_figure(name, value)}"
+
+
+def metric_figure(name: str, value: float) -> str:
+    """With all the digits by which two runs may differ."""
+    return share(value) if name in METRICS and METRICS[name].share else significant(value)
 
 
 def in_epoch(epoch: int) -> str:

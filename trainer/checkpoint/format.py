@@ -16,12 +16,14 @@ from typing import Any, BinaryIO
 
 import torch
 
+from gradtop.trainer.metrics import LOSS, Monitored
 from gradtop.trainer.record.files import open_regular, read_file
 from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
 SIDECAR_FORMAT = 1
+LATER = frozenset({"bytes", "monitor", "monitor_mode", "score"})  # which sidecars of older versions lack
 _NAME = re.compile(r"step-(\d{6,18})\.pt$")
 
 State = dict[str, Any]
@@ -29,7 +31,7 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Saved:
-    """What the file beside a checkpoint tells a reader that has no torch."""
+    """What the file beside a checkpoint tells a reader that has no torch; `score` is the value of the metric `monitor`, the best of which is the `monitor_mode`."""
 
     step: int
     epoch: int
@@ -38,6 +40,15 @@ class Saved:
     best: bool = False
     time: float = 0.0
     bytes: int = 0
+    monitor: str = LOSS
+    monitor_mode: str = "min"
+    score: float | None = None
+
+    @property
+    def rank(self) -> float:
+        """The smaller, the better; inf for what is not evaluated, or with a loss that is not finite."""
+        loss = Monitored().rank(self.val_loss)
+        return loss if loss == math.inf or self.monitor == LOSS else Monitored(self.monitor, self.monitor_mode).rank(self.score)
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -110,12 +121,13 @@ def _parse(values: object) -> Saved | None:
     if not isinstance(values, Mapping):
         return None
     step, epoch = values.get("step"), values.get("epoch")
-    if type(step) is not int or type(epoch) is not int or not values.keys() >= Saved.__dataclass_fields__.keys() - {"bytes"}:
+    if type(step) is not int or type(epoch) is not int or not values.keys() >= Saved.__dataclass_fields__.keys() - LATER:
         return None
-    numbers = {name: values.get(name, 0) for name in ("val_loss", "val_accuracy", "time", "bytes")}
-    if not all(type(number) in (int, float) or (number is None and name.startswith("val_")) for name, number in numbers.items()):
+    numbers: dict[str, Any] = {name: values.get(name, 0 if name in {"time", "bytes"} else None) for name in ("val_loss", "val_accuracy", "score", "time", "bytes")}
+    if not all(type(number) in (int, float) or (number is None and name not in {"time", "bytes"}) for name, number in numbers.items()):
         return None
-    return Saved(step=step, epoch=epoch, best=values["best"] is True, **numbers)
+    monitor, mode = (word if isinstance(word := values.get(name), str) else default for name, default in (("monitor", LOSS), ("monitor_mode", "min")))
+    return Saved(step=step, epoch=epoch, best=values["best"] is True, monitor=monitor, monitor_mode=mode, **numbers)
 
 
 def rebuild_sidecar(path: Path) -> Saved | None:
@@ -171,11 +183,9 @@ def prune(folder: Path, keep: int) -> None:
 
 
 def best_step(facts: Mapping[int, Saved | None]) -> int | None:
-    """The step with the lowest finite validation loss; the earlier one of equals."""
-    losses = {
-        step: fact.val_loss for step, fact in facts.items() if fact is not None and fact.val_loss is not None and math.isfinite(fact.val_loss)
-    }
-    return min(losses, key=lambda step: (losses[step], step)) if losses else None
+    """The step with the best finite score; the earlier one of equals."""
+    ranks = {step: fact.rank for step, fact in facts.items() if fact is not None and fact.rank < math.inf}
+    return min(ranks, key=lambda step: (ranks[step], step)) if ranks else None
 
 
 def load(path: Path, *, mapped: bool = False) -> State:

@@ -118,7 +118,7 @@ class CheckpointWriter:
             return error if isinstance(error, OSError) else OSError(_why(error))
         self.newest = saved.step
         self._writer.event(
-            EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best
+            EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best, monitor=saved.monitor
         )
         if self._prune(saved.step):
             if self._warned:

@@ -15,6 +15,7 @@ from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
 from gradtop.trainer.job import DEFAULT_JOB
+from gradtop.trainer.metrics import CHARACTERS, SAMPLES, not_measured
 from gradtop.trainer.models.init_config import DefaultInit, InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
@@ -64,6 +65,9 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
             yield from ((f"{table}.{field}", sentence) for field, sentence in part.disagreements())
     yield from _model_and_data(config)
     training = config.training
+    labels = {"characters": CHARACTERS, "images": SAMPLES}.get(config.data.inputs, "")
+    if missing := not_measured(training.monitor, labels, config.data.shape.classes):
+        yield "training.monitor", f"{training.monitor} requires {missing} (data.kind is {config.data.kind})"
     samples = config.data.shape.samples
     misfits = config.schedule.misfits(
         config.optimizer.lr,

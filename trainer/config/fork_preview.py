@@ -54,10 +54,11 @@ def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequen
     elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
         kept.append("the step of the schedule, on its new curve")
     if new.training.early_stopping:
-        if old.data == new.data:
-            kept.append("the best loss and the patience count of early stopping, unless that has run out")
+        patience = f"the best {new.training.best.title} and the patience count of early stopping"
+        if old.data == new.data and old.training.best == new.training.best:
+            kept.append(f"{patience}, unless that has run out")
         else:
-            dropped.append("the best loss and the patience count of early stopping")
+            dropped.append(patience)
     return Consequences(tuple(kept), tuple(dropped))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gradtop.trainer.declare import Section, setting
+from gradtop.trainer.metrics import MetricName, Monitored, monitored
 
 
 class TrainingConfig(Section):
@@ -17,7 +18,9 @@ class TrainingConfig(Section):
     clip_value: float = setting(0.0, help="Maximum absolute value of a gradient (gradient clipping by value); 0 disables it.", effect="live", ge=0)
     label_smoothing: float = setting(0.0, help="Label smoothing (Szegedy et al., 2016).", effect="live", ge=0, lt=1)
     ema: float = setting(0.0, help="Decay of an exponential moving average of the weights, which is then evaluated; 0 disables it.", effect="fork", ge=0, lt=1)
-    early_stopping: int = setting(0, help="Patience of early stopping: evaluations without a lower validation loss; 0 disables it.", unit="evaluations", effect="live", ge=0, le=1_000_000)
+    monitor: MetricName = setting("loss", help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs.", effect="fork")
+    monitor_mode: Literal["auto", "min", "max"] = setting("auto", help="Whether the lowest or the highest value of training.monitor is the best; auto knows it of each metric.", effect="fork")
+    early_stopping: int = setting(0, help="Patience of early stopping: evaluations without a better value of training.monitor; 0 disables it.", unit="evaluations", effect="live", ge=0, le=1_000_000)
     precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", help="Precision of the forward pass: autocast to bf16 or fp16, the latter with gradient scaling.", effect="fork")
     channels_last: bool = setting(False, help="Channels-last memory format; faster convolutions on GPUs.", effect="fork")
     compile: bool = setting(False, help="Compile the model with torch.compile; the first step takes about a minute.", effect="fork")
@@ -31,6 +34,11 @@ class TrainingConfig(Section):
     threads: int = setting(0, help="CPU threads (torch.set_num_threads), at most one per core; 0 uses all cores, or fewer while other processes keep them busy.", unit="threads", effect="live", ge=0, le=1_000_000)
     checkpoint_every: int = setting(1, help="Epochs between checkpoints.", unit="epochs", effect="live", ge=1, le=1_000_000)
     keep_checkpoints: int = setting(3, help="Newest checkpoints to keep, in addition to the best.", unit="files", effect="live", ge=1, le=1_000_000)
+
+    @property
+    def best(self) -> Monitored:
+        """What decides which evaluation is the best."""
+        return monitored(self.monitor, self.monitor_mode)
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
         if self.clip and self.clip_value:

@@ -59,9 +59,10 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),
     EventKind.INIT: ("message",),  # how the weights were initialised
     # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; epochs: how many it is one of; skipped: steps
-    # that the gradient scaler has skipped in it.
-    EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "skipped", "val_loss", "val_accuracy", "best"),
-    EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best"),
+    # that the gradient scaler has skipped in it; metrics: those of the evaluation beside loss and accuracy; best: whether it is, by the
+    # metric `monitor`.
+    EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "skipped", "val_loss", "val_accuracy", "metrics", "best", "monitor"),
+    EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best", "monitor"),
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; the others of set:
     # changes, old; ends: training ends with it; lr_before, lr_after: where the learning rate goes on another curve; unconfirmed:
@@ -70,7 +71,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
         "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
     ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
-    EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations"),  # how many evaluations brought no better loss
+    # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").
+    EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations", "monitor", "mode"),
     EventKind.WARNING: ("step", "message"),
     EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first

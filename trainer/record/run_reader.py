@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.metrics import LOSS, Monitored
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import Event, EventReader
 from gradtop.trainer.record.files import Stamp, look
@@ -32,11 +33,15 @@ class CheckpointInfo:
     val_accuracy: float | None = None
     best: bool = False
     time: float = 0.0
+    monitor: str = LOSS
+    monitor_mode: str = "min"
+    score: float | None = None
 
     @property
-    def score(self) -> float:
-        """The validation loss; inf if there is none."""
-        return math.inf if self.val_loss is None else self.val_loss
+    def rank(self) -> float:
+        """By the monitored metric: the smaller, the better; inf without an evaluation, or where its loss is not finite."""
+        loss = Monitored().rank(self.val_loss)
+        return loss if loss == math.inf or self.monitor == LOSS else Monitored(self.monitor, self.monitor_mode).rank(self.score)
 
 
 class RunReader:
@@ -139,7 +144,7 @@ class RunReader:
     def checkpoints(self) -> list[CheckpointInfo]:
         """Checkpoints in order of steps; those without a file of weights are omitted.
 
-        The best one has the lowest validation loss (the first of equals). It is determined here, as a worker that is killed leaves old flags.
+        The best one is that by the monitored metric (the first of equals). It is determined here, as a worker that is killed leaves old flags.
         """
         try:
             names = os.listdir(self.run.checkpoints)
@@ -152,7 +157,7 @@ class RunReader:
             if name.endswith(".json") and weights in there:
                 info = read_checkpoint(self.run.checkpoints / name, self.run.checkpoints / weights)
                 found += [info] if info is not None else []
-        best = min((each for each in found if math.isfinite(each.score)), key=lambda each: (each.score, each.step), default=None)
+        best = min((each for each in found if each.rank < math.inf), key=lambda each: (each.rank, each.step), default=None)
         return sorted([replace(each, best=each is best) for each in found], key=lambda each: each.step)
 
     def forkable(self) -> list[CheckpointInfo]:
@@ -172,13 +177,16 @@ def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
     return CheckpointInfo(**{"epoch": 0, **values}, path=weights) if "step" in values else None
 
 
-CHECKPOINT = {
+CHECKPOINT: Mapping[str, Callable[[Any], Any]] = {
     "step": bounds.count,
     "epoch": bounds.count,
     "val_loss": bounds.measured,
     "val_accuracy": bounds.measured,
     "best": bounds.flag,
     "time": bounds.positive,
+    "monitor": bounds.text,
+    "monitor_mode": bounds.text,
+    "score": bounds.measured,
 }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gradtop.trainer.metrics import LOSS, Monitored
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run
@@ -36,9 +37,11 @@ class Status:
     `not_resumed` is True if the last resume failed before its first step and left the run unchanged; `error` has the reason.
     `queued` is when it was queued (unix seconds), 0 if it is not; `pid` is then that of the waiting process.
     `steps_per_epoch` is 0 while unknown; the last epoch may have fewer steps, if the length is given in steps.
-    `stopped_early` is the number of evaluations without a lower validation loss after which training ended early; 0 if it did not.
+    `stopped_early` is the number of evaluations without a better value of `monitor` after which training ended early; 0 if it did not.
     `skipped_steps` counts the steps that the gradient scaler skipped because a gradient overflowed in fp16.
-    `best_val_loss` and `accuracy_at_best` are of one evaluation, at the end of `best_epoch`; `best_val_accuracy` may be of another.
+    `monitor` is the metric that decides which evaluation is the best, `monitor_mode` "min" or "max"; `best`, its value, `val_loss_at_best`,
+    `accuracy_at_best` and `metrics_at_best` are of that evaluation, at the end of `best_epoch`. `best_val_loss` and `best_val_accuracy`,
+    the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy.
     `threads` is the number of compute threads on the CPU, 0 while unknown.
     `changes` are the hyperparameters changed live, by key; run.toml has the values before.
     `result` is the result of a job other than training, by name.
@@ -72,9 +75,16 @@ class Status:
     lr: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
-    best_val_loss: float | None = None
+    metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    monitor: str = LOSS
+    monitor_mode: str = "min"
+    best: float | None = None
     best_epoch: int = 0
+    val_loss_at_best: float | None = None
     accuracy_at_best: float | None = None
+    metrics_at_best: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    best_val_loss: float | None = None
+    best_loss_epoch: int = 0
     best_val_accuracy: float | None = None
     best_accuracy_epoch: int = 0
     error: str = ""
@@ -87,12 +97,16 @@ class Status:
     result: Mapping[str, object] = dataclasses.field(default_factory=dict)
     monitoring: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
+    @property
+    def monitored(self) -> Monitored:
+        return Monitored(self.monitor, self.monitor_mode)
+
 
 READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(word, str) else None)
 MAKE = bounds.Maker(Status, READS)
 STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
 ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
-MAPPINGS = frozenset({"changes", "result", "monitoring"})
+MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best"})
 
 
 def write_status(run: Run, status: Status) -> None:
@@ -153,6 +167,9 @@ def examine_seen_status(run: Run) -> tuple[Status, str, os.stat_result | None]:
 
 def parse_status(found: Mapping[str, Any]) -> Status:
     status = MAKE(found)
+    if status.best is None and status.best_val_loss is not None and status.monitor == LOSS:
+        # A status of before this field, when the loss alone decided.
+        status = dataclasses.replace(status, best=status.best_val_loss, val_loss_at_best=status.best_val_loss, best_loss_epoch=status.best_epoch)
     if not status.steps_per_epoch and status.epochs > 0 and status.steps > 0:
         # A status of before this field; exact where the run trains whole epochs.
         return dataclasses.replace(status, steps_per_epoch=-(-status.steps // status.epochs))

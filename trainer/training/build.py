@@ -44,7 +44,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.check import check_fit, check_kind
+from gradtop.trainer.training.check import check_fit, check_kind, check_monitor
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
@@ -167,6 +167,7 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
     source = load_data(config.data, seed=training.seed, context=config.model.window)
     _tell_of_data(source, context)
     check_kind(config, source.info)
+    check_monitor(config, source, torch.device("cpu"))
     model = build_model(config.model, source.info)
     if lazy_parameters(model):
         # A batch tells their shapes, before anything asks for these.

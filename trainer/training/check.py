@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
+from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, not_measured
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -62,6 +63,16 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
                 f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
         _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
+
+
+def check_monitor(config: Config, source: Source, device: torch.device) -> None:
+    """Refuse a `training.monitor` that is not measured on these data, where the config does not tell. Raises UserError."""
+    name, labels = config.training.monitor, ""
+    if METRICS[name].labels:
+        _, targets = next(iter(source.validation(2, device)))
+        labels = SAMPLES if targets.dim() == 1 else CHARACTERS
+    if missing := not_measured(name, labels, source.info.classes):
+        raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or accuracy")
 
 
 @torch.no_grad()

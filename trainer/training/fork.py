@@ -19,6 +19,7 @@ from gradtop.trainer.optim.optimizer import complete_state, named_parameters, st
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.record import Run, is_fork, read_meta
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.scores import monitored_in
 from gradtop.trainer.training.state import described_data
 
 if TYPE_CHECKING:
@@ -137,17 +138,18 @@ def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
 
 
 def _take_patience(session: Session, state: State, taken: Taken) -> None:
-    """What early stopping goes by; the best loss that a run shows is its own."""
-    same = state.get("data") == described_data(session.config)
+    """What early stopping goes by; the best value that a run shows is its own."""
+    what = f"the best {session.scores.monitored.title}"
+    same = state.get("data") == described_data(session.config) and monitored_in(state["scores"]) == session.scores.monitored
     if same:
         session.scores.take_over(state["scores"])
     if session.patience_ran_out:
         # It would end before its first step.
         session.scores.without_better = 0
-        taken.kept.append("the best loss of early stopping")
+        taken.kept.append(f"{what} of early stopping")
         taken.dropped.append("the patience count of early stopping, which had run out")
     elif session.config.training.early_stopping:
-        (taken.kept if same else taken.dropped).append("the best loss and the patience count of early stopping")
+        (taken.kept if same else taken.dropped).append(f"{what} and the patience count of early stopping")
 
 
 def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: Taken) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.readers import Wait
+from gradtop.trainer.metrics import FURTHER
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS
@@ -80,6 +81,7 @@ class Session:
     def __post_init__(self) -> None:
         if isinstance(reading := getattr(self.source, "reading", None), Reading):
             reading.meanwhile, reading.warn = self.wait_for_data, self.warn
+        self.scores.monitored = self.config.training.best
         self.kept = -1  # the step of the newest checkpoint
         self._waits_long = False
         self.data_record = DataRecord(self.run, self.source, self.batches)
@@ -137,7 +139,7 @@ class Session:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the validation loss, as of an evaluation just now, has not become better for as long as was to be waited for."""
+        """Whether the monitored metric, as of an evaluation just now, has not become better for as long as was to be waited for."""
         return self.patience_ran_out and self.evaluated == self.step
 
     @property
@@ -282,11 +284,12 @@ class Session:
         """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_at_hand
         self.evaluated = self.step
+        score = replace(score, classes=None)
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
-        self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy))
+        self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy, *(score.of(name) for name in FURTHER)))
         self.monitor.collect()
         self.writer.event(
             EventKind.EPOCH,
@@ -297,7 +300,9 @@ class Session:
             **({"skipped": skipped} if (skipped := self.guard.take_skipped()) else {}),
             val_loss=score.loss,
             val_accuracy=score.accuracy,
+            **({"metrics": score.further} if score.further else {}),
             best=best,
+            monitor=self.scores.monitored.name,
         )
         if not math.isfinite(score.loss):
             self.guard.check_weights(self.step)
@@ -314,6 +319,8 @@ class Session:
                 epoch=self.epoch_at_hand,
                 epochs=self.epochs,
                 evaluations=self.scores.without_better,
+                monitor=self.scores.monitored.name,
+                mode=self.scores.monitored.mode,
             )
         self.data_record.complete(self.config.training.label_smoothing)
         if self.kept != self.step:
@@ -340,7 +347,7 @@ class Session:
         if self.guard.streak:
             self.guard.check_weights(self.step)
         self.monitor.flush()
-        score = self.scores.newest if self.evaluated == self.step else None
+        score, monitored = self.scores.newest if self.evaluated == self.step else None, self.scores.monitored
         saved = Saved(
             step=self.step,
             epoch=self.epoch,
@@ -348,6 +355,9 @@ class Session:
             val_accuracy=score.accuracy if score else None,
             best=score is not None and score is self.scores.best,
             time=time.time(),
+            monitor=monitored.name,
+            monitor_mode=monitored.mode,
+            score=score.of(monitored.name) if score else None,
         )
         self.checkpoint_writer.submit(training_state(self), saved)
         self.kept = self.step

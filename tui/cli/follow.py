@@ -12,6 +12,7 @@ from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.analysis.text import loss_terms
+from gradtop.trainer.metrics import ACCURACY, LOSS, Monitored, monitored
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.cli.ending import background_text, print_outcome
@@ -25,7 +26,9 @@ BEGINS_WITHIN = 60.0
 LOOKS_AGAIN = 3  # at a run that died: the torch server notes the signal or exit code a moment later
 SILENT = "no heartbeat from the worker; the worker or its disk may hang"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
-WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9)
+WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9, 9)
+COLUMNS = frozenset({LOSS, ACCURACY})  # the metrics that have one in any case
+BEST = "◆"
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
 SHOWN = frozenset({EventKind.INIT, EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS})
 
@@ -68,6 +71,7 @@ class Follower:
         self.reader = RunReader(run)
         self.last_line = ""
         self.titled = False
+        self.extra: tuple[str, ...] = ()  # title of the column of a monitored metric that has none of its own
         self.live = capabilities(environment(), sys.stdout).screen
 
     def until_end(self, wait: Callable[[float], None], clock: Callable[[], float]) -> int:
@@ -114,17 +118,20 @@ class Follower:
             self.titled = True
             if terms := loss_terms(self.reader):
                 print_line(f"loss is with {' and '.join(terms)}")
-            print_line(row(*TITLES))
+            best = monitor_of(event)
+            self.extra = (best.short,) if best.name not in COLUMNS else ()
+            print_line(row(*(f"{BEST}{title}" if title == (best.title if best.name in COLUMNS else best.short) else title for title in (*TITLES, *self.extra))))
         print_line(
             row(
                 f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}",
                 whole(event.get("step")),
                 figure(event.get("loss")),
-                figure(event.get("val_loss")),
-                accuracy(event.get("val_accuracy")),
+                best_mark(event, LOSS) + figure(event.get("val_loss")),
+                best_mark(event, ACCURACY) + accuracy(event.get("val_accuracy")),
                 figure(event.get("lr")),
                 si(rate) if isinstance(rate, int | float) else "–",
                 "–" if left is None else duration(left),
+                *([best_mark(event, monitor_of(event).name) + accuracy(further(event))] if self.extra else []),
             )
         )
 
@@ -157,7 +164,23 @@ class Follower:
 
 
 def row(*cells: str) -> str:
-    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=False))
+
+
+def monitor_of(event: Mapping[str, object]) -> Monitored:
+    """The metric that decides which epoch is the best."""
+    return monitored(str(event.get("monitor") or LOSS))
+
+
+def best_mark(event: Mapping[str, object], name: str) -> str:
+    """Before the value of the metric that makes this epoch the best so far."""
+    return BEST if event.get("best") and monitor_of(event).name == name else ""
+
+
+def further(event: Mapping[str, object]) -> object:
+    """The value of the monitored metric, where it is neither loss nor accuracy."""
+    metrics = event.get("metrics")
+    return metrics.get(monitor_of(event).name) if isinstance(metrics, Mapping) else None
 
 
 def whole(value: object) -> str:

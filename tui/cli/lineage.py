@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import add_run, chosen_run
-from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, toned
+from gradtop.tui.cli.output import accuracy, print_json, print_line, toned
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Meta, Run, RunState, Status
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 EPILOG = """\
 Shows the whole family tree, from the earliest ancestor that still exists to all
 forks and reruns; RUN is marked. Each branch shows the changes, the checkpoint
-of a fork, the best validation loss, and the accuracy of the same evaluation.
+of a fork, the best value of training.monitor, and the accuracy at it.
 
 The JSON is a list, parents first, of objects with the keys id, name, state,
 parent (an id), checkpoint (a file of the parent's), changes (key, old, new),
-best_val_loss, accuracy_at_best, best_val_accuracy, step, chosen
+monitor, best, best_val_loss, accuracy_at_best, best_val_accuracy, step, chosen
 and unreadable (why its status.json cannot be read, or "").
 
   gradtop lineage last
@@ -59,13 +59,13 @@ def family(chosen: Run) -> list[tuple[Run, Meta, str]]:
 def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
     from dataclasses import replace
 
-    from gradtop.trainer.analysis.text import stopped_early_text
+    from gradtop.trainer.analysis.text import metric_text, stopped_early_text
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
     status, state, why = standing(one)
     name = clean(meta.name or one.id, 40)
-    best = f"  best {figure(status.best_val_loss)}, {accuracy(status.accuracy_at_best)}" if status.best_val_loss is not None else ""
+    best = f"  best {metric_text(status.monitor, status.best)}{at_best(status)}" if status.best is not None else ""
     early = stopped_early_text(replace(status, state=state))
     words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {early or state}{best}"]
     if how := begins(meta, parent_there=parent_there):
@@ -73,6 +73,13 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) 
     if why:
         words.append(clean(why, 400))
     return "  ".join(words)
+
+
+def at_best(status: Status) -> str:
+    """The accuracy of the best evaluation, where another metric says which that is."""
+    from gradtop.trainer.metrics import ACCURACY
+
+    return f", accuracy {accuracy(status.accuracy_at_best)}" if status.monitor != ACCURACY and status.accuracy_at_best is not None else ""
 
 
 def begins(meta: Meta, *, parent_there: bool = True) -> str:
@@ -108,6 +115,8 @@ def record(one: Run, meta: Meta, chosen: Run) -> dict[str, object]:
         "parent": meta.parent,
         "checkpoint": meta.parent_checkpoint,
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in meta.changes],
+        "monitor": status.monitor,
+        "best": status.best,
         "best_val_loss": status.best_val_loss,
         "accuracy_at_best": status.accuracy_at_best,
         "best_val_accuracy": status.best_val_accuracy,

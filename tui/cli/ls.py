@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
 
 EPILOG = """\
-`best loss` is the lowest validation loss, `accuracy` that of the same
-evaluation.
+`best loss` is the lowest validation loss, or `best` the best value of another
+training.monitor, with its name; `accuracy` is that of the same evaluation.
 
 The JSON is a list, newest first, of objects with the keys id, name, job, path,
 state, created, started, ended and updated (seconds since 1970), seconds
 (trained), epoch, epochs, step, steps, stopped_early (evaluations without a
-lower val_loss that ended the run early; 0: not ended early), skipped_steps (by
-the gradient scaler, in fp16), loss, val_loss, val_accuracy, best_val_loss with
-best_epoch and accuracy_at_best (the accuracy of the same evaluation),
-best_val_accuracy with best_accuracy_epoch, device, model, parameters, parent
-(an id), changes (key, old, new), result, error, unreadable (files of the run
-that cannot be read) and findings (as `gradtop show --json` has them; null for
+better value that ended the run early; 0: not ended early), skipped_steps (by
+the gradient scaler, in fp16), loss, val_loss, val_accuracy, metrics (further
+ones of the newest evaluation, by name), monitor and monitor_mode (the metric
+that decides which evaluation is the best, min or max), best with best_epoch,
+val_loss_at_best, accuracy_at_best and metrics_at_best (of the same evaluation),
+best_val_loss with best_loss_epoch, best_val_accuracy with best_accuracy_epoch,
+device, model, parameters, parent (an id), changes (key, old, new), result,
+error, unreadable (files of the run that cannot be read) and findings (as `gradtop show --json` has them; null for
 runs that have ended where more than 200 are listed, unless --findings is
 given). Unknown values are null, 0 or "".
 
@@ -109,11 +111,18 @@ def record(row: RunRow) -> dict[str, object]:
         "loss": status.loss,
         "val_loss": status.val_loss,
         "val_accuracy": status.val_accuracy,
+        "metrics": status.metrics,
         "stopped_early": status.stopped_early,
         "skipped_steps": status.skipped_steps,
-        "best_val_loss": status.best_val_loss,
+        "monitor": status.monitor,
+        "monitor_mode": status.monitor_mode,
+        "best": status.best,
         "best_epoch": status.best_epoch,
+        "val_loss_at_best": status.val_loss_at_best,
         "accuracy_at_best": status.accuracy_at_best,
+        "metrics_at_best": status.metrics_at_best,
+        "best_val_loss": status.best_val_loss,
+        "best_loss_epoch": status.best_loss_epoch,
         "best_val_accuracy": status.best_val_accuracy,
         "best_accuracy_epoch": status.best_accuracy_epoch,
         "device": status.device,
@@ -138,7 +147,8 @@ def findings(row: RunRow) -> list[dict[str, object]]:
 
 def print_table(rows: tuple[RunRow, ...]) -> None:
     from gradtop.trainer.analysis.formatting import duration, moment
-    from gradtop.trainer.analysis.text import state_text
+    from gradtop.trainer.analysis.text import best_cell, state_text
+    from gradtop.trainer.metrics import LOSS
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
@@ -154,11 +164,12 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
                 duration(status.seconds) if status.seconds else "–",
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",
                 figure(status.val_loss),
-                figure(status.best_val_loss),
+                best_cell(status),
                 accuracy(status.accuracy_at_best),
                 row.change,
             )
         )
     tones = {"state": [states.tone(row.state) for row in rows]}
+    titles = TITLES if all(row.status.monitor == LOSS for row in rows) else ("best" if title == "best loss" else title for title in TITLES)
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    print_line("\n".join(table(TITLES, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+    print_line("\n".join(table(tuple(titles), lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))

@@ -117,6 +117,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         best_text,
         changes_text,
         loss_text,
+        metric_text,
         queue_text,
         skipped_text,
         stopped_early_text,
@@ -157,7 +158,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         what = f" ({said})" if (said := loss_text(reader)) else ""
         yield "training", f"loss {figure(status.loss)}{what}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
-        yield "validation", f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}"
+        further = "".join(f", {metric_text(name, value)}" for name, value in status.metrics.items() if isinstance(value, int | float))
+        yield "validation", clean(f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}{further}")
         yield "best", best_text(status) or "–"
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"

@@ -40,7 +40,7 @@ class Drawable(Protocol):
 class Curve:
     """One line: `style` a to h gives colour and pattern (`pattern`, if any, that of another style); `planned` draws it dotted and without a range.
 
-    Later ones lie on top. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked.
+    Later ones lie on top. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked, and called `best_label` in the legend.
     """
 
     label: str
@@ -50,6 +50,7 @@ class Curve:
     value: float | None = None
     text: str | None = None
     best: tuple[float, float] | None = None
+    best_label: str = "best"
     pattern: str = ""
     faint: bool = False
 

@@ -65,7 +65,7 @@ def entries(chart: Chart, at: float | None, position: Position) -> list[Entry]:
         text = line.text if line.text is not None and at is None else words
         if text or label:
             found.append(Entry(line, label, text))
-    found += [Entry(None, f"{BEST} best", words) for words in shown[len(values) :]]
+    found += [Entry(None, f"{BEST} {line.best_label}", words) for line, words in zip(best, shown[len(values) :], strict=True)]
     return [*found, *(Entry(None, words, value) for words, value in chart.notes)]
 
 

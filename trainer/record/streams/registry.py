@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gradtop.trainer import metrics
+
 DTYPE = "<f8"  # of every value, in numpy's notation
 
 
@@ -56,11 +58,11 @@ class Stream:
 STEP, TIME = "step", "time"
 
 STEPS = "steps"
-LOSS, LR, GRAD_NORM, CLIPPED, SAMPLES_PER_S = "loss", "lr", "grad_norm", "clipped", "samples_per_s"
+LOSS, LR, GRAD_NORM, CLIPPED, SAMPLES_PER_S = metrics.LOSS, "lr", "grad_norm", "clipped", "samples_per_s"
 LOADING, PLAIN_LOSS = "loading", "plain_loss"
 
 EVALS = "evals"
-EPOCH, ACCURACY = "epoch", "accuracy"
+EPOCH, ACCURACY = "epoch", metrics.ACCURACY
 VAL_LOSS = "val_loss"
 
 PLAN = "plan"
@@ -115,8 +117,8 @@ REGISTRY: Mapping[str, Stream] = {
         ),
         Stream(
             EVALS,
-            "Every evaluation on the validation set.",
-            (Column(EPOCH), Column(LOSS), Column(ACCURACY)),
+            "Every evaluation on the validation set: loss, accuracy, and the further metrics that the data allow.",
+            (Column(EPOCH), Column(LOSS), Column(ACCURACY), *(Column(name, sparse=True) for name in metrics.FURTHER)),
             shown_by=("overview", "metrics", "plot"),
             metrics={LOSS: VAL_LOSS, EPOCH: ""},
         ),

@@ -11,6 +11,7 @@ from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.analysis.text import loss_terms
+from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -35,12 +36,15 @@ BINS = 360
 CEILINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # each leap draws and sends every chart anew
 FEW_STEPS, FIRST_CEILINGS = 100, (2.0, 5.0)  # at first leaps would come within seconds
 
+NO_MONITOR = Monitored()
+
 
 @dataclass(frozen=True, slots=True)
 class OverviewPart:
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
-    `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; the best evaluations are (step, value).
+    `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `best_loss` and `best_accuracy` are
+    (step, value) of the best evaluation, which is so by `monitored`.
     `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
@@ -59,6 +63,7 @@ class OverviewPart:
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
     best_accuracy: tuple[float, float] | None = None
+    monitored: Monitored = NO_MONITOR
     picked: tuple[MetricCurve, ...] = ()
     healthy: tuple[float, float] = (1.0, 100.0)
     events: tuple[EventLine, ...] = ()
@@ -82,6 +87,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     loss, grad_norm, plain_loss = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
+    best = best_points(reader, all_loss, all_accuracy)
     lr = steps.series(LR, bins=BINS, **planned)
     events, all_events = event_list(reader, source.facts.report.findings if source.facts.report is not None else ())
     return OverviewPart(
@@ -99,8 +105,9 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         clipped=share_clipped(reader),
         last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
         picked=read_picked(reader, view, end) if view.picked else (),
-        best_loss=best_of(all_loss, lowest=True),
-        best_accuracy=best_of(all_accuracy, lowest=False),
+        best_loss=best[0],
+        best_accuracy=best[1],
+        monitored=reader.status.monitored,
         healthy=healthy,
         events=events,
         all_events=all_events,
@@ -128,6 +135,19 @@ def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Se
         if any(series.finite) and (last := stream.last_finite(column)) is not None:
             found[name] = last[1]
     return found
+
+
+def best_points(reader: RunReader, loss: Series, accuracy: Series) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """Step and loss, step and accuracy of the best evaluation; None for one that is not known."""
+    status = reader.status
+    there = {LOSS: loss, ACCURACY: accuracy}
+    series = there.get(status.monitor) or reader.stream(EVALS).series(status.monitor, bins=BINS)
+    best = best_of(series, lowest=status.monitor_mode != "max")
+    if best is None:
+        return None, None
+    values = {LOSS: status.val_loss_at_best, ACCURACY: status.accuracy_at_best, status.monitor: best[1]}
+    points = [None if (value := values[name]) is None else (best[0], value) for name in there]
+    return points[0], points[1]
 
 
 def best_of(series: Series, *, lowest: bool) -> tuple[float, float] | None:

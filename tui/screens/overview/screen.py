@@ -8,7 +8,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from gradtop.trainer.record import RunState
+from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
@@ -79,7 +79,7 @@ class Overview(PanedScreen):
         begun = FIRST_EVALUATION if snapshot.facts.alive else waiting
         chart["accuracy"].set_empty(begun if self.chart_view.window is None else NOT_HERE)
         last = part.last
-        val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss)] if part.val_loss.x else []
+        val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss, best_label=best_label(part, LOSS))] if part.val_loss.x else []
         with_terms = f"train with {' and '.join(part.loss_terms)}" if part.loss_terms else "train"
         train = [Curve(ellipsis(with_terms, LABEL), part.loss, "a", value=last.get(LOSS))]
         if part.plain_loss.x:
@@ -87,7 +87,7 @@ class Overview(PanedScreen):
         chart["loss"].set_series(
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
-        accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy)] if part.val_accuracy.x else []
+        accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy, best_label=best_label(part, ACCURACY))] if part.val_accuracy.x else []
         chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
@@ -179,6 +179,11 @@ class Overview(PanedScreen):
 
     def on_entries_chosen(self) -> None:
         self.action_zoom()
+
+
+def best_label(part: OverviewPart, metric: str) -> str:
+    """What the best evaluation is called in the chart of a metric: "at best val loss" where another one says which it is."""
+    return "best" if part.monitored.name == metric else f"at best {ellipsis(clean(part.monitored.title, LABEL), LABEL)}"
 
 
 def waiting_for(facts: Facts) -> str:

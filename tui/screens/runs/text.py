@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from gradtop.trainer.analysis.formatting import duration, moment, number, si, significant
 from gradtop.trainer.analysis.index import RunRow
-from gradtop.trainer.analysis.text import queue_text, state_text
-from gradtop.trainer.record import clean
+from gradtop.trainer.analysis.text import best_cell, queue_text, state_text
+from gradtop.trainer.record import Status, clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
@@ -21,7 +21,7 @@ COLUMNS = (
     TableColumn("took", 8, priority=8, right=True, sort="took"),
     TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
     TableColumn("val loss", 8, priority=1, right=True, sort="val loss"),
-    TableColumn("best", 8, right=True, sort="best"),
+    TableColumn("best", 10, right=True, sort="best"),
     TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
     TableColumn("finding", 26, 15, priority=6),
     TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
@@ -52,7 +52,7 @@ def cells(row: RunRow, now: float, finding: Piece = ("", "muted"), *, watched: b
         duration(status.seconds) if status.seconds else "–",
         epochs(status.epoch, status.epochs),
         figure(status.val_loss),
-        figure(status.best_val_loss),
+        best(status),
         figure(status.accuracy_at_best),
         finding,
         change(row),
@@ -72,6 +72,13 @@ def figure(value: float | None) -> Piece:
     if value is None:
         return "–", "faint"
     return significant(value), "text" if math.isfinite(value) else "error"
+
+
+def best(status: Status) -> list[Piece]:
+    """Of the validation loss as it is, of another metric with its name."""
+    value, _, name = best_cell(status).partition(" ")
+    found: list[Piece] = [(value, "faint" if status.best is None else "text")]
+    return [*found, (f" {name}", "muted")] if name else found
 
 
 def change(row: RunRow) -> list[Piece]:

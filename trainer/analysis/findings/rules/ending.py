@@ -59,9 +59,9 @@ def silent(run: History) -> Iterator[Finding]:
 def stopped_early(run: History) -> Iterator[Finding]:
     """Early stopping ended the run before its last step.
 
-    Threshold: `training.early_stopping` evaluations without a lower validation loss.
+    Threshold: `training.early_stopping` evaluations without a better value of `training.monitor`.
     Source: status.json.
     """
     if said := stopped_early_text(run.status):
         evidence = {"epoch": run.status.epoch, "evaluations": run.status.stopped_early, "best_epoch": run.status.best_epoch}
-        yield Finding(Severity.NOTE, "stopped early", said, f"the checkpoint of epoch {run.status.best_epoch} is the best one", evidence, run.status.step)
+        yield Finding(Severity.NOTE, "stopped early", said, f"the checkpoint of epoch {run.status.best_epoch} is the best one, by its {run.status.monitored.title}", evidence, run.status.step)

@@ -1,0 +1,111 @@
+"""The metrics of a classification, against a computation in plain Python."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1, LOSS, TOP5_ACCURACY
+from gradtop.trainer.training import classification
+from gradtop.trainer.training.evaluate import Score, evaluate
+
+
+def scored(outputs: Sequence[Sequence[float]], labels: Sequence[int], batch: int = 7) -> Score:
+    """As an evaluation sees a model with these outputs."""
+    table, wanted = torch.tensor(outputs), torch.tensor(labels)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for first in range(0, len(labels), batch):
+            yield torch.arange(len(labels))[first : first + batch], wanted[first : first + batch]
+
+    return evaluate(nn.Identity(), lambda places: table[places], batches())
+
+
+def plain(outputs: Sequence[Sequence[float]], labels: Sequence[int]) -> dict[str, float]:
+    """By the definitions, without torch."""
+    count, right, top, losses, predicted = len(labels), 0, 0, [], []
+    for row, label in zip(outputs, labels, strict=True):
+        spoilt = any(math.isnan(value) for value in row)
+        guess = -1 if spoilt else max(range(len(row)), key=lambda place: row[place])
+        predicted.append(guess)
+        right += guess == label
+        top += not spoilt and label in sorted(range(len(row)), key=lambda place: -row[place])[:5]
+        losses.append(math.nan if spoilt else math.log(sum(math.exp(value - max(row)) for value in row)) + max(row) - row[label])
+    support, guesses = Counter(labels), Counter(predicted)
+    hits = Counter(label for label, guess in zip(labels, predicted, strict=True) if label == guess)
+    recalls = [hits[each] / support[each] for each in support]
+    f1 = []
+    for each in {*support, *guesses} - {-1}:
+        true, false, missed = hits[each], guesses[each] - hits[each], support[each] - hits[each]
+        f1.append(2 * true / (2 * true + false + missed))
+    found = {LOSS: sum(losses) / count, ACCURACY: right / count, BALANCED_ACCURACY: sum(recalls) / len(recalls), F1: sum(f1) / len(f1)}
+    return {**found, **({TOP5_ACCURACY: top / count} if len(outputs[0]) >= 10 else {})}
+
+
+def drawn(classes: int, samples: int, *, spoilt: int = 0, never: int = -1) -> tuple[list[list[float]], list[int]]:
+    chance = random.Random(classes * samples + spoilt)
+    labels = [chance.choice([each for each in range(classes) if each != never]) for _ in range(samples)]
+    outputs = [[chance.gauss(1.5 * (each == label), 1) for each in range(classes)] for label in labels]
+    for row in chance.sample(outputs, spoilt):
+        row[chance.randrange(classes)] = math.nan
+    return outputs, labels
+
+
+@pytest.mark.parametrize(
+    ("classes", "samples", "spoilt", "never"),
+    [(1, 5, 0, -1), (2, 40, 0, -1), (3, 50, 0, 1), (9, 80, 0, -1), (10, 200, 0, -1), (10, 150, 20, 4), (1200, 90, 3, -1)],
+)
+def test_the_metrics_are_those_of_a_plain_computation(classes: int, samples: int, spoilt: int, never: int) -> None:
+    outputs, labels = drawn(classes, samples, spoilt=spoilt, never=never)
+    score, expected = scored(outputs, labels), plain(outputs, labels)
+    assert {name: score.of(name) for name in expected} == pytest.approx(expected, rel=1e-5, nan_ok=True)
+    assert set(score.further) == expected.keys() - {LOSS, ACCURACY}
+
+
+def test_counts_and_worst_samples_are_those_of_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs, labels = drawn(10, 300, spoilt=5)
+    whole = scored(outputs, labels).classes
+    monkeypatch.setattr(classification, "FOLD", 64)  # counted in several turns
+    found = scored(outputs, labels).classes
+    assert found is not None
+    assert whole is not None
+    assert (found.support, found.hits, found.predicted, found.confused) == (whole.support, whole.hits, whole.predicted, whole.confused)
+    guesses = [10 if any(map(math.isnan, row)) else max(range(10), key=lambda place, row=row: row[place]) for row in outputs]  # type: ignore[misc]
+    pairs = Counter((label, guess) for label, guess in zip(labels, guesses, strict=True) if label != guess)
+    assert {(label, guess): count for label, guess, count in found.confused} == pairs
+    assert [count for _, _, count in found.confused] == sorted(pairs.values(), reverse=True)
+    assert list(found.support) == [labels.count(each) for each in range(10)]
+    assert list(found.predicted) == [guesses.count(each) for each in range(10)]
+    assert len(found.worst) == 16
+    assert all(math.isnan(each.loss) and each.predicted == 10 for each in found.worst[:5])
+    losses = [math.log(sum(map(math.exp, row))) - row[label] for row, label in zip(outputs, labels, strict=True)]
+    ranked = sorted((place for place in range(300) if not math.isnan(losses[place])), key=lambda place: -losses[place])
+    assert [each.index for each in found.worst[5:]] == ranked[:11]
+    assert all((each.label, each.predicted) == (labels[each.index], guesses[each.index]) for each in found.worst)
+
+
+def test_labels_that_are_left_out_count_in_no_class() -> None:
+    outputs, labels = drawn(3, 20)
+    found = scored(outputs, [*labels[:-5], *[-100] * 5]).classes
+    assert found is not None
+    assert sum(found.support) == sum(found.predicted) == 15
+
+
+def test_without_a_sample_nothing_is_known() -> None:
+    score = scored([[0.0]], [])
+    assert math.isnan(score.loss)
+    assert math.isnan(score.accuracy)
+    assert not score.further
+
+
+def test_of_characters_there_are_loss_and_accuracy() -> None:
+    outputs, labels = torch.randn(2, 5, 12), torch.randint(0, 12, (2, 5))
+    score = evaluate(nn.Identity(), lambda given: given, [(outputs, labels)])
+    assert (score.further, score.classes) == ({}, None)
+    assert score.accuracy == pytest.approx((outputs.argmax(2) == labels).float().mean().item())

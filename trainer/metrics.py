@@ -1,0 +1,112 @@
+"""The metrics of an evaluation on the validation set, each declared once, and which of them decides what is the best.
+
+Their names are columns of the stream `evals`, keys of the status, and values of `training.monitor`. Imports nothing of gradtop, as
+configuration, run directory, analysis and training all need it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["min", "max"]
+
+LOSS, ACCURACY = "loss", "accuracy"
+BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
+# What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
+MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy"]
+SAMPLES, CHARACTERS = "samples", "characters"
+TOP = 5
+TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`title` stands beside its value, `short` in a table, where there is little room. `mode` says which value is better.
+
+    It is measured where there is a label for each of the `labels` (samples, characters, "" for both), of at least `classes` classes. `share` is
+    True for a value between 0 and 1.
+    """
+
+    name: str
+    title: str
+    short: str
+    mode: Mode
+    help: str
+    labels: str = ""
+    classes: int = 0
+    share: bool = True
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(LOSS, "val loss", "loss", "min", "Mean cross-entropy without label smoothing.", share=False),
+        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters) whose class is predicted."),
+        Metric(
+            BALANCED_ACCURACY, "balanced accuracy", "bal", "max",
+            "Mean over the classes of their recall, that is of the share of a class's samples that are predicted; classes without samples are "
+            "left out (scikit-learn's balanced_accuracy_score).",
+            labels=SAMPLES,
+        ),
+        Metric(
+            F1, "F1", "F1", "max",
+            "Macro F1: mean over the classes of 2 TP / (2 TP + FP + FN); classes that neither occur nor are predicted are left out "
+            "(scikit-learn's f1_score with average='macro').",
+            labels=SAMPLES,
+        ),
+        Metric(
+            TOP5_ACCURACY, "top-5 accuracy", "top5", "max",
+            "Share of the samples whose class is among the five with the largest outputs; from 10 classes on.",
+            labels=SAMPLES, classes=TOP_CLASSES,
+        ),
+    )
+}  # fmt: skip
+# Beside loss and accuracy, which every evaluation has.
+FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
+
+
+def not_measured(name: str, labels: str, classes: int) -> str:
+    """Why a metric is not measured where there is a label for each of these, and so many classes (0: not known): as it stands after "requires"; "" where it is."""
+    metric = METRICS[name]
+    if metric.labels and labels and metric.labels != labels:
+        return f"labels of {metric.labels}, and these data have labels of {labels}"
+    if 0 < classes < metric.classes:
+        return f"at least {metric.classes} classes, and these data have {classes}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """The metric that decides which evaluation is the best, by its lowest (`min`) or highest (`max`) value."""
+
+    name: str = LOSS
+    mode: str = "min"
+
+    @property
+    def title(self) -> str:
+        """val loss; the name itself of a metric of another version."""
+        return METRICS[self.name].title if self.name in METRICS else self.name
+
+    @property
+    def short(self) -> str:
+        return METRICS[self.name].short if self.name in METRICS else self.name
+
+    @property
+    def comparative(self) -> str:
+        """lower val loss, higher accuracy"""
+        return f"{'higher' if self.mode == 'max' else 'lower'} {self.title}"
+
+    def rank(self, value: float | None) -> float:
+        """The smaller, the better; inf where there is no finite value."""
+        if value is None or not math.isfinite(value):
+            return math.inf
+        return -value if self.mode == "max" else value
+
+
+def monitored(name: str, mode: str = "auto") -> Monitored:
+    """`mode` is "min", "max", or anything else for the metric's own."""
+    own = METRICS[name].mode if name in METRICS else "min"
+    return Monitored(name, mode if mode in {"min", "max"} else own)
