@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.trainer.record import Run
-from gradtop.tui.framework.terminal_app import CUTS
+from gradtop.tui.framework.terminal_app import ANSWERS, CUTS, SIZES
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -29,6 +29,7 @@ async def test_modes_and_dialogs_that_come_and_go_leave_nothing_behind(tmp_path:
         await walk(screen, ROUNDS)
         after = living()
         assert after["widgets"] == before["widgets"]
+        assert sizes_remembered() <= {ANSWERS, SIZES}
         assert after["caches"] == after["widgets"]
         assert after["strips"] <= before["strips"] + 60  # a screenful more or less, where the last round drew other lines
 
@@ -42,6 +43,11 @@ def living() -> dict[str, int]:
     gc.collect()
     kinds = [type(each) for each in gc.get_objects()]
     return {"widgets": sum(issubclass(kind, Widget) for kind in kinds), "caches": kinds.count(StylesCache), "strips": kinds.count(Strip)}
+
+
+def sizes_remembered() -> set[int]:
+    """The limits of what each widget remembers."""
+    return {cache.maxsize for each in gc.get_objects() if isinstance(each, Widget) for cache in (each._query_one_cache, each._box_model_cache)}
 
 
 def test_cut_texts_are_remembered_in_bounds() -> None:

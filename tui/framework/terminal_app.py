@@ -11,9 +11,11 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.segment import Segment
+from textual import dom, widget
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._styles_cache import StylesCache
 from textual.app import App
+from textual.cache import LRUCache
 from textual.color import Color
 from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
@@ -30,7 +32,7 @@ from gradtop.tui.terminal import Capabilities
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.5  # seconds
-CUTS = 1024
+CUTS, ANSWERS, SIZES = 1024, 32, 4
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 30, 5.0
@@ -53,6 +55,11 @@ StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignme
 # Rich's own (15) remembers 16,384 cuts of texts, and each frame brings new ones: it grows for half an hour, to more than 10 MB.
 if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
     Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
+
+# Textual's own (8.2) remember 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next
+# dialog or mode: for hours they grow.
+dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,misc]
+widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,misc]
 
 
 class Palette(CommandPalette):

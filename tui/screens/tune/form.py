@@ -110,8 +110,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def spec(self) -> FieldSpec | None:
-        """The field under the cursor."""
-        return self.draft.fields().get(self.key) if self.draft is not None else None
+        """The field under the cursor; None on a folded section, and where the filter leaves nothing."""
+        return self.draft.fields().get(self.key) if self.draft is not None and self.key in self.stops() else None
 
     def take(self, draft: Draft) -> None:
         """Show another draft."""
@@ -190,7 +190,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
     def move_beside(self, step: int) -> None:
         """To the field on the same line of the other column."""
         column = 0 if self.key.partition(".")[0] in COLUMNS[0] else 1
-        if self.draft is None or self.stacked or column == max(0, step):
+        if self.key not in self.stops() or self.stacked or column == max(0, step):
             return
         line = self._line(self.key)
         others = [key for key in self.stops() if key.partition(".")[0] in COLUMNS[max(0, step)]]
@@ -199,6 +199,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def fold(self) -> None:
         """Fold the section under the cursor into one line, or open it."""
+        if self.key not in self.stops():
+            return
         section, _, name = self.key.partition(".")
         self._opened[section] = not name
         self.key = f"{section}." if name else f"{section}.kind"

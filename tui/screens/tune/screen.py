@@ -185,13 +185,14 @@ class Tune(ModeScreen):
         if self.gradtop.hides:
             self.show_whole()
         about = self.query_one(About)
-        about.border_title = spec.key if spec is not None else self.form.key.rstrip(".")
+        section = self.form.key.rstrip(".") if self.form.key in self.form.stops() else ""
+        about.border_title = spec.key if spec is not None else section
         count = len(draft.differences())
         hint = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts it again"
         if draft.problems:
             hint = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
         about.border_subtitle = hint if self.has_class("-narrow") else ""
-        about.show(about_field(draft, spec) if spec is not None else about_section(draft, self.form.key.rstrip(".")))
+        about.show(about_field(draft, spec) if spec is not None else about_section(draft, section) if section else [])
         self._draw_changes()
 
     def on_weights_compared(self, message: Weights.Compared) -> None:

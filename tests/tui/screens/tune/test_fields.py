@@ -130,6 +130,19 @@ async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_pa
         assert screen.form.key == "model.kind"
 
 
+@pytest.mark.parametrize("key", [LR, "schedule.kind", "training.compile", "model."])
+async def test_where_the_filter_leaves_no_field_no_key_changes_one(tmp_path: Path, run: Run, key: str) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        screen.form.go(key)
+        await screen.press("slash", *"xyz", "enter")
+        assert screen.form.stops() == []
+        await screen.press("left", "right", "h", "l", "j", "k", "tab", "minus", "y", "x", "enter", "enter", "left", "right")
+        assert screen.form.stops() == []
+        assert not screen.draft.differences()
+        await screen.press("escape")
+        await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
+
+
 @pytest.mark.parametrize(("size", "key"), [((60, 20), LR), ((60, 20), "schedule.kind"), ((80, 24), "model.kind")])
 async def test_in_a_small_terminal_the_way_of_a_field_is_still_said(tmp_path: Path, run: Run, size: tuple[int, int], key: str) -> None:
     async with opened(tmp_path, run=run, size=size) as screen:
