@@ -164,6 +164,16 @@ def test_a_command_whose_reader_ends_is_done(tmp_path: Path) -> None:
     listing.stderr.close()
 
 
+def test_what_fails_because_of_an_interrupt_is_reported_as_one() -> None:
+    code = (
+        "import sys\nfrom gradtop.tui.cli import entry, main\n"
+        "def fail():\n try: raise KeyboardInterrupt\n finally: {}['put back']\n"
+        "main.main = fail\nsys.exit(entry.main())"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_command_that_fails_tells_where_and_steers_no_terminal() -> None:
     code = (
         "import sys\nfrom gradtop.tui.cli import entry, main\n"

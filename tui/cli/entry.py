@@ -15,12 +15,24 @@ def main() -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what steers a terminal
-        code = crashed(error)
-    import signal
-
+        code = INTERRUPTED if was_interrupted(error) else crashed(error)
     # What is left is the interpreter's own ending, which would report an interrupt with a stack.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return code
+    while True:
+        try:
+            import signal
+
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        else:
+            return code
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error followed an interrupt, as where argparse puts back what the interrupt kept it from changing."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def unraisable(args: object) -> None:
