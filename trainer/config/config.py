@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime  # noqa: F401 - imported by pydantic's compiled part, which aborts with a panic if an interrupt comes meanwhile
+import datetime as dt  # noqa: F401 - imported by pydantic's compiled part, which aborts with a panic if an interrupt comes meanwhile
 from collections.abc import Iterator
 
 from pydantic import model_validator
