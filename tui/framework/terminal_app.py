@@ -58,8 +58,8 @@ if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
 
 # Textual's own (8.2) remember 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next
 # dialog or mode: for hours they grow.
-dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,misc]
-widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,misc]
+dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
+widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
 
 
 class Palette(CommandPalette):
