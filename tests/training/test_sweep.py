@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -39,6 +40,9 @@ def test_whatever_is_configured_trains_as_it_says_or_says_why_it_cannot(files: P
             event(status.state)
             assert not (said := check.fault(config, run, status)), said
         finally:
+            for thread in threading.enumerate():
+                if thread.name == "surroundings":  # what create_run() still writes
+                    thread.join()
             shutil.rmtree(folder)
 
     sweep()

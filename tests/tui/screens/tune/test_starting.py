@@ -114,6 +114,8 @@ async def test_the_weights_that_a_fork_keeps_are_counted_beside_the_form_and_a_l
 
     def answer(config: Config, checkpoint: Path) -> ForkWeights:
         assert checkpoint.name == "step-001203.pt"
+        if config.data.shape.classes == 10:  # the default, where the first key comes later than the question
+            return ForkWeights(Consequences((), ()))
         asked.append(config.data.shape.classes)
         if asked == [2]:
             first.wait(60)
