@@ -106,7 +106,10 @@ class Connection:
             if len(self._heard) > LARGEST:
                 raise ValueError("reply too long")
         line, _, self._heard = self._heard.partition(b"\n")
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except RecursionError:
+            answer = None
         if not isinstance(answer, dict):
             raise ValueError("invalid reply")  # noqa: TRY004 - of what was received, not of an argument
         return answer

@@ -183,12 +183,9 @@ class Server:
         return None
 
     def _obey(self, client: Client) -> Job | None:
-        try:
-            request = json.loads(client.heard)
-        except ValueError:
-            request = None
+        request = parse_request(client.heard)
         client.heard, client.stays = b"", True
-        kind = str(request.get("kind")) if isinstance(request, dict) else ""
+        kind = str(request.get("kind"))
         if kind == "retire":
             self.retired = True
             self._drop(client)
@@ -292,6 +289,16 @@ class Server:
         self.clients.remove(client)
         if client.staying and not any(each.staying for each in self.clients):
             self._end_spare()
+
+
+def parse_request(heard: bytes) -> dict[str, Any]:
+    """A request whose arguments and process are objects, if given; an empty one for whatever else."""
+    try:
+        request = json.loads(heard)
+    except (ValueError, RecursionError):
+        return {}
+    parts = [request.get(name) or {} for name in ("arguments", "process")] if isinstance(request, dict) else [None]
+    return request if all(isinstance(part, dict) for part in parts) else {}
 
 
 def task_of(kind: str, request: Mapping[str, Any]) -> Task:

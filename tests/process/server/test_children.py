@@ -8,18 +8,22 @@ import re
 import resource
 import signal
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import tomli_w
+import torch
 
 from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import environment
-from gradtop.trainer.record import Run, RunReader, is_alive, process_start, read_status
+from gradtop.trainer.record import Run, RunReader, is_alive, process_start, read_status, send
 from gradtop.trainer.record.death import DEATH
+from gradtop.trainer.record.pictures import PictureKind, Wanted
+from gradtop.trainer.server.jobs import ANSWERS
 from gradtop.tui.cli.follow import follow
 from gradtop.tui.cli.main import main
 from tests.process.server.project import CNN, WITNESS, facts, tables
@@ -32,15 +36,31 @@ Adopt = Callable[[Run], Process]
 
 def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server: int, project: Path, tmp_path: Path, adopt: Adopt) -> None:
     assert threads_of(running_server) == 1
-    for kind, arguments in (("lr_plan", {"tables": {}}), ("parameters", {"tables": {}}), ("parameters", {"tables": tables()})):
-        server.request_answer(kind, arguments)
-        assert threads_of(running_server) == 1
     run = make_run(tmp_path / "runs")
     start_worker(run)
     worker = adopt(run)
     wait_for_step(run, 5)
     assert threads_of(running_server) == 1
     assert threads_of(worker.pid) > 1
+    send(run, "stop")
+    wait_for_state(run, "stopped")
+    checkpoint = str(RunReader(run).forkable()[0].path)
+    parameter = next(iter(torch.load(checkpoint, weights_only=True)["model"]))
+    wanted = Wanted(parameter, PictureKind.MEAN, height=2, width=2).to_json()
+    asked = [
+        ("lr_plan", {"tables": {}}),
+        ("parameters", {"tables": {}}),
+        ("parameters", {"tables": tables()}),
+        ("fork_weights", {"tables": tomllib.loads(run.config.read_text()), "checkpoint": checkpoint}),
+        ("picture", {"run": str(run.path), "checkpoint": checkpoint, "wanted": wanted}),
+    ]
+    assert {kind for kind, _ in asked} == ANSWERS.keys()
+    for kind, arguments in asked:
+        server.request_answer(kind, arguments)
+        assert threads_of(running_server) == 1
+    start_worker(run, resume=True)
+    adopt(run)
+    assert threads_of(running_server) == 1
     assert not [path for path in open_files(running_server) if path.startswith("/dev/nvidia")]
     log = server_directory() / f"{server_name(environment())}.log"
     assert log.read_text() == "", "nothing went wrong while it warmed up"

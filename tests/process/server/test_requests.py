@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from tests.process.support import Process, make_run, wait_for_step
 Adopt = Callable[[Run], Process]
 
 
-@pytest.mark.parametrize("nonsense", [b"\n", b"{}\n", b"[1, 2]\n", b'{"kind": "rm"}\n', b'{"kind": ["work"]}\n', b"\xff\xfe\n", b"x" * (5 << 20)], ids=["empty", "object", "list", "unknown", "no word", "no text", "endless"])
+@pytest.mark.parametrize("nonsense", [b"\n", b"{}\n", b"[1, 2]\n", b'{"kind": "rm"}\n', b'{"kind": ["work"]}\n', b"\xff\xfe\n", b"x" * (5 << 20), b"[" * 200_000 + b"\n", b'{"kind": "spare", "process": 3}\n', b'{"kind": "work", "arguments": [1]}\n'], ids=["empty", "object", "list", "unknown", "no word", "no text", "endless", "nested", "no process", "no arguments"])
 def test_nonsense_is_hung_up_on(running_server: int, nonsense: bytes) -> None:
     with raw_connection() as link, contextlib.suppress(BrokenPipeError, ConnectionResetError):
         link.sendall(nonsense)
@@ -46,6 +47,36 @@ def test_half_a_request_is_not_waited_for_and_holds_nobody_up(running_server: in
         link.sendall(b'{"kind"')
         assert server.request_answer("lr_plan", {"tables": {}})["steps"]
         assert link.recv(100) == b""
+
+
+# Listens where the server of this environment would, and gives one answer to whatever it is asked.
+IMPOSTOR = """
+import os, socket, sys
+link = socket.socket(socket.AF_UNIX)
+os.chdir(sys.argv[1])
+link.bind(sys.argv[2])
+link.listen()
+print("ready", flush=True)
+while True:
+    client, _ = link.accept()
+    client.recv(1 << 20)
+    client.sendall(eval(sys.argv[3]))
+    client.close()
+"""
+
+
+@pytest.mark.parametrize("answer", ["b'no JSON\\n'", "b'[1]\\n'", "b'{\"begun\": \"x\"}\\n'", "b'[' * 200_000 + b'\\n'", "b''"], ids=["text", "list", "no process", "nested", "nothing"])
+def test_a_server_that_answers_nonsense_costs_no_run(own_servers: Path, tmp_path: Path, adopt: Adopt, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    (own_servers / "gradtop").mkdir(mode=0o700)
+    command = [sys.executable, "-c", IMPOSTOR, str(server_directory()), f"{server_name(environment())}.socket", answer]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as impostor:
+        assert impostor.stdout is not None
+        assert impostor.stdout.readline() == b"ready\n"
+        run, cold = make_run(tmp_path), []
+        monkeypatch.setattr("gradtop.trainer.launch.detached._start", lambda run, *options, **_: cold.append((run, options)))
+        start_worker(run)
+        assert cold == [(run, ("--now",))]
+        assert impostor.wait(30) == -signal.SIGKILL, "nobody else loses time with it"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
