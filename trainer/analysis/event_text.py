@@ -117,7 +117,7 @@ def answer_text(event: Mapping[str, Any]) -> str:
         case "stop" | "kill" if event.get("was_queued"):
             return "removed from the queue"
         case "stop":
-            return f"stopping after step {step}, with a checkpoint"
+            return f"stopping after step {step}{'' if event.get('unsaved') else ', with a checkpoint'}"
         case "kill":
             return f"stopped immediately after step {step}, without a checkpoint"
         case "set":

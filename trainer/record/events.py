@@ -66,9 +66,10 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; the others of set:
     # changes, old; ends: training ends with it; lr_before, lr_after: where the learning rate goes on another curve; unconfirmed:
-    # it does one of these, and was not made as the command has no `confirmed`.
+    # it does one of these, and was not made as the command has no `confirmed`; unsaved: of a stop, the job writes no checkpoint.
     EventKind.COMMAND: (
         "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
+        "unsaved",
     ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
     # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").
@@ -82,7 +83,7 @@ KEPT = 2000
 ROUTINE = frozenset({EventKind.EPOCH, EventKind.CHECKPOINT})  # a long run has thousands of these
 
 
-def append_event(run: Run, kind: str, **fields: object) -> None:
+def append_event(run: Run, kind: str, /, **fields: object) -> None:
     """Append one event in one write; a torn line that another process has left is ended first. Raises OSError."""
     record = {"time": time.time(), "kind": kind, **fields}
     line = json.dumps(plain(record)).encode() + b"\n"

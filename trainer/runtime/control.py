@@ -98,14 +98,19 @@ class Control:
         self._beside = Inbox(inbox.run)
         self._asked = EndRequest()
         self._over = False
+        self._saves = True
 
     @property
     def signal(self) -> str:
         """The signal that requested the end of the job, "" for none."""
         return self._signals.name if self._signals.received else ""
 
-    def begin(self) -> None:
-        """Mark the start of the job; until its first poll there is nothing to save. Raises EndNow."""
+    def begin(self, *, saves: bool = True) -> None:
+        """Mark the start of the job; until its first poll there is nothing to save. Raises EndNow.
+
+        `saves`: whether the job writes a checkpoint when it is stopped.
+        """
+        self._saves = saves
         self._signals.expect_nothing_to_save()
 
     def give_up(self, why: str) -> None:
@@ -159,12 +164,16 @@ class Control:
         for command in self._beside.poll():
             wanted = command.name == "kill" or (command.name == "stop" and not self._over)
             if wanted and self._claim(command):
-                self._answer(command, True, step=step)
+                self._answer(command, True, step=step, **(self._unsaved() if command.name == "stop" else {}))
                 self._stopping = True
                 self._asked = EndRequest(f"the command {command.name}", at_once=nothing or command.name == "kill")
         if not self._asked.by and self._signals.received:
             return EndRequest(self._signals.name, at_once=nothing)
         return self._asked
+
+    def _unsaved(self) -> dict[str, object]:
+        """What the answer to a stop says of the checkpoint."""
+        return {} if self._saves else {"unsaved": True}
 
     def _new(self) -> list[Command]:
         return [command for command in self._inbox.poll() if self._claim(command)]
@@ -185,7 +194,7 @@ class Control:
                 self._answer(command, True, step=run.step, was_paused=self._paused)
                 self._paused = False
             case "stop":
-                self._answer(command, True, step=run.step)
+                self._answer(command, True, step=run.step, **self._unsaved())
                 self._stopping = True
             case "kill":
                 self._answer(command, True, step=run.step)

@@ -144,8 +144,8 @@ class Worker:
 
     def _do_job(self) -> Ending:
         try:
-            self.control.begin()
             job = job_of(self.run)
+            self.control.begin(saves=job.resumable)
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)

@@ -131,7 +131,7 @@ class StreamWriter:
         else:
             self._lose(len(rows), f"{stream} takes no such record")
 
-    def event(self, kind: str, **fields: object) -> None:
+    def event(self, kind: str, /, **fields: object) -> None:
         """Append an event to events.jsonl, without waiting for the next write."""
         if len(self._queue) < 2 * self._maximum and not self._closed:
             self._queue.append(_Event(kind, {"time": clock.time(), **fields}))
