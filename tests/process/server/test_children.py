@@ -47,7 +47,7 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     checkpoint = str(RunReader(run).forkable()[0].path)
     parameter = next(iter(torch.load(checkpoint, weights_only=True)["model"]))
     wanted = Wanted(parameter, PictureKind.MEAN, height=2, width=2).to_json()
-    asked = [
+    asked: list[tuple[str, dict[str, object]]] = [
         ("lr_plan", {"tables": {}}),
         ("parameters", {"tables": {}}),
         ("parameters", {"tables": tables()}),
