@@ -58,7 +58,7 @@ def saturated(run: History) -> Iterator[Finding]:
 
 @rule("poor-initialization", "gradients")
 def poor_initialization(run: History) -> Iterator[Finding]:
-    """Outputs shrink or grow from layer to layer before anything is learnt.
+    """Outputs shrink or grow from layer to layer before anything is learned.
 
     Threshold: within the first 10 steps the variances of the outputs of layers that have weights differ by more than 1e4, or one of them is zero. SageMaker Debugger
     takes 10; healthy networks with PyTorch's own initialization reach some hundreds.

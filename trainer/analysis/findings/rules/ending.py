@@ -30,7 +30,7 @@ def failed(run: History) -> Iterator[Finding]:
 
 @rule(RunState.DIED.value)
 def died(run: History) -> Iterator[Finding]:
-    """The worker is gone without having said that it ends: a signal, no memory, a restart of its host.
+    """The worker ended without recording why: a signal, out of memory, a restart of its host.
 
     Threshold: the process does not exist, or on another host its heartbeat is a minute old.
     Source: status.json, death.json.
@@ -44,7 +44,7 @@ def died(run: History) -> Iterator[Finding]:
 
 @rule(RunState.SILENT.value)
 def silent(run: History) -> Iterator[Finding]:
-    """The worker exists and says nothing.
+    """The worker process exists, but its heartbeat has stopped.
 
     Threshold: no heartbeat for 15 seconds.
     Source: status.json.

@@ -39,7 +39,7 @@ def not_finite(run: History) -> Iterator[Finding]:
 
 @rule("val-loss-diverged")
 def diverged(run: History) -> Iterator[Finding]:
-    """The validation loss is beyond all measure, while the training loss is not.
+    """The validation loss is extremely high, while the training loss is not.
 
     Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss.
     Source: own; batch normalization whose running statistics do not fit, or weights that have grown.
@@ -56,7 +56,7 @@ def diverged(run: History) -> Iterator[Finding]:
 
 @rule("val-at-chance")
 def at_chance(run: History) -> Iterator[Finding]:
-    """The training loss falls, and the validation loss was never better than that of a constant prediction: nothing that is learnt carries over.
+    """The training loss falls, but the validation loss was never better than that of a constant prediction: the model does not generalize.
 
     Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
     (or the first training loss, where that is not known).
@@ -149,7 +149,7 @@ def loss_at(run: History, evaluation: Evaluation) -> float:
 
 @rule("oscillating")
 def oscillating(run: History) -> Iterator[Finding]:
-    """The validation loss swings up and down from one evaluation to the next, further than it gets on.
+    """The validation loss swings up and down from one evaluation to the next by more than it improves.
 
     Threshold: in the last 8 evaluations three of five changes turn back, and the mean change is 10 % of all that was gained.
     Source: AUTOTRAINER (swings of 0.03 in 20 % of the epochs), relative to the run's own gain.

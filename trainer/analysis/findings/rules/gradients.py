@@ -49,7 +49,7 @@ def exploding(run: History) -> Iterator[Finding]:
 
 @rule("zero-gradients", "gradients")
 def zero(run: History) -> Iterator[Finding]:
-    """No gradient reaches a parameter that is to train.
+    """A trainable parameter receives no gradient.
 
     Threshold: exactly zero in most of at least 4 measurements.
     Source: gradient_health.

@@ -71,7 +71,7 @@ def diverged(run: History) -> Iterator[Finding]:
 
 @rule("not-learning")
 def not_learning(run: History) -> Iterator[Finding]:
-    """The training loss is still where a model is that has learnt nothing.
+    """The training loss is still at the level of a model that has learned nothing.
 
     Threshold: after an epoch (60 to 500 steps at half of the configured lr or more) the mean of the last quarter of the steps is less than 3 % under the
     loss of the best constant prediction (ln of the number of balanced classes), or under the first loss where that is not known.
@@ -129,7 +129,7 @@ def spike(run: History) -> Iterator[Finding]:
 
 @rule("underfitting")
 def underfitting(run: History) -> Iterator[Finding]:
-    """Late in training the model has learnt little, though it learns.
+    """Late in training the model has learned little, although the loss still falls.
 
     Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction.
     Source: own.

@@ -27,7 +27,7 @@ def remedy(run: History, *, high: bool) -> str:
 
 @rule("lr-over", "schedule")
 def over(run: History) -> Iterator[Finding]:
-    """The schedule runs out before the training ends: the learning rate is next to nothing while the loss is high.
+    """The schedule runs out before the training ends: the learning rate is almost zero while the loss is still high.
 
     Threshold: lr below 1e-8, where it was higher, in over 5 % of the planned steps, those to come included, and a loss over half of what learning nothing has.
     Source: in float32 a smaller step is lost in a weight.
@@ -79,7 +79,7 @@ def too_low(run: History) -> Iterator[Finding]:
 
 @rule("fp16-overflow")
 def fp16_overflow(run: History) -> Iterator[Finding]:
-    """The gradient scaler skips more steps than it needs to find its scale now and then.
+    """The gradient scaler skips more steps than its regular search for a larger scale explains.
 
     Threshold: over 5 % of the steps, and more than the 12 of its first search.
     Source: PyTorch's GradScaler tries a larger scale every 2,000 steps, 0.05 %.

@@ -20,7 +20,7 @@ BUSY, MINUTE = 70.0, 60.0
 
 @rule("pace-fell")
 def pace_fell(run: History) -> Iterator[Finding]:
-    """The run trains far slower than it has.
+    """The run trains far slower than before.
 
     Threshold: the pace of the last minute is half of the best that the run itself has kept up for 5 seconds, or less.
     Source: own history.
@@ -56,7 +56,7 @@ def loading(run: History) -> Iterator[Finding]:
 
 @rule("gpu-idle")
 def gpu_idle(run: History) -> Iterator[Finding]:
-    """The GPU has little to do.
+    """The GPU is underused.
 
     Threshold: its use stays below 70 % in 95 % of the time of a run that has trained for a minute.
     Source: SageMaker Debugger (LowGPUUtilization, p95 < 70 %).

@@ -20,7 +20,7 @@ FEWEST, STEPS = 3, 60
 
 @rule("weight-norm-not-finite", "weights")
 def not_finite(run: History) -> Iterator[Finding]:
-    """Weights that are to train are NaN, infinite or larger than their type can square.
+    """Trainable weights are NaN, infinite, or so large that their square overflows.
 
     Threshold: the newest norm of a parameter that trains is not finite.
     Source: arithmetic.
@@ -76,7 +76,7 @@ def small_updates(run: History) -> Iterator[Finding]:
 
 @rule("weights-not-moving", "parameters")
 def not_moving(run: History) -> Iterator[Finding]:
-    """Weights that are to train stay as they are.
+    """Trainable weights do not change.
 
     Threshold: over at least 3 measurements and 60 steps the norm of a matrix stays within 1e-7 of itself, and every update that was measured is under 1e-7 of it.
     Source: the spacing of float32 (6e-8); torchmortem (change < 1e-4).
@@ -101,7 +101,7 @@ def not_moving(run: History) -> Iterator[Finding]:
 
 @rule("weights-grown", "parameters")
 def grown(run: History) -> Iterator[Finding]:
-    """The weights of a layer have grown far.
+    """The weights of a layer have grown many times over.
 
     Threshold: the norm of a matrix is 10 times that of its first measurement, and has grown 3 times more than the median of the matrices or 10 times in the median, too.
     Source: torchmortem (norm x 10).
