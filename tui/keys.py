@@ -130,7 +130,6 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: start a new run from a checkpoint that you choose.", modes=("tune",), footer=True),
     Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Restart: start a new run from the beginning, even if a fork is possible.", modes=("tune",), footer=True),
     Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before overwriting.", modes=("tune",), footer=True),
-    Key("ctrl+g", "screen.range_test", "tune.range_test", "range test", "Start a learning-rate range test of this configuration, from the run's newest weights if the changes allow it.", modes=("tune",)),
     Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
     Key("down,j", "screen.move(1)", "tune.down", "down", "Next field.", modes=("tune",), shown="↓ j"),
     Key("up,k", "screen.move(-1)", "tune.up", "up", "Previous field.", modes=("tune",), shown="↑ k"),

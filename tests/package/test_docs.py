@@ -18,7 +18,7 @@ from gradtop.trainer.launch.lr_preview import Planned
 from gradtop.trainer.record import Meta, Run, Status
 from gradtop.trainer.record.events import FIELDS as EVENT_FIELDS
 from gradtop.trainer.record.streams.registry import written_by
-from gradtop.tui import pages
+from gradtop.tui import keys, pages
 from gradtop.tui.cli import main as cli
 from gradtop.tui.cli import schedule
 from gradtop.tui.cli.checks import Finding
@@ -89,6 +89,13 @@ def test_its_commands_can_be_typed(line: str) -> None:
 def test_it_names_no_command_that_does_not_exist() -> None:
     named = {line.split()[1] for line in TYPED}
     assert {name for name in named if not name.startswith("-")} - {"help", "COMMAND"} <= set(cli.commands())
+
+
+def test_the_keys_it_names_exist() -> None:
+    there = {name for key in keys.KEYS for name in (*key.name.split(), *key.key.split(","))}
+    for file, text in TEXTS.items():
+        named = set(re.findall(r"`([^`\s]|(?:ctrl|shift|alt)\+\w)`", PART.sub("", text)))
+        assert named - there <= {"◆", "N"}, file  # a mark in charts, the number of a segment
 
 
 def test_the_files_it_names_exist() -> None:

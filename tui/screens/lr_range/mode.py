@@ -10,6 +10,7 @@ MODE = Mode(
     frozenset({CURSOR}),
 )  # fmt: skip
 KEYS = (
+    Key("ctrl+g", "screen.start_job('lr_range')", "tune.range_test", "range test", "Start a learning-rate range test of this configuration, from the run's newest weights if the changes allow it.", modes=("tune",)),
     Key("enter", "screen.use", "lr_range.use", "use in Tune", "Put this learning rate into Tune, over the configuration that was tested.", modes=("lr_range",), footer=True),
     Key("down,j", "screen.choose(1)", "lr_range.next", "next", "The next suggestion.", modes=("lr_range",), footer=True, shown="↓ j"),
     Key("up,k", "screen.choose(-1)", "lr_range.previous", "previous", "The previous suggestion.", modes=("lr_range",), shown="↑ k"),

@@ -252,7 +252,7 @@ class Tune(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         draft = self.draft if self.is_mounted else None
         can: bool
-        if action in {"start", "start_next", "save", "range_test"}:
+        if action in {"start", "start_next", "save", "start_job"}:
             can = draft is not None and draft.config is not None and not self._starter.busy
         elif action == "restart":
             can = draft is not None and draft.config is not None and not self._starter.busy and self.way.checkpoint is not None
@@ -345,11 +345,11 @@ class Tune(ModeScreen):
         if self.draft is not None:
             self._starter.start(self.gradtop, self.draft, self._base, checkpoint, queue=queue)
 
-    def action_range_test(self) -> None:
-        """Start a learning-rate range test of what the form has; the screen shows it."""
+    def action_start_job(self, name: str) -> None:
+        """Start another job than training on what the form has; the screen shows it."""
         self.form.leave()
         if self.draft is not None:
-            self._starter.start_range_test(self.gradtop, self.draft, self._base)
+            self._starter.start_job(self.gradtop, find_job(name), self.draft, self._base)
 
     def action_apply_live(self) -> None:
         """Change the running training."""

@@ -1,4 +1,4 @@
-"""What Tune starts: a new run or a fork of what the form has, or a range test of it. Each starts in a thread, as starting waits for the worker."""
+"""What Tune starts: a new run or a fork of what the form has, or another job on it. Each starts in a thread, as starting waits for the worker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gradtop.trainer.config import Config
+    from gradtop.trainer.job import Job
     from gradtop.trainer.record import CheckpointInfo, Run
     from gradtop.tui.app import GradtopApp
     from gradtop.tui.reading.snapshot import Facts
@@ -38,8 +39,8 @@ class Starter:
 
         self._launch(app, start, started_text(checkpoint, app.snapshot.facts, queue=queue), watch=not queue)
 
-    def start_range_test(self, app: GradtopApp, draft: Draft, base: TunePart) -> None:
-        """A learning-rate range test of the draft, with the newest weights of the base where they fit."""
+    def start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart) -> None:
+        """Another job than training on the draft, with the newest weights of the base where it takes them and they fit."""
         if draft.config is None or self.busy:
             return
         config, changes = draft.config, draft.changes()
@@ -48,10 +49,11 @@ class Starter:
             from gradtop.trainer.config import apply_overrides
             from gradtop.trainer.launch.forks import newest_weights
 
-            checkpoint = newest_weights(base.run, changes)[0] if base.run is not None and base.checkpoints else None
-            return app.launcher.start(apply_overrides(config, (), job="lr_range"), parent=base.run, changes=changes, checkpoint=checkpoint)
+            takes = job.command is None or job.command.takes_weights
+            checkpoint = newest_weights(base.run, changes)[0] if takes and base.run is not None and base.checkpoints else None
+            return app.launcher.start(apply_overrides(config, (), job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
 
-        self._launch(app, start, "started a learning-rate range test")
+        self._launch(app, start, f"started {job.title}")
 
     def _launch(self, app: GradtopApp, start: Callable[[], Run], text: str, *, watch: bool = True) -> None:
         self.busy = True
