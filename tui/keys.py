@@ -37,9 +37,10 @@ JOB_MODES: tuple[Mode, ...] = tuple(room.MODE for room in ROOMS)
 PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),)
 LISTS = ("parameters", "gradients", "weights", "runs")
 SCROLLED = (*LISTS, "overview")
-SORTED = ("gradients", "runs")
-CURSORS = ("overview", "schedule", "gradients", "system", "metrics", *(mode.name for mode in JOB_MODES if CURSOR in mode.shares))
-CHARTED = ("overview", "schedule", "gradients", "system", "metrics", *(mode.name for mode in JOB_MODES if CHARTS in mode.shares))
+SORTED = LISTS
+OVER_STEPS = ("overview", "schedule", "gradients", "system", "metrics")
+CURSORS = (*OVER_STEPS, *(mode.name for mode in JOB_MODES if CURSOR in mode.shares))
+CHARTED = (*OVER_STEPS, *(mode.name for mode in JOB_MODES if CHARTS in mode.shares))
 
 KEYS: tuple[Key, ...] = (
     *(Key(m.number, f"app.mode('{m.name}')", f"mode.{m.name}", m.title, m.help, group="modes") for m in MODES),
@@ -70,14 +71,14 @@ KEYS: tuple[Key, ...] = (
     Key("home,g", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
     Key("end,G", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Charts over steps.
-    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half as many steps, around the cursor or up to the newest (also the mouse wheel).", modes=CHARTED, shown="+"),
-    Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice as many steps.", modes=CHARTED, shown="-"),
+    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half the width, around the cursor or at the newest end (also the mouse wheel).", modes=CHARTED, shown="+"),
+    Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice the width.", modes=CHARTED, shown="-"),
     Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTED, shown="["),
     Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTED, shown="]"),
-    Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again.", modes=CHARTED, footer=True),
+    Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again, or the whole range.", modes=CHARTED, footer=True),
     Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTED),
-    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=CHARTED),
-    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=CHARTED),
+    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=OVER_STEPS),
+    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=OVER_STEPS),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
@@ -122,6 +123,7 @@ KEYS: tuple[Key, ...] = (
     Key("right,l", "screen.walk(1)", "weights.next", "kernel", "In the picture of kernels: the next kernel.", modes=("weights",), footer=True, shown="← →"),
     Key("left_square_bracket", "screen.channel(-1)", "weights.previous_channel", "previous channel", "In the picture of kernels: the previous channel; before the first, the mean of |W| over all.", modes=("weights",), shown="["),
     Key("right_square_bracket", "screen.channel(1)", "weights.next_channel", "channel", "In the picture of kernels: the next channel.", modes=("weights",), footer=True, shown="[ ]"),
+    Key("a", "screen.average", "weights.average", "weights", "In a picture from the checkpoint of a run with an EMA of its weights: show the EMA, whose score counts, or the weights themselves.", modes=("weights",), footer=True),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Edit this field, or choose one of its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run: a fork from the newest checkpoint if the changes allow it, else from the beginning.", modes=("tune",), footer=True),

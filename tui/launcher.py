@@ -43,8 +43,8 @@ class Starts(Protocol):
     def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
         """Which weights of a checkpoint a fork that trains as `config` keeps; takes as long."""
 
-    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
-        """A picture of the weights in a checkpoint, as `trainer/server/pictures.py` has it. Raises OSError."""
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted, *, averaged: bool) -> Mapping[str, Any]:
+        """A picture of the weights in a checkpoint, or of their EMA, as `trainer/server/pictures.py` has it. Raises OSError."""
 
     def close(self) -> None: ...
 
@@ -125,8 +125,9 @@ class Launcher:
             self._preview = Preview(self._open_requests())
         return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
 
-    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
-        return self._open_requests().answer("picture", {"run": str(run.path), "checkpoint": str(checkpoint), "wanted": wanted.to_json()})
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted, *, averaged: bool) -> Mapping[str, Any]:
+        asked = {"run": str(run.path), "checkpoint": str(checkpoint), "wanted": wanted.to_json(), "averaged": averaged}
+        return self._open_requests().answer("picture", asked)
 
     def fork_weights(self, config: Any, checkpoint: Path) -> ForkWeights:
         from gradtop.trainer.launch.fork_weights import GENERAL, fork_weights

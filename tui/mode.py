@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The cursor of charts; charts over steps, which zoom and pan.
+# The cursor of charts; zoom, pan and the logarithmic axis.
 CURSOR, CHARTS = "cursor", "charts"
 
 

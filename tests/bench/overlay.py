@@ -1,20 +1,25 @@
-"""Twenty runs of a hundred thousand steps over each other: from the key to the curves, without the drawing."""
+"""Twenty runs of a hundred thousand steps over each other: reading them, and from the key to the frame."""
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from gradtop.trainer.record import Column, Run, SegmentWriter
-from gradtop.tui.reading.chart_view import QUANTITIES
+from gradtop.tui.reading.chart_view import QUANTITIES, ChartView
 from gradtop.tui.reading.overlay import Overlaid
 from tests.bench.figure import Figure
-from tests.bench.sandbox import sandboxed
+from tests.bench.sandbox import GRADTOP, Sandbox, sandboxed
+from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import STEPS_PER_EPOCH, fake_run
 
 RUNS, STEPS, TIMES = 20, 100_000, 5
+SETTLED = 1.0  # seconds
+MARKED = " = [├└ibs]"
+OVERLAID = re.compile("other seeds +[0-9].*(?:[\u2801-\u28ff]){3}", re.DOTALL)  # the legend, and a curve
 
 
 def measure() -> Iterator[Figure]:
@@ -25,12 +30,27 @@ def measure() -> Iterator[Figure]:
             for _ in range(TIMES + 1):
                 begin = time.perf_counter()
                 overlaid = Overlaid(runs, clock=time.time)
-                overlaid.read(quantity)
+                overlaid.read(ChartView(quantity=quantity))
                 taken.append(time.perf_counter() - begin)
             again = time.perf_counter()
-            overlaid.read(quantity)
+            overlaid.read(ChartView(quantity=quantity))
             details = {"slowest, s": max(taken[1:]), "read again, s": time.perf_counter() - again}
             yield Figure(f"overlay of {RUNS} runs × {STEPS:,} steps, by {quantity}".replace(",", " ", 1), statistics.median(taken[1:]), "s", 0.5, details=details)
+        opened = [first_frame(sandbox) for _ in range(TIMES)]
+        yield Figure(f"key to the frame with {RUNS} runs × {STEPS:,} steps".replace(",", " ", 1), statistics.median(opened), "s", 0.5, details={"slowest, s": max(opened)})
+
+
+def first_frame(sandbox: Sandbox) -> float:
+    """Seconds from the key, pressed for the first time in a screen, to the curves."""
+    with Terminal([str(GRADTOP)], env=sandbox.env) as terminal:
+        terminal.wait_for("val loss")
+        terminal.rest(SETTLED)
+        terminal.press("mj" * RUNS)
+        terminal.wait_for(rf"(?s)(?:{MARKED}.*){{{RUNS}}}")
+        terminal.rest(SETTLED)
+        begin = terminal.seconds
+        terminal.press("v")
+        return terminal.wait_for(OVERLAID) - begin
 
 
 def long_runs(runs: Path) -> list[Run]:

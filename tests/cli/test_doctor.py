@@ -98,17 +98,33 @@ def test_a_probe_that_talks_dies_or_hangs_is_a_finding(monkeypatch: pytest.Monke
 def test_a_card_that_this_torch_cannot_use_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     import pynvml
 
-    card = SimpleNamespace(free=80 * 2**30)
+    card, unknown = SimpleNamespace(free=60 * 2**30, total=80 * 2**30), pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
     for name, value in (
         ("nvmlInit", None), ("nvmlShutdown", None), ("nvmlSystemGetDriverVersion", "570.1"), ("nvmlDeviceGetCount", 1),
         ("nvmlDeviceGetHandleByIndex", 0), ("nvmlDeviceGetMemoryInfo", card), ("nvmlDeviceGetName", "NVIDIA H100"),
+        ("nvmlDeviceGetUtilizationRates", SimpleNamespace(gpu=93)), ("nvmlDeviceGetComputeRunningProcesses", [1]), ("nvmlDeviceGetPowerUsage", 650_000),
+        ("nvmlDeviceGetEnforcedPowerLimit", 700_000), ("nvmlDeviceGetCurrentClocksEventReasons", 0x4),
     ):  # fmt: skip
         monkeypatch.setattr(pynvml, name, lambda *_arguments, value=value: value)
+
+    def fails(*_arguments: object) -> None:
+        raise unknown
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetTemperature", fails)
     good, bad = checks.graphics_cards({**TORCH, "cuda": None})
-    assert good.found == "NVIDIA H100, 80.0 GiB free, driver 570.1"
+    assert good.found == "NVIDIA H100, 60.0 GiB free of 80.0 GiB, 93 % in use, 1 process, 650 of 700 W, throttled: power cap, driver 570.1"
     assert bad.found == "torch 2.14.1+cu130 is built without CUDA and does not find the GPU; training runs on the CPU"
     assert len(list(checks.graphics_cards({**TORCH, "devices": [{}]}))) == 1
     assert len(list(checks.graphics_cards({"error": "broken"}))) == 1
+
+
+def test_a_crowded_host_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    cpu, memory = checks.host(load=lambda: (0.5, 0.0, 0.0))
+    assert (cpu.state, cpu.found) == ("fine", "4 cores, load 0.5 over the last minute")
+    assert " available of " in memory.found
+    assert next(iter(checks.host(load=lambda: (9.0, 0.0, 0.0)))).state == "note"
+    assert checks.allocator({"PYTORCH_ALLOC_CONF": "expandable_segments:True"}) == "PYTORCH_ALLOC_CONF=expandable_segments:True"
 
 
 def test_the_runs_are_counted_and_a_place_that_cannot_hold_them_is_a_problem(gradtop: Gradtop, probe: Probe, tmp_path: Path) -> None:

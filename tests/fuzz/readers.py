@@ -181,7 +181,7 @@ def _lineage(run: Run) -> None:
 def _overlaid(run: Run, other: Run) -> None:
     runs = Overlaid([other, run], clock=time.time)
     for quantity in QUANTITIES:
-        runs.read(quantity)
+        runs.read(ChartView(quantity=quantity))
 
 
 def _streams(run: Run, intact: Container[str]) -> None:

@@ -25,6 +25,7 @@ CNN = '[model]\nkind = "cnn"\nchannels = [6, 5]\n'
 def test_a_worker_takes_the_picture_that_a_screen_asks_for_and_its_checkpoint_has_the_same(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     text = run.config.read_text()
+    text = text.replace("[training]", "[training]\nema = 0.5")
     run.config.write_text(CNN + text[text.index("[data]") :])
     wanted = Wanted("conv2.weight", PictureKind.KERNELS, 0, 3)
     taken: dict[float, torch.Tensor] = {}
@@ -62,6 +63,11 @@ def test_a_worker_takes_the_picture_that_a_screen_asks_for_and_its_checkpoint_ha
     weights = checkpoint.load(kept.path)["model"]["conv2.weight"]
     assert torch.equal(torch.tensor(picture.tiles).reshape(5, 3, 3), weights[:, 3])
     assert (told["step"], told["shape"]) == (kept.step, [5, 6, 3, 3])
+    averaged = Picture.from_numbers(answer(ANSWERS["picture"], {**given, "averaged": True})["numbers"])
+    assert averaged is not None
+    average = session.compute.evaluated.get_parameter("conv2.weight")
+    assert torch.equal(torch.tensor(averaged.tiles).reshape(5, 3, 3), average[:, 3])
+    assert not torch.equal(average, weights)
     gone = answer(ANSWERS["picture"], {**given, "wanted": Wanted("gone", PictureKind.MEAN).to_json()})
     assert gone["error"] == f"the checkpoint {kept.path.name} has no parameter gone"
     assert "no picture" in answer(ANSWERS["picture"], {**given, "wanted": ["conv2.weight", 7, 0, 0, 0, 0]})["error"]

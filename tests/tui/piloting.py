@@ -56,7 +56,7 @@ class Starts:
         self.asked.append(("fork_weights", (config, checkpoint)))
         return GENERAL
 
-    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted, *, averaged: bool) -> Mapping[str, Any]:
         self.asked.append(("picture", (run, checkpoint, wanted)))
         raise OSError("nothing is read here")
 

@@ -73,7 +73,7 @@ def fork_weights(arguments: Arguments) -> dict[str, Any]:
 
 
 def picture(arguments: Arguments) -> dict[str, Any]:
-    """The picture `wanted` of the weights in the `checkpoint` of a `run`, as `picture_from_checkpoint` has it."""
+    """The picture `wanted` of the weights in the `checkpoint` of a `run`, or of their EMA (`averaged`), as `picture_from_checkpoint` has it."""
     from gradtop.trainer.record.pictures import Wanted
     from gradtop.trainer.runtime.errors import UserError
     from gradtop.trainer.server.pictures import picture_from_checkpoint
@@ -81,7 +81,7 @@ def picture(arguments: Arguments) -> dict[str, Any]:
     wanted = Wanted.from_json(arguments["wanted"])
     if wanted is None:
         raise UserError(f"no picture: {arguments['wanted']}")
-    return picture_from_checkpoint(Path(arguments["checkpoint"]), wanted)
+    return picture_from_checkpoint(Path(arguments["checkpoint"]), wanted, averaged=bool(arguments.get("averaged")))
 
 
 def _configuration(arguments: Arguments) -> tuple[Config, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from typing import Any
 PYTHON = (3, 11)
 PROBE_TIMEOUT = 180.0
 LITTLE_DISK = 2 * 2**30
+LITTLE_MEMORY = 2**30
+CROWDED = 1.5  # processes that want to run, for each core
 CUDA = "nvidia-smi shows the CUDA version of the driver; https://pytorch.org/get-started has a matching torch"
 PAIR = "pip install --force-reinstall torch torchvision"
 
@@ -34,7 +37,7 @@ class Finding:
 
 def all_checks(runs: Path) -> list[Check]:
     """The quick ones first."""
-    return [python, terminal, locale, keymap, lambda: disk(runs), lambda: runs_folder(runs), optional, torch_server, pytorch]
+    return [python, terminal, locale, keymap, host, lambda: disk(runs), lambda: runs_folder(runs), optional, torch_server, pytorch]
 
 
 def python() -> Iterator[Finding]:
@@ -78,9 +81,9 @@ def pytorch() -> Iterator[Finding]:
         yield torchvision(torch, vision)
         for card in torch["devices"]:
             yield Finding(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
-    cores = os.cpu_count() or 1
-    yield Finding("cpu", "fine", f"{cores} core{'s' * (cores > 1)}, {gibibytes(memory())} of memory")
     yield from graphics_cards(torch)
+    if torch.get("devices"):
+        yield Finding("allocator", "fine", allocator(os.environ))
 
 
 def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
@@ -131,8 +134,9 @@ def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
         cards = pynvml.nvmlDeviceGetCount()
         for index in range(cards):
             card = pynvml.nvmlDeviceGetHandleByIndex(index)
-            free = pynvml.nvmlDeviceGetMemoryInfo(card).free
-            yield Finding(f"gpu {index}", "fine", f"{pynvml.nvmlDeviceGetName(card)}, {gibibytes(free)} free, driver {driver}")
+            memory = pynvml.nvmlDeviceGetMemoryInfo(card)
+            free = f"{gibibytes(memory.free)} free of {gibibytes(memory.total)}"
+            yield Finding(f"gpu {index}", "fine", ", ".join((pynvml.nvmlDeviceGetName(card), free, *use_of(card), f"driver {driver}")))
         if cards and "version" in torch and not torch["devices"]:
             built = f"is built for CUDA {torch['cuda']}" if torch["cuda"] else "is built without CUDA"
             yield Finding("gpu", "note", f"torch {torch['version']} {built} and does not find the GPU; training runs on the CPU", CUDA)
@@ -190,6 +194,50 @@ def keymap() -> Iterator[Finding]:
         yield Finding("keys", "fine", f"{len(found.overrides)} remapped in {file}")
 
 
+def allocator(env: Mapping[str, str]) -> str:
+    """How PyTorch takes memory of a GPU; 9 System shows what it has."""
+    name = next((each for each in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF") if env.get(each)), "")
+    return f"{name}={env[name]}" if name else "PyTorch's caching allocator with its default settings (PYTORCH_ALLOC_CONF is not set)"
+
+
+def use_of(card: Any) -> Iterator[str]:
+    """What NVML tells of a GPU now; what it does not tell is left out."""
+    import pynvml
+
+    from gradtop.tui.screens.system.host import throttled
+
+    with contextlib.suppress(pynvml.NVMLError):
+        yield f"{pynvml.nvmlDeviceGetUtilizationRates(card).gpu} % in use"
+    with contextlib.suppress(pynvml.NVMLError):
+        running = len(pynvml.nvmlDeviceGetComputeRunningProcesses(card))
+        yield f"{running} process{'es' * (running != 1)}"
+    with contextlib.suppress(pynvml.NVMLError):
+        yield f"{pynvml.nvmlDeviceGetPowerUsage(card) / 1000:.0f} of {pynvml.nvmlDeviceGetEnforcedPowerLimit(card) / 1000:.0f} W"
+    with contextlib.suppress(pynvml.NVMLError):
+        yield f"{pynvml.nvmlDeviceGetTemperature(card, pynvml.NVML_TEMPERATURE_GPU)} °C"
+    with contextlib.suppress(pynvml.NVMLError):
+        if reasons := throttled(pynvml.nvmlDeviceGetCurrentClocksEventReasons(card)):
+            yield f"throttled: {', '.join(reasons)}"
+
+
+def host(*, load: Callable[[], tuple[float, float, float]] = os.getloadavg) -> Iterator[Finding]:
+    """Processor and memory, and what others take of them now."""
+    import psutil
+
+    cores, busy = os.cpu_count() or 1, load()[0]
+    words = f"{cores} core{'s' * (cores > 1)}, load {busy:.1f} over the last minute"
+    if busy > CROWDED * cores:
+        yield Finding("cpu", "note", words, "other processes slow a training down: top shows which")
+    else:
+        yield Finding("cpu", "fine", words)
+    there = psutil.virtual_memory()
+    found = f"{gibibytes(there.available)} available of {gibibytes(there.total)}"
+    if there.available < LITTLE_MEMORY:
+        yield Finding("memory", "note", found, "a training may be killed for want of memory: top shows who has it")
+    else:
+        yield Finding("memory", "fine", found)
+
+
 def disk(runs: Path) -> Iterator[Finding]:
     place = nearest(runs)
     free = shutil.disk_usage(place).free
@@ -229,12 +277,6 @@ def optional() -> Iterator[Finding]:
         yield Finding("export", "note", "CSV and TensorBoard work; Parquet needs pyarrow", "pip install 'gradtop[export]'")
     else:
         yield Finding("export", "fine", "CSV, Parquet and TensorBoard")
-
-
-def memory() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().total)
 
 
 def gibibytes(count: float) -> str:

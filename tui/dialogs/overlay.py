@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,8 +16,10 @@ from textual.screen import ModalScreen
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import Run
+from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
-from gradtop.tui.reading.chart_view import QUANTITIES, Quantity
+from gradtop.tui.framework.chart_actions import ChartActions
+from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.reading.overlay import METRICS, Group, Overlaid, OverlayPart, RunCurve
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Curve
@@ -27,24 +30,34 @@ from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.ruler import Ruler
 
-if TYPE_CHECKING:
-    from gradtop.tui.app import GradtopApp
-
 EVERY = 2.0  # seconds between two looks at runs that go on
 WIDE = 100  # cells, from which on two charts stand beside each other
+HIGH = 30  # rows, below which one chart stands alone
 MOST_NAMED = 4  # groups that the legends of the charts name; of more the list below alone tells
 NAME, FIGURE = 34, 18  # cells in the list
+# The keys named at the bottom, by their ids; those that do not fit are left out from the end.
+NAMED = (
+    (("cursor.left", "cursor.right"), "read"), (("next",), "chart"), (("charts.zoom_in", "charts.zoom_out"), "zoom"), (("charts.quantity",), "step/epoch/time"),
+    (("charts.all",), "all"), (("charts.log",), "log axis"), (("charts.pan_left", "charts.pan_right"), "pan"), (("charts.smooth",), "smooth"),
+)  # fmt: skip
+CLOSES = "esc closes"
 
 
-class Overlay(ModalScreen[None]):
-    """Loss, validation loss and accuracy of the runs; read in the poll thread."""
+class Overlay(ModalScreen[None], ChartActions):
+    """Loss, validation loss and accuracy of the runs; read in the poll thread.
+
+    `numbers` gives the colour and pattern of a run by its id: it keeps them while others come and go.
+    """
 
     CSS_PATH = "overlay.tcss"
     AUTO_FOCUS = "LineChart"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,v", "dismiss(None)", "back", id="overlay.back", tooltip="Back to the list."),
-        Binding("t", "quantity", "step/epoch/time", id="overlay.quantity", tooltip="Draw charts over steps, epochs or time."),
-        Binding("Y", "log_axis", "log axis", id="overlay.log", tooltip="Switch the focused chart between linear and logarithmic axis."),
+        Binding("escape", "back", "back", id="overlay.back", tooltip="All charts again, else back to the list."),
+        Binding("q,v", "dismiss(None)", "close", id="overlay.close", tooltip="Back to the list."),
+        Binding("enter", "alone", "enlarge", id="overlay.alone", tooltip="Show the focused chart alone."),
+        Binding("tab", "turn(1)", "next chart", id="overlay.next", tooltip="The next chart."),
+        Binding("shift+tab", "turn(-1)", "previous chart", id="overlay.previous", tooltip="The previous chart."),
+        *bound(row for row in keys.KEYS if row.id.startswith(("charts.", "cursor."))),
     ]
 
     class Read(Message):
@@ -54,11 +67,11 @@ class Overlay(ModalScreen[None]):
             super().__init__()
             self.found = found
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], numbers: Mapping[str, int] | None = None) -> None:
         super().__init__()
         self._runs = runs
-        self._quantity: Quantity = "step"
-        self._reading = False
+        self._numbers = {run.id: number for number, run in enumerate(runs)} if numbers is None else numbers
+        self._reading = self._alone = False
         self._overlaid: Overlaid | None = None
         self.found: OverlayPart | None = None
 
@@ -71,17 +84,12 @@ class Overlay(ModalScreen[None]):
 
     def on_mount(self) -> None:
         pane = self.query_one("#overlay")
-        pane.border_title, pane.border_subtitle = f"{len(self._runs)} runs", "←→ read  tab next chart  t step/epoch/time  Y log axis  esc closes"
+        pane.border_title = f"{len(self._runs)} run{'s' * (len(self._runs) != 1)}"
         for metric in METRICS:
             self._chart(metric).border_title = metric.replace("_", " ")
-        memory = self._gradtop.memory.get("charts.quantity")
-        self._quantity = next((each for each in QUANTITIES if each == memory), "step")
+        self.recall()
         self._read()
         self.set_interval(EVERY, self._look_again)
-
-    @property
-    def _gradtop(self) -> GradtopApp:
-        return cast("GradtopApp", self.app)
 
     def _chart(self, metric: str) -> LineChart:
         return self.query_one(f"#overlay-{metric}", LineChart)
@@ -94,17 +102,17 @@ class Overlay(ModalScreen[None]):
         if self._reading:
             return
         self._reading = True
-        poll, quantity = self._gradtop.poll, self._quantity
+        poll, view = self.gradtop.poll, self.chart_view
 
         def read() -> None:
             self._overlaid = self._overlaid or Overlaid(self._runs, clock=poll.clock)
-            self.post_message(self.Read(self._overlaid.read(quantity)))
+            self.post_message(self.Read(self._overlaid.read(view)))
 
         poll.do(read)
 
     def on_overlay_read(self, message: Read) -> None:
         self._reading = False
-        if message.found.quantity != self._quantity:
+        if message.found.view != self.chart_view:
             self._read()
             return
         self.found = message.found
@@ -112,50 +120,87 @@ class Overlay(ModalScreen[None]):
             self._show(message.found)
 
     def _show(self, found: OverlayPart) -> None:
-        every = [each.series for group in found.groups for there in group.curves.values() for each in there if len(each.series.x)]
-        first, last = min((each.first for each in every), default=0.0), max((each.last for each in every), default=1.0)
+        quantity = found.view.quantity
+        self._whole = found.ends
+        first, last = self.span(found.ends[1])
+        nothing = "none of these runs has recorded it" + ("" if quantity == "step" else f" over its {quantity}")
         for metric in METRICS:
             chart = self._chart(metric)
-            chart.set_ruler(Ruler(found.quantity))
-            chart.set_empty("none of these runs has recorded it" if found.quantity == "step" else f"none of these runs has recorded it over its {found.quantity}")
-            chart.set_series(curves(found.groups, metric), log=None, x_min=first, x_max=max(last, first + 1e-9))
+            chart.set_ruler(Ruler(quantity), self._smoothing)
+            chart.set_empty(nothing if self.chart_view.window is None else "nothing recorded in this part")
+            chart.set_series(curves(found.groups, metric, self._numbers), log=None, x_min=first, x_max=max(last, first + 1e-9))
         groups = self.query_one(Groups)
-        groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 3))
-        groups.show(found.groups)
+        groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
+        groups.show(found.groups, self._numbers)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= WIDE, "wide")
+        self.query_one("#overlay").border_subtitle = self._keys(event.size.width - 8)
+        self._arrange(self.pointed())
 
-    def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:
+    def _arrange(self, pointed: LineChart | None) -> None:
+        """All charts, or the one that is pointed at where that is wanted or there is no room for more."""
+        alone = self._alone or self.size.height < HIGH
+        self.set_class(self.size.width >= WIDE and not alone, "wide")
         for chart in self.query(LineChart):
-            if chart is not message.chart:
-                chart.set_cursor(message.chart.cursor_x)
+            chart.display = not alone or chart is pointed
+        if pointed is not None:
+            self.set_focus(pointed)
 
-    def action_quantity(self) -> None:
-        self._quantity = QUANTITIES[(QUANTITIES.index(self._quantity) + 1) % len(QUANTITIES)]
-        self._gradtop.remember("charts.quantity", self._quantity)
-        for chart in self.query(LineChart):
-            chart.set_cursor(None)
+    def action_turn(self, step: int) -> None:
+        charts, now = list(self.query(LineChart)), self.pointed()
+        if now is not None:
+            self._arrange(charts[(charts.index(now) + step) % len(charts)])
+
+    def action_alone(self) -> None:
+        self._alone = not self._alone
+        self._arrange(self.pointed())
+
+    def action_back(self) -> None:
+        if self._alone:
+            self.action_alone()
+        else:
+            self.dismiss(None)
+
+    def _keys(self, width: int) -> str:
+        """As many of its keys as fit, with what closes it."""
+        told = [f"{' '.join(keys.name(each).split()[0] for each in ids)} {words}" for ids, words in NAMED]
+        while told and len("  ".join((*told, CLOSES))) > width:
+            told.pop()
+        return "  ".join((*told, CLOSES))
+
+    # The keys of charts
+
+    def reread(self) -> None:
         self._read()
 
-    def action_log_axis(self) -> None:
-        chart = self.focused if isinstance(self.focused, LineChart) else self.query(LineChart).first()
-        chart.own_log = not chart.is_log
+    def redraw(self) -> None:
         if self.found is not None:
             self._show(self.found)
 
+    def action_quantity(self) -> None:
+        # Each run has steps, epochs and a clock of its own: a place among those of one quantity is none among those of another.
+        for chart in self.query(LineChart):
+            chart.set_cursor(None)
+        self.chart_view = replace(self.chart_view, window=None)
+        super().action_quantity()
+
 
 def style_of(number: int) -> tuple[str, str]:
-    """Colour and pattern of a group, by its place: with each round of the colours they meet other patterns."""
+    """Colour and pattern of a run, by its number: with each round of the colours they meet other patterns."""
     return LINES[number % len(LINES)], LINES[(number + number // len(LINES)) % len(LINES)]
 
 
-def curves(groups: Sequence[Group], metric: str) -> list[Curve]:
-    """The lines of a chart, the first group on top: of seeds the mean with its deviation, and each run faintly."""
+def style_of_group(group: Group, numbers: Mapping[str, int]) -> tuple[str, str]:
+    """That of its first run."""
+    return style_of(numbers.get(group.curves[METRICS[0]][0].run.id, 0))
+
+
+def curves(groups: Sequence[Group], metric: str, numbers: Mapping[str, int]) -> list[Curve]:
+    """The lines of a chart: of seeds the mean with its deviation, and each run faintly."""
     named = len(groups) <= MOST_NAMED
     lines: list[Curve] = []
-    for number, group in enumerate(groups):
-        style, pattern = style_of(number)
+    for group in groups:
+        style, pattern = style_of_group(group, numbers)
         label, text = (ellipsis(group.name, NAME), None) if named else ("", "")
         if group.is_family:
             lasts = [each.last for each in group.curves[metric] if each.last is not None]
@@ -164,7 +209,7 @@ def curves(groups: Sequence[Group], metric: str) -> list[Curve]:
         else:
             (each,) = group.curves[metric]
             lines.append(Curve(label, each.series, style, value=each.last, text=text, pattern=pattern))
-    return lines[::-1]
+    return lines
 
 
 class Groups(Drawn):
@@ -175,9 +220,10 @@ class Groups(Drawn):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._groups: Sequence[Group] = ()
+        self._numbers: Mapping[str, int] = {}
 
-    def show(self, groups: Sequence[Group]) -> None:
-        self._groups = groups
+    def show(self, groups: Sequence[Group], numbers: Mapping[str, int]) -> None:
+        self._groups, self._numbers = groups, numbers
         self._draw()
 
     def _lay_out(self, width: int, height: int) -> list[Cells]:
@@ -193,7 +239,7 @@ class Groups(Drawn):
                 put(more, 4, f"and {len(self._groups) - number + 1} more", "tick")
                 rows[-1] = more
                 break
-            style, pattern = style_of(number)
+            style, pattern = style_of_group(group, self._numbers)
             row = Cells(width)
             put(row, 0, legend.sample(Curve("", group.curves[METRICS[0]][0].series, style, pattern=pattern)), style)
             put(row, 4, ellipsis(group.name, name), "text")

@@ -28,10 +28,10 @@ class Window:
     def width(self) -> float:
         return self.last - self.first
 
-    def zoomed(self, factor: float, whole: tuple[float, float], at: float | None = None) -> Window | None:
-        """So many times narrower around a step, else at its newest end; None where that is all there is."""
+    def zoomed(self, factor: float, whole: tuple[float, float], at: float | None = None, least: float = LEAST) -> Window | None:
+        """So many times narrower around a step, else at its newest end, and not less than `least` wide; None where that is all there is."""
         low, high = whole
-        width = max(min(LEAST, high - low), self.width / factor)
+        width = max(min(least, high - low), self.width / factor)
         if width >= high - low:
             return None
         where = self.last if at is None else at

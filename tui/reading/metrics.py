@@ -41,10 +41,10 @@ class MetricCurve:
 _known: WeakKeyDictionary[RunReader, tuple[Sequence[tuple[StreamReader, tuple[Column, ...]]], dict[str, Metric]]] = WeakKeyDictionary()
 
 
-def all_metrics(reader: RunReader) -> Mapping[str, Metric]:
-    """What the run has recorded, by name: made anew only where a stream has other columns."""
+def all_metrics(reader: RunReader, streams: Sequence[str] = ()) -> Mapping[str, Metric]:
+    """What the run has recorded, by name, in some streams or in all: made anew only where a stream has other columns."""
     there = []
-    for name in shown_by("plot"):
+    for name in streams or shown_by("plot"):
         for stream in reader.ranks(name):
             stream.refresh()
             if stream.count:

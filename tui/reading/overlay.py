@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtop.trainer.analysis.overlay import aligned, mean_and_deviation, seed_families
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, Series, clean
 from gradtop.trainer.record.layout import STATUS
-from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS, shown_by
-from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Quantity, clock_of
+from gradtop.trainer.record.streams.registry import ACCURACY, EVALS, LOSS, VAL_LOSS, shown_by
+from gradtop.trainer.record.streams.registry import STEPS as STEPS_STREAM
+from gradtop.tui.reading.chart_view import NO_CLOCK, WHOLE_RUN, ChartView, Quantity, clock_of
 from gradtop.tui.reading.metrics import LONGEST, all_metrics
 from gradtop.tui.widgets.ruler import STEPS, Ruler
 
@@ -27,6 +28,7 @@ class RunCurve:
 
 
 METRICS = (LOSS, VAL_LOSS, ACCURACY)
+STREAMS = (STEPS_STREAM, EVALS)  # that they are in
 BINS = 240
 
 
@@ -45,44 +47,63 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class OverlayPart:
-    """`groups` in the order in which their first runs were chosen; `any_alive` is whether more may come."""
+    """`groups` in the order in which their first runs were chosen; `ends` of all that is recorded; `any_alive` is whether more may come."""
 
     groups: tuple[Group, ...] = ()
-    quantity: Quantity = "step"
+    view: ChartView = WHOLE_RUN
+    ends: tuple[float, float] = (0.0, 1.0)
     any_alive: bool = False
 
 
 class Overlaid:
-    """Runs that are read again and again, each time what is new in them; what has ended is read once for each quantity."""
+    """Runs that are read again and again, each time what is new in them; what has ended is read once for each quantity, and for one window."""
 
     def __init__(self, runs: Sequence[Run], *, clock: Callable[[], float]) -> None:
         self._readers = {run.id: RunReader(run, clock=clock) for run in runs}
-        self._ended: dict[tuple[str, Quantity], dict[str, RunCurve]] = {}
+        self._ended: dict[tuple[str, ChartView], dict[str, RunCurve]] = {}
+        self._ends: dict[tuple[str, Quantity], tuple[float, float]] = {}
+        self._lasts: dict[tuple[str, str], float | None] = {}
 
-    def read(self, quantity: Quantity) -> OverlayPart:
-        """The curves of all runs; in the poll thread."""
+    def read(self, view: ChartView = WHOLE_RUN) -> OverlayPart:
+        """The curves of all runs in the window of the view, which is in its quantity; in the poll thread."""
         for reader in self._readers.values():
             reader.refresh()
         changed_live = {name for name, reader in self._readers.items() if reader.status.changes}
         families = seed_families({name: reader.meta for name, reader in self._readers.items()}, changed_live)
-        groups = tuple(self._group([self._readers[name] for name in family], quantity) for family in families)
-        return OverlayPart(groups, quantity, any(reader.state.is_alive for reader in self._readers.values()))
+        self._ended = {key: kept for key, kept in self._ended.items() if key[1].window in {None, view.window}}
+        groups = tuple(self._group([self._readers[name] for name in family], view) for family in families)
+        ends = [each for (_run, quantity), each in self._ends.items() if quantity == view.quantity]
+        whole = (min((first for first, _ in ends), default=0.0), max((last for _, last in ends), default=1.0))
+        return OverlayPart(groups, view, whole, any(reader.state.is_alive for reader in self._readers.values()))
 
-    def _group(self, readers: Sequence[RunReader], quantity: Quantity) -> Group:
-        found = [self._curves(reader, quantity) for reader in readers]
+    def _group(self, readers: Sequence[RunReader], view: ChartView) -> Group:
+        found = [self._curves(reader, view) for reader in readers]
         curves = {metric: tuple(each[metric] for each in found) for metric in METRICS}
         means = {metric: mean_and_deviation([each.series for each in there]) for metric, there in curves.items()} if len(readers) > 1 else {}
         name = run_name(readers[0])
         return Group(f"{name} and {len(readers) - 1} other seed{'s' if len(readers) > 2 else ''}" if means else name, curves, means)
 
-    def _curves(self, reader: RunReader, quantity: Quantity) -> dict[str, RunCurve]:
-        key = (reader.run.id, quantity)
+    def _curves(self, reader: RunReader, view: ChartView) -> dict[str, RunCurve]:
+        key = (reader.run.id, view)
         known = self._ended.pop(key, None)
         if known is None or reader.state.is_alive:
-            known = {each.metric: each for each in read_curves(reader, METRICS, quantity, bins=BINS)}
+            first, last = self._steps(reader, view)
+            known = {each.metric: each for each in read_curves(reader, METRICS, view.quantity, bins=BINS, first=first, last=last, streams=STREAMS)}
+            there = [each.series for each in known.values() if len(each.series.x)]
+            if view.window is None and there:
+                self._ends[reader.run.id, view.quantity] = (min(each.first for each in there), max(each.last for each in there))
+                self._lasts.update({(reader.run.id, each.metric): each.last for each in known.values()})
+            known = {name: replace(each, last=self._lasts.get((reader.run.id, name))) for name, each in known.items()}
         if not reader.state.is_alive:
             self._ended[key] = known
         return known
+
+    def _steps(self, reader: RunReader, view: ChartView) -> tuple[float | None, float | None]:
+        """The steps of a run that are in the window."""
+        if view.window is None:
+            return None, None
+        ruler, _unknown = ruler_of(reader, view.quantity)
+        return ruler.step(view.window.first), ruler.step(view.window.last)
 
 
 def run_name(reader: RunReader) -> str:
@@ -90,11 +111,11 @@ def run_name(reader: RunReader) -> str:
 
 
 def read_curves(
-    reader: RunReader, metrics: Sequence[str], quantity: Quantity, *, bins: int, first: float | None = None, last: float | None = None
+    reader: RunReader, metrics: Sequence[str], quantity: Quantity, *, bins: int, first: float | None = None, last: float | None = None, streams: Sequence[str] = ()
 ) -> list[RunCurve]:
-    """Read what is new of the metrics and put them over the quantity; `first` and `last` are steps. Never raises on what a run holds."""
+    """Read what is new of the metrics and put them over the quantity; `first` and `last` are steps, `streams` those to look in (default: all). Never raises on what a run holds."""
     run, name = reader.run, run_name(reader)
-    there = all_metrics(reader)
+    there = all_metrics(reader, streams)
     ruler, unknown = ruler_of(reader, quantity)
     curves = []
     for metric in metrics:

@@ -174,6 +174,22 @@ def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:
     return Axis(start, end, log, ticks)
 
 
+def in_bars(most: float, rows: int, old: Axis | None = None) -> Axis:
+    """A range from zero to at least a positive number for bars in so many rows: each tick is the top of a row, all equally far apart.
+
+    The old one stays as long as the bars fit into it and fill half of it.
+    """
+    wanted: list[tuple[float, float, int]] = []
+    for apart in range(2 if rows > 5 else 1, max(3, rows // 2 + 1)):
+        step = step_for(most * apart / rows, 1)
+        wanted.append((rows / apart * step * (apart / 2) ** FEW, step, apart))
+    _size, step, apart = min(wanted)
+    high = rows / apart * step
+    if old is not None and old.high >= most and SLACK * old.high <= high and old.low == 0:
+        return old
+    return Axis(0.0, high, False, tuple((number * step, tick_label(number * step, step, high)) for number in range(rows // apart + 1)))
+
+
 def _with_zero(low: float, high: float) -> tuple[float, float]:
     """The range of finite data with some height; zero is taken in where it is near."""
     low, high = sorted(max(-LARGEST, min(LARGEST, 0.0 if abs(v) < TINIEST else v)) for v in (low, high))

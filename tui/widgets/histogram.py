@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gradtop.tui.widgets.axis import Axis, fitted, linear
+from gradtop.tui.widgets.axis import Axis, fitted, in_bars, linear
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.drawn import Drawn
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -48,6 +48,7 @@ class HistogramPlot(Drawn):
         self._sentence = ""
         self._x: Axis | None = None
         self._y: Axis | None = None
+        self._tall = 0
 
     def show(self, shape: Shape | None, sentence: str = "", *, fresh: bool = False) -> None:
         """Show this shape, or where there is none the sentence; `fresh` axes are not those of what was shown before."""
@@ -68,7 +69,8 @@ class HistogramPlot(Drawn):
         low, high, bins = widened(shape)
         high, bins = merged(low, high, bins, width)
         self._x = fitted(low, high, log=False, most=max(2, width // 14), old=self._x)
-        self._y = fitted(0.0, max(bins), log=False, most=max(1, min(height // 4, round(max(bins)))), old=self._y)
+        self._y = in_bars(max(*bins, 1e-9), tall, self._y if tall == self._tall else None)
+        self._tall = tall
         left = self._y.label_width + 1
         heights = heights_of(bins, low, high, self._x, width - left)
         unicode = draws_unicode(self)
@@ -118,12 +120,13 @@ def draw_axes(rows: Sequence[Cells], x_axis: Axis, y_axis: Axis, *, unicode: boo
     left, width, tall = y_axis.label_width, len(rows[0].text), len(rows) - 2
     for row in rows[:tall]:
         row.put(left, "│" if unicode else "|", TONE["axis"])
-    for value, label in y_axis.ticks:
-        # A count stands where the top of its bar does; nothing stands on the axis below.
-        y = tall - 1 - column_of(max(0.0, y_axis.at(value) - 1e-9), tall)
-        rows[y].put(left - len(label), label, TONE["tick"])
-        rows[y].put(left, "┤" if unicode else "+", TONE["axis"])
     rows[tall].put(left, ("└" if unicode else "+") + ("─" if unicode else "-") * (width - left - 1), TONE["axis"])
+    for value, label in y_axis.ticks:
+        # A count stands in the row whose top is the top of its bar, zero so in that of the axis.
+        y = tall - round(y_axis.at(value) * tall)
+        rows[y].put(left - len(label), label, TONE["tick"])
+        if y < tall:
+            rows[y].put(left, "┤" if unicode else "+", TONE["axis"])
     free = 0
     for value, label in x_axis.ticks:
         x = left + 1 + column_of(x_axis.at(value), width - left - 1)

@@ -6,9 +6,10 @@ import pytest
 
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
+from gradtop.tui.reading.chart_view import ChartView, Window
 from gradtop.tui.reading.overlay import Overlaid
+from gradtop.tui.screens.runs.data import numbered
 from gradtop.tui.screens.runs.screen import Runs
-from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 
@@ -27,19 +28,19 @@ def chosen(tmp_path: Path) -> list[Run]:
 
 
 def test_seeds_of_one_configuration_are_one_group_with_a_mean(chosen: list[Run]) -> None:
-    family, other = Overlaid(chosen, clock=lambda: NOW).read("step").groups
+    family, other = Overlaid(chosen, clock=lambda: NOW).read().groups
     assert (family.name, other.name) == ("amber-finch and 2 other seeds", "tidy-wren")
     assert len(family.curves["loss"]) == 3
     assert set(family.means["val_loss"].finite) == {3}
-    lines = curves([family, other], "loss")
-    assert [(line.style, line.faint) for line in lines] == [("b", False), *[("a", True)] * 3, ("a", False)]
+    lines = curves([family, other], "loss", {run.id: number for number, run in enumerate(chosen)})
+    assert [(line.style, line.faint) for line in lines] == [("a", False), *[("a", True)] * 3, ("d", False)]
 
 
 def test_curves_over_epochs_and_time_begin_together(chosen: list[Run]) -> None:
     overlaid = Overlaid([chosen[0], chosen[3]], clock=lambda: NOW)
-    by_epoch = overlaid.read("epoch").groups
+    by_epoch = overlaid.read(ChartView(quantity="epoch")).groups
     assert [group.curves["loss"][0].series.x_last[-1] for group in by_epoch] == pytest.approx([399 / 172, 299 / 172])
-    by_time = overlaid.read("time").groups
+    by_time = overlaid.read(ChartView(quantity="time")).groups
     assert [group.curves["loss"][0].series.x[0] for group in by_time] == [0, 0]
     assert by_time[1].curves["loss"][0].series.x_last[-1] == pytest.approx(299 * 0.025)
 
@@ -62,16 +63,41 @@ async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: l
         await screen.shows("amber-finch and 2 other seeds")
         overlay = screen.app.screen
         assert isinstance(overlay, Overlay)
-        await screen.until(lambda: all(chart.read for chart in overlay.query(LineChart)), "the charts")
+        await screen.until(lambda: all(chart.read for chart in overlay.charts()), "the charts")
         assert "± " in screen.shown()
         await screen.press("left")
-        await screen.until(lambda: len({chart.cursor_x for chart in overlay.query(LineChart)} - {None}) == 1, "one cursor for all charts")
+        await screen.until(lambda: len({chart.cursor_x for chart in overlay.charts()} - {None}) == 1, "one cursor for all charts")
+        await screen.press("plus")
+        await screen.until(lambda: (window := found_window(overlay)) is not None and window.first >= 190, "the newer half")
+        await screen.press("left_square_bracket", "0")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.window is None, "all steps")
         await screen.press("t")
-        await screen.until(lambda: overlay.found is not None and overlay.found.quantity == "epoch", "epochs")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.quantity == "epoch", "epochs")
         await screen.press("escape")
         await screen.until(lambda: screen.app.screen is mode, "the list")
         await screen.press("u")
         await screen.until(lambda: mode.check_action("unmark", ()) is None, "no marks")
+
+
+def found_window(overlay: Overlay) -> Window | None:
+    return overlay.found.view.window if overlay.found is not None else None
+
+
+def test_a_run_keeps_its_colour_while_others_are_unmarked() -> None:
+    numbers = numbered(["a", "b", "c"], {})
+    assert numbers == {"a": 0, "b": 1, "c": 2}
+    assert numbered(["b", "c", "d"], numbers) == {"b": 1, "c": 2, "d": 0}
+
+
+def test_a_window_is_read_in_the_quantity_of_its_charts(chosen: list[Run]) -> None:
+    overlaid = Overlaid(chosen[:1], clock=lambda: NOW)
+    by_step = overlaid.read(ChartView(window=Window(100, 200)))
+    loss = by_step.groups[0].curves["loss"][0].series
+    assert (loss.x[0], loss.x_last[-1]) == (100, 200)
+    overlaid.read(ChartView(quantity="epoch"))
+    by_epoch = overlaid.read(ChartView(window=Window(1, 2), quantity="epoch"))
+    assert by_epoch.groups[0].curves["loss"][0].series.x[0] == pytest.approx(1)
+    assert by_epoch.ends == pytest.approx((0, 399 / 172))  # of the whole run
 
 
 async def test_a_run_that_goes_on_grows_in_the_overlay(tmp_path: Path, chosen: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,5 +120,5 @@ async def test_a_run_that_goes_on_grows_in_the_overlay(tmp_path: Path, chosen: l
 def test_what_a_run_lacks_is_said_of_it(tmp_path: Path, chosen: list[Run]) -> None:
     for file in chosen[3].streams.glob("*.json"):
         file.write_text("{")
-    _family, other = Overlaid(chosen, clock=lambda: NOW).read("step").groups
+    _family, other = Overlaid(chosen, clock=lambda: NOW).read().groups
     assert "is not whole" in other.curves["loss"][0].problem

@@ -13,6 +13,7 @@ from gradtop.tui.widgets.axis import (
     along,
     along_decades,
     fitted,
+    in_bars,
     kept_in_rows,
     linear,
     logarithmic,
@@ -120,3 +121,16 @@ def test_its_labels_lie_within_it_and_do_not_touch(low: float, ratio: float, wid
 
 def test_where_no_logarithm_can_be_the_axis_is_linear() -> None:
     assert not along_decades(0.0, 1.0, 80).log
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5, 8, 15, 40])
+@pytest.mark.parametrize("most", [1e-9, 0.3, 1.0, 7.0, 115.0, 3.7e6])
+def test_counts_stand_at_the_tops_of_rows_equally_far_apart(most: float, rows: int) -> None:
+    axis = in_bars(most, rows)
+    assert axis.low == 0
+    assert most <= axis.high * (1 + 1e-9)
+    assert most >= axis.high / 5
+    places = [axis.at(value) * rows for value, _label in axis.ticks]
+    assert places == pytest.approx([round(place) for place in places])
+    assert len({round(b - a) for a, b in pairwise(places)}) <= 1
+    assert in_bars(0.9 * most, rows, axis) is axis

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
-from gradtop.tui.framework.charted import CHART_ACTIONS, ChartedScreen
+from gradtop.tui.framework.chart_actions import CHART_ACTIONS
+from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.reading.chart_view import WHOLE_RUN

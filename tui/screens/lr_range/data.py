@@ -35,6 +35,12 @@ class RangePart:
     source: Run | None = None
     ended: bool = False
 
+    def limits_between(self, low: float, high: float) -> tuple[float, float] | None:
+        """The range of the vertical axis for some of the learning rates, below the divergence at the end."""
+        seen = [y for curve in (self.loss, self.smoothed) for x, y in zip(curve.x, curve.mean, strict=True) if low <= x <= high and math.isfinite(y)]
+        lowest, highest = min(seen, default=math.inf), min(max(seen, default=-math.inf), self.limits[1] if self.limits else math.inf)
+        return (lowest, highest) if lowest < highest else None
+
 
 def read_range(source: Source, _view: object) -> RangePart:
     return range_part(source.run) if source.run is not None else RangePart()

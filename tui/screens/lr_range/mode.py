@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gradtop.tui.mode import CURSOR, Key, Mode
+from gradtop.tui.mode import CHARTS, CURSOR, Key, Mode
 
 MODE = Mode(
     "lr_range", "1", "LR range", "gradtop.tui.screens.lr_range.screen:LrRange",
     "A learning-rate range test: the loss over the learning rate, and what it suggests.",
-    frozenset({CURSOR}),
+    frozenset({CURSOR, CHARTS}),
 )  # fmt: skip
 KEYS = (
     Key("ctrl+g", "screen.start_job('lr_range')", "tune.range_test", "range test", "Start a learning-rate range test of this configuration, from the run's newest weights if the changes allow it.", modes=("tune",)),

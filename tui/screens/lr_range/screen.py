@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
@@ -9,8 +11,10 @@ from gradtop.trainer.config.text import float_text
 from gradtop.trainer.jobs.lr_range.result import LABELS
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
+from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.lr_range.data import RangePart, read_range
 from gradtop.tui.widgets.chart import Curve
@@ -24,12 +28,13 @@ RULES = {
 }
 
 
-class LrRange(ModeScreen):
-    """One large chart on a logarithmic axis, and the suggestions below it, one of which is chosen."""
+class LrRange(ModeScreen, ChartActions):
+    """One large chart on a logarithmic axis, and the suggestions below it, one of which is chosen. Its window is in decades."""
 
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("lr_range")
     AUTO_FOCUS = "LineChart"
+    LEAST_SEEN = 0.5  # of a decade
     mode = "lr_range"
     streams = shown_by(mode)
     read = staticmethod(read_range)
@@ -45,7 +50,19 @@ class LrRange(ModeScreen):
 
     def on_mount(self) -> None:
         self.query_one("#curve").border_title = "loss over learning rate"
-        super().on_mount()
+        self.recall()
+
+    def view(self) -> ChartView:
+        return self.chart_view
+
+    def reread(self) -> None:
+        self.request_data()
+
+    def redraw(self) -> None:
+        self.show(self.snapshot)
+
+    def along(self, x: float) -> float:
+        return math.log10(x)
 
     @property
     def part(self) -> RangePart:
@@ -62,7 +79,13 @@ class LrRange(ModeScreen):
             self._chosen = next(iter(part.found))
         marks = [(lr, f"{LABELS[method]} {formatting.significant(lr)}") for method, lr in part.found.items()]
         lines = [Curve("smoothed", part.smoothed, "a"), Curve("loss", part.loss, "b", planned=True)]
-        self.query_one(LineChart).set_series(lines, marks=marks, x_min=part.span[0], x_max=part.span[1], y_range=part.limits)
+        low, high = map(math.log10, part.span)
+        self._whole = (low, high)
+        first, last = self.span(high)
+        chart = self.query_one(LineChart)
+        limits = part.limits if self.chart_view.window is None else part.limits_between(10.0**first, 10.0**last)
+        y_range = limits if limits is None or limits[0] > 0 or not chart.own_log else None
+        chart.set_series(lines, marks=marks, x_min=10.0**first, x_max=10.0**last, y_range=y_range)
         self.query_one("#figures", Lines).show([figures(part)])
         self._list()
         self.refresh_bindings()
@@ -78,6 +101,9 @@ class LrRange(ModeScreen):
             return True if self.is_mounted and self.part.found else None
         return super().check_action(action, parameters)
 
+    def label(self, identity: str | None, label: str) -> str:
+        return "whole range" if identity == "charts.all" else super().label(identity, label)
+
     def action_choose(self, step: int) -> None:
         found = list(self.part.found)
         if found:
@@ -89,11 +115,6 @@ class LrRange(ModeScreen):
         run = self.part.source or self.snapshot.facts.run
         if run is not None and (lr := self.part.found.get(self._chosen)) is not None:
             self.gradtop.tune(run, {"optimizer.lr": float_text(float(f"{lr:.3g}"))})
-
-    def action_read(self, cells: int) -> None:
-        chart = self.query_one(LineChart)
-        self.set_focus(chart)
-        chart.action_cursor(cells)
 
     def copied(self) -> tuple[str, str]:
         lr = self.part.found.get(self._chosen)

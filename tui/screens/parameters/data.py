@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.record.streams.registry import LAYERS
-from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, model_of
+from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, Node, model_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import Source
 
 AT_FIRST = 40  # so many rows are opened without being asked
+MODEL = "model"  # the order of the model
+# What modules within one are sorted by, the largest first, but for their names and kinds.
+ORDERS: dict[str, Callable[[Node], object]] = {
+    "kind": lambda node: (node.kind == "", node.kind),
+    "parameters": lambda node: -node.count,
+    "bytes": lambda node: -node.bytes,
+}
+SORTS = (MODEL, *ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +38,28 @@ def read_parameters(source: Source, view: object) -> ParametersPart:  # noqa: AR
     return ParametersPart(model_of(layers), layers.unreadable)
 
 
-def visible(model: Model, opened: Collection[str]) -> list[str]:
-    """The keys of the rows that are seen when these modules are open, from top to bottom."""
+def visible(model: Model, opened: Collection[str], sort: str = MODEL, *, reverse: bool = False) -> list[str]:
+    """The keys of the rows that are seen when these modules are open, from top to bottom; what is in a module is sorted within it."""
     rows: list[str] = []
     stack = [ROOT] if model.nodes else []
     while stack:
         key = stack.pop()
         rows.append(key)
         if key in opened:
-            stack += reversed(model.nodes[key].children)
+            stack += reversed(within(model, key, sort, reverse=reverse))
     return rows
 
 
-def matching(model: Model, wanted: str) -> tuple[list[str], int]:
+def within(model: Model, key: str, sort: str, *, reverse: bool) -> Sequence[str]:
+    """What is in a module, in order."""
+    children = model.nodes[key].children
+    order = ORDERS.get(sort)
+    if order is None:
+        return children[::-1] if reverse else children
+    return sorted(children, key=lambda child: order(model.nodes[child]), reverse=reverse)  # type: ignore[arg-type, return-value]
+
+
+def matching(model: Model, wanted: str, sort: str = MODEL, *, reverse: bool = False) -> tuple[list[str], int]:
     """The rows whose path or kind has every word that is wanted, each with the modules above it; and how many match."""
     words = wanted.lower().split()
     found = [key for key, node in model.nodes.items() if key != ROOT and has_all(words, f"{node.path} {node.kind}".lower())]
@@ -52,7 +69,8 @@ def matching(model: Model, wanted: str) -> tuple[list[str], int]:
         while parent and parent not in shown:
             shown.add(parent)
             parent = model.nodes[parent].parent
-    return [key for key in model.nodes if key in shown], len(found)
+    rows = visible(model, shown, sort, reverse=reverse) if shown else []
+    return [key for key in rows if key in shown], len(found)
 
 
 def has_all(words: Collection[str], text: str) -> bool:

@@ -16,6 +16,8 @@ from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.model import NO_MODEL, Model, Node
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.parameters.data import (
+    MODEL,
+    SORTS,
     ParametersPart,
     above,
     matching,
@@ -28,6 +30,7 @@ from gradtop.tui.widgets.table import Table
 
 OPEN, SHUT = "▾ ", "▸ "
 INDENT = 2
+LARGEST_FIRST = ("parameters", "bytes")
 
 
 class Parameters(ModeScreen):
@@ -44,7 +47,11 @@ class Parameters(ModeScreen):
         super().__init__()
         self._model = NO_MODEL
         self._open: set[str] = set()
-        self._rows: Sequence[str] = ()
+        self._sort, self._reverse = MODEL, False
+
+    def on_mount(self) -> None:
+        wanted = self.gradtop.memory.get("parameters.sort")
+        self._sort = wanted if wanted in SORTS else MODEL
 
     def body(self) -> ComposeResult:
         yield Table(filters=True)
@@ -80,8 +87,10 @@ class Parameters(ModeScreen):
     def _fill(self) -> None:
         """Show the rows that are open, or those that match."""
         model, wanted = self._model, self.table.filter
-        rows, found = matching(model, wanted) if wanted else (visible(model, self._open), 0)
+        sort, reverse = self._sort, self._reverse
+        rows, found = matching(model, wanted, sort, reverse=reverse) if wanted else (visible(model, self._open, sort, reverse=reverse), 0)
         shown = set(rows)
+        self.table.set_sorted(sort, descending=(sort in LARGEST_FIRST) != reverse)
         self.table.show(
             rows,
             lambda key: cells(model, model.nodes[key], is_open=shown.issuperset(model.nodes[key].children)),
@@ -99,6 +108,12 @@ class Parameters(ModeScreen):
         if self.table.key:
             self.gradtop.remember("parameters.row", self.table.key)
         self.refresh_bindings()
+
+    def on_table_sorted(self, message: Table.Sorted) -> None:
+        self._reverse = message.key == self._sort and not self._reverse
+        self._sort = message.key
+        self.gradtop.remember("parameters.sort", self._sort)
+        self._fill()
 
     def on_table_chosen(self) -> None:
         self.action_unfold()
@@ -192,15 +207,15 @@ def columns(model: Model) -> list[TableColumn]:
     formulas = width("formula", [formula(node) for node in nodes], 26)
     names = max([16, *(INDENT * node.depth + 2 + cell_len(node.name) for node in nodes)])
     return [
-        TableColumn("module", min(44, names), least=min(names, 20)),
-        TableColumn("kind", kinds, least=min(kinds, 11), priority=4),
+        TableColumn("module", min(44, names), least=min(names, 20), sort=MODEL),
+        TableColumn("kind", kinds, least=min(kinds, 11), priority=4, sort="kind"),
         TableColumn("shape", shapes, priority=7),
         TableColumn("formula", formulas, least=min(formulas, 16), priority=1),
-        TableColumn("parameters", width("parameters", [formatting.number(model.root.count)] if nodes else [], 16), right=True),
+        TableColumn("parameters", width("parameters", [formatting.number(model.root.count)] if nodes else [], 16), right=True, sort="parameters"),
         TableColumn("share", 7, right=True, priority=2),
         TableColumn("trains", 6, priority=3 if frozen else 6),
         TableColumn("dtype", width("dtype", [dtype(node) for node in nodes], 9), priority=3 if mixed else 8),
-        TableColumn("bytes", 8, right=True, priority=5),
+        TableColumn("bytes", 8, right=True, priority=5, sort="bytes"),
     ]
 
 

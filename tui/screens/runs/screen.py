@@ -20,7 +20,7 @@ from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_r
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer
 from gradtop.tui.reading.snapshot import Facts, Snapshot
-from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, read_runs
+from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
 from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
@@ -71,6 +71,7 @@ class Runs(ModeScreen):
         self._judged: dict[str, Judgement] = {}
         self._judging = False
         self._marked: list[str] = []  # the runs to draw over each other, of which the newest is compared with others
+        self._numbers: dict[str, int] = {}  # of the marked runs, for their colours
 
     def body(self) -> ComposeResult:
         yield Table(COLUMNS, filters=True)
@@ -221,6 +222,7 @@ class Runs(ModeScreen):
 
     def _mark(self, marked: list[str]) -> None:
         self._marked = marked
+        self._numbers = numbered(marked, self._numbers)
         self.show(self.snapshot)
         self.refresh_bindings()
 
@@ -233,7 +235,7 @@ class Runs(ModeScreen):
         from gradtop.tui.dialogs.overlay import Overlay
 
         if runs := self._overlaid():
-            self.app.push_screen(Overlay(runs))
+            self.app.push_screen(Overlay(runs, self._numbers))
 
     def _other(self, row: RunRow) -> Run | None:
         """What a run is compared with: the one marked last, else its parent; a filter may hide it."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 BUSY = slice(0, 8)  # fields of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal
 IDLE = (3, 4)
+# NVML's nvmlClocksEventReasons (nvml.h). An idle GPU and clocks that the user has set are no throttling.
+THROTTLE = {
+    0x4: "power cap",
+    0x8: "hardware slowdown",
+    0x10: "sync boost",
+    0x20: "software thermal slowdown",
+    0x40: "hardware thermal slowdown",
+    0x80: "external power brake",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,13 @@ def gpu_processes(uuid: str) -> tuple[tuple[GpuProcess, ...], str]:
         return (), f"NVML does not work here ({error})"
     found = [GpuProcess(each.pid, command(each.pid), each.usedGpuMemory) for each in running]
     return tuple(sorted(found, key=lambda each: -(each.memory or 0))), ""
+
+
+def throttled(mask: float) -> list[str]:
+    """Why the clocks are lower than they could be."""
+    if not math.isfinite(mask) or mask < 0:
+        return []
+    return [words for bit, words in THROTTLE.items() if int(mask) & bit]
 
 
 def command(pid: int) -> str:

@@ -47,11 +47,11 @@ class System(PanedScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._has_gpu = False
+        self._left_out: frozenset[str] = OF_GPU
 
     @property
     def panes(self) -> Sequence[str]:
-        return [name for name in self.PANES if self._has_gpu or name not in OF_GPU]
+        return [name for name in self.PANES if name not in self._left_out]
 
     def body(self) -> ComposeResult:
         with Container(id="panes"):
@@ -69,10 +69,13 @@ class System(PanedScreen):
             self.explain("" if facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
             return
         self.explain("")
-        if part.has_gpu is not self._has_gpu:
-            self._has_gpu = part.has_gpu
+        words = {"run": run_lines(part, facts), "host": host_lines(part, facts), "gpu": gpu_lines(part), "monitoring": monitoring_lines(part, alive=facts.alive)}
+        # Of an ended run from before these were recorded there is no more than a name or a sentence.
+        bare = {name for name in ("host", "monitoring") if len(words[name]) < 2 and not facts.alive}
+        if (left_out := frozenset(bare if part.has_gpu else OF_GPU | bare)) != self._left_out:
+            self._left_out = left_out
             self.lay_out()
-        for name, lines in (("run", run_lines(part, facts)), ("host", host_lines(part, facts)), ("gpu", gpu_lines(part)), ("monitoring", monitoring_lines(part))):
+        for name, lines in words.items():
             self.query_one(f"#{name}", Words).show(lines)
         self._draw(part, facts)
 

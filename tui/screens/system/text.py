@@ -31,21 +31,13 @@ from gradtop.trainer.record.streams.registry import (
 from gradtop.tui.framework.lines import Piece, TextLine
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.system.data import SystemPart
+from gradtop.tui.screens.system.host import throttled
 
 LABEL = 10  # cells
 STREAM = 12
 BAR = 16
 MOST_CORES = 40  # that are drawn one by one; of more, means of neighbours
 BARS = "▁▂▃▄▅▆▇█"
-# NVML's nvmlClocksEventReasons (nvml.h). An idle GPU and clocks that the user has set are no throttling.
-THROTTLE = {
-    0x4: "power cap",
-    0x8: "hardware slowdown",
-    0x10: "sync boost",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "external power brake",
-}
 PROCESSES = 4
 
 
@@ -60,7 +52,7 @@ def run_lines(part: SystemPart, facts: Facts) -> list[TextLine]:
         lines.append(row("step", [(milliseconds(part.seconds), "strong"), (pace, "text")]))
     if math.isfinite(part.loading):
         busy = "warning" if part.loading > 0.5 else "text"
-        lines.append(row("loading", [*bar(part.loading, busy), (f" {percent(part.loading)} of a step waits for batches", busy)]))
+        lines.append(row("loading", [*bar(part.loading, busy), (f" {percent(part.loading)} of a step", busy)]))
     if math.isfinite(cpu := part.now.get(CPU, math.nan)):
         whole = f" of {100 * part.cores} %" if part.cores else ""
         lines.append(row("processor", [*(bar(cpu / 100 / part.cores) if part.cores else []), (f" {cpu:.0f} %", "strong"), (whole, "muted")]))
@@ -126,10 +118,10 @@ def gpu_lines(part: SystemPart) -> list[TextLine]:
     return lines + [[(f" {why}", "muted")] for why in [*missing, *filter(None, [part.no_processes])]]
 
 
-def monitoring_lines(part: SystemPart) -> list[TextLine]:
+def monitoring_lines(part: SystemPart, *, alive: bool = True) -> list[TextLine]:
     """What looking inside costs, against the budget."""
     if not part.costs:
-        return [[(" nothing measured within the budget in the last minute", "muted")]]
+        return [[(" nothing measured within the budget in the last minute" if alive else " its cost was not recorded", "muted")]]
     whole = sum(cost.share for cost in part.costs)
     of_budget = f" of {percent(part.budget)}" if math.isfinite(part.budget) else ""
     over = "warning" if whole > 1.5 * part.budget else "strong"
@@ -142,13 +134,6 @@ def monitoring_lines(part: SystemPart) -> list[TextLine]:
 
 def interval(seconds: float) -> str:
     return milliseconds(seconds) if seconds < 1 else f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def throttled(mask: float) -> list[str]:
-    """Why the clocks are lower than they could be."""
-    if not math.isfinite(mask) or mask < 0:
-        return []
-    return [words for bit, words in THROTTLE.items() if int(mask) & bit]
 
 
 def row(label: str, pieces: Sequence[Piece]) -> TextLine:

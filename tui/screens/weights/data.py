@@ -88,7 +88,8 @@ class WeightsView:
 class WeightsPart:
     """`earlier` from the first on, without `now`; `now` is None where the parameter was not measured yet.
 
-    `measured` is whether the run is to measure; `unavailable` says why the worker cannot.
+    `measured` is whether the run is to measure; `unavailable` says why the worker cannot. `averaged` is whether there is an EMA of the
+    weights, whose score counts.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -99,6 +100,7 @@ class WeightsPart:
     unavailable: str = ""
     unreadable: str = ""
     picture: PicturePart | None = None
+    averaged: bool = False
 
 
 def read_weights(source: Source, view: WeightsView) -> WeightsPart:
@@ -124,12 +126,19 @@ def read_weights(source: Source, view: WeightsView) -> WeightsPart:
     if view.picture is not None and view.picture.parameter == chosen:
         sizes = next(each.shape for each in found if each.name == chosen)
         picture = read_picture(reader, view.picture, sizes, reader.stream(PICTURES), measuring=measured)
-    return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable, picture)
+    return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable, picture, averages(reader.config))
 
 
 def monitored(config: Mapping[str, object]) -> bool:
     monitor = config.get("monitor")
     return not (isinstance(monitor, Mapping) and monitor.get("enabled") is False)
+
+
+def averages(config: Mapping[str, object]) -> bool:
+    """Whether the run has an EMA of its weights."""
+    training = config.get("training")
+    decay = training.get("ema") if isinstance(training, Mapping) else None
+    return isinstance(decay, int | float) and decay > 0
 
 
 def parameters(names: object, table: object) -> tuple[Parameter, ...]:

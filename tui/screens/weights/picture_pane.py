@@ -16,6 +16,7 @@ from gradtop.trainer.record import Run, clean
 from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, Wanted, layout
 from gradtop.tui.screens.weights.data import WeightsPart
 from gradtop.tui.screens.weights.pictures import PicturePart, Shown, heat, title, why_none
+from gradtop.tui.screens.weights.text import AVERAGED, NOT_AVERAGED
 from gradtop.tui.widgets.border import retitle
 from gradtop.tui.widgets.heat_map import HeatMap
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
     from gradtop.tui.reading.snapshot import Facts
 
-Key = tuple[Path, Wanted]
+Key = tuple[Path, Wanted, bool]  # the last is whether it is of the EMA
 KEPT = 32  # pictures from checkpoints
 OTHER = {PictureKind.KERNELS: PictureKind.MEAN, PictureKind.MEAN: PictureKind.MAX, PictureKind.MAX: PictureKind.MEAN}
 NAMES = {PictureKind.MEAN: "mean |W|", PictureKind.MAX: "max |W|"}
@@ -50,6 +51,7 @@ class PicturePane(Vertical):
         self._loading: Key | None = None
         self._facts: Facts | None = None
         self._last: tuple[Hashable, Shown] | None = None
+        self._raw = False
 
     def compose(self) -> ComposeResult:
         yield HeatMap(id="picture", colours=self.gradtop.capabilities.colours >= 256)
@@ -72,6 +74,26 @@ class PicturePane(Vertical):
     def other_map(self) -> str:
         """What the key of the heat map shows next."""
         return NAMES[OTHER[self.wanted.kind]] if self.wanted is not None else ""
+
+    @property
+    def has_average(self) -> bool:
+        """Whether the picture is from a checkpoint with an EMA of the weights beside them."""
+        picture = self._part.picture
+        return self.is_open and self._part.averaged and picture is not None and not picture.live and picture.checkpoint is not None
+
+    @property
+    def _averaged(self) -> bool:
+        return self.has_average and not self._raw
+
+    @property
+    def other_weights(self) -> str:
+        """What `change_average` shows."""
+        return "weights" if self._averaged else "EMA"
+
+    def change_average(self) -> None:
+        self._raw = not self._raw
+        if self._facts is not None:
+            self.show_part(self._part, self._facts)
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -144,14 +166,15 @@ class PicturePane(Vertical):
             retitle(self, words, "")
             plot.show(None, found)
             return
-        retitle(self, words, f"step {number(found.step)}" + ("" if found.time else " · checkpoint"))
+        which = (AVERAGED if self._averaged else NOT_AVERAGED) if self._part.averaged else ""
+        retitle(self, words, " · ".join(filter(None, (f"step {number(found.step)}", "" if found.time else "checkpoint", which))))
         drawn = heat(found, part.wanted, part.shape)
         plot.show(drawn, "none of these weights is finite")
 
     def _found(self, part: PicturePart) -> Shown | str:
         """The picture, or what is said until it is there."""
         run = self._facts.run if self._facts is not None else None
-        key = (run.path if run is not None else None, part.wanted.parameter)
+        key = (run.path if run is not None else None, part.wanted.parameter, self._averaged)
         found: Shown | str = "measuring: the picture follows after the current step"
         if part.live:
             found = part.shown if part.shown is not None and part.shown.picture.shows(part.wanted, part.shape) else found
@@ -167,8 +190,8 @@ class PicturePane(Vertical):
         return found
 
     def _stored(self, run: Run, checkpoint: Path, part: PicturePart) -> Shown | str:
-        for (path, wanted), shown in self._loaded.items():
-            same = path == checkpoint and wanted.parameter == part.wanted.parameter
+        for (path, wanted, averaged), shown in self._loaded.items():
+            same = path == checkpoint and wanted.parameter == part.wanted.parameter and averaged is self._averaged
             if same and (wanted == part.wanted or (isinstance(shown, Shown) and shown.picture.shows(part.wanted, part.shape))):
                 return shown
         self._load(run, checkpoint, part.wanted)
@@ -177,12 +200,13 @@ class PicturePane(Vertical):
     def _load(self, run: Run, checkpoint: Path, wanted: Wanted) -> None:
         if self._loading is not None:
             return
-        self._loading = key = (checkpoint, wanted)
+        averaged = self._averaged
+        self._loading = key = (checkpoint, wanted, averaged)
         launcher = self.gradtop.launcher
 
         def load() -> None:
             try:
-                answer = launcher.picture(run, checkpoint, wanted)
+                answer = launcher.picture(run, checkpoint, wanted, averaged=averaged)
                 picture = Picture.from_numbers(answer["numbers"])
                 found = Shown(picture, answer["step"]) if picture is not None else "the checkpoint holds another shape of it"
             except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from gradtop.trainer.record.pictures import Wanted
 
 WIDE, NARROW = 100, 80
-KEY = "weights.parameter"
+KEY, SORT = "weights.parameter", "weights.sort"
+MODEL, SIZE = "model", "size"  # orders: that of the model, the largest first
 
 
 class Weights(ModeScreen):
@@ -46,10 +48,11 @@ class Weights(ModeScreen):
         self._drawn = ("", "")
         self._filter = ""
         self._turned = False
+        self._sort, self._reverse = MODEL, False
 
     def body(self) -> ComposeResult:
         with Horizontal(id="split"):
-            yield Table([TableColumn("parameter", 22, 14, grow=True, keep="end"), TableColumn("shape", 12, priority=1)], id="names", filters=True)
+            yield Table([TableColumn("parameter", 22, 14, grow=True, keep="end", sort=MODEL), TableColumn("shape", 12, priority=1, sort=SIZE)], id="names", filters=True)
             with Vertical(id="right"):
                 with Vertical(id="now"):
                     yield Figures(id="figures")
@@ -59,11 +62,11 @@ class Weights(ModeScreen):
 
     def on_mount(self) -> None:
         self._chosen = self.gradtop.memory.get(KEY)
+        self._sort = SIZE if self.gradtop.memory.get(SORT) == SIZE else MODEL
         self.query_one("#names").border_title = "parameters"
         self.query_one("#since").border_title = "since the start"
         if self._chosen:
             self.query_one(Table).go(self._chosen)
-        super().on_mount()
 
     def view(self) -> WeightsView:
         return WeightsView(self._chosen, self.query_one(PicturePane).wanted)
@@ -104,19 +107,23 @@ class Weights(ModeScreen):
 
     def _show_names(self, part: WeightsPart) -> None:
         wanted = self._filter.casefold().split()
-        named = {parameter.name: parameter for parameter in part.parameters if all(word in parameter.shown.casefold() for word in wanted)}
+        found = [parameter for parameter in part.parameters if all(word in parameter.shown.casefold() for word in wanted)]
+        found = sorted(found, key=lambda parameter: -prod(parameter.shape)) if self._sort == SIZE else found
+        named = {parameter.name: parameter for parameter in (reversed(found) if self._reverse else found)}
 
         def cells(name: str) -> Sequence[Cell]:
             parameter = named[name]
             return parameter.shown, (shape(parameter.shape) if parameter.shape else "", "muted")
 
-        self.query_one(Table).show(tuple(named), cells, total=len(part.parameters))
+        table = self.query_one(Table)
+        table.set_sorted(self._sort, descending=(self._sort == SIZE) != self._reverse)
+        table.show(tuple(named), cells, total=len(part.parameters))
 
     def _show_now(self, part: WeightsPart, snapshot: Snapshot, *, fresh: bool) -> None:
         now, pane, plot = part.now, self.query_one("#now"), self.query_one(HistogramPlot)
         named = next((title(each) for each in part.parameters if each.name == part.chosen), part.chosen)
         self.query_one(Figures).show_part(part)
-        retitle(pane, named, when(now, snapshot.facts) if now is not None else "")
+        retitle(pane, named, when(now, snapshot.facts, averaged=part.averaged) if now is not None else "")
         if now is None:
             plot.show(None, waiting(part, snapshot.facts))
             return
@@ -138,6 +145,12 @@ class Weights(ModeScreen):
         self._filter = message.key
         self.receive(self.snapshot)
 
+    def on_table_sorted(self, message: Table.Sorted) -> None:
+        self._reverse = message.key == self._sort and not self._reverse
+        self._sort = message.key
+        self.gradtop.remember(SORT, self._sort)
+        self.receive(self.snapshot)
+
     def on_picture_pane_changed(self) -> None:
         """Another picture is wanted, or none."""
         self._arrange()
@@ -155,9 +168,15 @@ class Weights(ModeScreen):
     def action_channel(self, step: int) -> None:
         self.query_one(PicturePane).walk_channels(step)
 
+    def action_average(self) -> None:
+        self.query_one(PicturePane).change_average()
+        self.refresh_bindings()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"walk", "channel"}:
             return True if self.query_one(PicturePane).has_kernels else None
+        if action == "average":
+            return True if self.query_one(PicturePane).has_average else None
         if action in {"kernels", "map"}:
             return True if self._chosen else None
         return super().check_action(action, parameters)
@@ -200,6 +219,8 @@ class Weights(ModeScreen):
     def label(self, identity: str | None, label: str) -> str:
         if identity == "weights.kernels" and self.is_inside and self.query_one(PicturePane).has_kernels:
             return ""  # the place in the key bar is for what walks them; esc leads back as well
+        if identity == "weights.average":
+            return self.query_one(PicturePane).other_weights
         if identity == "weights.map" and self.is_inside:
             return self.query_one(PicturePane).other_map
         if identity == "next" and self.size.width < NARROW and not self.is_inside:

@@ -49,12 +49,15 @@ def figure_lines(now: Histogram, width: int) -> list[TextLine]:
     return list(lines)
 
 
-def when(now: Histogram, facts: Facts) -> str:
-    """At which step it was measured, and how long ago that is."""
+NOT_AVERAGED, AVERAGED = "weights, not their EMA", "EMA of the weights"
+
+
+def when(now: Histogram, facts: Facts, *, averaged: bool = False) -> str:
+    """At which step it was measured, and how long ago that is; where there is an EMA of the weights, that it is not of it."""
     clock = time.strftime("%H:%M:%S", time.localtime(now.time)) if 0 < now.time < 1e11 else ""
     behind = round(facts.status.step - now.step)
     ago = f"{number(behind)} {'step' if behind == 1 else 'steps'} ago" if behind > 0 else ""
-    return " · ".join(filter(None, (f"step {number(now.step)}", ago, clock)))
+    return " · ".join(filter(None, (f"step {number(now.step)}", ago, clock, NOT_AVERAGED if averaged else "")))
 
 
 def history_lines(part: WeightsPart, width: int, height: int) -> list[TextLine]:

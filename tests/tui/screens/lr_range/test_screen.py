@@ -10,6 +10,7 @@ import pytest
 from gradtop.trainer.jobs.lr_range.suggest import learning_rates, suggest
 from gradtop.trainer.record import RunState
 from gradtop.tui.screens.tune.screen import Tune
+from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Starts, piloted
 from tests.tui.range_fixture import SMOOTHED, STEPS, range_run
 from tests.tui.runs_fixture import fake_run
@@ -47,9 +48,22 @@ async def test_the_reading_line_reads_learning_rate_and_losses(tmp_path: Path) -
         assert "smoothed 2.5" in _read(app)[1]
 
 
-def _read(app: Any) -> tuple[str, ...]:
-    from gradtop.tui.widgets.line_chart import LineChart
+async def test_its_chart_is_zoomed_in_decades_and_drawn_over_decades_of_the_loss(tmp_path: Path) -> None:
+    async with piloted(tmp_path, range_run(tmp_path / "runs")) as app:
+        await app.shows("loss over learning rate")
+        chart = app.mode.query_one(LineChart)
+        await app.press("plus")
+        await app.until(lambda: chart._chart.x_min == pytest.approx(1e-3), "the upper half of the decades")
+        await app.shows("0 whole range")
+        await app.press("left_square_bracket")
+        await app.until(lambda: chart._chart.x_min == pytest.approx(1e-4), "a quarter of it lower")
+        await app.press("Y")
+        await app.until(lambda: chart.is_log, "decades of the loss")
+        await app.press("0", "Y")
+        await app.until(lambda: chart._chart.x_min == pytest.approx(1e-7) and not chart.is_log, "the whole range")
 
+
+def _read(app: Any) -> tuple[str, ...]:
     return app.mode.query_one(LineChart).read  # type: ignore[no-any-return]
 
 

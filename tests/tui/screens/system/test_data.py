@@ -56,7 +56,7 @@ def test_what_the_run_and_its_host_use(tmp_path: Path) -> None:
     assert f"pid {os.getpid()}" in said
     assert "4 CPU threads" in said
     assert "20.0 ms · 3.2k samples/s" in said
-    assert "75 % of a step waits for batches" in said
+    assert "75 % of a step" in said
     assert "150 % of 400 %" in said
     assert "2.0 GiB of 16.0 GiB" in said
     said = "\n".join(texts(host_lines(part, facts(run))))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gradtop.tui.screens.system.screen import System
 from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import fake_run
 from tests.tui.screens.system.machine import GPU, run_with
 
 
@@ -43,3 +44,14 @@ async def test_a_run_that_recorded_nothing_of_its_system_says_so(runs: Path, tmp
         file.unlink()
     async with piloted(tmp_path, run, mode="system") as screen:
         await screen.shows("the first second is not over")
+
+
+async def test_of_an_ended_run_that_recorded_nothing_of_its_host_no_pane_holds_a_name_alone(runs: Path, tmp_path: Path) -> None:
+    run, grower = fake_run(runs, "amber-finch", state="done", steps=200)
+    grower.close()
+    for file in run.streams.glob("system.*"):
+        file.unlink()
+    async with piloted(tmp_path, run, mode="system") as screen:
+        await screen.shows("─ this run ─")
+        await screen.until(lambda: "its host" not in screen.shown(), "no pane of its host")
+        assert "─ monitoring ─" not in screen.shown()

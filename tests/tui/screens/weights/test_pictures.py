@@ -97,8 +97,8 @@ async def test_the_scale_needs_no_colour(tmp_path: Path, training: tuple[Run, Gr
 class Checkpoints(Starts):
     """A torch server that has one checkpoint."""
 
-    def picture(self, run: Run, checkpoint: Path, wanted: Wanted) -> Mapping[str, Any]:
-        self.asked.append(("picture", (checkpoint.name, wanted)))
+    def picture(self, run: Run, checkpoint: Path, wanted: Wanted, *, averaged: bool) -> Mapping[str, Any]:
+        self.asked.append(("picture", (checkpoint.name, wanted, averaged) if averaged else (checkpoint.name, wanted)))
         if wanted.kind is not KERNELS:
             raise OSError("the checkpoint step-000343.pt cannot be read (torn)")
         return {"step": 343, "shape": [16, 1, 3, 3], "numbers": [0, 0, wanted.channel, 16, 3, 3, 0, *[0.25] * 144]}
@@ -122,6 +122,23 @@ async def test_of_an_ended_run_the_picture_is_that_of_its_newest_checkpoint(tmp_
         await screen.shows("the checkpoint step-000343.pt cannot be read (torn)")
         await screen.press("j", "K")
         await screen.shows("a vector of 16 has no kernels; m shows it as a heat map")
+
+
+async def test_the_picture_is_that_of_the_ema_whose_score_counts_and_a_shows_the_weights(tmp_path: Path, runs: Path) -> None:
+    run, _ = fake_run(runs, "amber-finch", state="done", steps=400)
+    run.config.write_text(run.config.read_text().replace("[training]", "[training]\nema = 0.99"))
+    launcher = Checkpoints()
+    async with piloted(tmp_path, run, mode="weights", launcher=launcher) as screen:
+        await screen.shows("weights, not their EMA")  # the histogram
+        await screen.press("K")
+        await screen.shows("step 343 · checkpoint · EMA of the weights")
+        assert "a weights" in screen.keybar()
+        await screen.press("a")
+        await screen.shows("checkpoint · weights, not their EMA")
+        assert "a EMA" in screen.keybar()
+        asked = [what for kind, what in launcher.asked if kind == "picture"]
+        wanted = Wanted("stem.weight", KERNELS)
+        assert asked == [("step-000343.pt", wanted, True), ("step-000343.pt", wanted)]
 
 
 async def test_a_run_without_a_checkpoint_says_so(tmp_path: Path, runs: Path) -> None:

@@ -1,0 +1,149 @@
+"""What the keys and the mouse do to charts, on whatever screen they stand: one cursor, one window, one smoothing for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.screen import Screen
+
+from gradtop.trainer.analysis import formatting
+from gradtop.tui.reading.chart_view import LEAST, QUANTITIES, WHOLE_RUN, Quantity, Window
+from gradtop.tui.widgets.line_chart import LineChart
+
+if TYPE_CHECKING:
+    from gradtop.tui.app import GradtopApp
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)  # decay per recorded step
+CHART_ACTIONS = ("read", "zoom_steps", "pan", "all_steps", "log_axis", "quantity", "smooth")
+
+
+class ChartActions(Screen[None]):
+    """`chart_view` is what is seen; `reread` asks for curves in another window, `redraw` draws in another way what is known."""
+
+    LEAST_SEEN: ClassVar[float] = LEAST  # how close a window comes
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.chart_view = WHOLE_RUN
+        self._smoothing = 0.0
+        self._whole = (0.0, 1.0)
+
+    @property
+    def gradtop(self) -> GradtopApp:
+        return cast("GradtopApp", self.app)
+
+    # What a screen fills in
+
+    def reread(self) -> None:
+        """Read what is to be seen now."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Show what is known again, drawn in another way."""
+        raise NotImplementedError
+
+    def along(self, x: float) -> float:
+        """Where an x of the charts lies in the window."""
+        return x
+
+    def charts(self) -> Sequence[LineChart]:
+        """Those that are seen, in their order."""
+        return [chart for chart in self.query(LineChart) if chart.display]
+
+    def pointed(self) -> LineChart | None:
+        """The chart that the keys mean: the one that has the focus, else the first."""
+        charts = self.charts()
+        return next((chart for chart in charts if chart.has_focus), charts[0] if charts else None)
+
+    def chart_name(self, chart: LineChart) -> str:
+        """What its axis is remembered by."""
+        return str(chart.id)
+
+    def recall(self) -> None:
+        """Draw as was last chosen: over which quantity, how smooth, and each chart on its axis. To be called on mount."""
+        memory = self.gradtop.memory
+        quantity = memory.get("charts.quantity")
+        self.chart_view = replace(self.chart_view, quantity=next((each for each in QUANTITIES if each == quantity), "step"))
+        self._smoothing = next((each for each in SMOOTHING if f"{each}" == memory.get("charts.smoothing")), 0.0)
+        for chart in self.query(LineChart):
+            self.recall_axis(chart)
+
+    def recall_axis(self, chart: LineChart) -> None:
+        """Give a chart the axis that was last chosen for what it shows."""
+        chart.own_log = {"log": True, "linear": False}.get(self.gradtop.memory.get(f"charts.axis.{self.chart_name(chart)}"))
+
+    def span(self, end: float) -> tuple[float, float]:
+        """The ends of a chart that would go to `end`, with the window that somebody looks through."""
+        window = self.chart_view.window
+        return (self._whole[0], end) if window is None else (window.first, window.last)
+
+    # The cursor
+
+    def action_read(self, cells: int) -> None:
+        """Arrow keys: the chart that is pointed at reads, the others follow."""
+        if (chart := self.pointed()) is not None:
+            self.set_focus(chart)
+            chart.action_cursor(cells)
+
+    def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:
+        for chart in self.query(LineChart):
+            if chart is not message.chart:
+                chart.set_cursor(message.chart.cursor_x)
+
+    # The window
+
+    def on_line_chart_wheeled(self, message: LineChart.Wheeled) -> None:
+        self._zoom(message.factor, message.step)
+
+    def action_zoom_steps(self, factor: float) -> None:
+        chart = self.pointed()
+        self._zoom(factor, chart.cursor_x if chart is not None else None)
+
+    def _zoom(self, factor: float, at: float | None) -> None:
+        now = self.chart_view.window or Window(*self._whole)
+        self._look(now.zoomed(factor, self._whole, None if at is None else self.along(at), self.LEAST_SEEN))
+
+    def action_pan(self, quarters: int) -> None:
+        if self.chart_view.window is not None:
+            self._look(self.chart_view.window.panned(quarters / 4, self._whole))
+
+    def action_all_steps(self) -> None:
+        self._look(None)
+
+    def _look(self, window: Window | None) -> None:
+        if window != self.chart_view.window:
+            self.chart_view = replace(self.chart_view, window=window)
+            self.reread()
+            self.refresh_bindings()
+
+    # How it is drawn
+
+    def action_log_axis(self) -> None:
+        if (chart := self.pointed()) is not None:
+            chart.own_log = not chart.is_log
+            self.gradtop.remember(f"charts.axis.{self.chart_name(chart)}", "log" if chart.own_log else "linear")
+            self.redraw()
+
+    def action_quantity(self) -> None:
+        now = QUANTITIES.index(self.chart_view.quantity)
+        quantity: Quantity = QUANTITIES[(now + 1) % len(QUANTITIES)]
+        self.chart_view = replace(self.chart_view, quantity=quantity)
+        self.gradtop.remember("charts.quantity", quantity)
+        self.reread()
+        self.redraw()
+
+    def action_smooth(self) -> None:
+        self._smoothing = SMOOTHING[(SMOOTHING.index(self._smoothing) + 1) % len(SMOOTHING)]
+        self.gradtop.remember("charts.smoothing", f"{self._smoothing}")
+        weight = f"{formatting.significant(self._smoothing)} per step; the recorded values stay dim" if self._smoothing else "off"
+        self.notify(f"smoothing: {weight}")
+        self.redraw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in CHART_ACTIONS and not self.charts():
+            return False
+        if action in {"pan", "all_steps"}:
+            return True if self.chart_view.window is not None else None
+        return super().check_action(action, parameters)
