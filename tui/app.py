@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import SystemCommand
-from textual.message import Message
 from textual.screen import Screen
 
-from gradtop.trainer.record import RecordError, Run, RunState, clean, read_meta
+from gradtop.trainer.record import Run, RunState, clean, read_meta
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from gradtop.tui.framework.terminal_app import LONGEST_COPY, TerminalApp
+from gradtop.tui.framework.terminal_app import LONGEST_COPY
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
-from gradtop.tui.loading import LOADERS, import_screens
+from gradtop.tui.launching import UNTIL_PREPARED, LaunchingApp
+from gradtop.tui.loading import LOADERS, import_ahead
 from gradtop.tui.reading.lr_preview import NO_CURVES
-from gradtop.tui.reading.messages import Answered, CodeNeedsConsent, Launched, NewSnapshot, NoServer
+from gradtop.tui.reading.messages import Answered, NewSnapshot
 from gradtop.tui.reading.poll import TICK, Poll
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Snapshot
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState, state_file
 
-if TYPE_CHECKING:
-    from gradtop.trainer.launch.custom_code import Code
-
 FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
-
-# A server that was started for a run listens by then; the next run is not edited as soon.
-UNTIL_PREPARED = 2.0
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
 ACTS_ON = {
@@ -47,7 +41,7 @@ ACTS_ON = {
 }
 
 
-class GradtopApp(TerminalApp):
+class GradtopApp(LaunchingApp):
     """One app over one runs directory; `run` is what it watches, None for the list of runs."""
 
     TITLE = "gradtop"
@@ -76,7 +70,7 @@ class GradtopApp(TerminalApp):
         self.front = keys.front_of(read_meta(run).job) if run is not None else OVERVIEW
         self.typed: dict[str, str] = {}  # what Tune is to take as typed, by key
         self.DEFAULT_MODE = mode if mode in self.MODES and mode != OVERVIEW else self.front  # type: ignore[misc]  # which one is this app's to say
-        super().__init__(capabilities)
+        super().__init__(capabilities, launcher if launcher is not None else Launcher(runs, server=False))
         self.keymap = keymap
         keys.use(keymap.table)
         self.set_keymap(dict(keymap.overrides))
@@ -87,7 +81,6 @@ class GradtopApp(TerminalApp):
         self.animation_level = "none"
         self.watched = run
         self.runs = runs
-        self.launcher: Starts = launcher if launcher is not None else Launcher(runs, server=False)
         self.snapshot = EMPTY
         self.drafted = NO_CURVES  # the learning rate as the form has it
         self._logged: Run | None = None
@@ -96,7 +89,7 @@ class GradtopApp(TerminalApp):
         self.poll = Poll(
             runs,
             on_snapshot=self._take,
-            on_answer=lambda answer: self._from_thread(Answered(answer)),
+            on_answer=lambda answer: self.post_message(Answered(answer)),
             clock=clock,
             monotonic=monotonic,
             interval=interval,
@@ -110,7 +103,7 @@ class GradtopApp(TerminalApp):
             return
         self.poll.request(replace(screen.request(), log=self._logged))
         if not self._polling and self.snapshot is EMPTY:
-            self.poll.tick()
+            self.poll.tick(keep_lease=False)  # the frame waits for nothing but what it shows; the thread's first look follows at once
             screen.receive(self.snapshot)
 
     def read_log(self, run: Run | None) -> None:
@@ -126,18 +119,22 @@ class GradtopApp(TerminalApp):
         else:
             self.snapshot = snapshot
 
-    def _from_thread(self, message: Message) -> None:
-        self.post_message(message)
-
     def on_mount(self) -> None:
-        self._polling = True
-        worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
-        self.poll.wake = worker.cancelled_event
+        self.call_after_refresh(self._start_polling)  # two threads that share a lock would draw the first frame later
         self.call_after_refresh(self.collect_garbage)
         if self.keymap.problems:
             self.notify("\n".join(self.keymap.problems), title="default keys are used", severity="warning", timeout=15)
-        self.call_after_refresh(self._prepare, self.launcher.prepare)
-        self.set_timer(UNTIL_PREPARED, lambda: self.run_worker(import_screens, thread=True, name="import"))
+        self.call_after_refresh(self.prepare_launcher)
+        self.set_timer(UNTIL_PREPARED, self._import_ahead)
+
+    def _import_ahead(self) -> None:
+        if self.is_running:  # else nobody would end it
+            self.run_worker(import_ahead, thread=True, name="import")
+
+    def _start_polling(self) -> None:
+        self._polling = True
+        worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
+        self.poll.wake = worker.cancelled_event
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:
         if not self.is_running:
@@ -264,52 +261,6 @@ class GradtopApp(TerminalApp):
         answer = message.answer
         notice = answer.message
         self.notify(f"{answer.command}: {notice}", severity="information" if answer.ok else "warning")
-
-    def launch(self, work: Callable[[], Run], notice: str, *, watch: bool = True, codes: Sequence[Code] = ()) -> None:
-        """Start a run in a thread (`work` may block), then watch it, unless it is to wait. `codes`: custom code that it may run."""
-
-        def begin() -> None:
-            from gradtop.trainer.launch.custom_code import UnknownCode, admit
-
-            try:
-                admit(codes)
-                self._from_thread(Launched(work(), notice, watch=watch))
-            except UnknownCode as error:
-                self._from_thread(CodeNeedsConsent(error.codes, partial(self.launch, work, notice, watch=watch, codes=error.codes)))
-            except (OSError, RecordError, ValueError) as error:
-                self._from_thread(Launched(None, problem=str(error)))
-
-        self.run_worker(begin, thread=True, name="launch")
-
-    def on_launched(self, message: Launched) -> None:
-        self.set_timer(UNTIL_PREPARED, self.expect_start)
-        if message.run is None:
-            self.notify(message.problem, title="not started", severity="error", timeout=10)
-            return
-        self.notify(message.notice)
-        if message.watch:
-            self.watch_run(message.run)
-
-    def on_code_needs_consent(self, message: CodeNeedsConsent) -> None:
-        from gradtop.tui.dialogs.run_code import confirm_custom_code
-
-        confirm_custom_code(self, message.codes, message.again)
-
-    def expect_start(self) -> None:
-        """A run may be started soon: have a process ready for it."""
-        self._prepare(self.launcher.expect_start)
-
-    def _prepare(self, prepare: Callable[[], None]) -> None:
-        def work() -> None:
-            try:
-                prepare()
-            except OSError as error:
-                self._from_thread(NoServer(str(error)))
-
-        self.run_worker(work, thread=True, name="prepare")
-
-    def on_no_server(self, message: NoServer) -> None:
-        self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning")
 
     # Everywhere
 

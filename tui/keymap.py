@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
-
-import tomli
 
 from gradtop.tui import keys
 from gradtop.tui.mode import NAMES, Key
@@ -46,6 +43,8 @@ def load_keymap(path: Path) -> Keymap:
     """The user's keys; the defaults where there is no file."""
     try:
         with path.open("rb") as file:
+            import tomli
+
             found = tomli.loads(file.read(LARGEST).decode())
     except FileNotFoundError:
         return DEFAULT
@@ -79,6 +78,8 @@ def _id_problem(id_: str) -> str:
     row = next((row for row in keys.KEYS if row.id == id_), None)
     if row is not None:
         return "cannot be remapped" if row.fixed else ""
+    import difflib
+
     near = difflib.get_close_matches(id_, [row.id for row in keys.KEYS if not row.fixed], n=1)
     return f"unknown id{f'; did you mean {near[0]}?' if near else ' (gradtop help keys lists them)'}"
 

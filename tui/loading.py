@@ -1,4 +1,4 @@
-"""Screens of the modes, imported when a mode is first opened or, after the first frame, in the background."""
+"""Screens of the modes, imported when a mode is first opened; and what takes long to import, ahead of that."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.poll import SHARE, SPARE
 
 BETWEEN_IMPORTS = 0.02  # seconds, for the keys that come meanwhile
-# What Tune needs to show anything, in pieces: a quarter of a second.
-OF_TUNE = ("pydantic_core", "pydantic", "gradtop.trainer.config", "gradtop.tui.screens.tune.draft")
+START = 0.5  # seconds of a processor that a start may take
+# What Tune and Schedule need to show anything, in pieces: a quarter of a second. No other mode takes a tenth of that.
+SLOW = ("pydantic_core", "pydantic", "gradtop.trainer.config", "gradtop.tui.screens.tune.draft")
 
 
-def import_screens() -> None:
-    """Import the modes that were not opened yet, so that each opens at once; a while after the first frame, which waits for none of it.
+def import_ahead() -> None:
+    """Import what would delay the first visit of a mode.
 
-    Where a training wants the cores, so slowly that it feels nothing of it.
+    Where a training wants the cores, so slowly that it feels nothing of it, and not before the start of the screen is made up for.
     """
     idle_cores, cancelled = IdleCores(), get_current_worker().cancelled_event
-    for name in (*(mode.screen.partition(":")[0] for mode in keys.MODES), *OF_TUNE):
+    spent = min(START, time.process_time())
+    for name in SLOW:
+        if cancelled.wait(BETWEEN_IMPORTS if idle_cores() >= SPARE else max(BETWEEN_IMPORTS, spent / SHARE)):
+            return
         begin = time.thread_time()
         importlib.import_module(name)
         spent = time.thread_time() - begin
-        if cancelled.wait(BETWEEN_IMPORTS if idle_cores() >= SPARE else max(BETWEEN_IMPORTS, spent / SHARE)):
-            return
 
 
 def load_screen(path: str) -> Screen[Any]:

@@ -24,7 +24,7 @@ def run(runs: Path) -> Run:
 async def test_the_server_is_looked_for_again_after_each_start(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradtop.tui.app.UNTIL_PREPARED", 0.1)
+    monkeypatch.setattr("gradtop.tui.launching.UNTIL_PREPARED", 0.1)
     starts = Starts()
     async with piloted(tmp_path, run, launcher=starts) as screen:
         await screen.until(lambda: starts.asked == [("prepare", None)], "the first time")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import pwd
 import re
@@ -61,6 +60,8 @@ class CodeState:
 
 def versions() -> dict[str, str]:
     """Versions of installed packages, without importing them; missing ones are left out."""
+    import importlib.metadata  # takes longer than all else of the client of the torch server, which each screen has
+
     found = {"python": ".".join(map(str, sys.version_info[:3])), "gradtop": __version__}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.tui import quick_start
 from gradtop.tui.cli.locate import require_terminal, runs_directory
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     require_terminal()
+    quick_start.begin()
     runs = runs_directory(options)
     return open_screen(newest_live(runs), runs, server=not options.no_server)
 
@@ -37,12 +38,11 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
 
     It opens in `mode`, else in the one that was shown last.
     """
-    # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
-    # The app enables it again when its first frame is drawn.
-    gc.disable()
+    quick_start.begin()
     # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
     os.environ.setdefault("TEXTUAL_FPS", "120")
-    from gradtop.tui.app import GradtopApp
+    with quick_start.lean_imports():
+        from gradtop.tui.app import GradtopApp
     from gradtop.tui.cli.ending import closing_text
     from gradtop.tui.cli.output import print_line
     from gradtop.tui.keymap import keymap_file, load_keymap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gradtop.tui import quick_start
 from gradtop.tui.cli.home import newest_live, open_screen
 from gradtop.tui.cli.locate import RUN, chosen_run, has_screen, runs_directory
 from gradtop.tui.cli.start import add_no_server
@@ -25,12 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if is_screen := has_screen():
+        quick_start.begin()
     runs = runs_directory(options)
     found = None if options.run else newest_live(runs)
     if found is None:
         options.run = options.run or "last"
         found = chosen_run(options)
-    if has_screen():
+    if is_screen:
         # The list of runs is that of the directory the run is in.
         return open_screen(found, found.path.parent, server=not options.no_server, mode="overview")
     from gradtop.tui.cli.follow import follow

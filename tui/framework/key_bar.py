@@ -50,7 +50,8 @@ class KeyBar(Widget):
         self._strip = None
 
     def redraw(self) -> None:
-        if self._strip is None or self._acting() != self._acted:
+        # While another mode is shown, what Textual finds can act is that mode's.
+        if self.screen not in self.app.screen_stack or self._strip is None or self._acting() != self._acted:
             self._strip = None
             self.refresh()
 

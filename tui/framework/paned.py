@@ -20,6 +20,7 @@ class PanedScreen(ChartedScreen):
     PANES: ClassVar[tuple[str, ...]] = ()
     MOST: ClassVar[int] = 3  # panes below one another
     LEAST: ClassVar[int] = 8  # rows of a pane
+    ALL_ROWS: ClassVar[str | None] = None  # the heights of the rows where all panes are shown in two columns, as `grid-rows` has them
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +57,8 @@ class PanedScreen(ChartedScreen):
             pane.display = pane.id in shown
         grid.styles.grid_size_columns = columns
         grid.styles.grid_size_rows = -(-len(shown) // columns)
-        grid.set_class(tuple(shown) == self.PANES and columns == 2, "-all")
+        # A class would have all panes styled anew.
+        grid.styles.grid_rows = self.ALL_ROWS if tuple(shown) == self.PANES and columns == 2 else None
         self.refresh_bindings()
 
     @property

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from textual.cache import LRUCache
+from textual.css.styles import RenderStyles
 from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 
 SOURCES = 256  # more than there are: of fewer, each parse would find none
 
 
 class ParsedOnce(Stylesheet):
-    """Textual's own (8.2) parses all sources anew for each that comes; this one only what is new, or all for other variables."""
+    """Textual's own (8.2) parses all sources anew for each that comes; this one only what is new, or all for other variables.
+
+    It looks for the rules of a widget's component classes when one is drawn, not each time that the widget is styled.
+    """
 
     def __init__(self, variables: dict[str, str]) -> None:
         super().__init__(variables=variables)
@@ -21,3 +26,37 @@ class ParsedOnce(Stylesheet):
 
     def reparse(self) -> None:
         self.parse()
+
+    def _process_component_classes(self, node: DOMNode) -> None:
+        found = node._component_styles  # noqa: SLF001 - a stylesheet fills it in
+        if isinstance(found, ComponentStyles):
+            found.renew()
+        elif node._get_component_classes():  # noqa: SLF001
+            node._component_styles = ComponentStyles(self, node)  # noqa: SLF001
+
+
+class ComponentStyles(dict[str, RenderStyles]):
+    """The styles of a node's component classes, of those alone that were asked for."""
+
+    def __init__(self, stylesheet: Stylesheet, node: DOMNode) -> None:
+        super().__init__()
+        self._stylesheet, self._node = stylesheet, node
+
+    def __contains__(self, name: object) -> bool:
+        if not super().__contains__(name) and isinstance(name, str) and name in self._node._get_component_classes():  # noqa: SLF001
+            self[name] = self._styles_of(name)
+        return super().__contains__(name)
+
+    def renew(self) -> None:
+        """Find them again by other rules, and have the node drawn anew if that made a difference."""
+        before = dict(self)
+        self.update({name: self._styles_of(name) for name in before})
+        if before != self:
+            self._node.refresh()
+
+    def _styles_of(self, name: str) -> RenderStyles:
+        # As Textual does it: by a node that is nowhere else.
+        component = DOMNode(classes=name)
+        component._attach(self._node)  # noqa: SLF001
+        self._stylesheet.apply(component, animate=False)
+        return component.styles

@@ -91,6 +91,28 @@ class TerminalApp(App[None]):
         self.hides = False
         self._hidden: Timer
 
+    # Each new screen is styled by the stylesheet as it is. Textual (8.2) then styles and lays out the screen that is left twice more, and at
+    # the start all that is there.
+
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        """Load what a screen brings, which concerns that screen alone."""
+        if screen._css_update_count >= 0:  # noqa: SLF001 - it tells this to nobody else
+            return
+        for path in screen.css_path:
+            if not self.stylesheet.has_source(str(path), ""):
+                self.stylesheet.read(path)
+        self.stylesheet.apply(screen)
+        screen._css_update_count = self._css_update_count  # noqa: SLF001
+
+    def _invalidate_css(self) -> None:
+        if self.stylesheet._variables != self.get_css_variables():  # noqa: SLF001
+            super()._invalidate_css()
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style all that is shown anew, if its theme has changed since it was styled."""
+        if any(screen._css_update_count != self._css_update_count for screen in self.screen_stack):  # noqa: SLF001
+            super().refresh_css(animate)
+
     def get_driver_class(self) -> type[Driver]:
         driver = super().get_driver_class()
         if driver.__name__ != "LinuxDriver":

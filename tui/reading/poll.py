@@ -152,7 +152,7 @@ class Poll:
             self.wake.clear()
         self._drop_lease()
 
-    def tick(self) -> float:
+    def tick(self, *, keep_lease: bool = True) -> float:
         """Read once and post what changed; returns the seconds until it is worth looking again."""
         begin, is_new = time.thread_time(), self._request is not self._answered
         while self._jobs:
@@ -167,7 +167,8 @@ class Poll:
             self._snapshot = snapshot
             self._on_snapshot(snapshot)
         self._hear_answers()
-        self._keep_lease(request, facts)
+        if keep_lease:
+            self._keep_lease(request, facts)
         if is_new:
             self._answering = 2  # looks; what another mode takes to read and draw says nothing of what its news will
             self._picture_due = self._monotonic() + PICTURE_WITHIN if request.pictures else 0.0

@@ -36,6 +36,7 @@ class Overview(PanedScreen):
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("overview")
     PANES = (*CHARTS, "findings", "events")
+    ALL_ROWS = "3fr 3fr 2fr"
     mode = "overview"
     streams = shown_by(mode)
     read = staticmethod(read_overview)

@@ -174,9 +174,9 @@ class Weights(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"walk", "channel"}:
-            return True if self.query_one(PicturePane).has_kernels else None
+            return True if any(pane.has_kernels for pane in self.query(PicturePane)) else None
         if action == "average":
-            return True if self.query_one(PicturePane).has_average else None
+            return True if any(pane.has_average for pane in self.query(PicturePane)) else None
         if action in {"kernels", "map"}:
             return True if self._chosen else None
         return super().check_action(action, parameters)
