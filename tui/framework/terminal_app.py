@@ -82,6 +82,7 @@ class TerminalApp(App[None]):
     """
 
     def __init__(self, capabilities: Capabilities) -> None:
+        self._variables_of: dict[str, dict[str, str]] = {}  # by the name of the theme
         super().__init__(ansi_color=capabilities.ansi)
         self.capabilities = capabilities
         self.unicode = capabilities.unicode
@@ -103,6 +104,13 @@ class TerminalApp(App[None]):
                 self.stylesheet.read(path)
         self.stylesheet.apply(screen)
         screen._css_update_count = self._css_update_count  # noqa: SLF001
+
+    def get_css_variables(self) -> dict[str, str]:
+        found = self._variables_of.get(self.theme)
+        if found is None:
+            found = self._variables_of[self.theme] = super().get_css_variables()
+        self.theme_variables = found
+        return found
 
     def _invalidate_css(self) -> None:
         if self.stylesheet._variables != self.get_css_variables():  # noqa: SLF001

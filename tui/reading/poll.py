@@ -86,7 +86,7 @@ class Poll:
         runs: Path,
         *,
         on_snapshot: Callable[[Snapshot], None],
-        on_answer: Callable[[Answer], None],
+        on_answer: Callable[[Answer], object],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
