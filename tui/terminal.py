@@ -24,7 +24,7 @@ HUNG_UP = 129  # as a shell tells of a process that SIGHUP ended
 NO_BRAILLE = ("linux", "vt100", "vt102", "vt220", "ansi", "cons25")
 
 
-class Stream(Protocol):
+class OutputStream(Protocol):
     def isatty(self) -> bool: ...
 
 
@@ -57,7 +57,7 @@ class Capabilities:
         return ""
 
 
-def capabilities(env: Mapping[str, str], stream: Stream) -> Capabilities:
+def capabilities(env: Mapping[str, str], stream: OutputStream) -> Capabilities:
     """What `stream` under the environment `env` (see `environment`) can show. GRADTOP_ASCII=1 or 0 overrules the locale."""
     try:
         tty = stream.isatty()

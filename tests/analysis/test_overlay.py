@@ -5,7 +5,7 @@ import math
 import pytest
 
 from gradtop.trainer.analysis.overlay import SEED, aligned, at, mean_and_deviation, seed_families
-from gradtop.trainer.record import Change, Meta, Series
+from gradtop.trainer.record import Meta, RecordedChange, Series
 
 
 def series(points: dict[float, float]) -> Series:
@@ -14,7 +14,7 @@ def series(points: dict[float, float]) -> Series:
 
 
 def child(parent: str, *keys: str, checkpoint: str = "") -> Meta:
-    return Meta(parent=parent, changes=tuple(Change(key) for key in keys), parent_checkpoint=checkpoint)
+    return Meta(parent=parent, changes=tuple(RecordedChange(key) for key in keys), parent_checkpoint=checkpoint)
 
 
 def test_runs_that_changed_the_seed_alone_are_one_family_whoever_their_parent_is() -> None:

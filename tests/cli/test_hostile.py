@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import (
-    Change,
     Column,
     Meta,
+    RecordedChange,
     Run,
     RunState,
     SegmentWriter,
@@ -35,7 +35,7 @@ def evil_run(folder: Path, state: str) -> Run:
     """A run in whose files every text is hostile."""
     run, grower = living_run(folder, "x", state=state)
     grower.close()
-    write_meta(run, Meta(name=EVIL, created=time.time(), parent=EVIL, changes=(Change(EVIL, EVIL, EVIL),), command=(EVIL,), user=EVIL, host=EVIL))
+    write_meta(run, Meta(name=EVIL, created=time.time(), parent=EVIL, changes=(RecordedChange(EVIL, EVIL, EVIL),), command=(EVIL,), user=EVIL, host=EVIL))
     if state != "training":
         write_status(run, Status(state=RunState(state), error=EVIL, warning=EVIL, device=EVIL, model=EVIL, val_loss=1.0, epochs=2, steps=9, step=3))
     for kind in ("warning", "command", "resumed", "black_box", EVIL):

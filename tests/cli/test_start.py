@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.config import dump_config, load_config, parse_config
-from gradtop.trainer.record import Change, Run, RunState, Status, find_run, list_runs, read_meta, write_status
+from gradtop.trainer.record import RecordedChange, Run, RunState, Status, find_run, list_runs, read_meta, write_status
 from gradtop.tui.cli import home, start
 from tests.cli.conftest import Gradtop, Starts
 from tests.tui.runs_fixture import living_run
@@ -42,7 +42,7 @@ def test_train_makes_a_run_of_the_file_and_the_changes_and_follows_it(gradtop: G
     made = load_config(run.config)
     assert (made.optimizer.lr, made.training.epochs, resume) == (5e-4, 2, False)
     assert read_meta(run).name == "quiet-heron"
-    assert read_meta(run).changes == (Change("optimizer.lr", 1e-3, 5e-4),)
+    assert read_meta(run).changes == (RecordedChange("optimizer.lr", 1e-3, 5e-4),)
     assert "overrides     optimizer.lr 1e-3 → 5e-4" in gradtop("show", "quiet-heron").out
     assert run.path.parent == tmp_path / "runs"
 

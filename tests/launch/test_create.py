@@ -12,7 +12,7 @@ import pytest
 from gradtop.trainer import __version__
 from gradtop.trainer.config import apply_overrides, diff_config, load_config, to_tables
 from gradtop.trainer.launch import create_run, origin
-from gradtop.trainer.record import Change, RecordError, read_meta, read_status
+from gradtop.trainer.record import RecordedChange, RecordError, read_meta, read_status
 from tests.launch.support import CONFIG, make_run
 from tests.support import wait_until
 
@@ -110,7 +110,7 @@ def test_a_run_knows_its_parent_what_was_changed_and_how_it_was_started(
     meta = read_meta(run)
 
     assert meta.parent == parent.id
-    assert meta.changes == (Change("optimizer.lr", 1e-3, 3e-4), Change("optimizer.betas", [0.9, 0.999], [0.8, 0.99]))
+    assert meta.changes == (RecordedChange("optimizer.lr", 1e-3, 3e-4), RecordedChange("optimizer.betas", [0.9, 0.999], [0.8, 0.99]))
     assert meta.command == ("gradtop", "rerun", "last")
     assert meta.cwd == str(tmp_path)
     assert meta.host == os.uname().nodename

@@ -15,7 +15,7 @@ from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
 from gradtop.trainer.monitor.instruments.norms import NormRing, Norms
-from gradtop.trainer.monitor.instruments.steps import Noted, Pace
+from gradtop.trainer.monitor.instruments.steps import Noted, PaceMeter
 from gradtop.trainer.monitor.viewers import Viewers as Leases
 from gradtop.trainer.record import (
     Column,
@@ -108,7 +108,7 @@ def test_a_pause_is_no_part_of_the_rate(tmp_path: Path) -> None:
 
 
 def test_evaluations_after_every_few_steps_do_not_make_steps_seem_slow() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = PaceMeter(), 0.0
     found: float | None = None
     for _ in range(20):
         for gaps in ((10.0,), (0.05,) * 5):  # the first step after an evaluation is handed over by itself

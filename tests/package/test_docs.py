@@ -21,7 +21,7 @@ from gradtop.trainer.record.streams.registry import written_by
 from gradtop.tui import keys, pages
 from gradtop.tui.cli import main as cli
 from gradtop.tui.cli import schedule
-from gradtop.tui.cli.checks import Finding
+from gradtop.tui.cli.checks import CheckResult
 from tests.docs import DOCS, FILES, GENERATED, MEASURED, PART, ROOT, regenerated
 from tests.tui.runs_fixture import fake_run
 
@@ -199,7 +199,7 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
         found[name] = json.loads(capsys.readouterr().out)
     asked = schedule.PlanRequest("x", {})
     found["schedule"] = {**schedule.record(asked, Planned(((1, 0.1),), (), 45, 45)), "against": {}}
-    found["doctor"] = [{field.name: "" for field in fields(Finding)}]
+    found["doctor"] = [{field.name: "" for field in fields(CheckResult)}]
     return found
 
 

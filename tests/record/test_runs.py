@@ -12,8 +12,8 @@ import pytest
 
 from gradtop.trainer.record import (
     AmbiguousRun,
-    Change,
     Meta,
+    RecordedChange,
     RecordError,
     Run,
     RunBusy,
@@ -43,7 +43,7 @@ def test_a_new_run_is_the_users_alone_and_whole(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert run.config.read_text() == "x = 1\n"
     meta = read_meta(run)
-    assert (meta.name, meta.created, meta.parent, meta.changes) == (run.id[14:], NOON, "p", (Change("lr", 1, 2),))
+    assert (meta.name, meta.created, meta.parent, meta.changes) == (run.id[14:], NOON, "p", (RecordedChange("lr", 1, 2),))
     assert json.loads(run.status.read_text())["state"] == "created"
     assert not [path for path in run.path.iterdir() if path.name.startswith(".")]
 
@@ -141,7 +141,7 @@ def test_the_name_that_fits_whole_wins_over_names_that_begin_with_it(tmp_path: P
 
 def test_a_renamed_run_keeps_its_directory_and_what_else_is_known_of_it(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    before = Meta(name="quiet-heron", created=NOON, parent="p", changes=(Change("a", 1, [2]),), command=("gradtop", "train"), git_dirty=True, versions={"torch": "2"})
+    before = Meta(name="quiet-heron", created=NOON, parent="p", changes=(RecordedChange("a", 1, [2]),), command=("gradtop", "train"), git_dirty=True, versions={"torch": "2"})
     write_meta(run, before)
     assert read_meta(run) == before
     rename_run(run, "  baseline [b]  ")

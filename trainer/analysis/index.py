@@ -17,8 +17,8 @@ from gradtop.trainer.analysis.run_order import NEWEST, in_order
 from gradtop.trainer.analysis.text import stopped_early_text, waits_for
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
-    Change,
     Meta,
+    RecordedChange,
     Run,
     RunState,
     Status,
@@ -63,7 +63,7 @@ class RunRow:
     words: str = ""
     place: int = 0
     waits_for: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
     unreadable: str = ""
 
 

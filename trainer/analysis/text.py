@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting, share, significant
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
-from gradtop.trainer.record import Change, RunReader, RunState, Status, clean, effective, is_fork
+from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
 
@@ -131,7 +131,7 @@ def resumes_from(reader: RunReader) -> str:
     return "the beginning, as it has no checkpoint"
 
 
-def changes_text(changes: Iterable[Change]) -> str:
+def changes_text(changes: Iterable[RecordedChange]) -> str:
     """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
     return ", ".join(f"{change.key} {setting(change.old)} → {setting(change.new)}" for change in changes)
 

@@ -14,7 +14,7 @@ from gradtop.trainer.record.effective import effective
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from gradtop.trainer.record.events import Event, EventKind, EventReader, append_event
 from gradtop.trainer.record.layout import Run, new_run
-from gradtop.trainer.record.meta import Change, Meta, is_fork, read_meta, write_meta
+from gradtop.trainer.record.meta import Meta, RecordedChange, is_fork, read_meta, write_meta
 from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
 from gradtop.trainer.record.state import RunState
@@ -58,7 +58,6 @@ else:
 __all__ = [
     "EMPTY_SERIES",
     "AmbiguousRun",
-    "Change",
     "CheckpointInfo",
     "Column",
     "Command",
@@ -71,6 +70,7 @@ __all__ = [
     "QueuedRun",
     "Record",
     "RecordError",
+    "RecordedChange",
     "Run",
     "RunBusy",
     "RunNotFound",

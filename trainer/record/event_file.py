@@ -73,7 +73,7 @@ def packed(number: int, values: Sequence[float]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class HistogramSummary:
     """`edges` are the upper ends of the buckets, `total` and `squares` the sums of the values and of their squares."""
 
     low: float
@@ -97,7 +97,7 @@ class EventFile:
         if values:
             self._event(step, time, b"".join([message(1, self._tag(tag) + single(2, value)) for tag, value in values]))
 
-    def histogram(self, step: float, time: float, tag: str, found: Histogram) -> None:
+    def histogram(self, step: float, time: float, tag: str, found: HistogramSummary) -> None:
         sums = (found.low, found.high, found.count, found.total, found.squares)
         data = b"".join([double(number, value) for number, value in enumerate(sums, 1)])
         data += packed(6, found.edges) + packed(7, found.counts)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from gradtop.trainer.record import Column, RecordError, Run, StreamReader, list_ranks, list_streams, read_meta
-from gradtop.trainer.record.event_file import EventFile, Histogram
+from gradtop.trainer.record.event_file import EventFile, HistogramSummary
 from gradtop.trainer.record.streams.reader import MOST_STREAMS
 from gradtop.trainer.record.streams.registry import (
     COUNT,
@@ -290,7 +290,7 @@ def add_histograms(events: EventFile, stream: StreamReader) -> None:
             continue
         count, mean = found[COUNT] - found.get(NONFINITE, 0.0), found[MEAN]
         width = (found[HIGH] - found[LOW]) / len(edges)
-        histogram = Histogram(
+        histogram = HistogramSummary(
             low=found[MIN],
             high=found[MAX],
             count=count,

@@ -17,7 +17,7 @@ from gradtop.trainer.record.writing import write_atomically
 MOST_CHANGES = 1000
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RecordedChange:
     """One key that differs from the parent's config."""
 
     key: str
@@ -38,7 +38,7 @@ class Meta:
     created: float = 0.0
     parent: str = ""
     parent_checkpoint: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
     command: tuple[str, ...] = ()
     cwd: str = ""
     host: str = ""
@@ -73,11 +73,11 @@ def name_of(run: Run) -> str:
     return run.id.split("-", 2)[-1]
 
 
-def _changes(found: object) -> tuple[Change, ...] | None:
+def _changes(found: object) -> tuple[RecordedChange, ...] | None:
     if not isinstance(found, list):
         return None
     each = [bounds.bounded(change) for change in found[:MOST_CHANGES] if isinstance(change, dict)]
-    return tuple([Change(bounds.name(str(change.get("key", ""))) or "", change.get("old"), change.get("new")) for change in each])
+    return tuple([RecordedChange(bounds.name(str(change.get("key", ""))) or "", change.get("old"), change.get("new")) for change in each])
 
 
 READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes)

@@ -22,11 +22,11 @@ CROWDED = 1.5  # processes that want to run, for each core
 CUDA = "nvidia-smi shows the CUDA version of the driver; https://pytorch.org/get-started has a matching torch"
 PAIR = "pip install --force-reinstall torch torchvision"
 
-Check = Callable[[], Iterable["Finding"]]
+Check = Callable[[], Iterable["CheckResult"]]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One line of the report; `state` is fine, note or problem (prevents training)."""
 
     name: str
@@ -40,18 +40,18 @@ def all_checks(runs: Path) -> list[Check]:
     return [python, terminal, locale, keymap, host, lambda: disk(runs), lambda: runs_folder(runs), optional, torch_server, pytorch]
 
 
-def python() -> Iterator[Finding]:
+def python() -> Iterator[CheckResult]:
     from gradtop.trainer import __version__
 
-    yield Finding("gradtop", "fine", __version__)
+    yield CheckResult("gradtop", "fine", __version__)
     found = f"{sys.version.split()[0]} at {sys.executable}"
     if sys.version_info >= PYTHON:
-        yield Finding("Python", "fine", found)
+        yield CheckResult("Python", "fine", found)
     else:
-        yield Finding("Python", "problem", found, "install Python 3.11 or newer and recreate the virtual environment")
+        yield CheckResult("Python", "problem", found, "install Python 3.11 or newer and recreate the virtual environment")
 
 
-def torch_server() -> Iterator[Finding]:
+def torch_server() -> Iterator[CheckResult]:
     from gradtop.trainer.launch.server import connect
     from gradtop.trainer.launch.server_address import server_directory
 
@@ -59,45 +59,45 @@ def torch_server() -> Iterator[Finding]:
         connection = connect()
     except OSError as error:
         # Runs start all the same, but each imports PyTorch.
-        yield Finding("server", "note", "every worker imports PyTorch itself", str(error))
+        yield CheckResult("server", "note", "every worker imports PyTorch itself", str(error))
         return
     if connection is None:
-        yield Finding("server", "fine", f"not running (the first run starts it); it will listen in {server_directory()}")
+        yield CheckResult("server", "fine", f"not running (the first run starts it); it will listen in {server_directory()}")
         return
     with connection:
         state = "imports PyTorch" if connection.importing else "ready to fork workers"
-        yield Finding("server", "fine", f"process {connection.pid}, {state}")
+        yield CheckResult("server", "fine", f"process {connection.pid}, {state}")
 
 
-def pytorch() -> Iterator[Finding]:
+def pytorch() -> Iterator[CheckResult]:
     """torch, torchvision, and what they train on."""
     about = probe()
     torch, vision = about.get("torch", about), about.get("torchvision", {})
     if "error" in torch:
         missing = "No module named 'torch'" in torch["error"]
-        yield Finding("torch", "problem", "not installed" if missing else torch["error"], "pip install torch torchvision" if missing else PAIR)
+        yield CheckResult("torch", "problem", "not installed" if missing else torch["error"], "pip install torch torchvision" if missing else PAIR)
     else:
-        yield Finding("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
+        yield CheckResult("torch", "fine", f"{torch['version']}, {torch['threads']} threads")
         yield torchvision(torch, vision)
         for card in torch["devices"]:
-            yield Finding(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
+            yield CheckResult(card["device"], "fine", f"{card['name']}, {gibibytes(card['memory'])}" if card["memory"] else card["name"])
     yield from graphics_cards(torch)
     if torch.get("devices"):
-        yield Finding("allocator", "fine", allocator(os.environ))
+        yield CheckResult("allocator", "fine", allocator(os.environ))
 
 
-def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> Finding:
+def torchvision(torch: dict[str, Any], vision: dict[str, Any]) -> CheckResult:
     if "error" not in vision:
-        return Finding("torchvision", "fine", vision["version"])
+        return CheckResult("torchvision", "fine", vision["version"])
     if not vision.get("installed"):
-        return Finding(
+        return CheckResult(
             "torchvision", "problem", f"{vision['error']}; only the digits and gradtop's own models work without it", "pip install torchvision"
         )
     found = (
         f"torchvision {vision['installed']} is incompatible with torch {torch['version']} ({vision['error']}): "
         "different builds; only the digits and gradtop's own models work"
     )
-    return Finding("torchvision", "problem", found, f"install both from one index: {PAIR}")
+    return CheckResult("torchvision", "problem", found, f"install both from one index: {PAIR}")
 
 
 def probe() -> dict[str, Any]:
@@ -117,17 +117,17 @@ def probe() -> dict[str, Any]:
     return about
 
 
-def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
+def graphics_cards(torch: Mapping[str, Any]) -> Iterator[CheckResult]:
     """GPUs of the NVIDIA driver, whether or not PyTorch finds them."""
     try:
         import pynvml
     except ImportError:
-        yield Finding("gpu", "note", "nvidia-ml-py is not installed; GPU utilization, memory and power are not recorded", "pip install nvidia-ml-py")
+        yield CheckResult("gpu", "note", "nvidia-ml-py is not installed; GPU utilization, memory and power are not recorded", "pip install nvidia-ml-py")
         return
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        yield Finding("gpu", "note", "no NVIDIA driver; training runs on the CPU")
+        yield CheckResult("gpu", "note", "no NVIDIA driver; training runs on the CPU")
         return
     try:
         driver = pynvml.nvmlSystemGetDriverVersion()
@@ -136,34 +136,34 @@ def graphics_cards(torch: Mapping[str, Any]) -> Iterator[Finding]:
             card = pynvml.nvmlDeviceGetHandleByIndex(index)
             memory = pynvml.nvmlDeviceGetMemoryInfo(card)
             free = f"{gibibytes(memory.free)} free of {gibibytes(memory.total)}"
-            yield Finding(f"gpu {index}", "fine", ", ".join((pynvml.nvmlDeviceGetName(card), free, *use_of(card), f"driver {driver}")))
+            yield CheckResult(f"gpu {index}", "fine", ", ".join((pynvml.nvmlDeviceGetName(card), free, *use_of(card), f"driver {driver}")))
         if cards and "version" in torch and not torch["devices"]:
             built = f"is built for CUDA {torch['cuda']}" if torch["cuda"] else "is built without CUDA"
-            yield Finding("gpu", "note", f"torch {torch['version']} {built} and does not find the GPU; training runs on the CPU", CUDA)
+            yield CheckResult("gpu", "note", f"torch {torch['version']} {built} and does not find the GPU; training runs on the CPU", CUDA)
     except pynvml.NVMLError as error:
-        yield Finding("gpu", "note", f"NVIDIA driver error: {error}", "run nvidia-smi for details")
+        yield CheckResult("gpu", "note", f"NVIDIA driver error: {error}", "run nvidia-smi for details")
     finally:
         pynvml.nvmlShutdown()
 
 
-def terminal() -> Iterator[Finding]:
+def terminal() -> Iterator[CheckResult]:
     from gradtop.tui.cli.output import environment
     from gradtop.tui.terminal import capabilities
 
     name, able = os.environ.get("TERM", ""), capabilities(environment(), sys.stdout)
     if not able.tty:
-        yield Finding("terminal", "note", "standard output is not a terminal: the screen is not available, all other commands are")
+        yield CheckResult("terminal", "note", "standard output is not a terminal: the screen is not available, all other commands are")
         return
     size = shutil.get_terminal_size()
     found = f"{name or 'TERM is not set'}, {size.columns}×{size.lines}, {colours(able.colours)}"
     if able.dumb:
-        yield Finding("terminal", "note", found, "the screen is not available: export TERM=xterm-256color")
+        yield CheckResult("terminal", "note", found, "the screen is not available: export TERM=xterm-256color")
     elif size.columns < 80 or size.lines < 24:
-        yield Finding("terminal", "note", found, "use at least 80×24, better 120×40")
+        yield CheckResult("terminal", "note", found, "use at least 80×24, better 120×40")
     else:
-        yield Finding("terminal", "fine", found)
+        yield CheckResult("terminal", "fine", found)
     if os.environ.get("TMUX") and name.startswith("screen"):
-        yield Finding("tmux", "note", f"TERM={name} inside tmux", "set -g default-terminal tmux-256color in ~/.tmux.conf")
+        yield CheckResult("tmux", "note", f"TERM={name} inside tmux", "set -g default-terminal tmux-256color in ~/.tmux.conf")
 
 
 def colours(count: int) -> str:
@@ -172,26 +172,26 @@ def colours(count: int) -> str:
     return "16 million colors" if count > 256 else f"{count} colors"
 
 
-def locale() -> Iterator[Finding]:
+def locale() -> Iterator[CheckResult]:
     from gradtop.tui.cli.output import unicode_wanted
 
     name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "not set"
     if unicode_wanted(sys.stdout):
-        yield Finding("locale", "fine", f"{name}: charts are drawn in braille")
+        yield CheckResult("locale", "fine", f"{name}: charts are drawn in braille")
     else:
-        yield Finding("locale", "note", f"{name}: not UTF-8, so charts are drawn in ASCII", "export LC_ALL=C.UTF-8")
+        yield CheckResult("locale", "note", f"{name}: not UTF-8, so charts are drawn in ASCII", "export LC_ALL=C.UTF-8")
 
 
-def keymap() -> Iterator[Finding]:
+def keymap() -> Iterator[CheckResult]:
     """The user's own keys, where there is a file of them."""
     from gradtop.tui.keymap import DEFAULT, keymap_file, load_keymap
 
     file = keymap_file(os.environ)
     found = load_keymap(file)
     for problem in found.problems:
-        yield Finding("keys", "note", f"{problem}; the default keys are used", "gradtop help keys lists the ids")
+        yield CheckResult("keys", "note", f"{problem}; the default keys are used", "gradtop help keys lists the ids")
     if found is not DEFAULT and not found.problems:
-        yield Finding("keys", "fine", f"{len(found.overrides)} remapped in {file}")
+        yield CheckResult("keys", "fine", f"{len(found.overrides)} remapped in {file}")
 
 
 def allocator(env: Mapping[str, str]) -> str:
@@ -220,49 +220,49 @@ def use_of(card: Any) -> Iterator[str]:
             yield f"throttled: {', '.join(reasons)}"
 
 
-def host(*, load: Callable[[], tuple[float, float, float]] = os.getloadavg) -> Iterator[Finding]:
+def host(*, load: Callable[[], tuple[float, float, float]] = os.getloadavg) -> Iterator[CheckResult]:
     """Processor and memory, and what others take of them now."""
     import psutil
 
     cores, busy = os.cpu_count() or 1, load()[0]
     words = f"{cores} core{'s' * (cores > 1)}, load {busy:.1f} over the last minute"
     if busy > CROWDED * cores:
-        yield Finding("cpu", "note", words, "other processes slow a training down: top shows which")
+        yield CheckResult("cpu", "note", words, "other processes slow a training down: top shows which")
     else:
-        yield Finding("cpu", "fine", words)
+        yield CheckResult("cpu", "fine", words)
     there = psutil.virtual_memory()
     found = f"{gibibytes(there.available)} available of {gibibytes(there.total)}"
     if there.available < LITTLE_MEMORY:
-        yield Finding("memory", "note", found, "a training may be killed for want of memory: top shows who has it")
+        yield CheckResult("memory", "note", found, "a training may be killed for want of memory: top shows who has it")
     else:
-        yield Finding("memory", "fine", found)
+        yield CheckResult("memory", "fine", found)
 
 
-def disk(runs: Path) -> Iterator[Finding]:
+def disk(runs: Path) -> Iterator[CheckResult]:
     place = nearest(runs)
     free = shutil.disk_usage(place).free
     found = f"{gibibytes(free)} free at {place}"
     if free < LITTLE_DISK:
         state = "problem" if free < LITTLE_DISK / 16 else "note"
-        yield Finding("disk", state, found, "free some space, or set GRADTOP_RUNS to a larger disk")
+        yield CheckResult("disk", state, found, "free some space, or set GRADTOP_RUNS to a larger disk")
     else:
-        yield Finding("disk", "fine", found)
+        yield CheckResult("disk", "fine", found)
 
 
-def runs_folder(runs: Path) -> Iterator[Finding]:
+def runs_folder(runs: Path) -> Iterator[CheckResult]:
     place = nearest(runs)
     if not place.is_dir():
-        yield Finding("runs", "problem", f"{place} is not a directory", "choose another with --runs or GRADTOP_RUNS")
+        yield CheckResult("runs", "problem", f"{place} is not a directory", "choose another with --runs or GRADTOP_RUNS")
     elif not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("runs", "problem", f"{place} is not writable", "choose a writable directory with --runs or GRADTOP_RUNS")
+        yield CheckResult("runs", "problem", f"{place} is not writable", "choose a writable directory with --runs or GRADTOP_RUNS")
     elif place != runs:
-        yield Finding("runs", "fine", f"{runs} (created by the first run)")
+        yield CheckResult("runs", "fine", f"{runs} (created by the first run)")
     else:
         from gradtop.trainer.record import derive_state, list_runs, read_status
 
         found = list_runs(runs)
         living = sum(derive_state(read_status(run), now=time.time()).is_alive for run in found)
-        yield Finding("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
+        yield CheckResult("runs", "fine", f"{runs}: {len(found)} run{'s' * (len(found) != 1)}, {living} live")
 
 
 def nearest(path: Path) -> Path:
@@ -270,13 +270,13 @@ def nearest(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if os.path.lexists(folder) or folder == folder.parent)
 
 
-def optional() -> Iterator[Finding]:
+def optional() -> Iterator[CheckResult]:
     from importlib.util import find_spec
 
     if find_spec("pyarrow") is None:
-        yield Finding("export", "note", "CSV and TensorBoard work; Parquet needs pyarrow", "pip install 'gradtop[export]'")
+        yield CheckResult("export", "note", "CSV and TensorBoard work; Parquet needs pyarrow", "pip install 'gradtop[export]'")
     else:
-        yield Finding("export", "fine", "CSV, Parquet and TensorBoard")
+        yield CheckResult("export", "fine", "CSV, Parquet and TensorBoard")
 
 
 def gibibytes(count: float) -> str:

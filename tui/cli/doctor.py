@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from gradtop.tui.cli.checks import Finding
+from gradtop.tui.cli.checks import CheckResult
 
 EPILOG = """\
 Each line is a finding: fine (✓), a note (·), or a problem that prevents
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(finding.state == "problem" for finding in findings) else 0
 
 
-def report(found: Iterable[Finding]) -> list[Finding]:
+def report(found: Iterable[CheckResult]) -> list[CheckResult]:
     """Print each finding as soon as it is known, as importing PyTorch takes seconds; returns them."""
     from gradtop.trainer.record import clean
     from gradtop.tui.cli.output import print_line, toned

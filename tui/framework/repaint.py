@@ -26,7 +26,7 @@ ATTRIBUTES = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 5: "6", 6: "7", 7: "8", 8:
 SEEN_ON_SPACES = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12  # underline, reverse, strike, double underline, overline
 
 
-class Run(NamedTuple):
+class CellRun(NamedTuple):
     """Cells of one style side by side; `blank` ones show nothing of their foreground."""
 
     y: int
@@ -59,8 +59,8 @@ class Repaint(CompositorUpdate):
         self.size = len(sequences.encode())
         return sequences
 
-    def _runs(self, system: ColorSystem) -> list[Run]:
-        runs: list[Run] = []
+    def _runs(self, system: ColorSystem) -> list[CellRun]:
+        runs: list[CellRun] = []
         for y, start, strip in self.pieces:
             x = start
             for text, style, _control in strip:
@@ -68,12 +68,12 @@ class Repaint(CompositorUpdate):
                 if style is not None and style.link:
                     shown = f"\x1b]8;id={style.link_id};{harmless(style.link)}\x1b\\{shown}\x1b]8;;\x1b\\"
                 cells = cell_len(text)
-                runs.append(Run(y, x, cells, shown, codes(style, system) if style is not None else PLAIN, text.isspace() and not inked(style)))
+                runs.append(CellRun(y, x, cells, shown, codes(style, system) if style is not None else PLAIN, text.isspace() and not inked(style)))
                 x += cells
         return runs
 
 
-def sequences_of(runs: Iterable[Run]) -> str:
+def sequences_of(runs: Iterable[CellRun]) -> str:
     """What draws the runs in their order."""
     written: list[str] = []
     now, row, column = PLAIN, -1, -1
@@ -94,10 +94,10 @@ def sequences_of(runs: Iterable[Run]) -> str:
     return "".join(written)
 
 
-def by_style(runs: Iterable[Run]) -> list[Run]:
+def by_style(runs: Iterable[CellRun]) -> list[CellRun]:
     """The runs of one style one after another; blanks go with the first that has their background."""
-    groups: dict[Codes, list[Run]] = {}
-    blanks: list[Run] = []
+    groups: dict[Codes, list[CellRun]] = {}
+    blanks: list[CellRun] = []
     for run in runs:
         (blanks if run.blank else groups.setdefault(run.codes, [])).append(run)
     for run in blanks:

@@ -63,7 +63,7 @@ class Sample:
 
 
 class NormRing:
-    """Takes samples into slots on the device; a Batch brings all that were taken to the host at once.
+    """Takes samples into slots on the device; a SampleChunk brings all that were taken to the host at once.
 
     The trainable parameters come first. A weight that is used twice is one parameter.
     """
@@ -146,19 +146,19 @@ class NormRing:
     def _plain_weights(self) -> Sequence[Tensor]:
         return [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
 
-    def send(self) -> Batch | None:
+    def send(self) -> SampleChunk | None:
         """All that was taken since the last time, on its way to the host."""
         if not self._taken:
             return None
         used = self._slots[: len(self._taken)]
-        batch = Batch(tuple(self._taken), Transfer(used), self._ends, self.trainable)
+        batch = SampleChunk(tuple(self._taken), Transfer(used), self._ends, self.trainable)
         used.fill_(NAN)
         self._taken = []
         return batch
 
 
 @dataclass(frozen=True)
-class Batch:
+class SampleChunk:
     """Samples on their way to the host."""
 
     taken: Sequence[tuple[int, float]]
@@ -173,7 +173,7 @@ class Batch:
             yield Sample(step, time, tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]), self.names)
 
 
-class Table:
+class LayerColumns:
     """How samples stand in the stream `layers`: the columns of one parameter side by side, in the order of the model."""
 
     def __init__(self, model: nn.Module, norms: NormRing) -> None:
@@ -206,10 +206,10 @@ class Norms(Instrument):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._ring = NormRing(setup.model, setup.device)
-        self._table = Table(setup.model, self._ring)
+        self._table = LayerColumns(setup.model, self._ring)
         self._price = setup.price(SHARE, parts=2)
         self.prices = (self._price,)
-        self._sent: deque[Batch] = deque()
+        self._sent: deque[SampleChunk] = deque()
         self._sampling = self._watched = self._with_updates = False
         self._began = setup.clock()
         self._first = ONE_IN  # samples at the start of which each has updates
@@ -289,7 +289,7 @@ class Norms(Instrument):
 
     def model_changed(self) -> None:
         self._ring = NormRing(self.setup.model, self.setup.device)
-        self._table = Table(self.setup.model, self._ring)
+        self._table = LayerColumns(self.setup.model, self._ring)
         self._ring.check_range()
 
 

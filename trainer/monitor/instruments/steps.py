@@ -36,10 +36,10 @@ class Steps(Instrument):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self.newest = setup.first_step - 1  # step that was handed over
-        self.pace = Pace()
+        self.pace = PaceMeter()
         self._pending: list[Noted] = []
         self.note = self._pending.append
-        self._sent: deque[Batch] = deque()
+        self._sent: deque[StepChunk] = deque()
         self._arrived = 0
 
     @property
@@ -58,7 +58,7 @@ class Steps(Instrument):
         if seconds is not None:
             self.setup.step_time.observe(seconds)
         # Unknown where the pace is, as of a single step.
-        self._sent.append(Batch(noted, self.pace.samples_per_s, self.pace.loading if seconds is not None else NAN))
+        self._sent.append(StepChunk(noted, self.pace.samples_per_s, self.pace.loading if seconds is not None else NAN))
 
     def arrive(self, *, wait: bool) -> None:
         """Settle which notes `rows` is to return. What other instruments sent before them has reached the host then, too."""
@@ -71,7 +71,7 @@ class Steps(Instrument):
             yield from self._sent.popleft().rows(self.setup.offset(), self.setup.totals)
 
 
-class Batch:
+class StepChunk:
     """Steps on their way to the host."""
 
     def __init__(self, noted: Sequence[Noted], samples_per_s: float, loading: float) -> None:
@@ -124,7 +124,7 @@ class _Numbers:
         return self._values if self._transfer is None else self._transfer.values()
 
 
-class Pace:
+class PaceMeter:
     """How fast training goes: samples a second in the last second of training, the share of it that was spent waiting for them, and the
     seconds of a step.
     """

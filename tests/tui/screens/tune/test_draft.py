@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.config import Config, CustomModel, FieldSpec, Mlp, Sgd, load_config, to_tables
-from gradtop.trainer.record import Change, CheckpointInfo
+from gradtop.trainer.record import CheckpointInfo, RecordedChange
 from gradtop.tui.screens.tune.draft import Difference, Draft, make_base, save_config
 from gradtop.tui.screens.tune.effect import Way, consequences_of, way_of
 
@@ -193,4 +193,4 @@ def test_where_nothing_can_be_saved_is_told(tmp_path: Path, *, overwrite: bool) 
 def test_the_changes_of_a_draft_are_what_a_run_remembers() -> None:
     draft = Draft(Config())
     draft.type("training.seed", "7")
-    assert [Change(one.key, one.old, one.new) for one in draft.changes()] == [Change("training.seed", 0, 7)]
+    assert [RecordedChange(one.key, one.old, one.new) for one in draft.changes()] == [RecordedChange("training.seed", 0, 7)]
