@@ -7,11 +7,13 @@ from pathlib import Path
 
 from rich.segment import Segment
 from textual._styles_cache import StylesCache
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.trainer.record import Run
-from gradtop.tui.framework.terminal_app import ANSWERS, CUTS, SIZES
+from gradtop.tui.framework.header import Header
+from gradtop.tui.framework.terminal_app import ANSWERS, CUTS, REGIONS, SIZES, forget_regions
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -48,6 +50,19 @@ def living() -> dict[str, int]:
 def sizes_remembered() -> set[int]:
     """The limits of what each widget remembers."""
     return {cache.maxsize for each in gc.get_objects() if isinstance(each, Widget) for cache in (each._query_one_cache, each._box_model_cache)}
+
+
+async def test_a_widget_keeps_few_regions_to_draw(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        header = screen.app.screen.query_one(Header)
+        for y in range(2 * REGIONS):
+            header.refresh(Region(y, 0, 1, 1))
+        assert len(header._dirty_regions) > REGIONS
+        forget_regions(screen.app._registry)
+        assert header._dirty_regions == {header.outer_size.region}
+        await screen.press("question_mark", "escape")
+        await screen.shows("quiet-heron")
 
 
 def test_cut_texts_are_remembered_in_bounds() -> None:

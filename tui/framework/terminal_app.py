@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.style import Style
 from textual.timer import Timer
+from textual.widget import Widget
 
 from gradtop.trainer.record import clean
 from gradtop.tui.framework.repaint import Repaint
@@ -32,10 +33,20 @@ from gradtop.tui.terminal import Capabilities
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.5  # seconds
-CUTS, ANSWERS, SIZES = 1024, 32, 4
+CUTS, ANSWERS, SIZES, REGIONS = 1024, 32, 4, 64
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 30, 5.0
+
+
+def forget_regions(widgets: Iterable[object]) -> None:
+    """Have each widget remember one region to draw in place of many: Textual (8.2) clears those of no widget that draws itself by lines."""
+    for each in widgets:
+        if isinstance(each, Widget) and len(each._dirty_regions) + len(each._repaint_regions) > REGIONS:  # noqa: SLF001
+            for regions in (each._dirty_regions, each._repaint_regions):  # noqa: SLF001
+                if regions:
+                    regions.clear()
+                    regions.add(each.outer_size.region)
 
 
 def collect_what_piled_up() -> None:
@@ -163,8 +174,12 @@ class TerminalApp(App[None]):
         # What there is now stays, and is not looked through again: of its 100,000 objects a thousand would be found to be garbage, in 40 ms.
         gc.freeze()
         gc.enable()
-        self.set_interval(FULL_COLLECTION, lambda: gc.collect())  # noqa: PLW0108 - Textual cannot call what is not written in Python
+        self.set_interval(FULL_COLLECTION, self._collect)
         self.set_interval(PILED_EVERY, collect_what_piled_up)
+
+    def _collect(self) -> None:
+        forget_regions(list(self._registry))
+        gc.collect()
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy; what is pasted into a shell types nothing but text."""
