@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import new_run
+from gradtop.trainer.runtime.children import is_stopped
 from tests.support import wait_until
 from tests.tui.runs_fixture import fake_run
 
@@ -109,6 +110,27 @@ def test_a_signal_leaves_the_screen_and_the_terminal_as_it_was(tmp_path: Path, n
         farewell = screen.said[screen.said.rindex(b"\x1b[?1049l") :]
         assert b"Reopen: gradtop watch quiet-heron" in farewell
         assert b"Traceback" not in screen.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
+def test_a_screen_that_was_stopped_goes_on_reads_each_key_once_and_leaves_the_terminal_as_it_was(tmp_path: Path, number: signal.Signals) -> None:
+    fake_run(tmp_path, "quiet-heron", state="done", steps=40)
+    with terminal(tmp_path, "watch", "last", "--runs", str(tmp_path), "--no-server") as screen:
+        screen.until(b"quiet-heron")
+        for _ in range(2):
+            screen.process.send_signal(number)
+            wait_until(lambda: (screen.read(0.0) or True) and is_stopped(screen.process.pid), 60, "the stop")
+            drawn = len(screen.said)
+            screen.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: (screen.read(0.0) or True) and b"Overview" in screen.said[drawn:], 60, "the whole picture")  # noqa: B023 - called at once
+        os.write(screen.ours, b"2")
+        screen.until(b"formula")
+        os.write(screen.ours, b"q")
+
+        assert screen.ends() == 0
+
+        assert termios.tcgetattr(screen.theirs) == screen.before
+        assert screen.said.count(b"\x1b[<u") == screen.said.count(b"\x1b[>")
 
 
 # Interrupts itself at the import of its nth module; what Python itself does before any code of ours is beyond reach.

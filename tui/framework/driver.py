@@ -17,25 +17,41 @@ from textual.drivers.linux_driver import LinuxDriver
 # A key's sequence comes in one piece; Textual (8.2) waits a tenth of a second for the rest of one, and each escape key with it.
 ESCAPE = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.025  # seconds
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+CLOSED = -1
 
 
 class TerminalDriver(LinuxDriver):
     """Sleeps until something is typed: Textual's own (8.2) wakes ten times a second, which a training on all cores feels. Tells an escape early.
 
     A signal that asks the process to end leaves the screen as its key does, so that the terminal is as it was; a second one does so
-    at once.
+    at once. A process that was stopped, by whichever signal, goes on with the terminal as if it had begun.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ended, self._end = os.pipe()
         self._is_ending = False
+        self._attributes: list[Any] | None = None  # of the terminal, as we found it
 
     def start_application_mode(self) -> None:
+        if self._end == CLOSED:
+            self._ended, self._end = os.pipe()
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._leave, number)
+        # Textual's own handlers (8.2) run in the middle of whatever writes to the terminal.
+        loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
+        loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._attributes = self._attributes or self.attrs_before
+        self.attrs_before = self._attributes
+
+    def resume_application_mode(self) -> None:
+        """Take the terminal again. After SIGSTOP, of which no process hears, nothing was given back before: a second thread would read half of the keys."""
+        if self._key_thread is not None and self._key_thread.is_alive():
+            self.suspend_application_mode()
+        super().resume_application_mode()
+        self._app.call_later(self._app.refresh)
 
     def _leave(self, number: int) -> None:
         if self._is_ending:
@@ -74,3 +90,4 @@ class TerminalDriver(LinuxDriver):
         super().close()
         os.close(self._ended)
         os.close(self._end)
+        self._ended = self._end = CLOSED
