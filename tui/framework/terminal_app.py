@@ -15,16 +15,19 @@ from textual import dom, widget
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._styles_cache import StylesCache
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.cache import LRUCache
 from textual.color import Color
 from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
+from textual.events import Mount
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import OptionList
 
 from gradtop.trainer.record import clean
 from gradtop.tui.framework.repaint import Repaint
@@ -72,9 +75,30 @@ if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
 dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
 widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
 
+dismiss, move_page = Screen.dismiss, OptionList._move_page  # noqa: SLF001
+
+
+def dismiss_once(screen: Screen[Any], result: object = None) -> AwaitComplete:
+    """Textual's own (8.2) takes the screen below away where a second key or click comes for one that was dismissed: the app ends at the last."""
+    return dismiss(screen, result) if screen.app.screen is screen else AwaitComplete.nothing()
+
+
+def move_page_of_lines(options: OptionList, direction: int) -> None:
+    """Textual's own (8.2) fails in a list that was not laid out yet, or has no room for a line."""
+    if options._lines:  # noqa: SLF001
+        move_page(options, direction)  # type: ignore[arg-type]  # -1 or 1
+
+
+Screen.dismiss = dismiss_once  # type: ignore[method-assign,assignment]
+OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
 
 class Palette(CommandPalette):
-    """Textual's own (8.2) fails where it is closed while it looks for commands: its parts are gone, and their watchers come."""
+    """Textual's own (8.2) fails where it is closed before it is mounted, or while it looks for commands: its parts are gone, and their watchers come."""
+
+    def _on_mount(self, event: Mount) -> None:
+        if self not in self.app.screen_stack:
+            event.prevent_default()
 
     def _watch__list_visible(self) -> None:
         if self.query(CommandList):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.command import CommandList
+from textual.widgets import OptionList
+
 from gradtop.trainer.record import Run
 from gradtop.tui.framework.terminal_app import Palette
 from tests.tui.piloting import piloted
@@ -22,3 +25,28 @@ async def test_a_palette_that_is_closed_while_it_looks_for_commands_fails_nothin
             await palette._watch__show_busy()
         await screen.press("ctrl+p")
         await screen.shows("Search for commands")
+
+
+async def test_what_was_dismissed_takes_nothing_with_it_when_a_second_key_comes(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("s")
+        question, mode = screen.app.screen, screen.app.screen_stack[0]
+        question.dismiss(False)
+        question.dismiss(True)
+        screen.app.action_command_palette()
+        palette = screen.app.screen
+        palette.dismiss()
+        await palette.dismiss()
+        assert screen.app.screen is mode
+
+
+async def test_a_page_of_a_list_that_has_no_lines_yet_is_none(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        options = OptionList("one", "two")
+        options._move_page(1)
+        options._move_page(-1)
+        await screen.press("ctrl+p", "pageup", "pagedown")
+        screen.app.screen.query_one(CommandList).clear_options()
+        await screen.press("pageup", "pagedown", "escape")
