@@ -80,7 +80,7 @@ dismiss, move_page = Screen.dismiss, OptionList._move_page  # noqa: SLF001
 
 def dismiss_once(screen: Screen[Any], result: object = None) -> AwaitComplete:
     """Textual's own (8.2) takes the screen below away where a second key or click comes for one that was dismissed: the app ends at the last."""
-    return dismiss(screen, result) if screen.app.screen is screen else AwaitComplete.nothing()
+    return dismiss(screen, result) if screen.app.screen is screen else AwaitComplete.nothing()  # type: ignore[no-untyped-call]
 
 
 def move_page_of_lines(options: OptionList, direction: int) -> None:
