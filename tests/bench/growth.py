@@ -16,9 +16,9 @@ STEPS, KEYS = 1000.0, 24  # a second
 IN_A_MODE = 2  # seconds
 SECONDS, SETTLED = 600, 180  # of the whole, and until every mode was seen often and every cache is full
 EVERY = 10  # seconds between two looks at the memory
-# Cursor, windows, smoothing, quantity and axis of the charts, rows of the tables, pages, and the help.
+# Cursor, windows, smoothing, quantity and axis of the charts, rows of the tables, pages; and once a second one of the dialogs.
 PRESSED = ("j", "k", "\x1b[C", "\x1b[D", "+", "-", "[", "]", "0", "w", "t", "Y", "\t")
-HELP = ("?", "\x1b")
+DIALOGS = (("?", "\x1b"), ("\x10", "e", "\x1b"), ("/", "l", "\x1b"), ("L", "\x1b"))  # the help, the palette, a filter, the log
 
 
 def measure() -> Iterator[Figure]:
@@ -45,8 +45,9 @@ def memory(feed: Feed, terminal: Terminal) -> Iterator[float]:
             yield terminal.memory()
         if second % IN_A_MODE == 0:
             terminal.press(list(MODES)[second // IN_A_MODE % len(MODES)])
-        help_at = chance.randrange(KEYS - 1)
-        for number in range(KEYS):
-            pressed = HELP[number - help_at] if number - help_at in (0, 1) else chance.choice(PRESSED)
+        keys = chance.choices(PRESSED, k=KEYS)
+        dialog, place = chance.choice(DIALOGS), chance.randrange(KEYS)
+        keys[place : place + len(dialog)] = dialog
+        for pressed in keys:
             terminal.press(pressed)
             feed.advance(terminal, 1 / KEYS, every=1 / STEPS)

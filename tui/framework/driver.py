@@ -14,8 +14,11 @@ from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from gradtop.tui.framework.pasting import Pasting
+
 # A key's sequence comes in one piece; Textual (8.2) waits a tenth of a second for the rest of one, and each escape key with it.
 ESCAPE = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.025  # seconds
+PASTE = 1.0  # seconds without a sign after which a paste has ended, whose end was lost: until then all keys are text
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 CLOSED = -1
 
@@ -63,20 +66,24 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read keys until `disable_input`, or until the terminal is gone."""
-        parser = XTermParser(self._debug)
+        parser, pasting = XTermParser(self._debug), Pasting()
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             due = parser._timeout_time  # noqa: SLF001 - an escape that may begin a sequence is a key after a moment
-            ready, _, _ = select.select([self.fileno, self._ended], [], [], None if due is None else max(0.0, due - get_time()))
+            wait = PASTE if pasting.open else None if due is None else max(0.0, due - get_time())
+            ready, _, _ = select.select([self.fileno, self._ended], [], [], wait)
             if self.fileno in ready:
                 data = os.read(self.fileno, 4096)
                 if not data:
                     return
-                if text := decode(data):
+                if text := pasting.plain(decode(data)):
                     for event in parser.feed(text):
                         self.process_message(event)
                     if parser._timeout_time is not None:  # noqa: SLF001
                         parser._timeout_time = min(parser._timeout_time, get_time() + ESCAPE)  # noqa: SLF001
+            elif pasting.open and not ready:
+                for event in parser.feed(pasting.end()):
+                    self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)
         os.read(self._ended, 1)

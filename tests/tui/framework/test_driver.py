@@ -15,6 +15,7 @@ from textual.app import App
 from textual.message import Message
 
 from gradtop.tui.framework.driver import TerminalDriver
+from gradtop.tui.framework.pasting import Pasting
 from tests.support import wait_until
 
 
@@ -67,6 +68,31 @@ def test_an_escape_is_told_from_the_beginning_of_a_sequence_within_40_ms(typed: 
     os.write(typed.keyboard, b"\x1b[")
     os.write(typed.keyboard, b"A")
     wait_until(lambda: keys(typed) == ["escape", "up"], why=f"the keys: {keys(typed)}")
+
+
+def pasted(typed: SimpleNamespace) -> list[str]:
+    return [message.text for message in typed.messages if isinstance(message, events.Paste)]
+
+
+def test_what_is_pasted_presses_no_key_however_it_comes(typed: SimpleNamespace) -> None:
+    os.write(typed.keyboard, b"a\x1b[200~x\x1bsy\x1b\x1b[Cz\x1b[201~b")
+    wait_until(lambda: keys(typed) == ["a", "b"], why=f"the keys: {keys(typed)}")
+    assert pasted(typed) == ["xsy[Cz"]
+
+
+def test_a_paste_whose_end_is_lost_makes_no_key_deaf(typed: SimpleNamespace) -> None:
+    os.write(typed.keyboard, b"\x1b[200~text\x1b[20")
+    wait_until(lambda: pasted(typed) == ["text"], why=f"the paste: {typed.messages}")
+    os.write(typed.keyboard, b"q")
+    wait_until(lambda: keys(typed) == ["q"], why=f"the keys: {keys(typed)}")
+
+
+@pytest.mark.parametrize("text", ["a\x1b[200~x\x1by\x1b[201~b\x1b", "\x1b\x1b[200~\x1b[200~\x1b[201\x1b[201~\x1b[200", "\x1b[A\x1b[201~c"])
+def test_the_pieces_in_which_it_comes_do_not_matter(text: str) -> None:
+    whole = Pasting().plain(text)
+    for size in range(1, len(text)):
+        pasting = Pasting()
+        assert "".join(pasting.plain(text[start : start + size]) for start in range(0, len(text), size)) == whole
 
 
 def test_it_sleeps_while_nothing_is_typed_and_ends_at_once(typed: SimpleNamespace) -> None:
