@@ -31,7 +31,7 @@ async def test_a_run_that_starts_empty_is_seen_to_grow(tmp_path: Path, runs: Pat
         await screen.shows("● training")
         await screen.shows("200/5\u202f160")
         assert "the first step comes" not in screen.shown()
-        await screen.shows("epoch 1  val loss")
+        await screen.shows("val loss 2.01")
 
 
 async def test_a_run_that_is_deleted_while_watched_is_told_and_the_list_is_shown(tmp_path: Path, training: tuple[Run, Grower]) -> None:
