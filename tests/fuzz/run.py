@@ -45,6 +45,15 @@ OF_EVENTS: Mapping[str, object] = {
     "parameter": "head.weight", "what": "loss", "wrong": True, "steps": [1, 2], "layers": {"head.weight": [0.1, "nan"]}, "state": "done",
     "suggestions": {"valley": 0.1}, "diverged_at": 1.0, "loss": 0.3, "lr": 0.1, "val_loss": "nan", "val_accuracy": 0.5, "pace": "nan",
 }  # fmt: skip
+# What other versions write beside the files that there are now; one that knows them reads them.
+OTHER_FILES = {
+    "samples.jsonl": '{"step": 40, "epoch": 1, "time": 1.8e9, "loss": 1.5, "temperature": 0.8, "prompt": "To be", "text": " or not", "wanted": 20}\n' * 2,
+    **dict.fromkeys(
+        ("classes.json", "best-classes.json"),
+        '{"step": 80, "epoch": 1, "names": ["cat", "dog", "bird"], "support": [10, 20, 0], "predicted": [12, 10, 8], "hits": [9, 8, 0], '
+        '"confused": [[1, 2, 8], [0, 1, 1], [1, 3, 4]], "omitted": 2, "worst": [[3, 9.5, 1, 2], [5, "nan", 0, 3]]}\n',
+    ),
+}
 SLOWEST = 1.0  # seconds of the processor for one reader
 MEMORY = 3 << 30  # bytes of the address space, beyond what the libraries take: more is a fault, not the end of the machine
 MOST = 10  # mutations of a run at a time
@@ -98,6 +107,8 @@ class Place:
         write_status(self.run, replace(read_status(self.run), monitoring=costs, device="cuda:0", threads=2, changes={"optimizer.lr": 0.1}))
         facts = DataFacts((50, 40, 60), 150, True, 0.1, 0.3, 0.0, 1.0, 1.1, 1.2)
         self.run.data.write_text(json.dumps({"fingerprint": "0" * 64, FACTS: facts.record()}))
+        for name, text in OTHER_FILES.items():
+            (self.run.path / name).write_text(text)
         write_lease(self.run, "1-x", ["histograms"], ["head.weight"], LOOKED_AT)
         send(self.run, "set", changes={"optimizer.lr": 0.1})
 
