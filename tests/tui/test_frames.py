@@ -35,6 +35,20 @@ async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, 
             assert frames.count((mode, True)) == 1, frames
 
 
+async def test_no_other_thread_reads_while_the_first_frame_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    polling: list[bool] = []
+
+    def display(app: GradtopApp, _screen: Any, renderable: Any) -> None:
+        if renderable is not None:
+            polling.append(app._polling)
+
+    monkeypatch.setattr(GradtopApp, "_display", display)
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.shows("nothing wrong")  # the findings come with the first look of the poll thread
+        assert not polling[0]
+
+
 async def test_each_widget_is_styled_once_before_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
     styled: list[Widget] = []
