@@ -59,7 +59,7 @@ def first_charts(small: Sandbox, large: Sandbox) -> Iterator[Figure]:
     reference = f"a minimal Textual app, {median['minimal']:.3f} s"
     ratio = median_ratio(seconds["small"], seconds["minimal"])
     details = {"from exec, s": median["small"], "processor, s": cpu["small"], "of the minimal app, s": cpu["minimal"], "MB": memory["small"]}
-    yield Figure("first chart of a finished run", ratio, "×", 1.5, reference=reference, ratio=ratio, details=details)
+    yield Figure("first chart of a finished run", ratio, "×", 1.25, reference=reference, ratio=ratio, details=details)
     ratio = median_ratio(seconds["large"], seconds["minimal"])
     details = {"fastest, s": min(seconds["large"]), "processor, s": cpu["large"], "of the minimal app, s": cpu["minimal"]}
     yield Figure("1 000 000 steps × 20 values: first chart", median["large"], "s", 0.5, reference=reference, ratio=ratio, details=details)
