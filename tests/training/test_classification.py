@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1, LOSS, TOP5_ACCURACY
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record.classification import NEWEST, drop_later, read_classification
+from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import classification
 from gradtop.trainer.training.evaluate import Score, evaluate
+from gradtop.tui.cli.main import main
+from tests.training.runs import rows, stop_and_resume, tiny_run
 
 
 def scored(outputs: Sequence[Sequence[float]], labels: Sequence[int], batch: int = 7) -> Score:
@@ -109,3 +116,48 @@ def test_of_characters_there_are_loss_and_accuracy() -> None:
     score = evaluate(nn.Identity(), lambda given: given, [(outputs, labels)])
     assert (score.further, score.classes) == ({}, None)
     assert score.accuracy == pytest.approx((outputs.argmax(2) == labels).float().mean().item())
+
+
+def test_a_run_keeps_them_of_its_newest_and_its_best_evaluation_over_a_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, parted = tiny_run(tmp_path / "a", epochs=3), tiny_run(tmp_path / "b", epochs=3)
+    assert work(whole) == 0
+    stop_and_resume(parted, 12)
+    for best in (False, True):
+        found, other = (read_classification(run, best=best) for run in (whole, parted))
+        assert found is not None
+        assert found == other
+        step, epoch, accuracy, f1 = next(row for row in rows(whole, "evals", "epoch", ACCURACY, F1) if row[0] == found.step)
+        assert (epoch, accuracy) == (found.epoch, found.right / sum(found.support))
+        assert f1 == found.metrics[F1]
+        assert step == (read_status(whole).best_epoch * 8 if best else 24)
+    status = read_status(whole)
+    assert status.metrics.keys() == {BALANCED_ACCURACY, F1}
+    drop_later(whole, 23)
+    assert read_classification(whole) is None
+
+    runs = ["--runs", str(tmp_path / "b")]
+    assert main(["show", parted.id, *runs]) == 0
+    printed = capsys.readouterr().out
+    assert "lowest accuracy" in printed
+    assert "balanced accuracy" in printed
+    assert main(["show", parted.id, *runs, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"]["newest"]["step"] == 24
+
+
+def test_a_file_of_any_content_is_read_as_nothing_or_as_counts_that_agree(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    good = {"support": [2, 1], "predicted": [1, 2], "hits": [1, 1], "confused": [[0, 1, 1]], "worst": [[0, "nan", 0, 2]], "names": ["a", "b"], "step": 8}
+    for text, expected in (
+        (json.dumps(good), True),
+        (json.dumps({**good, "hits": [9, 1]}), False),
+        (json.dumps({**good, "support": [1]}), False),
+        (json.dumps({**good, "confused": [[7, 0, 1], "x", [0, 1]], "worst": [[0, 1.0, 5, 0], None], "names": 3}), True),
+        ("[]", False),
+        ('{"support": 1e999}', False),
+    ):
+        (tmp_path / NEWEST).write_text(text)
+        found = read_classification(run)
+        assert (found is not None) == expected
+        if found is not None:
+            assert [found.name(each) for each in found.worst_first()]
+            assert all(found.name(label) and found.name(other) for label, other, _ in found.confused)

@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from gradtop.trainer.metrics import BALANCED_ACCURACY, F1
+from gradtop.trainer.record.classification import Classification, Worst
 
 FOLD = 1 << 20  # samples that are kept on the device before they are counted
 WORST = 16  # samples with the largest loss
-
-
-@dataclass(frozen=True)
-class Worst:
-    """A sample by its place in the validation set."""
-
-    index: int
-    loss: float
-    label: int
-    predicted: int
-
-
-@dataclass(frozen=True)
-class Classification:
-    """Per class: samples of it (`support`), how often it was `predicted`, and how often rightly (`hits`).
-
-    `confused` are (label, predicted class, count) of what was not predicted rightly, the most frequent first; the predicted class is `classes`
-    for samples without a prediction, as their outputs are NaN. `worst` has the samples with the largest loss.
-    """
-
-    support: Sequence[int]
-    predicted: Sequence[int]
-    hits: Sequence[int]
-    confused: Sequence[tuple[int, int, int]]
-    worst: Sequence[Worst]
-
-    @property
-    def classes(self) -> int:
-        return len(self.support)
-
-    @property
-    def right(self) -> int:
-        return sum(self.hits)
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """Balanced accuracy and macro F1, as in scikit-learn: without classes that do not occur; nan where none does."""
-        recalls = [hits / support for hits, support in zip(self.hits, self.support, strict=True) if support]
-        # 2 TP / (2 TP + FP + FN), where TP + FN is the support and TP + FP how often the class was predicted.
-        scores = [2 * hits / (support + predicted) for hits, support, predicted in zip(self.hits, self.support, self.predicted, strict=True) if support + predicted]
-        return {BALANCED_ACCURACY: _mean(recalls), F1: _mean(scores)}
 
 
 class Counts:
@@ -112,7 +68,3 @@ class Counts:
             confused=[(pair // width, pair % width, count) for pair, count in sorted(confused.items(), key=lambda item: (-item[1], item[0]))],
             worst=worst[:WORST],
         )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradtop.trainer.metrics import ACCURACY, LOSS, TOP, TOP5_ACCURACY, TOP_CLASSES
-from gradtop.trainer.training.classification import Classification, Counts
+from gradtop.trainer.record.classification import Classification
+from gradtop.trainer.training.classification import Counts
 
 
 @dataclass(frozen=True)

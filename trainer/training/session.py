@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ from gradtop.trainer.data.readers import Wait
 from gradtop.trainer.metrics import FURTHER
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
+from gradtop.trainer.record.classification import BEST, MOST_CLASSES, NEWEST, Classification, drop_later, text_of
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
@@ -165,6 +168,8 @@ class Session:
             self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch, device=str(self.device))
             if self._frozen:
                 self._record_frozen()
+        with contextlib.suppress(OSError):
+            drop_later(self.run, self.evaluated)
         self.writer.open(EVALS, first_step=self.evaluated + 1)
         self.monitor.begin()
         self.lr_plan.publish(self.config, self.steps, after=self.step)
@@ -284,12 +289,14 @@ class Session:
         """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_at_hand
         self.evaluated = self.step
-        score = replace(score, classes=None)
+        classes, score = score.classes, replace(score, classes=None)
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
         self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy, *(score.of(name) for name in FURTHER)))
+        if classes is not None and classes.classes <= MOST_CLASSES:
+            self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self._class_names), best=best)
         self.monitor.collect()
         self.writer.event(
             EventKind.EPOCH,
@@ -306,6 +313,15 @@ class Session:
         )
         if not math.isfinite(score.loss):
             self.guard.check_weights(self.step)
+
+    def _keep_classes(self, classes: Classification, *, best: bool) -> None:
+        text = text_of(classes)
+        for name in (NEWEST, BEST) if best else (NEWEST,):
+            self.writer.replace(name, text)
+
+    @cached_property
+    def _class_names(self) -> Sequence[str]:
+        return self.source.fingerprint().classes[: self.source.info.classes]
 
     def end(self) -> None:
         """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step.

@@ -22,7 +22,8 @@ The JSON has the keys id, name, path, state (derived: includes died and silent),
 status (as in status.json), meta (as in meta.json), config (current
 configuration, including live changes), run_toml (configuration at the start),
 waits (null, or for a queued run: place in the queue, device and for, the ids of
-the runs ahead of it), checkpoints, events (the newest 20), findings (name,
+the runs ahead of it), classes (newest and best evaluation of a classification:
+counts per class, confused pairs and worst samples, else null), checkpoints, events (the newest 20), findings (name,
 severity, title, sentence, evidence, advice, since_step, mode, passed), death
 (signal or exit code of a worker that died, "" where unknown), last_words (last
 log lines of a run that died or failed) and health: records_lost and unreadable
@@ -56,6 +57,7 @@ def record(reader: RunReader) -> dict[str, object]:
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.findings import report
     from gradtop.trainer.record import effective
+    from gradtop.trainer.record.classification import read_classification
 
     place = waiting(reader)
     return {
@@ -69,6 +71,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "config": effective(reader.config, reader.status.changes),
         "run_toml": reader.config,
         "waits": {"place": place.place, "device": place.device, "for": [other.id for other in place.before]} if place else None,
+        "classes": {name: found and found.record() for name, found in (("newest", read_classification(reader.run)), ("best", read_classification(reader.run, best=True)))},
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
         "findings": [finding.record() for finding in report(reader).findings],
@@ -116,6 +119,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.text import (
         best_text,
         changes_text,
+        classes_text,
         loss_text,
         metric_text,
         queue_text,
@@ -125,6 +129,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     )
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import EventKind, RunState, clean
+    from gradtop.trainer.record.classification import read_classification
 
     status, meta, job, now = newest_status(reader), reader.meta, job_of(reader), time.time()
     if meta.job != DEFAULT_JOB:
@@ -161,6 +166,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         further = "".join(f", {metric_text(name, value)}" for name, value in status.metrics.items() if isinstance(value, int | float))
         yield "validation", clean(f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}{further}")
         yield "best", best_text(status) or "–"
+        if (classes := read_classification(reader.run)) is not None:
+            yield "classes", f"{classes_text(classes)} (epoch {classes.epoch})"
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
     if status.device:

@@ -18,6 +18,7 @@ from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
 from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
+from gradtop.trainer.record.writing import write_atomically
 
 WRITE_EVERY = 0.1
 TRY_AGAIN_AFTER = 1.0
@@ -47,6 +48,14 @@ class _Event:
     fields: Mapping[str, object]
 
 
+@dataclass(frozen=True)
+class _Replacement:
+    """The new content of a file of the run."""
+
+    name: str
+    text: str
+
+
 class StreamWriter:
     """Writes records, events and status of one run every 100 ms; no method raises or blocks, except `flush` and `close`.
 
@@ -70,7 +79,7 @@ class StreamWriter:
         self.dropped = 0
         self.trouble = ""
         self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
-        self._queue: deque[tuple[str, Row] | _Opening | _Event] = deque()
+        self._queue: deque[tuple[str, Row] | _Opening | _Event | _Replacement] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
         self._status: deque[Status] = deque(maxlen=1)
@@ -136,6 +145,13 @@ class StreamWriter:
         if len(self._queue) < 2 * self._maximum and not self._closed:
             self._queue.append(_Event(kind, {"time": clock.time(), **fields}))
             self._wake.set()
+        else:
+            self._lose(1, "the disk is slower than the run")
+
+    def replace(self, name: str, text: str) -> None:
+        """Replace a file of the run directory atomically."""
+        if len(self._queue) < self._maximum and not self._closed:
+            self._queue.append(_Replacement(name, text))
         else:
             self._lose(1, "the disk is slower than the run")
 
@@ -216,6 +232,8 @@ class StreamWriter:
                     rows[stream] = [row]
             elif isinstance(item, _Event):
                 self._append_event(item)
+            elif isinstance(item, _Replacement):
+                self._replace(item)
             else:
                 self._append(item.stream, rows.pop(item.stream, []))
                 self._begin(item)
@@ -241,12 +259,22 @@ class StreamWriter:
             self._lose(1, explain(error))
 
     def _append_where_it_is(self, event: _Event) -> None:
+        self._where_it_is(lambda: append_event(self.run, event.kind, **event.fields))
+
+    def _replace(self, item: _Replacement) -> None:
         try:
-            append_event(self.run, event.kind, **event.fields)
+            self._where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
+        except OSError as error:
+            self._lose(1, explain(error))
+
+    def _where_it_is(self, write: Callable[[], object]) -> None:
+        """Write a file of the run, again where the run directory was moved. Raises OSError."""
+        try:
+            write()
         except FileNotFoundError:
             if self._find() is not Found.MOVED:
                 raise
-            append_event(self.run, event.kind, **event.fields)
+            write()
 
     def _write_status(self) -> None:
         try:
