@@ -34,7 +34,10 @@ ROOMS = tuple(_rooms())
 # Named after its job, each stands in place of the Overview while a run of that job is watched.
 JOB_MODES: tuple[Mode, ...] = tuple(room.MODE for room in ROOMS)
 # Opened by a key of its own, and not among the numbers of the key bar.
-PAGES = (Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),)
+PAGES = (
+    Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),
+    Mode("classes", "C", "Classes", "gradtop.tui.screens.classes.screen:Classes", "Of a classification: confusion matrix, accuracy of each class, samples with the largest loss."),
+)
 LISTS = ("parameters", "gradients", "weights", "runs")
 SCROLLED = (*LISTS, "overview")
 SORTED = LISTS
@@ -105,6 +108,14 @@ KEYS: tuple[Key, ...] = (
     Key("slash", "screen.filter", "metrics.filter", "filter", "Show the metrics whose names match what you type, letter by letter; esc shows all.", modes=("metrics",), footer=True),
     Key("enter", "screen.zoom", "metrics.zoom", "enlarge", "Enlarge the focused chart (else the first); esc restores the others.", modes=("metrics",), footer=True),
     Key("p", "screen.pick", "metrics.pick", "on Overview", "Put the focused chart (else the first) on the Overview, or take it away; remembered.", modes=("metrics",), footer=True),
+    # C Classes
+    Key("down,j", "screen.scroll_rows(1)", "classes.down", "down", "Next class in the list.", modes=("classes",), shown="↓ j"),
+    Key("up,k", "screen.scroll_rows(-1)", "classes.up", "up", "Previous class in the list.", modes=("classes",), shown="↑ k"),
+    Key("pagedown,ctrl+d", "screen.turn_page(1)", "classes.pagedown", "page down", "Next page of the list of classes.", modes=("classes",), shown="pgdn"),
+    Key("pageup,ctrl+u", "screen.turn_page(-1)", "classes.pageup", "page up", "Previous page of the list of classes.", modes=("classes",), shown="pgup"),
+    Key("home,g", "screen.scroll_rows(-1000000)", "classes.first", "first", "First class of the list.", modes=("classes",)),
+    Key("end,G", "screen.scroll_rows(1000000)", "classes.last", "last", "Last class of the list.", modes=("classes",)),
+    Key("b", "screen.evaluation", "classes.evaluation", "best", "Switch between the newest and the best evaluation.", modes=("classes",), footer=True),
     # 2 Parameters
     Key("enter", "screen.unfold", "parameters.unfold", "open", "Expand or collapse this module.", modes=("parameters",), footer=True),
     Key("right,l", "screen.open", "parameters.open", "open", "Expand this module; if expanded, go to its first child.", modes=("parameters",)),

@@ -19,7 +19,7 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
 @pytest.mark.parametrize(
     ("event", "text", "tone"),
     [
-        ({"kind": "epoch", "epoch": 6, "val_loss": 0.134, "val_accuracy": 0.98, "best": True}, "epoch 6  val loss 0.134  accuracy 0.98  best val loss", "success"),
+        ({"kind": "epoch", "epoch": 6, "val_loss": 0.134, "val_accuracy": 0.98, "best": True}, "epoch 6  best val loss 0.134  accuracy 0.98", "success"),
         ({"kind": "epoch", "epoch": 7, "val_loss": 0.2, "best": False}, "epoch 7  val loss 0.2", "text"),
         ({"kind": "checkpoint", "step": 1032}, "checkpoint step-001032", "muted"),
         ({"kind": "command", "command": "pause", "ok": True, "step": 12}, "pause: paused after step 12", "text"),

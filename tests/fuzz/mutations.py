@@ -20,7 +20,7 @@ EDGES: tuple[Any, ...] = (
 )  # fmt: skip
 NUMBERS = [each for each in EDGES if isinstance(each, int | float)]
 DOUBLES = (0.0, -0.0, 1.0, -1.0, 64.0, 65.0, 4097.0, 0.5, 5e-324, 1e-308, 1.7e308, -1.7e308, 1e154, 1e300, 2.0**53, 2.0**53 + 2, 1e11, 1e12, math.nan, math.inf, -math.inf)  # fmt: skip
-OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json")  # each has more to say than a segment
+OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json", "classes.json")  # each has more to say than a segment
 STREAM_NAMES = ("steps.0.json", "steps.7.json", "steps.999999999.json", "x.0.json", ".0.json", "layers.r1.0.json", "system.r999999999.0.json", "a\udcff.0.json", "steps.-1.json")  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from gradtop.trainer.record import (
     queued_runs,
     read_leases,
 )
+from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.data_facts import read_data_facts
 from gradtop.trainer.record.export import export_run
 from gradtop.trainer.record.pictures import ALL_CHANNELS, PictureKind, Wanted
@@ -40,6 +41,8 @@ from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.metrics import all_metrics
 from gradtop.tui.reading.overlay import Overlaid
 from gradtop.tui.reading.poll import Source
+from gradtop.tui.screens.classes.data import ClassesPart, shares
+from gradtop.tui.screens.classes.text import class_lines, copied, matrix_lines, title_line, worst_lines
 from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
 from gradtop.tui.screens.lr_range.data import read_range
 from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
@@ -153,6 +156,7 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
     yield lambda: find_checkpoint(run, "best")
     yield lambda: reader.log_tail(50)
     yield lambda: read_data_facts(run)
+    yield lambda: _classes(run)
     yield lambda: read_leases(run, time.time())
     yield Inbox(run).poll
     yield lambda: _overlaid(run, other)
@@ -162,6 +166,17 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
         yield lambda: export_run(run, "csv" if chance < 0.1 else "tensorboard" if chance < 0.28 else "parquet", out, overwrite=True)
     if chance > 0.9:
         yield lambda: _plot(reader)
+
+
+def _classes(run: Run) -> None:
+    found = read_classification(run)
+    if found is not None:
+        title_line(ClassesPart(found, best=True))
+        matrix_lines(replace(found, **{name: getattr(found, name)[:40] for name in ("support", "predicted", "hits", "names")}, confused=()))
+        class_lines(found)
+        list(worst_lines(found))
+        shares(found, 20)
+        copied(found)
 
 
 def _ls(runs: Path) -> None:

@@ -115,7 +115,7 @@ def test_evaluations_after_every_few_steps_do_not_make_steps_seem_slow() -> None
             noted: list[Noted] = []
             for gap in gaps:
                 now += gap
-                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6, 0.4 * gap, None))
+                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6, 0.4 * gap, None, None))
             found = pace.look(noted)
 
     assert found == pytest.approx(0.05)

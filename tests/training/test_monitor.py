@@ -22,7 +22,7 @@ from gradtop.trainer.record.status import parse_status, write_status
 from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.scores import Scores, monitored_in
 from gradtop.tui.cli.main import main
-from tests.training.runs import events, newest_state, rows, tiny_run, trained
+from tests.training.runs import events, newest_state, rows, stop_and_resume, tiny_run, trained
 
 
 def test_every_metric_can_be_named() -> None:
@@ -110,3 +110,16 @@ def test_runs_of_different_metrics_are_not_ranked_against_each_other(tmp_path: P
     index = RunIndex(tmp_path)
     index.refresh()
     assert [row.status.best for row in index.rows(RunsView(sort="best"))] == [0.1, 0.8, 0.9, 0.7]
+
+
+def test_the_accuracy_in_training_is_that_of_the_steps_whose_number_says_so(tmp_path: Path) -> None:
+    whole, parted = tiny_run(tmp_path / "a", epochs=3), tiny_run(tmp_path / "b", epochs=3)
+    trained(whole)
+    stop_and_resume(parted, 6, 9)
+    found = rows(whole, "steps", "train_accuracy")
+    assert [step for step, value in found if not math.isnan(value)] == [4, 8, 12, 16, 20, 24]
+    measured = [value for _, value in found if not math.isnan(value)]
+    assert all(0 <= value <= 1 for value in measured)
+    means = [event["accuracy"] for event in events(whole, "epoch")]
+    assert means == [sum(pair) / 2 for pair in zip(measured[::2], measured[1::2], strict=True)]
+    assert means == [event["accuracy"] for event in events(parted, "epoch")]

@@ -174,10 +174,10 @@ def epoch_text(event: Mapping[str, Any]) -> str:
         figures[monitored(name).title] = further[name]
     for title, value in figures.items():
         if isinstance(value, int | float):
-            text += f"  {title} {significant(value)}"
+            text += f"  {'best ' if event.get('best') and title == monitored(name).title else ''}{title} {significant(value)}"
     if skipped := whole(event.get("skipped")):
         text += f"  {number(skipped)} step{'s' * (skipped != 1)} skipped"
-    return f"{text}  best {monitored(name).title}" if event.get("best") else text
+    return text
 
 
 def freeze_text(event: Mapping[str, Any]) -> str:

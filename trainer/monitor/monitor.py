@@ -122,13 +122,14 @@ class Monitor:
             self._before_step(step)
 
     def after_step(
-        self, step: int, loss: Tensor, lr: float, norm: Tensor | None, clip: float, samples: int, waited: float = 0.0, plain: Tensor | None = None
-    ) -> None:
-        """`norm` is the total gradient norm before clipping to `clip`, and `plain` the loss without label smoothing, where they are known;
-        `waited` the seconds that its batches took to come.
+        self, step: int, loss: Tensor, lr: float, norm: Tensor | None, clip: float, samples: int, waited: float = 0.0,
+        plain: Tensor | None = None, accuracy: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """`norm` is the total gradient norm before clipping to `clip`, `plain` the loss without label smoothing and `accuracy` that on the samples
+        of the step, where they are known; `waited` the seconds that its batches took to come.
         """
         now = self._clock()
-        self._note((step, now, loss, lr, norm, clip, samples, waited, plain))
+        self._note((step, now, loss, lr, norm, clip, samples, waited, plain, accuracy))
         if step >= self._due:
             self._after_step(step)
         if now >= self._drain_at:

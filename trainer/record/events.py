@@ -58,10 +58,10 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     # How many of all samples cannot be read, so far: a training sees others of their classes instead. path, reason: of the first.
     EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),
     EventKind.INIT: ("message",),  # how the weights were initialised
-    # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; epochs: how many it is one of; skipped: steps
+    # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; accuracy: mean over the training steps in which it was measured; epochs: how many it is one of; skipped: steps
     # that the gradient scaler has skipped in it; metrics: those of the evaluation beside loss and accuracy; best: whether it is, by the
     # metric `monitor`.
-    EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "skipped", "val_loss", "val_accuracy", "metrics", "best", "monitor"),
+    EventKind.EPOCH: ("epoch", "epochs", "step", "loss", "lr", "samples_per_s", "accuracy", "skipped", "val_loss", "val_accuracy", "metrics", "best", "monitor"),
     EventKind.CHECKPOINT: ("step", "epoch", "path", "val_loss", "best", "monitor"),
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; the others of set:

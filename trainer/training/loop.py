@@ -40,6 +40,7 @@ def train_epoch(session: Session) -> None:
     compute, optimizer, schedule, parameters = session.compute, session.optimizer, session.schedule, session.parameters
     guard, monitor, control = session.guard, session.monitor, session.control
     clip, clip_value = session.clip, session.clip_value
+    every = session.accuracy_every
     accumulate, last = session.accumulate, session.steps
     batches, clock = session.epoch_batches(), time.perf_counter
     for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
@@ -59,6 +60,7 @@ def train_epoch(session: Session) -> None:
         # gathered, memory on the CPU goes back to the system and must be fetched again, which costs a ResNet18 4 % of a step.
         for parameter in parameters:
             parameter.grad = None
+        compute.counts_right = step % every == 0
         loss = compute.backward(group, session.step * accumulate)
         compute.unscale()
         monitor.after_backward(step)
@@ -72,7 +74,7 @@ def train_epoch(session: Session) -> None:
         compute.update()
         schedule.step()
         samples = sum([len(targets) for _, targets in group])
-        monitor.after_step(step, loss, learning_rate, norm, clip, samples, waited, compute.take_plain())
+        monitor.after_step(step, loss, learning_rate, norm, clip, samples, waited, compute.take_plain(), compute.take_accuracy())
         session.step = step
 
 

@@ -45,6 +45,7 @@ from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 WARN_AFTER = 30.0  # seconds without a batch
+LEAST_APART, PER_EPOCH = 4, 32  # steps between two whose accuracy is measured, and at least how many of these an epoch has
 FROZEN_NAMED = 3  # frozen parameters that an event names
 
 
@@ -154,6 +155,11 @@ class Session:
         """Counted from 1: the one that the next step belongs to; before and after its evaluation at the end, the one that closes."""
         closing = self.step > 0 and (self.evaluation_due or self.finished)
         return -(-self.step // self.per_epoch) if closing else self.epoch + 1
+
+    @property
+    def accuracy_every(self) -> int:
+        """Steps from one whose accuracy is measured to the next: by their number alone, so that a resume measures the same ones."""
+        return max(LEAST_APART, self.per_epoch // PER_EPOCH) if self.config.monitor.enabled else self.last_step + 1
 
     # How it starts
 

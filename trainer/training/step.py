@@ -44,6 +44,8 @@ class Compute:
         self._plain_wanted = False  # of the next group also the loss without label smoothing
         self._plain_at = -math.inf
         self._plain: list[Tensor] = []
+        self.counts_right = False  # whether the accuracy on the next group is wanted
+        self._right: list[Tensor] = []
         self._device = device.type
         self._channels_last = training.channels_last
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
@@ -72,6 +74,9 @@ class Compute:
         outputs = self.forward(inputs)
         if outputs.dim() > 2:
             outputs, targets = outputs.flatten(0, -2), targets.flatten()
+        if self.counts_right:
+            # Of mixed images, whose targets are shares, the class that has most of it.
+            self._right.append((outputs.detach().argmax(1) == (targets if targets.dim() == 1 else targets.argmax(1))).float().mean())
         if self._plain_wanted:
             self._plain.append(functional.cross_entropy(outputs.detach(), targets))
         return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
@@ -111,6 +116,13 @@ class Compute:
             return None
         found, self._plain, self._plain_wanted = self._plain, [], False
         return torch.stack(found).sum()
+
+    def take_accuracy(self) -> Tensor | None:
+        """The share of the samples of the last group whose class was predicted, where that was wanted."""
+        if not self._right:
+            return None
+        found, self._right = self._right, []
+        return torch.stack(found).mean() if len(found) > 1 else found[0]
 
     def unscale(self) -> None:
         """Have the gradients as they are, where the loss was scaled up to keep them from vanishing in half precision."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import RunState
+from gradtop.trainer.record.classification import NEWEST, Classification, text_of
 from gradtop.trainer.record.status import this_host
 from tests.analysis.findings.written import LN10, Written, around, falling
 
@@ -55,6 +56,29 @@ def test_while_it_trains_some_more_evaluations_are_waited_for(run: Written) -> N
     assert run.finding("overfitting").severity == "warning"
     run.says(epochs=120)
     assert run.finding("overfitting").severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("support", "predicted", "hits", "evaluations", "fires"),
+    [
+        ((50, 50, 40), (60, 80, 0), (45, 48, 0), 3, True),
+        ((50, 50, 40), (60, 80, 0), (45, 48, 0), 2, False),
+        ((50, 50, 40), (60, 79, 1), (45, 48, 0), 3, False),
+        ((50, 50, 4), (52, 52, 0), (45, 48, 0), 3, False),
+        ((50, 50, 40), (140, 0, 0), (50, 0, 0), 3, False),
+    ],
+    ids=["ill", "too early", "predicted once", "few samples", "nothing is learnt"],
+)
+def test_a_class_that_is_never_predicted_beside_others_that_are(
+    run: Written, support: tuple[int, ...], predicted: tuple[int, ...], hits: tuple[int, ...], evaluations: int, fires: bool
+) -> None:
+    (run.run.path / NEWEST).write_text(text_of(Classification(support, predicted, hits, step=30, names=("cat", "dog", "owl"))))
+    run.evals([2.0, 1.5, 1.2][:evaluations])
+    assert ("class-never-predicted" in run.names) == fires
+    if fires:
+        found = run.finding("class-never-predicted")
+        assert (found.severity, found.mode, found.since_step) == ("warning", "classes", 30)
+        assert found.sentence.startswith("class owl is never predicted: 40 of 140 validation samples")
 
 
 def test_what_early_stopping_would_have_saved_is_said(run: Written) -> None:

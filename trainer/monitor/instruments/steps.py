@@ -18,13 +18,13 @@ from gradtop.trainer.record.streams.registry import STEPS
 NAN = math.nan
 ENOUGH = 64
 # step, when it ended, loss, learning rate, total gradient norm if it is known, what it is clipped to, samples, seconds of waiting for them,
-# and loss without label smoothing if it is known
-Noted = tuple[int, float, Tensor, float, Tensor | None, float, int, float, Tensor | None]
+# loss without label smoothing and accuracy if they are known
+Noted = tuple[int, float, Tensor, float, Tensor | None, float, int, float, Tensor | None, Tensor | None]
 
 
 # A record of the stream: step, time, and the columns in their order.
-StepRow = tuple[int, float, float, float, float, float, float, float, float]
-LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT, LOADING_AT, PLAIN_LOSS_AT = range(2, 9)
+StepRow = tuple[int, float, float, float, float, float, float, float, float, float]
+LOSS_AT, LR_AT, GRAD_NORM_AT, CLIPPED_AT, RATE_AT, LOADING_AT, PLAIN_LOSS_AT, ACCURACY_AT = range(2, 10)
 
 
 class Steps(Instrument):
@@ -80,27 +80,29 @@ class StepChunk:
         self._losses = _Numbers([one[2] for one in noted])
         self._norms = _Numbers([one[4] for one in noted if one[4] is not None])
         self._plain = _Numbers([one[8] for one in noted if one[8] is not None])
+        self._accuracies = _Numbers([one[9] for one in noted if one[9] is not None])
 
     @property
     def ready(self) -> bool:
-        return self._losses.ready and self._norms.ready and self._plain.ready
+        return self._losses.ready and self._norms.ready and self._plain.ready and self._accuracies.ready
 
     def rows(self, offset: float, norms: dict[int, float]) -> list[StepRow]:
         """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise, of which those of these steps are taken out."""
-        rate, known, plains = self._samples_per_s, iter(self._norms.values()), iter(self._plain.values())
+        rate, known, plains, accuracies = self._samples_per_s, *(iter(each.values()) for each in (self._norms, self._plain, self._accuracies))
         rows: list[StepRow] = []
         # Of all of these steps, and those before in the same second, it stands with the last.
         loading = [NAN] * (len(self._noted) - 1) + [self._loading]
-        for (step, moment, _, lr, norm, clip, _, _, plain_at), loss, waited in zip(self._noted, self._losses.values(), loading, strict=True):
+        for (step, moment, _, lr, norm, clip, _, _, plain_at, accuracy_at), loss, waited in zip(self._noted, self._losses.values(), loading, strict=True):
             measured = norms.pop(step, NAN)
             plain = NAN if plain_at is None else as_measured(next(plains))
+            accuracy = NAN if accuracy_at is None else next(accuracies)
             if norm is None:
-                rows.append((step, moment + offset, loss, lr, measured, NAN, rate, waited, plain))
+                rows.append((step, moment + offset, loss, lr, measured, NAN, rate, waited, plain, accuracy))
             else:
                 total = as_measured(next(known))
                 # A norm that is not finite is that of a step that was not taken.
                 clipped = float(total > clip) if clip and math.isfinite(total) else NAN
-                rows.append((step, moment + offset, loss, lr, total, clipped, rate, waited, plain))
+                rows.append((step, moment + offset, loss, lr, total, clipped, rate, waited, plain, accuracy))
         return rows
 
 

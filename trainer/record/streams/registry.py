@@ -59,7 +59,7 @@ STEP, TIME = "step", "time"
 
 STEPS = "steps"
 LOSS, LR, GRAD_NORM, CLIPPED, SAMPLES_PER_S = metrics.LOSS, "lr", "grad_norm", "clipped", "samples_per_s"
-LOADING, PLAIN_LOSS = "loading", "plain_loss"
+LOADING, PLAIN_LOSS, TRAIN_ACCURACY = "loading", "plain_loss", "train_accuracy"
 
 EVALS = "evals"
 EPOCH, ACCURACY = "epoch", metrics.ACCURACY
@@ -103,7 +103,8 @@ REGISTRY: Mapping[str, Stream] = {
         Stream(
             STEPS,
             "Every optimizer step: training loss, learning rate, total gradient norm before clipping, and pace. `loading` is the share "
-            "of the time that was spent waiting for batches; `plain_loss` the loss without label smoothing and mixing.",
+            "of the time that was spent waiting for batches; `plain_loss` the loss without label smoothing and mixing; `train_accuracy`, of some steps, the accuracy on "
+            "their batches: augmented, before the step, and of mixed images that of the class with the larger share.",
             (
                 Column(LOSS),
                 Column(LR),
@@ -112,6 +113,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(SAMPLES_PER_S, "1/s", sparse=True),
                 Column(LOADING, sparse=True),
                 Column(PLAIN_LOSS, sparse=True),
+                Column(TRAIN_ACCURACY, sparse=True),
             ),
             shown_by=("overview", "schedule", "system", "metrics", "plot"),
         ),
@@ -119,7 +121,7 @@ REGISTRY: Mapping[str, Stream] = {
             EVALS,
             "Every evaluation on the validation set: loss, accuracy, and the further metrics that the data allow.",
             (Column(EPOCH), Column(LOSS), Column(ACCURACY), *(Column(name, sparse=True) for name in metrics.FURTHER)),
-            shown_by=("overview", "metrics", "plot"),
+            shown_by=("overview", "metrics", "classes", "plot"),
             metrics={LOSS: VAL_LOSS, EPOCH: ""},
         ),
         Stream(

@@ -24,6 +24,7 @@ from gradtop.trainer.record.streams.registry import (
     PLAN,
     STEP,
     STEPS,
+    TRAIN_ACCURACY,
     VAL_LOSS,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
@@ -56,6 +57,7 @@ class OverviewPart:
     loss_terms: tuple[str, ...] = ()
     val_loss: Series = EMPTY_SERIES
     val_accuracy: Series = EMPTY_SERIES
+    train_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
     lr: Series = EMPTY_SERIES
     planned: Series = EMPTY_SERIES
@@ -84,7 +86,7 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
-    loss, grad_norm, plain_loss = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS], bins=BINS, **seen)
+    loss, grad_norm, plain_loss, train_accuracy = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS, TRAIN_ACCURACY], bins=BINS, **seen)
     val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
     all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
     best = best_points(reader, all_loss, all_accuracy)
@@ -99,11 +101,12 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         loss_terms=tuple(loss_terms(reader)),
         val_loss=val_loss,
         val_accuracy=val_accuracy,
+        train_accuracy=train_accuracy,
         grad_norm=grad_norm,
         lr=lr,
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
-        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy}),
+        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy, TRAIN_ACCURACY: train_accuracy}),
         picked=read_picked(reader, view, end) if view.picked else (),
         best_loss=best[0],
         best_accuracy=best[1],
@@ -127,7 +130,7 @@ def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricC
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
     """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
-    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
     found = {}
     for name, series in drawn.items():
         stream, column = places[name]

@@ -9,7 +9,16 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.record import RunState, clean
-from gradtop.trainer.record.streams.registry import ACCURACY, GRAD_NORM, LOSS, LR, PLAIN_LOSS, VAL_LOSS, shown_by
+from gradtop.trainer.record.streams.registry import (
+    ACCURACY,
+    GRAD_NORM,
+    LOSS,
+    LR,
+    PLAIN_LOSS,
+    TRAIN_ACCURACY,
+    VAL_LOSS,
+    shown_by,
+)
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.mode_screen import bindings
@@ -88,8 +97,10 @@ class Overview(PanedScreen):
         chart["loss"].set_series(
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
+        mixes = " (mixed images)" if any(not term.startswith("label") for term in part.loss_terms) else ""
+        right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x else []
         accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy, best_label=best_label(part, ACCURACY))] if part.val_accuracy.x else []
-        chart["accuracy"].set_series(accuracy, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
+        chart["accuracy"].set_series([*right, *accuracy], x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],

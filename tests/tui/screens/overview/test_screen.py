@@ -63,7 +63,7 @@ async def test_a_fork_before_its_first_step_has_an_axis_all_the_same(tmp_path: P
 async def test_an_epoch_stays_on_one_line_at_the_home_size(tmp_path: Path, run: Run) -> None:
     append_event(run, "epoch", epoch=1028, val_loss=0.02014, val_accuracy=0.9921, best=True)
     async with piloted(tmp_path, run) as screen:
-        await screen.shows("epoch 1028 val loss 0.0201 accuracy 0.992 best")
+        await screen.shows("epoch 1028 best val loss 0.0201 accuracy 0.992")
 
 
 async def test_a_run_that_ended_before_it_measured_promises_nothing(tmp_path: Path, runs: Path) -> None:

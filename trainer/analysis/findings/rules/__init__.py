@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     lr.too_low,
     lr.over,
     evaluation.oscillating,
+    evaluation.never_predicted,
     loss.underfitting,
     gradients.vanishing,
     gradients.zero,

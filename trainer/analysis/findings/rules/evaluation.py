@@ -11,8 +11,11 @@ from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import Evaluation, History
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
+from gradtop.trainer.analysis.text import some_of
+from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.streams.rollup import mean
 
+ENOUGH = 10  # samples of a class
 SINCE = 3  # evaluations without a better one
 SETTLED = 6  # the same, where more are to come
 RISEN, MILD = 0.1, 0.03
@@ -74,6 +77,27 @@ def at_chance(run: History) -> Iterator[Finding]:
         sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"
         advice = "check that training and validation data have the same labels, classes and normalization"
         yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss" if known else "initial": chance, "loss": run.loss.late}, evals[0].step)
+
+
+@rule("class-never-predicted", mode="classes")
+def never_predicted(run: History) -> Iterator[Finding]:
+    """Classes of the validation set are never predicted, while the others are told apart.
+
+    Threshold: after three evaluations or more, a class of which the newest one has 10 samples or more is predicted for none, and half of the classes have an accuracy of 50 % or more.
+    Source: own; labels or folders that differ between training and validation, or far too few samples of the class.
+    """
+    found = read_classification(run.reader.run) if len(run.evals) >= SINCE else None
+    if found is None or not (order := found.worst_first()) or median(map(found.recall, order)) < 0.5:
+        return
+    never = [each for each in order if found.support[each] >= ENOUGH and not found.predicted[each]]
+    if not never:
+        return
+    names = some_of([found.name(each) for each in never])
+    samples = sum(found.support[each] for each in never)
+    sentence = f"class {names} is never predicted" if len(never) == 1 else f"classes {names} are never predicted"
+    sentence += f": {number(samples)} of {number(sum(found.support))} validation samples, while half of the classes have an accuracy of {percent(median(map(found.recall, order)))} or more"
+    advice = "check that the labels mean the same in training and validation; weigh rare classes, or sample them more often"
+    yield Finding(Severity.WARNING, "class never predicted" if len(never) == 1 else f"{len(never)} classes never predicted", sentence, advice, {"classes": len(never), "samples": samples}, found.step)
 
 
 @rule("overfitting")
