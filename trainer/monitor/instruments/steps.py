@@ -88,7 +88,8 @@ class StepChunk:
 
     def rows(self, offset: float, norms: dict[int, float]) -> list[StepRow]:
         """The records, whose times are `offset` later; `norms` are total gradient norms that were measured otherwise, of which those of these steps are taken out."""
-        rate, known, plains, accuracies = self._samples_per_s, *(iter(each.values()) for each in (self._norms, self._plain, self._accuracies))
+        rate, known = self._samples_per_s, iter(self._norms.values())
+        plains, accuracies = iter(self._plain.values()), iter(self._accuracies.values())
         rows: list[StepRow] = []
         # Of all of these steps, and those before in the same second, it stands with the last.
         loading = [NAN] * (len(self._noted) - 1) + [self._loading]
