@@ -98,7 +98,7 @@ def set_timer(pump: MessagePump, *arguments: Any, **options: Any) -> Timer:
 
 
 Screen.dismiss = dismiss_once  # type: ignore[method-assign,assignment]
-MessagePump.set_timer = set_timer  # type: ignore[method-assign]
+MessagePump.set_timer = set_timer  # type: ignore[method-assign,assignment]
 OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 
