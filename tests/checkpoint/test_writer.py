@@ -95,6 +95,28 @@ class Odd:
     pass
 
 
+def test_what_could_not_be_read_back_for_another_reason_counts_is_said_and_verified_later(run: Run, stream: StreamWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems: list[str] = []
+    own = CheckpointWriter(run, stream, 1, problems.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "load", refuse)
+        for step in (1, 2):
+            submit(own, step)
+            assert own.finish() is None
+        # None of them is known to be good.
+        assert checkpoint.saved_steps(run.checkpoints) == [1, 2]
+        assert own.newest == 2
+    own.close()
+
+    assert checkpoint.saved_steps(run.checkpoints)[-1] == 2
+    assert [message for message in warnings(run, stream) if message.startswith("checkpoint of step 2 written, but not verified: the checkpoint step-000002.pt cannot be read (too many open files)")]
+    assert problems[-1] == ""
+
+
+def refuse(path: Path, **_: object) -> None:
+    raise UserError(f"the checkpoint {path.name} cannot be read (too many open files)")
+
+
 def test_where_a_resume_begins_is_said_of_a_fork_too_that_has_no_checkpoint_yet(run: Run) -> None:
     assert newest_text(run, 7).endswith("of step 7, where a resume begins")
     assert newest_text(run, 0) == "there is no checkpoint, and a resume begins anew"

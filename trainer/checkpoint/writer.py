@@ -35,6 +35,7 @@ class CheckpointWriter:
         self.newest = 0  # the step of the newest checkpoint that was written
         self.unreadable: UserError | None = None
         self._verified = False
+        self._unverified: UserError | None = None  # why the newest checkpoint could not be read back
         self._error: OSError | None = None
         self._warned = False
         self._thread: threading.Thread | None = None  # begins with the first checkpoint: the first step is what a person waits for
@@ -102,8 +103,10 @@ class CheckpointWriter:
             for state, saved in due:
                 self._error = self._write(state, saved)
             self._next = time.monotonic() + APART
+        if self._unverified is not None:
+            self._verify_last()
         # A worker that was killed may have left more, and this one may have had none to write.
-        if self.newest:
+        if self.newest and self._unverified is None:
             self._prune(self.newest)
 
     def _write(self, state: State, saved: Saved) -> OSError | None:
@@ -111,8 +114,7 @@ class CheckpointWriter:
         try:
             # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
             path = checkpoint.save(folder, state, saved, before_rename=self._writer.flush)
-            if not self._verified:
-                self._verify(path, state)
+            self._unverified = None if self._verified else self._verify(path, state)
         except Exception as error:  # noqa: BLE001 - whatever it was, training goes on and the person is told
             self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self._run, self.newest)}")
             return error if isinstance(error, OSError) else OSError(_why(error))
@@ -120,7 +122,10 @@ class CheckpointWriter:
         self._writer.event(
             EventKind.CHECKPOINT, step=saved.step, epoch=saved.epoch, path=path.name, val_loss=saved.val_loss, best=saved.best, monitor=saved.monitor
         )
-        if self._prune(saved.step):
+        if self._unverified is not None:
+            # Older ones stay, which may be needed.
+            self._warn(saved.step, f"checkpoint of step {saved.step} written, but not verified: {self._unverified}; the next one will be")
+        elif self._prune(saved.step):
             if self._warned:
                 self._problem("")
             self._warned = False
@@ -135,19 +140,32 @@ class CheckpointWriter:
             return False
         return True
 
-    def _verify(self, path: Path, state: State) -> None:
-        """Read the first checkpoint of this process back: nobody should find at a resume that this cannot be done. Raises OSError."""
+    def _verify(self, path: Path, state: State) -> UserError | None:
+        """Read the first checkpoint of this process back: nobody should find at a resume that this cannot be done.
+
+        Returns the error where the file system did not give it back at this moment. Raises OSError where the state itself does not come back.
+        """
         try:
             checkpoint.load(path, mapped=True)
         except UserError as error:
             where = checkpoint.unreadable_key(state)
             if not where:
-                # The file system did not give it back at this moment; the state itself is a good one.
-                raise OSError(str(error)) from None
+                return error
             checkpoint.set_aside(path)
             self.unreadable = UserError(f"{where} cannot be read back from the checkpoint that was just written: {error}")
             raise OSError(str(self.unreadable)) from None
         self._verified = True
+        return None
+
+    def _verify_last(self) -> None:
+        """Try once more with the last checkpoint, where that could not be done when it was written."""
+        try:
+            checkpoint.load(checkpoint.path_of(self._run.checkpoints, self.newest), mapped=True)
+        except UserError as error:
+            self._warn(self.newest, f"checkpoint of step {self.newest} could not be verified: {error}")
+        else:
+            self._unverified = None
+            self._problem("")
 
     def _warn(self, step: int, message: str) -> None:
         self._warned = True
