@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.children import end_all_children
+from gradtop.trainer.runtime.death import watch_over
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import log_plainly, work
@@ -21,11 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detach", action="store_true", help="go on in the background as soon as the run shows as starting")
     options = parser.parse_args(arguments)
     log_plainly()
-    begun = detach() if options.detach else lambda: None
+    run = Run(options.run)
+    begun = detach(partial(watch_over, run)) if options.detach else lambda: None
     signals = Signals()
     signals.install()
     try:
-        return work(Run(options.run), resume=options.resume, signals=signals, begun=begun)
+        return work(run, resume=options.resume, signals=signals, begun=begun)
     finally:
         end_all_children()
 

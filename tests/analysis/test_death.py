@@ -13,7 +13,7 @@ from gradtop.trainer.analysis.death import death_text, how_it_died
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import Run, RunState, read_status, write_status
 from gradtop.trainer.record.death import DEATH, Death, write_death
-from gradtop.trainer.server.memory import oom_kills
+from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.tui.reading.facts import Watch
 from tests.tui.runs_fixture import fake_run
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -30,6 +31,7 @@ from gradtop.trainer.record import (
 )
 from gradtop.trainer.record.queue import Queue
 from gradtop.trainer.record.writing import open_whole
+from gradtop.trainer.runtime.death import watch_over
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.lock import lock_run
@@ -175,8 +177,10 @@ def main() -> int:
     parser.add_argument("--no-server", action="store_true", help="become the worker, which imports PyTorch itself")
     parser.add_argument("--detach", action="store_true", help="return when the run is queued and continue in the background")
     options = parser.parse_args()
-    begun = detach() if options.detach else lambda: None
     run = Run(options.run)
+    # Where the torch server forks the worker, it is the one that sees how that ends.
+    alone = options.no_server or options.now
+    begun = detach(partial(watch_over, run) if alone else lambda: None) if options.detach else lambda: None
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     how = "ended while PyTorch was imported" if options.now else "removed from the queue"
 

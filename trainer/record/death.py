@@ -1,4 +1,4 @@
-"""death.json: how a worker ended that could not record it itself, written by the torch server that forked it."""
+"""death.json: how a worker ended that could not record it itself, written by the process that waited for it: its torch server, or its parent."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 
 
-def detach() -> Callable[[], None]:
+def detach(between: Callable[[], object] = lambda: None) -> Callable[[], None]:
     """Continue in a forked child; returns what to call once the run has begun.
 
     The parent then exits with 0; if the child ends first, with its exit code. Must be called
-    before threads are started, since a fork copies none.
+    before threads are started, since a fork copies none. `between` is called in the child and may fork again.
     """
     heard, told = os.pipe()
     child = os.fork()
@@ -21,6 +21,7 @@ def detach() -> Callable[[], None]:
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF or 1)
     os.close(heard)
+    between()
 
     def begun() -> None:
         os.write(told, b".")

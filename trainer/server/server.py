@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.record import Run, read_status
-from gradtop.trainer.record.death import Death, write_death
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.death import note_death
+from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.jobs import ANSWERS, JOBS
 from gradtop.trainer.server.listener import Listener
-from gradtop.trainer.server.memory import oom_kills
 from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
@@ -305,19 +305,6 @@ def task_of(kind: str, request: Mapping[str, Any]) -> Task:
     arguments = request.get("arguments")
     run = arguments.get("run") if kind in JOBS and isinstance(arguments, dict) else ""
     return Task(run, oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
-
-
-def note_death(run: Run, pid: int, wait_status: int, kills: int | None) -> None:
-    """Write into a run how its worker ended, where the worker has not said so itself."""
-    status = read_status(run)
-    if status.pid != pid or not status.state.is_active:
-        return
-    code = os.waitstatus_to_exitcode(wait_status)
-    number = max(-code, 0)
-    now = oom_kills()
-    memory = number == signal.SIGKILL and (now is None or kills is None or now > kills)
-    with contextlib.suppress(OSError):
-        write_death(run, Death(pid, status.pid_started, number, max(code, 0), memory, time.time()))
 
 
 def peer_uid(link: socket.socket) -> int:

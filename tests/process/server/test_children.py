@@ -17,10 +17,11 @@ import pytest
 import tomli_w
 import torch
 
-from gradtop.trainer.launch import server, start_worker
+from gradtop.trainer.analysis.death import how_it_died
+from gradtop.trainer.launch import queue_worker, server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import environment
-from gradtop.trainer.record import Run, RunReader, is_alive, process_start, read_status, send
+from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
 from gradtop.trainer.record.death import DEATH
 from gradtop.trainer.record.pictures import PictureKind, Wanted
 from gradtop.trainer.server.jobs import ANSWERS
@@ -155,6 +156,18 @@ def test_a_run_that_was_forked_equals_one_that_was_started_alone_bit_for_bit(
     assert differences(one, other) == []
     assert rows(alone, "steps", "loss", "lr") == rows(run, "steps", "loss", "lr")
     assert rows(alone, "evals", "loss", "accuracy") == rows(run, "evals", "loss", "accuracy")
+
+
+@pytest.mark.parametrize("queued", [False, True], ids=["started", "queued"])
+def test_a_worker_that_no_server_forked_and_that_is_killed_has_a_cause_of_its_death_too(tmp_path: Path, adopt: Adopt, queued: bool) -> None:
+    run = make_run(tmp_path)
+    (queue_worker if queued else start_worker)(run, server=False)
+    wait_for_state(run, "starting")
+    worker = adopt(run)
+    worker.kill()
+    wait_until((run.path / DEATH).exists, why="the word of the process that waited for it")
+    status = read_status(run)
+    assert how_it_died(run, RunState.DIED, status).startswith("killed by SIGKILL")
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["server", "no server"])
