@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.record import (
     Run,
+    RunBusy,
     RunReader,
     RunState,
     Status,
@@ -25,8 +28,10 @@ from gradtop.trainer.record import (
     process_start,
     read_status,
     this_host,
+    trash_run,
     write_status,
 )
+from gradtop.trainer.record import status as status_module
 from gradtop.trainer.record.status import may_be_active, parse_status
 from tests.record.support import make_run
 from tests.support import wait_until
@@ -165,6 +170,30 @@ def test_a_host_whose_clock_is_ahead_dies_when_its_heartbeat_stands_still(tmp_pa
     clocks.pass_by(2)
     assert reader.refresh()
     assert reader.state == "died"
+
+
+@pytest.mark.parametrize("apart", [-3600.0, 3600.0])
+def test_who_looks_once_looks_twice_where_the_clock_of_another_host_may_be_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float) -> None:
+    run = make_run(tmp_path)
+    beat = time.time() + apart
+    write_status(run, elsewhere(updated=beat))
+    dead = RunReader(run)
+    dead.refresh()
+    monkeypatch.setattr(status_module, "BEATS_WITHIN", {False: 0.0})
+    dead.look_twice()
+    assert dead.state == "died"
+
+    monkeypatch.setattr(status_module, "BEATS_WITHIN", {False: 30.0})
+    # The host writes its next heartbeat while it is waited for.
+    beats = itertools.count(beat)
+    monkeypatch.setattr(time, "sleep", lambda _: write_status(run, elsewhere(updated=next(beats) + 0.5)))
+    reader = RunReader(run)
+    reader.refresh()
+    reader.look_twice()
+    assert reader.state == "training"
+    assert reader.clock_difference == pytest.approx(apart, abs=60)
+    with pytest.raises(RunBusy):
+        trash_run(run)
 
 
 @pytest.mark.parametrize("leap", [-1e6, 1e6])

@@ -18,7 +18,15 @@ from gradtop.trainer.record.layout import CONFIG, Run
 from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
 from gradtop.trainer.record.state import RunState
-from gradtop.trainer.record.status import Status, derive_state, examine_status
+from gradtop.trainer.record.status import (
+    DIED_AFTER,
+    Status,
+    derive_state,
+    examine_status,
+    is_alive,
+    is_beating,
+    is_doubtful,
+)
 from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 
 
@@ -86,6 +94,24 @@ class RunReader:
             state = self._derive()
         self.state = state
         return news or before != self._seen()
+
+    def look_twice(self) -> None:
+        """For a caller that looks once, after `refresh`: where another host's clock may be wrong, see whether its heartbeat changes.
+
+        Blocks for up to 2 s then, for a queued run 6 s.
+        """
+        if not is_doubtful(self.status, self._clock()):
+            return
+        if is_beating(self.run, self.status):
+            self.refresh()
+        else:
+            self.state = RunState.DIED
+
+    @property
+    def clock_difference(self) -> float:
+        """Seconds by which the clock of the run's host is ahead of this one's, where its heartbeat was seen to change; 0 below a minute."""
+        ahead = self.status.updated - self._clock()
+        return ahead if self._moved and abs(ahead) > DIED_AFTER and self.state.is_alive and is_alive(self.status) is None else 0.0
 
     def _seen(self) -> tuple[object, ...]:
         return self.state, self.status, self.meta, self.config, self.gone, self.problems

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from gradtop.trainer.record.layout import CONFIG, STAMP, STATUS, Run
 from gradtop.trainer.record.meta import read_meta, write_meta
-from gradtop.trainer.record.status import derive_state, read_status
+from gradtop.trainer.record.status import derive_state, is_alive, is_beating, read_status
 
 TRASH = ".trash"
 STAMPED = re.compile(r"\d{8}-\d{4}")
@@ -112,8 +112,14 @@ def rename_run(run: Run, name: str) -> None:
 
 
 def trash_run(run: Run) -> Path:
-    """Move a run to the trash folder of its runs directory; returns the new path. Raises RunBusy while it is alive, RecordError."""
-    state = derive_state(read_status(run), now=time.time())
+    """Move a run to the trash folder of its runs directory; returns the new path. Raises RunBusy while it is alive, RecordError.
+
+    Blocks for up to 2 s (queued: 6 s) for a run of another host that seems to have died.
+    """
+    status = read_status(run)
+    state = derive_state(status, now=time.time())
+    if not state.is_alive and status.state.is_active and is_alive(status) is None and is_beating(run, status):
+        state = status.state  # another host's clock is wrong
     if state.is_alive:
         raise RunBusy(f"{run.id} is {state}: stop it first.")
     trash = run.path.parent / TRASH

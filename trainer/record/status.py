@@ -24,6 +24,7 @@ from gradtop.trainer.record.writing import overwrite, write_atomically
 ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
 SILENT_AFTER = 15.0  # seconds without a heartbeat, where the process exists
 DIED_AFTER = 60.0  # the same on another host, where no process can be looked at
+CLOCKS_APART = 86400.0  # seconds by which clocks of two hosts may differ: a wrong time zone, not a run of last week
 BEATS_WITHIN = {False: 2.0, True: 6.0}  # seconds, of a worker and of a process that waits in the queue
 LOOK_EVERY = 0.1
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
@@ -239,6 +240,11 @@ def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = N
     if alive is None:
         return RunState.DIED if age > DIED_AFTER else status.state
     return RunState.SILENT if age > SILENT_AFTER else status.state
+
+
+def is_doubtful(status: Status, now: float) -> bool:
+    """Whether a heartbeat of another host lies so far from this host's clock that only a second look tells whether the run is alive."""
+    return status.state.is_active and DIED_AFTER < abs(now - status.updated) < CLOCKS_APART and is_alive(status) is None
 
 
 def is_beating(run: Run, status: Status) -> bool:

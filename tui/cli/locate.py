@@ -42,11 +42,12 @@ def chosen_run(options: argparse.Namespace) -> Run:
 
 
 def opened(run: Run) -> RunReader:
-    """A reader of the run, refreshed once."""
+    """A reader of the run, refreshed once; twice where the clock of the run's host may be wrong."""
     from gradtop.trainer.record import RunReader
 
     reader = RunReader(run)
     reader.refresh()
+    reader.look_twice()
     return reader
 
 

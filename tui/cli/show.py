@@ -155,7 +155,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         left = pace_of(reader).left if reader.state is RunState.TRAINING else None
         yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
-        yield "heartbeat", age(now - status.updated)
+        ahead = reader.clock_difference
+        apart = f"the clock of {clean(status.host)} is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this one"
+        yield "heartbeat", apart if ahead else age(now - status.updated)
     for title, text in job.result.lines(reader):
         yield title, clean(text)
     if status.loss is not None:
