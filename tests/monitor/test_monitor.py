@@ -272,6 +272,27 @@ def test_a_spike_of_the_loss_is_told_once_a_minute(tmp_path: Path) -> None:
     assert "the loss rose to 50, from 1." in str(spike["what"])
 
 
+def test_a_spike_is_what_the_finding_says_it_is(tmp_path: Path) -> None:
+    """A rise of less than the loss was in the beginning, in a single step, is none; in several steps it is; where the process began does not matter."""
+    with monitored(tmp_path) as (training, run, _):
+        training.monitor.first_losses.extend([100.0] * 3)
+        training.train(100)
+
+        def rise_to(loss: float, steps: int) -> None:
+            for _ in range(steps):
+                training.monitor.after_step(training.step + 1, torch.tensor(loss), 0.1, None, 0.0, 6)
+                training.step += 1
+            training.monitor.flush()
+
+        rise_to(60.0, 1)
+        training.train(50)
+        rise_to(60.0, 4)
+
+    (spike,) = events(run, "black_box")
+    assert spike["step"] == 152
+    assert "the loss rose to 60, from 1." in str(spike["what"])
+
+
 def test_a_training_that_only_goes_well_has_no_spike(tmp_path: Path) -> None:
     with monitored(tmp_path) as (training, run, _):
         training.train(500)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from gradtop.trainer.analysis.spikes import initial_loss, spike_in
 from gradtop.trainer.monitor.instruments.norms import Sample
 from gradtop.trainer.monitor.instruments.steps import CLIPPED_AT, GRAD_NORM_AT, LOSS_AT, LR_AT, StepRow
 from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM, LAYERS, LOSS, LR, STEP, STEPS
@@ -17,9 +18,7 @@ KEPT = 256
 REPORTED_STEPS = 32
 REPORTED_SAMPLES = 8
 REPORTED_PARAMETERS = 12
-DEVIATIONS = 10.0
-MIN_RISE = 0.05
-MIN_LOSSES = 64  # before a spike can be distinguished from the start of a training
+FIRST = 3  # losses that tell where the loss began
 
 
 class BlackBox:
@@ -30,14 +29,12 @@ class BlackBox:
         self._names = tuple(names)
         self.steps: deque[StepRow] = deque(maxlen=KEPT)
         self.samples: deque[Sample] = deque(maxlen=KEPT)
-        self._beginning, self._beginning_steps = 0.0, 0
+        self.first: list[float] = []  # the first losses of the run, from its beginning in whatever process
 
     def add_steps(self, rows: Sequence[StepRow]) -> None:
         self.steps.extend(rows[-KEPT:])
-        for row in rows[: MIN_LOSSES - self._beginning_steps]:
-            self._beginning_steps += 1
-            if math.isfinite(row[LOSS_AT]):
-                self._beginning += (abs(row[LOSS_AT]) - self._beginning) / self._beginning_steps
+        if len(self.first) < FIRST:
+            self.first += [row[LOSS_AT] for row in rows if math.isfinite(row[LOSS_AT])][: FIRST - len(self.first)]
 
     def add_sample(self, sample: Sample) -> None:
         """Keep a sample of norms; one of other parameters than those before begins anew."""
@@ -46,20 +43,17 @@ class BlackBox:
             self.samples.clear()
         self.samples.append(sample)
 
-    def spike(self, loss: float) -> str:
-        """Why this loss is a spike against the steps that are kept; "" where it is none.
+    def spike(self, rows: Sequence[StepRow], chance: float) -> str:
+        """Why the losses of these steps are a spike against the steps that are kept, by the definition of the finding; "" where they are none.
 
-        It stands more than 10 deviations above their mean and above all of them, by more than a twentieth of what the
-        loss was in the beginning: the losses of memorised batches jump by any factor.
+        `chance` is the loss of a constant prediction, NaN where it is not known.
         """
-        before = [row[LOSS_AT] for row in self.steps if math.isfinite(row[LOSS_AT])]
-        if len(before) < MIN_LOSSES or not math.isfinite(loss) or loss - max(before) <= self._beginning * MIN_RISE:
+        if not self.first:
             return ""
-        mean = statistics.fmean(before)
-        deviation = statistics.pstdev(before, mean)
-        if loss <= mean + DEVIATIONS * deviation:
-            return ""
-        return f"the loss rose to {loss:.4g}, from {mean:.4g} ± {deviation:.2g} in the last {len(before)} steps"
+        new, before = ([row[LOSS_AT] for row in each if math.isfinite(row[LOSS_AT])] for each in (rows, self.steps))
+        initial = initial_loss(self.first)
+        found = spike_in(new, before, max(initial, chance) if initial > 0 and chance == chance else initial)
+        return f"the loss rose to {found[1]:.4g}, from {found[0]:.4g} before" if found is not None else ""
 
     def culprit(self, step: int) -> tuple[str, bool]:
         """The parameter that went wrong first, as far as the samples up to this step show, and whether it is certain.

@@ -51,6 +51,7 @@ class Monitor:
         """`name` is what the model is called; `viewers` returns the lease of all screens; by default the leases of the run are read."""
         self.latest: Mapping[str, float | None] = dict.fromkeys((LOSS, GRAD_NORM, LR, SAMPLES_PER_S))
         self.epoch_means = EpochMeans()
+        self.chance: Callable[[], float] = lambda: math.nan  # the training loss of a constant prediction
         self._model, self._writer = model, writer
         self._clock, self._wall = clock, wall
         self._offset = wall() - clock()
@@ -88,6 +89,11 @@ class Monitor:
     def step(self) -> int:
         """The newest step."""
         return self._steps.step
+
+    @property
+    def first_losses(self) -> list[float]:
+        """Of the run; for who goes on with it, those that its checkpoint brings."""
+        return self._black_box.first
 
     def spending(self) -> dict[str, object]:
         """What monitoring costs, for the status; called from the heartbeat's thread."""
@@ -202,7 +208,7 @@ class Monitor:
         self._put(self._steps.stream, rows)
         self.epoch_means.add(rows)
         highest = max(rows, key=itemgetter(LOSS_AT))
-        spike = self._black_box.spike(highest[LOSS_AT])
+        spike = self._black_box.spike(rows, self.chance())
         self._black_box.add_steps(rows)
         last, norm = rows[-1], next((row[GRAD_NORM_AT] for row in reversed(rows) if not math.isnan(row[GRAD_NORM_AT])), None)
         self.latest = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 from gradtop.trainer.record import bounds
@@ -30,6 +31,12 @@ class DataFacts:
     model_input_std: float | None = None
     constant_loss: float | None = None
     constant_training_loss: float | None = None
+
+    @property
+    def chance(self) -> float:
+        """The training loss of the best constant prediction, with label smoothing where there is some; NaN where it is not known."""
+        found = self.constant_training_loss if self.constant_training_loss is not None else self.constant_loss
+        return found if found is not None and math.isfinite(found) and found > 0 else math.nan
 
     def record(self) -> dict[str, object]:
         """The facts as a JSON object."""

@@ -79,7 +79,6 @@ class FactFinder:
         if self._sent is None and self._looks:
             moments = torch.stack([self._moments_of(look) for look in self._looks])
             self._sent = Transfer(moments), Transfer(torch.cat(self._labels)) if self._labels else None
-            self._looks = [look._replace(inputs=look.inputs[:0]) for look in self._looks]
         self._labels = []
 
     def proceed(self) -> bool:

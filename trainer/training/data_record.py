@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,10 @@ class DataRecord:
             self._fingerprint = data_fingerprint(self._source)
             self._write()
         return self._fingerprint
+
+    def chance(self) -> float:
+        """The training loss of the best constant prediction; NaN while or where it is not known."""
+        return self._facts.chance if self._facts is not None else math.nan
 
     def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches; the first ones of a run are looked at as they pass."""

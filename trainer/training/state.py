@@ -57,6 +57,7 @@ def training_state(session: Session) -> State:
             "epoch": session.epoch,
             "per_epoch": session.per_epoch,
             "epoch_means": session.monitor.epoch_means.state_dict(),
+            "first_losses": list(session.monitor.first_losses),
             "kinds": kinds(session.config),
             "data": described_data(session.config),
             # What tells at a resume why something does not fit.
@@ -81,5 +82,6 @@ def restore(session: Session, state: State) -> None:
     for name, part in parts(session).items():
         part.load_state_dict(state[name])
     session.monitor.epoch_means.load_state_dict(state.get("epoch_means", {}))
+    session.monitor.first_losses.extend(state.get("first_losses", ()))
     session.monitor.latest = {**session.monitor.latest, **state.get("latest", {})}
     session.checkpoint_writer.newest = session.step

@@ -203,9 +203,7 @@ class History:
     @cached_property
     def chance(self) -> float:
         """The training loss of the best constant prediction; nan where it is not known."""
-        facts = self.facts
-        found = facts.constant_training_loss if facts.constant_training_loss is not None else facts.constant_loss
-        return found if found is not None and math.isfinite(found) and found > 0 else math.nan
+        return self.facts.chance
 
     @cached_property
     def val_chance(self) -> float:

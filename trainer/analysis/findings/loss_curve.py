@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+from gradtop.trainer.analysis.spikes import BEFORE, SHORT, STEPS_OF_MILD, initial_loss, is_mild, is_sharp, quantile
 from gradtop.trainer.record import Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS
 from gradtop.trainer.record.streams.rollup import mean
 
-BEFORE = 24  # bins that say how much the loss varies
-SHORT = 8  # of them those that say where it is
 ZOOM = 64  # bins of a look into one bin
 LOOKS = 3  # bins that are looked into
-# A mild spike lasts, and rises by a tenth of what the loss was in the beginning; a sharp one, by all of it, may be a single step.
-MILD, SHARP = 0.1, 1.0
-MILD_NOISE, SHARP_NOISE = 4.0, 6.0  # of what is usual in the run itself
-STEPS_OF_MILD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class LossCurve:
     @cached_property
     def initial(self) -> float:
         """Before anything was learnt: the first loss, or the median of the first three where that is lower. nan where there is none."""
-        return min(self.first[0], median(self.first[:3])) if self.first else math.nan
+        return initial_loss(self.first) if self.first else math.nan
 
     @cached_property
     def scale(self) -> float:
@@ -143,9 +138,9 @@ class LossCurve:
                 continue
             spike = None
             if len(rises) >= SHORT:
-                if rise > max(SHARP_NOISE * usual, SHARP * self.scale) or (place + 1 < len(self.means) and pair > max(MILD_NOISE * usual_pair, MILD * self.scale) and min(self.means[place : place + 2]) > level + pair / 2):
+                if is_sharp(rise, usual, self.scale) or (place + 1 < len(self.means) and is_mild(pair, usual_pair, self.scale) and min(self.means[place : place + 2]) > level + pair / 2):
                     spike = self._spike(place, level, rise)
-                elif looks < LOOKS and self.counts[place] > STEPS_OF_MILD and rise > max(MILD_NOISE * usual, MILD * self.scale) and self._lasts(place, level + rise / 2):
+                elif looks < LOOKS and self.counts[place] > STEPS_OF_MILD and is_mild(rise, usual, self.scale) and self._lasts(place, level + rise / 2):
                     looks += 1
                     spike = self._spike(place, level, rise)
             if spike is None:
@@ -192,8 +187,3 @@ class LossCurve:
                 break
             first, last = x, x_last
         return first, last
-
-
-def quantile(values: Sequence[float], share: float = 0.8) -> float:
-    """0 of none."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0

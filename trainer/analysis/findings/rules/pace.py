@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from gradtop.trainer.analysis import crowding
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
-from gradtop.trainer.analysis.findings.loss_curve import quantile
 from gradtop.trainer.analysis.formatting import percent, si
 from gradtop.trainer.analysis.pace import pace_of
+from gradtop.trainer.analysis.spikes import quantile
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LOADING
 
