@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.training import nonfinite_guard as guard_module
@@ -107,10 +108,29 @@ def test_a_norm_that_is_known_is_enough_to_notice() -> None:
         guard.check(3, loss, torch.tensor(NAN))
 
 
-def test_a_total_norm_that_overflows_is_said_as_such() -> None:
+def test_a_total_norm_whose_squares_overflow_is_computed_without_them() -> None:
     net = model()
     guard, _ = guarded(net)
     loss = backward(net)
+    parameters = list(net.parameters())
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 1e25)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+    norm = guard.check(3, loss, get_total_norm(gradients))
+
+    assert norm is not None
+    assert norm.item() == pytest.approx(1e25 * sum(parameter.numel() for parameter in parameters) ** 0.5)
+    clip_grads_with_norm_(parameters, 1.0, norm)
+    assert get_total_norm(gradients).item() == pytest.approx(1.0)
+
+
+def test_a_total_norm_that_no_float_holds_is_said_as_such() -> None:
+    net = model()
+    guard, _ = guarded(net)
+    loss = backward(net)
+    for parameter in net.parameters():
+        parameter.grad = torch.full_like(parameter, 3e38)
 
     with pytest.raises(NonFinite, match="the total gradient norm"):
         guard.check(3, loss, torch.tensor(INF))

@@ -9,6 +9,7 @@ from itertools import islice
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from gradtop.trainer.runtime.control import Stop
+from gradtop.trainer.training.ending import checkpoint_where_stopped, end
 from gradtop.trainer.training.evaluate import evaluate
 from gradtop.trainer.training.session import Changed, Session
 
@@ -25,11 +26,10 @@ def train(session: Session) -> None:
             else:
                 with contextlib.suppress(Changed):
                     train_epoch(session)
-        session.end()
-        session.finish()
+        end(session)
     except Stop as asked:
         # A disk without room is no reason not to stop.
-        asked.unsaved = session.checkpoint_at_end()
+        asked.unsaved = checkpoint_where_stopped(session)
         raise
 
 
@@ -65,7 +65,7 @@ def train_epoch(session: Session) -> None:
         compute.unscale()
         monitor.after_backward(step)
         norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]) if clip else None
-        guard.check(step, loss, norm, compute.overflow)
+        norm = guard.check(step, loss, norm, compute.overflow)
         if norm is not None:
             clip_grads_with_norm_(parameters, clip, norm)
         elif clip_value:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.monitor.tensor_norms import total_norm
 from gradtop.trainer.runtime.errors import NonFinite
 
 # Steps in a row with a loss or a gradient that is not finite, after which no smaller scale will help a training in half precision.
@@ -57,9 +58,10 @@ class NonFiniteGuard:
             self._since = torch.zeros((), device=device)
             optimizer.found_inf = self._found  # type: ignore[attr-defined]
 
-    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> None:
+    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> Tensor | None:
         """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite.
 
+        Returns the norm, without the overflow that squares of large gradients have in it, where a flag is read in every step.
         `overflow` is what a scaler found: above 0 where a gradient is not finite.
         """
         if self._scaled:
@@ -72,20 +74,25 @@ class NonFiniteGuard:
             self._streak.add_(1).mul_(lost)
             if not self.deferred or self._clock() >= self._next_read:
                 self.settle(step)
-            return
+            return norm
         if not self.deferred:
             # Without an accelerator reading a number waits for nothing.
             if not math.isfinite(loss.item()):
                 raise NonFinite(step, "the loss")
-            if not (self._finite() if norm is None else math.isfinite(norm.item())):
+            if norm is not None and math.isfinite(norm.item()):
+                return norm
+            if not self._finite():
                 raise NonFinite(step, self.culprit())
-            return
+            if norm is not None and not math.isfinite((norm := total_norm(self._gradients())).item()):
+                raise NonFinite(step, "the total gradient norm")
+            return norm
         gradients = self._gradients()
         gradients.append(loss.detach())
         self._mark(gradients, self._found, self._one)
         self._since.sub_(self._found)
         if self._clock() >= self._next_read:
             self.settle(step)
+        return norm
 
     def settle(self, step: int) -> None:
         """Wait for the device and make sure that every step up to `step` was finite. Raises NonFinite."""
@@ -142,7 +149,7 @@ class NonFiniteGuard:
             if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all())
         ]
         if not bad:
-            return "the total gradient norm"
+            return "a gradient"
         module = bad[-1].rpartition(".")[0]
         first = next(name for name in bad if name.rpartition(".")[0] == module)
         others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""

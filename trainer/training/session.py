@@ -18,7 +18,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
-from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
+from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
@@ -30,7 +30,7 @@ from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.classification import BEST, MOST_CLASSES, NEWEST, Classification, drop_later, text_of
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.control import Applied, Control
-from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
+from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
@@ -89,6 +89,7 @@ class Session:
         self.kept = -1  # the step of the newest checkpoint
         self._waits_long = False
         self.data_record = DataRecord(self.run, self.source, self.batches)
+        self.monitor.chance = self.data_record.chance
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
@@ -228,25 +229,6 @@ class Session:
         self.stopwatch.go()
         self.progress.update(state=RunState.TRAINING)
 
-    def finish(self) -> None:
-        """Training is done: wait for what is being written. Raises UserError where its last step is in no checkpoint."""
-        # What writing takes is no part of what training took.
-        self.stopwatch.halt()
-        if error := self.checkpoint_writer.finish():
-            raise UserError(self._unsaved(error))
-
-    def checkpoint_at_end(self) -> str:
-        """Keep the state that training was stopped in; returns a sentence where that cannot be written."""
-        self.stopwatch.halt()
-        try:
-            self.checkpoint_now()
-        except OSError as error:
-            return self._unsaved(error)
-        return ""
-
-    def _unsaved(self, error: OSError) -> str:
-        return f"trained to step {self.step}, but that is in no checkpoint ({error.strerror or error}): {newest_text(self.run, self.checkpoint_writer.newest)}"
-
     def checkpoint_now(self) -> str:
         self.keep_checkpoint()
         if error := self.checkpoint_writer.finish():
@@ -328,34 +310,6 @@ class Session:
     @cached_property
     def _class_names(self) -> Sequence[str]:
         return self.source.fingerprint().classes[: self.source.info.classes]
-
-    def end(self) -> None:
-        """Training has come to its end: say so where that is an early one, and leave the checkpoint of its last step.
-
-        Raises NothingLearned where no step has changed the weights, NonFinite where the last one that did has spoilt them.
-        """
-        if self.stopped_early and self.step < self.steps:
-            self.writer.event(
-                EventKind.EARLY_STOPPING,
-                step=self.step,
-                epoch=self.epoch_at_hand,
-                epochs=self.epochs,
-                evaluations=self.scores.without_better,
-                monitor=self.scores.monitored.name,
-                mode=self.scores.monitored.mode,
-            )
-        self.data_record.complete(self.config.training.label_smoothing)
-        if self.kept != self.step:
-            self.keep_checkpoint()
-        if 0 < self.guard.skipped == self.step - self.progress.status.began:
-            raise NothingLearned(self.guard.skipped)
-        if (streak := self.guard.streak) and self.scores.newest is not None and not math.isfinite(self.scores.newest.loss):
-            what = "the validation loss"
-            raise NonFinite(
-                self.step - streak,
-                what,
-                f"step {self.step - streak} has spoilt the weights: {what} is not finite, and the gradient scaler skipped each of the {streak} steps after it",
-            )
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""

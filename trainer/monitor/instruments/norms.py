@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.monitor.budget import base_period
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup, as_measured
+from gradtop.trainer.monitor.tensor_norms import NORMED, as_real, choose_norm, scaled_norm
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
 from gradtop.trainer.record.streams.registry import (
@@ -33,11 +34,8 @@ PLAIN, WITH_UPDATES = 0, 1  # the two kinds of samples, which differ in price
 ONE_IN = 4  # samples that nobody looks at has updates, and each of the first ones
 ROOM = 4  # copies of the weights that the device must have room for, so that a copy that nobody asked for is no danger
 NAN = math.nan
-NORMED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})  # of which there is a fused norm
+LARGE = 1e17  # a norm whose square is far from overflowing in float32
 NO_ROOM = "there is no memory for a copy of the weights"
-
-Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -80,6 +78,9 @@ class NormRing:
         self._odd = any(weight.dtype not in NORMED for weight in self._weights)
         self._before: list[Tensor] = []
         self._norm, dtype = choose_norm(self._weights)
+        self._weight_norm = self._gradient_norm = self._norm
+        self._reads = device.type == "cpu"  # whether a number is there without waiting
+        self._scaled = scaled_norm(dtype)
         self._zero = torch.zeros((), device=device, dtype=dtype)
         self._ends = (len(self.trainable), len(self.trainable) + len(self.names))
         self._slots = torch.full((slots, self._ends[1] + len(self.trainable)), NAN, device=device, dtype=dtype)
@@ -95,13 +96,17 @@ class NormRing:
         gradients = [parameter.grad for parameter in self._learning if parameter.grad is not None]
         if self._complex:
             gradients = [as_real(gradient) for gradient in gradients]
-        norms = self._norm(gradients)
+        norms = self._gradient_norm(gradients)
         if len(gradients) < len(self._learning):
             # What the loss does not depend on has no gradient, which is one of zero.
             left = iter(norms)
             norms = [self._zero if parameter.grad is None else next(left) for parameter in self._learning]
         if norms:
-            torch.stack(list(norms), out=slot[: self._ends[0]])
+            found = torch.stack(list(norms), out=slot[: self._ends[0]])
+            if self._reads and not bool(found.isfinite().all()) and self._gradient_norm is self._norm:
+                present = iter(self._scaled(gradients))
+                norms = [self._zero if parameter.grad is None else next(present) for parameter in self._learning]
+                torch.stack(norms, out=slot[: self._ends[0]])
         # Not before: what fails in measuring leaves no sample.
         self._taken.append((step, time))
         if not updates:
@@ -120,14 +125,16 @@ class NormRing:
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return cached + torch.cuda.mem_get_info(device)[0] >= ROOM * needed
 
-    def after_step(self, *, keep: bool) -> None:
-        """Complete the sample that `before_step` began; `keep` the memory for the copy of the weights."""
+    def after_step(self, *, keep: bool, updated: bool = True) -> None:
+        """Complete the sample that `before_step` began; `keep` the memory for the copy of the weights. Without `updated` the update is
+        not measured.
+        """
         slot = self._slots[len(self._taken) - 1]
         first, second = self._ends
-        torch.stack(list(self._norm(self._plain_weights())), out=slot[first:second])
-        if self._before:
+        torch.stack(list(self._weight_norm(self._plain_weights())), out=slot[first:second])
+        if self._before and updated:
             torch._foreach_sub_(self._before, self._weights[:first])
-            torch.stack(list(self._norm(self._before)), out=slot[second:])
+            torch.stack(list(self._weight_norm(self._before)), out=slot[second:])
         if not keep:
             self._before = []
 
@@ -139,9 +146,17 @@ class NormRing:
         norms = torch.stack(list(self._norm(weights)))
         if bool(norms.isfinite().all()):
             return
-        measure = scaled_norm(self._zero.dtype)
-        if not torch.equal(torch.stack(list(measure(weights))).isfinite(), norms.isfinite()):
-            self._norm = measure
+        if not torch.equal(torch.stack(list(self._scaled(weights))).isfinite(), norms.isfinite()):
+            self._weight_norm = self._scaled
+
+    def look_at_gradients(self, norms: Sequence[float]) -> None:
+        """Take note of norms that have arrived: one that is infinite may be of finite gradients, whose squares overflow. Those that follow are
+        measured so that they tell, until they are small.
+        """
+        if math.inf in norms:
+            self._gradient_norm = self._scaled
+        elif self._gradient_norm is self._scaled and max(norms, default=0.0) < LARGE:
+            self._gradient_norm = self._norm
 
     def _plain_weights(self) -> Sequence[Tensor]:
         return [weight if weight.dtype in NORMED else weight.float() for weight in self._weights] if self._odd else self._weights
@@ -270,6 +285,10 @@ class Norms(Instrument):
         self.due = step + self._price.base_wait(elapsed, part if self._price.known(part) else WITH_UPDATES) * self.setup.size_limit.stretch
 
     def send(self) -> None:
+        if self._sampling:
+            # The step was not taken: it ended before its update, as where a gradient is not finite.
+            self._sampling = False
+            self._ring.after_step(keep=False, updated=False)
         batch = self._ring.send()
         if batch is not None:
             self._sent.append(batch)
@@ -280,6 +299,7 @@ class Norms(Instrument):
             # Handing samples over is a part of what they cost.
             began, offset = self.setup.clock(), self.setup.offset()
             for sample in batch.samples():
+                self._ring.look_at_gradients(sample.gradients)
                 self.setup.sampled(sample)
                 self.setup.totals[sample.step] = sample.total
                 row = self._table.row(sample)
@@ -291,42 +311,3 @@ class Norms(Instrument):
         self._ring = NormRing(self.setup.model, self.setup.device)
         self._table = LayerColumns(self.setup.model, self._ring)
         self._ring.check_range()
-
-
-def as_real(tensor: Tensor) -> Tensor:
-    """The same numbers without complex ones, of which real and imaginary parts are two; the norm is the same."""
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def scaled_norm(dtype: torch.dtype) -> Norm:
-    """The norms of tensors whose squares `dtype` may not hold, at three times the price."""
-
-    def norm(tensor: Tensor) -> Tensor:
-        if not tensor.numel():
-            return torch.zeros((), device=tensor.device, dtype=dtype)
-        peak = torch.linalg.vector_norm(tensor, math.inf, dtype=dtype)
-        return torch.where((peak > 0) & peak.isfinite(), peak * torch.linalg.vector_norm(tensor / peak, dtype=dtype), peak)
-
-    return lambda tensors: [norm(tensor) for tensor in tensors]
-
-
-def choose_norm(weights: Sequence[Tensor]) -> tuple[Norm, torch.dtype]:
-    """The norm of each tensor of a list, in a precision that holds it: fused where this torch and device have that."""
-    dtypes = {weight.dtype if weight.dtype in NORMED else torch.float32 for weight in weights}
-    dtype = torch.float64 if torch.float64 in dtypes else torch.float32
-    wanted = None if dtypes <= {dtype} else dtype
-
-    def plain(tensors: Sequence[Tensor]) -> list[Tensor]:
-        return [torch.linalg.vector_norm(tensor, dtype=wanted) for tensor in tensors]
-
-    fused = getattr(torch, "_foreach_norm", None)
-    if fused is None or not weights:
-        return plain, dtype
-    try:
-        (found,) = fused([torch.full((2,), 3.0, device=weights[0].device, dtype=min(dtypes, key=str))], 2, wanted)
-        works = abs(found.item() - math.sqrt(18)) < 1e-2
-    except (RuntimeError, TypeError, NotImplementedError):
-        works = False
-    if not works:
-        return plain, dtype
-    return (lambda tensors: fused(tensors, 2, wanted) if tensors else []), dtype
