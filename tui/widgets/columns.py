@@ -13,11 +13,21 @@ from gradtop.tui.widgets.cells import Cells
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "caret", "thumb")
 TONE = {name: index for index, name in enumerate(TONES)}
+STYLED = {
+    "text": "color: $foreground;", "strong": "color: $foreground; text-style: bold;", "header": "color: $muted;", "thumb": "color: $scrollbar;",
+    "typing": "color: $foreground; background: $panel;", "caret": "color: $foreground; background: $background; text-style: reverse;",
+}  # fmt: skip
 MARGIN = 1
 GAP = 2
 
 Piece: TypeAlias = tuple[str, str]  # text, tone
 Cell: TypeAlias = str | Piece | Sequence[Piece]
+
+
+def row_css(name: str) -> str:
+    """The styles of the tones of rows, as component classes of the widget of that name."""
+    rules = [f"& > .{name}--{tone} {{ {STYLED.get(tone, f'color: ${tone};')} }}" for tone in TONES]
+    return " ".join([*rules, f"&:ansi > .{name}--typing {{ text-style: underline; }}"])
 
 
 @dataclass(frozen=True, slots=True)

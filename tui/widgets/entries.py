@@ -13,15 +13,15 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES
-from gradtop.tui.widgets.filter_line import FilterLine
+from gradtop.tui.widgets.columns import TONE, TONES, row_css
+from gradtop.tui.widgets.filtering import Filtering
 
 WHEEL = 3  # rows
+MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
 Piece = tuple[str, str]  # text, tone
 
 
@@ -36,43 +36,24 @@ class Entry:
     more: tuple[Piece, ...] = ()
 
 
-class Entries(Widget, can_focus=True, inherit_bindings=False):
+class Entries(Filtering, can_focus=True, inherit_bindings=False):
     """Shows entries; while it has the focus a cursor stands on one of them. Only cells that changed are painted again.
 
     `telling` keeps the chosen entry open while the focus is elsewhere. With `filters`, `/` opens a line at the bottom.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"entries--{tone}" for tone in TONES), "entries--cursor"}
-    DEFAULT_CSS = """
-    Entries {
+    DEFAULT_CSS = f"""
+    Entries {{
         width: 1fr; height: 1fr; color: $foreground;
-        & > .entries--text { color: $foreground; }
-        & > .entries--strong { color: $foreground; text-style: bold; }
-        & > .entries--muted { color: $muted; }
-        & > .entries--faint { color: $faint; }
-        & > .entries--primary { color: $primary; }
-        & > .entries--success { color: $success; }
-        & > .entries--warning { color: $warning; }
-        & > .entries--error { color: $error; }
-        & > .entries--typing { color: $foreground; background: $panel; }
-        & > .entries--caret { color: $foreground; background: $background; text-style: reverse; }
-        & > .entries--thumb { color: $scrollbar; }
-        &:ansi > .entries--typing { text-style: underline; }
-        & > .entries--cursor { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
-    }
+        {row_css("entries")}
+        & > .entries--cursor {{ background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }}
+    }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "page(-1)", "page up", id="entries.pageup", show=False, tooltip="One page up."),
-        Binding("pagedown", "page(1)", "page down", id="entries.pagedown", show=False, tooltip="One page down."),
-        Binding("ctrl+u", "half_page(-1)", "half page up", id="entries.halfup", show=False, tooltip="Half a page up."),
-        Binding("ctrl+d", "half_page(1)", "half page down", id="entries.halfdown", show=False, tooltip="Half a page down."),
-        Binding("home,g", "first", "first", id="entries.first", show=False, tooltip="The first."),
-        Binding("end,G", "last", "last", id="entries.last", show=False, tooltip="The last."),
-        *(
-            Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
-            for row in keys.KEYS
-            if row.id == "list.filter" or row.id.startswith("filter.")
-        ),
+        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
+        for row in keys.KEYS
+        if row.id in MOVES or row.id.startswith("filter.")
     ]
 
     class Moved(Message):
@@ -98,7 +79,6 @@ class Entries(Widget, can_focus=True, inherit_bindings=False):
         self._all: tuple[Entry, ...] = ()
         self._shown: list[Entry] = []
         self._lines: list[tuple[int, list[Piece]]] = []  # of which entry, and what
-        self._filter = FilterLine()
         self._cursor = self._top = 0
         self._drawn: list[Cells] = []
         self._tones: list[Style] = []
@@ -127,10 +107,6 @@ class Entries(Widget, can_focus=True, inherit_bindings=False):
     def index(self) -> int:
         """The place of the chosen entry among all; -1 where there is none."""
         return self._all.index(self._shown[self._cursor]) if self._shown else -1
-
-    @property
-    def filter(self) -> str:
-        return self._filter.text
 
     def _match(self) -> None:
         words = self._filter.text.casefold().split()
@@ -172,8 +148,11 @@ class Entries(Widget, can_focus=True, inherit_bindings=False):
         self._draw()
         self.post_message(self.Moved(self))
 
-    def action_page(self, pages: int) -> None:
-        self.step(pages * self._page)
+    def action_page_down(self) -> None:
+        self.step(self._page)
+
+    def action_page_up(self) -> None:
+        self.step(-self._page)
 
     def action_half_page(self, pages: int) -> None:
         self.step(pages * max(1, self._page // 2))
@@ -184,51 +163,16 @@ class Entries(Widget, can_focus=True, inherit_bindings=False):
     def action_last(self) -> None:
         self.step(len(self._shown))
 
-    def on_key(self, event: events.Key) -> None:
-        """The filter's keys, in the order in which they come, as in a table."""
-        typing = self._filter.edit is not None
-        if not typing and event.key == "slash" and self._filters:
-            self._filter.open()
-        elif typing and event.key in {"down", "up"}:
-            self.step(1 if event.key == "down" else -1)
-        elif not self._filter.press(event.key, event.character):
-            return
-        event.stop()
-        event.prevent_default()
-        self._refilter()
+    def move(self, rows: int) -> None:
+        self.step(rows)
 
-    def on_paste(self, event: events.Paste) -> None:
-        if self._filter.edit is not None:
-            event.stop()
-            self._filter.paste(event.text)
-            self._refilter()
-
-    def _refilter(self) -> None:
+    def refilter(self, before: str) -> None:  # noqa: ARG002 - as Filtering calls it
         self.post_message(self.Filtered(self))
         chosen = self.chosen
         self._match()
         self._cursor = self._shown.index(chosen) if chosen in self._shown else 0
         self._reveal()
         self.refresh_bindings()
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
-        return self._filter.edit is not None and character is not None and character.isprintable()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        acts = {"filter": self._filters and self._filter.edit is None, "keep_filter": self._filter.edit is not None, "clear_filter": self._filter.shown}
-        return acts[action] if action in acts else super().check_action(action, parameters)
-
-    def action_filter(self) -> None:
-        self._filter.open()
-        self._refilter()
-
-    def action_keep_filter(self) -> None:
-        self._filter.keep()
-        self._refilter()
-
-    def action_clear_filter(self) -> None:
-        self._filter.clear()
-        self._refilter()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()

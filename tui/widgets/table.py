@@ -10,18 +10,17 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn, put
-from gradtop.tui.widgets.filter_line import FilterLine
+from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn, put, row_css
+from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.rows import Rows
 
 WHEEL = 3  # rows
 
 
-class Table(Widget, can_focus=True, inherit_bindings=False):
+class Table(Filtering, can_focus=True, inherit_bindings=False):
     """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone.
 
     `key` is the one under the cursor; see `Rows` for where it stays. Only cells that changed are painted again. With
@@ -31,27 +30,15 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"table--{tone}" for tone in TONES), "table--cursor", "table--cursor-blurred"}
-    DEFAULT_CSS = """
-    Table {
+    DEFAULT_CSS = f"""
+    Table {{
         width: 1fr; height: 1fr; color: $foreground;
-        & > .table--text { color: $foreground; }
-        & > .table--strong { color: $foreground; text-style: bold; }
-        & > .table--muted { color: $muted; }
-        & > .table--faint { color: $faint; }
-        & > .table--primary { color: $primary; }
-        & > .table--success { color: $success; }
-        & > .table--warning { color: $warning; }
-        & > .table--error { color: $error; }
-        & > .table--header { color: $muted; }
-        & > .table--typing { color: $foreground; background: $panel; }
-        & > .table--caret { color: $foreground; background: $background; text-style: reverse; }
-        & > .table--thumb { color: $scrollbar; }
-        &:ansi > .table--typing { text-style: underline; }
-        & > .table--cursor {
+        {row_css("table")}
+        & > .table--cursor {{
             color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
-        }
-        & > .table--cursor-blurred { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
-    }
+        }}
+        & > .table--cursor-blurred {{ background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }}
+    }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
@@ -106,7 +93,7 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._columns, self._empty, self._filters = Columns(columns), empty, filters
-        self._rows, self._filter = Rows(), FilterLine()
+        self._rows = Rows()
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
         self._count = ""
         self._told = ""
@@ -158,10 +145,6 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     def redraw(self) -> None:
         """Ask for the cells of the rows in view again."""
         self._draw()
-
-    @property
-    def filter(self) -> str:
-        return self._filter.text
 
     @property
     def shown_columns(self) -> tuple[str, ...]:
@@ -217,58 +200,14 @@ class Table(Widget, can_focus=True, inherit_bindings=False):
     def action_last(self) -> None:
         self.move(len(self.keys))
 
-    def on_key(self, event: events.Key) -> None:
-        """The filter's keys, in the order in which they come: a binding would act later than a letter typed after it."""
-        typing, before = self._filter.edit is not None, self._filter.text
-        if not typing and event.key == "slash" and self._filters:
-            self._filter.open()
-        elif typing and event.key in {"down", "up"}:
-            self.move(1 if event.key == "down" else -1)
-        elif not self._filter.press(event.key, event.character):
-            return
-        event.stop()
-        event.prevent_default()
-        self._refilter(before)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._columns.sortable if action == "sort_by" else super().check_action(action, parameters)
 
-    def on_paste(self, event: events.Paste) -> None:
-        if self._filter.edit is not None:
-            event.stop()
-            before = self._filter.text
-            self._filter.paste(event.text)
-            self._refilter(before)
-
-    def _refilter(self, before: str) -> None:
+    def refilter(self, before: str) -> None:
         if self._filter.text != before:
             self.post_message(self.Filtered(self, self._filter.text))
         self._draw()
         self.refresh_bindings()
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
-        return self._filter.edit is not None and character is not None and character.isprintable()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "sort_by":
-            return self._columns.sortable
-        if action == "filter":
-            return self._filters and self._filter.edit is None
-        if action == "keep_filter":
-            return self._filter.edit is not None
-        if action == "clear_filter":
-            return self._filter.shown
-        return super().check_action(action, parameters)
-
-    def action_filter(self) -> None:
-        self._filter.open()
-        self._refilter(self._filter.text)
-
-    def action_keep_filter(self) -> None:
-        self._filter.keep()
-        self._refilter(self._filter.text)
-
-    def action_clear_filter(self) -> None:
-        before = self._filter.text
-        self._filter.clear()
-        self._refilter(before)
 
     # The mouse
 
