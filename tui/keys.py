@@ -67,21 +67,21 @@ KEYS: tuple[Key, ...] = (
     Key("q", "app.leave", "leave", "leave", "Leave; the run continues.", "everywhere", footer=True),
     Key("ctrl+c,ctrl+q", "app.leave", "leave.interrupt", "leave", "Leave, like q; never stops the run.", "everywhere", shown="ctrl+c"),
     # Charts with a cursor.
-    Key("left,h", "screen.read(-1)", "cursor.left", "read left", "Move the cursor of all charts to the recorded value one column left (shift: ten).", modes=CURSORS),
+    Key("left,h", "screen.read(-1)", "cursor.left", "read left", "Move the cursor of all charts to the recorded value one column left (shift: ten).", modes=CURSORS, spare="read", beside="cursor.right"),
     Key("right,l", "screen.read(1)", "cursor.right", "read right", "Move the cursor of all charts to the recorded value one column right (shift: ten).", modes=CURSORS),
     Key("shift+left", "screen.read(-10)", "cursor.left10", "read 10 left", "Move the chart cursor ten columns left.", modes=CURSORS),
     Key("shift+right", "screen.read(10)", "cursor.right10", "read 10 right", "Move the chart cursor ten columns right.", modes=CURSORS),
     Key("home,g", "screen.read(-100000)", "cursor.first", "first value", "Move the chart cursor to the first value.", modes=CURSORS),
     Key("end,G", "screen.read(100000)", "cursor.last", "last value", "Move the chart cursor to the newest value.", modes=CURSORS),
     # Charts over steps.
-    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half the width, around the cursor or at the newest end (also the mouse wheel).", modes=CHARTED, shown="+"),
+    Key("plus,equals_sign", "screen.zoom_steps(2)", "charts.zoom_in", "zoom in", "Zoom in: half the width, around the cursor or at the newest end (also the mouse wheel).", modes=CHARTED, shown="+", spare="zoom", beside="charts.zoom_out"),
     Key("minus", "screen.zoom_steps(0.5)", "charts.zoom_out", "zoom out", "Zoom out: twice the width.", modes=CHARTED, shown="-"),
-    Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTED, shown="["),
+    Key("left_square_bracket", "screen.pan(-1)", "charts.pan_left", "earlier", "Zoomed in: a quarter of the width to the left.", modes=CHARTED, shown="[", spare="pan", beside="charts.pan_right"),
     Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTED, shown="]"),
     Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again, or the whole range.", modes=CHARTED, footer=True),
-    Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTED),
-    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=OVER_STEPS),
-    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=OVER_STEPS),
+    Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTED, spare="log axis"),
+    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=OVER_STEPS, spare="step/epoch/time"),
+    Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=OVER_STEPS, spare="smooth"),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),
     Key("up,k", "cursor_up", "list.up", "up", "Previous row.", modes=LISTS, bound=False, shown="↑ k"),
@@ -94,7 +94,7 @@ KEYS: tuple[Key, ...] = (
     Key("slash", "filter", "list.filter", "filter", "Filter rows by the text you type.", modes=SCROLLED, footer=True, bound=False),
     Key("enter", "keep_filter", "filter.keep", "apply", "While typing a filter: apply it.", modes=SCROLLED, footer=True, bound=False),
     Key("escape", "clear_filter", "filter.clear", "show all", "Clear the filter.", modes=SCROLLED, footer=True, bound=False),
-    Key("less_than_sign", "sort_by(-1)", "list.sortleft", "sort by column", "Sort by the column to the left of the sorted one; a click on a column's name sorts by it, another one reverses.", modes=SORTED, bound=False),
+    Key("less_than_sign", "sort_by(-1)", "list.sortleft", "sort by column", "Sort by the column to the left of the sorted one; a click on a column's name sorts by it, another one reverses.", modes=SORTED, bound=False, spare="sort", beside="list.sortright"),
     Key("greater_than_sign", "sort_by(1)", "list.sortright", "sort by column", "Sort by the column to the right.", modes=SORTED, bound=False),
     # 1 Overview
     Key("enter", "screen.zoom", "overview.zoom", "enlarge", "Enlarge the focused pane, else the first; esc restores the others. On a finding: open the mode that shows it.", modes=("overview",), footer=True),
@@ -195,6 +195,11 @@ def use(table: tuple[Key, ...]) -> None:
 def name(id_: str) -> str:
     """How the key of an id is written for people, such as `ctrl+s`."""
     return next(row.name for row in _in_use if row.id == id_)
+
+
+def in_bar(row: Key) -> str:
+    """How the key bar names a key that stands there with the one beside it: `+ -`."""
+    return " ".join(name(each).split()[0] for each in (row.id, row.beside) if each)
 
 
 def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:

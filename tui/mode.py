@@ -34,7 +34,8 @@ class Key:
     """One key: what it does (`action`, in Textual's notation), where (`modes`, empty = everywhere) and how it is named.
 
     `key` may be several, separated by commas. `bound` is False where the widget that has the focus binds the key itself (a
-    list its arrows): the row is there for the help alone. `footer` puts it into the key bar while it can act.
+    list its arrows): the row is there for the help alone. `footer` puts it into the key bar while it can act; `spare` does so where
+    there is room left, under this word, together with the key `beside`, an id.
     """
 
     key: str
@@ -48,6 +49,8 @@ class Key:
     bound: bool = True
     priority: bool = False
     shown: str = ""
+    spare: str = ""
+    beside: str = ""
 
     @property
     def name(self) -> str:

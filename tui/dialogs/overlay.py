@@ -35,11 +35,7 @@ WIDE = 100  # cells, from which on two charts stand beside each other
 HIGH = 30  # rows, below which one chart stands alone
 MOST_NAMED = 4  # groups that the legends of the charts name; of more the list below alone tells
 NAME, FIGURE = 34, 18  # cells in the list
-# The keys named at the bottom, by their ids; those that do not fit are left out from the end.
-NAMED = (
-    (("cursor.left", "cursor.right"), "read"), (("next",), "chart"), (("charts.zoom_in", "charts.zoom_out"), "zoom"), (("charts.quantity",), "step/epoch/time"),
-    (("charts.all",), "all"), (("charts.log",), "log axis"), (("charts.pan_left", "charts.pan_right"), "pan"), (("charts.smooth",), "smooth"),
-)  # fmt: skip
+OF_CHARTS = ("cursor.", "charts.")  # the keys of charts, by their ids
 CLOSES = "esc closes"
 
 
@@ -57,7 +53,7 @@ class Overlay(ModalScreen[None], ChartActions):
         Binding("enter", "alone", "enlarge", id="overlay.alone", tooltip="Show the focused chart alone."),
         Binding("tab", "turn(1)", "next chart", id="overlay.next", tooltip="The next chart."),
         Binding("shift+tab", "turn(-1)", "previous chart", id="overlay.previous", tooltip="The previous chart."),
-        *bound(row for row in keys.KEYS if row.id.startswith(("charts.", "cursor."))),
+        *bound(row for row in keys.KEYS if row.id.startswith(OF_CHARTS)),
     ]
 
     class Read(Message):
@@ -163,7 +159,7 @@ class Overlay(ModalScreen[None], ChartActions):
 
     def _keys(self, width: int) -> str:
         """As many of its keys as fit, with what closes it."""
-        told = [f"{' '.join(keys.name(each).split()[0] for each in ids)} {words}" for ids, words in NAMED]
+        told = [f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
         while told and len("  ".join((*told, CLOSES))) > width:
             told.pop()
         return "  ".join((*told, CLOSES))

@@ -19,7 +19,10 @@ Entry = tuple[str, str, str, str]  # key, label, action, tone
 
 
 class KeyBar(Widget):
-    """Modes on the left, keys on the right; what does not fit is left out from the right (`?` shows all)."""
+    """Modes on the left, keys on the right; what does not fit is left out from the right (`?` shows all).
+
+    Keys that are to use room that is left do so beside the titles of the modes; where something fills the screen they go before these.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keybar--key", "keybar--label", "keybar--here"}
     DEFAULT_CSS = """
@@ -50,8 +53,11 @@ class KeyBar(Widget):
         self._strip = None
 
     def redraw(self) -> None:
-        # While another mode is shown, what Textual finds can act is that mode's.
-        if self.screen not in self.app.screen_stack or self._strip is None or self._acting() != self._acted:
+        # While another mode is shown, what Textual finds can act is that mode's; under a dialog it is the dialog's.
+        shown = self.screen in self.app.screen_stack
+        if shown and not self.screen.is_current:
+            return
+        if not shown or self._strip is None or self._acting() != self._acted:
             self._strip = None
             self.refresh()
 
@@ -68,7 +74,8 @@ class KeyBar(Widget):
             return self._strip
         width = self.size.width
         self._acted = self._acting()
-        acting = [entry for entry in self._acted if entry[0]]
+        acting = [entry for entry in self._acted if entry[3] != SPARE]
+        spare = [entry for entry in self._acted if entry[3] == SPARE and not self._typing]
         here = keys.mode_named(self._mode) if self._mode else None
         modes_here = keys.beside(self._mode)
         numbers_of = {m: keys.name(f"mode.{place.name}") for m, place in zip(modes_here, keys.MODES, strict=True)}
@@ -76,7 +83,8 @@ class KeyBar(Widget):
         numbers: list[Entry] = [
             (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
-        least = sum(_width(entry) for entry in acting if entry[2] != "app.log")
+        first = spare if getattr(self.screen, "is_inside", False) else []
+        least = sum(_width(entry) for entry in (*acting, *first) if entry[2] != "app.log")
         fits = GAP + sum(map(_width, full)) + least <= width
         if not self._typing:
             self._is_full = fits
@@ -85,6 +93,11 @@ class KeyBar(Widget):
         right = list(acting)
         while right and sum(map(_width, right)) > room:
             right.remove(next((entry for entry in reversed(right) if entry[2] not in KEPT), right[0]))
+        place = next((number for number, entry in enumerate(right) if entry[2] in GENERAL), len(right))
+        for entry in spare:
+            if sum(map(_width, right)) + _width(entry) <= room:
+                right.insert(place, entry)
+                place += 1
         segments = [Segment(" ", self.rich_style)]
         self._entries, x = [], 1
         gap = width - 1 - sum(map(_width, (*modes, *right)))
@@ -96,7 +109,8 @@ class KeyBar(Widget):
             key, label, action, tone = entry
             segments += [Segment(key, self.get_component_rich_style("keybar--key")), Segment(" ", self.rich_style)]
             if label:
-                segments += [Segment(label, self.get_component_rich_style(f"keybar--{tone}")), Segment(" ", self.rich_style)]
+                style = self.get_component_rich_style("keybar--here" if tone == "here" else "keybar--label")
+                segments += [Segment(label, style), Segment(" ", self.rich_style)]
             self._entries.append((x, x + _width(entry), action))
             x += _width(entry)
         self._strip = Strip(segments).adjust_cell_length(width, self.rich_style)
@@ -109,12 +123,14 @@ class KeyBar(Widget):
 
     def _acting(self) -> list[Entry]:
         found: list[Entry] = []
-        names = {row.id: row.name for row in cast("GradtopApp", self.app).keymap.table}
+        rows = {row.id: row for row in cast("GradtopApp", self.app).keymap.table}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled:
-                label = self._label(binding.description, binding.id)
-                entry = (names.get(binding.id or "") or binding.key_display or binding.key, label, binding.action, "label")
+                row = rows.get(binding.id or "")
+                label = self._label(binding.description if row is None or row.footer else row.spare, binding.id)
+                name = (row.name if row.footer else keys.in_bar(row)) if row is not None else binding.key_display or binding.key
+                entry = (name, label, binding.action, "label" if row is None or row.footer else SPARE)
                 if label and entry not in found:  # two keys may do the same, under one name
                     found.append(entry)
         order = {key.action: index for index, key in enumerate(keys.KEYS)}
@@ -126,6 +142,7 @@ class KeyBar(Widget):
         return str(name(identity, label)) if name is not None else label
 
 
+SPARE = "spare"  # the tone of a key that stands where there is room left
 GAP = 3  # cells at the left edge, and between the modes and the keys at least
 GENERAL = frozenset({"app.log", "app.help", "app.leave"})
 KEPT = frozenset({"app.focus_next", "app.help", "app.leave", "app.pause_or_continue", "app.stop"})  # left out last

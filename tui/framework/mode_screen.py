@@ -75,7 +75,7 @@ def bindings(mode: str) -> list[BindingType]:
 
 def bound(rows: Iterable[Key]) -> list[BindingType]:
     return [
-        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
+        Binding(row.key, row.action, row.label, show=row.footer or bool(row.spare), key_display=row.name, tooltip=row.help, id=row.id, priority=row.priority)
         for row in rows
         if row.bound
     ]
@@ -213,6 +213,7 @@ class ModeScreen(Screen[None]):
         # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
         # What another theme changes it sees to by itself.
         event.refresh_styles = False
+        self.refresh_bindings()  # the key bar stood still under a dialog
         self.request_data()
 
     def _compositor_refresh(self) -> None:

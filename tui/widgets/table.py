@@ -41,7 +41,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
+        Binding(row.key, row.action, row.label, show=row.footer or bool(row.spare), key_display=row.name, tooltip=row.help, id=row.id)
         for row in keys.KEYS
         if row.id.startswith(("list.", "filter."))
     ]
