@@ -58,7 +58,7 @@ METRICS: Mapping[str, Metric] = {
             labels=SAMPLES,
         ),
         Metric(
-            TOP5_ACCURACY, "top-5 accuracy", "top5", "max",
+            TOP5_ACCURACY, "top-5 accuracy", "top", "max",
             "Share of the samples whose class is among the five with the largest outputs; from 10 classes on.",
             labels=SAMPLES, classes=TOP_CLASSES,
         ),

@@ -13,7 +13,7 @@ from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 
-EPOCH = 8
+EPOCH = BEST = 8
 COLUMNS = (
     TableColumn("run", 24, 15, sort="name"),
     TableColumn("state", 12, sort="state"),
@@ -21,7 +21,7 @@ COLUMNS = (
     TableColumn("took", 8, priority=8, right=True, sort="took"),
     TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
     TableColumn("val loss", 8, priority=1, right=True, sort="val loss"),
-    TableColumn("best", 10, right=True, sort="best"),
+    TableColumn("best", BEST, right=True, sort="best"),
     TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
     TableColumn("finding", 26, 15, priority=6),
     TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
@@ -75,8 +75,12 @@ def figure(value: float | None) -> Piece:
 
 
 def best(status: Status) -> list[Piece]:
-    """Of the validation loss as it is, of another metric with its name."""
+    """Of the validation loss as it is, of another metric with its name: .989 acc where a leading 0 has no room."""
     value, _, name = best_cell(status).partition(" ")
+    room, measured = BEST - len(name) - bool(name), status.best
+    if len(value) > room and measured is not None:
+        shorter = [significant(measured, digits).removeprefix("0") for digits in (3, 2, 1)]
+        value = next((text for text in shorter if len(text) <= room), value)
     found: list[Piece] = [(value, "faint" if status.best is None else "text")]
     return [*found, (f" {name}", "muted")] if name else found
 
