@@ -12,7 +12,7 @@ from gradtop.trainer.declare import EFFECTS
 from tests.config.strategies import attempt, every_field, tables
 
 FIELDS = every_field()
-LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs", "augment.rotation", "freeze.patterns"}
+LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs", "augment.rotation", "freeze.patterns", "sample.prompt", "sample.every"}
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
@@ -44,7 +44,7 @@ def test_a_field_that_two_kinds_share_takes_effect_in_one_way() -> None:
 
 
 def test_the_sections_stand_in_the_order_of_the_file_and_kind_stands_first() -> None:
-    assert [part.name for part in sections()] == ["model", "init", "freeze", "data", "augment", "optimizer", "schedule", "training", "monitor"]
+    assert [part.name for part in sections()] == ["model", "init", "freeze", "data", "augment", "optimizer", "schedule", "training", "monitor", "sample"]
     for part in sections():
         for kind in part.kinds:
             assert part.of(kind)[0].name == "kind"

@@ -23,6 +23,12 @@ class Generators:
     def release(self) -> None:
         self._held = None
 
+    def put_back(self) -> None:
+        """Continue from the state that is held, whatever was drawn since."""
+        if self._held is not None:
+            restore_random_states(self._held)
+        self.release()
+
     def state_dict(self) -> dict[str, Any]:
         return self._held or random_states()
 

@@ -10,6 +10,7 @@ from gradtop.trainer.config.freeze import FreezeConfig
 from gradtop.trainer.config.load import apply_overrides, dump_config, load_config, parse_config, to_tables
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.problems import ConfigProblems, Problem
+from gradtop.trainer.config.sample import SampleConfig
 from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
 from gradtop.trainer.config.text import to_text
 from gradtop.trainer.config.training import TrainingConfig
@@ -73,6 +74,7 @@ __all__ = [
     "MonitorConfig",
     "OptimizerConfig",
     "Problem",
+    "SampleConfig",
     "ScheduleConfig",
     "SectionSpec",
     "Sgd",

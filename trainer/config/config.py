@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from gradtop.trainer.config.freeze import FreezeConfig, NoFreeze
 from gradtop.trainer.config.monitor import MonitorConfig
+from gradtop.trainer.config.sample import SampleConfig
 from gradtop.trainer.config.training import TrainingConfig
 from gradtop.trainer.data.augment_config import AugmentConfig
 from gradtop.trainer.data.kinds import DataConfig
@@ -43,6 +44,7 @@ class Config(Section):
     schedule: ScheduleConfig = CosineSchedule()
     training: TrainingConfig = TrainingConfig()
     monitor: MonitorConfig = MonitorConfig()
+    sample: SampleConfig = SampleConfig()
 
     def part(self, name: str) -> Section:
         """A shared section, or the job's own, by its name in the file."""
@@ -90,5 +92,8 @@ def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
     if data.inputs == "characters" and any(vars(config.augment).values()):
         key = next(key for key, value in vars(config.augment).items() if value)
         yield f"augment.{key}", f"requires images; data.kind is {data.kind}"
+    if data.inputs != "characters" and config.sample != (plain := SampleConfig()):
+        key = next(key for key, value in vars(plain).items() if value != getattr(config.sample, key))
+        yield f"sample.{key}", f"requires data.kind = text, whose characters are known; it is {data.kind}"
     if data.shape.size and not any(model.disagreements()):
         yield from ((f"model.{field}", sentence) for field, sentence in model.misfits(data.shape.size, data.kind))

@@ -112,6 +112,11 @@ class Run:
         return self.path / "data.json"
 
     @property
+    def samples(self) -> Path:
+        """samples.jsonl: texts that a language model generated."""
+        return self.path / "samples.jsonl"
+
+    @property
     def reserve(self) -> Path:
         """A file that reserves disk space for commands and their answers."""
         return self.path / ".reserve"

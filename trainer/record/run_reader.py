@@ -17,6 +17,7 @@ from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import CONFIG, Run
 from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
+from gradtop.trainer.record.samples import Sample, SampleReader
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     DIED_AFTER,
@@ -67,7 +68,7 @@ class RunReader:
         self.problems: Mapping[str, str] = {}  # by file name, why it cannot be read
         self._clock, self._monotonic = clock, monotonic
         self._streams: dict[tuple[str, int], StreamReader] = {}
-        self._events = EventReader(run)
+        self._events, self._samples = EventReader(run), SampleReader(run)
         self._stamps = {path: Stamp(monotonic) for path in (run.status, run.meta, run.config)}
         self._beat: tuple[float, float] | None = None  # the newest heartbeat, and when it was first seen here
         self._moved = False
@@ -160,6 +161,10 @@ class RunReader:
     def ranks(self, name: str) -> list[StreamReader]:
         """The readers of a stream, for each rank that has written it."""
         return [self.stream(name, rank) for rank in list_ranks(self.run, name)]
+
+    def samples(self) -> list[Sample]:
+        """The texts that a language model generated, in order of steps; the same list as long as the file is the same."""
+        return self._samples.read()
 
     def log_tail(self, lines: int = 200) -> list[str]:
         return log_tail(self.run, lines)

@@ -55,6 +55,7 @@ from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.state import restore
 from gradtop.trainer.training.step import Compute
+from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 
@@ -168,6 +169,7 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
     _tell_of_data(source, context)
     check_kind(config, source.info)
     check_monitor(config, source, torch.device("cpu"))
+    check_prompt(config, source)
     model = build_model(config.model, source.info)
     if lazy_parameters(model):
         # A batch tells their shapes, before anything asks for these.

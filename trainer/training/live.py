@@ -22,6 +22,7 @@ from gradtop.trainer.runtime.control import Applied, Unconfirmed
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training.freeze import check_freeze
+from gradtop.trainer.training.text_sampler import check_prompt
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -82,6 +83,7 @@ def set_live(session: Session, changes: Mapping[str, object], *, confirmed: bool
         raise ValueError("that is what it has already")
     try:
         augmentation(new.augment, session.source, seed=new.training.seed)
+        check_prompt(new, session.source)
         if new.freeze != session.config.freeze:
             check_freeze(new.freeze, session.model, session.fixed)
     except UserError as error:

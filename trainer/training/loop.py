@@ -79,7 +79,7 @@ def train_epoch(session: Session) -> None:
 
 
 def close_epoch(session: Session) -> None:
-    """Evaluate, say how the epoch went, keep a checkpoint."""
+    """Evaluate, say how the epoch went, keep a checkpoint; of a language model, have it write something."""
     session.begin_evaluation()
     compute = session.compute
     score = evaluate(
@@ -90,3 +90,4 @@ def close_epoch(session: Session) -> None:
     )
     session.record_score(score)
     session.keep_checkpoint_if_due()
+    session.text_sampler.sample_if_due()

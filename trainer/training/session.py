@@ -42,6 +42,7 @@ from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.state import training_state
 from gradtop.trainer.training.step import Compute
+from gradtop.trainer.training.text_sampler import TextSampler
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 WARN_AFTER = 30.0  # seconds without a batch
@@ -88,6 +89,7 @@ class Session:
         self.scores.monitored = self.config.training.best
         self.kept = -1  # the step of the newest checkpoint
         self._waits_long = False
+        self.text_sampler = TextSampler(self)
         self.data_record = DataRecord(self.run, self.source, self.batches)
         self.monitor.chance = self.data_record.chance
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "l
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9, 9)
 COLUMNS = frozenset({LOSS, ACCURACY})  # the metrics that have one in any case
 BEST = "◆"
+SAMPLE_INDENT, SAMPLE_WIDTH = " " * 7 + "   ", sum(WIDTHS) - 10
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
 SHOWN = frozenset({EventKind.INIT, EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS})
 
@@ -72,6 +74,7 @@ class Follower:
         self.last_line = ""
         self.titled = False
         self.extra: tuple[str, ...] = ()  # title of the column of a monitored metric that has none of its own
+        self.sampled = 0  # the step of the sample that was printed last
         self.live = capabilities(environment(), sys.stdout).screen
 
     def until_end(self, wait: Callable[[float], None], clock: Callable[[], float]) -> int:
@@ -84,6 +87,7 @@ class Follower:
             state = self.reader.state
             for event in self.events.refresh():
                 self.print_event(event, old=old)
+            self.print_samples(math.inf)
             old = False
             if self.reader.gone:
                 self.end_line()
@@ -111,6 +115,7 @@ class Follower:
 
     def epoch(self, event: Mapping[str, object], *, old: bool) -> None:
         """One line, all of it from the event; how long it will take from there is not said of an epoch that lies back."""
+        self.print_samples(at if isinstance(at := event.get("step"), int) else -1)
         rate = event.get("samples_per_s")
         left = None if old else self.seconds_left()
         self.end_line()
@@ -134,6 +139,18 @@ class Follower:
                 *([best_mark(event, monitor_of(event).name) + accuracy(further(event))] if self.extra else []),
             )
         )
+
+    def print_samples(self, before: float) -> None:
+        """The texts of a language model that were written before a step and are not printed yet, each in one line."""
+        new = [sample for sample in self.reader.samples() if self.sampled < sample.step < before]
+        if not new:
+            return
+        from gradtop.trainer.analysis.sample_text import sample_line
+
+        self.end_line()
+        for sample in new:
+            self.sampled = sample.step
+            print_line(f"{SAMPLE_INDENT}{sample_line(sample, SAMPLE_WIDTH)}")
 
     def now(self, state: RunState) -> None:
         """The line that is rewritten in place; where none can be, only that the worker is silent is said."""

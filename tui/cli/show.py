@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gradtop.trainer.record import QueuedRun, RunReader
+    from gradtop.trainer.record.samples import Sample
 
 EPILOG = """\
 The JSON has the keys id, name, path, state (derived: includes died and silent),
@@ -23,13 +24,16 @@ status (as in status.json), meta (as in meta.json), config (current
 configuration, including live changes), run_toml (configuration at the start),
 waits (null, or for a queued run: place in the queue, device and for, the ids of
 the runs ahead of it), classes (newest and best evaluation of a classification:
-counts per class, confused pairs and worst samples, else null), checkpoints, events (the newest 20), findings (name,
-severity, title, sentence, evidence, advice, since_step, mode, passed), death
+counts per class, confused pairs and worst samples, else null), checkpoints,
+events (the newest 20), findings (name, severity, title, sentence, evidence,
+advice, since_step, mode, passed), samples (the newest 20 texts of a language
+model: step, epoch, time, loss, temperature, prompt, text, wanted), death
 (signal or exit code of a worker that died, "" where unknown), last_words (last
 log lines of a run that died or failed) and health: records_lost and unreadable
 (files and streams, with the reason).
 """
 LAST_EVENTS = 20
+LAST_SAMPLES = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +79,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "checkpoints": [asdict(checkpoint) for checkpoint in reader.checkpoints()],
         "events": list(reader.events)[-LAST_EVENTS:],
         "findings": [finding.record() for finding in report(reader).findings],
+        "samples": [sample.record() for sample in reader.samples()[-LAST_SAMPLES:]],
         "death": how_it_died(reader.run, reader.state, reader.status),
         "last_words": last_words(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
@@ -88,6 +93,15 @@ def waiting(reader: RunReader) -> QueuedRun | None:
     if reader.state is not RunState.QUEUED:
         return None
     return next((place for place in queued_runs(reader.run.path.parent) if place.run == reader.run), None)
+
+
+def sample_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+    """The newest text of a language model, with its line breaks."""
+    from gradtop.trainer.analysis.sample_text import sample_parts, sample_title
+
+    yield "sample", sample_title(sample)
+    for line in "".join(sample_parts(sample)).split("\n"):
+        yield "", line
 
 
 def unreadable(reader: RunReader) -> dict[str, str]:
@@ -170,6 +184,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "best", best_text(status) or "–"
         if (classes := read_classification(reader.run)) is not None:
             yield "classes", f"{classes_text(classes)} (epoch {classes.epoch})"
+    if samples := reader.samples():
+        yield from sample_lines(samples[-1])
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
     if status.device:

@@ -15,6 +15,7 @@ from gradtop.trainer.record.events import EventKind, append_event
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.place import Found, Place
 from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
+from gradtop.trainer.record.samples import Sample, append_sample
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
 from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
@@ -79,7 +80,7 @@ class StreamWriter:
         self.dropped = 0
         self.trouble = ""
         self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
-        self._queue: deque[tuple[str, Row] | _Opening | _Event | _Replacement] = deque()
+        self._queue: deque[tuple[str, Row] | _Opening | _Event | _Replacement | Sample] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams: dict[str, _Opening] = {}
         self._status: deque[Status] = deque(maxlen=1)
@@ -152,6 +153,14 @@ class StreamWriter:
         """Replace a file of the run directory atomically."""
         if len(self._queue) < self._maximum and not self._closed:
             self._queue.append(_Replacement(name, text))
+        else:
+            self._lose(1, "the disk is slower than the run")
+
+    def sample(self, sample: Sample) -> None:
+        """Append a generated text to samples.jsonl."""
+        if len(self._queue) < 2 * self._maximum and not self._closed:
+            self._queue.append(sample)
+            self._wake.set()
         else:
             self._lose(1, "the disk is slower than the run")
 
@@ -234,6 +243,8 @@ class StreamWriter:
                 self._append_event(item)
             elif isinstance(item, _Replacement):
                 self._replace(item)
+            elif isinstance(item, Sample):
+                self._append_sample(item)
             else:
                 self._append(item.stream, rows.pop(item.stream, []))
                 self._begin(item)
@@ -264,6 +275,12 @@ class StreamWriter:
     def _replace(self, item: _Replacement) -> None:
         try:
             self._where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
+        except OSError as error:
+            self._lose(1, explain(error))
+
+    def _append_sample(self, sample: Sample) -> None:
+        try:
+            self._where_it_is(lambda: append_sample(self.run, sample))
         except OSError as error:
             self._lose(1, explain(error))
 

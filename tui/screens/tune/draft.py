@@ -16,6 +16,7 @@ from gradtop.trainer.config import (
     Effect,
     FieldSpec,
     SectionSpec,
+    Text,
     check_form,
     diff_config,
     dump_config,
@@ -98,8 +99,12 @@ class Draft:
 
     def _settle(self) -> None:
         """What depends on the kinds and on what was typed, once for all who ask."""
-        self._sections = [(part, part.of(self.kind(part))) for part in sections()]
+        self._sections = [(part, part.of(self.kind(part))) for part in sections() if self._concerns(part)]
         self._fields = {spec.key: spec for _, specs in self._sections for spec in specs}
+
+    def _concerns(self, part: SectionSpec) -> bool:
+        """Text is sampled of characters only; what was set for them is shown where it must be put right."""
+        return part.name != "sample" or self._text("data.kind", "") == Text().kind or not self.is_plain(part)
 
     def differences(self) -> list[Difference]:
         """What will change, field by field, also while some fields are wrong."""

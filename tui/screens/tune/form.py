@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from gradtop.trainer.config import FieldSpec, SectionSpec
     from gradtop.tui.screens.tune.draft import Draft
 
-COLUMNS = (("model", "data", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor"))
+COLUMNS = (("model", "data", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor", "sample"))
 ORDER = tuple(section for column in COLUMNS for section in column)
 # With nothing but defaults, these are one line each until somebody opens them.
-QUIET = frozenset({"init", "freeze", "augment", "monitor"})
+QUIET = frozenset({"init", "freeze", "augment", "monitor", "sample"})
 LEAVE = {"enter": 0, "tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 
 
@@ -101,6 +101,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         by_name = {part.name: specs for part, specs in self.draft.sections()}
         found: list[str] = []
         for section in ORDER:
+            if section not in by_name:
+                continue
             found += [f"{section}."] if self.folded(section) else [spec.key for spec in by_name[section] if self._matches(spec)]
         return found
 
@@ -144,6 +146,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             fieldset.set_class(folded, "-folded")
             fieldset.show(rows, here, self._edit if here >= 0 else None)
             fieldset.set_class(here >= 0, "-here")
+        for section in {*ORDER} - {part.name for part, _ in draft.sections()}:
+            self._fieldset(section).display = False
         self.post_message(self.Moved())
 
     def reveal(self) -> None:

@@ -83,6 +83,14 @@ class Characters:
     def labels(self) -> Tensor:
         return self.training_part
 
+    def numbers_of(self, text: str) -> Tensor:
+        """The numbers of characters that are all in the vocabulary, int64."""
+        return torch.tensor([self.vocabulary.index(character) for character in text], dtype=torch.int64)
+
+    def text_of(self, numbers: Tensor) -> str:
+        """The text of numbers; a character that the training part lacks is U+FFFD."""
+        return "".join(self.vocabulary[number] if number < len(self.vocabulary) else "\ufffd" for number in numbers.tolist())
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Windows:
         return Windows(self.training_part.to(device), self.context, batch_size, seed=seed)
 
