@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from textwrap import wrap
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -22,18 +24,23 @@ from gradtop.tui.widgets.filtering import Filtering
 
 WHEEL = 3  # rows
 MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
+WORDS = re.compile(r"\n|[^\S\n]+|\S+")
 Piece = tuple[str, str]  # text, tone
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`head` stands before the text, which goes on below itself; `more` are (text, tone) that the chosen entry shows under it."""
+    """`head` stands before the text, which goes on below itself; `more` are (text, tone) that the chosen entry shows under it.
+
+    `body` follows the text: pieces that flow on in the same line, each in its tone, with line breaks.
+    """
 
     head: str
     head_tone: str
     text: str
     tone: str = "text"
     more: tuple[Piece, ...] = ()
+    body: tuple[Piece, ...] = ()
 
 
 class Entries(Filtering, can_focus=True, inherit_bindings=False):
@@ -267,4 +274,27 @@ def wrapped(entry: Entry, told: tuple[Piece, ...], width: int) -> list[list[Piec
         pieces = wrap(text.replace("  ", " "), room) if len(text) > room else [text]
         for piece in pieces:
             lines.append([(indent if lines else entry.head, entry.head_tone), (piece, tone)])
+        if len(lines) == len(pieces) and entry.body:
+            lines += [[(indent, entry.head_tone), *line] for line in flowed(entry.body, room)]
+    return lines
+
+
+def flowed(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
+    """Pieces one after another in lines of so many cells, broken at their line breaks, at spaces, and within a word that is longer."""
+    lines: list[list[Piece]] = [[]]
+    used = 0
+    for text, tone in pieces:
+        for word in WORDS.findall(text):
+            if word == "\n" or (used and used + cell_len(word) > width):
+                lines.append([])
+                used = 0
+            if word == "\n" or (word.isspace() and not used):
+                continue
+            while cell_len(word) > width:
+                part = set_cell_size(word, width).rstrip()
+                lines[-1].append((part, tone))
+                lines.append([])
+                word = word[len(part) :]  # noqa: PLW2901 - the rest of it
+            lines[-1].append((word, tone))
+            used += cell_len(word)
     return lines

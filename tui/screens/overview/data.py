@@ -30,10 +30,13 @@ from gradtop.trainer.record.streams.registry import (
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 
 if TYPE_CHECKING:
+    from gradtop.trainer.record.samples import Sample
     from gradtop.tui.reading.metrics import MetricCurve
     from gradtop.tui.reading.poll import Source
 
 BINS = 360
+MOST_SAMPLES = 200
+TEXT = "text"  # the kind of data
 CEILINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # each leap draws and sends every chart anew
 FEW_STEPS, FIRST_CEILINGS = 100, (2.0, 5.0)  # at first leaps would come within seconds
 
@@ -46,7 +49,7 @@ class OverviewPart:
 
     `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `best_loss` and `best_accuracy` are
     (step, value) of the best evaluation, which is so by `monitored`.
-    `events` are the newest first, with what is routine folded; `all_events` are those in full.
+    `writes`: a language model leaves texts, of which `samples` are the newest, the newest first. `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
     end: float = 1.0
@@ -73,6 +76,8 @@ class OverviewPart:
     marks: tuple[Mark, ...] = ()
     checkpoints: tuple[Mark, ...] = ()
     unreadable: str = ""
+    writes: bool = False
+    samples: tuple[Sample, ...] = ()
 
 
 def read_overview(source: Source, view: ChartView) -> OverviewPart:
@@ -117,7 +122,14 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         marks=event_marks(reader.rare),
         checkpoints=checkpoint_marks(reader.events),
         unreadable=steps.unreadable,
+        writes=writes(reader),
+        samples=tuple(reader.samples()[: -MOST_SAMPLES - 1 : -1]),
     )
+
+
+def writes(reader: RunReader) -> bool:
+    """Whether the run is that of a language model that leaves texts, or has left some."""
+    return bool(reader.samples()) or (present(reader, "data").get("kind") == TEXT and bool(present(reader, "sample").get("every")))
 
 
 def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricCurve, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.formatting import number, significant
+from gradtop.trainer.analysis.sample_text import sample_parts, sample_title
 from gradtop.trainer.record import clean
 from gradtop.tui import keys
 from gradtop.tui.reading.snapshot import Facts
@@ -14,9 +15,11 @@ from gradtop.tui.widgets.entries import Entries, Entry
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings import Finding
+    from gradtop.trainer.record.samples import Sample
 
 LONGEST = 400  # characters of what a finding says
 NOT_YET = "not enough steps yet to say"
+NO_SAMPLE = "the first text follows at the end of the epoch"
 NOTHING = "nothing wrong was found"
 
 
@@ -40,6 +43,12 @@ class Findings(Entries):
         """The chosen one."""
         place = self.index - (len(self._all) - len(self._findings))
         return self._findings[place] if 0 <= place < len(self._findings) else None
+
+
+def sample_entry(sample: Sample) -> Entry:
+    """Epoch and loss, and below them prompt and text."""
+    prompt, text = sample_parts(sample)
+    return Entry(" ", "muted", sample_title(sample), "muted", body=((prompt, "primary"), (text, "text"), ("\n", "text")))
 
 
 def finding_entry(finding: Finding) -> Entry:

@@ -27,13 +27,15 @@ from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
-from gradtop.tui.screens.overview.panes import Findings, event_entry
+from gradtop.tui.screens.overview.panes import NO_SAMPLE, Findings, event_entry, sample_entry
 from gradtop.tui.widgets.chart import Curve, from_zero
 from gradtop.tui.widgets.entries import Entries
 from gradtop.tui.widgets.line_chart import LineChart
 
 CHARTS = ("loss", "accuracy", "gradient-norm", "learning-rate")
 PICKS = tuple(f"picked-{number}" for number in range(MOST))
+# Where a language model writes, what it writes is on the first page; mode 5 shows the learning rate, too.
+WRITTEN = ("loss", "accuracy", "gradient-norm", "samples", "findings", "events", "learning-rate")
 LABEL = 30  # cells of a name in a legend
 NOT_HERE = "no evaluation in these steps"
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
@@ -52,12 +54,13 @@ class Overview(PanedScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._writes = False  # whether the run is that of a language model
         self._picks = 0  # panes of picked metrics
         self._picked: dict[str, str] = {}  # the metric in each of the panes for those
 
     @property
     def panes(self) -> Sequence[str]:
-        return (*self.PANES, *PICKS[: self._picks])
+        return (*(WRITTEN if self._writes else self.PANES), *PICKS[: self._picks])
 
     def body(self) -> ComposeResult:
         charts = [LineChart(id=name) for name in CHARTS]
@@ -114,6 +117,7 @@ class Overview(PanedScreen):
             y_range=None if part.planned.x else from_zero(part.lr),
             smooth=False,
         )
+        self._show_samples(part, alive=snapshot.facts.alive)
         self._show_picks(part, first, end)
         self.query_one(Findings).show_report(snapshot.facts)
         self._show_events(part)
@@ -123,6 +127,18 @@ class Overview(PanedScreen):
         pane = self.query_one("#events", Entries)
         whole = self._zoomed == "events" or bool(pane.filter)
         pane.show([event_entry(event) for event in (part.all_events if whole else part.events)])
+
+    def _show_samples(self, part: OverviewPart, *, alive: bool) -> None:
+        """The texts of a language model, in a pane that is there where it writes some."""
+        if part.writes and not self.query("#samples"):
+            pane = Entries(id="samples")
+            pane.border_title = "samples"
+            self.query_one("#panes").mount(pane, before="#findings")
+        if part.writes:
+            self.query_one("#samples", Entries).show([sample_entry(sample) for sample in part.samples], NO_SAMPLE if alive else "no text was written")
+        if part.writes is not self._writes:
+            self._writes = part.writes
+            self.lay_out()
 
     def _show_picks(self, part: OverviewPart, first: float, end: float) -> None:
         """What was put here from the page of all metrics."""
