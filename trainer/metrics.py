@@ -15,9 +15,11 @@ Mode = Literal["min", "max"]
 
 LOSS, ACCURACY = "loss", "accuracy"
 BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
+PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
 # What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
-MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy"]
-SAMPLES, CHARACTERS = "samples", "characters"
+MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character"]
+# A character is a token; other tokens are those of custom data.
+SAMPLES, CHARACTERS, TOKENS = "samples", "characters", "tokens"
 TOP = 5
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
 
@@ -26,7 +28,7 @@ TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the c
 class Metric:
     """`title` stands beside its value, `short` in a table, where there is little room. `mode` says which value is better.
 
-    It is measured where there is a label for each of the `labels` (samples, characters, "" for both), of at least `classes` classes. `share` is
+    It is measured where there is a label for each of the `labels` (samples, characters, tokens, "" for any), of at least `classes` classes. `share` is
     True for a value between 0 and 1.
     """
 
@@ -62,6 +64,11 @@ METRICS: Mapping[str, Metric] = {
             "Share of the samples whose class is among the five with the largest outputs; from 10 classes on.",
             labels=SAMPLES, classes=TOP_CLASSES,
         ),
+        Metric(PERPLEXITY, "perplexity", "ppl", "min", "exp of the mean cross-entropy per token; of a text a token is a character.", labels=TOKENS, share=False),
+        Metric(
+            BITS_PER_CHARACTER, "bits per character", "bpc", "min", "Mean cross-entropy per character in bits, that is divided by ln 2.",
+            labels=CHARACTERS, share=False,
+        ),
     )
 }  # fmt: skip
 # Beside loss and accuracy, which every evaluation has.
@@ -71,7 +78,7 @@ FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
 def not_measured(name: str, labels: str, classes: int) -> str:
     """Why a metric is not measured where there is a label for each of these, and so many classes (0: not known): as it stands after "requires"; "" where it is."""
     metric = METRICS[name]
-    if metric.labels and labels and metric.labels != labels:
+    if metric.labels and labels and metric.labels != labels and (metric.labels, labels) != (TOKENS, CHARACTERS):
         return f"labels of {metric.labels}, and these data have labels of {labels}"
     if 0 < classes < metric.classes:
         return f"at least {metric.classes} classes, and these data have {classes}"

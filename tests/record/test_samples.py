@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def test_the_file_is_bounded_and_the_oldest_and_the_newest_stay(run: Run, monkey
     monkeypatch.setattr(samples_module, "LIMIT", 4096)
     for step in range(1, 500):
         append_sample(run, sample(step))
-        assert os.path.getsize(run.samples) <= 4096
+        assert run.samples.stat().st_size <= 4096
     steps = [each.step for each in read_samples(run)]
     assert steps[-1] == 499
     assert len(steps) > 10

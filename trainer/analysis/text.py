@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import number, setting, share, significant
+from gradtop.trainer.analysis.formatting import number, setting, share, si, significant
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
@@ -126,6 +126,13 @@ def metric_text(name: str, value: float) -> str:
 def metric_figure(name: str, value: float) -> str:
     """With all the digits by which two runs may differ."""
     return share(value) if name in METRICS and METRICS[name].share else significant(value)
+
+
+def pace_text(status: Status) -> str:
+    """621 samples/s; of a language model 39.7k tokens/s; "" where it is not known"""
+    if not status.samples_per_s:
+        return ""
+    return f"{si(status.samples_per_s * (status.tokens_per_sample or 1))} {'tokens' if status.tokens_per_sample else 'samples'}/s"
 
 
 def in_epoch(epoch: int) -> str:

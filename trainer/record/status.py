@@ -43,6 +43,7 @@ class Status:
     `monitor` is the metric that decides which evaluation is the best, `monitor_mode` "min" or "max"; `best`, its value, `val_loss_at_best`,
     `accuracy_at_best` and `metrics_at_best` are of that evaluation, at the end of `best_epoch`. `best_val_loss` and `best_val_accuracy`,
     the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy.
+    `tokens_per_sample` is the number of tokens that a sample of a language model has, of a text its characters; 0 for other models.
     `threads` is the number of compute threads on the CPU, 0 while unknown.
     `changes` are the hyperparameters changed live, by key; run.toml has the values before.
     `result` is the result of a job other than training, by name.
@@ -71,6 +72,7 @@ class Status:
     model: str = ""
     parameters: int = 0
     samples_per_s: float = 0.0
+    tokens_per_sample: int = 0
     loss: float | None = None
     grad_norm: float | None = None
     lr: float | None = None

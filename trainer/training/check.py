@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
-from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, not_measured
+from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, TOKENS, not_measured
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -70,7 +70,7 @@ def check_monitor(config: Config, source: Source, device: torch.device) -> None:
     name, labels = config.training.monitor, ""
     if METRICS[name].labels:
         _, targets = next(iter(source.validation(2, device)))
-        labels = SAMPLES if targets.dim() == 1 else CHARACTERS
+        labels = SAMPLES if targets.dim() == 1 else CHARACTERS if config.data.inputs == "characters" else TOKENS
     if missing := not_measured(name, labels, source.info.classes):
         raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or accuracy")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gradtop.trainer.metrics import ACCURACY, LOSS, TOP, TOP5_ACCURACY, TOP_CLASSES
+from gradtop.trainer.metrics import ACCURACY, BITS_PER_CHARACTER, LOSS, PERPLEXITY, TOP, TOP5_ACCURACY, TOP_CLASSES
 from gradtop.trainer.record.classification import Classification
 from gradtop.trainer.training.classification import Counts
 
@@ -38,9 +38,10 @@ def evaluate(
     forward: Callable[[Tensor], Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
     *,
+    characters: bool = False,
     between: Callable[[], object] = lambda: None,
 ) -> Score:
-    """`between` is called after each batch and may raise to end the evaluation; the model is left in training mode.
+    """`characters`: the labels are those of a text. `between` is called after each batch and may raise to end the evaluation; the model is left in training mode.
 
     A sample with an output that is NaN has no prediction. Without any sample all values are nan.
     """
@@ -69,7 +70,16 @@ def evaluate(
     if not samples:
         return Score(math.nan, math.nan)
     if counts is None:
-        return Score(loss.item() / samples, right.item() / samples)
+        return Score(loss.item() / samples, right.item() / samples, of_tokens(loss.item() / samples, characters=characters))
     found = counts.result()
     further = {**found.metrics, **({TOP5_ACCURACY: top.item() / samples} if found.classes >= TOP_CLASSES else {})}
     return Score(loss.item() / samples, found.right / samples, further, found)
+
+
+def of_tokens(loss: float, *, characters: bool) -> dict[str, float]:
+    """The metrics of a language model from the mean cross-entropy per token."""
+    try:
+        perplexity = math.exp(loss)
+    except OverflowError:
+        perplexity = math.inf
+    return {PERPLEXITY: perplexity, **({BITS_PER_CHARACTER: loss / math.log(2)} if characters else {})}

@@ -12,8 +12,8 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
-from gradtop.trainer.analysis.text import loss_terms
-from gradtop.trainer.metrics import ACCURACY, LOSS, Monitored, monitored
+from gradtop.trainer.analysis.text import loss_terms, metric_figure
+from gradtop.trainer.metrics import ACCURACY, LOSS, PERPLEXITY, Monitored, monitored
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.cli.ending import background_text, print_outcome
@@ -29,6 +29,7 @@ SILENT = "no heartbeat from the worker; the worker or its disk may hang"
 TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9, 9)
 COLUMNS = frozenset({LOSS, ACCURACY})  # the metrics that have one in any case
+WRITTEN_COLUMNS = frozenset({LOSS, PERPLEXITY})  # the same of a language model
 BEST = "◆"
 SAMPLE_INDENT, SAMPLE_WIDTH = " " * 7 + "   ", sum(WIDTHS) - 10
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
@@ -73,6 +74,7 @@ class Follower:
         self.reader = RunReader(run)
         self.last_line = ""
         self.titled = False
+        self.writes = False  # whether it is a language model
         self.extra: tuple[str, ...] = ()  # title of the column of a monitored metric that has none of its own
         self.sampled = 0  # the step of the sample that was printed last
         self.live = capabilities(environment(), sys.stdout).screen
@@ -123,20 +125,25 @@ class Follower:
             self.titled = True
             if terms := loss_terms(self.reader):
                 print_line(f"loss is with {' and '.join(terms)}")
-            best = monitor_of(event)
-            self.extra = (best.short,) if best.name not in COLUMNS else ()
-            print_line(row(*(f"{BEST}{title}" if title == (best.title if best.name in COLUMNS else best.short) else title for title in (*TITLES, *self.extra))))
+            best, self.writes = monitor_of(event), metric(event, PERPLEXITY) is not None
+            columns = WRITTEN_COLUMNS if self.writes else COLUMNS
+            self.extra = (best.short,) if best.name not in columns else ()
+            names = {"accuracy": "ppl"} if self.writes else {}
+            names |= {"samples/s": "tokens/s"} if self.reader.status.tokens_per_sample else {}
+            titles = [names.get(title, title) for title in (*TITLES, *self.extra)]
+            marked = best.title if best.name in COLUMNS else best.short
+            print_line(row(*(f"{BEST}{title}" if title == marked else title for title in titles)))
         print_line(
             row(
                 f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}",
                 whole(event.get("step")),
                 figure(event.get("loss")),
                 best_mark(event, LOSS) + figure(event.get("val_loss")),
-                best_mark(event, ACCURACY) + accuracy(event.get("val_accuracy")),
+                best_mark(event, PERPLEXITY) + figure(metric(event, PERPLEXITY)) if self.writes else best_mark(event, ACCURACY) + accuracy(event.get("val_accuracy")),
                 figure(event.get("lr")),
-                si(rate) if isinstance(rate, int | float) else "–",
+                si(rate * (self.reader.status.tokens_per_sample or 1)) if isinstance(rate, int | float) else "–",
                 "–" if left is None else duration(left),
-                *([best_mark(event, monitor_of(event).name) + accuracy(further(event))] if self.extra else []),
+                *([best_mark(event, monitor_of(event).name) + monitored_figure(event)] if self.extra else []),
             )
         )
 
@@ -194,10 +201,17 @@ def best_mark(event: Mapping[str, object], name: str) -> str:
     return BEST if event.get("best") and monitor_of(event).name == name else ""
 
 
-def further(event: Mapping[str, object]) -> object:
-    """The value of the monitored metric, where it is neither loss nor accuracy."""
+def metric(event: Mapping[str, object], name: str) -> object:
+    """The value of a metric of an epoch's evaluation."""
     metrics = event.get("metrics")
-    return metrics.get(monitor_of(event).name) if isinstance(metrics, Mapping) else None
+    return {LOSS: event.get("val_loss"), ACCURACY: event.get("val_accuracy"), **(metrics if isinstance(metrics, Mapping) else {})}.get(name)
+
+
+def monitored_figure(event: Mapping[str, object]) -> str:
+    """The value of the monitored metric, with all the digits by which two runs may differ."""
+    name = monitor_of(event).name
+    value = metric(event, name)
+    return metric_figure(name, value) if isinstance(value, int | float) else "–"
 
 
 def whole(value: object) -> str:

@@ -127,7 +127,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import report
-    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting, si
+    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import (
@@ -136,6 +136,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         classes_text,
         loss_text,
         metric_text,
+        pace_text,
         queue_text,
         skipped_text,
         stopped_early_text,
@@ -189,7 +190,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.model:
         yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
     if status.device:
-        yield "device", f"{clean(status.device)}{f', {si(status.samples_per_s)} samples/s' if status.samples_per_s else ''}"
+        yield "device", f"{clean(status.device)}{f', {pace}' if (pace := pace_text(status)) else ''}"
     if status.changes:
         before = flat(reader.config)
         changed = [

@@ -8,8 +8,9 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
-from gradtop.trainer.analysis.text import stopped_early_text
-from gradtop.trainer.record import clean
+from gradtop.trainer.analysis.text import in_epoch, metric_text, pace_text, stopped_early_text
+from gradtop.trainer.job import DEFAULT_JOB
+from gradtop.trainer.record import Status, clean
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, Piece, TextLine
@@ -66,20 +67,17 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
 
 
 def second_line(facts: Facts, width: int) -> list[Piece]:
-    """Model, optimizer, data, device, pace; on the right the age of the figures, and at the end the worst that is wrong."""
+    """What is trained, how, on what, and its pace; once it has ended first what has come of it. On the right the age of the figures, and
+    at the end the worst that is wrong.
+    """
     if facts.run is None:
         return []
-    status = facts.status
+    status, ended = facts.status, facts.state.has_ended
     model = f"{status.model or facts.setting('model.kind', '')} {formatting.number(status.parameters) + ' parameters' if status.parameters else ''}"
-    rate = f" lr {formatting.significant(status.lr)}" if status.lr is not None else ""
+    optimizer = f"{facts.setting('optimizer.kind', '')}{lr_text(facts, ended=ended)}"
     batch = facts.setting("training.batch_size")
-    parts = [
-        model.strip(),
-        f"{facts.setting('optimizer.kind', '')}{rate}".strip(),
-        f"{facts.setting('data.kind', '')}{f', batch {batch}' if batch else ''}",
-        status.device,
-        pace_text(facts),
-    ]
+    data = f"{facts.setting('data.kind', '')}{f', batch {batch}' if batch else ''}"
+    parts = [results(status) if ended else "", model.strip(), optimizer.strip(), data, status.device, live_pace(facts)]
     kept = [part for part in parts if part]
     age: list[Piece] = [(facts.age, "success" if facts.age == "live" else "muted")] if facts.age else []
     found = worst_finding(facts, width - length([age], 0) - 2 * GAP)
@@ -88,6 +86,21 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
         kept.pop()
     text = " " + " · ".join(kept)
     return [(text + " " * max(1, room + GAP - cell_len(text)), "muted"), *joined([age, found], " " * GAP)]
+
+
+def lr_text(facts: Facts, *, ended: bool) -> str:
+    """The learning rate of now; of a training that has ended the one that it was configured with, as the last one is that of its schedule's end."""
+    rate = facts.status.lr
+    if ended and facts.meta.job == DEFAULT_JOB and isinstance(configured := facts.setting("optimizer.lr"), int | float):
+        rate = configured
+    return f" lr {formatting.significant(rate)}" if rate is not None else ""
+
+
+def results(status: Status) -> str:
+    """best val loss 0.041 (epoch 9) in 12:03"""
+    best = "" if status.best is None else f"best {metric_text(status.monitor, status.best)}{in_epoch(status.best_epoch)}"
+    took = formatting.duration(status.seconds) if status.seconds else ""
+    return clean(f"{best} in {took}" if best and took else best or (f"took {took}" if took else ""), SENTENCE)
 
 
 def worst_finding(facts: Facts, width: int) -> list[Piece]:
@@ -100,11 +113,11 @@ def worst_finding(facts: Facts, width: int) -> list[Piece]:
     return [(words if cell_len(words) <= width else ellipsis(words, max(0, width)), "success" if worst is None else worst.tone)]
 
 
-def pace_text(facts: Facts) -> str:
+def live_pace(facts: Facts) -> str:
     if not facts.status.samples_per_s or not facts.alive:
         return ""
     slower = f", {facts.slowdown:.0f}× slower than at its best" if facts.slowdown else ""
-    return f"{formatting.si(facts.status.samples_per_s)} samples/s{slower}"
+    return f"{pace_text(facts.status)}{slower}"
 
 
 def bar(share: float, width: int) -> list[Piece]:

@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.analysis.text import loss_terms
-from gradtop.trainer.metrics import Monitored
+from gradtop.trainer.metrics import PERPLEXITY, Monitored
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -47,8 +47,8 @@ NO_MONITOR = Monitored()
 class OverviewPart:
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
-    `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `best_loss` and `best_accuracy` are
-    (step, value) of the best evaluation, which is so by `monitored`.
+    `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `val_score` is the metric `score` beside the
+    loss: the accuracy, of a language model the perplexity. `best_loss` and `best_score` are (step, value) of the best evaluation, which is so by `monitored`.
     `writes`: a language model leaves texts, of which `samples` are the newest, the newest first. `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
@@ -59,7 +59,8 @@ class OverviewPart:
     plain_loss: Series = EMPTY_SERIES
     loss_terms: tuple[str, ...] = ()
     val_loss: Series = EMPTY_SERIES
-    val_accuracy: Series = EMPTY_SERIES
+    score: str = ACCURACY
+    val_score: Series = EMPTY_SERIES
     train_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
     lr: Series = EMPTY_SERIES
@@ -67,7 +68,7 @@ class OverviewPart:
     clipped: float | None = None
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
-    best_accuracy: tuple[float, float] | None = None
+    best_score: tuple[float, float] | None = None
     monitored: Monitored = NO_MONITOR
     picked: tuple[MetricCurve, ...] = ()
     healthy: tuple[float, float] = (1.0, 100.0)
@@ -92,9 +93,11 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
     loss, grad_norm, plain_loss, train_accuracy = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS, TRAIN_ACCURACY], bins=BINS, **seen)
-    val_loss, val_accuracy = evals.series_of([LOSS, ACCURACY], bins=BINS, **seen)
-    all_loss, all_accuracy = (val_loss, val_accuracy) if window is None else evals.series_of([LOSS, ACCURACY], bins=BINS, first=0.0, last=end)
-    best = best_points(reader, all_loss, all_accuracy)
+    # Of a language model nobody reads the accuracy.
+    score = PERPLEXITY if reader.status.tokens_per_sample or PERPLEXITY in reader.status.metrics else ACCURACY
+    val_loss, val_score = evals.series_of([LOSS, score], bins=BINS, **seen)
+    all_loss, all_scores = (val_loss, val_score) if window is None else evals.series_of([LOSS, score], bins=BINS, first=0.0, last=end)
+    best = best_points(reader, {LOSS: all_loss, score: all_scores})
     lr = steps.series(LR, bins=BINS, **planned)
     events, all_events = event_list(reader, source.facts.report.findings if source.facts.report is not None else ())
     return OverviewPart(
@@ -105,16 +108,17 @@ def read_overview(source: Source, view: ChartView) -> OverviewPart:
         plain_loss=plain_loss,
         loss_terms=tuple(loss_terms(reader)),
         val_loss=val_loss,
-        val_accuracy=val_accuracy,
+        score=score,
+        val_score=val_score,
         train_accuracy=train_accuracy,
         grad_norm=grad_norm,
         lr=lr,
         planned=plan.series(LR, bins=BINS, **planned),
         clipped=share_clipped(reader),
-        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, ACCURACY: all_accuracy, TRAIN_ACCURACY: train_accuracy}),
+        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, score: all_scores, TRAIN_ACCURACY: train_accuracy}),
         picked=read_picked(reader, view, end) if view.picked else (),
-        best_loss=best[0],
-        best_accuracy=best[1],
+        best_loss=best.get(LOSS),
+        best_score=best.get(score),
         monitored=reader.status.monitored,
         healthy=healthy,
         events=events,
@@ -142,7 +146,7 @@ def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricC
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
     """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
-    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), ACCURACY: (evals, ACCURACY)}
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), **{name: (evals, name) for name in (ACCURACY, PERPLEXITY)}}
     found = {}
     for name, series in drawn.items():
         stream, column = places[name]
@@ -152,17 +156,15 @@ def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Se
     return found
 
 
-def best_points(reader: RunReader, loss: Series, accuracy: Series) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
-    """Step and loss, step and accuracy of the best evaluation; None for one that is not known."""
+def best_points(reader: RunReader, there: Mapping[str, Series]) -> dict[str, tuple[float, float]]:
+    """The step of the best evaluation and its value of each of these metrics, where that is known."""
     status = reader.status
-    there = {LOSS: loss, ACCURACY: accuracy}
     series = there.get(status.monitor) or reader.stream(EVALS).series(status.monitor, bins=BINS)
     best = best_of(series, lowest=status.monitor_mode != "max")
     if best is None:
-        return None, None
-    values = {LOSS: status.val_loss_at_best, ACCURACY: status.accuracy_at_best, status.monitor: best[1]}
-    points = [None if (value := values[name]) is None else (best[0], value) for name in there]
-    return points[0], points[1]
+        return {}
+    values = {**status.metrics_at_best, LOSS: status.val_loss_at_best, ACCURACY: status.accuracy_at_best, status.monitor: best[1]}
+    return {name: (best[0], float(value)) for name in there if isinstance(value := values.get(name), int | float)}
 
 
 def best_of(series: Series, *, lowest: bool) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from gradtop.trainer.metrics import METRICS, PERPLEXITY
 from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -101,9 +102,12 @@ class Overview(PanedScreen):
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         mixes = " (mixed images)" if any(not term.startswith("label") for term in part.loss_terms) else ""
-        right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x else []
-        accuracy = [Curve("val", part.val_accuracy, "b", value=last.get(ACCURACY), best=part.best_accuracy, best_label=best_label(part, ACCURACY))] if part.val_accuracy.x else []
-        chart["accuracy"].set_series([*right, *accuracy], x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
+        right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x and part.score == ACCURACY else []
+        score = [Curve("val", part.val_score, "b", value=last.get(part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
+        if chart["accuracy"].border_title != METRICS[part.score].title:
+            chart["accuracy"].border_title = METRICS[part.score].title
+            self.recall_axis(chart["accuracy"])
+        chart["accuracy"].set_series([*right, *score], log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],
@@ -159,7 +163,7 @@ class Overview(PanedScreen):
             self.lay_out()
 
     def chart_name(self, chart: LineChart) -> str:
-        return self._picked.get(str(chart.id), str(chart.id))
+        return self._picked.get(str(chart.id), str(chart.border_title) if chart.id == "accuracy" else str(chart.id))
 
     # What fits
 

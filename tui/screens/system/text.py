@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradtop.trainer.analysis.formatting import percent, si, significant, size
+from gradtop.trainer.analysis.formatting import percent, significant, size
+from gradtop.trainer.analysis.text import pace_text
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.streams.registry import (
     CPU,
@@ -48,7 +49,7 @@ def run_lines(part: SystemPart, facts: Facts) -> list[TextLine]:
     threads = f" · {status.threads} CPU thread{'s' * (status.threads != 1)}" if status.threads else ""
     lines: list[TextLine] = [[(f" {where}{threads}", "muted")]]
     if math.isfinite(part.seconds):
-        pace = f" · {si(status.samples_per_s)} samples/s" if facts.alive and status.samples_per_s else ""
+        pace = f" · {pace_text(status)}" if facts.alive and status.samples_per_s else ""
         lines.append(row("step", [(milliseconds(part.seconds), "strong"), (pace, "text")]))
     if math.isfinite(part.loading):
         busy = "warning" if part.loading > 0.5 else "text"

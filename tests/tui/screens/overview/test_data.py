@@ -45,7 +45,7 @@ def test_the_overview_reads_the_curves_the_plan_and_what_to_say(tmp_path: Path) 
     run, _ = fake_run(tmp_path, created=NOW - 30.1)
     part = read_overview(source(tmp_path, RunReader(run)), WHOLE_RUN)
     assert len(part.loss.x) > 100
-    assert len(part.val_loss.x) == len(part.val_accuracy.x) == 7
+    assert len(part.val_loss.x) == len(part.val_score.x) == 7
     assert part.end == axis_end(1204, 5160)
     assert part.planned.last > part.lr.last
     assert part.healthy == (1.0, 100.0)

@@ -8,6 +8,7 @@ import pytest
 from gradtop.trainer.analysis.findings import Finding, Report, Severity
 from gradtop.trainer.analysis.formatting import THIN
 from gradtop.trainer.record import Run, append_event, read_status, write_status
+from gradtop.trainer.record.samples import Sample, append_sample
 from gradtop.tui.reading.facts import Watch
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.widgets.line_chart import LineChart
@@ -224,3 +225,20 @@ SPIKE = Finding(
     812,
     name="loss-spike",
 )
+
+
+async def test_the_texts_of_a_language_model_are_seen_the_newest_first_and_their_escape_sequences_are_not(tmp_path: Path, run: Run) -> None:
+    for epoch in (1, 2):
+        append_sample(run, Sample(step=100 * epoch, epoch=epoch, loss=2.0 / epoch, temperature=0.8, prompt="Alice", text=f" was\x1b[31m here {epoch}\nand", wanted=200))
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("─ samples ─")
+        shown = screen.shown()
+        assert "\x1b" not in shown
+        assert 0 < shown.index("epoch 2  val loss 1") < shown.index("Alice was here 2") < shown.index("epoch 1  val loss 2") < shown.index("Alice was here 1")
+        assert "─ learning rate ─" not in shown
+        await screen.press("tab")
+        await screen.shows("─ learning rate ─")
+        append_sample(run, Sample(step=300, epoch=3, loss=0.5, prompt="Alice", text="!", wanted=1))
+        append_event(run, "warning", step=300, message="something")
+        await screen.press("tab")
+        await screen.shows("Alice!")
