@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences
+from gradtop.trainer.analysis.live_change import (
+    NO_CONSEQUENCES,
+    LiveConsequences,
+    NewLearningRate,
+    live_consequences,
+    new_learning_rate,
+)
 from gradtop.trainer.config import apply_overrides, parse_config
 
 OLD = parse_config('[training]\nepochs = 10\n[schedule]\nkind = "cosine"\n[optimizer]\nlr = 0.1')
@@ -40,3 +46,14 @@ def test_a_learning_rate_that_was_asked_for_is_no_leap() -> None:
 
 def test_what_is_not_known_must_be_confirmed() -> None:
     assert found("training.epochs=40", rates=None) == LiveConsequences(grave=True, unknown=True)
+
+
+def test_a_learning_rate_that_scales_its_schedule_is_told_with_the_lower_bound_that_follows_it() -> None:
+    old = apply_overrides(OLD, ["schedule.min_lr=1e-3"])
+    new = apply_overrides(old, ["optimizer.lr=0.05"])
+    assert live_consequences(old, new, step=100, per_epoch=45, rates=lambda: None, now=0.04) == LiveConsequences(lr=(0.04, 0.02))
+    assert new_learning_rate(old, new, 0.04) == NewLearningRate(0.04, 0.02, 0.05, 0.5, (1e-3, 5e-4))
+    assert new_learning_rate(old, apply_overrides(new, ["schedule.min_lr=2e-3"]), 0.04).min_lr is None
+    assert new_learning_rate(OLD, apply_overrides(OLD, ["optimizer.lr=0.05"]), 0.04).min_lr is None
+    constant = apply_overrides(OLD, ["schedule.kind=constant"])
+    assert live_consequences(constant, apply_overrides(constant, ["optimizer.lr=0.05"]), step=1, per_epoch=45, rates=lambda: None, now=0.1) == NO_CONSEQUENCES

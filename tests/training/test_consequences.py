@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.event_text import answer_text
+from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.record import Inbox, Run, StreamWriter, read_status, send
 from gradtop.trainer.runtime.control import Control, Unconfirmed
 from gradtop.trainer.runtime.signals import Signals
@@ -72,7 +73,8 @@ def test_a_learning_rate_that_leaps_is_said_as_the_training_then_takes_it(tmp_pa
 def test_what_neither_ends_nor_leaps_needs_no_confirmation(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, COSINE, epochs=2)
     (made,) = steered(run, 3, {"changes": {"optimizer.lr": 1e-3}})
-    assert made == "optimizer.lr 0.1 → 1e-3 from step 4 on"
+    lr = lr_by_step(run)
+    assert made == f"optimizer.lr 0.1 → 1e-3 from step 4 on; the learning rate changes from {significant(100 * lr[4])} to {significant(lr[4])} (1/100)"
     constant = tiny_run(tmp_path, COSINE, epochs=2)
     (made,) = steered(constant, 13, {"changes": {"optimizer.lr": 0.5, "schedule.kind": "constant"}})
     assert "learning rate changes" not in made

@@ -46,8 +46,8 @@ def live_fields() -> list[tuple[str, str, Any]]:
     for part in sections():
         for kind, specs in part.fields.items():
             for spec in specs:
-                if spec.effect != "live" or spec.name == "kind" or kind in {"language_model", "transformer"}:
-                    continue
+                if spec.effect != "live" or spec.name == "kind" or kind in {"language_model", "transformer"} or part.name == "sample":
+                    continue  # what is sampled of a language model has a test of its own
                 of_kind = OF_KIND.get(spec.key, {})
                 value = of_kind.get(kind, of_kind.get("", 0.25))
                 table = "" if not kind or kind == "mlp" else f'[{part.name}]\nkind = "{kind}"'

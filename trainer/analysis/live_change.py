@@ -16,7 +16,7 @@ GRAVE = 2.0  # from which on it must be confirmed
 
 @dataclass(frozen=True)
 class LiveConsequences:
-    """Whether training ends with the change, or the learning rate of the next step without and with it, where that leaps.
+    """Whether training ends with the change, or the learning rate of the next step without and with it, where that leaps or is scaled.
 
     `grave`: somebody must confirm it. `unknown`: the learning rates are not known yet.
     """
@@ -36,11 +36,17 @@ NO_CONSEQUENCES = LiveConsequences()
 
 
 def live_consequences(
-    old: Config, new: Config, *, step: int, per_epoch: int, rates: Callable[[], tuple[float, float] | None]
+    old: Config, new: Config, *, step: int, per_epoch: int, rates: Callable[[], tuple[float, float] | None], now: float | None = None
 ) -> LiveConsequences:
-    """Of a change from `old` to `new` after so many steps; `rates` gives the learning rates of the next step, None where unknown."""
+    """Of a change from `old` to `new` after so many steps; `rates` gives the learning rates of the next step, None where unknown.
+
+    `now` is the learning rate, where it is to be told to what a schedule that is scaled takes it.
+    """
     if not reschedules(old, new):
-        return NO_CONSEQUENCES
+        factor_asked = new.optimizer.lr / old.optimizer.lr
+        if now is None or factor_asked == 1 or new.schedule.kind == "constant":
+            return NO_CONSEQUENCES
+        return LiveConsequences(lr=(now, now * factor_asked))
     if 0 < (new.training.steps or new.training.epochs * per_epoch) <= step:
         return LiveConsequences(ends=True, grave=True)
     if (found := rates()) is None:
@@ -51,6 +57,27 @@ def live_consequences(
     expected = after if new.schedule.kind != old.schedule.kind and scaled != 1 else before * scaled
     leap = factor(expected, after)
     return LiveConsequences(lr=found, grave=leap >= GRAVE) if leap > NOTED else NO_CONSEQUENCES
+
+
+@dataclass(frozen=True)
+class NewLearningRate:
+    """What a new learning rate makes of the one of now: `scaled` with the whole schedule, and its lower bound `min_lr` with it (before, after;
+    None where there is none or it is changed as well); or `constant`, which ends the schedule.
+    """
+
+    now: float
+    scaled: float
+    constant: float
+    factor: float
+    min_lr: tuple[float, float] | None = None
+
+
+def new_learning_rate(old: Config, new: Config, now: float) -> NewLearningRate:
+    """Of a live change of optimizer.lr from `old` to `new`, where the learning rate is `now`."""
+    times = new.optimizer.lr / old.optimizer.lr
+    before, after = (float(getattr(each.schedule, "min_lr", 0.0)) for each in (old, new))
+    bound = (before, before * times) if before and before == after else None
+    return NewLearningRate(now, now * times, new.optimizer.lr, times, bound)
 
 
 def reschedules(old: Config, new: Config) -> bool:

@@ -118,7 +118,7 @@ def consequences(session: Session, new: Config) -> LiveConsequences:
         _schedule_of(session, new, optimizer)
         return float(session.optimizer.param_groups[0]["lr"]), float(optimizer.param_groups[0]["lr"])
 
-    return live_consequences(session.config, new, step=session.step, per_epoch=session.per_epoch, rates=rates)
+    return live_consequences(session.config, new, step=session.step, per_epoch=session.per_epoch, rates=rates, now=float(session.optimizer.param_groups[0]["lr"]))
 
 
 def apply(session: Session, new: Config) -> None:

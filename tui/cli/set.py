@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         changes["schedule.kind"] = "constant"
     code = send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
     if code == 0 and "optimizer.lr" in changes:
-        print_line("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled.")
+        print_line("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled, its warm-up and lower bound included.")
     return code
 
 

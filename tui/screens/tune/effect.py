@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import number
-from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences
+from gradtop.trainer.analysis.formatting import number, significant
+from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences, new_learning_rate
 from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ def at_once(draft: Draft, status: Status, curves: Curves) -> LiveConsequences:
         return None if before is None or after is None else (before, after)
 
     return live_consequences(draft.base, config, step=status.step, per_epoch=status.steps_per_epoch, rates=rates)
+
+
+def scaled_text(draft: Draft, status: Status) -> tuple[str, str]:
+    """What applying a new learning rate live makes of the one of now: with a scaled schedule, and with none; "" where it is not asked.
+
+    now 1.2e-3 → 2.9e-4 (scaled), schedule.min_lr 1e-5 → 2.4e-6; now 1.2e-3 → 5e-4, constant
+    """
+    if draft.config is None or status.lr is None or not draft.asks_for_the_schedule():
+        return "", ""
+    found = new_learning_rate(draft.base, draft.config, status.lr)
+    now = significant(found.now)
+    bound = f", schedule.min_lr {' → '.join(map(significant, found.min_lr))}" if found.min_lr else ""
+    return f"now {now} → {significant(found.scaled)} (scaled){bound}", f"now {now} → {significant(found.constant)}, constant"
 
 
 def at_once_text(found: LiveConsequences, step: int) -> str:

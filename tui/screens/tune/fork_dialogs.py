@@ -14,8 +14,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from gradtop.trainer.analysis.formatting import number, significant
-from gradtop.trainer.record import CheckpointInfo
-from gradtop.tui.screens.tune.effect import consequences_of, problem_of
+from gradtop.trainer.record import CheckpointInfo, Status
+from gradtop.tui.screens.tune.effect import consequences_of, problem_of, scaled_text
 from gradtop.tui.screens.tune.weights import Weights
 from gradtop.tui.widgets.options import Options
 
@@ -87,16 +87,16 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
     CSS_PATH = "fork_dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = CLOSED
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, scaled: str, constant: str) -> None:
         super().__init__()
-        self._question = question
+        self._question, self._scaled, self._constant = question, scaled, constant
 
     def compose(self) -> ComposeResult:
         with Vertical(id="fork"):
             yield Static(self._question, id="consequence", markup=False)
             yield Options(
-                Option("scale the schedule to the new learning rate", id="scale"),
-                Option("end the schedule: constant learning rate", id="constant"),
+                Option(f"scale the schedule: {self._scaled}", id="scale"),
+                Option(f"end the schedule: {self._constant}", id="constant"),
                 compact=True,
             )
 
@@ -109,7 +109,7 @@ class AskScaleOrReplace(ModalScreen[bool | None]):
         self.dismiss(event.option_id == "scale")
 
 
-def apply_live(app: GradtopApp, draft: Draft, now: str = "") -> None:
+def apply_live(app: GradtopApp, draft: Draft, status: Status, now: str = "") -> None:
     """Have the running training changed, after a question where it does `now` what is hard to undo.
 
     A new learning rate scales its schedule or takes its place, as the user says.
@@ -134,12 +134,13 @@ def apply_live(app: GradtopApp, draft: Draft, now: str = "") -> None:
         if scale is not None:
             send(changes if scale else {**changes, "schedule.kind": "constant"})
 
-    new = significant(float(changes["optimizer.lr"]))
+    old, new = draft.base.optimizer.lr, float(changes["optimizer.lr"])
     question = (
-        f"optimizer.lr {significant(draft.base.optimizer.lr)} → {new}. The {draft.base.schedule.kind} schedule can be scaled to it, "
-        f"or end here; then the learning rate stays {new}."
+        f"optimizer.lr {significant(old)} → {significant(new)}. The {draft.base.schedule.kind} schedule can be scaled, which multiplies its whole curve, "
+        f"warm-up and lower bound included, by {significant(new / old)}; or it can end here."
     )
-    app.push_screen(AskScaleOrReplace(question), apply)
+    scaled, constant = scaled_text(draft, status)
+    app.push_screen(AskScaleOrReplace(question, scaled or "the whole curve", constant or f"{significant(new)}, constant"), apply)
 
 
 def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:

@@ -19,7 +19,7 @@ from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
-from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, way_of
+from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
 from gradtop.tui.screens.tune.starting import Starter
@@ -209,7 +209,7 @@ class Tune(ModeScreen):
         self._weights.ask(draft, way_of(draft, self._base.checkpoints, has_run=self._base.run is not None).checkpoint)
         self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now, weights=self._weights.known(draft)))
+        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self._weights.known(draft)))
         can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
@@ -358,7 +358,8 @@ class Tune(ModeScreen):
         self.form.leave()
         if self.draft is not None:
             found = self.at_once
-            apply_live(self.gradtop, self.draft, at_once_text(found, self.snapshot.facts.status.step) if found.grave else "")
+            status = self.snapshot.facts.status
+            apply_live(self.gradtop, self.draft, status, at_once_text(found, status.step) if found.grave else "")
 
     def action_save(self) -> None:
         from gradtop.tui.screens.tune.save_as import SaveAs

@@ -104,10 +104,11 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
 
 
 def what_will_change(
-    draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", weights: ForkWeights | None = None
+    draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", scaled: tuple[str, str] = ("", ""), weights: ForkWeights | None = None
 ) -> tuple[list[TextLine], list[TextLine]]:
     """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
 
+    `scaled`: what a new learning rate that is applied live makes of the one of now, with its schedule scaled and with none.
     `live` says that the base is a run that can take changes now, `stale` that another run is watched, `now` what a live change does at once,
     `weights` what a fork keeps of them, where that is known.
     """
@@ -129,6 +130,8 @@ def what_will_change(
             ]
         )
     verdict = verdict_of(draft, base, way, live=live, weights=weights)
+    if scaled[0] and live and not draft.problems:
+        verdict.append([(f"live, the learning rate goes {scaled[0]}, or {scaled[1]}: {keys.name('tune.live')} asks which", "text")])
     if now and not draft.problems:
         verdict.append([(f"▲ live, {now}", "warning")])
     if stale:

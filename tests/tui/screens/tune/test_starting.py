@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.config import Change, Config, dump_config, load_config
 from gradtop.trainer.config.fork_preview import Consequences
 from gradtop.trainer.launch.fork_weights import ForkWeights
@@ -160,8 +161,14 @@ async def test_a_learning_rate_applied_live_scales_the_schedule_or_takes_its_pla
     tmp_path: Path, run: Run, keys: tuple[str, ...], more: dict[str, object]
 ) -> None:
     async with opened(tmp_path, run=run) as screen:
-        await screen.press("enter", "1", "enter", "ctrl+l")
+        await screen.press("enter", "1", "enter")
+        now = float(str(read_status(run).lr))
+        scaled, constant = f"now {significant(now)} → {significant(500 * now)}", f"now {significant(now)} → 1, constant"
+        await screen.until(lambda: f"learning rate goes {scaled}" in " ".join(screen.shown().replace("│", " ").split()), "what becomes of it")
+        await screen.press("ctrl+l")
         await screen.until(lambda: isinstance(screen.app.screen, AskScaleOrReplace), "the question")
+        await screen.shows(f"scale the schedule: {scaled} (scaled)")
+        await screen.shows(f"end the schedule: {constant}")
         await screen.press(*keys, "enter")
         command = await asked_of_the_worker(screen, run)
         assert command.name == "set"
