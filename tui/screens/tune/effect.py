@@ -80,14 +80,13 @@ def at_once(draft: Draft, status: Status, curves: Curves) -> LiveConsequences:
 def scaled_text(draft: Draft, status: Status) -> tuple[str, str]:
     """What applying a new learning rate live makes of the one of now: with a scaled schedule, and with none; "" where it is not asked.
 
-    now 1.2e-3 → 2.9e-4 (scaled), schedule.min_lr 1e-5 → 2.4e-6; now 1.2e-3 → 5e-4, constant
+    now 1.2e-3 → 2.9e-4 (scaled), min_lr 1e-5 → 2.4e-6; → 5e-4, constant
     """
     if draft.config is None or status.lr is None or not draft.asks_for_the_schedule():
         return "", ""
     found = new_learning_rate(draft.base, draft.config, status.lr)
-    now = significant(found.now)
-    bound = f", schedule.min_lr {' → '.join(map(significant, found.min_lr))}" if found.min_lr else ""
-    return f"now {now} → {significant(found.scaled)} (scaled){bound}", f"now {now} → {significant(found.constant)}, constant"
+    bound = f", min_lr {' → '.join(map(significant, found.min_lr))}" if found.min_lr else ""
+    return f"now {significant(found.now)} → {significant(found.scaled)} (scaled){bound}", f"→ {significant(found.constant)}, constant"
 
 
 def at_once_text(found: LiveConsequences, step: int) -> str:

@@ -140,7 +140,7 @@ def apply_live(app: GradtopApp, draft: Draft, status: Status, now: str = "") -> 
         f"warm-up and lower bound included, by {significant(new / old)}; or it can end here."
     )
     scaled, constant = scaled_text(draft, status)
-    app.push_screen(AskScaleOrReplace(question, scaled or "the whole curve", constant or f"{significant(new)}, constant"), apply)
+    app.push_screen(AskScaleOrReplace(question, scaled or "the whole curve", constant or f"→ {significant(new)}, constant"), apply)
 
 
 def row(checkpoint: CheckpointInfo, *, newest: bool, best: bool) -> str:

@@ -131,7 +131,7 @@ def what_will_change(
         )
     verdict = verdict_of(draft, base, way, live=live, weights=weights)
     if scaled[0] and live and not draft.problems:
-        verdict.append([(f"live, the learning rate goes {scaled[0]}, or {scaled[1]}: {keys.name('tune.live')} asks which", "text")])
+        verdict.append([(f"live: {scaled[0]}, or {scaled[1]}", "text")])
     if now and not draft.problems:
         verdict.append([(f"▲ live, {now}", "warning")])
     if stale:

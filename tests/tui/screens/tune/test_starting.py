@@ -163,8 +163,8 @@ async def test_a_learning_rate_applied_live_scales_the_schedule_or_takes_its_pla
     async with opened(tmp_path, run=run) as screen:
         await screen.press("enter", "1", "enter")
         now = float(str(read_status(run).lr))
-        scaled, constant = f"now {significant(now)} → {significant(500 * now)}", f"now {significant(now)} → 1, constant"
-        await screen.until(lambda: f"learning rate goes {scaled}" in " ".join(screen.shown().replace("│", " ").split()), "what becomes of it")
+        scaled, constant = f"now {significant(now)} → {significant(500 * now)}", "→ 1, constant"
+        await screen.until(lambda: f"live: {scaled}" in " ".join(screen.shown().replace("│", " ").split()), "what becomes of it")
         await screen.press("ctrl+l")
         await screen.until(lambda: isinstance(screen.app.screen, AskScaleOrReplace), "the question")
         await screen.shows(f"scale the schedule: {scaled} (scaled)")
