@@ -47,6 +47,7 @@ epochs = 3
 batch_size = 8
 device = "cpu"
 ema = 0.5
+threads = 1
 
 [sample]
 {sample}
