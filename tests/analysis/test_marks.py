@@ -35,6 +35,7 @@ def test_what_changes_nothing_in_the_training_has_no_mark() -> None:
     events: list[dict[str, object]] = [
         changed(7, {}, {"optimizer.lr": 1.0}, ok=False),
         {"kind": "command", "command": "pause", "ok": True},
+        {"kind": "threads", "step": 7, "threads": 1, "changes": {"training.threads": 1}, "old": {"training.threads": 0}},
         {"kind": "checkpoint", "step": 3},
         {"kind": "freeze", "step": 0, "frozen": ["a", "b"], "count": 2},
         {"kind": "command", "ok": True, "step": True, "changes": {"optimizer.lr": 1.0}},

@@ -36,7 +36,7 @@ def is_step(value: object) -> bool:
 
 
 def mark_of(event: Mapping[str, Any]) -> Mark | None:
-    """Where an event stands in a chart and what is written there; None for one that changes nothing in the training."""
+    """Where an event stands in a chart and what is written there; None for one that changes nothing in the training or, as threads, its pace alone."""
     kind, step = event.get("kind"), event.get("step")
     if not isinstance(step, int | float) or not is_step(step):
         return None
@@ -46,7 +46,7 @@ def mark_of(event: Mapping[str, Any]) -> Mark | None:
         # Before the first step it is how the run begins, and no change.
         return (float(step), "unfrozen" if event.get("count") == 0 else "frozen") if step else None
     changes = event.get("changes")
-    if isinstance(changes, Mapping) and changes and (kind == EventKind.THREADS or (kind == EventKind.COMMAND and event.get("ok"))):
+    if isinstance(changes, Mapping) and changes and kind == EventKind.COMMAND and event.get("ok"):
         return float(step), clean(change_text(changes, event.get("old")), 60)
     return None
 
