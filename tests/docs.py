@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gradtop.trainer.analysis.findings.rules import RULES
+from gradtop.trainer.analysis.run_fields import FIELDS
 from gradtop.trainer.config import table
 from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record.streams.registry import REGISTRY
@@ -31,6 +32,10 @@ def modes() -> str:
 def commands() -> str:
     lines = ["| command | |", "|---|---|", "| `gradtop` | Open the screen on the newest live run, or on the list of runs. |"]
     return "\n".join([*lines, *(f"| `gradtop {name}` | {summary[0].upper()}{summary[1:]}. |" for name, summary in cli.commands().items())]) + "\n"
+
+
+def columns() -> str:
+    return "\n".join(["| name | what it is |", "|---|---|", *(f"| `{field.name}` | {field.help} |" for field in FIELDS.values())]) + "\n"
 
 
 def pages() -> str:
@@ -108,6 +113,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "streams": streams,
     "metrics": metrics,
     "fields": table.markdown,
+    "columns": columns,
     "findings": findings,
 }
 # What takes training to make, and is made by a command of its own.

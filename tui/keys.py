@@ -170,12 +170,17 @@ KEYS: tuple[Key, ...] = (
     # 7 Runs
     Key("enter", "screen.choose", "runs.watch", "watch", "Watch this run.", modes=("runs",), footer=True),
     Key("a", "screen.rerun", "runs.rerun", "again", "Start a new run with the same configuration. Asks first.", modes=("runs",), footer=True),
-    Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first by family, best first, by name.", modes=("runs",), footer=True),
+    Key("o", "screen.sort", "runs.sort", "sort", "Change the order: newest first by family, best first within the same data, by name.", modes=("runs",), footer=True),
     Key("f", "screen.fork", "runs.fork", "fork", "Fork this run: opens Tune with its configuration.", modes=("runs",), footer=True),
     Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for the overlay and for comparison, or unmark it; any number can be marked.", modes=("runs",), footer=True),
     Key("u", "screen.unmark", "runs.unmark", "unmark all", "Unmark all runs.", modes=("runs",)),
     Key("v", "screen.overlay", "runs.overlay", "overlay", "Draw the marked runs over each other: loss, validation loss and accuracy; runs that differ in the seed alone as their mean with a band of one deviation.", modes=("runs",), footer=True),
     Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the one marked last, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
+    Key("C", "screen.columns", "runs.columns", "columns", "Choose the columns: results, keys of the configuration, metrics of evaluations; remembered.", modes=("runs",), footer=True),
+    Key("t", "screen.tag", "runs.tag", "tags", "Edit the tags of this run.", modes=("runs",), footer=True),
+    Key("N", "screen.note", "runs.note", "note", "Write a note on this run.", modes=("runs",)),
+    Key("p", "screen.pin", "runs.pin", "pin", "Keep this run on top of the list, or no longer; stored in the run.", modes=("runs",), footer=True),
+    Key("S", "screen.seeds", "runs.seeds", "seeds", "Queue more runs of this configuration that differ in the seed alone. Asks how many.", modes=("runs",)),
     Key("n", "screen.rename", "runs.rename", "rename", "Rename this run.", modes=("runs",)),
     Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder in the runs directory. Asks first.", modes=("runs",)),
     # 1, of jobs with a screen of their own

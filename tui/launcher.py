@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.trainer.launch.lr_preview import Planned, Preview
     from gradtop.trainer.launch.requests import Requests
+    from gradtop.trainer.launch.seeds import Seeded
     from gradtop.trainer.launch.server import Connection
     from gradtop.trainer.record.pictures import Wanted
 
@@ -32,6 +33,9 @@ class Starts(Protocol):
     def resume(self, run: Run) -> Run: ...
 
     def rerun(self, run: Run) -> Run: ...
+
+    def seeds(self, run: Run, count: int) -> Run:
+        """Queue so many runs that differ from it in the seed alone; returns the first."""
 
     def start(
         self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False
@@ -92,12 +96,22 @@ class Launcher:
         return run
 
     def rerun(self, run: Run) -> Run:
-        """The same configuration again, from the start; the new run's parent is the old one."""
-        from gradtop.trainer.config import load_config
+        """The configuration that the run has now once more, from the start; the new run's parent is the old one."""
         from gradtop.trainer.launch.forks import rerun_weights
+        from gradtop.trainer.launch.run_config import effective_config
 
-        config = load_config(run.config)
+        config = effective_config(run)
         return self.start(config, parent=run, checkpoint=rerun_weights(run, config))
+
+    def seeds(self, run: Run, count: int) -> Run:
+        from gradtop.trainer.launch import create_run, queue_worker
+        from gradtop.trainer.launch.seeds import begin_seeds
+
+        def create(parent: Run, made: Seeded) -> Run:
+            return create_run(self._runs, made.config, name=made.name, parent=parent, checkpoint=made.weights, changes=made.changes)
+
+        first, *_ = [new for new, _seed in begin_seeds(run, count, create, lambda new: queue_worker(new, server=self._server))]
+        return first
 
     def start(
         self, config: Any, *, parent: Run | None = None, changes: Sequence[Any] = (), checkpoint: Path | None = None, queue: bool = False

@@ -16,6 +16,7 @@ from gradtop.trainer.record import (
     RunState,
     SegmentWriter,
     Status,
+    append_event,
     find_run,
     new_run,
     process_start,
@@ -46,7 +47,7 @@ def test_ls_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     assert [row["name"] for row in found] == ["brave-otter", "tidy-wren", "amber-finch"]
     keys = (
         "id name job path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
-        "metrics stopped_early skipped_steps monitor monitor_mode best best_epoch val_loss_at_best accuracy_at_best metrics_at_best best_val_loss best_loss_epoch best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable findings"
+        "metrics stopped_early skipped_steps monitor monitor_mode best best_epoch val_loss_at_best accuracy_at_best metrics_at_best best_val_loss best_loss_epoch best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable tags note pinned findings"
     )
     assert all(list(row) == keys.split() for row in found)
     _, wren, finch = found
@@ -119,6 +120,33 @@ def test_the_streams_of_many_runs_that_have_ended_are_read_only_when_asked(gradt
     monkeypatch.setattr("gradtop.tui.cli.ls.MOST_JUDGED", 2)
     assert [row["findings"] for row in json.loads(gradtop("ls", "--json").out)] == [None] * 3
     assert all(row["findings"] is not None for row in json.loads(gradtop("ls", "--json", "--findings").out))
+
+
+def test_findings_of_ended_runs_are_kept_until_the_run_changes(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtop.tui.cli.ls.MOST_JUDGED", 0)
+    assert [row["findings"] for row in json.loads(gradtop("ls", "--json").out)] == [None] * 3
+    found = json.loads(gradtop("ls", "--json", "--findings").out)
+    assert json.loads(gradtop("ls", "--json").out) == found
+    gradtop("tag", "brave-otter", "base")  # no finding depends on that
+    assert all(row["findings"] is not None for row in json.loads(gradtop("ls", "--json").out))
+    append_event(find_run(runs, "brave-otter"), "warning", message="later")
+    assert [row["name"] for row in json.loads(gradtop("ls", "--json").out) if row["findings"] is None] == ["brave-otter"]
+    (kept,) = Path(os.environ["XDG_STATE_HOME"], "gradtop", "findings").iterdir()
+    kept.write_text('{"rules": "' + json.loads(kept.read_text())["rules"] + '", "runs": {"x": 3}}')
+    assert [row["findings"] for row in json.loads(gradtop("ls", "--json").out)] == [None] * 3
+
+
+def test_ls_filters_and_sorts_and_says_what_is_wrong_with_either(gradtop: Gradtop, runs: Path) -> None:
+    def names(*arguments: str) -> list[str]:
+        return [row["name"] for row in json.loads(gradtop("ls", "--json", *arguments).out)]
+
+    assert names("training.batch_size=512", "state:failed") == names("--filter", "training.batch_size=512 state:failed") == ["brave-otter"]
+    assert names("--sort", "duration", "--reverse") == ["brave-otter", "amber-finch", "tidy-wren"]
+    assert "epochs" in gradtop("ls", "--sort", "training.epochs").out.splitlines()[0]
+    for arguments, sentence in ((("optimzer.lr>1",), "did you mean optimizer.lr?"), (("--sort", "accurac"), "did you mean accuracy?"), (("lr>x",), "is followed by a number")):
+        said = gradtop("ls", *arguments)
+        assert said.code == 2
+        assert sentence in said.err
 
 
 def test_show_tells_what_was_changed_live_beside_what_the_run_began_with(gradtop: Gradtop, runs: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gradtop.trainer import launch
-from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.analysis.compare import compare, nested
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run, RunState, Status, list_runs, new_run, read_meta, read_status, write_status
@@ -184,8 +184,8 @@ def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> 
     gradtop("fork", "base", "epochs=4", "lr=1e-4", "--name", "child", "--detach")
     said = gradtop("diff", "base", "child")
     rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line.strip()}
-    assert rows["optimizer.lr"] == ["2e-3", "1e-4"]
-    assert rows["training.epochs"] == ["2", "4"]
+    assert (rows["optimizer"], rows["lr"]) == ([], ["2e-3", "1e-4"])
+    assert (rows["training"], rows["epochs"]) == ([], ["2", "4"])
     assert rows["state"] == ["done", "done"]
     found = json.loads(gradtop("diff", "base", "child", "--json").out)
     assert {one["key"]: (one["a"], one["b"]) for one in found["config"]} == {"optimizer.lr": (2e-3, 1e-4), "training.epochs": (2, 4)}
@@ -198,10 +198,13 @@ def test_diff_and_the_screen_tell_the_same_with_what_was_changed_live(gradtop: G
     write_status(child, replace(read_status(child), changes={"schedule.kind": "constant", "optimizer.betas": [0.8, 0.99]}, best_val_loss=0.25))
     found = compare(parent, child)
     rows = [re.split(r"\s{2,}", line.strip()) for line in gradtop("diff", "base", "child").out.splitlines()]
-    marked = {pair.name: [pair.one + " ✓" * (pair.better == 0), pair.other + " ✓" * (pair.better == 1)] for pair in (*found.results, *found.settings)}
-    assert {row[0]: row[1:] for row in rows if len(row) == 3} == marked
-    assert marked["best val loss"] == ["0.5", "0.25 ✓"]
-    assert (marked["optimizer.betas"], marked["schedule.min_lr"]) == (["[0.9, 0.999]", "[0.8, 0.99]"], ["0", "–"])
+    told = (*found.results, *(pair for _depth, pair in nested(found.settings) if pair.one))
+    marked = {
+        pair.name: [pair.one + " ✓" * (pair.better == 0), pair.other + " ✓" * (pair.better == 1), *([pair.difference] if pair.difference else [])] for pair in told
+    }
+    assert {row[0]: row[1:] for row in rows[1:] if len(row) > 2} == marked
+    assert marked["best val loss"] == ["0.5", "0.25 ✓", "-0.25 (-50 %)"]
+    assert (marked["betas"], marked["min_lr"]) == (["[0.9, 0.999]", "[0.8, 0.99]"], ["0", "–"])
     assert rows[-1] == [found.same_text]
     assert json.loads(gradtop("diff", "base", "child", "--json").out)["config"] == [
         {"key": key, "a": one, "b": other} for key, one, other in found.differing

@@ -12,6 +12,7 @@ from gradtop.trainer import launch
 from gradtop.trainer.analysis.overlay import seed_families
 from gradtop.trainer.record import Run, find_run, list_runs, read_meta, read_status, write_status
 from gradtop.trainer.record.run_reader import read_config
+from gradtop.tui.launcher import Launcher
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import fake_run
 
@@ -110,6 +111,13 @@ def test_rerun_queues_runs_that_differ_in_the_seed_alone_and_takes_new_seeds_eac
     assert sorted(family) == sorted([amber.id, *(run.id for run in queued)])
 
 
+def test_the_key_of_the_screen_queues_the_same(trainable: Path, queued: list[Run]) -> None:
+    amber = find_run(trainable, "amber-finch")
+    assert Launcher(trainable).seeds(amber, 2) == queued[0]
+    assert seeds(queued) == [1, 2]
+    assert [(read_meta(run).name, read_meta(run).parent) for run in queued] == [("amber-finch-seed1", amber.id), ("amber-finch-seed2", amber.id)]
+
+
 def test_seeds_of_another_configuration_are_a_family_of_their_own_with_the_same_seeds(gradtop: Gradtop, trainable: Path, queued: list[Run]) -> None:
     assert gradtop("rerun", "amber", "optimizer.lr=2e-3", "--seeds", 3).code == 0
     assert seeds(queued) == [0, 1, 2]
@@ -145,6 +153,7 @@ def test_diff_says_over_the_seeds_whether_a_difference_exceeds_their_noise(gradt
             write_status(run, replace(read_status(run), best_val_loss=loss))
             first = first or run
     out = gradtop("diff", "slow-0", "fast-1").out
-    assert "mean best val loss over 3 and 3 seeds differs by -0.1" in out
-    assert "which exceeds their noise (Welch's t-test, p = " in out
+    assert "mean best val loss: 0.5" in out
+    assert out.count("(3 seeds)") >= 2
+    assert "which exceeds their noise (Welch's t-test, t = -12.2, df = 4" in out
     assert "Welch" not in gradtop("diff", "slow-0", "slow-1").out

@@ -48,6 +48,7 @@ from gradtop.tui.screens.lr_range.data import read_range
 from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
 from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.parameters.data import matching, open_at_first, read_parameters, visible
+from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, cells
 from gradtop.tui.screens.schedule.data import read_schedule
@@ -132,9 +133,9 @@ class Screen:
     @staticmethod
     def _runs(source: Source) -> None:
         source.runs.refresh()
-        for sort in ("newest", "best", "name"):
-            for row in read_runs(source, RunsView(sort)).rows:
-                cells(row, time.time(), watched=True)
+        for sort in ("newest", "best", "name", "training.seed"):
+            for row in read_runs(source, RunsView(sort, columns=(*COLUMNS, "note", "perplexity"))).rows:
+                cells(row, (*COLUMNS, "note", "perplexity"), time.time(), watched=True)
                 about(row, watched=False, sort=sort)
 
 
@@ -182,9 +183,11 @@ def _classes(run: Run) -> None:
 def _ls(runs: Path) -> None:
     index = RunIndex(runs)
     index.refresh()
-    rows = index.rows(RunsView(filter="" if len(index) else "x"))
+    view = RunsView("best", "" if len(index) else "x optimizer.lr>1 finding:x")
+    index.gather(view)
+    rows = index.rows(view)
     print_json([ls.record(row) for row in rows])
-    ls.print_table(rows)
+    ls.print_table(rows, view)
 
 
 def _lineage(run: Run) -> None:

@@ -43,6 +43,10 @@ class Starts:
         self.asked.append(("rerun", run))
         return run
 
+    def seeds(self, run: Run, count: int) -> Run:
+        self.asked.append(("seeds", (run, count)))
+        return run
+
     def start(self, config: Any, *, parent: Run | None = None, **_more: Any) -> Run:
         self.asked.append(("start", (config, parent)))
         raise OSError("nothing is started here")

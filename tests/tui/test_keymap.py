@@ -164,7 +164,7 @@ async def test_sentences_name_the_remapped_keys(tmp_path: Path) -> None:
 
 
 async def test_a_list_goes_by_the_remapped_keys(tmp_path: Path, run: Run) -> None:
-    keymap = parse_keymap({"keys": {"list.down": "n,down", "runs.rename": "N"}}, "FILE")
+    keymap = parse_keymap({"keys": {"list.down": "n,down", "runs.rename": "R"}}, "FILE")
     assert keymap.problems == ()
     async with piloted(tmp_path, run, mode="parameters", keymap=keymap) as screen:
         await screen.shows("block2")

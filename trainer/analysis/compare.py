@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import duration, number, setting, share, significant
-from gradtop.trainer.analysis.overlay import seed_families
-from gradtop.trainer.analysis.significance import ASSUMPTIONS, welch
+from gradtop.trainer.analysis.look_up import evals_of
+from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
+from gradtop.trainer.analysis.run_fields import data_of
+from gradtop.trainer.analysis.significance import ASSUMPTIONS, NAME, Welch, welch
 from gradtop.trainer.analysis.text import metric_figure
-from gradtop.trainer.metrics import ACCURACY, LOSS
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
+from gradtop.trainer.record.run_reader import read_config
+from gradtop.trainer.record.streams.registry import VAL_LOSS
 
 LONGEST = 120
 # Keys of the status that tell results, for programs.
 RESULTS = ("state", "epoch", "step", "seconds", "parameters", "loss", "val_loss", "val_accuracy", "monitor", "best", "best_val_loss", "best_val_accuracy")
+TOLD = frozenset({LOSS, VAL_LOSS, ACCURACY})  # metrics of evaluations that the status has too
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One line: what it is, and the value of each; `better` is 0 or 1 for the one that is better, else -1."""
+    """One line: what it is, the value of each, and the second less the first; `better` is 0 or 1 for the one that is better, else -1."""
 
     name: str
     one: str
     other: str
     better: int = -1
+    difference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedTest:
+    """A result over the seeds of both configurations, and the test of whether their means differ."""
+
+    words: str
+    key: str
+    test: Welch
+
+    @property
+    def sentence(self) -> str:
+        one, other = (f"{significant(each.mean)} ± {significant(each.deviation)} ({each.n} seeds)" for each in self.test.samples)
+        return (
+            f"mean {self.words}: {one} and {other} differ by {significant(self.test.difference)}, which "
+            f"{'exceeds' if self.test.exceeds_noise else 'does not exceed'} their noise ({NAME}, t = {significant(self.test.t)}, "
+            f"df = {significant(self.test.degrees)}, p = {significant(self.test.p)}; {ASSUMPTIONS})"
+        )
+
+    def record(self) -> dict[str, object]:
+        """As JSON has it."""
+        test, sides = self.test, [{"n": each.n, "mean": each.mean, "deviation": each.deviation} for each in self.test.samples]
+        found = {"metric": self.key, "test": NAME, "assumptions": ASSUMPTIONS, "a": sides[0], "b": sides[1], "difference": test.difference}
+        return {**found, "t": test.t, "df": test.degrees, "p": test.p, "exceeds_noise": test.exceeds_noise}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +66,7 @@ class Comparison:
     """`settings` are those that differ, of `same` more both have the same.
 
     `problems` say which files cannot be read. `differing` has their keys with the values themselves, None where one has no such key; `measured` the results of each, by key.
+    `tests` are over the seeds of each. `apart` says why the results do not compare: "" where they do.
     """
 
     names: tuple[str, str] = ("", "")
@@ -43,7 +76,8 @@ class Comparison:
     differing: tuple[tuple[str, Any, Any], ...] = ()
     measured: tuple[Mapping[str, object], ...] = ()
     problems: tuple[str, ...] = ()
-    noise: tuple[str, ...] = ()  # over the seeds of each, whether the difference of a result exceeds their noise
+    tests: tuple[SeedTest, ...] = ()
+    apart: str = ""
 
     @property
     def same_text(self) -> str:
@@ -51,96 +85,177 @@ class Comparison:
             return "; ".join(self.problems)
         return f"{self.same} settings are the same" if self.settings else f"all {self.same} settings are the same"
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known of the results."""
+        return (*((self.apart,) if self.apart else ()), *(each.sentence for each in self.tests))
+
+
+@dataclass(slots=True)
+class Branch:
+    """A section of a configuration, with what differs in it."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    inner: dict[str, Branch] = field(default_factory=dict)
+
+
+def nested(pairs: Iterable[Pair]) -> list[tuple[int, Pair]]:
+    """Each section once, its keys beneath it, with how deep they stand; a section is a pair without values."""
+    root = Branch()
+    for pair in pairs:
+        *path, name = pair.name.split(".")
+        at = root
+        for part in path:
+            at = at.inner.setdefault(part, Branch())
+        at.pairs.append(Pair(name, pair.one, pair.other))
+    return _lines(root, 0)
+
+
+def _lines(branch: Branch, depth: int) -> list[tuple[int, Pair]]:
+    found = [(depth, pair) for pair in branch.pairs]
+    for name, inner in branch.inner.items():
+        found += [(depth, Pair(name, "", "")), *_lines(inner, depth + 1)]
+    return found
+
 
 def compare(one: Run, other: Run, *, clock: Callable[[], float] = time.time) -> Comparison:
     """Read both and put them side by side, with the configurations as they are now: what was changed live included."""
     readers = [RunReader(run, clock=clock) for run in (one, other)]
     for reader in readers:
         reader.refresh()
-    a, b = (flat(effective(reader.config, reader.status.changes)) for reader in readers)
+    tables = [effective(reader.config, reader.status.changes) for reader in readers]
+    a, b = map(flat, tables)
     keys = list(dict.fromkeys([*a, *b]))
     differing = tuple((key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
+    metrics = [{name: value for name, value in evals_of(run).items() if name not in TOLD} for run in (one, other)]
+    data = [data_of(each.get("data")) for each in tables]
+    apart = f"the results do not compare: the data are {data[0]} and {data[1]}" if None not in data and data[0] != data[1] else ""
     return Comparison(
         names=(clean(readers[0].meta.name or one.id, 40), clean(readers[1].meta.name or other.id, 40)),
         settings=tuple(Pair(clean(key, LONGEST), value_text(mine), value_text(its)) for key, mine, its in differing),
-        results=results(readers[0], readers[1]),
+        results=results(readers, metrics, ranked=not apart),
         same=len(keys) - len(differing),
         differing=differing,
-        measured=tuple({name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS} for reader in readers),
-        noise=seeds_noise(readers[0], readers[1]),
+        measured=tuple({**measured(reader), "metrics": found} for reader, found in zip(readers, metrics, strict=True)),
+        tests=() if apart else seed_tests(readers[0], readers[1]),
         problems=tuple(clean(f"{reader.run.id}: {why}", 300) for reader in readers for why in reader.problems.values()),
+        apart=apart,
     )
 
 
-def seeds_noise(one: RunReader, other: RunReader) -> tuple[str, ...]:
-    """Of each result a sentence on Welch's t-test over the seeds of both configurations; none where one of them has a single seed."""
+def measured(reader: RunReader) -> dict[str, object]:
+    """The results, for programs."""
+    return {name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS}
+
+
+def seed_tests(one: RunReader, other: RunReader) -> tuple[SeedTest, ...]:
+    """Of each result a test over the seeds of both configurations, their runs that are done; none where one of them has a single seed."""
     if one.run.path.parent != other.run.path.parent:
         return ()
     runs = {run.id: run for run in list_runs(one.run.path.parent)}
-    families = seed_families({name: read_meta(run) for name, run in runs.items()}, {each.run.id for each in (one, other) if each.status.changes})
-    found = [next((family for family in families if reader.run.id in family), []) for reader in (one, other)]
-    if min(map(len, found)) < 2 or found[0] == found[1]:
+    metas = {name: read_meta(run) for name, run in runs.items()}
+    families = [seed_family(reader.run, runs, metas) for reader in (one, other)]
+    if min(map(len, families)) < 2 or one.run.id in families[1]:
         return ()
-    ended = [[status for name in family if not (status := read_status(runs[name])).changes and status.state is RunState.DONE] for family in found]
-    sentences = []
-    for words, key in (("best val loss", "best_val_loss"), ("best accuracy", "best_val_accuracy")):
-        samples = [[value for status in family if (value := getattr(status, key)) is not None] for family in ended]
-        if (test := welch(samples[0], samples[1])) is not None:
-            verdict = "exceeds" if test.exceeds_noise else "does not exceed"
-            sizes = " and ".join(str(len(each)) for each in samples)
-            sentences.append(
-                f"mean {words} over {sizes} seeds differs by {significant(test.difference)}, which {verdict} their noise "
-                f"(Welch's t-test, p = {significant(test.p)}; {ASSUMPTIONS})"
-            )
-    return tuple(sentences)
+    ended = [[(runs[name], status) for name in family if (status := read_status(runs[name])).state is RunState.DONE] for family in families]
+    samples = [[{**_best(status), **_metrics(run)} for run, status in family] for family in ended]
+    names = {"best_val_loss": "best val loss", "best_val_accuracy": "best accuracy"}
+    names |= {key: clean(key.replace("best_", "best ") if key.startswith("best_") else f"last {key}", 60) for family in samples for each in family for key in each if key not in names}
+    found = []
+    for key, words in names.items():
+        values = [[float(value) for each in family if (value := each.get(key)) is not None] for family in samples]
+        if (test := welch(values[0], values[1])) is not None:
+            found.append(SeedTest(words, key, test))
+    return tuple(found)
 
 
-def flat(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration by dotted key."""
-    return {f"{section}.{name}": value for section, table in tables.items() if isinstance(table, Mapping) for name, value in table.items()}
+def _best(status: Status) -> dict[str, float | None]:
+    """The best values; of a metric that is neither loss nor accuracy by its name, so that only the same ones meet."""
+    found = {"best_val_loss": status.best_val_loss, "best_val_accuracy": status.best_val_accuracy}
+    return found if status.monitor in {LOSS, ACCURACY} else {**found, f"best_{status.monitor}": status.best}
+
+
+def _metrics(run: Run) -> dict[str, float]:
+    return {name: value for name, value in evals_of(run).items() if name not in TOLD}
+
+
+def seed_family(run: Run, runs: Mapping[str, Run], metas: Mapping[str, Any]) -> list[str]:
+    """The runs that were trained as this one but for the seed: none that was changed live, or that has other settings."""
+    family = next((each for each in seed_families(metas) if run.id in each), [])
+    changed = {name for name in {*family, *(metas[each].parent for each in family)} if name in runs and read_status(runs[name]).changes}
+    if changed:
+        family = next(each for each in seed_families(metas, changed) if run.id in each)
+    settings = {name: flat(read_config(runs[name])) for name in family} if len(family) > 1 else {}
+    return next((each for each in split_by_settings(family, settings) if run.id in each), []) if settings else family
+
+
+def flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """A configuration by dotted key, tables in tables included."""
+    found: dict[str, Any] = {}
+    for name, value in tables.items():
+        if isinstance(value, Mapping) and (value or not above):
+            found |= flat(value, f"{above}{name}.")
+        elif above:
+            found[f"{above}{name}"] = value
+    return found
 
 
 def value_text(value: object) -> str:
     return "–" if value is None else clean(setting(value), LONGEST)
 
 
-def results(one: RunReader, other: RunReader) -> tuple[Pair, ...]:
-    """The texts of what is told for people, the most telling first."""
-    statuses = (one.status, other.status)
+def results(readers: Sequence[RunReader], metrics: Sequence[Mapping[str, float]] = ({}, {}), *, ranked: bool = True) -> tuple[Pair, ...]:
+    """The texts of what is told for people, the most telling first; without `ranked` none is called better."""
+    statuses = [reader.status for reader in readers]
 
-    def pair(name: str, text: Callable[[Status], str]) -> Pair:
-        return Pair(name, text(statuses[0]), text(statuses[1]))
+    def pair(name: str, text: Callable[[Status], str], value: Callable[[Status], float] | None = None, told: Callable[[float], str] = significant) -> Pair:
+        one, other = map(text, statuses)
+        values = [value(status) if value is not None else None for status in statuses]
+        return Pair(name, one, other, difference=difference_text(values[0], values[1], told) if "–" not in (one, other) else "")
 
-    def measured(name: str, key: str, text: Callable[[float], str], *, lower: bool) -> Pair:
-        values = [getattr(status, key) for status in statuses]
+    def compared(name: str, values: Sequence[float | None], text: Callable[[float], str], *, lower: bool | None) -> Pair:
         mine, its = ("–" if value is None else text(value) for value in values)
-        return Pair(name, mine, its, better(values, lower=lower) if mine != its else -1)
+        best = better(values, lower=lower) if ranked and lower is not None and mine != its else -1
+        return Pair(name, mine, its, best, difference_text(values[0], values[1], text) if mine != its else "")
+
+    def of_status(name: str, key: str, text: Callable[[float], str], *, lower: bool) -> Pair:
+        return compared(name, [getattr(status, key) for status in statuses], text, lower=lower)
+
+    def best_pair() -> tuple[Pair, ...]:
+        """The best values of a metric that is neither loss nor accuracy, which stand there anyway; none where the runs go by different ones."""
+        one, other = statuses
+        if one.monitored != other.monitored or one.monitor in {LOSS, ACCURACY}:
+            return ()
+        return (compared(f"best {one.monitored.title}", [one.best, other.best], partial(metric_figure, one.monitor), lower=one.monitor_mode != "max"),)
 
     return (
-        Pair("state", one.state, other.state),
-        *best_pair(*statuses),
-        measured("best val loss", "best_val_loss", significant, lower=True),
-        measured("last val loss", "val_loss", significant, lower=True),
-        measured("best accuracy", "best_val_accuracy", share, lower=False),
+        Pair("state", readers[0].state, readers[1].state),
+        *best_pair(),
+        of_status("best val loss", "best_val_loss", significant, lower=True),
+        of_status("last val loss", "val_loss", significant, lower=True),
+        of_status("best accuracy", "best_val_accuracy", share, lower=False),
+        *(compared(f"last {clean(name, 60)}", [each.get(name) for each in metrics], partial(metric_figure, name), lower=METRICS[name].mode == "min" if name in METRICS else None) for name in dict.fromkeys([*metrics[0], *metrics[1]])),
         pair("epoch", lambda status: f"{status.epoch}/{status.epochs}{', stopped early' if status.stopped_early else ''}" if status.epochs else "–"),
         pair("step", lambda status: f"{number(status.step)}/{number(status.steps)}" if status.steps else "–"),
-        pair("trained", lambda status: duration(status.seconds) if status.seconds else "–"),
-        pair("samples/s", lambda status: number(round(status.samples_per_s)) if status.samples_per_s else "–"),
-        pair("parameters", lambda status: number(status.parameters) if status.parameters else "–"),
+        pair("trained", lambda status: duration(status.seconds) if status.seconds else "–", lambda status: status.seconds, duration),
+        pair("samples/s", lambda status: number(round(status.samples_per_s)) if status.samples_per_s else "–", lambda status: status.samples_per_s, lambda value: number(round(value))),
+        pair("parameters", lambda status: number(status.parameters) if status.parameters else "–", lambda status: status.parameters, number),
     )
 
 
-def best_pair(one: Status, other: Status) -> tuple[Pair, ...]:
-    """The best values of a metric that is neither loss nor accuracy, which stand there anyway; none where the runs go by different ones."""
-    if one.monitored != other.monitored or one.monitor in {LOSS, ACCURACY}:
-        return ()
-    mine, its = ("–" if each.best is None else metric_figure(each.monitor, each.best) for each in (one, other))
-    return (Pair(f"best {one.monitored.title}", mine, its, better([one.best, other.best], lower=one.monitor_mode != "max") if mine != its else -1),)
+def difference_text(one: float | None, other: float | None, text: Callable[[float], str]) -> str:
+    """The second less the first, with its share of the first: +0.012 (+4.1 %); "" where there is none."""
+    if one is None or other is None or not math.isfinite(other - one) or one == other:
+        return ""
+    sign = "+" if other > one else "-"
+    share_of = abs(other - one) / abs(one) if one else math.inf
+    told = f" ({sign}{significant(100 * share_of, 2)} %)" if share_of < 100 else ""
+    return f"{sign}{text(abs(other - one))}{told}"
 
 
-def better(values: list[float | None], *, lower: bool) -> int:
+def better(values: Sequence[float | None], *, lower: bool) -> int:
     """Which of two finite values is the better one; -1 where that cannot be said."""
     one, other = values
-    if one is None or other is None or one - one != 0 or other - other != 0 or one == other:
+    if one is None or other is None or not math.isfinite(one) or not math.isfinite(other) or one == other:
         return -1
     return int((other < one) == lower)

@@ -6,14 +6,17 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
-from gradtop.trainer.analysis.run_order import NEWEST, in_order
+from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked, look_up, names_of
+from gradtop.trainer.analysis.run_fields import compares_by, field_of, is_looked_up
+from gradtop.trainer.analysis.run_filter import parse, unknown_key
+from gradtop.trainer.analysis.run_order import NEWEST, in_order, plain
 from gradtop.trainer.analysis.text import stopped_early_text, waits_for
 from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import (
@@ -36,6 +39,7 @@ from gradtop.trainer.record.status import examine_seen_status
 
 AT_ONCE = 25
 MOST = 20  # changes that are described
+NAMED = 50  # runs in which a key is looked for that was probably meant
 NEVER, CHANGED = (-1, -1), (-3, -3)  # marks of a run that was never looked at, and of one that must be
 LIST_EVERY = 5.0
 SENTENCE = 300  # characters of what was changed, and of the last words
@@ -49,6 +53,7 @@ class RunRow:
 
     `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
     `waits_for` says what it waits for: "quiet-heron on cuda:0". `unreadable` says which of its files cannot be read, and why.
+    `values` has what was looked up for a column, an order or a filter (see `run_fields`).
     """
 
     run: Run
@@ -65,13 +70,26 @@ class RunRow:
     waits_for: str = ""
     changes: tuple[RecordedChange, ...] = ()
     unreadable: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    pinned: bool = False
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RunsView:
+    """`columns` are the fields that are shown beside those that every row has."""
+
     sort: str = NEWEST
     filter: str = ""
     reverse: bool = False
+    columns: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What must be looked up for it."""
+        found = {need for name in self.columns for need in field_of(name).needs}
+        return frozenset({*found, *(() if self.sort == NEWEST else compares_by(self.sort)), *parse(self.filter).needs})
 
 
 @dataclass(slots=True)
@@ -88,6 +106,7 @@ class Entry:
     problems: tuple[str, str] = ("", "")  # of status.json and meta.json
     asked: str = ""
     family: tuple[str, str] = ("", "")  # the branch before its name, and the name of its parent
+    looked: Looked = NOT_LOOKED
     row: RunRow | None = None
 
     @property
@@ -100,7 +119,7 @@ class RunIndex:
     """All runs of one directory. A refresh lists it when it changed, looks at each run that lives, and at some that ended."""
 
     def __init__(self, runs: Path, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._runs = runs
+        self.runs = runs
         self._list = RunList(runs)
         self._clock, self._monotonic = clock, monotonic
         self._entries: dict[str, Entry] = {}  # by the path of the run, the newest first
@@ -109,6 +128,8 @@ class RunIndex:
         self._ordered: list[Entry] = []
         self._names: dict[str, str] = {}
         self._is_sorted = False
+        self._wanted: frozenset[str] = frozenset()
+        self._is_looked_up = True
         self.ids: frozenset[str] = frozenset()
 
     @property
@@ -117,8 +138,8 @@ class RunIndex:
 
     @property
     def is_whole(self) -> bool:
-        """Whether each run was looked at."""
-        return all(entry.is_known for entry in self._entries.values())
+        """Whether each run was looked at, and for all that is wanted."""
+        return self._is_looked_up and all(entry.is_known for entry in self._entries.values())
 
     def refresh(self, seconds: float = math.inf) -> bool:
         """Look again; whether anything a person could see has changed. What is not looked at within so many seconds is next time."""
@@ -134,7 +155,51 @@ class RunIndex:
                 entry.row, changed = None, True
             if place % AT_ONCE == 0 and self._monotonic() > until:
                 break
+        return self._look_up(until) or changed
+
+    def gather(self, view: RunsView, seconds: float = math.inf) -> None:
+        """Look up what the view needs, as far as the time suffices; the next refreshes go on with it."""
+        wanted = view.needs
+        if wanted != self._wanted:
+            self._wanted, self._is_looked_up = wanted, not wanted
+        self._look_up(self._monotonic() + seconds)
+
+    def _look_up(self, until: float) -> bool:
+        """Whether anything was found that is news."""
+        changed = False
+        if self._is_looked_up:
+            return changed
+        now = self._clock()
+        for place, entry in enumerate(self._entries.values()):
+            if not entry.is_known or not (missing := entry.looked.missing(self._wanted, entry.state, now)):
+                continue
+            before = entry.looked.values
+            entry.looked = look_up(entry.run, entry.status, entry.looked, missing, now)
+            if entry.looked.values != before:
+                entry.row, changed = None, True
+            if place % AT_ONCE == 0 and self._monotonic() > until:
+                return changed
+        self._is_looked_up = True
         return changed
+
+    def problem(self, view: RunsView) -> str:
+        """What is wrong with the filter of the view, in a sentence; "" where nothing is, or not all runs were read yet."""
+        found = parse(view.filter)
+        if found.problem or not self.is_whole:
+            return found.problem
+        return self.unknown(found.unknown) or found.incomplete
+
+    def names(self) -> set[str]:
+        """The keys and metrics that the newest runs have."""
+        return {name for entry in list(self._entries.values())[:NAMED] for name in names_of(entry.run)}
+
+    def unknown(self, names: Iterable[str]) -> str:
+        """What is said of the first name that no run has anything of; "" where all have, or not all runs were read yet."""
+        entries = list(self._entries.values())
+        for name in names:
+            if is_looked_up(name) and entries and self.is_whole and all(entry.looked.values.get(field_of(name).needs[0]) is None for entry in entries):
+                return unknown_key(name, self.names())
+        return ""
 
     def look_again(self, run: Run) -> None:
         """Have the next refresh look at a run that was changed from here, and at the directory that it is in."""
@@ -144,7 +209,7 @@ class RunIndex:
 
     def _look_for_runs(self) -> bool:
         now = self._clock()
-        mark = _mark(os.fspath(self._runs))
+        mark = _mark(os.fspath(self.runs))
         if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY:
             return False
         self._listed = (mark, now)
@@ -170,6 +235,8 @@ class RunIndex:
                 entry.beat, entry.moves = self._monotonic(), not first
             if first or _still(status) != _still(entry.status) or why != entry.problems[0]:
                 changed = True
+            if changed:
+                entry.looked = entry.looked.after(entry.status, status)
             entry.status = status if changed else replace(entry.status, updated=status.updated)
             entry.problems = (why, entry.problems[1])
         if first or marks[1] != before[1]:
@@ -177,6 +244,8 @@ class RunIndex:
             marks = (marks[0], _mark_of(seen) if seen is not None else _mark(run.file(META)))
             entry.problems = (entry.problems[0], why)
             changed, self._is_sorted = True, False
+        if changed or entry.state.is_alive:
+            self._is_looked_up = not self._wanted
         entry.marks = marks
         here = now - (self._monotonic() - entry.beat)
         # As in RunReader: what was seen to move, or to stand still, counts for more than what another clock has written.
@@ -201,8 +270,12 @@ class RunIndex:
         self._update_queue()
         rows = [entry.row for entry in entries if entry.row is not None]
         rows = in_order(rows, view.sort, reverse=view.reverse)
-        wanted = view.filter.casefold().split()
-        return tuple(row for row in rows if all(word in haystack(row) for word in wanted)) if wanted else tuple(rows)
+        if view.filter:
+            wanted = parse(view.filter)
+            rows = [row for row in rows if wanted.matches(row, haystack)]
+        if any(row.pinned for row in rows):
+            rows = [*(plain(row) for row in rows if row.pinned), *(row for row in rows if not row.pinned)]
+        return tuple(rows)
 
     def _update_queue(self) -> None:
         alive = {entry.run: entry.status for entry in self._ordered if entry.state.is_alive}
@@ -223,7 +296,9 @@ class RunIndex:
         known = {entry.run.id: entry for entry in self._entries.values() if entry.is_known}
         self._names = {run: entry.meta.name or run for run, entry in known.items()}
         age = {run: (created(entry), run) for run, entry in known.items()}
-        found = families({run: known[run].meta.parent for run in sorted(age, key=age.__getitem__)})
+        pinned = {run for run, entry in known.items() if entry.meta.pinned}  # on top of the list, and so in no family
+        parents = {run: "" if run in pinned or known[run].meta.parent in pinned else known[run].meta.parent for run in sorted(age, key=age.__getitem__)}
+        found = families(parents)
         found.sort(key=lambda family: max([age[run] for run, _ in family]), reverse=True)
         self._ordered = []
         for family in found:
@@ -263,6 +338,10 @@ def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
         words=clean(entry.words, SENTENCE),
         changes=meta.changes,
         unreadable="; ".join(filter(None, entry.problems)),
+        tags=meta.tags,
+        note=meta.note,
+        pinned=meta.pinned,
+        values=entry.looked.values,
     )
 
 
@@ -290,7 +369,7 @@ def describe_change(entry: Entry, names: dict[str, str]) -> str:
 
 
 def haystack(row: RunRow) -> str:
-    return f"{row.name} {row.run.id} {row.state} {row.change} {row.status.model}".casefold()
+    return f"{row.name} {row.run.id} {row.state} {row.change} {row.status.model} {' '.join(row.tags)} {row.note}".casefold()
 
 
 def _still(status: Status) -> Status:

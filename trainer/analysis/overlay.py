@@ -45,6 +45,19 @@ def seed_families(metas: Mapping[str, Ancestry], apart: Collection[str] = ()) ->
     return list(found.values())
 
 
+def split_by_settings(family: Sequence[str], settings: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
+    """The runs of a family by configurations that are the same but for the seed: their parent may have been changed live between them."""
+    found: list[list[str]] = []
+    for run in family:
+        mine = settings[run]
+        alike = (group for group in found if all(mine[key] == value for key, value in settings[group[0]].items() if key in mine and key != SEED))
+        if (group := next(alike, None)) is not None:
+            group.append(run)
+        else:
+            found.append([run])
+    return found
+
+
 def _root(run: str, metas: Mapping[str, Ancestry], apart: Collection[str]) -> tuple[str, bool]:
     """The eldest of a run's family, and whether it is one of it."""
     seen = {run}

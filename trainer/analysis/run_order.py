@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.metrics import LOSS
+from gradtop.trainer.analysis.run_fields import comparable, field_of, finite
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.index import RunRow
 
 NEWEST = "newest"  # by family: each run below the one it came from
 SORTS = (NEWEST, "best", "name")  # those that a key goes through; the others are columns
-def best_rank(row: RunRow) -> tuple[str, float] | None:
-    """Values of different metrics are no better or worse than one another: runs of one metric stand together."""
-    status = row.status
-    rank = status.monitored.rank(status.best)
-    return ("" if status.monitor == LOSS else status.monitor, rank) if math.isfinite(rank) else None
 
 
-# What a run is sorted by, None where it has no such figure.
-VALUES: Mapping[str, Callable[[RunRow], float | str | tuple[str, float] | None]] = {
-    "name": lambda row: row.name,
-    "state": lambda row: row.state,
-    "took": lambda row: row.status.seconds or None,
-    "epoch": lambda row: row.status.epoch or None,
-    "val loss": lambda row: finite(row.status.val_loss),
-    "best": best_rank,
-    "accuracy": lambda row: finite(row.status.accuracy_at_best),
-}
-LARGEST_FIRST = frozenset({NEWEST, "took", "epoch", "accuracy"})
-
-
-def finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def is_descending(sort: str, *, reverse: bool = False) -> bool:
+    """Whether the largest value comes first."""
+    return (sort in {NEWEST, "started"} or field_of(sort).largest_first) != reverse
 
 
 def in_order(rows: Iterable[RunRow], sort: str, *, reverse: bool = False) -> list[RunRow]:
-    """Rows that come in the order of their families, in another one, or that the other way round; runs without the figure are last."""
-    if sort not in VALUES:
+    """Rows that come in the order of their families, in another one, or that the other way round; runs without the value are last.
+
+    By a result they are ranked only among those with which they compare, the group with the newest run first: see `groups`.
+    """
+    if sort == NEWEST:
         found = list(rows)
         if not reverse:
             return found
         return [plain(row) for row in sorted(found, key=lambda row: (row.created, row.run.id))]
-    value = VALUES[sort]
-    measured = [(known, row.run.id, plain(row)) for row in rows if (known := value(row)) is not None]
-    measured.sort(key=lambda each: each[:2], reverse=(sort in LARGEST_FIRST) != reverse)
-    rest = sorted((plain(row) for row in rows if value(row) is None), key=lambda row: row.run.id)
-    return [*(row for _value, _id, row in measured), *rest]
+    value = field_of(sort).value
+    known: dict[tuple[str, ...], list[tuple[tuple[bool, Any], str, RunRow]]] = {}
+    rest: list[RunRow] = []
+    newest: dict[tuple[str, ...], float] = {}
+    for row in rows:
+        if (found_value := finite(value(row))) is None:
+            rest.append(plain(row))
+            continue
+        if sort == "best":
+            found_value = row.status.monitored.rank(row.status.best)
+        group = comparable(row, sort)
+        # Numbers before texts: a key may hold either.
+        known.setdefault(group, []).append(((isinstance(found_value, str), found_value), row.run.id, plain(row)))
+        newest[group] = max(newest.get(group, 0.0), row.created)
+    ordered: list[RunRow] = []
+    for group in sorted(known, key=lambda group: (-newest[group], group)):
+        ordered += [each[2] for each in sorted(known[group], key=lambda each: each[:2], reverse=is_descending(sort, reverse=reverse))]
+    return [*ordered, *sorted(rest, key=lambda row: row.run.id)]
+
+
+def groups(rows: Iterable[RunRow], sort: str) -> int:
+    """How many groups of runs there are that do not compare with each other in what they are sorted by; 0 where nothing is ranked."""
+    if sort == NEWEST or not field_of(sort).result:
+        return 0
+    value = field_of(sort).value
+    return len({comparable(row, sort) for row in rows if finite(value(row)) is not None})
 
 
 def plain(row: RunRow) -> RunRow:

@@ -9,13 +9,24 @@ from dataclasses import dataclass
 LEVEL = 0.05
 TERMS = 500  # of the continued fraction, far more than it needs
 LEAST = 1e-300  # in place of a zero, which the fraction would be divided by
+NAME = "Welch's t-test"
 ASSUMPTIONS = "assumes independent runs and approximately normal values; variances may differ"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`deviation` is the sample standard deviation (n - 1)."""
+
+    n: int
+    mean: float
+    deviation: float
 
 
 @dataclass(frozen=True, slots=True)
 class Welch:
     """`difference` is the second mean minus the first; `p` is two-sided."""
 
+    samples: tuple[Sample, Sample]
     difference: float
     t: float
     degrees: float
@@ -28,18 +39,19 @@ class Welch:
 
 def welch(one: Sequence[float], other: Sequence[float]) -> Welch | None:
     """Welch (1947), with the degrees of freedom of Satterthwaite; None where a sample has fewer than two finite values, or none varies."""
-    samples = [[value for value in each if math.isfinite(value)] for each in (one, other)]
-    if min(map(len, samples)) < 2:
+    found = [[value for value in each if math.isfinite(value)] for each in (one, other)]
+    if min(map(len, found)) < 2:
         return None
-    (mean_one, error_one), (mean_other, error_other) = map(_mean_and_error, samples)
-    error = error_one + error_other
-    difference = mean_other - mean_one
+    first, second = (_sample(values) for values in found)
+    errors = [each.deviation / math.sqrt(each.n) for each in (first, second)]
+    error = math.hypot(*errors)
+    difference = second.mean - first.mean
     if not (error > 0 and math.isfinite(error) and math.isfinite(difference)):
         return None
-    t = difference / math.sqrt(error)
-    shares = [share / error for share in (error_one, error_other)]  # squares of the errors themselves could underflow
-    degrees = 1 / sum(share * share / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
-    return Welch(difference, t, degrees, two_sided(t, degrees))
+    t = difference / error
+    shares = [(each / error) ** 2 for each in errors]  # the variances themselves could underflow
+    degrees = 1 / sum(share * share / (each.n - 1) for share, each in zip(shares, (first, second), strict=True))
+    return Welch((first, second), difference, t, degrees, two_sided(t, degrees))
 
 
 def moments(values: Sequence[float]) -> tuple[float, float]:
@@ -48,10 +60,8 @@ def moments(values: Sequence[float]) -> tuple[float, float]:
     return mean, math.hypot(*(value - mean for value in values)) / math.sqrt(max(1, len(values) - 1))
 
 
-def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and the squared standard error of it."""
-    mean, deviation = moments(values)
-    return mean, deviation * deviation / len(values)
+def _sample(values: Sequence[float]) -> Sample:
+    return Sample(len(values), *moments(values))
 
 
 def two_sided(t: float, degrees: float) -> float:

@@ -44,6 +44,8 @@ def create_run(
     checkpoint: Path | None = None,
     changes: Sequence[Changed] = (),
     command: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    note: str = "",
 ) -> Run:
     """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, and UnknownCode
     where it would run code that a parent names and that was not started here.
@@ -64,6 +66,8 @@ def create_run(
         "host": this_host()[0],
         "user": user_name(),
         "versions": versions(),
+        "tags": list(tags),
+        "note": note,
     }
     text = dump_config(_with_paths_from_here(config, changes, str(meta["cwd"])))
     installed = packages()

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from gradtop.trainer.analysis.overlay import SEED, seed_families
+from gradtop.trainer.config import Change, Config
+from gradtop.trainer.launch.forks import rerun_weights
 from gradtop.trainer.launch.run_config import changed_config, effective_config
-from gradtop.trainer.record import Run, list_runs, read_meta
+from gradtop.trainer.record import Run, clean, list_runs, read_meta
 from gradtop.trainer.record.run_reader import read_config
 
 SEEDS = 2**32  # training.seed is below
+LONGEST_BASE = 40  # characters of a name, before that of the seed
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A run to be created: its configuration, name, differences from its parent, and the checkpoint it starts from, if any."""
+
+    config: Config
+    name: str
+    changes: Sequence[Change]
+    weights: Path | None
+
+
+def begin_seeds(
+    parent: Run, count: int, create: Callable[[Run, Seeded], Run], queue: Callable[[Run], object], *, changes: Sequence[str] = (), name: str = ""
+) -> Iterator[tuple[Run, int]]:
+    """Create and queue runs of one configuration with different seeds, each when it is asked for; where that is not the parent's, the others are children of the first.
+
+    Raises what `create` and `queue` raise, and ConfigProblems.
+    """
+    base = clean(name or read_meta(parent).name or parent.id)[:LONGEST_BASE]
+    same = is_same(parent, changes)
+    for number, seed in enumerate(next_seeds(parent, count, among_relatives=same)):
+        words = [f"{SEED}={seed}"] if same or number else [*changes, f"{SEED}={seed}"]
+        _, config, differing = changed_config(parent, words)
+        run = create(parent, Seeded(config, f"{base}-seed{seed}", differing, rerun_weights(parent, config)))
+        queue(run)
+        yield run, seed
+        if not same and not number:
+            parent = run
 
 
 def is_same(run: Run, words: Sequence[str]) -> bool:

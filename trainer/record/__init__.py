@@ -35,6 +35,7 @@ from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
     from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
+    from gradtop.trainer.record.labels import label_run, require_note, require_tags
     from gradtop.trainer.record.lease import Lease, drop_lease, read_leases, write_lease
     from gradtop.trainer.record.queue import QueuedRun, queue_order, queued_runs, requested_device
     from gradtop.trainer.record.streams.writer import StreamWriter
@@ -42,6 +43,7 @@ else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
+        "labels": ("label_run", "require_note", "require_tags"),
         "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
         "queue": ("QueuedRun", "requested_device", "queue_order", "queued_runs"),
         "streams.writer": ("StreamWriter",),
@@ -89,6 +91,7 @@ __all__ = [
     "find_run",
     "is_alive",
     "is_fork",
+    "label_run",
     "list_ranks",
     "list_runs",
     "list_streams",
@@ -102,6 +105,8 @@ __all__ = [
     "rename_run",
     "requested_device",
     "require_name",
+    "require_note",
+    "require_tags",
     "send",
     "this_host",
     "trash_run",

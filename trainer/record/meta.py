@@ -1,4 +1,4 @@
-"""meta.json: the origin of a run; written by the process that starts or renames it, never by the worker."""
+"""meta.json: the origin of a run, and what people say of it; written when somebody starts, renames or labels the run, never by the worker."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from gradtop.trainer.record.layout import META, Run
 from gradtop.trainer.record.writing import write_atomically
 
 MOST_CHANGES = 1000
+MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 2000
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
@@ -31,7 +33,7 @@ class Meta:
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
     `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
-    command line.
+    command line. `tags`, `note` and `pinned` (on top of lists) are set by `label_run`; no run inherits them.
     """
 
     name: str = ""
@@ -47,6 +49,9 @@ class Meta:
     git_commit: str = ""
     git_dirty: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    pinned: bool = False
 
 
 def read_meta(run: Run) -> Meta:
@@ -81,7 +86,15 @@ def _changes(found: object) -> tuple[RecordedChange, ...] | None:
     return tuple([RecordedChange(bounds.name(str(change.get("key", ""))) or "", change.get("old"), change.get("new")) for change in each])
 
 
-READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes)
+def _tags(found: object) -> tuple[str, ...] | None:
+    return tuple([tag[:LONGEST_TAG] for tag in bounds.texts(found[:MOST_TAGS]) or ()]) if isinstance(found, list) else None
+
+
+def _note(found: object) -> str | None:
+    return bounds.text(found, LONGEST_NOTE)
+
+
+READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes, tags=_tags, note=_note)
 MAKE = bounds.Maker(Meta, READS)
 
 
@@ -98,3 +111,11 @@ def write_meta(run: Run, meta: Meta) -> None:
 def add_to_meta(run: Run, **fields: object) -> None:
     """Set fields of meta.json and leave all else in it as it is. Raises OSError, or ValueError where it is no JSON object."""
     write_atomically(run.path, run.meta, json.dumps({**json.loads(read_file(run.meta)), **fields}, indent=1))
+
+
+def change_meta(run: Run, **values: object) -> None:
+    """Replace fields of meta.json and keep all others as they are. Raises OSError, and Unreadable for a file that would be lost."""
+    found: dict[str, object] = {}
+    if os.path.lexists(run.file(META)):
+        found = bounds.read_note(run.file(META))
+    write_atomically(run.path, run.meta, json.dumps({**found, **values}, indent=1))

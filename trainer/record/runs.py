@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import time
@@ -11,7 +10,7 @@ from typing import TypeAlias
 
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from gradtop.trainer.record.layout import CONFIG, STAMP, STATUS, Run
-from gradtop.trainer.record.meta import read_meta, write_meta
+from gradtop.trainer.record.meta import change_meta, read_meta
 from gradtop.trainer.record.status import derive_state, is_alive, is_beating, read_status
 
 TRASH = ".trash"
@@ -106,7 +105,7 @@ def rename_run(run: Run, name: str) -> None:
     name = name.strip()
     require_name(name)
     try:
-        write_meta(run, dataclasses.replace(read_meta(run), name=name))
+        change_meta(run, name=name)
     except OSError as error:
         raise RecordError(f"{run.meta}: cannot be written: {error.strerror}.") from None
 

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         print_line(f"Drops {what}.")
     made = agreed(
         options,
-        lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv),
+        lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv, tags=options.tags, note=options.note),
     )
     return begin(made, runs, options)
 

@@ -58,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
         runs = runs_directory(options)
         config = load_config(config_file(options.run), words, job=job.name)
         agree_to_file(path, options)
-        new = create_run(runs, config, name=options.name, command=sys.argv)
+        new = create_run(runs, config, name=options.name, command=sys.argv, tags=options.tags, note=options.note)
     else:
         source = chosen_run(options)
         runs = runs_directory(options) if options.runs else source.path.parent
         config, changes, checkpoint = of_run(source, job, command, words, quiet=options.json)
         new = agreed(
             options,
-            lambda: create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv),
+            lambda: create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv, tags=options.tags, note=options.note),
         )
     if options.json:
         return as_json(new, options)

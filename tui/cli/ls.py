@@ -4,47 +4,54 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import runs_directory, shown
 from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, table
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from collections.abc import Sequence
+
+    from gradtop.trainer.analysis.index import RunIndex, RunRow, RunsView
 
 EPILOG = """\
+FILTER is words that name, state, model, changes, tags or note contain, and
+conditions: a name, then : (contains) = != < <= > >=, then a value. Names are
+those of columns (gradtop help keys lists them), keys of the configuration and
+metrics of evaluations. All must hold.
+
 `best loss` is the lowest validation loss, or `best` the best value of another
 training.monitor, with its name; `accuracy` is that of the same evaluation.
+Sorted by a result, runs are ranked only among those of the same data, by best
+only of the same monitor. Pinned runs come first.
 
-The JSON is a list, newest first, of objects with the keys id, name, job, path,
-state, created, started, ended and updated (seconds since 1970), seconds
-(trained), epoch, epochs, step, steps, stopped_early (evaluations without a
-better value that ended the run early; 0: not ended early), skipped_steps (by
-the gradient scaler, in fp16), loss, val_loss, val_accuracy, metrics (further
-ones of the newest evaluation, by name), monitor and monitor_mode (the metric
-that decides which evaluation is the best, min or max), best with best_epoch,
-val_loss_at_best, accuracy_at_best and metrics_at_best (of the same evaluation),
-best_val_loss with best_loss_epoch, best_val_accuracy with best_accuracy_epoch,
-device, model, parameters, parent (an id), changes (key, old, new), result,
-error, unreadable (files of the run that cannot be read) and findings (as `gradtop show --json` has them; null for
-runs that have ended where more than 200 are listed, unless --findings is
-given). Unknown values are null, 0 or "".
+The JSON is a list of objects, newest first unless --sort is given; gradtop help
+json has its keys. Findings of runs that have ended are kept in a cache; where
+more than 200 of them are not in it, they are null, unless --findings is given.
 
   gradtop ls failed
+  gradtop ls 'optimizer.lr>1e-3' state:done tag:base --sort best
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
 TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
-MOST_JUDGED = 200  # runs that have ended, whose streams are read unasked: a few milliseconds each
+MOST_JUDGED = 200  # runs that have ended and are not in the cache, whose streams are read unasked: a few milliseconds each
+SHOWN = frozenset({"name", "state", "started", "duration", "epoch", "val_loss", "best", "accuracy"})  # fields that always have a column
+PINNED = "◆"
 SPARE = ("val loss", "took", "started")  # what a narrow terminal does without
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "List the runs, the newest family first, each run below its parent."
     parser.epilog = EPILOG
-    parser.add_argument("filter", nargs="*", metavar="WORD", help="only runs whose name, state, model or changes contain all words")
+    parser.add_argument("filter", nargs="*", metavar="FILTER", help="only runs that match: words, and conditions such as state:done or optimizer.lr>1e-3")
+    parser.add_argument("--filter", dest="more", action="append", default=[], metavar="FILTER", help="the same as an option; may be repeated")
+    parser.add_argument("--sort", metavar="NAME", help="sort by a column, a key of the configuration or a metric")
+    parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--findings", action="store_true", help="with --json: the findings of every run, however many there are")
     parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")
@@ -69,25 +76,39 @@ def run(options: argparse.Namespace) -> int:
 
 
 def list_all(options: argparse.Namespace) -> int:
-    from gradtop.trainer.analysis.index import RunIndex, RunsView
+    from gradtop.trainer.analysis.index import RunIndex
+    from gradtop.trainer.analysis.run_order import NEWEST, groups
 
     runs = runs_directory(options)
     index = RunIndex(runs)
     index.refresh()
-    rows = index.rows(RunsView(filter=" ".join(options.filter)))
-    if options.json:
-        rows = tuple(sorted(rows, key=lambda row: (row.created, row.run.id), reverse=True))
+    view = view_of(options)
+    index.gather(view)
+    if problem := index.problem(view) or (index.unknown([view.sort]) if view.sort != NEWEST else ""):
+        raise UsageError(problem)
+    rows = index.rows(view)
+    if options.json and not options.sort:
+        rows = tuple(sorted(rows, key=lambda row: (row.created, row.run.id), reverse=not options.reverse))
+    apart = groups(rows, view.sort)
     rows = rows[: options.n]
     if options.json:
-        every = options.findings or len(rows) <= MOST_JUDGED
-        print_json([{**record(row), "findings": findings(row) if every or row.state.is_alive else None} for row in rows])
+        print_json(records(rows, index, every=options.findings))
     elif rows:
-        print_table(rows)
-    elif options.filter:
+        print_table(rows, view)
+        if apart > 1:
+            print_line(f"Runs of different data are not ranked against each other: sorted within each of {apart} groups.", sys.stderr)
+    elif options.filter or options.more:
         print_line(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
     else:
         print_line(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
     return 0
+
+
+def view_of(options: argparse.Namespace) -> RunsView:
+    from gradtop.trainer.analysis.index import RunsView
+    from gradtop.trainer.analysis.run_order import NEWEST
+
+    return RunsView(options.sort or NEWEST, " ".join([*options.filter, *options.more]), options.reverse)
 
 
 def record(row: RunRow) -> dict[str, object]:
@@ -133,19 +154,27 @@ def record(row: RunRow) -> dict[str, object]:
         "result": status.result,
         "error": status.error,
         "unreadable": row.unreadable,
+        "tags": row.tags,
+        "note": row.note,
+        "pinned": row.pinned,
     }
 
 
-def findings(row: RunRow) -> list[dict[str, object]]:
-    from gradtop.trainer.analysis.findings import report
-    from gradtop.trainer.record import RunReader
+def records(rows: Sequence[RunRow], index: RunIndex, *, every: bool) -> list[dict[str, object]]:
+    """The runs for programs, with their findings; those of runs that have ended are kept from one listing to the next."""
+    from gradtop.trainer.analysis.findings.kept import KeptFindings
+    from gradtop.trainer.launch.state_home import state_home
 
-    reader = RunReader(row.run)
-    reader.refresh()
-    return [finding.record() for finding in report(reader).findings]
+    kept = KeptFindings(state_home(os.environ) / "findings", index.runs)
+    known = {row.run: None if row.state.is_alive else kept.known(row.run) for row in rows}
+    unknown = [row for row in rows if known[row.run] is None and not row.state.is_alive]
+    judged = {row.run for row in rows if row.state.is_alive} | {row.run for row in unknown if every or len(unknown) <= MOST_JUDGED}
+    found = {row.run: kept.find(row.run, keep=not row.state.is_alive) if row.run in judged else known[row.run] for row in rows}
+    kept.save(index.ids)
+    return [{**record(row), "findings": found[row.run]} for row in rows]
 
 
-def print_table(rows: tuple[RunRow, ...]) -> None:
+def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
     from gradtop.trainer.analysis.formatting import duration, moment
     from gradtop.trainer.analysis.text import best_cell, state_text
     from gradtop.trainer.metrics import LOSS
@@ -153,12 +182,15 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
     from gradtop.tui.framework import states
 
     now = time.time()
+    named = {name: [text_of(row, name) for row in rows] for name in extra_columns(rows, view)}
     lines = []
-    for row in rows:
+    for number, row in enumerate(rows):
         status = row.status
+        name = clean(row.name, 40)
+        mark = f"{PINNED} " if row.pinned else f"{row.branch} " if row.branch else ""
         lines.append(
             (
-                f"{row.branch} {clean(row.name, 40)}" if row.branch else clean(row.name, 40),
+                f"{mark}{name}",
                 f"{states.symbol(row.state)} {state_text(row)}",
                 moment(row.created, now) if row.created else "–",
                 duration(status.seconds) if status.seconds else "–",
@@ -166,10 +198,34 @@ def print_table(rows: tuple[RunRow, ...]) -> None:
                 figure(status.val_loss),
                 best_cell(status),
                 accuracy(status.accuracy_at_best),
+                *(texts[number] for texts in named.values()),
                 row.change,
             )
         )
+    known = TITLES if all(row.status.monitor == LOSS for row in rows) else tuple("best" if title == "best loss" else title for title in TITLES)
+    titles = (*known[:-1], *(clean(name, 40) for name in named), known[-1])
     tones = {"state": [states.tone(row.state) for row in rows]}
-    titles = TITLES if all(row.status.monitor == LOSS for row in rows) else ("best" if title == "best loss" else title for title in TITLES)
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    print_line("\n".join(table(tuple(titles), lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+    print_line("\n".join(table(titles, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+
+
+def extra_columns(rows: Sequence[RunRow], view: RunsView) -> list[str]:
+    """What the rows are sorted by where no column has it, the data where they are ranked, and tags where there are any."""
+    from gradtop.trainer.analysis.run_fields import field_of
+    from gradtop.trainer.analysis.run_order import NEWEST
+
+    found = []
+    if view.sort not in {NEWEST, *SHOWN}:
+        found.append(view.sort)
+    if view.sort != NEWEST and field_of(view.sort).result:
+        found.append("data")
+    if any(row.tags for row in rows):
+        found.append("tag")
+    return list(dict.fromkeys(found))
+
+
+def text_of(row: RunRow, name: str) -> str:
+    from gradtop.trainer.analysis.run_fields import field_of
+    from gradtop.trainer.analysis.run_text import value_text
+
+    return value_text(field_of(name), row, time.time())

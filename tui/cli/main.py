@@ -39,6 +39,15 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "label",
+        (
+            ("tag", "add tags to a run, or remove them"),
+            ("note", "write a note on a run, or print it"),
+            ("pin", "keep a run on top of lists"),
+            ("unpin", "list a pinned run among the others again"),
+        ),
+    ),
+    (
         "control",
         (
             ("pause", "pause a run after the current step"),
@@ -53,7 +62,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
-MODULES = dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control")
+MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin"}
 
 EPILOG = """\
 A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored

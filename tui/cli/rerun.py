@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Run
 
 MOST_SEEDS = 1000
-LONGEST_BASE = 40  # characters of a name, before that of the seed
 EPILOG = """\
 Starts a new run from the beginning with the current configuration of RUN,
 including live changes, and the given changes. The new run records its parent
@@ -74,27 +73,34 @@ def created(parent: Run, runs: Path, options: argparse.Namespace, changes: list[
 
     _, config, differing = changed_config(parent, changes)
     weights = rerun_weights(parent, config)
-    return agreed(options, lambda: create_run(runs, config, name=name, parent=parent, checkpoint=weights, changes=differing, command=sys.argv))
+    return agreed(options, lambda: create_run(runs, config, name=name, parent=parent, checkpoint=weights, changes=differing, command=sys.argv, tags=options.tags, note=options.note))
 
 
 def queue_seeds(parent: Run, runs: Path, options: argparse.Namespace) -> int:
-    """Queue runs of one configuration with different seeds; where it is not the parent's, the others are children of the first."""
-    from gradtop.trainer.analysis.overlay import SEED
-    from gradtop.trainer.launch import queue_worker
-    from gradtop.trainer.launch.seeds import is_same, next_seeds
+    """Queue runs of one configuration with different seeds."""
+    from gradtop.trainer.launch import create_run, queue_worker
+    from gradtop.trainer.launch.seeds import Seeded, begin_seeds
 
-    base = (options.name or name_of(opened(parent)))[:LONGEST_BASE]
-    same = is_same(parent, options.changes)
-    seeds = next_seeds(parent, options.seeds, among_relatives=same)
-    for number, seed in enumerate(seeds):
-        changes = [f"{SEED}={seed}"] if same or number else [*options.changes, f"{SEED}={seed}"]
-        run = created(parent, runs, options, changes, f"{base}-seed{seed}")
-        try:
-            queue_worker(run, server=not options.no_server)
-        except OSError as error:
-            print_start_error(run, error)
-            return 1
-        print_line(f"{name_of(opened(run))} is queued with seed {seed}. Remove it from the queue: gradtop stop {reference(run, runs)}")
-        if not same and not number:
-            parent = run
+    made: list[Run] = []
+
+    def create(of: Run, seeded: Seeded) -> Run:
+        labels = {"tags": options.tags, "note": options.note}
+        new = agreed(
+            options,
+            lambda: create_run(
+                runs, seeded.config, name=seeded.name, parent=of, checkpoint=seeded.weights, changes=seeded.changes, command=sys.argv, **labels
+            ),
+        )
+        made.append(new)
+        return new
+
+    found = begin_seeds(parent, options.seeds, create, lambda run: queue_worker(run, server=not options.no_server), changes=options.changes, name=options.name or "")
+    try:
+        for run, seed in found:
+            print_line(f"{name_of(opened(run))} is queued with seed {seed}. Remove it from the queue: gradtop stop {reference(run, runs)}")
+    except OSError as error:
+        if not made:
+            raise
+        print_start_error(made[-1], error)
+        return 1
     return 0

@@ -149,6 +149,10 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     status, meta, job, now = newest_status(reader), reader.meta, job_of(reader), time.time()
     if meta.job != DEFAULT_JOB:
         yield "job", clean(job.title)
+    if labels := ", ".join(filter(None, ("pinned" if meta.pinned else "", *meta.tags))):
+        yield "tags", clean(labels)
+    if meta.note:
+        yield "note", clean(meta.note)
     if how := how_it_died(reader.run, reader.state, status):
         yield RunState.DIED, how
     if status.error:

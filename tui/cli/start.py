@@ -36,15 +36,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, such as optimizer.lr=3e-4")
     add_way(parser)
     parser.add_argument("--name", help="name of the run (default: random)")
+    parser.add_argument("--tag", dest="tags", action="append", default=[], metavar="TAG", help="tag the run; may be repeated")
+    parser.add_argument("--note", default="", metavar="TEXT", help="a note on the run")
 
 
 def check_settings(options: argparse.Namespace) -> None:
-    """Raises UsageError or RecordError for malformed overrides or an invalid name; values are checked with the configuration."""
-    from gradtop.trainer.record import require_name
+    """Raises UsageError or RecordError for malformed overrides, an invalid name, tag or note; values are checked with the configuration."""
+    from gradtop.trainer.record import require_name, require_note, require_tags
 
     check_changes(options.changes)
     if options.name is not None:
         require_name(options.name)
+    options.tags, options.note = require_tags(options.tags), require_note(options.note)
 
 
 def check_changes(changes: list[str]) -> None:

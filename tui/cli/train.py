@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         with contextlib.suppress(ConfigProblems):
             changes = diff_config(load_config(path, job="train"), config)
     runs = runs_directory(options)
-    new = create_run(runs, config, name=options.name, changes=changes, command=sys.argv)
+    new = create_run(runs, config, name=options.name, changes=changes, command=sys.argv, tags=options.tags, note=options.note)
     return begin(new, runs, options)
 
 

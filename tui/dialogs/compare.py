@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from gradtop.trainer.analysis.compare import Comparison, Pair, compare
+from gradtop.trainer.analysis.compare import Comparison, Pair, compare, nested
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -87,32 +87,42 @@ def composed(found: Comparison, width: int) -> list[TextLine]:
 
     if not found.names[0]:
         return [[("reading …", "muted")]]
-    name = max(12, min(NAME, width // 3))
-    column = max(6, (width - name - 2) // 2)
-    lines: list[TextLine] = [row("", *found.names, name, column, ("strong", "strong"))]
+    keys = nested(found.settings)
+    name = max(12, min(NAME, width // 4), min(max((len(pair.name) + 2 * depth + 2 for depth, pair in keys), default=0), width // 3))
+    column = max(6, (width - name - 3) // 3)
+    lines: list[TextLine] = [row(("", *found.names, "difference"), name, column, ("strong", "strong", "muted"))]
     for problem in found.problems:
         lines += [[(line, "error")] for line in wrap(problem, max(20, width), subsequent_indent="  ")]
     lines += [paired(pair, name, column) for pair in found.results]
     lines.append([("", "text")])
-    for sentence in found.noise:
-        lines += [[(line, "text")] for line in wrap(sentence, max(20, width), subsequent_indent="  ")]
+    for sentence in found.remarks:
+        lines += [[(line, "warning" if sentence == found.apart else "text")] for line in wrap(sentence, max(20, width), subsequent_indent="  ")]
     if found.settings:
         lines.append([("differences", "muted")])
-        lines += [paired(pair, name, column) for pair in found.settings]
+        lines += [setting(depth, pair, name, column) for depth, pair in keys]
     if not found.problems:
         lines.append([(found.same_text, "muted")])
     return lines
 
 
+def setting(depth: int, pair: Pair, name: int, column: int) -> TextLine:
+    """A key beneath its sections, whose lines have no values."""
+    words = "  " * (depth + 1) + pair.name
+    if not pair.one and not pair.other:
+        return [(words, "muted")]
+    first, one, _other, _difference = row((words, pair.one, "", ""), name, column, ("text", "text", "muted"))
+    return [first, one, (ellipsis(pair.other, 2 * column), "text")]
+
+
 def paired(pair: Pair, name: int, column: int) -> TextLine:
     tones = tuple("success" if pair.better == index else "text" for index in (0, 1))
     marks = tuple(" ✓" if pair.better == index else "" for index in (0, 1))
-    return row(pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", name, column, (tones[0], tones[1]))
+    return row((pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", pair.difference), name, column, (tones[0], tones[1], "muted"))
 
 
-def row(words: str, one: str, other: str, name: int, column: int, tones: tuple[str, str]) -> TextLine:
+def row(words: tuple[str, str, str, str], name: int, column: int, tones: tuple[str, str, str]) -> TextLine:
+    first, *values = words
     return [
-        (ellipsis(words, name, keep="end").ljust(name + 1), "muted"),
-        (ellipsis(one, column).ljust(column + 1), tones[0]),
-        (ellipsis(other, column), tones[1]),
+        (ellipsis(first, name).ljust(name + 1), "muted"),
+        *((ellipsis(value, column).ljust(column + 1), tone) for value, tone in zip(values, tones, strict=True)),
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gradtop.trainer.analysis.overlay import aligned, mean_and_deviation, seed_families
+from gradtop.trainer.analysis.compare import flat
+from gradtop.trainer.analysis.overlay import aligned, mean_and_deviation, seed_families, split_by_settings
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, Series, clean
 from gradtop.trainer.record.layout import STATUS
 from gradtop.trainer.record.streams.registry import ACCURACY, EVALS, LOSS, VAL_LOSS, shown_by
@@ -69,7 +70,9 @@ class Overlaid:
         for reader in self._readers.values():
             reader.refresh()
         changed_live = {name for name, reader in self._readers.items() if reader.status.changes}
-        families = seed_families({name: reader.meta for name, reader in self._readers.items()}, changed_live)
+        found = seed_families({name: reader.meta for name, reader in self._readers.items()}, changed_live)
+        settings = {name: flat(self._readers[name].config) for family in found if len(family) > 1 for name in family}
+        families = [each for family in found for each in (split_by_settings(family, settings) if len(family) > 1 else [family])]
         self._ended = {key: kept for key, kept in self._ended.items() if key[1].window in {None, view.window}}
         groups = tuple(self._group([self._readers[name] for name in family], view) for family in families)
         ends = [each for (_run, quantity), each in self._ends.items() if quantity == view.quantity]

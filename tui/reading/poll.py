@@ -112,6 +112,11 @@ class Poll:
         self._spent, self._written, self._answering = 0.0, 0, 0
         self._idle_cores = idle_cores if idle_cores is not None else IdleCores()
 
+    @property
+    def runs(self) -> RunIndex:
+        """For what is done in the poll thread."""
+        return self._source.runs
+
     # From any thread
 
     def request(self, request: Request) -> None:

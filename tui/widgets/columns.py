@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells
 
-TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "caret", "thumb")
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "hint", "caret", "thumb")
 TONE = {name: index for index, name in enumerate(TONES)}
 STYLED = {
     "text": "color: $foreground;", "strong": "color: $foreground; text-style: bold;", "header": "color: $muted;", "thumb": "color: $scrollbar;",
-    "typing": "color: $foreground; background: $panel;", "caret": "color: $foreground; background: $background; text-style: reverse;",
+    "typing": "color: $foreground; background: $panel;", "hint": "color: $muted; background: $panel;", "caret": "color: $foreground; background: $background; text-style: reverse;",
 }  # fmt: skip
 MARGIN = 1
 GAP = 2
@@ -164,6 +164,10 @@ class Columns:
 
     def fitting(self, width: int) -> list[TableColumn]:
         return [self._columns[place.index] for place in self._places(width)]
+
+    def places(self, width: int) -> tuple[int, ...]:
+        """The numbers of those that fit."""
+        return tuple(place.index for place in self._places(width))
 
     def next_sort(self, step: int, width: int) -> str:
         """The `sort` of the next (1) or previous (-1) column that rows can be sorted by, of those that fit; "" for none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.columns import TONE, put
 from gradtop.tui.widgets.line_edit import LineEdit
@@ -12,10 +13,10 @@ ROOM = 40  # cells for what is typed
 
 
 class FilterLine:
-    """`text` filters; `edit` is there while it is typed. Takes keys in the order in which they come."""
+    """`text` filters; `edit` is there while it is typed, and `hint` before anything is. Takes keys in the order in which they come."""
 
-    def __init__(self) -> None:
-        self.text = ""
+    def __init__(self, hint: str = "") -> None:
+        self.text, self.hint = "", hint
         self.edit: LineEdit | None = None
 
     @property
@@ -53,10 +54,11 @@ class FilterLine:
             self.edit.insert(text)
             self.text = self.edit.text
 
-    def draw(self, width: int, count: str) -> Cells:
-        """The line: what is typed, and on the right how many rows match."""
+    def draw(self, width: int, count: str, problem: str = "") -> Cells:
+        """The line: what is typed, and on the right how many rows match, or what is wrong with it."""
         row = Cells(width)
-        put(row, width - 1 - cell_len(count), cell_len(count), [(count, "muted")])
+        count = ellipsis(problem, max(0, width - ROOM - 6)) or count
+        put(row, width - 1 - cell_len(count), cell_len(count), [(count, "warning" if problem else "muted")])
         put(row, 1, 1, [("/", "primary")])
         room = max(1, min(ROOM, width - 6 - cell_len(count)))
         if self.edit is None:
@@ -67,5 +69,7 @@ class FilterLine:
         put(row, 3, room, [(text, "typing")])
         selected = cell_len(text) if self.edit.selected else 0
         row.paint(3, 3 + selected, TONE["caret"])
+        if not text:
+            put(row, 4, room - 1, [(self.hint, "hint")])
         row.paint(3 + caret, 4 + caret, TONE["caret"])
         return row

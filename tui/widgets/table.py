@@ -87,6 +87,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         *,
         empty: str = "nothing here yet",
         filters: bool = False,
+        hint: str = "",
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
         classes: str | None = None,
@@ -94,8 +95,9 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         super().__init__(name=name, id=id, classes=classes)
         self._columns, self._empty, self._filters = Columns(columns), empty, filters
         self._rows = Rows()
+        self._filter.hint = hint
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
-        self._count = ""
+        self._count = self._problem = ""
         self._told = ""
         self._drawn: list[Cells] = []
         self._tones: list[Style] = []
@@ -103,12 +105,14 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
 
     # What is shown
 
-    def show(self, keys: Sequence[str], cells: Callable[[str], Sequence[Cell]], *, total: int | None = None, found: int | None = None) -> None:
+    def show(
+        self, keys: Sequence[str], cells: Callable[[str], Sequence[Cell]], *, total: int | None = None, found: int | None = None, problem: str = ""
+    ) -> None:
         """Show these rows; `cells` gives one row's cells by its key.
 
-        Beside the filter stands how many of `total` were `found`, which are all rows that are shown unless it is said.
+        Beside the filter stands how many of `total` were `found`, which are all rows that are shown unless it is said, or the `problem` with it.
         """
-        self._cells = cells
+        self._cells, self._problem = cells, problem
         shown = len(keys) if found is None else found
         self._count = f"{shown} of {shown if total is None else total}"
         self._rows.set(keys)
@@ -151,6 +155,11 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         """The names of the columns that fit."""
         return tuple(column.name for column in self._columns.fitting(self.content_size.width))
 
+    @property
+    def shown_places(self) -> tuple[int, ...]:
+        """The columns that fit, by their numbers."""
+        return self._columns.places(self.content_size.width)
+
     def go(self, key: str) -> None:
         """Put the cursor on a row, now or as soon as there is one of this key."""
         self._rows.go(key)
@@ -192,6 +201,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     def action_sort_by(self, step: int) -> None:
         """Sort by the next column that can be sorted by, of those that fit."""
         if sort := self._columns.next_sort(step, self.content_size.width):
+            self._columns.sort = sort  # the next key may come before the rows in this order do
             self.post_message(self.Sorted(self, sort))
 
     def action_first(self) -> None:
@@ -300,7 +310,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
                 row.tones = bytearray(tone + len(TONES) for tone in row.tones)
             rows.append(row)
         if not self.keys:
-            sentence = f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty
+            sentence = self._problem or f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty
             rows.append(Cells(width))
             put(rows[-1], 1, width - 2, [(sentence, "muted")])
         rows += [Cells(width) for _ in range(height - len(rows))]
@@ -309,7 +319,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
                 row = rows[1 + line]
                 row.text[-1], row.tones[-1] = "▐", TONE["thumb"] + (len(TONES) if row.tones[-1] >= len(TONES) else 0)
         if self._filter.shown:
-            rows[height - 1] = self._filter.draw(width, self._count)
+            rows[height - 1] = self._filter.draw(width, self._count, self._problem)
         return rows[:height]
 
     def render_line(self, y: int) -> Strip:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.index import RunRow, RunsView
+from gradtop.trainer.analysis.run_order import groups
 from gradtop.trainer.record import RunReader, clean
 
 if TYPE_CHECKING:
@@ -17,21 +18,31 @@ NEWEST_FIRST = RunsView()
 AT_ONCE = 0.05  # seconds of looking for what is wrong with runs, before others who wait for the poll thread
 LIVE_EVERY = 10.0  # seconds between two looks at a run that is alive
 SENTENCE = 200  # characters
+LOOKING = 0.1  # seconds of looking up what a column, an order or a filter needs; the next looks go on with it
 
 
 @dataclass(frozen=True, slots=True)
 class RunsPart:
-    """`total` runs are there, with the ids `known`; `rows` of them match the filter."""
+    """`total` runs are there, with the ids `known`; `rows` of them match the filter, or `problem` says what is wrong with it.
+
+    Those are sorted within `groups` that do not compare with each other; 0 where they are not ranked. `whole` is whether all were read.
+    """
 
     rows: tuple[RunRow, ...] = ()
     total: int = 0
     view: RunsView = NEWEST_FIRST
     now: float = 0.0
     known: frozenset[str] = frozenset()
+    problem: str = ""
+    groups: int = 0
+    whole: bool = True
 
 
 def read_runs(source: Source, view: RunsView) -> RunsPart:
-    return RunsPart(source.runs.rows(view), len(source.runs), view, source.clock(), source.runs.ids)
+    runs = source.runs
+    runs.gather(view, LOOKING)
+    rows = runs.rows(view)
+    return RunsPart(rows, len(runs), view, source.clock(), runs.ids, runs.problem(view), groups(rows, view.sort), runs.is_whole)
 
 
 @dataclass(frozen=True, slots=True)

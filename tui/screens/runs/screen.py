@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from shlex import quote
 from typing import ClassVar
 
@@ -12,16 +11,18 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from gradtop.trainer.analysis.index import RunRow, RunsView
-from gradtop.trainer.analysis.run_order import LARGEST_FIRST, NEWEST, SORTS, VALUES
-from gradtop.trainer.record import RecordError, Run, clean, rename_run, trash_run
+from gradtop.trainer.analysis.run_filter import HINT
+from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
+from gradtop.trainer.record import RecordError, Run, clean, trash_run
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
-from gradtop.tui.reading.messages import Answered
-from gradtop.tui.reading.poll import Answer
 from gradtop.tui.reading.snapshot import Facts, Snapshot
+from gradtop.tui.screens.runs import changes
+from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
+from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
 from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
-from gradtop.tui.screens.runs.text import COLUMNS, About, about, cells, shown_name
+from gradtop.tui.screens.runs.text import About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
@@ -60,6 +61,13 @@ class Runs(ModeScreen):
             super().__init__()
             self.run, self.why, self.watched = run, why, watched
 
+    class Named(Message):
+        """The keys and metrics that columns could be of."""
+
+        def __init__(self, names: Collection[str]) -> None:
+            super().__init__()
+            self.names = names
+
     def __init__(self) -> None:
         super().__init__()
         self._sort, self._reverse = NEWEST, False
@@ -70,18 +78,21 @@ class Runs(ModeScreen):
         self._placed = False
         self._judged: dict[str, Judgement] = {}
         self._judging = False
+        self._columns: tuple[str, ...] = ()  # by the names of their fields
+        self._looked_up: tuple[str, ...] = ()  # those of them that fit
         self._marked: list[str] = []  # the runs to draw over each other, of which the newest is compared with others
         self._numbers: dict[str, int] = {}  # of the marked runs, for their colours
 
     def body(self) -> ComposeResult:
-        yield Table(COLUMNS, filters=True)
+        yield Table(filters=True, hint=HINT)
         yield About(id="about")
 
     def on_mount(self) -> None:
         wanted = self.gradtop.memory.get(KEY)
         self._sort, self._reverse = wanted.removeprefix(REVERSED), wanted.startswith(REVERSED)
-        if self._sort not in VALUES:
-            self._sort = NEWEST
+        self._sort = self._sort or NEWEST
+        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), spared=["tag"])
+        self.table.set_columns(columns)
         super().on_mount()
 
     @property
@@ -89,7 +100,7 @@ class Runs(ModeScreen):
         return self.query_one(Table)
 
     def view(self) -> RunsView:
-        return RunsView(self._sort, self._filter, self._reverse)
+        return RunsView(self._sort, self._filter, self._reverse, self._looked_up)
 
     @property
     def row(self) -> RunRow | None:
@@ -112,7 +123,7 @@ class Runs(ModeScreen):
             return
         if self.focused is None:
             self.set_focus(self.table)
-        self._rows = {row.run.id: row for row in part.rows}
+        self._rows = rows = {row.run.id: row for row in part.rows}
         self._known = part.known
         self.table.set_empty(f"No runs yet. {keys.name('mode.tune')} starts one, or: gradtop train configs/digits.toml")
         watched = self.gradtop.watched
@@ -121,10 +132,33 @@ class Runs(ModeScreen):
             if watched is not None and watched.id in self._rows:
                 self.table.go(watched.id)
         seen, now = watched.id if watched is not None else "", part.now
-        self.table.set_sorted(part.view.sort, descending=(part.view.sort in LARGEST_FIRST) != part.view.reverse)
-        self.table.show(tuple(self._rows), lambda key: self._cells(now, seen, key), total=part.total)
+        self._set_columns(part)
+        self.table.set_sorted(self._sorted_as(part.view.sort), descending=is_descending(part.view.sort, reverse=part.view.reverse))
+        problem = part.problem or ("" if part.whole or not part.view.filter else "reading …")
+        self.table.show(tuple(rows), lambda key: self._cells(rows[key], now, watched=key == seen), total=part.total, problem=problem)
         self._tell()
         self._judge()
+
+    @staticmethod
+    def _sorted_as(sort: str) -> str:
+        """The column that shows an order: families stand by the newest run."""
+        return "started" if sort == NEWEST else sort
+
+    def _set_columns(self, part: RunsPart) -> None:
+        """Those that were chosen, and what else must be said: the data, where results on different ones stand below each other."""
+        forced = ["data"] if part.groups > 1 else []
+        spared = [] if any(row.tags for row in part.rows) else ["tag"]
+        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), forced=forced, spared=spared)
+        self.table.set_columns(columns)
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Have what the columns that fit need looked up."""
+        fitting = set(self.table.shown_places)
+        looked_up = tuple(name for place, name in enumerate(self._columns, len(ALWAYS)) if place in fitting)
+        if looked_up != self._looked_up:
+            self._looked_up = looked_up
+            self.request_data()
 
     def _judge(self) -> None:
         """Have the rows in view looked at for what is wrong, those that are not known as they stand; one look at a time."""
@@ -146,18 +180,19 @@ class Runs(ModeScreen):
             self._tell()
             self._judge()
 
-    def _cells(self, now: float, watched: str, key: str) -> Sequence[Cell]:
-        known = self._judged.get(key)
-        return cells(self._rows[key], now, (known.words, known.tone) if known is not None else ("", "muted"), watched=key == watched, marked=key in self._marked)
+    def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
+        known = self._judged.get(row.run.id)
+        finding = (known.words, known.tone) if known is not None else ("", "muted")
+        return cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marked)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""
-        row = self.row
+        row, part = self.row, self.snapshot.part
         watched = row is not None and row.run == self.gradtop.watched
         nothing: list[TextLine] = [[(f" Runs directory: {clean(str(self.gradtop.runs), 300)}", "muted")]]
         known = self._judged.get(row.run.id) if row is not None else None
         said = (known.sentence, known.tone) if known is not None else ("", "muted")
-        self.query_one(About).show(about(row, said, watched=watched, sort=self._sort) if row is not None else nothing)
+        self.query_one(About).show(about(row, said, watched=watched, sort=self._sort, apart=part.groups if isinstance(part, RunsPart) else 0) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
             self._state = state
@@ -172,6 +207,7 @@ class Runs(ModeScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
+        self.call_after_refresh(self._look_up)
         self.call_after_refresh(self._judge)
 
     def on_table_filtered(self, message: Table.Filtered) -> None:
@@ -179,7 +215,8 @@ class Runs(ModeScreen):
         self.request_data()
 
     def on_table_sorted(self, message: Table.Sorted) -> None:
-        self._sort_by(message.key, reverse=message.key == self._sort and not self._reverse)
+        sort = NEWEST if message.key == "started" else message.key
+        self._sort_by(sort, reverse=sort == self._sort and not self._reverse)
 
     def on_table_chosen(self) -> None:
         self.action_choose()
@@ -194,7 +231,7 @@ class Runs(ModeScreen):
             return True if self._marked else None
         if action == "compare":
             return True if row is not None and self._other(row) is not None else None
-        if action in {"choose", "rerun", "rename", "fork", "mark"}:
+        if action in {"choose", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds"}:
             return True if row is not None else None
         if action == "delete":
             return True if row is not None and not row.state.is_alive else None
@@ -258,41 +295,44 @@ class Runs(ModeScreen):
         self.request_data()
         self.refresh_bindings()
 
+    def action_columns(self) -> None:
+        """Choose the columns: the keys and metrics that the runs have are looked up first."""
+        poll, runs = self.gradtop.poll, self.gradtop.poll.runs
+        poll.do(lambda: self.post_message(self.Named(runs.names())))
+
+    def on_runs_named(self, message: Named) -> None:
+        from gradtop.tui.dialogs.columns import ColumnPicker
+
+        if self.is_current:
+            self.app.push_screen(ColumnPicker(all_names(message.names), kept_columns(self.gradtop.memory), USUAL, self._choose_columns))
+
+    def _choose_columns(self, names: Sequence[str]) -> None:
+        self.gradtop.remember(COLUMNS_KEY, written(names))
+        self.show(self.snapshot)
+
     def action_rerun(self) -> None:
-        from gradtop.tui.dialogs.confirm import Confirm
+        if self.row is not None:
+            changes.rerun(self.gradtop, self.row)
 
-        if (row := self.row) is None:
-            return
-        run, name = row.run, shown_name(row)
-
-        def rerun(yes: bool | None) -> None:
-            if yes:
-                self.gradtop.launch(partial(self.gradtop.launcher.rerun, run), f"{name} started again from the beginning")
-
-        consequence = f"A new run with the configuration of {name} trains from the beginning; {name} stays as it is."
-        self.app.push_screen(Confirm(f"Start {name} again?", consequence, "start", "cancel"), rerun)
+    def action_seeds(self) -> None:
+        if self.row is not None:
+            changes.seeds(self.gradtop, self.row)
 
     def action_rename(self) -> None:
-        from gradtop.tui.dialogs.rename import Rename
+        if self.row is not None:
+            changes.rename(self.gradtop, self.row)
 
-        if (row := self.row) is None:
-            return
-        run, old = row.run, shown_name(row)
+    def action_tag(self) -> None:
+        if self.row is not None:
+            changes.tag(self.gradtop, self.row)
 
-        def rename(name: str | None) -> None:
-            if name is not None and name != row.name:
-                self.gradtop.poll.change(run, lambda: self._rename(run, old, name))
+    def action_note(self) -> None:
+        if self.row is not None:
+            changes.annotate(self.gradtop, self.row)
 
-        self.app.push_screen(Rename(old), rename)
-
-    def _rename(self, run: Run, old: str, name: str) -> None:
-        """In the poll thread."""
-        try:
-            rename_run(run, name)
-            answer = Answer("rename", run.id, True, f"{old} renamed to {name}")
-        except RecordError as error:
-            answer = Answer("rename", run.id, False, str(error))
-        self.app.post_message(Answered(answer))
+    def action_pin(self) -> None:
+        if self.row is not None:
+            changes.pin(self.gradtop, self.row)
 
     def action_delete(self) -> None:
         from gradtop.tui.dialogs.confirm import Confirm

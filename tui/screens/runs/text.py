@@ -5,60 +5,55 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradtop.trainer.analysis.formatting import duration, moment, number, si, significant
+from gradtop.trainer.analysis.formatting import number, si, significant
 from gradtop.trainer.analysis.index import RunRow
+from gradtop.trainer.analysis.run_fields import FINDING, field_of
+from gradtop.trainer.analysis.run_order import NEWEST
+from gradtop.trainer.analysis.run_text import value_text
 from gradtop.trainer.analysis.text import best_cell, queue_text, state_text
 from gradtop.trainer.record import Status, clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
+from gradtop.tui.screens.runs.columns import BEST, CHANGE, EPOCH
+from gradtop.tui.widgets.columns import Cell, Piece
 
-EPOCH = BEST = 8
-COLUMNS = (
-    TableColumn("run", 24, 15, sort="name"),
-    TableColumn("state", 12, sort="state"),
-    TableColumn("started", 12, priority=7, right=True, sort="newest"),
-    TableColumn("took", 8, priority=8, right=True, sort="took"),
-    TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
-    TableColumn("val loss", 8, priority=1, right=True, sort="val loss"),
-    TableColumn("best", BEST, right=True, sort="best"),
-    TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
-    TableColumn("finding", 26, 15, priority=6),
-    TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
-    TableColumn("lr", 8, priority=9, right=True),
-    TableColumn("model", 14, priority=10),
-)
 ROWS = 3
 WATCHED = " ◂"
 MARKED = "= "
+PINNED = "◆ "
 
 
 def shown_name(row: RunRow) -> str:
     return clean(row.name, 100)
 
 
-def cells(row: RunRow, now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
-    """In the order of the columns; `finding` says what is wrong with the run."""
-    status = row.status
+def cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
+    """Name and state, then a cell for each of the columns; `finding` says what is wrong with the run."""
     name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
     if watched:
         name.append((WATCHED, "primary"))
+    if row.pinned:
+        name.insert(0, (PINNED, "primary"))
     if marked:
         name.insert(0, (MARKED, "warning"))
-    return [
-        name,
-        (f"{states.symbol(row.state)} {state_text(row)}", states.tone(row.state)),
-        (moment(row.created, now) if row.created else "–", "muted"),
-        duration(status.seconds) if status.seconds else "–",
-        epochs(status.epoch, status.epochs),
-        figure(status.val_loss),
-        best(status),
-        figure(status.accuracy_at_best),
-        finding,
-        change(row),
-        figure(status.lr),
-        (clean(status.model, 40), "muted"),
-    ]
+    state: Piece = (f"{states.symbol(row.state)} {state_text(row)}", states.tone(row.state))
+    return [name, state, *(cell(row, column, now, finding) for column in columns)]
+
+
+def cell(row: RunRow, column: str, now: float, finding: Piece) -> Cell:
+    if column == CHANGE:
+        return change(row)
+    if column == FINDING:
+        return finding
+    if column == "epoch":
+        return epochs(row.status.epoch, row.status.epochs)
+    if column == "best":
+        return best(row.status)
+    field = field_of(column)
+    value = field.value(row)
+    if field.result and isinstance(value, float | int):
+        return figure(value)
+    return value_text(field, row, now), "faint" if value is None else "text" if field.needs or field.unit == "s" else "muted"
 
 
 def epochs(at: int, of: int) -> str:
@@ -114,8 +109,8 @@ class About(Lines):
         return [first, *([second] if whole else wrapped[:2]), third]
 
 
-def about(row: RunRow, finding: Piece = ("", "muted"), *, watched: bool, sort: str) -> list[TextLine]:
-    """What the pane says of a row, in three lines of any length."""
+def about(row: RunRow, finding: Piece = ("", "muted"), *, watched: bool, sort: str, apart: int = 0) -> list[TextLine]:
+    """What the pane says of a row, in three lines of any length; `apart` is how many groups of runs do not compare in what they are sorted by."""
     status = row.status
     words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
     words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]
@@ -124,14 +119,18 @@ def about(row: RunRow, finding: Piece = ("", "muted"), *, watched: bool, sort: s
         (f" {shown_name(row)}  ", "strong"),
         (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
         ("   watched" if watched else "", "primary"),
+        (f"   {clean(' '.join(row.tags), 200)}" if row.tags else "", "primary"),
         ("   " + " · ".join(clean(word, 60) for word in words if word), "muted"),
     ]
     second: TextLine = [(" ", "text"), *change(row)] if row.change else [(" no parent" if not row.parent else " as its parent", "muted")]
     if row.place:
         second = [(f" {queue_text(row.place, row.waits_for)}   ", "text"), *(change(row) if row.change else [])]
+    if row.note:
+        second = [*second, (f"   note: {clean(row.note, 300)}", "primary")]
     sentence, tone = finding
+    order = "" if sort == NEWEST else f"   sorted by {sort}{f' within each of {apart} groups of the same data' if apart > 1 else ''}"
     where = clean(f"{row.run.path.parent.name}/{row.run.id}", 200)
-    third: TextLine = [(f" {where}   y copies the path{f'   sorted by {sort}' if sort != 'newest' else ''}", "muted")]
+    third: TextLine = [(f" {where}   y copies the path{order}", "muted")]
     if sentence:
         second = [*second, (f"   {sentence}", tone)]
     return [first, second, third]

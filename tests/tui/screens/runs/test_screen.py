@@ -198,7 +198,7 @@ async def test_a_name_that_cannot_be_written_is_told(tmp_path: Path, family: Fam
     def refuse(run: Run, _name: str) -> None:
         raise RecordError(f"{run.meta}: cannot be written: Read-only file system.")
 
-    monkeypatch.setattr("gradtop.tui.screens.runs.screen.rename_run", refuse)
+    monkeypatch.setattr("gradtop.tui.screens.runs.changes.rename_run", refuse)
     async with piloted(tmp_path, None, mode="runs") as screen:
         await opened(screen)
         await go(screen, family.stopped)
@@ -350,7 +350,7 @@ async def test_a_marked_run_is_compared_with_the_one_under_the_cursor(tmp_path: 
         mode.table.go(family.stopped.id)
         await screen.press("x")
         await screen.until(lambda: isinstance(screen.app.screen, Compare), "the comparison")
-        await screen.shows("optimizer.lr")
+        await screen.shows("optimizer")
         await screen.shows("3e-4")
         await screen.press("escape")
         await screen.until(lambda: not isinstance(screen.app.screen, Compare), "the list")

@@ -4,7 +4,8 @@ import pytest
 
 from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record import Status
-from gradtop.tui.screens.runs.text import BEST, best
+from gradtop.tui.screens.runs.columns import BEST
+from gradtop.tui.screens.runs.text import best
 
 
 def said(metric: str, value: float | None) -> str:

@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
-from gradtop.tui.screens.runs.text import COLUMNS, cells
+from gradtop.tui.screens.runs.columns import USUAL, shown_columns
+from gradtop.tui.screens.runs.text import cells
 from gradtop.tui.widgets.columns import arrange, draw_row
 from tests.tui.runs_fixture import Grower
 
@@ -22,9 +23,10 @@ def test_a_row_is_as_wide_as_the_list_and_its_columns_stand_below_each_other(tra
     index = RunIndex(training[0].path.parent)
     index.refresh()
     row = index.rows(RunsView())[0]
-    places = arrange(COLUMNS, width)
+    names, columns = shown_columns(USUAL)
+    places = arrange(columns, width)
     for name in NAMES:
-        drawn = draw_row(COLUMNS, places, cells(replace(row, name=name), 0.0, watched=False), width)
+        drawn = draw_row(columns, places, cells(replace(row, name=name), names, 0.0, watched=False), width)
         assert cell_len("".join(drawn.text)) == width, ascii(name)
         assert cell_len("".join(drawn.text[: places[1].x])) == places[1].x, ascii(name)
         assert drawn.text[places[1].x].strip(), ascii(name)

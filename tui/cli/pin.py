@@ -1,0 +1,27 @@
+"""`gradtop pin|unpin RUN`."""
+
+from __future__ import annotations
+
+import argparse
+
+from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
+from gradtop.tui.cli.output import print_line
+
+EPILOG = """\
+Pinned runs stand on top of Runs and gradtop ls. The pin is stored in the run's
+meta.json, so that every screen shows it.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    add_run(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.record import label_run
+
+    found = chosen_run(options)
+    label_run(found, pinned=options.command == "pin")
+    print_line(f"{name_of(opened(found))} is {'pinned' if options.command == 'pin' else 'not pinned'}")
+    return 0
