@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from textual._compositor import ChopsUpdate, Compositor
-from textual.geometry import Region
+from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual.geometry import Region, Size
 from textual.strip import Strip
+from textual.widget import Widget
 
 
 class CellCompositor(Compositor):
-    """Textual's own (8.2) goes through every line of every widget between the first and the last change of a frame."""
+    """Textual's own (8.2) goes through every line of every widget between the first and the last change of a frame.
+
+    And it tells a widget of its size only where the layout before did not know it. Whoever looks a widget up after a scroll has that layout
+    made anew, with what a new style shows since, and what it shows is never told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[Widget, Size] = {}
+
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        hidden, shown, resized = super().reflow(parent, size)
+        told, self._told = self._told, {widget: place.region.size for widget, place in self._full_map.items()}
+        return ReflowResult(
+            hidden=hidden,
+            shown=shown | (self._told.keys() - told.keys()),
+            resized=resized | {widget for widget, size in self._told.items() if told.get(widget, size) != size},
+        )
 
     def render_partial_update(self) -> ChopsUpdate | None:
         regions, self._dirty_regions = self._dirty_regions, set()
