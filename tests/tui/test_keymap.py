@@ -122,7 +122,8 @@ def test_doctor_reports_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_remapped_key_acts_and_the_default_one_does_nothing(tmp_path: Path, run: Run) -> None:
-    keymap = parse_keymap({"keys": {"mode.gradients": "Z", "theme": "b", "next": "z", "help": "H", "leave": "f10"}}, "FILE")
+    keymap = parse_keymap({"keys": {"mode.gradients": "Z", "theme": "U", "next": "z", "help": "H", "leave": "f10"}}, "FILE")
+    assert keymap.problems == ()
     async with piloted(tmp_path, run, keymap=keymap) as screen:
         await screen.press("3")
         assert screen.app.current_mode == "overview"
@@ -131,7 +132,7 @@ async def test_a_remapped_key_acts_and_the_default_one_does_nothing(tmp_path: Pa
         dark = screen.app.current_theme.dark
         await screen.press("ctrl+t")
         assert screen.app.current_theme.dark == dark
-        await screen.press("b")
+        await screen.press("U")
         assert screen.app.current_theme.dark != dark
         await screen.press("question_mark")
         assert not isinstance(screen.app.screen, Help)
