@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradtop.trainer import __version__
+from gradtop.trainer.record.bounds import Unreadable
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.meta import add_to_meta
+from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.record.writing import write_atomically
 
 PACKAGES = ("torch", "torchvision", "numpy")
@@ -91,9 +92,9 @@ def keep_surroundings(run: Run, installed: Mapping[str, str]) -> None:
 def _write_surroundings(run: Run, installed: Mapping[str, str], place: str) -> None:
     commit, dirty = CodeState(place).read()
     # No git, no room, or a run that is deleted or damaged: nothing else depends on it.
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, Unreadable):
         if commit:
-            add_to_meta(run, git_commit=commit, git_dirty=dirty)
+            change_meta(run, git_commit=commit, git_dirty=dirty)
         write_atomically(run.path, run.packages, "".join(f"{name}=={version}\n" for name, version in installed.items()))
         if dirty:
             write_atomically(run.path, run.diff, _read_diff(place))

@@ -11,7 +11,6 @@ from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
-from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import META, Run
 from gradtop.trainer.record.writing import write_atomically
 
@@ -106,11 +105,6 @@ def is_fork(run: Run) -> bool:
 def write_meta(run: Run, meta: Meta) -> None:
     """Replace meta.json. Raises OSError."""
     write_atomically(run.path, run.meta, json.dumps(plain(dataclasses.asdict(meta)), indent=1))
-
-
-def add_to_meta(run: Run, **fields: object) -> None:
-    """Set fields of meta.json and leave all else in it as it is. Raises OSError, or ValueError where it is no JSON object."""
-    write_atomically(run.path, run.meta, json.dumps({**json.loads(read_file(run.meta)), **fields}, indent=1))
 
 
 def change_meta(run: Run, **values: object) -> None:
