@@ -82,8 +82,8 @@ RUNS = (
     ill("imbalance", "19 of 20 samples are of one class", custom("imbalanced"), "class-imbalance", "overfitting"),
     ill("raw inputs", "inputs with mean 200", [*custom("raw"), "optimizer.kind=adam", "optimizer.lr=1e-3"], "input-scale", "loss-spike oscillating"),
     ill("leak", "the target is among the inputs", [*custom("leaking"), "model.hidden=[]", "optimizer.lr=0.1"], "leak", "large-updates"),
-    ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting"),
-    ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving"),
+    ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting class-never-predicted"),
+    ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving class-never-predicted"),
     ill("large weights", "initialized with a deviation of 3", ["init.kind=normal", "init.std=3"], "not-learning", f"{BROKEN} loss-not-finite diverged failed gradient-not-finite"),
 )
 

@@ -130,11 +130,11 @@ KEYS: tuple[Key, ...] = (
     # 4 Weights
     Key("K", "screen.kernels", "weights.kernels", "kernels", "Show the kernels of a convolution as pictures; esc or again shows the histogram.", modes=("weights",), footer=True),
     Key("m", "screen.map", "weights.map", "heat map", "Show the mean of |W| as a heat map, one cell for each kernel and channel or for a block of a matrix; again shows the maximum.", modes=("weights",), footer=True),
+    Key("a", "screen.average", "weights.average", "weights", "In a picture from the checkpoint of a run with an EMA of its weights: show the EMA, whose score counts, or the weights themselves.", modes=("weights",), footer=True),
     Key("left,h", "screen.walk(-1)", "weights.previous", "previous", "In the picture of kernels: the previous kernel.", modes=("weights",)),
     Key("right,l", "screen.walk(1)", "weights.next", "kernel", "In the picture of kernels: the next kernel.", modes=("weights",), footer=True, shown="← →"),
     Key("left_square_bracket", "screen.channel(-1)", "weights.previous_channel", "previous channel", "In the picture of kernels: the previous channel; before the first, the mean of |W| over all.", modes=("weights",), shown="["),
     Key("right_square_bracket", "screen.channel(1)", "weights.next_channel", "channel", "In the picture of kernels: the next channel.", modes=("weights",), footer=True, shown="[ ]"),
-    Key("a", "screen.average", "weights.average", "weights", "In a picture from the checkpoint of a run with an EMA of its weights: show the EMA, whose score counts, or the weights themselves.", modes=("weights",), footer=True),
     # 6 Tune
     Key("enter", "screen.edit", "tune.edit", "edit", "Edit this field, or choose one of its values.", modes=("tune",), footer=True),
     Key("ctrl+s", "screen.start", "tune.start", "start", "Start a new run: a fork from the newest checkpoint if the changes allow it, else from the beginning.", modes=("tune",), footer=True),
@@ -176,7 +176,7 @@ KEYS: tuple[Key, ...] = (
     Key("u", "screen.unmark", "runs.unmark", "unmark all", "Unmark all runs.", modes=("runs",)),
     Key("v", "screen.overlay", "runs.overlay", "overlay", "Draw the marked runs over each other: loss, validation loss and accuracy; runs that differ in the seed alone as their mean with a band of one deviation.", modes=("runs",), footer=True),
     Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the one marked last, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
-    Key("C", "screen.columns", "runs.columns", "columns", "Choose the columns: results, keys of the configuration, metrics of evaluations; remembered.", modes=("runs",), footer=True),
+    Key("O", "screen.columns", "runs.columns", "columns", "Choose the columns: results, keys of the configuration, metrics of evaluations; remembered.", modes=("runs",), footer=True),
     Key("t", "screen.tag", "runs.tag", "tags", "Edit the tags of this run.", modes=("runs",), footer=True),
     Key("N", "screen.note", "runs.note", "note", "Write a note on this run.", modes=("runs",)),
     Key("p", "screen.pin", "runs.pin", "pin", "Keep this run on top of the list, or no longer; stored in the run.", modes=("runs",), footer=True),

@@ -85,6 +85,7 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
         del made["freeze"]["unfreeze_epoch"]
     if made["training"].get("steps"):
         made["schedule"].pop("warmup_steps", None)
+    made["training"].pop("monitor", None)  # which data have which metric is tested by itself
     if made["training"].get("clip"):
         made["training"].pop("clip_value", None)
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from gradtop.trainer.analysis.event_text import event_line
+from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.config.problems import ConfigProblems
@@ -175,7 +176,7 @@ def test_it_pauses_and_stops_and_refuses_checkpoints_and_changes(tmp_path: Path)
         assert ask(run, "stop")[0]
         thread.join(60)
     assert read_status(run).state is RunState.STOPPED
-    assert event_line(events(run, "command")[-1]).text.endswith(f"stopping after step {read_status(run).step}")
+    assert event_line(events(run, "command")[-1]).text.endswith(f"stopping after step {number(read_status(run).step)}")
 
 
 def test_killed_it_ends_at_once(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.training.runs import TINY, events, newest_state, rows
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
 # What is counted anew in a fork, and what says where it stands in time.
-ITS_OWN = {"stopwatch", "scores"}
+ITS_OWN = {"stopwatch", "scores", "first_losses"}
 
 
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:

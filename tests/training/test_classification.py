@@ -111,10 +111,12 @@ def test_without_a_sample_nothing_is_known() -> None:
     assert not score.further
 
 
-def test_of_characters_there_are_loss_and_accuracy() -> None:
+def test_of_characters_there_are_loss_accuracy_and_perplexity() -> None:
     outputs, labels = torch.randn(2, 5, 12), torch.randint(0, 12, (2, 5))
     score = evaluate(nn.Identity(), lambda given: given, [(outputs, labels)])
-    assert (score.further, score.classes) == ({}, None)
+    assert score.classes is None
+    assert score.further.keys() <= {"perplexity", "bits_per_character"}
+    assert score.further["perplexity"] == pytest.approx(math.exp(score.loss))
     assert score.accuracy == pytest.approx((outputs.argmax(2) == labels).float().mean().item())
 
 

@@ -181,7 +181,7 @@ def test_early_stopping_goes_on_as_in_the_parent(tmp_path: Path) -> None:
     trained(parent, resume=True)
 
     assert read_status(child).step == read_status(parent).step == 4 * PER_EPOCH
-    assert said(child)[0][-1] == "the best loss and the patience count of early stopping"
+    assert said(child)[0][-1] == "the best val loss and the patience count of early stopping"
     # What a run shows as its best is its own.
     assert [event["best"] for event in events(child, "epoch")] == [True, False]
 
@@ -193,7 +193,7 @@ def test_a_fork_of_a_training_that_was_stopped_early_has_the_whole_patience_agai
 
     assert read_status(child).step == 5 * PER_EPOCH
     assert (said(child)[0][-1], said(child)[1]) == (
-        "the best loss of early stopping",
+        "the best val loss of early stopping",
         ["the patience count of early stopping, which had run out"],
     )
 
@@ -212,7 +212,7 @@ def test_a_loss_is_measured_against_those_on_the_same_data(
 
     assert (found["to_beat"], found["without_better"]) == (scores["to_beat"] if since else math.inf, since)
     assert found["best"] is None
-    assert ("the best loss and the patience count of early stopping" in said(child)[1]) == (not since)
+    assert ("the best val loss and the patience count of early stopping" in said(child)[1]) == (not since)
 
 
 def topics(sentences: object) -> set[str]:

@@ -62,7 +62,7 @@ async def test_with_sixteen_colours_or_none_the_terminals_own_are_used(tmp_path:
         await screen.shows("keys in 1 Overview")
         await screen.press("escape", "ctrl+p")
         await screen.shows("Search for commands")
-        assert underlined(screen)[0] == "Gradients  (3)"
+        assert underlined(screen)[0] == "Classes  (C)"
 
 
 async def test_without_colours_the_cursor_of_a_list_is_seen(tmp_path: Path, training: tuple[Run, Grower]) -> None:

@@ -49,7 +49,7 @@ def living() -> dict[str, int]:
 
 def sizes_remembered() -> set[int]:
     """The limits of what each widget remembers."""
-    return {cache.maxsize for each in gc.get_objects() if isinstance(each, Widget) for cache in (each._query_one_cache, each._box_model_cache)}
+    return {cache.maxsize for each in gc.get_objects() if issubclass(type(each), Widget) for cache in (each._query_one_cache, each._box_model_cache)}
 
 
 async def test_a_widget_keeps_few_regions_to_draw(tmp_path: Path, training: tuple[Run, object]) -> None:

@@ -34,11 +34,11 @@ async def test_columns_are_found_letter_by_letter_sort_and_are_remembered(tmp_pa
     memory = UiState(tmp_path / "memory.json")
     async with piloted(tmp_path, None, mode="runs", memory=memory) as screen:
         await screen.shows("amber-finch")
-        await screen.press("C")
+        await screen.press("O")
         await screen.until(lambda: isinstance(screen.app.screen, ColumnPicker), "the list of columns")
         await screen.press("ctrl+u", *"opt.wd", "backspace", *"eigh", "enter", "escape")
         assert kept_columns(memory) == (*USUAL, "optimizer.weight_decay")
-        await screen.press("C")
+        await screen.press("O")
         await screen.until(lambda: isinstance(screen.app.screen, ColumnPicker), "the list of columns")
         for name in USUAL[:-1]:
             await screen.press(*name, "enter", *(["backspace"] * len(name)))

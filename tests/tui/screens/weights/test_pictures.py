@@ -132,10 +132,10 @@ async def test_the_picture_is_that_of_the_ema_whose_score_counts_and_a_shows_the
         await screen.shows("weights, not their EMA")  # the histogram
         await screen.press("K")
         await screen.shows("step 343 · checkpoint · EMA of the weights")
-        assert "a weights" in screen.keybar()
+        await screen.until(lambda: "a weights" in screen.keybar(), "the key for the weights")
         await screen.press("a")
         await screen.shows("checkpoint · weights, not their EMA")
-        assert "a EMA" in screen.keybar()
+        await screen.until(lambda: "a EMA" in screen.keybar(), "the key for the EMA")
         asked = [what for kind, what in launcher.asked if kind == "picture"]
         wanted = Wanted("stem.weight", KERNELS)
         assert asked == [("step-000343.pt", wanted, True), ("step-000343.pt", wanted)]
