@@ -101,7 +101,11 @@ class Weights(ModeScreen):
             self.request_data()
         run = str(facts.run.path) if facts.run is not None else ""
         fresh, self._drawn = self._drawn != (run, part.chosen), (run, part.chosen)
-        self.query_one(PicturePane).show_part(part, facts)
+        pictures = self.query_one(PicturePane)
+        had = pictures.has_average
+        pictures.show_part(part, facts)
+        if pictures.has_average != had:
+            self.refresh_bindings()
         self._show_now(part, snapshot, fresh=fresh)
         self.query_one(History).show_part(part)
 
