@@ -114,7 +114,7 @@ def about(row: RunRow, finding: Piece = ("", "muted"), *, watched: bool, sort: s
     status = row.status
     words = [f"step {number(status.step)}/{number(status.steps)}" if status.steps else "", status.model]
     words += [f"{number(status.parameters)} parameters" if status.parameters else "", status.device]
-    words.append(f"lr {significant(status.lr)}" if status.lr is not None else "")
+    words.append(f"lr {significant(status.lr)}" if status.lr is not None and row.state.is_active else "")  # the last one says nothing
     first: TextLine = [
         (f" {shown_name(row)}  ", "strong"),
         (f"{states.symbol(row.state)} {row.state}", states.tone(row.state)),
