@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from gradtop.trainer.analysis.newest import newest_status
-from gradtop.trainer.record import Run, RunReader
+import pytest
+
+from gradtop.trainer.analysis.findings import report
+from gradtop.trainer.analysis.newest import evaluated, newest_status
+from gradtop.trainer.record import Run, RunReader, Status
 from gradtop.tui.cli import show
 from gradtop.tui.reading.facts import Watch
 from tests.tui.runs_fixture import STEPS_PER_EPOCH, fake_run
@@ -35,6 +39,32 @@ def test_a_run_that_died_is_shown_as_far_as_its_records_go(tmp_path: Path) -> No
     assert status.loss != reader.status.loss
     assert dict(show.lines(reader))["progress"].startswith(f"epoch 2/{status.epochs}, step {step} of ")
     assert Watch(run).read().status.step == step
+
+
+def test_its_best_evaluation_may_be_newer_than_its_status(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path, "quiet-heron", steps=STEPS_PER_EPOCH - 10, state="training")
+    grower.status("training", pid=1 << 22)
+    grower.grow(BEHIND)
+    grower.close()
+    reader = RunReader(run)
+    reader.refresh()
+    reader.stream("evals").refresh()
+    newest = reader.stream("evals").last()
+    assert newest is not None
+
+    status = newest_status(reader)
+
+    assert reader.status.best is None
+    assert (status.best, status.best_epoch, status.val_loss_at_best) == (newest["loss"], 1, newest["loss"])
+    assert (status.val_loss, status.val_accuracy, status.best_val_accuracy) == (newest["loss"], newest["accuracy"], newest["accuracy"])
+    (died,) = [finding for finding in report(reader).findings if finding.name == "died"]
+    assert died.evidence["step"] == status.step == STEPS_PER_EPOCH - 10 + BEHIND - 1
+
+
+@pytest.mark.parametrize("epoch", [math.nan, math.inf, -1.0, 1e300])
+def test_an_epoch_that_is_none_is_not_believed(epoch: float) -> None:
+    status = evaluated(Status(epochs=3), {"epoch": epoch, "loss": 0.5, "accuracy": math.nan})
+    assert (status.best, status.best_epoch, status.accuracy_at_best) == (0.5, 0, None)
 
 
 def test_of_any_other_run_the_status_holds(tmp_path: Path) -> None:

@@ -3,25 +3,55 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
+from gradtop.trainer.metrics import ACCURACY, FURTHER, LOSS, monitored
 from gradtop.trainer.record import RunReader, RunState, Status
-from gradtop.trainer.record.streams.registry import GRAD_NORM, LOSS, LR, STEP, STEPS
+from gradtop.trainer.record.streams.registry import EPOCH, EVALS, GRAD_NORM, LR, STEP, STEPS
+
+MOST = 256  # evaluations since the status, which is written at least every few seconds
 
 
 def newest_status(reader: RunReader) -> Status:
-    """The status, and of a run that died what its newest recorded step says, where that is newer."""
+    """The status, and of a run that died what its newest recorded step and evaluations say, where they are newer."""
     status = reader.status
     if reader.state is not RunState.DIED:
         return status
+    evals = reader.stream(EVALS)
+    evals.refresh()
+    known = status.step
+    for record in evals.tail(MOST):
+        if record[STEP] >= known:
+            status = evaluated(status, record)
     stream = reader.stream(STEPS)
     stream.refresh()
     newest = stream.last()
-    if newest is None or newest[STEP] <= status.step:
+    if newest is None or newest[STEP] <= known:
         return status
     step, per_epoch = int(newest[STEP]), status.steps_per_epoch
     epoch = min(-(-step // per_epoch), status.epochs) if per_epoch else 0
     loss, lr, norm = (newest.get(name) for name in (LOSS, LR, GRAD_NORM))
-    if norm is not None and math.isnan(norm):
-        norm = None  # not measured in that step
-    return replace(status, step=step, epoch=max(epoch, status.epoch), loss=loss, lr=lr, grad_norm=norm)
+    return replace(status, step=step, epoch=max(epoch, status.epoch), loss=loss, lr=lr, grad_norm=finite(norm))
+
+
+def evaluated(status: Status, record: Mapping[str, float]) -> Status:
+    """The status after an evaluation."""
+    further = {name: record[name] for name in FURTHER if finite(record.get(name)) is not None}
+    loss, accuracy, ended = record.get(LOSS), finite(record.get(ACCURACY)), finite(record.get(EPOCH)) or 0.0
+    epoch = int(ended) if 0 <= ended <= status.epochs else 0
+    found = replace(status, val_loss=loss, val_accuracy=accuracy, metrics=further)
+    low, high = monitored(LOSS).rank, monitored(ACCURACY).rank
+    if low(loss) < low(status.best_val_loss):
+        found = replace(found, best_val_loss=loss, best_loss_epoch=epoch)
+    if high(accuracy) < high(status.best_val_accuracy):
+        found = replace(found, best_val_accuracy=accuracy, best_accuracy_epoch=epoch)
+    rank, value = status.monitored.rank, record.get(status.monitor)
+    if rank(value) < rank(status.best):
+        found = replace(found, best=value, best_epoch=epoch, val_loss_at_best=loss, accuracy_at_best=accuracy, metrics_at_best=further)
+    return found
+
+
+def finite(value: float | None) -> float | None:
+    """None for what was not measured."""
+    return value if value is not None and math.isfinite(value) else None

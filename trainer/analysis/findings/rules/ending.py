@@ -8,6 +8,7 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import History
 from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.analysis.newest import newest_status
 from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.trainer.record import RunState, clean
 
@@ -37,7 +38,7 @@ def died(run: History) -> Iterator[Finding]:
     """
     if run.state is RunState.DIED:
         how = how_it_died(run.reader.run, run.state, run.status) or "its process is gone"
-        step = run.status.step
+        step = newest_status(run.reader).step
         advice = "resume it: it goes on from its last checkpoint"
         yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step, "how": how}, step)
 
