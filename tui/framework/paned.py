@@ -55,8 +55,9 @@ class PanedScreen(ChartedScreen):
         grid = self.query_one("#panes")
         for pane in grid.children:
             pane.display = pane.id in shown
-        grid.styles.grid_size_columns = columns
-        grid.styles.grid_size_rows = -(-len(shown) // columns)
+        across = min(columns, len(shown))  # the last page may have one alone
+        grid.styles.grid_size_columns = across
+        grid.styles.grid_size_rows = -(-len(shown) // across)
         # A class would have all panes styled anew.
         grid.styles.grid_rows = self.ALL_ROWS if tuple(shown) == self.PANES and columns == 2 else None
         self.refresh_bindings()

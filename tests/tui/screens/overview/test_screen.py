@@ -238,6 +238,8 @@ async def test_the_texts_of_a_language_model_are_seen_the_newest_first_and_their
         assert "─ learning rate ─" not in shown
         await screen.press("tab")
         await screen.shows("─ learning rate ─")
+        alone = screen.app.screen.query_one("#learning-rate")
+        await screen.until(lambda: alone.outer_size.width == screen.app.screen.size.width, "the one pane of the page in its whole width")
         append_sample(run, Sample(step=300, epoch=3, loss=0.5, prompt="Alice", text="!", wanted=1))
         append_event(run, "warning", step=300, message="something")
         await screen.press("tab")
