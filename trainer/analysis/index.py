@@ -4,76 +4,45 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradtop.trainer.analysis.death import how_it_died
-from gradtop.trainer.analysis.formatting import number, setting
 from gradtop.trainer.analysis.lineage import branch, families
-from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked, look_up, names_of
+from gradtop.trainer.analysis.look_up import look_up, names_of
 from gradtop.trainer.analysis.run_fields import compares_by, field_of, is_looked_up
 from gradtop.trainer.analysis.run_filter import parse, unknown_key
 from gradtop.trainer.analysis.run_order import NEWEST, in_order, plain
-from gradtop.trainer.analysis.text import stopped_early_text, waits_for
-from gradtop.trainer.job import DEFAULT_JOB, find_job
+from gradtop.trainer.analysis.run_row import (
+    CHANGED,
+    NEVER,
+    IndexedRun,
+    RunRow,
+    created,
+    haystack,
+    last_words,
+    row_of,
+    shortened,
+)
+from gradtop.trainer.analysis.text import waits_for
 from gradtop.trainer.record import (
-    Meta,
-    RecordedChange,
     Run,
-    RunState,
     Status,
-    clean,
     derive_state,
     queue_order,
     requested_device,
 )
 from gradtop.trainer.record.files import identity
 from gradtop.trainer.record.layout import META, STATUS
-from gradtop.trainer.record.log import last_log_lines
 from gradtop.trainer.record.meta import examine_seen_meta
 from gradtop.trainer.record.runs import RunList
 from gradtop.trainer.record.status import examine_seen_status
 
 AT_ONCE = 25
-MOST = 20  # changes that are described
 NAMED = 50  # runs in which a key is looked for that was probably meant
-NEVER, CHANGED = (-1, -1), (-3, -3)  # marks of a run that was never looked at, and of one that must be
 LIST_EVERY = 5.0
-SENTENCE = 300  # characters of what was changed, and of the last words
-DEEPEST = 9  # cells of branches before a name
-FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed, died or ended early.
-
-    `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
-    `waits_for` says what it waits for: "quiet-heron on cuda:0". `unreadable` says which of its files cannot be read, and why.
-    `values` has what was looked up for a column, an order or a filter (see `run_fields`).
-    """
-
-    run: Run
-    name: str
-    state: RunState
-    created: float
-    status: Status
-    parent: str
-    change: str
-    job: str = "train"
-    branch: str = ""
-    words: str = ""
-    place: int = 0
-    waits_for: str = ""
-    changes: tuple[RecordedChange, ...] = ()
-    unreadable: str = ""
-    tags: tuple[str, ...] = ()
-    note: str = ""
-    pinned: bool = False
-    values: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +61,6 @@ class RunsView:
         return frozenset({*found, *(() if self.sort == NEWEST else compares_by(self.sort)), *parse(self.filter).needs})
 
 
-@dataclass(slots=True)
-class Entry:
-    run: Run
-    marks: tuple[int, int] = (-1, -1)
-    meta: Meta = Meta()
-    status: Status = Status()
-    state: RunState = RunState.UNKNOWN
-    beat: float = 0.0  # when its newest heartbeat was first seen here, by the monotonic clock
-    moves: bool = False  # whether a heartbeat was seen to follow another
-    death: str = ""  # how its worker died, as far as that is known
-    words: str = ""
-    problems: tuple[str, str] = ("", "")  # of status.json and meta.json
-    asked: str = ""
-    family: tuple[str, str] = ("", "")  # the branch before its name, and the name of its parent
-    looked: Looked = NOT_LOOKED
-    row: RunRow | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it was looked at."""
-        return self.marks != NEVER
-
-
 class RunIndex:
     """All runs of one directory. A refresh lists it when it changed, looks at each run that lives, and at some that ended."""
 
@@ -122,10 +68,10 @@ class RunIndex:
         self.runs = runs
         self._list = RunList(runs)
         self._clock, self._monotonic = clock, monotonic
-        self._entries: dict[str, Entry] = {}  # by the path of the run, the newest first
+        self._entries: dict[str, IndexedRun] = {}  # by the path of the run, the newest first
         self._listed: tuple[int, float] = (-1, 0.0)
         self._next = 0
-        self._ordered: list[Entry] = []
+        self._ordered: list[IndexedRun] = []
         self._names: dict[str, str] = {}
         self._is_sorted = False
         self._wanted: frozenset[str] = frozenset()
@@ -216,12 +162,12 @@ class RunIndex:
         found = self._list.read()
         if [run.where for run in found] == list(self._entries):
             return False
-        self._entries = {run.where: self._entries.get(run.where) or Entry(run) for run in found}
+        self._entries = {run.where: self._entries.get(run.where) or IndexedRun(run) for run in found}
         self.ids = frozenset(run.id for run in found)
         self._is_sorted = False
         return True
 
-    def _look(self, entry: Entry) -> bool:
+    def _look(self, entry: IndexedRun) -> bool:
         now, first = self._clock(), not entry.is_known
         run, before = entry.run, entry.marks
         marks = NEVER if first else (_mark(run.file(STATUS)), _mark(run.file(META)))
@@ -312,64 +258,6 @@ class RunIndex:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-def last_words(entry: Entry) -> str:
-    """What went wrong with a run, in a sentence."""
-    if problem := "; ".join(filter(None, entry.problems)):
-        return problem
-    if entry.status.error or entry.state is not RunState.DIED:
-        return entry.status.error or stopped_early_text(entry.status)
-    return entry.death or " ".join(last_log_lines(entry.run, 1))
-
-
-def row_of(entry: Entry, names: dict[str, str]) -> RunRow:
-    meta = entry.meta
-    return RunRow(
-        run=entry.run,
-        name=names[entry.run.id],
-        state=entry.state,
-        created=created(entry),
-        status=entry.status,
-        parent=meta.parent or "",
-        change=describe_change(entry, names),
-        job=meta.job,
-        branch=entry.family[0],
-        words=clean(entry.words, SENTENCE),
-        changes=meta.changes,
-        unreadable="; ".join(filter(None, entry.problems)),
-        tags=meta.tags,
-        note=meta.note,
-        pinned=meta.pinned,
-        values=entry.looked.values,
-    )
-
-
-def created(entry: Entry) -> float:
-    return entry.meta.created or entry.status.started
-
-
-def shortened(before: str) -> str:
-    return before if len(before) <= DEEPEST else f"…{before[1 - DEEPEST :]}"
-
-
-def describe_change(entry: Entry, names: dict[str, str]) -> str:
-    """What differs from the parent, or the last words of a run that ended badly; first the job, where it is no training, and its result."""
-    changes = "  ".join([f"{change.key.rpartition('.')[2]} {setting(change.old)} → {setting(change.new)}" for change in entry.meta.changes[:MOST]])
-    parent = entry.meta.parent
-    if parent and not changes:
-        changes = f"as {names.get(parent, parent)}"
-    if at := FORKED_AT.match(entry.meta.parent_checkpoint):
-        changes = f"from step {number(int(at[1]))}: {changes}"
-    job = ""
-    if entry.meta.job != DEFAULT_JOB:
-        known = find_job(entry.meta.job)
-        job = clean("  ".join(filter(None, (known.label, known.result.headline(entry.status)))), SENTENCE)
-    return "   ".join(filter(None, (job, clean(changes, SENTENCE), clean(entry.words, SENTENCE))))
-
-
-def haystack(row: RunRow) -> str:
-    return f"{row.name} {row.run.id} {row.state} {row.change} {row.status.model} {' '.join(row.tags)} {row.note}".casefold()
 
 
 def _still(status: Status) -> Status:

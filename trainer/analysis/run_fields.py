@@ -12,7 +12,7 @@ from gradtop.trainer.record import clean
 from gradtop.trainer.record.config_values import WHOLE_TABLE
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from gradtop.trainer.analysis.run_row import RunRow
 
 METRIC = "metric:"  # before the name of a column of `evals`, among what is looked up
 FINDING = "finding"

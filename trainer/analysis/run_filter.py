@@ -16,7 +16,7 @@ from gradtop.trainer.analysis.run_fields import FIELDS, field_of, is_looked_up
 from gradtop.trainer.record import clean
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from gradtop.trainer.analysis.run_row import RunRow
 
 HINT = "state:failed lr>1e-3 tag:base loss<0.1"
 LONGEST = 2000  # characters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.analysis.run_fields import comparable, field_of, finite
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from gradtop.trainer.analysis.run_row import RunRow
 
 NEWEST = "newest"  # by family: each run below the one it came from
 SORTS = (NEWEST, "best", "name")  # those that a key goes through; the others are columns

@@ -9,7 +9,7 @@ from gradtop.trainer.analysis.run_fields import RunField
 from gradtop.trainer.record import clean
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from gradtop.trainer.analysis.run_row import RunRow
 
 NOTHING = "–"
 LONGEST = 200

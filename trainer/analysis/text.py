@@ -12,7 +12,7 @@ from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.index import RunRow
+    from gradtop.trainer.analysis.run_row import RunRow
     from gradtop.trainer.record.classification import Classification
 
 FEW = 3  # classes that are named

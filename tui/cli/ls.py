@@ -17,7 +17,8 @@ from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, tab
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradtop.trainer.analysis.index import RunIndex, RunRow, RunsView
+    from gradtop.trainer.analysis.index import RunIndex, RunsView
+    from gradtop.trainer.analysis.run_row import RunRow
 
 EPILOG = """\
 FILTER is words that name, state, model, changes, tags or note contain, and

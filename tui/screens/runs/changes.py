@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.index import RunRow
+from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RecordError, Run, label_run, rename_run
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import Answer

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.index import RunRow, RunsView
+from gradtop.trainer.analysis.index import RunsView
 from gradtop.trainer.analysis.run_order import groups
+from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RunReader, clean
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 
-from gradtop.trainer.analysis.index import RunRow, RunsView
+from gradtop.trainer.analysis.index import RunsView
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
+from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RecordError, Run, clean, trash_run
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine

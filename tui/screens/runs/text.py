@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from gradtop.trainer.analysis.formatting import number, si, significant
-from gradtop.trainer.analysis.index import RunRow
 from gradtop.trainer.analysis.run_fields import FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
+from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.analysis.run_text import value_text
 from gradtop.trainer.analysis.text import best_cell, queue_text, state_text
 from gradtop.trainer.record import Status, clean
