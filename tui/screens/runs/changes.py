@@ -1,4 +1,4 @@
-"""What Runs asks about the run under the cursor, and what becomes of the answer: its name, tags, note and pin, runs like it, the trash."""
+"""What Runs asks about the run under the cursor, and what becomes of the answer: its name, tags, note and pin, runs like it."""
 
 from __future__ import annotations
 

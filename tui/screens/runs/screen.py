@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from shlex import quote
 from typing import ClassVar
 
 from textual import events
@@ -14,7 +13,7 @@ from gradtop.trainer.analysis.index import RunsView
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
 from gradtop.trainer.analysis.run_row import RunRow
-from gradtop.trainer.record import RecordError, Run, clean, trash_run
+from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
@@ -23,6 +22,7 @@ from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
 from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
+from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
 from gradtop.tui.screens.runs.text import About, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
@@ -41,26 +41,12 @@ class Runs(ModeScreen):
     watches_runs: ClassVar[bool] = True
     read = staticmethod(read_runs)
 
-    class Deleted(Message):
-        """A run was moved into the trash."""
-
-        def __init__(self, run: Run, name: str, where: str) -> None:
-            super().__init__()
-            self.run, self.name, self.where = run, name, where
-
     class Judged(Message):
         """What is wrong with some of the runs in view."""
 
         def __init__(self, found: Sequence[Judgement]) -> None:
             super().__init__()
             self.found = found
-
-    class Kept(Message):
-        """A run could not be moved; `watched` is whether it was the one watched."""
-
-        def __init__(self, run: Run, why: str, *, watched: bool) -> None:
-            super().__init__()
-            self.run, self.why, self.watched = run, why, watched
 
     class Named(Message):
         """The keys and metrics that columns could be of."""
@@ -331,47 +317,16 @@ class Runs(ModeScreen):
         if self.row is not None:
             changes.annotate(self.gradtop, self.row)
 
+    def action_delete(self) -> None:
+        if self.row is not None:
+            confirm_deletion(self, self.row)
+
+    def on_deletion(self, message: Deletion) -> None:
+        report_deletion(self, message)
+
     def action_pin(self) -> None:
         if self.row is not None:
             changes.pin(self.gradtop, self.row)
-
-    def action_delete(self) -> None:
-        from gradtop.tui.dialogs.confirm import Confirm
-
-        if (row := self.row) is None:
-            return
-        run, name = row.run, shown_name(row)
-
-        def delete(yes: bool | None) -> None:
-            if not yes:
-                return
-            watched = self.gradtop.watched == run
-            if watched:  # before it is gone, so that nobody is told of it as of an accident
-                self.gradtop.watched = None
-                self.request_data()
-            self.gradtop.poll.change(run, lambda: self._delete(run, name, watched=watched))
-
-        consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
-        self.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep"), delete)
-
-    def _delete(self, run: Run, name: str, *, watched: bool) -> None:
-        """In the poll thread."""
-        try:
-            where = trash_run(run)
-        except RecordError as error:
-            self.post_message(self.Kept(run, str(error), watched=watched))
-        else:
-            self.post_message(self.Deleted(run, name, str(where)))
-
-    def on_runs_deleted(self, message: Deleted) -> None:
-        notice = f"{message.name} was moved to the trash. To restore it: mv {quote(message.where)} {quote(str(message.run.path))}"
-        self.notify(notice, title="deleted", timeout=15)
-
-    def on_runs_kept(self, message: Kept) -> None:
-        self.notify(message.why, title="not deleted", severity="error", timeout=10)
-        if message.watched and self.gradtop.watched is None:
-            self.gradtop.watched = message.run
-            self.request_data()
 
     def copied(self) -> tuple[str, str]:
         row = self.row

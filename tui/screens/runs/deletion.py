@@ -1,0 +1,60 @@
+"""Deleting a run: the question, the move into the trash in the poll thread, and what is said of it."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from textual.message import Message
+
+from gradtop.trainer.analysis.run_row import RunRow
+from gradtop.trainer.record import RecordError, Run, trash_run
+from gradtop.tui.framework.mode_screen import ModeScreen
+from gradtop.tui.screens.runs.text import shown_name
+
+
+class Deletion(Message):
+    """A run was moved to `where`, or could not be moved, for the reason `problem`; `watched` is whether it was the one watched."""
+
+    def __init__(self, run: Run, name: str, *, watched: bool, where: str = "", problem: str = "") -> None:
+        super().__init__()
+        self.run, self.name, self.watched, self.where, self.problem = run, name, watched, where, problem
+
+
+def confirm_deletion(screen: ModeScreen, row: RunRow) -> None:
+    """Ask, then move the run into the trash; `screen` gets a `Deletion`."""
+    from gradtop.tui.dialogs.confirm import Confirm
+
+    run, name = row.run, shown_name(row)
+
+    def delete(yes: bool | None) -> None:
+        if not yes:
+            return
+        watched = screen.gradtop.watched == run
+        if watched:  # before it is gone, so that nobody is told of it as of an accident
+            screen.gradtop.watched = None
+            screen.request_data()
+        screen.gradtop.poll.change(run, lambda: screen.post_message(_delete(run, name, watched=watched)))
+
+    consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
+    screen.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep"), delete)
+
+
+def _delete(run: Run, name: str, *, watched: bool) -> Deletion:
+    """In the poll thread."""
+    try:
+        where = trash_run(run)
+    except RecordError as error:
+        return Deletion(run, name, watched=watched, problem=str(error))
+    return Deletion(run, name, watched=watched, where=str(where))
+
+
+def report_deletion(screen: ModeScreen, deletion: Deletion) -> None:
+    """Say where the run is now; one that could not be moved is watched again."""
+    if deletion.problem:
+        screen.notify(deletion.problem, title="not deleted", severity="error", timeout=10)
+        if deletion.watched and screen.gradtop.watched is None:
+            screen.gradtop.watched = deletion.run
+            screen.request_data()
+        return
+    notice = f"{deletion.name} was moved to the trash. To restore it: mv {quote(deletion.where)} {quote(str(deletion.run.path))}"
+    screen.notify(notice, title="deleted", timeout=15)
