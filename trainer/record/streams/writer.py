@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import struct
 import threading
 import time as clock
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from gradtop.trainer.record.events import EventKind, append_event
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.place import Found, Place
+from gradtop.trainer.record.place import Found
 from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
 from gradtop.trainer.record.samples import Sample, append_sample
 from gradtop.trainer.record.status import Status, write_status
+from gradtop.trainer.record.streams.open_streams import Opening, OpenStreams, Row, explain
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
-from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
 from gradtop.trainer.record.writing import write_atomically
 
 WRITE_EVERY = 0.1
-TRY_AGAIN_AFTER = 1.0
 LOOK_EVERY = 2.0
 MOST_VALUES = 1_000_000  # that wait in the queue while the disk does not answer: 32 MB
 NEEDED = frozenset({EventKind.COMMAND, EventKind.END})  # events that a full disk must not swallow
-
-Row: TypeAlias = Sequence[float]
-
-
-@dataclass
-class _Opening:
-    """A stream that was opened; the writer's thread creates its segment."""
-
-    stream: str
-    columns: tuple[Column, ...]
-    first_step: int
-    extra: Mapping[str, object]
-    rollup: bool
-    writer: SegmentWriter | None = None
-    try_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,15 +62,12 @@ class StreamWriter:
         self.dropped = 0
         self.trouble = ""
         self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
-        self._queue: deque[tuple[str, Row] | _Opening | _Event | _Replacement | Sample] = deque()
+        self._queue: deque[tuple[str, Row] | Opening | _Event | _Replacement | Sample] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
-        self._streams: dict[str, _Opening] = {}
+        self._streams = OpenStreams(run, rank, self._lose, on_place)
         self._status: deque[Status] = deque(maxlen=1)
         self._status_due = self._look_due = 0.0
         self._reported = False
-        self._on_place = on_place
-        self._place = _place_of(run)
-        self._gone = False
         self._losing = threading.Lock()
         self._wake = threading.Event()
         self._written = threading.Condition()
@@ -118,7 +97,7 @@ class StreamWriter:
             columns = declared.columns if declared is not None else ()
         rollup = declared is None or declared.rollup
         self._room[stream] = min(self._maximum, max(64, MOST_VALUES // (len(columns) + 2)))
-        self._queue.append(_Opening(stream, tuple(columns), first_step, extra or {}, rollup))
+        self._queue.append(Opening(stream, tuple(columns), first_step, extra or {}, rollup))
         self._wake.set()
 
     def put(self, stream: str, step: int, time: float, values: Sequence[float]) -> None:
@@ -211,12 +190,9 @@ class StreamWriter:
             with self._written:
                 self._answered = requested
                 self._written.notify_all()
-        for opening in self._streams.values():
-            self._end(opening)
+        self._streams.close()
         if not self.rank:
             drop_reserve(self.run)
-        if self._place is not None:
-            self._place.close()
         with self._written:
             self._answered = self._asked
             self._written.notify_all()
@@ -246,14 +222,14 @@ class StreamWriter:
             elif isinstance(item, Sample):
                 self._append_sample(item)
             else:
-                self._append(item.stream, rows.pop(item.stream, []))
-                self._begin(item)
+                self._streams.append(item.stream, rows.pop(item.stream, []))
+                self._streams.begin(item)
         for stream, several in rows.items():
-            self._append(stream, several)
+            self._streams.append(stream, several)
         now = clock.monotonic()
         if now >= self._look_due:
             self._look_due = now + LOOK_EVERY
-            self._look_for_deletion()
+            self._streams.look_for_deletion()
             if not self.rank:
                 keep_reserve(self.run)
         if self._status and (whole or now >= self._status_due):
@@ -270,122 +246,22 @@ class StreamWriter:
             self._lose(1, explain(error))
 
     def _append_where_it_is(self, event: _Event) -> None:
-        self._where_it_is(lambda: append_event(self.run, event.kind, **event.fields))
+        self._streams.where_it_is(lambda: append_event(self.run, event.kind, **event.fields))
 
     def _replace(self, item: _Replacement) -> None:
         try:
-            self._where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
+            self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
         except OSError as error:
             self._lose(1, explain(error))
 
     def _append_sample(self, sample: Sample) -> None:
         try:
-            self._where_it_is(lambda: append_sample(self.run, sample))
+            self._streams.where_it_is(lambda: append_sample(self.run, sample))
         except OSError as error:
             self._lose(1, explain(error))
-
-    def _where_it_is(self, write: Callable[[], object]) -> None:
-        """Write a file of the run, again where the run directory was moved. Raises OSError."""
-        try:
-            write()
-        except FileNotFoundError:
-            if self._find() is not Found.MOVED:
-                raise
-            write()
 
     def _write_status(self) -> None:
         try:
             write_status(self.run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
         except OSError as error:
             self._lose(0, explain(error))
-
-    def _begin(self, opening: _Opening) -> None:
-        before = self._streams.get(opening.stream)
-        if before is not None:
-            self._end(before)
-        self._streams[opening.stream] = opening
-        self._append(opening.stream, [])  # its schema is there as soon as the stream is declared
-
-    @staticmethod
-    def _end(opening: _Opening) -> None:
-        writer, opening.writer = opening.writer, None
-        if writer is not None:
-            writer.close()
-
-    def _append(self, stream: str, rows: Sequence[Row]) -> None:
-        opening = self._streams.get(stream)
-        if opening is None:
-            self._lose(len(rows), f"{stream} takes no such record") if rows else None
-            return
-        packed: list[bytes] = []
-        try:
-            writer = opening.writer or self._make(opening)
-            packed = self._pack(writer, rows)
-            if packed:
-                writer.append_packed(b"".join(packed))
-        except ShortWrite as error:
-            self._lose(len(packed) - error.written, explain(error))
-        except OSError as error:
-            self._lose(len(rows), explain(error))
-
-    def _make(self, opening: _Opening) -> SegmentWriter:
-        """Raises OSError."""
-        now = clock.monotonic()
-        if now < opening.try_at:
-            raise OSError(self.trouble)
-        opening.try_at = now + TRY_AGAIN_AFTER
-        opening.writer = SegmentWriter(
-            self.run,
-            opening.stream,
-            opening.columns,
-            first_step=opening.first_step,
-            extra=opening.extra,
-            rollup=opening.rollup,
-            rank=self.rank,
-        )
-        return opening.writer
-
-    def _pack(self, writer: SegmentWriter, rows: Sequence[Row]) -> list[bytes]:
-        pack = writer.pack
-        try:
-            return [pack(*row) for row in rows]
-        except (struct.error, TypeError, ValueError, OverflowError):
-            return [each for row in rows if (each := self._pack_one(writer, row)) is not None]
-
-    def _pack_one(self, writer: SegmentWriter, row: Row) -> bytes | None:
-        try:
-            return writer.pack(*row)
-        except (struct.error, TypeError, ValueError, OverflowError) as error:
-            self._lose(1, explain(error))
-            return None
-
-    def _find(self) -> Found:
-        """Check the location of the run directory; after a move, continue there."""
-        found = self._place.find() if self._place is not None else Found.HERE
-        if found is Found.MOVED:
-            for opening in self._streams.values():
-                if opening.writer is not None:
-                    opening.writer.follow(self.run)
-        if found is Found.MOVED or (found is Found.GONE and not self._gone):
-            self._gone = found is Found.GONE
-            self._on_place(found)
-        return found
-
-    def _look_for_deletion(self) -> None:
-        self._find()
-        for opening in self._streams.values():
-            if opening.writer is not None and opening.writer.is_gone():
-                self._lose(0, "the run directory was deleted or moved")
-                self._end(opening)
-
-
-def _place_of(run: Run) -> Place | None:
-    try:
-        return Place(run)
-    except OSError:
-        return None
-
-
-def explain(error: Exception) -> str:
-    """The system's message of an error, without the path of the file."""
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
