@@ -13,7 +13,7 @@ from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session
-from gradtop.trainer.training.thread_tuning import EVERY, RETRY, TRIAL, WINDOW, ThreadTuner, Tuned, seconds_waited
+from gradtop.trainer.training.thread_tuning import EVERY, RETRY, TRIAL, WINDOW, ThreadTuner, Tuned, seconds_waited, tune_threads
 from tests.training.runs import events, tiny_run, trained
 
 LONG = 2 * WINDOW * EVERY
@@ -167,8 +167,8 @@ def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path
     def tune(session: Session) -> None:
         assert session.thread_tuner is not None
         session.thread_tuner = Tuner()  # type: ignore[assignment]
-        session.tune_threads()
-        session.tune_threads()
+        tune_threads(session)
+        tune_threads(session)
 
     try:
         session = trained(run, tune)

@@ -11,7 +11,8 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.training.ending import checkpoint_where_stopped, end
 from gradtop.trainer.training.evaluate import evaluate
-from gradtop.trainer.training.session import Changed, Session
+from gradtop.trainer.training.session import HyperparametersChanged, Session
+from gradtop.trainer.training.thread_tuning import tune_threads
 
 
 def train(session: Session) -> None:
@@ -24,7 +25,7 @@ def train(session: Session) -> None:
             if session.evaluation_due:
                 close_epoch(session)
             else:
-                with contextlib.suppress(Changed):
+                with contextlib.suppress(HyperparametersChanged):
                     train_epoch(session)
         end(session)
     except Stop as asked:
@@ -50,7 +51,7 @@ def train_epoch(session: Session) -> None:
             if control.obey(session):
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return
-            session.tune_threads()
+            tune_threads(session)
             session.data_record.complete_when_ready(compute.label_smoothing)
             compute.want_plain()
         asked = clock()

@@ -32,7 +32,6 @@ from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
-from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training import live
 from gradtop.trainer.training.data_record import DataRecord
 from gradtop.trainer.training.evaluate import Score
@@ -50,8 +49,8 @@ LEAST_APART, PER_EPOCH = 4, 32  # steps between two whose accuracy is measured, 
 FROZEN_NAMED = 3  # frozen parameters that an event names
 
 
-class Changed(Exception):
-    """Hyperparameters were changed before the batch had come: the epoch is to be entered anew."""
+class HyperparametersChanged(Exception):
+    """Before the batch had come: the epoch is to be entered anew."""
 
 
 @dataclass
@@ -208,9 +207,9 @@ class Session:
     # What control asks for
 
     def wait_for_data(self, wait: Wait) -> None:
-        """Called while a batch does not come: obeys, and says so when it takes long. Raises Stop, EndNow or Changed."""
+        """Called while a batch does not come: obeys, and says so when it takes long. Raises Stop, EndNow or HyperparametersChanged."""
         if self.control.due() and self.control.obey(self) and not self.evaluation_due:
-            raise Changed
+            raise HyperparametersChanged
         if wait.seconds < WARN_AFTER:
             self._waits_long = False
         elif not self._waits_long:
@@ -239,24 +238,6 @@ class Session:
 
     def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
         return live.set_live(self, changes, confirmed=confirmed)
-
-    def tune_threads(self) -> None:
-        """Try, keep or take back another number of threads where the pace has collapsed.
-
-        The configuration keeps its 0: a fork or a rerun of this run begins with the default on a machine that may be idle.
-        """
-        tuned = self.thread_tuner.look(self.config.training.threads) if self.thread_tuner is not None else None
-        if tuned is None:
-            return
-        key = "training.threads"
-        changed = tuned.threads != tuned.before
-        changes, old = ({key: tuned.threads}, {key: tuned.before}) if changed else ({}, {})
-        if changed:
-            use_threads(tuned.threads)
-            self.progress.update(threads=torch.get_num_threads())
-        self.writer.event(
-            EventKind.THREADS, step=self.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
-        )
 
     # What the end of an epoch leaves behind
 

@@ -12,6 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
+
+import torch
+
+from gradtop.trainer.record import EventKind
+from gradtop.trainer.runtime.threads import use_threads
+
+if TYPE_CHECKING:
+    from gradtop.trainer.training.session import Session
 
 EVERY = 0.5  # seconds between two readings
 COLLAPSED = 3.0  # times slower than the best before anything is tried
@@ -117,6 +126,25 @@ class ThreadTuner:
             return self._try(self.chosen // 2, found)
         self._rests_until = now + self._retry
         return Tuned(self.chosen, self.chosen, found, level)
+
+
+def tune_threads(session: Session) -> None:
+    """Try, keep or take back another number of threads where the pace has collapsed.
+
+    The configuration keeps its 0: a fork or a rerun of this run begins with the default on a machine that may be idle.
+    """
+    tuned = session.thread_tuner.look(session.config.training.threads) if session.thread_tuner is not None else None
+    if tuned is None:
+        return
+    key = "training.threads"
+    changed = tuned.threads != tuned.before
+    changes, old = ({key: tuned.threads}, {key: tuned.before}) if changed else ({}, {})
+    if changed:
+        use_threads(tuned.threads)
+        session.progress.update(threads=torch.get_num_threads())
+    session.writer.event(
+        EventKind.THREADS, step=session.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
+    )
 
 
 def seconds_waited() -> float:
