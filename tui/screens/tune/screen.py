@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
 from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences
 from gradtop.trainer.job import find_job
@@ -18,7 +17,8 @@ from gradtop.tui.framework.actions import Actions
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.snapshot import Snapshot
-from gradtop.tui.screens.tune.data import NOTHING, TunePart, read_tune
+from gradtop.tui.screens.tune.data import TunePart, read_tune
+from gradtop.tui.screens.tune.draft_loader import DraftLoaded, DraftLoader
 from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import Preview
@@ -52,17 +52,9 @@ class Tune(ModeScreen):
     mode = "tune"
     read = staticmethod(read_tune)
 
-    class Loaded(Message):
-        """The configuration that `part` holds as an empty draft; None and what is wrong where there is none."""
-
-        def __init__(self, part: TunePart, draft: Draft | None, problem: str) -> None:
-            super().__init__()
-            self.part, self.draft, self.problem = part, draft, problem
-
     def __init__(self) -> None:
         super().__init__()
-        self._part: TunePart | None = None  # the newest that was read
-        self._base = NOTHING  # the one that the draft changes
+        self._loader = DraftLoader(self)
         self._starter = Starter()
         self._weights = Weights(self)
         self._can: tuple[object, bool] = ((), False)
@@ -105,74 +97,17 @@ class Tune(ModeScreen):
     # From the run to the draft
 
     def show(self, snapshot: Snapshot) -> None:
-        part = snapshot.part
-        if isinstance(part, TunePart):
-            before, self._part = self._part, part
-            if part.same_configuration(self._base) and before is not None:
-                self._base = part  # the same but for its checkpoints
-            if not part.same_configuration(before):
-                self._load(part)
-            else:
-                self._take_typed()
+        if isinstance(snapshot.part, TunePart):
+            self._loader.follow(snapshot.part)
         self._draw_changes()
 
-    def _load(self, part: TunePart, *, anew: bool = False) -> None:
-        """Make a draft of the part in a thread; `anew` drops what was typed."""
-
-        def load() -> None:
-            # Pydantic costs 0.14 s to import: not in the screen's own thread.
-            # What the verdict needs comes with it.
-            import gradtop.trainer.launch.forks  # noqa: F401
-            from gradtop.tui.screens.tune.draft import Draft, make_base
-
-            if part.run is not None and not part.tables:
-                self.post_message(self.Loaded(part, None, "it is missing or not valid TOML"))
-                return
-            config, problem = make_base(part.tables, part.live)
-            self.post_message(self.Loaded(part, Draft(config) if config is not None else None, problem))
-
-        if anew:
-            self.form.draft = None
-        self.run_worker(load, thread=True, name="configuration")
-
-    def on_tune_loaded(self, message: Loaded) -> None:
-        if not message.part.same_configuration(self._part):
-            return
-        mine = self.draft
-        if mine is not None and mine.changes_something and message.draft is not None and message.part.run == self._base.run:
-            # The same run, changed live: what was typed stays, over what it has now.
-            self._base = message.part
-            self.form.take(mine.rebased(message.draft.base))
-        elif mine is not None and mine.changes_something and (message.draft is None or mine.config != message.draft.base):
-            self.form.draw()  # what was typed stays, over the configuration that it was typed over
-        elif message.draft is None:
-            self.form.draft = None
-            self.explain(f"run.toml of {message.part.name} is invalid:\n\n{message.problem}")
-        else:
-            self._base = message.part
-            if not self.gradtop.hides and self.is_current:
-                self.gradtop.hide_until_whole()  # it took long: the sentence that it is being read stays until the form stands
-            self.explain("")
-            self.form.take(message.draft)
-        if self.draft is None:
-            self.call_after_refresh(self.gradtop.is_whole)
-        self._take_typed()
-
-    def _take_typed(self) -> None:
-        """Type what another mode has asked for, once the form has the configuration that it is meant for."""
-        typed, draft = self.gradtop.typed, self.draft
-        if not typed or draft is None or self._base.run != self.gradtop.watched:
-            return
-        self.gradtop.typed = {}
-        for key, text in typed.items():
-            draft.type(key, text)
-        self.form.draw()
-        self.form.go(next(iter(typed)))
+    def on_draft_loaded(self, message: DraftLoaded) -> None:
+        self._loader.take(message)
 
     @property
-    def stale(self) -> bool:
-        """Whether the draft changes another run's configuration than the one that is watched."""
-        return self._part is not None and self._part.run is not None and (self._base.run is None or self._base.run.path != self._part.run.path)
+    def base(self) -> TunePart:
+        """What the draft changes."""
+        return self._loader.base
 
     # Drawing
 
@@ -206,11 +141,11 @@ class Tune(ModeScreen):
         draft = self.draft
         if draft is None:
             return
-        self._weights.ask(draft, way_of(draft, self._base.checkpoints, has_run=self._base.run is not None).checkpoint)
-        self.set_class(self.query_one(Preview).follow(draft, self._base), "-curves")
+        self._weights.ask(draft, way_of(draft, self.base.checkpoints, has_run=self.base.run is not None).checkpoint)
+        self.set_class(self.query_one(Preview).follow(draft, self.base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)
-        self.query_one(Differences).show_changes(*what_will_change(draft, self._base, self.way, live=self.live, stale=self.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self._weights.known(draft)))
-        can = [(words, action) for action, words in buttons(self.way, has_run=self._base.run is not None).items() if self.check_action(action, ())]
+        self.query_one(Differences).show_changes(*what_will_change(draft, self.base, self.way, live=self.live, stale=self._loader.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self._weights.known(draft)))
+        can = [(words, action) for action, words in buttons(self.way, has_run=self.base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
         self.query_one(Actions).show(can, main=main)
@@ -222,13 +157,13 @@ class Tune(ModeScreen):
     def live(self) -> bool:
         """Whether the draft is over a run that takes changes now."""
         facts = self.snapshot.facts
-        return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self.stale
+        return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self._loader.stale
 
     @property
     def at_once(self) -> LiveConsequences:
         """What applying the draft live does to the run beside the changes themselves."""
         drafted = self.gradtop.drafted
-        curves = drafted if drafted.run == self._base.run else NO_CURVES
+        curves = drafted if drafted.run == self.base.run else NO_CURVES
         return at_once(self.draft, self.snapshot.facts.status, curves) if self.draft is not None and self.live else NO_CONSEQUENCES
 
     @property
@@ -237,7 +172,7 @@ class Tune(ModeScreen):
         draft = self.draft
         if draft is None:
             return Way()
-        return way_of(draft, self._base.checkpoints, has_run=self._base.run is not None, weights=self._weights.known(draft))
+        return way_of(draft, self.base.checkpoints, has_run=self.base.run is not None, weights=self._weights.known(draft))
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next":
@@ -257,7 +192,7 @@ class Tune(ModeScreen):
         elif action == "restart":
             can = draft is not None and draft.config is not None and not self._starter.busy and self.way.checkpoint is not None
         elif action == "fork":
-            can = draft is not None and draft.config is not None and not self._starter.busy and bool(self._base.checkpoints)
+            can = draft is not None and draft.config is not None and not self._starter.busy and bool(self.base.checkpoints)
         elif action == "apply_live":
             can = draft is not None and bool(draft.live_changes()) and self.live
         elif action == "discard":
@@ -331,7 +266,7 @@ class Tune(ModeScreen):
         from gradtop.tui.screens.tune.fork_dialogs import ChooseCheckpoint
 
         self.form.leave()
-        draft, base = self.draft, self._base
+        draft, base = self.draft, self.base
         if draft is None or draft.config is None or not base.checkpoints:
             return
 
@@ -343,13 +278,13 @@ class Tune(ModeScreen):
 
     def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
         if self.draft is not None:
-            self._starter.start(self.gradtop, self.draft, self._base, checkpoint, queue=queue)
+            self._starter.start(self.gradtop, self.draft, self.base, checkpoint, queue=queue)
 
     def action_start_job(self, name: str) -> None:
         """Start another job than training on what the form has; the screen shows it."""
         self.form.leave()
         if self.draft is not None:
-            self._starter.start_job(self.gradtop, find_job(name), self.draft, self._base)
+            self._starter.start_job(self.gradtop, find_job(name), self.draft, self.base)
 
     def action_apply_live(self) -> None:
         """Change the running training."""
@@ -372,7 +307,7 @@ class Tune(ModeScreen):
             if path is not None:
                 self.notify(f"saved {path}")
 
-        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self._base.name or 'config'}.toml"), self.draft.config), saved)
+        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self.base.name or 'config'}.toml"), self.draft.config), saved)
 
     def back(self) -> bool:
         """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""
@@ -391,9 +326,10 @@ class Tune(ModeScreen):
 
         if self.draft is None or not self.draft.changes_something:
             return
-        newest = self._part.name if self._part is not None and self._part.run is not None else "the defaults"
-        question = Confirm(f"Discard {counted(len(self.draft.differences()))}?", f"The form is reset to the configuration of {newest}.", "discard", "keep")
-        self.app.push_screen(question, lambda yes: self._load(self._part, anew=True) if yes and self._part is not None else None)
+        newest = self._loader.newest
+        name = newest.name if newest is not None and newest.run is not None else "the defaults"
+        question = Confirm(f"Discard {counted(len(self.draft.differences()))}?", f"The form is reset to the configuration of {name}.", "discard", "keep")
+        self.app.push_screen(question, lambda yes: self._loader.reset() if yes else None)
 
     def unsaved(self) -> str:
         if not self.is_mounted or self.draft is None or not self.draft.changes_something:

@@ -1,0 +1,107 @@
+"""Fills the form of Tune: with the newest configuration that was read, unless something was typed over another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from gradtop.tui.framework.mode_screen import ModeScreen
+from gradtop.tui.screens.tune.data import NOTHING, TunePart
+from gradtop.tui.screens.tune.form import Form
+
+if TYPE_CHECKING:
+    from gradtop.tui.screens.tune.draft import Draft
+
+
+class DraftLoaded(Message):
+    """The configuration that `part` holds as an empty draft; None and what is wrong where there is none."""
+
+    def __init__(self, part: TunePart, draft: Draft | None, problem: str) -> None:
+        super().__init__()
+        self.part, self.draft, self.problem = part, draft, problem
+
+
+class DraftLoader:
+    """`newest` is what was read last, `base` what the draft of the form changes."""
+
+    def __init__(self, screen: ModeScreen) -> None:
+        self._screen = screen
+        self.newest: TunePart | None = None
+        self.base = NOTHING
+
+    @property
+    def _form(self) -> Form:
+        return self._screen.query_one("#form", Form)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the draft changes another run's configuration than the one that is watched."""
+        newest = self.newest.run if self.newest is not None else None
+        return newest is not None and (self.base.run is None or self.base.run.path != newest.path)
+
+    def follow(self, part: TunePart) -> None:
+        """Take what was read; a draft of it is loaded where its configuration is new."""
+        before, self.newest = self.newest, part
+        if part.same_configuration(self.base) and before is not None:
+            self.base = part  # the same but for its checkpoints
+        if part.same_configuration(before):
+            self.take_typed()
+        else:
+            self._load(part)
+
+    def reset(self) -> None:
+        """Drop what was typed."""
+        if self.newest is not None:
+            self._form.draft = None
+            self._load(self.newest)
+
+    def _load(self, part: TunePart) -> None:
+        # Pydantic costs 0.14 s to import: not in the screen's own thread.
+        self._screen.run_worker(lambda: self._screen.post_message(_loaded(part)), thread=True, name="configuration")
+
+    def take(self, loaded: DraftLoaded) -> None:
+        """Show a draft that was loaded, or why there is none."""
+        if not loaded.part.same_configuration(self.newest):
+            return
+        screen, form = self._screen, self._form
+        mine = form.draft
+        if mine is not None and mine.changes_something and loaded.draft is not None and loaded.part.run == self.base.run:
+            # The same run, changed live: what was typed stays, over what it has now.
+            self.base = loaded.part
+            form.take(mine.rebased(loaded.draft.base))
+        elif mine is not None and mine.changes_something and (loaded.draft is None or mine.config != loaded.draft.base):
+            form.draw()  # what was typed stays, over the configuration that it was typed over
+        elif loaded.draft is None:
+            form.draft = None
+            screen.explain(f"run.toml of {loaded.part.name} is invalid:\n\n{loaded.problem}")
+        else:
+            self.base = loaded.part
+            if not screen.gradtop.hides and screen.is_current:
+                screen.gradtop.hide_until_whole()  # it took long: the sentence that it is being read stays until the form stands
+            screen.explain("")
+            form.take(loaded.draft)
+        if form.draft is None:
+            screen.call_after_refresh(screen.gradtop.is_whole)
+        self.take_typed()
+
+    def take_typed(self) -> None:
+        """Type what another mode has asked for, once the form has the configuration that it is meant for."""
+        typed, draft = self._screen.gradtop.typed, self._form.draft
+        if not typed or draft is None or self.base.run != self._screen.gradtop.watched:
+            return
+        self._screen.gradtop.typed = {}
+        for key, text in typed.items():
+            draft.type(key, text)
+        self._form.draw()
+        self._form.go(next(iter(typed)))
+
+
+def _loaded(part: TunePart) -> DraftLoaded:
+    import gradtop.trainer.launch.forks  # noqa: F401 - what the effect of a change needs comes with it
+    from gradtop.tui.screens.tune.draft import Draft, make_base
+
+    if part.run is not None and not part.tables:
+        return DraftLoaded(part, None, "it is missing or not valid TOML")
+    config, problem = make_base(part.tables, part.live)
+    return DraftLoaded(part, Draft(config) if config is not None else None, problem)
