@@ -33,19 +33,19 @@ def confirm_deletion(screen: ModeScreen, row: RunRow) -> None:
         if watched:  # before it is gone, so that nobody is told of it as of an accident
             screen.gradtop.watched = None
             screen.request_data()
-        screen.gradtop.poll.change(run, lambda: screen.post_message(_delete(run, name, watched=watched)))
+        screen.gradtop.poll.change(run, lambda: _delete(screen, run, name, watched=watched))
 
     consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
     screen.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep"), delete)
 
 
-def _delete(run: Run, name: str, *, watched: bool) -> Deletion:
+def _delete(screen: ModeScreen, run: Run, name: str, *, watched: bool) -> None:
     """In the poll thread."""
     try:
-        where = trash_run(run)
+        where, problem = str(trash_run(run)), ""
     except RecordError as error:
-        return Deletion(run, name, watched=watched, problem=str(error))
-    return Deletion(run, name, watched=watched, where=str(where))
+        where, problem = "", str(error)
+    screen.post_message(Deletion(run, name, watched=watched, where=where, problem=problem))
 
 
 def report_deletion(screen: ModeScreen, deletion: Deletion) -> None:
