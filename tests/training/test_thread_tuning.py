@@ -13,7 +13,16 @@ from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.session import Session
-from gradtop.trainer.training.thread_tuning import EVERY, RETRY, TRIAL, WINDOW, ThreadTuner, Tuned, seconds_waited, tune_threads
+from gradtop.trainer.training.thread_tuning import (
+    EVERY,
+    RETRY,
+    TRIAL,
+    WINDOW,
+    ThreadTuner,
+    Tuned,
+    seconds_waited,
+    tune_threads,
+)
 from tests.training.runs import events, tiny_run, trained
 
 LONG = 2 * WINDOW * EVERY
