@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["min", "max"]
+MetricMode = Literal["min", "max"]
 
 LOSS, ACCURACY = "loss", "accuracy"
 BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
@@ -35,7 +35,7 @@ class Metric:
     name: str
     title: str
     short: str
-    mode: Mode
+    mode: MetricMode
     help: str
     labels: str = ""
     classes: int = 0

@@ -11,7 +11,7 @@ from gradtop.trainer.record import Run
 
 if TYPE_CHECKING:
     from gradtop.trainer.launch.fork_weights import ForkWeights
-    from gradtop.trainer.launch.lr_preview import Planned, Preview
+    from gradtop.trainer.launch.lr_preview import LrPreviewer, Planned
     from gradtop.trainer.launch.requests import Requests
     from gradtop.trainer.launch.seeds import Seeded
     from gradtop.trainer.launch.server import Connection
@@ -62,7 +62,7 @@ class Launcher:
         self._lock = threading.Lock()
         self._link: Connection | None = None
         self._requests: Requests | None = None
-        self._preview: Preview | None = None
+        self._preview: LrPreviewer | None = None
         self._closed = False
 
     def prepare(self) -> None:
@@ -133,10 +133,10 @@ class Launcher:
 
     def plan(self, config: Any, steps_per_epoch: int = 0) -> Planned:
         from gradtop.trainer.config import to_tables
-        from gradtop.trainer.launch.lr_preview import Preview
+        from gradtop.trainer.launch.lr_preview import LrPreviewer
 
         if self._preview is None:
-            self._preview = Preview(self._open_requests())
+            self._preview = LrPreviewer(self._open_requests())
         return self._preview.plan(to_tables(config), steps_per_epoch=steps_per_epoch)
 
     def picture(self, run: Run, checkpoint: Path, wanted: Wanted, *, averaged: bool) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import Run, RunState, read_status, write_status
 from gradtop.trainer.record.death import DEATH, Death, write_death
 from gradtop.trainer.runtime.memory import oom_kills
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from tests.tui.runs_fixture import fake_run
 
 
@@ -69,7 +69,7 @@ def test_a_host_that_was_restarted_is_named(run: Run) -> None:
 
 
 def test_readers_that_saw_the_run_die_say_how_as_soon_as_it_is_known(run: Run) -> None:
-    watch, index = Watch(run), RunIndex(run.path.parent)
+    watch, index = WatchedRun(run), RunIndex(run.path.parent)
     index.refresh()
     assert (watch.read().death, index.rows(RunsView())[0].words) == ("", "epoch 1")
     killed(run)

@@ -9,7 +9,7 @@ from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.analysis.newest import evaluated, newest_status
 from gradtop.trainer.record import Run, RunReader, Status
 from gradtop.tui.cli import show
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from tests.tui.runs_fixture import STEPS_PER_EPOCH, fake_run
 
 BEHIND = 30  # steps that were recorded after the last status
@@ -38,7 +38,7 @@ def test_a_run_that_died_is_shown_as_far_as_its_records_go(tmp_path: Path) -> No
     assert (status.step, status.epoch, reader.status.epoch) == (step, 2, 1)
     assert status.loss != reader.status.loss
     assert dict(show.lines(reader))["progress"].startswith(f"epoch 2/{status.epochs}, step {step} of ")
-    assert Watch(run).read().status.step == step
+    assert WatchedRun(run).read().status.step == step
 
 
 def test_its_best_evaluation_may_be_newer_than_its_status(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from gradtop.trainer import launch
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
 from gradtop.trainer.launch import custom_code, server
 from gradtop.trainer.record import Run, Status, append_event, effective, list_runs, new_run, read_meta, write_status
-from gradtop.trainer.server.jobs import ANSWERS, answer
+from gradtop.trainer.server.requests import ANSWERS, answer
 from tests.cli.conftest import Gradtop, Starts
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'

@@ -10,7 +10,7 @@ from torch import nn
 
 from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.data.batches import Batches, batch_count
-from gradtop.trainer.data.dataset import Parts
+from gradtop.trainer.data.dataset import ValidationBatches
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.training.evaluate import evaluate
 
@@ -120,7 +120,7 @@ def test_evaluation_prepares_what_is_stored_and_counts_every_sample() -> None:
     with torch.no_grad():
         linear.weight.copy_(torch.tensor([[-1.0], [1.0]]))
 
-    score = evaluate(model, model, Parts(stored, labels, 16, Normalise((0.5,), (0.5,))))
+    score = evaluate(model, model, ValidationBatches(stored, labels, 16, Normalise((0.5,), (0.5,))))
 
     assert score.accuracy == 1.0
     assert score.loss == pytest.approx(math.log1p(math.exp(-2)))

@@ -36,11 +36,11 @@ from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
 from gradtop.tui.reading.chart_view import QUANTITIES, ChartView, Window
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.metrics import all_metrics
 from gradtop.tui.reading.overlay import Overlaid
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.classes.data import ClassesPart, shares
 from gradtop.tui.screens.classes.text import class_lines, copied, matrix_lines, title_line, worst_lines
 from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
@@ -71,8 +71,8 @@ class Screen:
     """The poll thread's side of a screen that watches a run; `read` may be called again when the files have changed."""
 
     def __init__(self, run: Run) -> None:
-        self._watch = Watch(run)
-        self._source = Source(run.path.parent, time.time)
+        self._watch = WatchedRun(run)
+        self._source = ReadContext(run.path.parent, time.time)
         self._log = LogTail(run)
 
     def read(self) -> Iterator[Callable[[], object]]:
@@ -96,7 +96,7 @@ class Screen:
         yield self._log.read
 
     @staticmethod
-    def _weights(source: Source) -> None:
+    def _weights(source: ReadContext) -> None:
         part = read_weights(source, WeightsView(PARAMETER))
         if part.now is None:
             return
@@ -107,7 +107,7 @@ class Screen:
         movement(histograms[0], part.now)
 
     @staticmethod
-    def _picture(source: Source, wanted: Wanted) -> None:
+    def _picture(source: ReadContext, wanted: Wanted) -> None:
         part = read_weights(source, WeightsView(wanted.parameter, wanted)).picture
         if part is None:
             return
@@ -116,7 +116,7 @@ class Screen:
             heat(part.shown, part.wanted, part.shape)
 
     @staticmethod
-    def _system(source: Source) -> None:
+    def _system(source: ReadContext) -> None:
         part = read_system(source, EVERYTHING)
         for each in (part, replace(part, here=True, has_gpu=True)):
             run_lines(each, source.facts)
@@ -125,13 +125,13 @@ class Screen:
             monitoring_lines(each)
 
     @staticmethod
-    def _parameters(source: Source) -> None:
+    def _parameters(source: ReadContext) -> None:
         model = read_parameters(source, None).model
         visible(model, open_at_first(model))
         matching(model, "head")
 
     @staticmethod
-    def _runs(source: Source) -> None:
+    def _runs(source: ReadContext) -> None:
         source.runs.refresh()
         for sort in ("newest", "best", "name", "training.seed"):
             for row in read_runs(source, RunsView(sort, columns=(*COLUMNS, "note", "perplexity"))).rows:

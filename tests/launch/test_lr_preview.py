@@ -11,7 +11,7 @@ import pytest
 
 from gradtop.trainer.config import load_config, sections, to_tables
 from gradtop.trainer.launch import server
-from gradtop.trainer.launch.lr_preview import Preview
+from gradtop.trainer.launch.lr_preview import LrPreviewer
 from gradtop.trainer.launch.requests import Requests
 from gradtop.trainer.record import process_start
 from gradtop.trainer.runtime.worker import work
@@ -33,13 +33,13 @@ def requests() -> Requests:
 
 
 @pytest.fixture
-def preview(requests: Requests) -> Iterator[Preview]:
-    yield Preview(requests)
+def preview(requests: Requests) -> Iterator[LrPreviewer]:
+    yield LrPreviewer(requests)
     requests.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_preview_and_training_are_the_same_numbers(preview: Preview, tmp_path: Path, kind: str) -> None:
+def test_preview_and_training_are_the_same_numbers(preview: LrPreviewer, tmp_path: Path, kind: str) -> None:
     run = tiny_run(tmp_path, f'[schedule]\nkind = "{kind}"\n{MORE.get(kind, "")}', epochs=3)
     plan = preview.plan(to_tables(load_config(run.config)))
     assert plan.problem == ""
@@ -48,7 +48,7 @@ def test_preview_and_training_are_the_same_numbers(preview: Preview, tmp_path: P
     assert len(plan.points) == plan.steps == 24
 
 
-def test_what_cannot_be_planned_is_said(preview: Preview) -> None:
+def test_what_cannot_be_planned_is_said(preview: LrPreviewer) -> None:
     assert "optimizer.lr" in preview.plan({"optimizer": {"lr": -1.0}}).problem
     text = {"model": {"kind": "language_model"}, "data": {"kind": "text"}}
     assert preview.plan(text).lacks_length
@@ -56,7 +56,7 @@ def test_what_cannot_be_planned_is_said(preview: Preview) -> None:
     assert preview.plan(text, steps_per_epoch=7).steps_per_epoch == 7
 
 
-def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: Preview, requests: Requests, running_server: int) -> None:
+def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: LrPreviewer, requests: Requests, running_server: int) -> None:
     wait_until(lambda: not children(running_server), 30, "rest")
     problems: list[str] = []
     asking = threading.Thread(target=lambda: problems.append(preview.plan(LONG).problem))
@@ -70,7 +70,7 @@ def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(previe
     assert preview.plan({}).problem == "cancelled"
 
 
-def test_closing_cancels_what_has_not_been_asked_yet(preview: Preview, requests: Requests, running_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_cancels_what_has_not_been_asked_yet(preview: LrPreviewer, requests: Requests, running_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = server.connect
 
     def connect_late() -> server.Connection | None:

@@ -13,7 +13,7 @@ import pytest
 
 from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, StreamReader, new_run
 from gradtop.trainer.record.event_file import masked_crc, varint
-from gradtop.trainer.record.export import Folder, export_run, readable_streams, write_csv
+from gradtop.trainer.record.export import ExportFolder, export_run, readable_streams, write_csv
 from tests.record.event_files import events
 from tests.tui.runs_fixture import PARAMETERS, fake_run
 
@@ -168,7 +168,7 @@ def test_a_link_in_a_run_is_not_followed(resumed: Run, tmp_path: Path) -> None:
 def test_a_link_that_appears_while_an_export_is_written_is_not_followed(resumed: Run, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "csv").mkdir(parents=True)
-    with Folder(resumed, resumed.path / "export" / "csv", overwrite=True) as folder:
+    with ExportFolder(resumed, resumed.path / "export" / "csv", overwrite=True) as folder:
         (resumed.path / "export").rename(resumed.path / "moved")
         (resumed.path / "export").symlink_to(elsewhere)
         write_csv(readable_streams(resumed), folder)

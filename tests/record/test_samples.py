@@ -8,7 +8,7 @@ import pytest
 
 from gradtop.trainer.record import Run, RunReader, StreamWriter, new_run
 from gradtop.trainer.record import samples as samples_module
-from gradtop.trainer.record.samples import Sample, append_sample, read_samples
+from gradtop.trainer.record.samples import TextSample, append_sample, read_samples
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def run(tmp_path: Path) -> Run:
     return new_run(tmp_path, "", {})
 
 
-def sample(step: int, text: str = "text") -> Sample:
-    return Sample(step=step, epoch=step // 10, time=1.0, loss=1.5, temperature=0.8, prompt="Al\n", text=text, wanted=200)
+def sample(step: int, text: str = "text") -> TextSample:
+    return TextSample(step=step, epoch=step // 10, time=1.0, loss=1.5, temperature=0.8, prompt="Al\n", text=text, wanted=200)
 
 
 def test_what_was_generated_is_read_as_it_was(run: Run) -> None:

@@ -12,7 +12,7 @@ from gradtop.trainer.record import EventReader, Inbox, Run, Status, StreamWriter
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.progress import Progress
 from gradtop.trainer.runtime.signals import Signals
-from gradtop.trainer.runtime.watch import PATIENCE, TIMES, WARN_AFTER, Watch
+from gradtop.trainer.runtime.watch import PATIENCE, TIMES, WARN_AFTER, ControlWatch
 from tests.runtime.toy import Toy
 
 
@@ -25,7 +25,7 @@ class Watched:
         self.control = Control(Inbox(run), writer, self.signals, clock=lambda: self.now)
         self.progress = Progress(Status(step=12), writer)
         self.writer = writer
-        self.watch = Watch(self.control, self.progress, writer, self._end, clock=lambda: self.now)
+        self.watch = ControlWatch(self.control, self.progress, writer, self._end, clock=lambda: self.now)
 
     def wait(self, seconds: float) -> None:
         for _ in range(int(2 * seconds)):

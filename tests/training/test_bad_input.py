@@ -11,7 +11,7 @@ from gradtop.trainer.config import parse_config
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
-from gradtop.trainer.server.jobs import ANSWERS, answer
+from gradtop.trainer.server.requests import ANSWERS, answer
 from gradtop.trainer.training.step import explain
 from tests.config.strategies import problems_of
 from tests.training.runs import rows

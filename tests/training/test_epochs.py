@@ -12,7 +12,7 @@ from gradtop.trainer.record import Run, RunState, Status, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.tui.cli.main import main
 from gradtop.tui.framework.header import first_line
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from tests.training.live_changes import train_with
 from tests.training.runs import SignalAtLook, events, rows, tiny_run, trained
 
@@ -59,7 +59,7 @@ def test_an_early_end_is_said_wherever_the_run_is(tmp_path: Path, capsys: pytest
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["stopped_early"], found["best_epoch"], found["accuracy_at_best"]) == (2, 1, status.best_val_accuracy)
 
-    facts = Watch(run).read()
+    facts = WatchedRun(run).read()
     for width, words in ((140, sentence), (80, "stopped early")):
         line = "".join(text for text, _ in first_line(facts, width))
         assert words in line

@@ -16,7 +16,7 @@ from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
 from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
-from gradtop.trainer.server.jobs import ANSWERS, answer
+from gradtop.trainer.server.requests import ANSWERS, answer
 from tests.training.forks import (
     PER_EPOCH,
     before_training,

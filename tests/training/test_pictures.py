@@ -13,7 +13,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import RunReader, StreamReader, write_lease
 from gradtop.trainer.record.pictures import Picture, PictureKind, Wanted
 from gradtop.trainer.record.streams.registry import PICTURES
-from gradtop.trainer.server.jobs import ANSWERS, answer
+from gradtop.trainer.server.requests import ANSWERS, answer
 from gradtop.trainer.training.session import Session
 from gradtop.tui.screens.weights.pictures import newest
 from tests.support import wait_until

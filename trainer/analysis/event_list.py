@@ -7,19 +7,19 @@ is there for runs of any age, and goes when the finding is withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.event_text import EventLine, clock, event_line
 from gradtop.trainer.analysis.formatting import number, significant
-from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
+from gradtop.trainer.record import Event, EventKind, RunReader, StreamReader, clean
 from gradtop.trainer.record.streams.registry import STEPS
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings import Finding
 
-Event = Mapping[str, Any]
+
 
 ROUTINE = 300  # of epochs and checkpoints, the newest; the others are never left out
 EPOCHS = 3  # that are not folded

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # Of a run and each of its ancestors but the first, the eldest first: whether it is the last of its siblings; of many the youngest.
-Place = tuple[bool, ...]
+TreePosition = tuple[bool, ...]
 GENERATIONS = 24  # that are drawn above a run
 
 
-def families(parents: Mapping[str, str]) -> list[list[tuple[str, Place]]]:
+def families(parents: Mapping[str, str]) -> list[list[tuple[str, TreePosition]]]:
     """Trees of run ids, each parent before its children; `parents` has the parent of each id ("" for none), the oldest run first.
 
     Needs no more stack than a family has generations. Of runs that name each other as parents, the smallest id is the root.
@@ -44,9 +44,9 @@ def _circles(parents: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _tree(root: str, children: Mapping[str, list[str]]) -> list[tuple[str, Place]]:
-    found: list[tuple[str, Place]] = []
-    waiting: list[tuple[str, Place]] = [(root, ())]
+def _tree(root: str, children: Mapping[str, list[str]]) -> list[tuple[str, TreePosition]]:
+    found: list[tuple[str, TreePosition]] = []
+    waiting: list[tuple[str, TreePosition]] = [(root, ())]
     while waiting:
         run, place = waiting.pop()
         found.append((run, place))
@@ -55,7 +55,7 @@ def _tree(root: str, children: Mapping[str, list[str]]) -> list[tuple[str, Place
     return found
 
 
-def branch(place: Place, width: int = 1) -> str:
+def branch(place: TreePosition, width: int = 1) -> str:
     """What is drawn before a run's name: "│ └", or "│  └─ " with a width of 3; "…" stands for the generations that are too many."""
     if not place:
         return ""

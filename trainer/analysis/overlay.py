@@ -7,32 +7,15 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from gradtop.trainer.analysis.significance import moments
-from gradtop.trainer.record import Series
+from gradtop.trainer.record import Meta, Series
 
 SEED = "training.seed"
 PLACES = 240  # at most, of a mean over seeds
 
 
-class Ancestry(Protocol):
-    """What meta.json records of where a run came from."""
-
-    @property
-    def parent(self) -> str: ...
-    @property
-    def parent_checkpoint(self) -> str: ...
-    @property
-    def changes(self) -> Sequence[Changed]: ...
-
-
-class Changed(Protocol):
-    @property
-    def key(self) -> str: ...
-
-
-def seed_families(metas: Mapping[str, Ancestry], apart: Collection[str] = ()) -> list[list[str]]:
+def seed_families(metas: Mapping[str, Meta], apart: Collection[str] = ()) -> list[list[str]]:
     """The runs, by id, that differ in nothing but `training.seed`, each family in the order given; a run without such relatives is one by itself.
 
     A run belongs to its parent's family where the seed is all that it changed, and to that of its siblings also where their parent is not
@@ -58,7 +41,7 @@ def split_by_settings(family: Sequence[str], settings: Mapping[str, Mapping[str,
     return found
 
 
-def _root(run: str, metas: Mapping[str, Ancestry], apart: Collection[str]) -> tuple[str, bool]:
+def _root(run: str, metas: Mapping[str, Meta], apart: Collection[str]) -> tuple[str, bool]:
     """The eldest of a run's family, and whether it is one of it."""
     seen = {run}
     while (meta := metas.get(run)) is not None and meta.parent and [change.key for change in meta.changes] == [SEED] and meta.parent not in seen:

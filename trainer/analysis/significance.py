@@ -14,7 +14,7 @@ ASSUMPTIONS = "assumes independent runs and approximately normal values; varianc
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampleStatistics:
     """`deviation` is the sample standard deviation (n - 1)."""
 
     n: int
@@ -26,7 +26,7 @@ class Sample:
 class Welch:
     """`difference` is the second mean minus the first; `p` is two-sided."""
 
-    samples: tuple[Sample, Sample]
+    samples: tuple[SampleStatistics, SampleStatistics]
     difference: float
     t: float
     degrees: float
@@ -60,8 +60,8 @@ def moments(values: Sequence[float]) -> tuple[float, float]:
     return mean, math.hypot(*(value - mean for value in values)) / math.sqrt(max(1, len(values) - 1))
 
 
-def _sample(values: Sequence[float]) -> Sample:
-    return Sample(len(values), *moments(values))
+def _sample(values: Sequence[float]) -> SampleStatistics:
+    return SampleStatistics(len(values), *moments(values))
 
 
 def two_sided(t: float, degrees: float) -> float:

@@ -152,9 +152,9 @@ def _date_parts(value: Any) -> list[Any]:
     return [value.year, value.month, value.day]
 
 
-Kind: TypeAlias = tuple[type, Encode, Callable[[Any], Any]]
+ValueKind: TypeAlias = tuple[type, Encode, Callable[[Any], Any]]
 
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[ValueKind, ...] = (
     (int, lambda value, _: hex(value), lambda text: int(text, 16)),
     (set, lambda value, inner: [inner(item) for item in value], set),
     (frozenset, lambda value, inner: [inner(item) for item in value], frozenset),

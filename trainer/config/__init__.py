@@ -15,7 +15,7 @@ from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sec
 from gradtop.trainer.config.text import to_text
 from gradtop.trainer.config.training import TrainingConfig
 from gradtop.trainer.data.augment_config import AugmentConfig
-from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds import DataConfig, DataShape
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.data.kinds.downloaded import Cifar10, Cifar100, FashionMnist, Mnist
@@ -59,6 +59,7 @@ __all__ = [
     "CustomData",
     "CustomModel",
     "DataConfig",
+    "DataShape",
     "Digits",
     "Effect",
     "Fake",
@@ -78,7 +79,6 @@ __all__ = [
     "ScheduleConfig",
     "SectionSpec",
     "Sgd",
-    "Shape",
     "Shared",
     "StepSchedule",
     "Text",

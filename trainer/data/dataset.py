@@ -148,8 +148,8 @@ class Dataset:
         images, labels = self.train_images.to(device), self.train_labels.to(device)
         return Batches(images, labels, batch_size, seed=seed, prepare=self.prepare)
 
-    def validation(self, batch_size: int, device: torch.device) -> Parts:
-        return Parts(self.val_images.to(device), self.val_labels.to(device), batch_size, self.prepare)
+    def validation(self, batch_size: int, device: torch.device) -> ValidationBatches:
+        return ValidationBatches(self.val_images.to(device), self.val_labels.to(device), batch_size, self.prepare)
 
     def fingerprint(self) -> Fingerprint:
         digest = digest_of(part for images, labels in ((self.train_images, self.train_labels), (self.val_images, self.val_labels))
@@ -158,7 +158,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ValidationBatches:
     """All of it in order, a batch at a time."""
 
     images: Tensor

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gradtop.trainer.data.batches import Prepare, batch_count, order_of, split_batches
-from gradtop.trainer.data.readers import Batches, Meanwhile, Outlive
+from gradtop.trainer.data.readers import LoaderBatches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import UserError
 
 # So many are tried in place of a sample that cannot be read.
@@ -24,7 +24,7 @@ _BEARABLE = 0.1
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableSample:
     """Stands for a sample that cannot be read: where it lies, why, and which class of which part of the data it is of."""
 
     path: str
@@ -32,7 +32,7 @@ class Unreadable:
     of: str
 
 
-Sample = tuple[Tensor, Tensor]
+LabeledSample = tuple[Tensor, Tensor]
 
 
 class Samples(Protocol):
@@ -40,14 +40,14 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Sample | Unreadable: ...
+    def __getitem__(self, index: int) -> LabeledSample | UnreadableSample: ...
 
     def instead(self, index: int) -> Iterable[int]:
         """The samples to take in place of one that cannot be read, in this order."""
         ...
 
     def size_of(self, name: str) -> int:
-        """How many samples there are of what `Unreadable.of` names."""
+        """How many samples there are of what `UnreadableSample.of` names."""
         ...
 
 
@@ -73,12 +73,12 @@ class Reading:
     tell: Callable[[LeftOut], None] | None = None
     meanwhile: Meanwhile = lambda _: None
     warn: Callable[[str], object] = print
-    left_out: dict[str, Unreadable] = field(default_factory=dict)
+    left_out: dict[str, UnreadableSample] = field(default_factory=dict)
     _lost: Counter[str] = field(default_factory=Counter)
     _told: int = 0
     _warned: set[str] = field(default_factory=set)
 
-    def leave_out(self, samples: Samples, unreadable: Sequence[Unreadable]) -> None:
+    def leave_out(self, samples: Samples, unreadable: Sequence[UnreadableSample]) -> None:
         """Remember them. Raises UserError where a class loses more than training can do without."""
         for one in unreadable:
             if one.path in self.left_out:
@@ -103,7 +103,7 @@ class Reading:
         first = next(iter(self.left_out.values()))
         self.tell(LeftOut(self._told, self.samples, first.path, first.reason))
 
-    def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool) -> Iterator[Sample]:
+    def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool) -> Iterator[LabeledSample]:
         """Inputs and targets of batches of sample numbers, on the device.
 
         A sample that cannot be read is left out; with `fill` another one of its class takes its place, so that batches
@@ -122,7 +122,7 @@ class Reading:
             generator=torch.Generator(),
         )
         try:
-            with closing(Batches(loader, self.meanwhile, self.warn_once)) as begun:
+            with closing(LoaderBatches(loader, self.meanwhile, self.warn_once)) as begun:
                 for inputs, targets, missing, unreadable in begun:
                     self.leave_out(samples, unreadable)
                     if fill and missing:
@@ -157,7 +157,7 @@ class LoadedBatches:
         self._device = device
         self.per_epoch = batch_count(len(samples), batch_size)
 
-    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Sample]:
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[LabeledSample]:
         """Inputs and targets of `epoch` (counted from 0), from batch number `skip` on."""
         order = order_of(len(self._samples), self._seed, epoch)
         batches = split_batches(order, self.batch_size)[skip:]
@@ -175,7 +175,7 @@ class LoadedParts:
     device: torch.device
     prepare: Prepare | None = None
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[LabeledSample]:
         batches = torch.split(torch.arange(len(self.samples)), self.batch_size)
         count = 0
         for inputs, targets in self.reading.read(self.samples, batches, self.device, fill=False):
@@ -200,17 +200,17 @@ class _Readable:
         self._samples = samples
         self._fill = fill
 
-    def __getitem__(self, index: int) -> tuple[Sample | None, list[Unreadable]]:
-        unreadable: list[Unreadable] = []
+    def __getitem__(self, index: int) -> tuple[LabeledSample | None, list[UnreadableSample]]:
+        unreadable: list[UnreadableSample] = []
         for number in chain((index,), islice(self._samples.instead(index), _TRIES) if self._fill else ()):
             sample = self._samples[number]
-            if not isinstance(sample, Unreadable):
+            if not isinstance(sample, UnreadableSample):
                 return sample, unreadable
             unreadable.append(sample)
         return None, unreadable
 
 
-def _stack(read: Sequence[tuple[Sample | None, list[Unreadable]]]) -> tuple[Tensor, Tensor, int, list[Unreadable]]:
+def _stack(read: Sequence[tuple[LabeledSample | None, list[UnreadableSample]]]) -> tuple[Tensor, Tensor, int, list[UnreadableSample]]:
     """Inputs and targets of what could be read, how many could not, and what that was."""
     good = [sample for sample, _ in read if sample is not None]
     unreadable = [each for _, several in read for each in several]

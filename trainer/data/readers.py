@@ -44,7 +44,7 @@ class Wait:
 Meanwhile = Callable[[Wait], object]
 
 
-class Batches:
+class LoaderBatches:
     """The batches of a loader. While one does not come, `meanwhile` is called every quarter of a second, and may raise."""
 
     def __init__(self, loader: DataLoader[Any], meanwhile: Meanwhile, say: Callable[[str], object]) -> None:

@@ -9,30 +9,16 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
-from gradtop.trainer.config import Config, dump_config, to_tables
+from gradtop.trainer.config import Change, Config, dump_config, to_tables
 from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
 from gradtop.trainer.launch.origin import current_directory, keep_surroundings, packages, user_name, versions
-from gradtop.trainer.record import RecordError, Run, new_run, read_meta, this_host
+from gradtop.trainer.record import RecordedChange, RecordError, Run, new_run, read_meta, this_host
 from gradtop.trainer.record.writing import replace_whole
 
 PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
-
-
-class Changed(Protocol):
-    """A key that differs from the parent's, as `gradtop.trainer.config.diff_config` and `gradtop.trainer.record.Meta` have it."""
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def old(self) -> Any: ...
-
-    @property
-    def new(self) -> Any: ...
 
 
 def create_run(
@@ -42,7 +28,7 @@ def create_run(
     name: str | None = None,
     parent: Run | None = None,
     checkpoint: Path | None = None,
-    changes: Sequence[Changed] = (),
+    changes: Sequence[Change | RecordedChange] = (),
     command: Sequence[str] = (),
     tags: Sequence[str] = (),
     note: str = "",
@@ -84,7 +70,7 @@ def _directory_of(run: Run | None) -> str:
     return found if found and Path(found).is_dir() else ""
 
 
-def _with_paths_from_here(config: Config, changes: Sequence[Changed], cwd: str) -> Config:
+def _with_paths_from_here(config: Config, changes: Sequence[Change | RecordedChange], cwd: str) -> Config:
     """The configuration with the relative paths that were given here and now, as they are in another directory."""
     here, tables = current_directory(), to_toml(config)
     given = [change.key for change in changes if change.key in PATHS and isinstance(change.new, str) and change.new]

@@ -30,7 +30,7 @@ class Planned:
     lacks_length: bool = False
 
 
-class Preview:
+class LrPreviewer:
     """Requests learning-rate plans and remembers the last ones. Thread-safe."""
 
     def __init__(self, requests: Requests) -> None:
@@ -43,7 +43,7 @@ class Preview:
         return self.request({"tables": tables, "steps_per_epoch": steps_per_epoch})
 
     def request(self, question: Mapping[str, Any]) -> Planned:
-        """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/jobs.py)."""
+        """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/requests.py)."""
         key = json.dumps(question, sort_keys=True, default=str)
         with self._lock:
             if key in self._known:

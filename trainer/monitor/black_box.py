@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from gradtop.trainer.analysis.spikes import initial_loss, spike_in
-from gradtop.trainer.monitor.instruments.norms import Sample
+from gradtop.trainer.monitor.instruments.norms import NormSample
 from gradtop.trainer.monitor.instruments.steps import CLIPPED_AT, GRAD_NORM_AT, LOSS_AT, LR_AT, StepRow
 from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM, LAYERS, LOSS, LR, STEP, STEPS
 
@@ -28,7 +28,7 @@ class BlackBox:
         """`names`: of the trainable parameters, in the order of the samples."""
         self._names = tuple(names)
         self.steps: deque[StepRow] = deque(maxlen=KEPT)
-        self.samples: deque[Sample] = deque(maxlen=KEPT)
+        self.samples: deque[NormSample] = deque(maxlen=KEPT)
         self.first: list[float] = []  # the first losses of the run, from its beginning in whatever process
 
     def add_steps(self, rows: Sequence[StepRow]) -> None:
@@ -36,7 +36,7 @@ class BlackBox:
         if len(self.first) < FIRST:
             self.first += [row[LOSS_AT] for row in rows if math.isfinite(row[LOSS_AT])][: FIRST - len(self.first)]
 
-    def add_sample(self, sample: Sample) -> None:
+    def add_sample(self, sample: NormSample) -> None:
         """Keep a sample of norms; one of other parameters than those before begins anew."""
         if sample.names != self._names:
             self._names = sample.names
@@ -100,14 +100,14 @@ class BlackBox:
             },
         }
 
-    def _worst(self, samples: Sequence[Sample], parameter: str) -> list[int]:
+    def _worst(self, samples: Sequence[NormSample], parameter: str) -> list[int]:
         if not samples:
             return []
         growth = self._growth(samples)
         places = sorted(range(len(self._names)), key=lambda place: (self._names[place] != parameter, -growth[place]))
         return sorted(places[:REPORTED_PARAMETERS])
 
-    def _growth(self, samples: Sequence[Sample]) -> list[float]:
+    def _growth(self, samples: Sequence[NormSample]) -> list[float]:
         """The newest norm of each parameter in medians of those before."""
         newest = samples[-1].gradients
         found = []

@@ -10,7 +10,7 @@ from torch import Tensor
 
 NORMED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})  # of which there is a fused norm
 
-Norm = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+NormFunction = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 def as_real(tensor: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def as_real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-def scaled_norm(dtype: torch.dtype) -> Norm:
+def scaled_norm(dtype: torch.dtype) -> NormFunction:
     """The norms of tensors whose squares `dtype` may not hold, at three times the price."""
 
     def norm(tensor: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def scaled_norm(dtype: torch.dtype) -> Norm:
     return lambda tensors: [norm(tensor) for tensor in tensors]
 
 
-def choose_norm(weights: Sequence[Tensor]) -> tuple[Norm, torch.dtype]:
+def choose_norm(weights: Sequence[Tensor]) -> tuple[NormFunction, torch.dtype]:
     """The norm of each tensor of a list, in a precision that holds it: fused where this torch and device have that."""
     dtypes = {weight.dtype if weight.dtype in NORMED else torch.float32 for weight in weights}
     dtype = torch.float64 if torch.float64 in dtypes else torch.float32

@@ -21,8 +21,8 @@ _MATRIX = 2
 # What every optimizer and device trains.
 USUAL = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})
 
-Named = list[tuple[str, nn.Parameter]]
-Group = dict[str, Any]
+NamedParameters = list[tuple[str, nn.Parameter]]
+ParamGroup = dict[str, Any]
 
 
 def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.device) -> Optimizer:
@@ -46,13 +46,13 @@ def build_torch(config: OptimizerConfig, model: nn.Module, device: torch.device)
     return made
 
 
-def groups(named: Named, *, decay_all: bool) -> list[Group]:
+def groups(named: NamedParameters, *, decay_all: bool) -> list[ParamGroup]:
     """One group, or where biases and norms are not to decay, those in a group of their own."""
     if decay_all:
         return [{"params": named}]
     decaying = [(name, parameter) for name, parameter in named if parameter.dim() >= _MATRIX]
     others = [(name, parameter) for name, parameter in named if parameter.dim() < _MATRIX]
-    both: list[Group] = [{"params": decaying}, {"params": others, "weight_decay": 0.0, "decays": False}]
+    both: list[ParamGroup] = [{"params": decaying}, {"params": others, "weight_decay": 0.0, "decays": False}]
     return [group for group in both if group["params"]]
 
 

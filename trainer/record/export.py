@@ -41,8 +41,6 @@ from gradtop.trainer.record.writing import FILE, STALE, WRITING, open_folder, re
 BATCH = 8192
 PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
-Row = tuple[float, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -66,7 +64,7 @@ def export_run(run: Run, to: str, out: Path, *, overwrite: bool = False) -> Expo
     # A run of another job, or of none that is known, has not to write what is declared; pictures only one that was looked at.
     empty += [name for name in written_by(read_meta(run).job) if name not in there and name != PICTURES]
     try:
-        with Folder(run, out, overwrite=overwrite) as folder:
+        with ExportFolder(run, out, overwrite=overwrite) as folder:
             write(streams, folder)
         return Exported(tuple(folder.paths), tuple(empty))
     except OSError as error:
@@ -88,7 +86,7 @@ def readable_streams(run: Run) -> list[StreamReader]:
     return streams
 
 
-class Folder:
+class ExportFolder:
     """A folder into which files are renamed together once all are written; on an error it is left unchanged.
 
     It is opened once, and files are named within what was opened: nothing that takes its place meanwhile is written to.
@@ -223,7 +221,7 @@ def parameter_name(extra: Mapping[str, object], number: float) -> str:
     return str(names[int(number)])
 
 
-def write_csv(streams: Sequence[StreamReader], folder: Folder) -> None:
+def write_csv(streams: Sequence[StreamReader], folder: ExportFolder) -> None:
     """A value that was not measured is empty; one that is not finite is nan, inf or -inf."""
     for stream, part in zip(streams, folder.add(f"{stream.stem}.csv" for stream in streams), strict=True):
         columns = all_columns(stream)
@@ -237,7 +235,7 @@ def int_step(step: float | str | None) -> float | str | None:
     return int(step) if isinstance(step, float) else step
 
 
-def write_parquet(streams: Sequence[StreamReader], folder: Folder) -> None:
+def write_parquet(streams: Sequence[StreamReader], folder: ExportFolder) -> None:
     """What was not measured is null; units and what the segment's JSON tells beside them are in the schema's metadata."""
     try:
         import pyarrow as pa
@@ -257,7 +255,7 @@ def write_parquet(streams: Sequence[StreamReader], folder: Folder) -> None:
                 writer.write_batch(pa.record_batch(values, schema=schema))
 
 
-def write_tensorboard(streams: Sequence[StreamReader], folder: Folder) -> None:
+def write_tensorboard(streams: Sequence[StreamReader], folder: ExportFolder) -> None:
     """Scalars are named `stream/column`, of rank 1 `stream.r1/column`; what was not measured is left out."""
     first = min((row[1] for stream in streams for row in islice(stream.rows(), 1)), default=0.0)
     (part,) = folder.add([f"events.out.tfevents.{int(first)}.gradtop"])
@@ -302,7 +300,7 @@ def add_histograms(events: EventFile, stream: StreamReader) -> None:
         events.histogram(row[0], row[1], f"{stream.stem}/{parameter_name(stream.extra, found[PARAMETER])}", histogram)
 
 
-WRITERS: dict[str, Callable[[Sequence[StreamReader], Folder], None]] = {
+WRITERS: dict[str, Callable[[Sequence[StreamReader], ExportFolder], None]] = {
     "csv": write_csv,
     "parquet": write_parquet,
     "tensorboard": write_tensorboard,

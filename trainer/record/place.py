@@ -9,13 +9,13 @@ from pathlib import Path
 from gradtop.trainer.record.layout import Run
 
 
-class Found(enum.Enum):
+class Location(enum.Enum):
     HERE = enum.auto()
     MOVED = enum.auto()
     GONE = enum.auto()
 
 
-class Place:
+class LocationTracker:
     """Holds a descriptor of a run directory and follows it: after a move, the run has its new path."""
 
     def __init__(self, run: Run) -> None:
@@ -25,7 +25,7 @@ class Place:
         self._configured = run.config.exists()
         self._missed = 0
 
-    def find(self) -> Found:
+    def find(self) -> Location:
         """Check the location. MOVED is returned once per move; GONE if the directory was deleted, is being deleted, or cannot be found."""
         try:
             here = self._is_at(self._run.path)
@@ -40,7 +40,7 @@ class Place:
             return self._miss()
         self._run.move(moved)
         self._hit()
-        return Found.MOVED
+        return Location.MOVED
 
     def _is_at(self, path: Path) -> bool:
         """Whether the directory is at this path. Raises OSError if that cannot be determined."""
@@ -57,14 +57,14 @@ class Place:
         except OSError:
             return None
 
-    def _hit(self) -> Found:
+    def _hit(self) -> Location:
         self._missed = 0
-        return Found.HERE
+        return Location.HERE
 
-    def _miss(self) -> Found:
+    def _miss(self) -> Location:
         # Once may be the moment between two steps of whoever renames it, or of a file server.
         self._missed += 1
-        return Found.GONE if self._missed > 1 else Found.HERE
+        return Location.GONE if self._missed > 1 else Location.HERE
 
     def close(self) -> None:
         os.close(self._descriptor)

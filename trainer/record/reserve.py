@@ -16,7 +16,7 @@ BLOCK = 4 << 10  # what a file system gives at a time, of most
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 FLAGS = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 def keep_reserve(run: Run) -> None:
@@ -35,7 +35,7 @@ def drop_reserve(run: Run) -> None:
     remove(run.path, run.reserve)
 
 
-def write_in_any_case(run: Run, write: Callable[[], Result]) -> Result:
+def write_in_any_case(run: Run, write: Callable[[], T]) -> T:
     """Call `write`; on a full disk, free one block of the reserve after the other until it succeeds. Raises OSError."""
     while True:
         try:

@@ -17,7 +17,7 @@ from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import CONFIG, Run
 from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
-from gradtop.trainer.record.samples import Sample, SampleReader
+from gradtop.trainer.record.samples import SampleReader, TextSample
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     DIED_AFTER,
@@ -162,7 +162,7 @@ class RunReader:
         """The readers of a stream, for each rank that has written it."""
         return [self.stream(name, rank) for rank in list_ranks(self.run, name)]
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[TextSample]:
         """The texts that a language model generated, in order of steps; the same list as long as the file is the same."""
         return self._samples.read()
 

@@ -20,7 +20,7 @@ READ = LIMIT + LONGEST
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TextSample:
     """`text` continues `prompt`; `wanted` is the number of characters that were asked for, more than it has if time ran out.
 
     `loss` is the validation loss of the same weights, None where it is not known; `time` is in unix seconds.
@@ -40,10 +40,10 @@ class Sample:
         return asdict(self)
 
 
-MAKE = bounds.Maker(Sample, bounds.reads_of(Sample))
+MAKE = bounds.Maker(TextSample, bounds.reads_of(TextSample))
 
 
-def append_sample(run: Run, sample: Sample) -> None:
+def append_sample(run: Run, sample: TextSample) -> None:
     """Append one sample; where the file is full, every other one in it is removed first. Raises OSError."""
     line = json.dumps(plain(sample.record())).encode() + b"\n"
     descriptor = open_to_append(run.path, run.samples)
@@ -61,7 +61,7 @@ def append_sample(run: Run, sample: Sample) -> None:
         os.close(descriptor)
 
 
-def read_samples(run: Run) -> list[Sample]:
+def read_samples(run: Run) -> list[TextSample]:
     """The samples in order of steps; invalid lines are skipped. A later line replaces those of its step and beyond, which were made again."""
     return SampleReader(run).read()
 
@@ -72,9 +72,9 @@ class SampleReader:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._seen: tuple[int, int, int] | None = None
-        self._samples: list[Sample] = []
+        self._samples: list[TextSample] = []
 
-    def read(self) -> list[Sample]:
+    def read(self) -> list[TextSample]:
         """As `read_samples`; the same list as before as long as the file is the same."""
         try:
             if self._seen is not None and identity(os.stat(self._run.samples)) == self._seen:
@@ -87,9 +87,9 @@ class SampleReader:
         return self._samples
 
 
-def parsed(data: bytes) -> list[Sample]:
+def parsed(data: bytes) -> list[TextSample]:
     """The samples of whole lines: what follows the last line break is still being written."""
-    samples: list[Sample] = []
+    samples: list[TextSample] = []
     for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
         sample = _sample(line)
         if sample is None:
@@ -100,7 +100,7 @@ def parsed(data: bytes) -> list[Sample]:
     return samples
 
 
-def _sample(line: bytes) -> Sample | None:
+def _sample(line: bytes) -> TextSample | None:
     if not line.strip() or len(line) > LONGEST:
         return None
     try:

@@ -12,12 +12,12 @@ from typing import Any
 
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
-Check = Callable[[str, str, Mapping[str, Any]], object]
-_checks: list[Check] = []
+TargetCheck = Callable[[str, str, Mapping[str, Any]], object]
+_checks: list[TargetCheck] = []
 
 
 @contextlib.contextmanager
-def checked(check: Check) -> Iterator[None]:
+def checked(check: TargetCheck) -> Iterator[None]:
     """Call `check` with key, target and arguments before user code is imported; it raises UserError to refuse."""
     _checks.append(check)
     try:

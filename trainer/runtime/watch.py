@@ -20,7 +20,7 @@ WARN_AFTER = 60.0  # seconds after which it is said where the job is, where no s
 TIMES = 10.0
 
 
-class Watch:
+class ControlWatch:
     """`look` is called periodically from another thread and calls `end` when the end of the process was requested."""
 
     def __init__(

@@ -30,7 +30,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.bounds import positive
-from gradtop.trainer.record.place import Found
+from gradtop.trainer.record.place import Location
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.status import READS
 from gradtop.trainer.record.writing import remove_leftovers
@@ -40,7 +40,7 @@ from gradtop.trainer.runtime.errors import TracedError, UserError, explain_limit
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
-from gradtop.trainer.runtime.watch import Watch
+from gradtop.trainer.runtime.watch import ControlWatch
 
 DONE, FAILED = 0, 1
 
@@ -127,7 +127,7 @@ class Worker:
             self.last_resort.start()
 
     def work(self) -> int:
-        watch = Watch(self.control, self.progress, self.writer, self._end_from_beside)
+        watch = ControlWatch(self.control, self.progress, self.writer, self._end_from_beside)
         heartbeat = Heartbeat(self.progress, besides=watch.look if self.in_own_process else lambda: None)
         heartbeat.start()
         try:
@@ -209,12 +209,12 @@ class Worker:
         self._write_end(Ending(RunState.STOPPED, reason))
         os._exit(DONE)
 
-    def _place_changed(self, found: Found) -> None:
-        if found is Found.MOVED:
+    def _place_changed(self, found: Location) -> None:
+        if found is Location.MOVED:
             moved = f"the run directory was moved to {self.run.path}; the run goes on there"
             self.writer.event(EventKind.WARNING, message=moved)
             _say(moved)
-        elif found is Found.GONE:
+        elif found is Location.GONE:
             # Said at once: what the log is, only who looks at it now may ever see.
             gone = f"the run directory {self.run.path} was deleted while its worker ran, which ends: nothing that it does could be kept"
             _say(gone)

@@ -13,9 +13,9 @@ import sys
 
 from gradtop.trainer.launch.server_address import open_directory
 from gradtop.trainer.runtime.detach import detach
-from gradtop.trainer.server.jobs import ANSWERS, answer
 from gradtop.trainer.server.listener import Listener
 from gradtop.trainer.server.process import print_anything, redirect
+from gradtop.trainer.server.requests import ANSWERS, answer
 from gradtop.trainer.server.server import Server
 
 IDLE = 600.0

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.server.jobs import ANSWERS, JOBS, answer
 from gradtop.trainer.server.process import print_anything, redirect
+from gradtop.trainer.server.requests import ANSWERS, WORK, answer
 
 
 class Child:
@@ -40,8 +40,8 @@ class Child:
     def work(self) -> int:
         """As `run`, in a process that is already what the client's would be."""
         self._link.setblocking(True)
-        if self._kind in JOBS:
-            return JOBS[self._kind](self._arguments, self)
+        if self._kind in WORK:
+            return WORK[self._kind](self._arguments, self)
         code = 1
         try:
             redirect()

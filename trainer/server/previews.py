@@ -20,7 +20,7 @@ from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check_tensors import lazy_parameters
-from gradtop.trainer.training.fork import Taken, nothing_kept, say_match
+from gradtop.trainer.training.fork import TransferredState, nothing_kept, say_match
 
 
 def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def compare_weights(config: Config, path: str) -> dict[str, Any]:
     """By names and shapes, without reading the checkpoint's values. Raises UserError."""
     state = checkpoint.load(Path(path), mapped=True)
     matched = match(shapes_of(config), state["model"])
-    taken = Taken()
+    taken = TransferredState()
     say_match(matched, taken)
     return {"kept": taken.kept, "dropped": taken.dropped, "nothing": "" if matched.parameters else nothing_kept(matched)}
 

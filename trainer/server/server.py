@@ -21,8 +21,8 @@ from gradtop.trainer.runtime.death import note_death
 from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
-from gradtop.trainer.server.jobs import ANSWERS, JOBS
 from gradtop.trainer.server.listener import Listener
+from gradtop.trainer.server.requests import ANSWERS, WORK
 from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
@@ -30,7 +30,7 @@ REQUEST_TIME = 5.0  # seconds from connecting to the end of the request
 CLIENTS = 64  # at once; more wait to be accepted
 LOOK_AFTER_SOCKET = 60.0
 
-Job = Callable[[], int]
+ChildMain = Callable[[], int]
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class Server:
         self._quiet_since = self._looked = time.monotonic()
         self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def serve(self) -> Job | None:
+    def serve(self) -> ChildMain | None:
         """Serve until nobody is left; in each forked process, returns what that one is to do."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -159,7 +159,7 @@ class Server:
             link.setblocking(False)
             self.clients.append(Client(link, time.monotonic() + REQUEST_TIME))
 
-    def _attend(self, client: Client) -> Job | None:
+    def _attend(self, client: Client) -> ChildMain | None:
         """Read what has come of a request; a whole one is obeyed, nonsense and silence are hung up on."""
         if client.closed:
             return None
@@ -182,7 +182,7 @@ class Server:
             return self._obey(client)
         return None
 
-    def _obey(self, client: Client) -> Job | None:
+    def _obey(self, client: Client) -> ChildMain | None:
         request = parse_request(client.heard)
         client.heard, client.stays = b"", True
         kind = str(request.get("kind"))
@@ -191,9 +191,9 @@ class Server:
             self._drop(client)
         elif kind == "spare":
             return self._fork_spare(client, request)
-        elif kind in JOBS and self._give_to_spare(client, kind, request):
+        elif kind in WORK and self._give_to_spare(client, kind, request):
             self._drop(client)
-        elif kind in JOBS or kind in ANSWERS:
+        elif kind in WORK or kind in ANSWERS:
             return self._fork(client, kind, request)
         elif kind == "stay":
             client.staying = True
@@ -201,7 +201,7 @@ class Server:
             self._drop(client)
         return None
 
-    def _fork(self, client: Client, kind: str, request: Mapping[str, Any]) -> Job | None:
+    def _fork(self, client: Client, kind: str, request: Mapping[str, Any]) -> ChildMain | None:
         pid = self._fork_process()
         if pid is None:
             self._drop(client)
@@ -210,14 +210,14 @@ class Server:
             return Child(client.link, kind, request.get("arguments") or {}, request.get("process") or {}).run
         else:
             self.children[pid] = task_of(kind, request)
-            if kind in JOBS:
+            if kind in WORK:
                 # It outlives whoever asked for it.
                 self._drop(client)
             else:
                 client.child = pid
         return None
 
-    def _fork_spare(self, client: Client, request: Mapping[str, Any]) -> Job | None:
+    def _fork_spare(self, client: Client, request: Mapping[str, Any]) -> ChildMain | None:
         """A process for the next job, where somebody stays who may want one."""
         process = request.get("process") or {}
         if self.spare is not None and not self.spare.has(process):
@@ -303,7 +303,7 @@ def parse_request(heard: bytes) -> dict[str, Any]:
 
 def task_of(kind: str, request: Mapping[str, Any]) -> Task:
     arguments = request.get("arguments")
-    run = arguments.get("run") if kind in JOBS and isinstance(arguments, dict) else ""
+    run = arguments.get("run") if kind in WORK and isinstance(arguments, dict) else ""
     return Task(run, oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
 
 

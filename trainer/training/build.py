@@ -61,7 +61,7 @@ from gradtop.trainer.training.thread_tuning import ThreadTuner
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainingParts:
     """What a configuration names, on its device. `per_epoch` are optimizer steps; `fixed` the parameters that the model itself
     has frozen; `notes` what was done to the weights.
     """
@@ -154,7 +154,7 @@ def prepare(context: RunContext) -> Session:
     return session
 
 
-def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Parts:
+def build_parts(context: RunContext, config: Config, *, initialise: bool) -> TrainingParts:
     """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names.
 
     Sets the seeds, threads and numerics of the process. Raises UserError with a sentence for whatever the user can put right.
@@ -193,7 +193,7 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Par
     if training.compile:
         model.compile()
     compute = Compute(model, optimizer, device, training)
-    return Parts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
+    return TrainingParts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
 
 
 def _tell_of_data(source: Source, context: RunContext) -> None:

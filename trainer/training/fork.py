@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Taken:
+class TransferredState:
     """What was taken over and what was dropped, in words."""
 
     kept: list[str] = field(default_factory=list)
@@ -57,9 +57,9 @@ def first_step(state: State, per_epoch: int) -> int:
     return int(state["step"] if state.get("per_epoch") == per_epoch else state["epoch"] * per_epoch)
 
 
-def take_over(session: Session, state: State) -> Taken:
+def take_over(session: Session, state: State) -> TransferredState:
     """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
-    taken = Taken()
+    taken = TransferredState()
     take_weights(session.model, state["model"], taken)
     _take_optimizer(session.optimizer, session.config.optimizer, state, taken)
     _take_running_mean(session, state, taken)
@@ -87,7 +87,7 @@ def take_over(session: Session, state: State) -> Taken:
     return taken
 
 
-def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: Taken) -> None:
+def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: TransferredState) -> None:
     """Raises UserError where no parameter fits: what would train is no fork."""
     matched = match(model, saved)
     say_match(matched, taken)
@@ -96,7 +96,7 @@ def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: Taken) -> No
     matched.load_into(model)
 
 
-def say_match(matched: Match, taken: Taken) -> None:
+def say_match(matched: Match, taken: TransferredState) -> None:
     taken.all_weights = matched.complete
     if matched.complete:
         taken.kept.append("all weights")
@@ -121,7 +121,7 @@ def nothing_kept(matched: Match) -> str:
     )
 
 
-def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
+def _take_running_mean(session: Session, state: State, taken: TransferredState) -> None:
     ema, saved = session.compute.ema, state.get("ema")
     if ema is None:
         if saved:
@@ -137,7 +137,7 @@ def _take_running_mean(session: Session, state: State, taken: Taken) -> None:
         taken.dropped.append("the EMA of the weights, which restarts from the weights")
 
 
-def _take_patience(session: Session, state: State, taken: Taken) -> None:
+def _take_patience(session: Session, state: State, taken: TransferredState) -> None:
     """What early stopping goes by; the best value that a run shows is its own."""
     what = f"the best {session.scores.monitored.title}"
     same = state.get("data") == described_data(session.config) and monitored_in(state["scores"]) == session.scores.monitored
@@ -152,7 +152,7 @@ def _take_patience(session: Session, state: State, taken: Taken) -> None:
         (taken.kept if same else taken.dropped).append(f"{what} and the patience count of early stopping")
 
 
-def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: Taken) -> None:
+def _take_optimizer(optimizer: Optimizer, config: OptimizerConfig, state: State, taken: TransferredState) -> None:
     """Moments by the names of the parameters; hyperparameters stay those of the new configuration."""
     if lost := config.dropped_state(state["kinds"]["optimizer"]):
         taken.dropped.append(lost)

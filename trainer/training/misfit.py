@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 LOOKED_AT = 256  # samples that the digest of tensors is made of
 NAMED = 3
 
-Found = dict[str, dict[str, Any]]
+DataFingerprint = dict[str, dict[str, Any]]
 
 
-def data_fingerprint(source: Source) -> Found:
+def data_fingerprint(source: Source) -> DataFingerprint:
     """Of each part of the data how many samples it has, a digest of its file names or of some samples, and its classes."""
-    found: Found = {"data": {"classes": source.info.classes}}
+    found: DataFingerprint = {"data": {"classes": source.info.classes}}
     for name, part in vars(source).items():
         if isinstance(part, Tensor) and part.dim():
             some = part[:: max(len(part) // LOOKED_AT, 1)].detach().cpu().contiguous()
@@ -71,7 +71,7 @@ def explain_misfit(session: Session, state: State) -> str:
     return f"the checkpoint of step {state['step']} does not fit: {what}. Put back what was there, or continue with what is there now: gradtop fork {session.run.id}"
 
 
-def _without_digests(found: Found) -> Found:
+def _without_digests(found: DataFingerprint) -> DataFingerprint:
     return {name: {key: value for key, value in part.items() if key != "digest"} for name, part in found.items()}
 
 
@@ -85,7 +85,7 @@ def _changed_settings(before: Mapping[str, Mapping[str, Any]], now: Mapping[str,
     ]
 
 
-def _changed_data(before: Found, now: Found) -> list[str]:
+def _changed_data(before: DataFingerprint, now: DataFingerprint) -> list[str]:
     differences: list[str] = []
     for name in [name for name in now if name in before and before[name] != now[name]]:
         for key in [key for key in now[name] if before[name].get(key) != now[name][key]]:

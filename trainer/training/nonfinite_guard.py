@@ -169,12 +169,12 @@ class NonFiniteGuard:
         return not self._found.item()
 
 
-Mark = Callable[[Sequence[Tensor], Tensor, Tensor], object]
+MarkNonFinite = Callable[[Sequence[Tensor], Tensor, Tensor], object]
 
 
-def _choose_mark(found: Tensor) -> Mark:
+def _choose_mark(found: Tensor) -> MarkNonFinite:
     """The fused check of a list of tensors where this torch and device have it."""
-    fused: Mark | None = getattr(torch, "_amp_foreach_non_finite_check_and_unscale_", None)
+    fused: MarkNonFinite | None = getattr(torch, "_amp_foreach_non_finite_check_and_unscale_", None)
     if fused is not None:
         flag = torch.zeros_like(found)
         try:

@@ -12,7 +12,7 @@ from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.kinds.text.loader import Characters
 from gradtop.trainer.models.generation import generate
 from gradtop.trainer.record import EventKind
-from gradtop.trainer.record.samples import Sample
+from gradtop.trainer.record.samples import TextSample
 from gradtop.trainer.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TextSampler:
             return  # the weights are NaN
         config, score = session.config.sample, session.scores.newest
         session.writer.sample(
-            Sample(
+            TextSample(
                 step=session.step,
                 epoch=epoch,
                 time=time.time(),

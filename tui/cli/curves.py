@@ -27,12 +27,12 @@ from gradtop.tui.widgets.axis import Axis
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Series
-    from gradtop.tui.reading.metrics import Metric
+    from gradtop.tui.reading.metrics import RecordedMetric
 
 WORTH_DRAWING = 1e-3  # a spread smaller than this share of the mean is no spread
 
 
-def find_metric(there: Mapping[str, Metric], name: str) -> Metric:
+def find_metric(there: Mapping[str, RecordedMetric], name: str) -> RecordedMetric:
     """Raises UsageError with the nearest name there is."""
     if name in there:
         return there[name]
@@ -46,7 +46,7 @@ def find_metric(there: Mapping[str, Metric], name: str) -> Metric:
 
 def draw(
     title: str,
-    metrics: Sequence[Metric],
+    metrics: Sequence[RecordedMetric],
     width: int,
     height: int,
     *,

@@ -18,7 +18,7 @@ from gradtop.tui.widgets.ruler import Ruler
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Run, RunReader
-    from gradtop.tui.reading.metrics import Metric
+    from gradtop.tui.reading.metrics import RecordedMetric
 
 
 def runs_and_metrics(runs: Path, first: Run, words: Sequence[str]) -> tuple[list[Run], list[str]]:
@@ -42,9 +42,9 @@ def runs_and_metrics(runs: Path, first: Run, words: Sequence[str]) -> tuple[list
     return chosen, []
 
 
-def known_metrics(readers: Sequence[RunReader]) -> Mapping[str, Metric]:
+def known_metrics(readers: Sequence[RunReader]) -> Mapping[str, RecordedMetric]:
     """The metrics of all runs by name. Raises UsageError where there are none."""
-    found: dict[str, Metric] = {}
+    found: dict[str, RecordedMetric] = {}
     for reader in readers:
         for name, metric in all_metrics(reader).items():
             found.setdefault(name, metric)
@@ -57,7 +57,7 @@ def read(readers: Sequence[RunReader], metric: str, options: argparse.Namespace,
     return [each for reader in readers for each in read_curves(reader, [metric], options.by, bins=bins, first=options.first, last=options.last)]
 
 
-def record(metric: Metric, found: Sequence[RunCurve], options: argparse.Namespace) -> dict[str, object]:
+def record(metric: RecordedMetric, found: Sequence[RunCurve], options: argparse.Namespace) -> dict[str, object]:
     """A metric of all runs, for programs."""
     parts = ("x", "x_last", "low", "mean", "high", "finite", "nonfinite")
     return {
@@ -72,7 +72,7 @@ def record(metric: Metric, found: Sequence[RunCurve], options: argparse.Namespac
     }
 
 
-def draw(metric: Metric, found: Sequence[RunCurve], options: argparse.Namespace, size: tuple[int, int], *, colours: bool, unicode: bool) -> str:
+def draw(metric: RecordedMetric, found: Sequence[RunCurve], options: argparse.Namespace, size: tuple[int, int], *, colours: bool, unicode: bool) -> str:
     """A metric of all runs as lines of text: the chart, and below it each run with its line's pattern and its values, or why it has none."""
     import plotext
 

@@ -16,7 +16,7 @@ from gradtop.tui.cli.output import colours_wanted, json_text, print_line, unicod
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
-    from gradtop.tui.reading.metrics import Metric
+    from gradtop.tui.reading.metrics import RecordedMetric
 
 EPILOG = """\
 Metrics: loss, val_loss, accuracy, lr, grad_norm, clipped, samples_per_s,
@@ -110,7 +110,7 @@ def json_of(readers: Sequence[RunReader], options: argparse.Namespace) -> str:
     return json_text([overlay.record(metric, overlay.read(readers, metric.name, options, bins), options) for metric in wanted_of(readers, options)])
 
 
-def wanted_of(readers: Sequence[RunReader], options: argparse.Namespace) -> list[Metric]:
+def wanted_of(readers: Sequence[RunReader], options: argparse.Namespace) -> list[RecordedMetric]:
     """The metrics asked for, else the usual ones. Raises UsageError."""
     from gradtop.tui.cli import curves, overlay
 
@@ -168,14 +168,14 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
     return width, height
 
 
-def usual(there: Mapping[str, Metric]) -> list[Metric]:
+def usual(there: Mapping[str, RecordedMetric]) -> list[RecordedMetric]:
     """What there is of loss, validation loss and accuracy; else the first there is."""
     return [there[name] for name in (LOSS, VAL_LOSS, ACCURACY) if name in there] or list(there.values())[:1]
 
 
-def group(metrics: list[Metric]) -> list[list[Metric]]:
+def group(metrics: list[RecordedMetric]) -> list[list[RecordedMetric]]:
     """The charts: one per metric, but that the two losses share one."""
-    charts: list[list[Metric]] = []
+    charts: list[list[RecordedMetric]] = []
     for metric in metrics:
         losses = next((chart for chart in charts if {LOSS, VAL_LOSS} == {chart[0].name, metric.name}), None)
         if losses is None:

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.trainer.launch.lr_preview import Preview
+    from gradtop.trainer.launch.lr_preview import LrPreviewer
     from gradtop.trainer.launch.requests import Requests
 
     check_changes(options.changes)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = [parsed_request(options, options.run, options.changes)]
     wanted += [parsed_request(options, options.against, ())] if options.against else []
     requests = Requests(server=not options.no_server)
-    preview = Preview(requests)
+    preview = LrPreviewer(requests)
     try:
         plans = [(each, preview.request(each.question)) for each in wanted]
     finally:

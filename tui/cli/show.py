@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gradtop.trainer.record import QueuedRun, RunReader
-    from gradtop.trainer.record.samples import Sample
+    from gradtop.trainer.record.samples import TextSample
 
 EPILOG = """\
 The JSON has the keys id, name, path, state (derived: includes died and silent),
@@ -95,7 +95,7 @@ def waiting(reader: RunReader) -> QueuedRun | None:
     return next((place for place in queued_runs(reader.run.path.parent) if place.run == reader.run), None)
 
 
-def sample_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+def sample_lines(sample: TextSample) -> Iterator[tuple[str, str]]:
     """The newest text of a language model, with its line breaks."""
     from gradtop.trainer.analysis.sample_text import sample_parts, sample_title
 

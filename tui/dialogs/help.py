@@ -43,7 +43,7 @@ class Help(ModalScreen[None]):
             yield Static(mode.help, id="about", markup=False)
             for title, rows in keys.groups(self._mode, self._table):
                 yield Static(title, classes="title", markup=False)
-                yield Rows(rows)
+                yield KeyRows(rows)
             yield Static("documentation", classes="title", markup=False)
             yield Static(f"In a shell: gradtop help PAGE, with PAGE one of {', '.join(PAGES)}.", id="pages", markup=False)
 
@@ -51,10 +51,10 @@ class Help(ModalScreen[None]):
         self.query_one("#keys").scroll_home(animate=False, immediate=True)
 
 
-class Rows(Lines):
+class KeyRows(Lines):
     """Two columns: the keys on the right edge of theirs, what they do wrapped in its own."""
 
-    DEFAULT_CSS = "Rows { height: auto; }"
+    DEFAULT_CSS = "KeyRows { height: auto; }"
 
     def __init__(self, rows: Sequence[Key]) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.mode_screen import bound
-from gradtop.tui.reading.overlay import METRICS, Group, Overlaid, OverlayPart, RunCurve
+from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, RunCurve, SeedGroup
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.chart_legend import Legend
@@ -186,12 +186,12 @@ def style_of(number: int) -> tuple[str, str]:
     return LINES[number % len(LINES)], LINES[(number + number // len(LINES)) % len(LINES)]
 
 
-def style_of_group(group: Group, numbers: Mapping[str, int]) -> tuple[str, str]:
+def style_of_group(group: SeedGroup, numbers: Mapping[str, int]) -> tuple[str, str]:
     """That of its first run."""
     return style_of(numbers.get(group.curves[METRICS[0]][0].run.id, 0))
 
 
-def curves(groups: Sequence[Group], metric: str, numbers: Mapping[str, int]) -> list[Curve]:
+def curves(groups: Sequence[SeedGroup], metric: str, numbers: Mapping[str, int]) -> list[Curve]:
     """The lines of a chart: of seeds the mean with its deviation, and each run faintly."""
     named = len(groups) <= MOST_NAMED
     lines: list[Curve] = []
@@ -215,10 +215,10 @@ class Groups(Drawn):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._groups: Sequence[Group] = ()
+        self._groups: Sequence[SeedGroup] = ()
         self._numbers: Mapping[str, int] = {}
 
-    def show(self, groups: Sequence[Group], numbers: Mapping[str, int]) -> None:
+    def show(self, groups: Sequence[SeedGroup], numbers: Mapping[str, int]) -> None:
         self._groups, self._numbers = groups, numbers
         self._draw()
 
@@ -261,7 +261,7 @@ def newest(found: Sequence[RunCurve]) -> str:
     return " ± ".join(map(significant, moments(values)))
 
 
-def problem_of(group: Group) -> str:
+def problem_of(group: SeedGroup) -> str:
     """What the loss lacks, run by run; of a run without it nothing else is said."""
     found = {f"{each.name}: {each.problem}" if group.is_family else each.problem: None for each in group.curves[METRICS[0]] if each.problem}
     return "; ".join(found)

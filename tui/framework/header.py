@@ -13,8 +13,9 @@ from gradtop.trainer.job import DEFAULT_JOB
 from gradtop.trainer.record import Status, clean
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework import states
-from gradtop.tui.framework.lines import Lines, Piece, TextLine
+from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.reading.snapshot import NO_RUN, Facts
+from gradtop.tui.widgets.columns import Piece
 
 BAR = 34
 GAP = 2

@@ -15,7 +15,7 @@ from gradtop.tui import keys
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
-Entry = tuple[str, str, str, str]  # key, label, action, tone
+KeyEntry = tuple[str, str, str, str]  # key, label, action, tone
 
 
 class KeyBar(Widget):
@@ -39,7 +39,7 @@ class KeyBar(Widget):
         self._mode = mode
         self._entries: list[tuple[int, int, str]] = []
         self._strip: Strip | None = None
-        self._acted: list[Entry] = []
+        self._acted: list[KeyEntry] = []
         self._is_full = False  # whether the modes had their titles; while somebody types it stays as it was
 
     def on_mount(self) -> None:
@@ -79,8 +79,8 @@ class KeyBar(Widget):
         here = keys.mode_named(self._mode) if self._mode else None
         modes_here = keys.beside(self._mode)
         numbers_of = {m: keys.name(f"mode.{place.name}") for m, place in zip(modes_here, keys.MODES, strict=True)}
-        full: list[Entry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here]
-        numbers: list[Entry] = [
+        full: list[KeyEntry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here]
+        numbers: list[KeyEntry] = [
             (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
         first = spare if getattr(self.screen, "is_inside", False) else []
@@ -121,8 +121,8 @@ class KeyBar(Widget):
         focused = self.screen.focused
         return focused is not None and focused.check_consume_key("a", "a")
 
-    def _acting(self) -> list[Entry]:
-        found: list[Entry] = []
+    def _acting(self) -> list[KeyEntry]:
+        found: list[KeyEntry] = []
         rows = {row.id: row for row in cast("GradtopApp", self.app).keymap.table}
         for active in self.screen.active_bindings.values():
             binding = active.binding
@@ -148,6 +148,6 @@ GENERAL = frozenset({"app.log", "app.help", "app.leave"})
 KEPT = frozenset({"app.focus_next", "app.help", "app.leave", "app.pause_or_continue", "app.stop"})  # left out last
 
 
-def _width(entry: Entry) -> int:
+def _width(entry: KeyEntry) -> int:
     key, label, _action, _tone = entry
     return cell_len(key) + 1 + (cell_len(label) + 1 if label else 0)

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.columns import Piece
 from gradtop.tui.widgets.tones import Tone, tone_styles
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key", "selected")
@@ -20,7 +21,6 @@ NAMED = {
     "selected": Tone("foreground", reverse=True),
 }
 STYLES = tuple(NAMED.get(tone) or Tone(tone) for tone in TONES)
-Piece = tuple[str, str]  # text, tone
 TextLine = Sequence[Piece]
 
 

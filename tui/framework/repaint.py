@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from gradtop.trainer.record.text import CONTROLS
 
-Piece = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
+PlacedStrip = tuple[int, int, Strip]  # row, column of its first cell, and what stands there
 Codes = tuple[str, str, str]  # of the attributes, the foreground, the background
 
 PLAIN: Codes = ("", "39", "49")
@@ -40,7 +40,7 @@ class CellRun(NamedTuple):
 class Repaint(CompositorUpdate):
     """Textual's updates, written in fewer bytes: theirs (8.2) begins at a widget's left edge, and resets and repeats each style."""
 
-    def __init__(self, pieces: Iterable[Piece], *, scattered: bool = False) -> None:
+    def __init__(self, pieces: Iterable[PlacedStrip], *, scattered: bool = False) -> None:
         """`scattered`: the pieces lie apart, so that it may take fewer bytes to write all of one style after another."""
         self.pieces = list(pieces)
         self.scattered = scattered
@@ -107,7 +107,7 @@ def by_style(runs: Iterable[CellRun]) -> list[CellRun]:
     return [run for codes in order for run in sorted(groups[codes], key=lambda run: (run.y, run.x))]
 
 
-def changed(update: ChopsUpdate) -> Iterator[Piece]:
+def changed(update: ChopsUpdate) -> Iterator[PlacedStrip]:
     """The cells of the spans, which begin and end within what a line is cut into."""
     for y, first, last in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
@@ -116,7 +116,7 @@ def changed(update: ChopsUpdate) -> Iterator[Piece]:
                 yield y, start, strip.crop(start - x, min(end, last) - x)
 
 
-def whole(update: LayoutUpdate) -> Iterator[Piece]:
+def whole(update: LayoutUpdate) -> Iterator[PlacedStrip]:
     for y, line in enumerate(update.strips, update.region.y):
         x = update.region.x
         for strip in line:

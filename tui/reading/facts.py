@@ -25,7 +25,7 @@ NAME, SENTENCE = 80, 1000  # characters
 JUDGED_EVERY, JUDGED_SHARE = 2.0, 0.003  # seconds, and of one core: what finding what is wrong may take
 
 
-class Watch:
+class WatchedRun:
     """One watched run; `read` gives the same Facts object as long as nothing a person could see has changed."""
 
     def __init__(self, run: Run, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:

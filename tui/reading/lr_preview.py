@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class LrCurves:
     """What the base plans and what the form plans instead with its `config`, over the run that the form changes; `problem` where there is none."""
 
     run: Run | None = None
@@ -25,7 +25,7 @@ class Curves:
     problem: str = ""
 
 
-NO_CURVES = Curves()
+NO_CURVES = LrCurves()
 
 
 def series_of(points: Sequence[tuple[int, float]]) -> Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from gradtop.trainer.record import Run
-from gradtop.tui.reading.poll import Answer
+from gradtop.tui.reading.poll import CommandAnswer
 from gradtop.tui.reading.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class NewSnapshot(Message):
 class Answered(Message):
     """A worker answered a command, or it is clear that it will not."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: CommandAnswer) -> None:
         super().__init__()
         self.answer = answer
 

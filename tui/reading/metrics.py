@@ -14,7 +14,7 @@ LONGEST, LONGEST_UNIT = 200, 20  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class RecordedMetric:
     """One column of one stream; `unit` is "" where the value is a plain number."""
 
     name: str
@@ -38,10 +38,10 @@ class MetricCurve:
     unavailable: str = ""
 
 
-_known: WeakKeyDictionary[RunReader, tuple[Sequence[tuple[StreamReader, tuple[Column, ...]]], dict[str, Metric]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[RunReader, tuple[Sequence[tuple[StreamReader, tuple[Column, ...]]], dict[str, RecordedMetric]]] = WeakKeyDictionary()
 
 
-def all_metrics(reader: RunReader, streams: Sequence[str] = ()) -> Mapping[str, Metric]:
+def all_metrics(reader: RunReader, streams: Sequence[str] = ()) -> Mapping[str, RecordedMetric]:
     """What the run has recorded, by name, in some streams or in all: made anew only where a stream has other columns."""
     there = []
     for name in streams or shown_by("plot"):
@@ -55,12 +55,12 @@ def all_metrics(reader: RunReader, streams: Sequence[str] = ()) -> Mapping[str, 
     return known[1]
 
 
-def _of_stream(stream: StreamReader, columns: Sequence[Column]) -> Iterable[Metric]:
+def _of_stream(stream: StreamReader, columns: Sequence[Column]) -> Iterable[RecordedMetric]:
     other = REGISTRY[stream.stream].metrics or {}
     for column in columns:
         if name := clean(other.get(column.name, column.name), LONGEST):
             name += f"@{stream.rank}" if stream.rank else ""
-            yield Metric(name, stream, column.name, clean(column.unit, LONGEST_UNIT))
+            yield RecordedMetric(name, stream, column.name, clean(column.unit, LONGEST_UNIT))
 
 
 def matching(names: Iterable[str], typed: str) -> list[str]:
@@ -87,7 +87,7 @@ def fit(typed: str, name: str) -> tuple[int, int] | None:
     return 1, apart
 
 
-def curve_of(metric: Metric, view: ChartView, end: float, bins: int) -> MetricCurve:
+def curve_of(metric: RecordedMetric, view: ChartView, end: float, bins: int) -> MetricCurve:
     """The curve from the first step to `end`, or in the window of the view."""
     first, last = (0.0, end) if view.window is None else (view.window.first, view.window.last)
     series = metric.stream.series(metric.column, bins=bins, first=first, last=last)

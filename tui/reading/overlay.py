@@ -34,7 +34,7 @@ BINS = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SeedGroup:
     """Runs of one configuration with different seeds, or one run by itself: of each metric the curves of the runs, and where there are several their mean."""
 
     name: str
@@ -50,7 +50,7 @@ class Group:
 class OverlayPart:
     """`groups` in the order in which their first runs were chosen; `ends` of all that is recorded; `any_alive` is whether more may come."""
 
-    groups: tuple[Group, ...] = ()
+    groups: tuple[SeedGroup, ...] = ()
     view: ChartView = WHOLE_RUN
     ends: tuple[float, float] = (0.0, 1.0)
     any_alive: bool = False
@@ -79,12 +79,12 @@ class Overlaid:
         whole = (min((first for first, _ in ends), default=0.0), max((last for _, last in ends), default=1.0))
         return OverlayPart(groups, view, whole, any(reader.state.is_alive for reader in self._readers.values()))
 
-    def _group(self, readers: Sequence[RunReader], view: ChartView) -> Group:
+    def _group(self, readers: Sequence[RunReader], view: ChartView) -> SeedGroup:
         found = [self._curves(reader, view) for reader in readers]
         curves = {metric: tuple(each[metric] for each in found) for metric in METRICS}
         means = {metric: mean_and_deviation([each.series for each in there]) for metric, there in curves.items()} if len(readers) > 1 else {}
         name = run_name(readers[0])
-        return Group(f"{name} and {len(readers) - 1} other seed{'s' if len(readers) > 2 else ''}" if means else name, curves, means)
+        return SeedGroup(f"{name} and {len(readers) - 1} other seed{'s' if len(readers) > 2 else ''}" if means else name, curves, means)
 
     def _curves(self, reader: RunReader, view: ChartView) -> dict[str, RunCurve]:
         key = (reader.run.id, view)

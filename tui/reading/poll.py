@@ -18,7 +18,7 @@ from gradtop.trainer.analysis.event_text import answer_text
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
 from gradtop.trainer.record.process import ask_by_signal
 from gradtop.tui.reading.cores import IdleCores
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.snapshot import NO_LOG, NO_RUN, Facts, LogPart, Request, Snapshot
 
@@ -41,7 +41,7 @@ PICTURE_WITHIN = 1.0  # seconds for which a picture of weights is waited for aft
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """What became of a command: what the worker said, or why it did not."""
 
     command: str
@@ -54,11 +54,11 @@ class Answer:
 class Pending:
     id: str
     command: str
-    watch: Watch
+    watch: WatchedRun
     sent: float
 
 
-class Source:
+class ReadContext:
     """What a mode's `read` may read from: the watched run (None where there is none), its facts, the list of all runs."""
 
     def __init__(self, runs: Path, clock: Callable[[], float]) -> None:
@@ -86,7 +86,7 @@ class Poll:
         runs: Path,
         *,
         on_snapshot: Callable[[Snapshot], None],
-        on_answer: Callable[[Answer], object],
+        on_answer: Callable[[CommandAnswer], object],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         interval: float = TICK,
@@ -94,10 +94,10 @@ class Poll:
     ) -> None:
         self.wake = threading.Event()
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._source = Source(runs, clock)
+        self._source = ReadContext(runs, clock)
         self._on_snapshot, self._on_answer = on_snapshot, on_answer
         self.clock, self._monotonic, self._interval = clock, monotonic, interval
-        self._watch: Watch | None = None
+        self._watch: WatchedRun | None = None
         self._log: LogTail | None = None
         self._request = self._answered = Request()
         self._jobs: deque[Callable[[], object]] = deque()
@@ -207,7 +207,7 @@ class Poll:
             self._watch = self._source.run = None
             return NO_RUN
         if self._watch is None or self._watch.run.path != request.run.path:
-            self._watch = Watch(request.run, clock=self.clock, monotonic=self._monotonic)
+            self._watch = WatchedRun(request.run, clock=self.clock, monotonic=self._monotonic)
             self._source.run = self._watch.reader
         return self._watch.read()
 
@@ -244,12 +244,12 @@ class Poll:
         except OSError as error:
             why = error.strerror or str(error)
             if sent := ask_by_signal(record.read_status(run), command):
-                self._on_answer(Answer(command, run.id, True, f"sent as {sent}, as the run's inbox cannot be written ({why})"))
+                self._on_answer(CommandAnswer(command, run.id, True, f"sent as {sent}, as the run's inbox cannot be written ({why})"))
             else:
-                self._on_answer(Answer(command, run.id, False, f"it cannot be written: {why}"))
+                self._on_answer(CommandAnswer(command, run.id, False, f"it cannot be written: {why}"))
             return
         watch = self._watch if self._watch is not None and self._watch.run.path == run.path else None
-        self._pending.append(Pending(identity, command, watch or Watch(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))
+        self._pending.append(Pending(identity, command, watch or WatchedRun(run, clock=self.clock, monotonic=self._monotonic), self._monotonic()))
 
     def _hear_answers(self) -> None:
         for pending in list(self._pending):
@@ -258,9 +258,9 @@ class Poll:
                 reader.refresh()
             answer = next((e for e in reversed(reader.events[-200:]) if e.get("kind") == EventKind.COMMAND and e.get("id") == pending.id), None)
             if answer is not None:
-                self._on_answer(Answer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
+                self._on_answer(CommandAnswer(pending.command, pending.watch.run.id, bool(answer.get("ok")), answer_text(answer)))
             elif self._monotonic() - pending.sent >= ANSWER_WITHIN:
-                self._on_answer(Answer(pending.command, pending.watch.run.id, False, f"no reply after 5 s: {silence(reader)}"))
+                self._on_answer(CommandAnswer(pending.command, pending.watch.run.id, False, f"no reply after 5 s: {silence(reader)}"))
             else:
                 continue
             self._pending.remove(pending)
@@ -285,7 +285,7 @@ class Poll:
             if not self._lease_trouble:
                 self._lease_trouble = True
                 why = f"the run directory is not writable ({error.strerror or error}): nothing is measured on demand"
-                self._on_answer(Answer("look", facts.run.id, False, why))
+                self._on_answer(CommandAnswer("look", facts.run.id, False, why))
         self._leased, self._lease_due = wanted, self._monotonic() + LEASE_EVERY
 
     def _tidy(self, run: Run) -> None:

@@ -121,7 +121,7 @@ def fitted(low: float, high: float, *, log: bool, most: int, old: Axis | None = 
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowScale:
     """A vertical axis in rows of cells: so many rows, and of how many dots each is made."""
 
     rows: int
@@ -144,7 +144,7 @@ class Rows:
         return range(least, max(least + 1, min(3 * least, self.rows)))
 
 
-def in_rows(low: float, high: float, rows: Rows, *, log: bool = False) -> Axis:
+def in_rows(low: float, high: float, rows: RowScale, *, log: bool = False) -> Axis:
     """A range around finite data whose ticks lie in the middle of rows, all of them equally far apart; `log` takes positive data."""
     bottom, top = _decades(low, high) if log else _with_zero(low, high)
     best: tuple[float, float, int, float, int] | None = None  # how coarse, per dot, rows between ticks, step, the row of zero below the lowest one
@@ -220,7 +220,7 @@ def _of_decade(number: int, step: float) -> float:
     return (parts[part] if parts else 1) * 10.0**decade if -TINY_DECADE < decade < TINY_DECADE else math.inf
 
 
-def kept_in_rows(low: float, high: float, rows: Rows, *, log: bool = False, old: Axis | None = None) -> Axis:
+def kept_in_rows(low: float, high: float, rows: RowScale, *, log: bool = False, old: Axis | None = None) -> Axis:
     """The same; the old one as long as the data lies in it and fills half of it. One that data grew out of gets room to grow on."""
     wanted = in_rows(low, high, rows, log=log)
     if old is None or old.log != log or not old.ticks:

@@ -8,10 +8,10 @@ LEFT = tuple(sum(dot for bit, dot in enumerate((0x40, 0x04, 0x02, 0x01)) if n >>
 RIGHT = tuple(sum(dot for bit, dot in enumerate((0x80, 0x20, 0x10, 0x08)) if n >> bit & 1) for n in range(16))
 PAIR = tuple(LEFT[n >> 4] | RIGHT[n & 15] for n in range(256))
 
-Point = tuple[int, int, int, int, bool]  # column, lowest, highest, mean row of dots; whether a gap lies before it
+DotColumn = tuple[int, int, int, int, bool]  # column, lowest, highest, mean row of dots; whether a gap lies before it
 
 
-def trace(points: Sequence[Point], columns: int) -> list[int]:
+def trace(points: Sequence[DotColumn], columns: int) -> list[int]:
     """The line through the means: vertical runs where it is steep, straight between columns that lie apart."""
     mask = [0] * columns
     before = row_before = -1
@@ -37,7 +37,7 @@ def _run(last: int, row: int) -> int:
     return (1 << last) - (1 << row) if row < last else 1 << row
 
 
-def envelope(points: Sequence[Point], columns: int, *, thin: bool = False) -> list[int]:
+def envelope(points: Sequence[DotColumn], columns: int, *, thin: bool = False) -> list[int]:
     """The dots from the lowest to the highest value of each column that has a range; `thin` leaves all out but the ends."""
     mask = [0] * columns
     for column, low, high, _row, _gap in points:

@@ -18,7 +18,7 @@ Spot = tuple[int, int, int]  # a row, the first cell taken there, the first one 
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LegendEntry:
     """A line (None for a note), its name and its value as text."""
 
     line: Curve | None
@@ -44,7 +44,7 @@ def alike(values: Sequence[float | None]) -> list[str]:
     ]
 
 
-def entries(chart: Chart, at: float | None, position: Position) -> list[Entry]:
+def entries(chart: Chart, at: float | None, position: Position) -> list[LegendEntry]:
     """What the legend says: the newest values, or those at the points nearest to `at`; a point farther than a cell is named by its step."""
     values: list[float | None] = []
     labels: list[str] = []
@@ -64,9 +64,9 @@ def entries(chart: Chart, at: float | None, position: Position) -> list[Entry]:
     for line, label, words in zip(lines, labels, shown, strict=False):
         text = line.text if line.text is not None and at is None else words
         if text or label:
-            found.append(Entry(line, label, text))
-    found += [Entry(None, f"{BEST} {line.best_label}", words) for line, words in zip(best, shown[len(values) :], strict=True)]
-    return [*found, *(Entry(None, words, value) for words, value in chart.notes)]
+            found.append(LegendEntry(line, label, text))
+    found += [LegendEntry(None, f"{BEST} {line.best_label}", words) for line, words in zip(best, shown[len(values) :], strict=True)]
+    return [*found, *(LegendEntry(None, words, value) for words, value in chart.notes)]
 
 
 class Legend:
@@ -76,7 +76,7 @@ class Legend:
         self._unicode = unicode
         self.corner = 0
 
-    def place(self, found: Sequence[Entry], canvas: Canvas) -> tuple[int, int, int] | None:
+    def place(self, found: Sequence[LegendEntry], canvas: Canvas) -> tuple[int, int, int] | None:
         """The first row, the first cell and the width of a free corner that holds all entries; None where none is free."""
         width = self._width(found, canvas.width)
         if width + 2 > canvas.width or len(found) > canvas.height:
@@ -90,16 +90,16 @@ class Legend:
                 return y, x, width
         return None
 
-    def _width(self, found: Sequence[Entry], room: int) -> int:
+    def _width(self, found: Sequence[LegendEntry], room: int) -> int:
         bare = room < NARROW
         words = 0 if bare else max((len(entry.words) for entry in found), default=0)
         value = max((len(entry.value) for entry in found), default=0)
         return value + (words + 2 if words and value else words) + (4 if self._sampled(found, room) else 0)
 
-    def _sampled(self, found: Sequence[Entry], room: int) -> bool:
+    def _sampled(self, found: Sequence[LegendEntry], room: int) -> bool:
         return room >= NARROW and sum(entry.line is not None for entry in found) > 1
 
-    def write(self, found: Sequence[Entry], rows: Sequence[Cells], left: int, room: int, spot: tuple[int, int, int]) -> list[Spot]:
+    def write(self, found: Sequence[LegendEntry], rows: Sequence[Cells], left: int, room: int, spot: tuple[int, int, int]) -> list[Spot]:
         """Write the entries one below the other; returns what they take of the plot."""
         y, x, width = spot
         for row, entry in zip(rows[y:], found, strict=False):
@@ -113,7 +113,7 @@ class Legend:
             row.put(left + x + width - len(entry.value), entry.value, TONE["value"])
         return [(y + row, x - 1, x + width + 1) for row in range(len(found))]
 
-    def write_line(self, found: Sequence[Entry], row: Cells, left: int) -> None:
+    def write_line(self, found: Sequence[LegendEntry], row: Cells, left: int) -> None:
         """Write the entries beside each other, those that fit whole."""
         x, end = left, len(row.text)
         sampled = self._sampled(found, end - left)
@@ -141,7 +141,7 @@ class Legend:
         return "".join(chr(code) if code else " " for code in canvas.line(0)[0])
 
 
-def tone_of(entry: Entry) -> int:
+def tone_of(entry: LegendEntry) -> int:
     return TONE["tick"] if entry.line is None else TONE[entry.line.style]
 
 

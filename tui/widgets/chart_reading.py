@@ -15,7 +15,7 @@ Position = Callable[[float], float]  # of a step, in cells from the left end of 
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """A bin of a line: the mean of `count` records from step `first` to `last`; nan where none of them was finite."""
 
     value: float
@@ -31,7 +31,7 @@ class Point:
         return self.first <= x <= self.last
 
 
-def point_at(series: Drawable, x: float) -> Point | None:
+def point_at(series: Drawable, x: float) -> CurvePoint | None:
     """The bin that is nearest; None where the line has not begun or has ended."""
     count = len(series.x)
     if not count:
@@ -42,7 +42,7 @@ def point_at(series: Drawable, x: float) -> Point | None:
     gap = (series.x_last[-1] - series.x[0]) / count if count > 1 else math.inf
     if _distance(series, index, x) > gap:
         return None
-    return Point(series.mean[index], series.x[index], series.x_last[index], series.finite[index])
+    return CurvePoint(series.mean[index], series.x[index], series.x_last[index], series.finite[index])
 
 
 def _distance(series: Drawable, index: int, x: float) -> float:

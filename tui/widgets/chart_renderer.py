@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from gradtop.trainer.analysis import formatting
 from gradtop.tui import format
 from gradtop.tui.ascii import to_ascii
-from gradtop.tui.widgets.axis import Axis, Rows, kept_in_rows
-from gradtop.tui.widgets.braille import Canvas, Point, envelope, thick, trace
+from gradtop.tui.widgets.axis import Axis, RowScale, kept_in_rows
+from gradtop.tui.widgets.braille import Canvas, DotColumn, envelope, thick, trace
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Curve, Drawable, data_range, smoothed, spans_decades, with_band
 from gradtop.tui.widgets.chart_frame import Frame
-from gradtop.tui.widgets.chart_legend import Entry, Legend, entries
+from gradtop.tui.widgets.chart_legend import Legend, LegendEntry, entries
 from gradtop.tui.widgets.chart_reading import events_at, moved, named, places
 from gradtop.tui.widgets.chart_styles import BEST, GLYPHS, NARROW, PATTERNS, TONE
 from gradtop.tui.widgets.projection import project
@@ -41,7 +41,7 @@ class ChartRenderer:
         self._known: object = None  # what a new one of gives the range and the legend another chance
         self._frame: Frame | None = None
         self._template: tuple[object, list[Cells]] | None = None
-        self._projected: dict[tuple[int, bool], tuple[object, list[Point]]] = {}
+        self._projected: dict[tuple[int, bool], tuple[object, list[DotColumn]]] = {}
         self._averages: dict[int, tuple[Drawable, float, Drawable]] = {}
 
     @property
@@ -95,7 +95,7 @@ class ChartRenderer:
         self._frame = frame
         self._compose(frame, canvas, found, spot)
 
-    def _compose(self, frame: Frame, canvas: Canvas, found: Sequence[Entry], spot: tuple[int, int, int] | None) -> None:
+    def _compose(self, frame: Frame, canvas: Canvas, found: Sequence[LegendEntry], spot: tuple[int, int, int] | None) -> None:
         chart, left = frame.chart, frame.left
         rows = [row.copy() for row in self._behind(frame)]
         plot = rows[self._top : self._top + frame.height]
@@ -136,7 +136,7 @@ class ChartRenderer:
         if chart.band and chart.y_range is None:
             low, high = with_band(low, high, chart.band, log=self._log)
         old = self._y if not chart.y_range else None
-        self._y = kept_in_rows(low, high, Rows(self.plot_height, self._dots[1]), log=self._log, old=old)
+        self._y = kept_in_rows(low, high, RowScale(self.plot_height, self._dots[1]), log=self._log, old=old)
         needed = self._y.label_width if self._size[0] >= NARROW else 0
         if needed > self._label_width or needed < self._label_width - 1:
             self._label_width = needed
@@ -192,7 +192,7 @@ class ChartRenderer:
             known = self._averages[index] = (line.series, decay, smoothed(line.series, decay))
         return known[2]
 
-    def _points(self, index: int, series: Drawable, frame: Frame, canvas: Canvas, *, average: bool = False) -> list[Point]:
+    def _points(self, index: int, series: Drawable, frame: Frame, canvas: Canvas, *, average: bool = False) -> list[DotColumn]:
         """A line's points in dots; computed again only when the line or an axis is another one."""
         key = (series, frame.x.low, frame.x.high, frame.y.low, frame.y.high, canvas.columns, canvas.rows, frame.chart.ruler)
         known = self._projected.get((index, average))
@@ -251,7 +251,7 @@ class ChartRenderer:
         return rows
 
 
-def is_rare(line: Curve, points: Sequence[Point]) -> bool:
+def is_rare(line: Curve, points: Sequence[DotColumn]) -> bool:
     """Whether a line was measured so rarely that its points are to be seen."""
     return bool(points) and not line.planned and RARE * (len(points) - 1) <= points[-1][0] - points[0][0]
 

@@ -54,7 +54,7 @@ class TableColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ColumnSpan:
     """Where a column stands in a row."""
 
     index: int
@@ -62,7 +62,7 @@ class Place:
     width: int
 
 
-def arrange(columns: Sequence[TableColumn], width: int) -> list[Place]:
+def arrange(columns: Sequence[TableColumn], width: int) -> list[ColumnSpan]:
     """The columns that fit into so many cells, from left to right."""
     shown = list(range(len(columns)))
 
@@ -87,7 +87,7 @@ def arrange(columns: Sequence[TableColumn], width: int) -> list[Place]:
         left -= more
     places, x = [], MARGIN
     for index in shown:
-        places.append(Place(index, x, widths[index]))
+        places.append(ColumnSpan(index, x, widths[index]))
         x += widths[index] + GAP
     return places
 
@@ -98,7 +98,7 @@ def pieces_of(cell: Cell) -> Sequence[Piece]:
     return [(cell[0], str(cell[1]))] if len(cell) == 2 and isinstance(cell[0], str) else cell  # type: ignore[return-value]
 
 
-def draw_row(columns: Sequence[TableColumn], places: Sequence[Place], cells: Sequence[Cell], width: int) -> Cells:
+def draw_row(columns: Sequence[TableColumn], places: Sequence[ColumnSpan], cells: Sequence[Cell], width: int) -> Cells:
     """One row; a text that is too long ends (or begins) with an ellipsis."""
     row = Cells(width, TONE["text"])
     for place in places:
@@ -108,7 +108,7 @@ def draw_row(columns: Sequence[TableColumn], places: Sequence[Place], cells: Seq
     return row
 
 
-def draw_header(columns: Sequence[TableColumn], places: Sequence[Place], width: int, sort: str = "", *, descending: bool = False) -> Cells:
+def draw_header(columns: Sequence[TableColumn], places: Sequence[ColumnSpan], width: int, sort: str = "", *, descending: bool = False) -> Cells:
     """The names; an arrow says which column the rows are sorted by, beside its name or in the gap before it."""
     row = draw_row(columns, places, [(column.name, "header") for column in columns], width)
     for place in places:
@@ -143,7 +143,7 @@ class Columns:
 
     def __init__(self, columns: Sequence[TableColumn] = ()) -> None:
         self._columns = tuple(columns)
-        self._arranged: tuple[int, list[Place]] = (0, [])
+        self._arranged: tuple[int, list[ColumnSpan]] = (0, [])
         self.sort, self.descending = "", False
 
     def set(self, columns: Sequence[TableColumn]) -> bool:
@@ -186,7 +186,7 @@ class Columns:
     def row(self, cells: Sequence[Cell], width: int) -> Cells:
         return draw_row(self._columns, self._places(width), cells, width)
 
-    def _places(self, width: int) -> list[Place]:
+    def _places(self, width: int) -> list[ColumnSpan]:
         if self._arranged[0] != width:
             self._arranged = (width, arrange(self._columns, width))
         return self._arranged[1]

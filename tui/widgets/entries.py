@@ -19,13 +19,12 @@ from textual.strip import Strip
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, row_css
+from gradtop.tui.widgets.columns import TONE, TONES, Piece, row_css
 from gradtop.tui.widgets.filtering import Filtering
 
 WHEEL = 3  # rows
 MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
-Piece = tuple[str, str]  # text, tone
 
 
 @dataclass(frozen=True, slots=True)

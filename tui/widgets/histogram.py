@@ -27,7 +27,7 @@ LEAST = (12, 4)  # below, there is nothing but axes
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class HistogramShape:
     """Equal `bins` from `low` to `high`; `mark` is a value to point at, or None. All finite."""
 
     low: float
@@ -37,20 +37,20 @@ class Shape:
 
 
 class HistogramPlot(Drawn):
-    """Shows one `Shape`, or a sentence; the axes stay where they are while the data fits them."""
+    """Shows one `HistogramShape`, or a sentence; the axes stay where they are while the data fits them."""
 
     DEFAULT_CSS = "HistogramPlot { width: 1fr; height: 1fr; }"
     PALETTE: ClassVar[tuple[Tone, ...]] = tuple(STYLES.values())
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._shape: Shape | None = None
+        self._shape: HistogramShape | None = None
         self._sentence = ""
         self._x: Axis | None = None
         self._y: Axis | None = None
         self._tall = 0
 
-    def show(self, shape: Shape | None, sentence: str = "", *, fresh: bool = False) -> None:
+    def show(self, shape: HistogramShape | None, sentence: str = "", *, fresh: bool = False) -> None:
         """Show this shape, or where there is none the sentence; `fresh` axes are not those of what was shown before."""
         if fresh:
             self._x = self._y = None
@@ -137,7 +137,7 @@ def draw_axes(rows: Sequence[Cells], x_axis: Axis, y_axis: Axis, *, unicode: boo
             free = start + len(label) + 1
 
 
-def widened(shape: Shape) -> tuple[float, float, Sequence[float]]:
+def widened(shape: HistogramShape) -> tuple[float, float, Sequence[float]]:
     """A range of no width becomes one bar with room on both sides, so that it is seen where it is."""
     size = max(abs(shape.low), abs(shape.high))
     if shape.high - shape.low > size * 1e-9:

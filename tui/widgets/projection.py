@@ -6,18 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 from gradtop.tui.widgets.axis import Axis
-from gradtop.tui.widgets.braille import Point
+from gradtop.tui.widgets.braille import DotColumn
 
 if TYPE_CHECKING:
     from gradtop.tui.widgets.chart import Drawable
     from gradtop.tui.widgets.ruler import Ruler
 
 
-def project(series: Drawable, ruler: Ruler, x_scale: Axis, y_scale: Axis, columns: int, rows: int) -> list[Point]:
+def project(series: Drawable, ruler: Ruler, x_scale: Axis, y_scale: Axis, columns: int, rows: int) -> list[DotColumn]:
     """Bins gathered into columns of dots, their values turned into rows of dots."""
     x0, per_x = x_scale.low, columns / (x_scale.high - x_scale.low)
     log, low, per_y, top = y_scale.log, y_scale.low, (rows - 1) / (y_scale.high - y_scale.low), rows - 1
-    points: list[Point] = []
+    points: list[DotColumn] = []
     log10 = math.log10
 
     def dot(value: float) -> int:

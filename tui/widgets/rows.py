@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Rows:
+class RowCursor:
     """Rows by their keys; `cursor` and `top` (the first row in view) are indexes, `page` is how many rows are in view.
 
     The cursor stays on its key when rows come, go or are sorted, and on its line of the screen. Where its row is gone it

@@ -15,7 +15,7 @@ from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
 from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn, put, row_css
 from gradtop.tui.widgets.filtering import Filtering
-from gradtop.tui.widgets.rows import Rows
+from gradtop.tui.widgets.rows import RowCursor
 
 WHEEL = 3  # rows
 
@@ -23,7 +23,7 @@ WHEEL = 3  # rows
 class Table(Filtering, can_focus=True, inherit_bindings=False):
     """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone.
 
-    `key` is the one under the cursor; see `Rows` for where it stays. Only cells that changed are painted again. With
+    `key` is the one under the cursor; see `RowCursor` for where it stays. Only cells that changed are painted again. With
     `filters`, `/` opens a line at the bottom: `Filtered` says what was typed, and whoever owns the rows shows those that
     match. Enter is the screen's key, from tui/keys.py and with its own word; it calls `choose`, as a click on the row
     under the cursor does.
@@ -94,7 +94,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._columns, self._empty, self._filters = Columns(columns), empty, filters
-        self._rows = Rows()
+        self._rows = RowCursor()
         self._filter.hint = hint
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
         self._count = self._problem = ""

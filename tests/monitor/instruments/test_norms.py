@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradtop.trainer.monitor.instruments import norms as norms_module
-from gradtop.trainer.monitor.instruments.norms import NormRing, Norms, Sample
+from gradtop.trainer.monitor.instruments.norms import NormRing, Norms, NormSample
 from gradtop.trainer.record import Run
 from tests.monitor.support import CPU, Clock, Training, Viewers, monitored, small_model, table
 
@@ -253,7 +253,7 @@ def set_gradients(model: nn.Module, value: float) -> list[float]:
     return [abs(value) * math.sqrt(parameter.numel()) for parameter in model.parameters()]
 
 
-def sample_of(norms: NormRing, step: int) -> Sample:
+def sample_of(norms: NormRing, step: int) -> NormSample:
     norms.before_step(step, 0.0, updates=False)
     norms.after_step(keep=False)
     batch = norms.send()

@@ -24,7 +24,7 @@ from gradtop.trainer.launch.worker_environment import environment
 from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
 from gradtop.trainer.record.death import DEATH
 from gradtop.trainer.record.pictures import PictureKind, Wanted
-from gradtop.trainer.server.jobs import ANSWERS
+from gradtop.trainer.server.requests import ANSWERS
 from gradtop.tui.cli.follow import follow
 from gradtop.tui.cli.main import main
 from tests.process.server.project import CNN, WITNESS, facts, tables

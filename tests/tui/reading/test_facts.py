@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.formatting import coarse_age, moment
-from gradtop.tui.reading.facts import Watch
+from gradtop.tui.reading.facts import WatchedRun
 from tests.tui.runs_fixture import NOW, fake_run
 
 
@@ -32,7 +32,7 @@ def test_a_moment_has_its_date_where_it_was_not_today(monkeypatch: pytest.Monkey
 
 def test_the_same_facts_are_the_same_object(tmp_path: Path) -> None:
     run, grower = fake_run(tmp_path, created=NOW - 30.1)
-    watch = Watch(run, clock=lambda: NOW, monotonic=lambda: 5.0)
+    watch = WatchedRun(run, clock=lambda: NOW, monotonic=lambda: 5.0)
     assert watch.read().report is None
     facts = watch.read()
     assert facts.report is not None
@@ -47,7 +47,7 @@ def test_the_same_facts_are_the_same_object(tmp_path: Path) -> None:
 def test_what_is_wrong_is_looked_for_now_and_then_and_at_once_when_the_run_ends(tmp_path: Path) -> None:
     run, grower = fake_run(tmp_path, created=NOW - 30.1)
     now = 0.0
-    watch = Watch(run, clock=lambda: NOW, monotonic=lambda: now)
+    watch = WatchedRun(run, clock=lambda: NOW, monotonic=lambda: now)
     assert watch.read().report is None  # the first frame does not wait for it
     first = watch.read().report
     assert first is not None
@@ -67,7 +67,7 @@ def test_texts_of_a_run_are_made_safe(tmp_path: Path) -> None:
     run, grower = fake_run(tmp_path, steps=5)
     (run.path / "meta.json").write_text('{"name": "\\u001b[31mred\\nname"}')
     grower.status("failed", error="\x1b[2Jboom\x07", warning="a\rb")
-    facts = Watch(run, clock=lambda: NOW, monotonic=lambda: 5.0).read()
+    facts = WatchedRun(run, clock=lambda: NOW, monotonic=lambda: 5.0).read()
     assert facts.name == "red name"
     assert facts.status.error == "boom"
     assert facts.status.warning == "a b"
@@ -76,15 +76,15 @@ def test_texts_of_a_run_are_made_safe(tmp_path: Path) -> None:
 def test_last_words_are_read_for_a_run_that_went_wrong(tmp_path: Path) -> None:
     died, _ = fake_run(tmp_path, state="died", steps=5, log="one\n\ntwo\n" + "".join(f"line {n}\n" for n in range(20)))
     fine, _ = fake_run(tmp_path, "fine", state="done", steps=5)
-    assert Watch(died, clock=lambda: NOW).read().last_words[-1] == "line 19"
-    assert Watch(fine, clock=lambda: NOW).read().last_words == ()
+    assert WatchedRun(died, clock=lambda: NOW).read().last_words[-1] == "line 19"
+    assert WatchedRun(fine, clock=lambda: NOW).read().last_words == ()
 
 
 def test_where_a_resume_goes_on_names_no_checkpoint_that_is_not_there(tmp_path: Path) -> None:
     died, _ = fake_run(tmp_path, state="died", steps=200)
-    assert Watch(died, clock=lambda: NOW).read().resumes_from == "its last checkpoint (step 171)"
+    assert WatchedRun(died, clock=lambda: NOW).read().resumes_from == "its last checkpoint (step 171)"
     for path in died.checkpoints.glob("*.pt"):
         path.unlink()
-    assert Watch(died, clock=lambda: NOW).read().resumes_from == "the beginning, as it has no checkpoint"
+    assert WatchedRun(died, clock=lambda: NOW).read().resumes_from == "the beginning, as it has no checkpoint"
     died.origin.write_bytes(b"weights")
-    assert Watch(died, clock=lambda: NOW).read().resumes_from == "the checkpoint that it was forked from"
+    assert WatchedRun(died, clock=lambda: NOW).read().resumes_from == "the checkpoint that it was forked from"

@@ -19,7 +19,7 @@ from gradtop.tui.reading.poll import (
     TICK,
     TICK_ENDED,
     TICK_WAITING,
-    Answer,
+    CommandAnswer,
     Poll,
 )
 from gradtop.tui.reading.snapshot import Request, Snapshot
@@ -44,7 +44,7 @@ class Watcher:
     runs: Path
     clock: Clock = field(default_factory=Clock)
     shown: list[Snapshot] = field(default_factory=list)
-    told: list[Answer] = field(default_factory=list)
+    told: list[CommandAnswer] = field(default_factory=list)
     reads: list[object] = field(default_factory=list)
     idle: float = 4.0  # cores
 
@@ -145,7 +145,7 @@ def test_a_command_is_answered_by_the_worker(runs: Path) -> None:
     assert watcher.told == []
     append_event(run, "command", id=command.id, command="set", ok=True, message="lr 1e-3 → 3e-4")
     watcher.poll.tick()
-    assert watcher.told == [Answer("set", run.id, True, "lr 1e-3 → 3e-4")]
+    assert watcher.told == [CommandAnswer("set", run.id, True, "lr 1e-3 → 3e-4")]
     assert watcher.poll.tick() == TICK
 
 

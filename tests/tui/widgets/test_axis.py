@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradtop.tui.widgets.axis import (
     Axis,
-    Rows,
+    RowScale,
     along,
     along_decades,
     fitted,
@@ -62,7 +62,7 @@ def test_a_range_stays_while_the_data_fits_and_fills_half_of_it() -> None:
 
 
 def test_data_that_grow_out_of_a_range_get_room_and_so_leave_it_seldom() -> None:
-    rows = Rows(10, 4)
+    rows = RowScale(10, 4)
     axis, moved = kept_in_rows(4.0, 4.0, rows), 0
     for step in range(1, 200):
         before, axis = axis, kept_in_rows(4.0 - 0.01 * step, 4.0, rows, old=axis)

@@ -9,7 +9,7 @@ from textual.app import App, ComposeResult
 from gradtop.tui.theme import DARK
 from gradtop.tui.widgets.axis import linear
 from gradtop.tui.widgets.cells import Cells
-from gradtop.tui.widgets.histogram import HistogramPlot, Shape, draw_bars, heights_of, merged, widened
+from gradtop.tui.widgets.histogram import HistogramPlot, HistogramShape, draw_bars, heights_of, merged, widened
 
 BELL = tuple(100 * math.exp(-0.5 * ((number - 31.5) / 10) ** 2) for number in range(64))
 
@@ -66,11 +66,11 @@ def test_a_histogram_that_moves_less_than_a_column_changes_nothing() -> None:
 
 
 def test_a_range_of_no_width_is_one_bar_with_room_on_both_sides() -> None:
-    low, high, bins = widened(Shape(0.5, 0.5, (0.0, 7.0)))
+    low, high, bins = widened(HistogramShape(0.5, 0.5, (0.0, 7.0)))
     assert low < 0.5 < high
     assert [value for value in bins if value] == [7.0]
-    assert widened(Shape(0.0, 0.0, (3.0,)))[0] < 0
-    assert widened(Shape(0.0, 1.0, (3.0, 4.0))) == (0.0, 1.0, (3.0, 4.0))
+    assert widened(HistogramShape(0.0, 0.0, (3.0,)))[0] < 0
+    assert widened(HistogramShape(0.0, 1.0, (3.0, 4.0))) == (0.0, 1.0, (3.0, 4.0))
 
 
 def test_more_bins_than_dots_are_added_up() -> None:
@@ -84,14 +84,14 @@ async def test_the_picture_changes_only_where_it_is_another() -> None:
     app = Plot()
     async with app.run_test(size=(60, 14)) as pilot:
         plot = app.query_one(HistogramPlot)
-        plot.show(Shape(-1.0, 1.0, BELL, 0.0))
+        plot.show(HistogramShape(-1.0, 1.0, BELL, 0.0))
         await pilot.pause()
         before = app.shown()
         assert "█" in "".join(before)
         rows = plot._rows
-        plot.show(Shape(-1.0, 1.0, BELL, 0.0))
+        plot.show(HistogramShape(-1.0, 1.0, BELL, 0.0))
         assert plot._rows is rows
-        plot.show(Shape(-0.98, 0.98, BELL, 0.0))
+        plot.show(HistogramShape(-0.98, 0.98, BELL, 0.0))
         await pilot.pause()
         assert app.shown()[-1] == before[-1]
 
@@ -106,7 +106,7 @@ async def test_a_hidden_picture_is_computed_when_it_is_seen_again() -> None:
         plot.display = False
         await pilot.pause()
         rows = plot._rows
-        plot.show(Shape(-1.0, 1.0, BELL))
+        plot.show(HistogramShape(-1.0, 1.0, BELL))
         assert plot._rows is rows
         plot.display = True
         await pilot.pause()
@@ -116,7 +116,7 @@ async def test_a_hidden_picture_is_computed_when_it_is_seen_again() -> None:
 async def test_in_ascii_there_is_nothing_but_ascii_in_the_bars() -> None:
     app = Plot(unicode=False)
     async with app.run_test(size=(60, 14)) as pilot:
-        app.query_one(HistogramPlot).show(Shape(-1.0, 1.0, BELL, 0.9))
+        app.query_one(HistogramPlot).show(HistogramShape(-1.0, 1.0, BELL, 0.9))
         await pilot.pause()
         assert "#" in "".join(app.shown())
         assert "█" not in "".join(app.shown())
@@ -130,5 +130,5 @@ async def test_any_data_is_drawn_at_any_size() -> None:
         for _ in range(40):
             low = chance.choice([0.0, -1e300, 1e-300, -3.0, 1e6, 5e-324])
             high = low + chance.choice([0.0, 1e-12, 2.0, 1e300, abs(low)])
-            plot.show(Shape(low, high, tuple(chance.choice([0.0, 1.0, 1e12]) for _ in range(chance.choice([1, 8, 64, 512]))), low), fresh=True)
+            plot.show(HistogramShape(low, high, tuple(chance.choice([0.0, 1.0, 1e12]) for _ in range(chance.choice([1, 8, 64, 512]))), low), fresh=True)
             await pilot.resize_terminal(chance.randint(1, 100), chance.randint(1, 30))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.findings.history import History
+    from gradtop.trainer.analysis.findings.history import RunHistory
 
 
 class Severity(StrEnum):
@@ -71,13 +71,13 @@ class Rule:
 
     name: str
     mode: str
-    look: Callable[[History], Iterator[Finding]]
+    look: Callable[[RunHistory], Iterator[Finding]]
 
-    def __call__(self, run: History) -> Iterator[Finding]:
+    def __call__(self, run: RunHistory) -> Iterator[Finding]:
         for found in self.look(run):
             yield replace(found, name=self.name, mode=self.mode)
 
 
-def rule(name: str, mode: str = "overview") -> Callable[[Callable[[History], Iterator[Finding]]], Rule]:
+def rule(name: str, mode: str = "overview") -> Callable[[Callable[[RunHistory], Iterator[Finding]]], Rule]:
     """Declares a rule: its name, kebab-case and stable, and the id of the mode that shows what it finds."""
     return lambda look: Rule(name, mode, look)

@@ -57,7 +57,7 @@ class Evaluation:
         return f"epoch {self.epoch:.0f}" if math.isfinite(self.epoch) else f"step {self.step}"
 
 
-class History:
+class RunHistory:
     """One look at a run whose status and streams the caller has refreshed; what is read once is kept for all rules."""
 
     def __init__(self, reader: RunReader) -> None:

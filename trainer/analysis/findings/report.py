@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.record import RunReader
@@ -74,11 +74,11 @@ def report(reader: RunReader) -> Report:
     known = _kept.get(reader)
     seen = (reader.state, reader.status, reader.config, len(reader.events), reader.rare, *(reader.stream(name).count for name in READS))
     if known is None or known[0] != seen:
-        known = _kept[reader] = (seen, judge(History(reader)))
+        known = _kept[reader] = (seen, judge(RunHistory(reader)))
     return known[1]
 
 
-def judge(run: History) -> Report:
+def judge(run: RunHistory) -> Report:
     """What the rules say of a run."""
     found = [(finding.passed, SEVERITIES.index(finding.severity), place, finding) for place, rule in enumerate(RULES) for finding in rule(run)]
     findings = tuple(entry[3] for entry in sorted(found, key=lambda entry: entry[:3]))

@@ -36,7 +36,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ParameterSamples:
     name: str
     sizes: tuple[int, ...] = ()
     trainable: bool = True
@@ -96,7 +96,7 @@ class Sampled:
         return min((rows[0][0] for _, rows in self._parts if rows), default=0.0)
 
     @cached_property
-    def parameters(self) -> Sequence[Parameter]:
+    def parameters(self) -> Sequence[ParameterSamples]:
         """In the order of the model, tied ones once, as the newest segment tells them."""
         rows = self.extra.get("parameters")
         found = []
@@ -104,7 +104,7 @@ class Sampled:
             if isinstance(row, dict) and isinstance(row.get("name"), str) and not row.get("tied_to"):
                 sizes = row.get("shape")
                 found.append(
-                    Parameter(row["name"], tuple([count(each) or 0 for each in sizes]) if isinstance(sizes, list) else (), row.get("trainable") is not False)
+                    ParameterSamples(row["name"], tuple([count(each) or 0 for each in sizes]) if isinstance(sizes, list) else (), row.get("trainable") is not False)
                 )
         return found
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 from gradtop.trainer.declare import Kind
 
 
-class Shape(NamedTuple):
+class DataShape(NamedTuple):
     """What is known of a data set without opening it; `samples` are those of the training split. 0 is unknown."""
 
     samples: int = 0
@@ -24,5 +24,5 @@ class DataConfig(Kind, defer_build=True):
     inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
 
     @property
-    def shape(self) -> Shape:
-        return Shape()
+    def shape(self) -> DataShape:
+        return DataShape()

@@ -17,7 +17,7 @@ SLIDE = 15  # steps between the two ends of the interval that slides
 SLIDE_THRESHOLD = 0.005
 MINIMUM_DIVISOR = 10.0
 
-Curve = tuple[Sequence[float], Sequence[float]]
+SmoothedLoss = tuple[Sequence[float], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def learning_rates(start: float, end: float, steps: int) -> list[float]:
     return [start * (end / start) ** (step / (steps - 1)) for step in range(steps)]
 
 
-def usable(lrs: Sequence[float], losses: Sequence[float], steps: int) -> Curve:
+def usable(lrs: Sequence[float], losses: Sequence[float], steps: int) -> SmoothedLoss:
     """The part of a smoothed curve that is looked at: without its beginning, its end, and all from the first NaN on.
 
     `steps` are those that the test would have had without divergence.

@@ -26,7 +26,7 @@ from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.build import Parts, build_parts, read_config
+from gradtop.trainer.training.build import TrainingParts, build_parts, read_config
 from gradtop.trainer.training.freeze import keep_statistics
 from gradtop.trainer.training.step import explain
 
@@ -44,7 +44,7 @@ def start(context: RunContext) -> None:
     state = fork.read_origin(context.run)
     parts = build_parts(context, config, initialise=state is None)
     if state is not None:
-        taken = fork.Taken()
+        taken = fork.TransferredState()
         state = decoded(state)
         fork.take_weights(parts.model, state["model"], taken)
         taken_over = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
@@ -64,7 +64,7 @@ def start(context: RunContext) -> None:
 class RangeTest:
     """One test: `step` of `settings.steps` are done. It obeys pause and stop, and refuses checkpoints and changes."""
 
-    def __init__(self, context: RunContext, config: Config, settings: Settings, parts: Parts) -> None:
+    def __init__(self, context: RunContext, config: Config, settings: Settings, parts: TrainingParts) -> None:
         self.step = 0
         self._context, self._config, self._settings, self._parts = context, config, settings, parts
         self._lrs: list[float] = []

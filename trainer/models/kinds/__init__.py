@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from gradtop.trainer.declare import Kind
 
 Activation = Literal["relu", "gelu", "silu", "tanh", "leaky_relu", "elu"]
-Norm = Literal["none", "batch", "layer", "group"]
+NormKind = Literal["none", "batch", "layer", "group"]
 Inputs = Literal["vectors", "images", "characters", "any"]
 Keywords = Mapping[str, Any]
 

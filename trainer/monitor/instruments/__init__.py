@@ -7,6 +7,6 @@ from gradtop.trainer.monitor.instruments.histograms import Histograms
 from gradtop.trainer.monitor.instruments.instrument import Instrument
 from gradtop.trainer.monitor.instruments.norms import Norms
 from gradtop.trainer.monitor.instruments.pictures import Pictures
-from gradtop.trainer.monitor.instruments.system import System
+from gradtop.trainer.monitor.instruments.system import SystemSampler
 
-INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Activations, Histograms, Pictures, System)
+INSTRUMENTS: tuple[type[Instrument], ...] = (Norms, Activations, Histograms, Pictures, SystemSampler)

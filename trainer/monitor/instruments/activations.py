@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Row, Setup, as_measured
+from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Setup, as_measured
 from gradtop.trainer.monitor.instruments.probe import Output, Probe, compiled
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import ACTIVATIONS, ALL, MODULES, columns_of, of_parameter
 
 SHARE = 0.12  # of the budget
@@ -20,7 +21,7 @@ FIRST = 1  # steps before the first one that is looked at: what the model compil
 
 
 @dataclass(frozen=True)
-class Taken:
+class PendingSample:
     """The figures of one step on their way to the host; `names` are those of the columns."""
 
     step: int
@@ -42,7 +43,7 @@ class Activations(Instrument):
         self._modules: dict[str, str] = {}  # kinds by name, in the order of execution
         self._columns: dict[str, Column] = {}
         self._opened = False
-        self._taken: deque[Taken] = deque()
+        self._taken: deque[PendingSample] = deque()
         self._began = setup.clock()
         self._wait_for(setup.first_step + FIRST)
 
@@ -102,7 +103,7 @@ class Activations(Instrument):
     def _take(self, step: int, outputs: Sequence[Output]) -> None:
         names = tuple([of_parameter(column, output.name) for output in outputs for column in output.figures])
         values = torch.stack([value.float() for output in outputs for value in output.figures.values()])
-        self._taken.append(Taken(step, self.setup.clock(), names, Transfer(values)))
+        self._taken.append(PendingSample(step, self.setup.clock(), names, Transfer(values)))
         if not all(name in self._columns for name in names):
             declared = {column.name: column for column in columns_of(ACTIVATIONS)}
             for output in outputs:

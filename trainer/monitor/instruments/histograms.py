@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import (
     HIGH,
     HISTOGRAMS,

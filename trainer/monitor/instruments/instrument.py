@@ -18,13 +18,13 @@ from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor.budget import Price, StepTime
 from gradtop.trainer.monitor.size_limit import SizeLimit
 from gradtop.trainer.record import Column, EventKind, Lease, StreamWriter
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import ALL, UNAVAILABLE, columns_of
 
 if TYPE_CHECKING:
-    from gradtop.trainer.monitor.instruments.norms import Sample
+    from gradtop.trainer.monitor.instruments.norms import NormSample
 
 NEVER = math.inf
-Row = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Setup:
     lease: Callable[[], Lease]
     size_limit: SizeLimit
     step: Callable[[], int]
-    sampled: Callable[[Sample], None]
+    sampled: Callable[[NormSample], None]
     step_time: StepTime = field(default_factory=StepTime)
     totals: dict[int, float] = field(default_factory=dict)
 

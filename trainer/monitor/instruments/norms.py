@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.monitor.budget import base_period
-from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup, as_measured
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup, as_measured
 from gradtop.trainer.monitor.tensor_norms import NORMED, as_real, choose_norm, scaled_norm
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import (
     LAYERS,
     UPDATE_RATIO,
@@ -38,7 +39,7 @@ LARGE = 1e17  # a norm whose square is far from overflowing in float32
 NO_ROOM = "there is no memory for a copy of the weights"
 
 @dataclass(frozen=True)
-class Sample:
+class NormSample:
     """The norms at one step; `gradients` and `updates` are of the trainable parameters, called `names`; updates are NaN where not measured."""
 
     step: int
@@ -181,11 +182,11 @@ class SampleChunk:
     ends: tuple[int, int]
     names: tuple[str, ...]
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[NormSample]:
         """In the order in which they were taken; waits for the device."""
         first, second = self.ends
         for (step, time), row in zip(self.taken, self.transfer.values(), strict=True):
-            yield Sample(step, time, tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]), self.names)
+            yield NormSample(step, time, tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]), self.names)
 
 
 class LayerColumns:
@@ -207,7 +208,7 @@ class LayerColumns:
         # With a second place an itemgetter returns a tuple, whatever there is to get.
         self._pick = itemgetter(*places, 0) if places else None
 
-    def row(self, sample: Sample) -> tuple[float, ...]:
+    def row(self, sample: NormSample) -> tuple[float, ...]:
         if self._pick is None:
             return (sample.step, sample.time)
         return (sample.step, sample.time, *self._pick(sample.gradients + sample.weights + sample.ratios)[:-1])

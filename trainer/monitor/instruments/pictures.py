@@ -6,11 +6,12 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradtop.trainer.monitor.instruments.instrument import Instrument, Row, Setup
+from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
 from gradtop.trainer.monitor.pictures import picture_of
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
 from gradtop.trainer.record.pictures import Wanted
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import CELLS, PICTURES, cells, columns_of
 
 SHARE = 0.1  # of the budget

@@ -17,7 +17,7 @@ from gradtop.trainer.record.streams.registry import CORES, GPU_NAME, GPU_UUID, M
 EVERY = 1.0  # seconds
 
 
-class System(Instrument):
+class SystemSampler(Instrument):
     """Samples once a second, in a thread of its own, on each rank; costs the training nothing that could be metered."""
 
     stream = SYSTEM

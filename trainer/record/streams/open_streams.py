@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.place import Found, Place
+from gradtop.trainer.record.place import Location, LocationTracker
 from gradtop.trainer.record.streams.registry import Column
 from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
 
 TRY_AGAIN_AFTER = 1.0
 
-Row: TypeAlias = Sequence[float]
+Row: TypeAlias = tuple[float, ...]  # step, time, values
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Opening:
 class OpenStreams:
     """Appends batches of records to segments; what cannot be written is counted and explained with `lose`. For one thread."""
 
-    def __init__(self, run: Run, rank: int, lose: Callable[[int, str], None], on_place: Callable[[Found], object]) -> None:
+    def __init__(self, run: Run, rank: int, lose: Callable[[int, str], None], on_place: Callable[[Location], object]) -> None:
         """`on_place` is called when the run directory was moved, and once when it is gone."""
         self.run, self.rank, self._lose, self._on_place = run, rank, lose, on_place
         self._streams: dict[str, Opening] = {}
@@ -59,7 +59,7 @@ class OpenStreams:
         try:
             write()
         except FileNotFoundError:
-            if self._find() is not Found.MOVED:
+            if self._find() is not Location.MOVED:
                 raise
             write()
 
@@ -116,15 +116,15 @@ class OpenStreams:
             self._lose(1, explain(error))
             return None
 
-    def _find(self) -> Found:
+    def _find(self) -> Location:
         """Check the location of the run directory; after a move, continue there."""
-        found = self._place.find() if self._place is not None else Found.HERE
-        if found is Found.MOVED:
+        found = self._place.find() if self._place is not None else Location.HERE
+        if found is Location.MOVED:
             for opening in self._streams.values():
                 if opening.writer is not None:
                     opening.writer.follow(self.run)
-        if found is Found.MOVED or (found is Found.GONE and not self._gone):
-            self._gone = found is Found.GONE
+        if found is Location.MOVED or (found is Location.GONE and not self._gone):
+            self._gone = found is Location.GONE
             self._on_place(found)
         return found
 
@@ -136,9 +136,9 @@ class OpenStreams:
                 self._end(opening)
 
 
-def _place_of(run: Run) -> Place | None:
+def _place_of(run: Run) -> LocationTracker | None:
     try:
-        return Place(run)
+        return LocationTracker(run)
     except OSError:
         return None
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from gradtop.trainer.record.events import EventKind, append_event
 from gradtop.trainer.record.layout import Run
-from gradtop.trainer.record.place import Found
+from gradtop.trainer.record.place import Location
 from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
-from gradtop.trainer.record.samples import Sample, append_sample
+from gradtop.trainer.record.samples import TextSample, append_sample
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.open_streams import Opening, OpenStreams, Row, explain
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
@@ -53,7 +53,7 @@ class StreamWriter:
         rank: int = 0,
         maximum: int = 8192,
         on_loss: Callable[[str], None] | None = None,
-        on_place: Callable[[Found], object] = lambda _: None,
+        on_place: Callable[[Location], object] = lambda _: None,
     ) -> None:
         """`maximum`: records in the queue, fewer for streams with many columns. `rank` of a distributed run is part of segment names.
 
@@ -62,7 +62,7 @@ class StreamWriter:
         self.dropped = 0
         self.trouble = ""
         self.run, self.rank, self._maximum, self._on_loss = run, rank, maximum, on_loss
-        self._queue: deque[tuple[str, Row] | Opening | _Event | _Replacement | Sample] = deque()
+        self._queue: deque[tuple[str, Row] | Opening | _Event | _Replacement | TextSample] = deque()
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams = OpenStreams(run, rank, self._lose, on_place)
         self._status: deque[Status] = deque(maxlen=1)
@@ -111,7 +111,7 @@ class StreamWriter:
             return
         self._lose(1, "the disk is slower than the run")
 
-    def put_many(self, stream: str, rows: Sequence[tuple[float, ...]]) -> None:
+    def put_many(self, stream: str, rows: Sequence[Row]) -> None:
         """Record rows of `step, time, values…`."""
         if len(self._queue) + len(rows) <= self._room.get(stream, 0):
             self._queue.extend([(stream, row) for row in rows])
@@ -135,7 +135,7 @@ class StreamWriter:
         else:
             self._lose(1, "the disk is slower than the run")
 
-    def sample(self, sample: Sample) -> None:
+    def sample(self, sample: TextSample) -> None:
         """Append a generated text to samples.jsonl."""
         if len(self._queue) < 2 * self._maximum and not self._closed:
             self._queue.append(sample)
@@ -219,7 +219,7 @@ class StreamWriter:
                 self._append_event(item)
             elif isinstance(item, _Replacement):
                 self._replace(item)
-            elif isinstance(item, Sample):
+            elif isinstance(item, TextSample):
                 self._append_sample(item)
             else:
                 self._streams.append(item.stream, rows.pop(item.stream, []))
@@ -254,7 +254,7 @@ class StreamWriter:
         except OSError as error:
             self._lose(1, explain(error))
 
-    def _append_sample(self, sample: Sample) -> None:
+    def _append_sample(self, sample: TextSample) -> None:
         try:
             self._streams.where_it_is(lambda: append_sample(self.run, sample))
         except OSError as error:

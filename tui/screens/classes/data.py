@@ -9,7 +9,7 @@ from gradtop.trainer.record import Status
 from gradtop.trainer.record.classification import Classification, read_classification
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ClassesPart:
     status: Status = Status()
 
 
-def read_classes(source: Source, view: ClassesView) -> ClassesPart:
+def read_classes(source: ReadContext, view: ClassesView) -> ClassesPart:
     if source.run is None:
         return ClassesPart()
     return ClassesPart(read_classification(source.run.run, best=view.best), view.best, source.run.status)

@@ -10,8 +10,9 @@ from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.classification import Classification
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.lines import Piece, TextLine
+from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.screens.classes.data import ClassesPart
+from gradtop.tui.widgets.columns import Piece
 
 LABEL = 12  # cells of a class name beside the matrix
 CELL = 5  # of a figure and the space before it

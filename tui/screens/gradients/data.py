@@ -27,7 +27,7 @@ from gradtop.tui.reading.model import LONGEST, Model, Node, model_of
 from gradtop.tui.screens.overview.data import axis_end, newest
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 BINS = 32  # of the small pictures
 LARGE_BINS = 360
@@ -60,7 +60,7 @@ class GradientRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class ParameterCurves:
     """One parameter over all steps; `end` is the right end of the axis."""
 
     name: str = ""
@@ -81,7 +81,7 @@ class GradientsPart:
     rows: tuple[GradientRow, ...] = ()
     step: float | None = None
     end: float = 1.0
-    curves: Curves = Curves()
+    curves: ParameterCurves = ParameterCurves()
     unreadable: str = ""
     unmeasured: str = ""
 
@@ -99,7 +99,7 @@ class Kept:
 _kept: WeakKeyDictionary[StreamReader, Kept] = WeakKeyDictionary()
 
 
-def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+def read_gradients(source: ReadContext, view: GradientsView) -> GradientsPart:
     """The rows, read anew when there are records; those of a very large model so seldom that it costs little."""
     reader = source.run
     if reader is None:
@@ -120,13 +120,13 @@ def _read(reader: RunReader, layers: StreamReader, view: GradientsView) -> Gradi
     model = model_of(layers)
     nodes = [model.nodes[name] if name in model.nodes else stranger(name) for name in merged(model, names)]
     tail = list(layers.rows(layers.count - TREND))
-    curves = Curves()
+    curves = ParameterCurves()
     end = axis_end(max(reader.status.step, newest(reader), tail[-1][0] if tail else 0.0), reader.status.steps)
     if view.chart:
         wanted = [of_parameter(column, view.chart) for column in (GRAD_NORM, WEIGHT_NORM, UPDATE_RATIO)]
         first, last = (0.0, end) if view.seen.window is None else (view.seen.window.first, view.seen.window.last)
         norm, weight, ratio = layers.series_of(wanted, bins=LARGE_BINS, first=first, last=last)
-        curves = Curves(view.chart, norm, weight, ratio, end, event_marks(reader.rare), clock_of(reader, view.seen))
+        curves = ParameterCurves(view.chart, norm, weight, ratio, end, event_marks(reader.rare), clock_of(reader, view.seen))
     return GradientsPart(tuple(rows_of(nodes, layers, tail)), tail[-1][0] if tail else None, end, curves, layers.unreadable, unmeasured(layers))
 
 

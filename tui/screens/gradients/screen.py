@@ -15,10 +15,10 @@ from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.gradients.data import (
     SORTS,
-    Curves,
     GradientRow,
     GradientsPart,
     GradientsView,
+    ParameterCurves,
     ordered,
     read_gradients,
 )
@@ -117,7 +117,7 @@ class Gradients(ChartedScreen):
         if row is None or not isinstance(part, GradientsPart):
             return
         # Until the large curves are read, the small ones are there.
-        curves = part.curves if part.curves.name == row.name else Curves(row.name, row.over_time, end=part.step or 1.0)
+        curves = part.curves if part.curves.name == row.name else ParameterCurves(row.name, row.over_time, end=part.step or 1.0)
         facts = self.snapshot.facts
         self.prepare(facts, curves.clock, (float(facts.status.began), curves.end), float(facts.status.step))
         first, last = self.span(curves.end)

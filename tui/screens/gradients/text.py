@@ -12,7 +12,7 @@ from gradtop.trainer.record import RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.reading.snapshot import Facts
-from gradtop.tui.screens.gradients.data import Curves, GradientRow, GradientsPart, at, counts
+from gradtop.tui.screens.gradients.data import GradientRow, GradientsPart, ParameterCurves, at, counts
 from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 from gradtop.tui.widgets.sparkline import BAD, sparkline
 
@@ -122,7 +122,7 @@ def summary(rows: Sequence[GradientRow], sort: str, step: float | None, unmeasur
     return [*words, (f"   {unmeasured}", "warning")] if unmeasured else words
 
 
-def reading(curves: Curves, step: float) -> TextLine:
+def reading(curves: ParameterCurves, step: float) -> TextLine:
     """The values at a step of the chart."""
     words: list[Piece] = [(" step ", "muted"), (formatting.number(max(0, round(step))), "strong")]
     for label, series in (("gradient norm", curves.norm), ("weight norm", curves.weight), ("update:weight", curves.ratio)):

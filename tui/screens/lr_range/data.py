@@ -13,7 +13,7 @@ from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Serie
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, SMOOTHED
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 BINS = 720
 SKIPPED_END = 5  # of the last losses, which would leave no room for the others on a linear axis
@@ -42,7 +42,7 @@ class RangePart:
         return (lowest, highest) if lowest < highest else None
 
 
-def read_range(source: Source, _view: object) -> RangePart:
+def read_range(source: ReadContext, _view: object) -> RangePart:
     return range_part(source.run) if source.run is not None else RangePart()
 
 

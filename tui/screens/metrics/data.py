@@ -14,7 +14,7 @@ from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of, matc
 from gradtop.tui.screens.overview.data import seen_to
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 BINS = 240
 EVERY = 3.0  # seconds
@@ -49,7 +49,7 @@ class MetricsPart:
 _kept: WeakKeyDictionary[RunReader, tuple[MetricsPart, MetricsView, float]] = WeakKeyDictionary()
 
 
-def read_metrics(source: Source, view: MetricsView) -> MetricsPart:
+def read_metrics(source: ReadContext, view: MetricsView) -> MetricsPart:
     """Read the curves that are seen, and no others; while training goes on so seldom that a dozen of changing figures can be read."""
     reader = source.run
     if reader is None:

@@ -30,9 +30,9 @@ from gradtop.trainer.record.streams.registry import (
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record.samples import Sample
+    from gradtop.trainer.record.samples import TextSample
     from gradtop.tui.reading.metrics import MetricCurve
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 BINS = 360
 MOST_SAMPLES = 200
@@ -78,10 +78,10 @@ class OverviewPart:
     checkpoints: tuple[Mark, ...] = ()
     unreadable: str = ""
     writes: bool = False
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[TextSample, ...] = ()
 
 
-def read_overview(source: Source, view: ChartView) -> OverviewPart:
+def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
     """Read the curves in the window of the view, the plan, and what is worth saying about them."""
     reader = source.run
     if reader is None:

@@ -15,7 +15,7 @@ from gradtop.tui.widgets.entries import Entries, Entry
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings import Finding
-    from gradtop.trainer.record.samples import Sample
+    from gradtop.trainer.record.samples import TextSample
 
 LONGEST = 400  # characters of what a finding says
 NOT_YET = "not enough steps yet to say"
@@ -45,7 +45,7 @@ class Findings(Entries):
         return self._findings[place] if 0 <= place < len(self._findings) else None
 
 
-def sample_entry(sample: Sample) -> Entry:
+def sample_entry(sample: TextSample) -> Entry:
     """Epoch and loss, and below them prompt and text."""
     prompt, text = sample_parts(sample)
     return Entry(" ", "muted", sample_title(sample), "muted", body=((prompt, "primary"), (text, "text"), ("\n", "text")))

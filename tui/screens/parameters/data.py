@@ -10,7 +10,7 @@ from gradtop.trainer.record.streams.registry import LAYERS
 from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, Node, model_of
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 AT_FIRST = 40  # so many rows are opened without being asked
 MODEL = "model"  # the order of the model
@@ -31,7 +31,7 @@ class ParametersPart:
     unreadable: str = ""
 
 
-def read_parameters(source: Source, view: object) -> ParametersPart:  # noqa: ARG001 - every part's signature
+def read_parameters(source: ReadContext, view: object) -> ParametersPart:  # noqa: ARG001 - every part's signature
     if source.run is None:
         return ParametersPart()
     layers = source.run.stream(LAYERS)

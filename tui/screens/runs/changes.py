@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RecordError, Run, label_run, rename_run
 from gradtop.tui.reading.messages import Answered
-from gradtop.tui.reading.poll import Answer
+from gradtop.tui.reading.poll import CommandAnswer
 from gradtop.tui.screens.runs.text import shown_name
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def change(app: GradtopApp, run: Run, what: str, work: Callable[[], None], done:
     def carry_out() -> None:
         try:
             work()
-            answer = Answer(what, run.id, True, done)
+            answer = CommandAnswer(what, run.id, True, done)
         except RecordError as error:
-            answer = Answer(what, run.id, False, str(error))
+            answer = CommandAnswer(what, run.id, False, str(error))
         app.post_message(Answered(answer))
 
     app.poll.change(run, carry_out)

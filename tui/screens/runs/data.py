@@ -13,7 +13,7 @@ from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RunReader, clean
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 NEWEST_FIRST = RunsView()
 AT_ONCE = 0.05  # seconds of looking for what is wrong with runs, before others who wait for the poll thread
@@ -39,7 +39,7 @@ class RunsPart:
     whole: bool = True
 
 
-def read_runs(source: Source, view: RunsView) -> RunsPart:
+def read_runs(source: ReadContext, view: RunsView) -> RunsPart:
     runs = source.runs
     runs.gather(view, LOOKING)
     rows = runs.rows(view)

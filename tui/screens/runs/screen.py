@@ -23,7 +23,7 @@ from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_colu
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
 from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
-from gradtop.tui.screens.runs.text import About, about, cells, shown_name
+from gradtop.tui.screens.runs.text import RunDetails, about, cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
@@ -72,7 +72,7 @@ class Runs(ModeScreen):
 
     def body(self) -> ComposeResult:
         yield Table(filters=True, hint=HINT)
-        yield About(id="about")
+        yield RunDetails(id="about")
 
     def on_mount(self) -> None:
         wanted = self.gradtop.memory.get(KEY)
@@ -179,7 +179,7 @@ class Runs(ModeScreen):
         nothing: list[TextLine] = [[(f" Runs directory: {clean(str(self.gradtop.runs), 300)}", "muted")]]
         known = self._judged.get(row.run.id) if row is not None else None
         said = (known.sentence, known.tone) if known is not None else ("", "muted")
-        self.query_one(About).show(about(row, said, watched=watched, sort=self._sort, apart=part.groups if isinstance(part, RunsPart) else 0) if row is not None else nothing)
+        self.query_one(RunDetails).show(about(row, said, watched=watched, sort=self._sort, apart=part.groups if isinstance(part, RunsPart) else 0) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
         if state != self._state:
             self._state = state

@@ -90,7 +90,7 @@ def change(row: RunRow) -> list[Piece]:
     return pieces or [("–", "faint")]
 
 
-class About(Lines):
+class RunDetails(Lines):
     """The row in full: how far it is, what was changed and its last words in two lines at most, where it is."""
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:

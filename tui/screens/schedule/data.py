@@ -14,7 +14,7 @@ from gradtop.tui.screens.overview.data import present
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.lr_turns import Turn
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 BINS = 720
 LABELS = {"warmup_end": "warm-up ends", "restart": "restart", "peak": "peak", "decay_start": "decay begins"}
@@ -37,7 +37,7 @@ class SchedulePart:
     last: float | None = None
 
 
-def read_schedule(source: Source, view: ChartView) -> SchedulePart:
+def read_schedule(source: ReadContext, view: ChartView) -> SchedulePart:
     from gradtop.trainer.analysis.lr_turns import lr_turns
 
     reader = source.run

@@ -30,7 +30,7 @@ class Schedule(ChartedScreen):
     read = staticmethod(read_schedule)
 
     def body(self) -> ComposeResult:
-        yield Figures(id="figures")
+        yield LrStatistics(id="figures")
         yield LineChart(id="lr", empty="the plan follows with the first step")
         yield Lines(id="reading")
 
@@ -56,7 +56,7 @@ class Schedule(ChartedScreen):
         first, last = self.span(end)
         y_range = from_zero(part.lr) if len(lines) == 2 and not part.planned.x else None
         self.query_one(LineChart).set_series(lines, marks=part.marks, x_min=first, x_max=last, y_range=y_range, smooth=False)
-        self.query_one(Figures).show([figures(part)])
+        self.query_one(LrStatistics).show([figures(part)])
         self._read_out()
 
     def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:  # noqa: ARG002 - as Textual calls it
@@ -83,7 +83,7 @@ class Schedule(ChartedScreen):
         return (reading, "what is under the line") if self.query_one(LineChart).cursor_x is not None else super().copied()
 
 
-class Figures(Lines):
+class LrStatistics(Lines):
     """Kind, now, highest and last value, and the warm-up: as many of them as fit whole."""
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - one line

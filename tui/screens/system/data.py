@@ -37,7 +37,7 @@ from gradtop.tui.screens.overview.data import axis_end, newest, setting
 from gradtop.tui.screens.system.host import Cores, GpuProcess, free_space, gpu_processes
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 CHARTED = (CPU, HOST_CPU, MEMORY, HOST_MEMORY, GPU_USE, GPU_MEMORY)
 IN_BYTES = frozenset({MEMORY, HOST_MEMORY, GPU_MEMORY})
@@ -91,7 +91,7 @@ class SystemPart:
         return 1 / GIB if column in IN_BYTES else 1.0
 
 
-def read_system(source: Source, view: ChartView) -> SystemPart:
+def read_system(source: ReadContext, view: ChartView) -> SystemPart:
     reader = source.run
     if reader is None:
         return SystemPart()

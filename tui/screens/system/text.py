@@ -29,10 +29,11 @@ from gradtop.trainer.record.streams.registry import (
     TORCH_ALLOCATED,
     TORCH_RESERVED,
 )
-from gradtop.tui.framework.lines import Piece, TextLine
+from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.system.data import SystemPart
 from gradtop.tui.screens.system.host import throttled
+from gradtop.tui.widgets.columns import Piece
 
 LABEL = 10  # cells
 STREAM = 12

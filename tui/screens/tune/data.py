@@ -10,7 +10,7 @@ from gradtop.trainer.job import find_job
 from gradtop.trainer.record import CheckpointInfo, Run
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TunePart:
 NOTHING = TunePart()
 
 
-def read_tune(source: Source, _view: object) -> TunePart:
+def read_tune(source: ReadContext, _view: object) -> TunePart:
     reader = source.run
     if reader is None:
         return NOTHING

@@ -13,7 +13,7 @@ from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:
     from gradtop.trainer.launch.fork_weights import ForkWeights
-    from gradtop.tui.reading.lr_preview import Curves
+    from gradtop.tui.reading.lr_preview import LrCurves
     from gradtop.tui.screens.tune.draft import Draft
 
 
@@ -62,7 +62,7 @@ def consequences_of(draft: Draft, checkpoint: CheckpointInfo, weights: ForkWeigh
     return ", ".join(preview.kept), "; ".join(preview.dropped)
 
 
-def at_once(draft: Draft, status: Status, curves: Curves) -> LiveConsequences:
+def at_once(draft: Draft, status: Status, curves: LrCurves) -> LiveConsequences:
     """What applying the draft live does to the run at once."""
     config = draft.config
     if config is None or not draft.live_changes():

@@ -27,7 +27,7 @@ FOLDED = {True: "▸", False: ">"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FieldRow:
     """One field as drawn; `note` stands on its right: bounds and unit, or what is wrong."""
 
     key: str
@@ -54,13 +54,13 @@ class Fieldset(Widget):
 
     def __init__(self, title: str) -> None:
         super().__init__(id=f"section-{title}")
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[FieldRow] = ()
         self._cursor = -1
         self._edit: LineEdit | None = None
         self._cells: list[Cells] = []
         self._styles: list[Style] = []
 
-    def show(self, rows: Sequence[Row], cursor: int = -1, edit: LineEdit | None = None) -> None:
+    def show(self, rows: Sequence[FieldRow], cursor: int = -1, edit: LineEdit | None = None) -> None:
         """Draw these rows; `cursor` is the marked one (-1 for none), `edit` what is being typed in it."""
         if len(rows) != len(self._rows):
             self.styles.height = len(rows) + self.gutter.height
@@ -94,7 +94,7 @@ class Fieldset(Widget):
             for start, end in spans(before, after):
                 self.refresh(Region(start, y, end - start, 1))
 
-    def _row(self, index: int, row: Row, width: int) -> Cells:
+    def _row(self, index: int, row: FieldRow, width: int) -> Cells:
         tone = {name: number for number, name in enumerate(TONES)}
         cells = Cells(width, tone["value"])
         room = max(8, min(24, (width - LABEL) * 45 // 100))

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.record import CheckpointInfo, Status
 from gradtop.tui.screens.tune.effect import consequences_of, problem_of, scaled_text
-from gradtop.tui.screens.tune.weights import Weights
+from gradtop.tui.screens.tune.weights import WeightsQuery
 from gradtop.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     def __init__(self, name: str, checkpoints: Sequence[CheckpointInfo], draft: Draft) -> None:
         super().__init__()
         self._name, self._draft = name, draft
-        self._weights = Weights(self)
+        self._weights = WeightsQuery(self)
         self._checkpoints = list(reversed(checkpoints))
         # Each that was the best when it was written says so: the newest of them still is.
         self._best = next((each for each in self._checkpoints if each.best), None)
@@ -59,7 +59,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._tell(self._checkpoints[event.option_index])
 
-    def on_weights_compared(self, message: Weights.Compared) -> None:
+    def on_weights_query_compared(self, message: WeightsQuery.Compared) -> None:
         index = self.query_one(Options).highlighted
         if self._weights.take(message) and index is not None:
             self._tell(self._checkpoints[index])

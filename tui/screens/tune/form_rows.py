@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.tui.screens.tune.fieldset import Row
+from gradtop.tui.screens.tune.fieldset import FieldRow
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import FieldSpec, SectionSpec
     from gradtop.tui.screens.tune.draft import Draft
 
 
-def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> Row:
+def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> FieldRow:
     """A section in one line: its kind, and how much of it is not as it comes."""
     mine = [spec for spec in specs if spec.key in changed]
     others = [spec for spec in specs if spec.name != "kind"]
     wrong = any(spec.key in draft.problems for spec in specs)
     note = f"{len(mine)} changed" if mine else "all off" if part.name == "augment" and draft.is_plain(part) else "defaults" if draft.is_plain(part) else f"{len(others)} settings"
-    return Row(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
+    return FieldRow(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
 
 
-def row_of(draft: Draft, spec: FieldSpec, changed: set[str]) -> Row:
+def row_of(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
     problem = draft.problems.get(spec.key, "")
     note = problem.partition(", not ")[0].removeprefix("must be ") if problem else " ".join(filter(None, (spec.unit, spec.bounds)))
-    return Row(
+    return FieldRow(
         key=spec.key,
         label=spec.name,
         value=draft.text(spec),

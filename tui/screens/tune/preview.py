@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
-from gradtop.tui.reading.lr_preview import NO_CURVES, Curves, series_of
+from gradtop.tui.reading.lr_preview import NO_CURVES, LrCurves, series_of
 from gradtop.tui.screens.tune.data import TunePart
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
@@ -22,13 +22,13 @@ DEBOUNCE = 0.25
 SOON = "the preview appears in a few seconds"
 
 
-class Preview(LineChart):
+class LrPreview(LineChart):
     """Both curves; what is shown stays until the new ones are there."""
 
     class Planned(Message):
         """The curves of a draft's configuration."""
 
-        def __init__(self, config: Config, curves: Curves) -> None:
+        def __init__(self, config: Config, curves: LrCurves) -> None:
             super().__init__()
             self.config, self.curves = config, curves
 
@@ -67,12 +67,12 @@ class Preview(LineChart):
             if config != self._asked:
                 return
             before, after = launcher.plan(old, per_epoch), launcher.plan(config, per_epoch if same else 0)
-            curves = Curves(base.run, config, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
+            curves = LrCurves(base.run, config, series_of(before.points), series_of(after.points), max(before.steps, after.steps), after.problem)
             self.post_message(self.Planned(config, curves))
 
         self.run_worker(plan, thread=True, name="curves")
 
-    def on_preview_planned(self, message: Planned) -> None:
+    def on_lr_preview_planned(self, message: Planned) -> None:
         if message.config != self._asked:
             return
         self.gradtop.drafted = curves = message.curves

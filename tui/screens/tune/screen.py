@@ -21,11 +21,11 @@ from gradtop.tui.screens.tune.data import TunePart, read_tune
 from gradtop.tui.screens.tune.draft_loader import DraftLoaded, DraftLoader
 from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
 from gradtop.tui.screens.tune.form import Form
-from gradtop.tui.screens.tune.preview import Preview
+from gradtop.tui.screens.tune.preview import LrPreview
 from gradtop.tui.screens.tune.starting import Starter
 from gradtop.tui.screens.tune.text import (
-    About,
     Differences,
+    FieldHelp,
     FilterRow,
     about_field,
     about_section,
@@ -33,7 +33,7 @@ from gradtop.tui.screens.tune.text import (
     counted,
     what_will_change,
 )
-from gradtop.tui.screens.tune.weights import Weights
+from gradtop.tui.screens.tune.weights import WeightsQuery
 
 if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
@@ -56,17 +56,17 @@ class Tune(ModeScreen):
         super().__init__()
         self._loader = DraftLoader(self)
         self._starter = Starter()
-        self._weights = Weights(self)
+        self._weights = WeightsQuery(self)
         self._can: tuple[object, bool] = ((), False)
 
     def body(self) -> ComposeResult:
         yield Form(id="form")
         yield FilterRow(id="filter")
         with Horizontal(id="below"):
-            yield About(id="about")
+            yield FieldHelp(id="about")
             with Vertical(id="changes"):
                 yield Differences(id="differences")
-                yield Preview(id="curves")
+                yield LrPreview(id="curves")
                 yield Actions(id="actions")
 
     def on_mount(self) -> None:
@@ -119,7 +119,7 @@ class Tune(ModeScreen):
             return
         if self.gradtop.hides:
             self.show_whole()
-        about = self.query_one(About)
+        about = self.query_one(FieldHelp)
         section = self.form.key.rstrip(".") if self.form.key in self.form.stops() else ""
         about.border_title = spec.key if spec is not None else section
         count = len(draft.differences())
@@ -130,11 +130,11 @@ class Tune(ModeScreen):
         about.show(about_field(draft, spec) if spec is not None else about_section(draft, section) if section else [])
         self._draw_changes()
 
-    def on_weights_compared(self, message: Weights.Compared) -> None:
+    def on_weights_query_compared(self, message: WeightsQuery.Compared) -> None:
         if self._weights.take(message):
             self._draw_changes()
 
-    def on_preview_planned(self) -> None:
+    def on_lr_preview_planned(self) -> None:
         self._draw_changes()  # the curves tell what a live change does
 
     def _draw_changes(self) -> None:
@@ -142,7 +142,7 @@ class Tune(ModeScreen):
         if draft is None:
             return
         self._weights.ask(draft, way_of(draft, self.base.checkpoints, has_run=self.base.run is not None).checkpoint)
-        self.set_class(self.query_one(Preview).follow(draft, self.base), "-curves")
+        self.set_class(self.query_one(LrPreview).follow(draft, self.base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)
         self.query_one(Differences).show_changes(*what_will_change(draft, self.base, self.way, live=self.live, stale=self._loader.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self._weights.known(draft)))
         can = [(words, action) for action, words in buttons(self.way, has_run=self.base.run is not None).items() if self.check_action(action, ())]

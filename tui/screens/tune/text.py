@@ -30,7 +30,7 @@ WAYS = {
 FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the end
 
 
-class About(Lines):
+class FieldHelp(Lines):
     """The field under the cursor in words, wrapped to the pane; where they are too long, what is expected gives way."""
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEBOUNCE = 0.25
 
 
-class Weights:
+class WeightsQuery:
     """For one screen, which gets a `Compared` once an answer is there; only that to the newest question is taken."""
 
     class Compared(Message):

@@ -37,7 +37,7 @@ from gradtop.tui.widgets.axis import multiples, step_for
 if TYPE_CHECKING:
     from gradtop.trainer.record.pictures import Wanted
     from gradtop.trainer.record.streams.segment import Segment
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 RIDGES = 6  # earlier histograms at most this many intervals apart
 LOOK = 4 << 20  # bytes of records that one search reads
@@ -47,7 +47,7 @@ FIGURES = tuple(column.name for column in columns_of(HISTOGRAMS) if column.name 
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ListedParameter:
     """`name` as the run has it; `shown` is the same, safe to draw; `shape` is () where it is not known."""
 
     name: str
@@ -92,7 +92,7 @@ class WeightsPart:
     weights, whose score counts.
     """
 
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[ListedParameter, ...] = ()
     chosen: str = ""
     now: Histogram | None = None
     earlier: tuple[Histogram, ...] = ()
@@ -103,7 +103,7 @@ class WeightsPart:
     averaged: bool = False
 
 
-def read_weights(source: Source, view: WeightsView) -> WeightsPart:
+def read_weights(source: ReadContext, view: WeightsView) -> WeightsPart:
     reader = source.run
     if reader is None:
         return WeightsPart()
@@ -141,12 +141,12 @@ def averages(config: Mapping[str, object]) -> bool:
     return isinstance(decay, int | float) and decay > 0
 
 
-def parameters(names: object, table: object) -> tuple[Parameter, ...]:
+def parameters(names: object, table: object) -> tuple[ListedParameter, ...]:
     """The parameters in the order of the model; their shapes from the table that the `layers` stream carries."""
     rows = [row for row in table if isinstance(row, Mapping)] if isinstance(table, list) else []
     shapes = {row.get("name"): row.get("shape") for row in rows if isinstance(row.get("name"), str)}
     known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else list(shapes)
-    return tuple(Parameter(name, clean(name, 300), sizes_of(shapes.get(name))) for name in dict.fromkeys(known) if name)
+    return tuple(ListedParameter(name, clean(name, 300), sizes_of(shapes.get(name))) for name in dict.fromkeys(known) if name)
 
 
 class Search:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
     from gradtop.tui.reading.snapshot import Facts
 
-Key = tuple[Path, Wanted, bool]  # the last is whether it is of the EMA
+PictureKey = tuple[Path, Wanted, bool]  # the last is whether it is of the EMA
 KEPT = 32  # pictures from checkpoints
 OTHER = {PictureKind.KERNELS: PictureKind.MEAN, PictureKind.MEAN: PictureKind.MAX, PictureKind.MAX: PictureKind.MEAN}
 NAMES = {PictureKind.MEAN: "mean |W|", PictureKind.MAX: "max |W|"}
@@ -39,7 +39,7 @@ class PicturePane(Vertical):
     class Loaded(Message):
         """A picture from a checkpoint, or in words why there is none."""
 
-        def __init__(self, key: Key, shown: Shown | str) -> None:
+        def __init__(self, key: PictureKey, shown: Shown | str) -> None:
             super().__init__()
             self.key, self.shown = key, shown
 
@@ -47,8 +47,8 @@ class PicturePane(Vertical):
         super().__init__(id=id)
         self.wanted: Wanted | None = None
         self._part = WeightsPart()
-        self._loaded: dict[Key, Shown | str] = {}
-        self._loading: Key | None = None
+        self._loaded: dict[PictureKey, Shown | str] = {}
+        self._loading: PictureKey | None = None
         self._facts: Facts | None = None
         self._last: tuple[Hashable, Shown] | None = None
         self._raw = False

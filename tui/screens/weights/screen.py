@@ -21,7 +21,7 @@ from gradtop.tui.screens.weights.picture_pane import PicturePane
 from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, title, waiting, when
 from gradtop.tui.widgets.border import retitle
 from gradtop.tui.widgets.columns import Cell, TableColumn
-from gradtop.tui.widgets.histogram import HistogramPlot, Shape
+from gradtop.tui.widgets.histogram import HistogramPlot, HistogramShape
 from gradtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class Weights(ModeScreen):
             yield Table([TableColumn("parameter", 22, 14, grow=True, keep="end", sort=MODEL), TableColumn("shape", 12, priority=1, sort=SIZE)], id="names", filters=True)
             with Vertical(id="right"):
                 with Vertical(id="now"):
-                    yield Figures(id="figures")
+                    yield WeightStatistics(id="figures")
                     yield HistogramPlot(id="plot")
-                yield History(id="since")
+                yield WeightHistory(id="since")
                 yield PicturePane(id="picture-pane")
 
     def on_mount(self) -> None:
@@ -107,7 +107,7 @@ class Weights(ModeScreen):
         if pictures.has_average != had:
             self.refresh_bindings()
         self._show_now(part, snapshot, fresh=fresh)
-        self.query_one(History).show_part(part)
+        self.query_one(WeightHistory).show_part(part)
 
     def _show_names(self, part: WeightsPart) -> None:
         wanted = self._filter.casefold().split()
@@ -126,7 +126,7 @@ class Weights(ModeScreen):
     def _show_now(self, part: WeightsPart, snapshot: Snapshot, *, fresh: bool) -> None:
         now, pane, plot = part.now, self.query_one("#now"), self.query_one(HistogramPlot)
         named = next((title(each) for each in part.parameters if each.name == part.chosen), part.chosen)
-        self.query_one(Figures).show_part(part)
+        self.query_one(WeightStatistics).show_part(part)
         retitle(pane, named, when(now, snapshot.facts, averaged=part.averaged) if now is not None else "")
         if now is None:
             plot.show(None, waiting(part, snapshot.facts))
@@ -134,7 +134,7 @@ class Weights(ModeScreen):
         if not now.bins:
             plot.show(None, f"none of the {number(now.count)} weights is finite" if now.nonfinite else "non-finite weights: there is no range to draw")
             return
-        plot.show(Shape(now.low, now.high, now.bins, now.mean if now.low <= now.mean <= now.high else None), fresh=fresh)
+        plot.show(HistogramShape(now.low, now.high, now.bins, now.mean if now.low <= now.mean <= now.high else None), fresh=fresh)
 
     # Keys
 
@@ -241,7 +241,7 @@ class Weights(ModeScreen):
         return True
 
 
-class Figures(Lines):
+class WeightStatistics(Lines):
     """Mean, deviation, ends, zeros."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
@@ -266,7 +266,7 @@ class Figures(Lines):
         return figure_lines(self._part.now, width) if self._part.now is not None else []
 
 
-class History(Lines):
+class WeightHistory(Lines):
     """How the chosen parameter moved."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it

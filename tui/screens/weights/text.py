@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record import RunState
 from gradtop.tui import keys
-from gradtop.tui.framework.lines import Piece, TextLine
+from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.reading.snapshot import Facts
-from gradtop.tui.screens.weights.data import Histogram, Parameter, WeightsPart, movement, rebinned, span
+from gradtop.tui.screens.weights.data import Histogram, ListedParameter, WeightsPart, movement, rebinned, span
 from gradtop.tui.widgets.axis import linear, tick_label
+from gradtop.tui.widgets.columns import Piece
 
 NOT_FINITE = "not finite"
 LEVELS = " ▁▂▃▄▅▆▇█"
@@ -126,7 +127,7 @@ def axis(low: float, high: float, cells: int) -> str:
     return "".join(text)[:cells]
 
 
-def title(parameter: Parameter) -> str:
+def title(parameter: ListedParameter) -> str:
     shape = "×".join(map(str, parameter.shape))
     return f"{parameter.shown}  {shape}".rstrip()
 

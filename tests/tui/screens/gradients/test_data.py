@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from gradtop.trainer.record import Column, Run, SegmentWriter, StreamReader, new_run
-from gradtop.tui.reading.facts import Watch
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.facts import WatchedRun
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.gradients.data import GradientsView, Recent, read_gradients
 from tests.tui.layers_fixture import Layers, small_table
 from tests.tui.runs_fixture import NOW
@@ -39,8 +39,8 @@ def test_a_parameter_that_was_frozen_at_first_has_no_norms_of_that_time_rather_t
 def test_after_a_read_that_took_long_a_live_run_is_left_alone_ten_times_as_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = Layers(tmp_path, small_table())
     layers.measure(1.0)
-    watch = Watch(layers.run, clock=lambda: NOW)
-    source = Source(tmp_path, lambda: NOW)
+    watch = WatchedRun(layers.run, clock=lambda: NOW)
+    source = ReadContext(tmp_path, lambda: NOW)
     source.facts, source.run = watch.read(), watch.reader
     source.run.stream("layers").refresh()
     times = iter([100.0, 102.0, 121.0, 123.0, 124.0])  # each call looks when it begins, and when a read has ended

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.record import RunReader
 from gradtop.tui.reading.chart_view import WHOLE_RUN
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.overview.data import OverviewPart, axis_end, read_overview, share_clipped
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
 from tests.tui.runs_fixture import NOW, fake_run
 
 
-def source(runs: Path, reader: RunReader | None) -> Source:
-    found = Source(runs, lambda: NOW)
+def source(runs: Path, reader: RunReader | None) -> ReadContext:
+    found = ReadContext(runs, lambda: NOW)
     found.run = reader
     if reader is not None:
         reader.refresh()

@@ -8,8 +8,8 @@ import pytest
 from gradtop.trainer.analysis.findings import Finding, Report, Severity
 from gradtop.trainer.analysis.formatting import THIN
 from gradtop.trainer.record import Run, append_event, read_status, write_status
-from gradtop.trainer.record.samples import Sample, append_sample
-from gradtop.tui.reading.facts import Watch
+from gradtop.trainer.record.samples import TextSample, append_sample
+from gradtop.tui.reading.facts import WatchedRun
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
@@ -182,7 +182,7 @@ async def test_a_finding_tells_its_evidence_and_advice_and_enter_opens_the_mode_
         await screen.shows("✓ nothing wrong")
         found = replace(SPIKE, sentence="the gradients vanish towards the input", mode="gradients")
         ill = Report((found, replace(SPIKE, severity=Severity.WARNING)))
-        monkeypatch.setattr(Watch, "_judge", lambda _watch, _state: ill)
+        monkeypatch.setattr(WatchedRun, "_judge", lambda _watch, _state: ill)
         grower.grow(1)
         await screen.shows("✕ loss spike at 812 · 1 more")
         assert screen.shown().splitlines()[1].endswith("✕ loss spike at 812 · 1 more ")
@@ -229,7 +229,7 @@ SPIKE = Finding(
 
 async def test_the_texts_of_a_language_model_are_seen_the_newest_first_and_their_escape_sequences_are_not(tmp_path: Path, run: Run) -> None:
     for epoch in (1, 2):
-        append_sample(run, Sample(step=100 * epoch, epoch=epoch, loss=2.0 / epoch, temperature=0.8, prompt="Alice", text=f" was\x1b[31m here {epoch}\nand", wanted=9))
+        append_sample(run, TextSample(step=100 * epoch, epoch=epoch, loss=2.0 / epoch, temperature=0.8, prompt="Alice", text=f" was\x1b[31m here {epoch}\nand", wanted=9))
     async with piloted(tmp_path, run) as screen:
         await screen.shows("epoch 1  val loss 2")
         shown = screen.shown()
@@ -240,7 +240,7 @@ async def test_the_texts_of_a_language_model_are_seen_the_newest_first_and_their
         await screen.shows("─ learning rate ─")
         alone = screen.app.screen.query_one("#learning-rate")
         await screen.until(lambda: alone.outer_size.width == screen.app.screen.size.width, "the one pane of the page in its whole width")
-        append_sample(run, Sample(step=300, epoch=3, loss=0.5, prompt="Alice", text="!", wanted=1))
+        append_sample(run, TextSample(step=300, epoch=3, loss=0.5, prompt="Alice", text="!", wanted=1))
         append_event(run, "warning", step=300, message="something")
         await screen.press("tab")
         await screen.shows("Alice!")

@@ -11,7 +11,7 @@ from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import RunReader, RunState, Status, write_status
 from gradtop.tui.reading.chart_view import WHOLE_RUN
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
 from tests.tui.runs_fixture import NOW, fake_run
 
@@ -53,7 +53,7 @@ def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_pa
     run, _ = fake_run(tmp_path / "runs", "quiet-heron")
     run.config.write_text('[schedule]\nkind = "step"\nstep_size = 1\nunit = "epochs"\ngamma = 0.1\n')
     write_status(run, Status(state=RunState.DONE, steps=100, epochs=3, steps_per_epoch=45))
-    source = Source(tmp_path / "runs", lambda: NOW)
+    source = ReadContext(tmp_path / "runs", lambda: NOW)
     source.run = RunReader(run)
     source.run.refresh()
 

@@ -12,7 +12,7 @@ import pytest
 
 from gradtop.trainer.record import Run, RunReader, Status, write_status
 from gradtop.tui.reading.chart_view import WHOLE_RUN, ChartView, Window
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.reading.snapshot import Facts
 from gradtop.tui.screens.system.data import SystemPart, read_system
 from gradtop.tui.screens.system.host import Cores, free_space, gpu_processes
@@ -22,7 +22,7 @@ from tests.tui.screens.system.machine import GIB, GPU, run_with
 
 
 def read(run: Run, view: ChartView = WHOLE_RUN) -> SystemPart:
-    source = Source(run.path.parent, lambda: NOW)
+    source = ReadContext(run.path.parent, lambda: NOW)
     source.run = RunReader(run, clock=lambda: NOW)
     source.run.refresh()
     for stream in ("steps", "system"):
@@ -41,7 +41,7 @@ def texts(lines: object) -> list[str]:
 
 
 def test_without_a_run_there_is_nothing(tmp_path: Path) -> None:
-    assert read_system(Source(tmp_path, lambda: NOW), WHOLE_RUN) == SystemPart()
+    assert read_system(ReadContext(tmp_path, lambda: NOW), WHOLE_RUN) == SystemPart()
 
 
 def test_what_the_run_and_its_host_use(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gradtop.trainer.config.fork_preview import Consequences
 from gradtop.trainer.launch.fork_weights import ForkWeights
 from gradtop.trainer.record import Command, Inbox, Run, Status, append_event, read_status, write_status
 from gradtop.tui.dialogs.confirm import Confirm
-from gradtop.tui.reading.lr_preview import NO_CURVES, Curves, series_of
+from gradtop.tui.reading.lr_preview import NO_CURVES, LrCurves, series_of
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.screens.tune.draft import Draft
 from gradtop.tui.screens.tune.effect import at_once, at_once_text
@@ -213,14 +213,14 @@ def test_a_learning_rate_that_leaps_is_said_once_the_curves_are_those_of_the_for
     draft.type("training.epochs", "400")
     assert draft.config is not None
     old, new = (series_of([(1, lr), (101, lr), (6000, lr)]) for lr in (1.0, 40.0))
-    for curves in (NO_CURVES, Curves(config=CONFIG, old=old, new=new)):
+    for curves in (NO_CURVES, LrCurves(config=CONFIG, old=old, new=new)):
         found = at_once(draft, status, curves)
         assert found.grave
         assert at_once_text(found, 100) == "the learning rate would continue on another curve, which is not known yet"
-    found = at_once(draft, status, Curves(config=draft.config, old=old, new=new))
+    found = at_once(draft, status, LrCurves(config=draft.config, old=old, new=new))
     assert found.grave
     assert at_once_text(found, 100) == "the learning rate would change from 1 to 40 (40×)"
-    assert at_once_text(at_once(draft, status, Curves(config=draft.config, old=old, new=old)), 100) == ""
+    assert at_once_text(at_once(draft, status, LrCurves(config=draft.config, old=old, new=old)), 100) == ""
 
 
 async def test_a_finished_run_takes_nothing_live(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Column, Run, RunReader, SegmentWriter, append_event, new_run
-from gradtop.tui.reading.poll import Source
+from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.weights import data as weights
 from gradtop.tui.screens.weights.data import (
     Histogram,
@@ -44,14 +44,14 @@ class Stream:
         for name in self.names:
             self.put(step, name)
 
-    def source(self, tmp_path: Path) -> Source:
-        source = Source(tmp_path / "runs", time.time)
+    def source(self, tmp_path: Path) -> ReadContext:
+        source = ReadContext(tmp_path / "runs", time.time)
         source.run = RunReader(self.run)
         refresh(source)
         return source
 
 
-def refresh(source: Source) -> None:
+def refresh(source: ReadContext) -> None:
     assert source.run is not None
     source.run.refresh()
     source.run.stream("histograms").refresh()
@@ -174,7 +174,7 @@ def test_what_is_not_finite_has_no_bins_and_breaks_nothing(tmp_path: Path, strea
 
 def test_a_run_without_histograms_has_no_picture_and_says_whether_one_will_come(tmp_path: Path) -> None:
     run = new_run(tmp_path / "runs", "[monitor]\nenabled = false\n", {})
-    source = Source(tmp_path / "runs", time.time)
+    source = ReadContext(tmp_path / "runs", time.time)
     source.run = RunReader(run)
     source.run.refresh()
     assert read_weights(source, WeightsView()) == WeightsPart(measured=False)

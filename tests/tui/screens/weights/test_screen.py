@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Run, new_run, read_leases
-from gradtop.tui.screens.weights.screen import History
+from gradtop.tui.screens.weights.screen import WeightHistory
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.histogram import HistogramPlot
@@ -88,7 +88,7 @@ async def test_below_80_columns_tab_changes_between_now_and_the_start(tmp_path: 
         assert screen.mode.query_one(HistogramPlot).is_on_screen
         assert "tab history" in screen.keybar()
         await screen.press("j", "tab")
-        await screen.until(lambda: screen.mode.query_one(History).is_on_screen, "the history")
+        await screen.until(lambda: screen.mode.query_one(WeightHistory).is_on_screen, "the history")
         assert "× as wide" in screen.shown()
         assert "tab now" in screen.keybar()
         await screen.press("k")

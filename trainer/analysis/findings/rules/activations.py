@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import percent, significant
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import DEAD, SATURATED, STD, of_parameter
@@ -18,7 +18,7 @@ EARLY = 10  # steps
 VARIANCE = 1e4
 
 
-def worst(run: History, column: str) -> list[tuple[float, str]]:
+def worst(run: RunHistory, column: str) -> list[tuple[float, str]]:
     """The modules in which the share is over half, in the median of the newest measurements, the worst first."""
     found = []
     for name in run.activations.names(column):
@@ -29,7 +29,7 @@ def worst(run: History, column: str) -> list[tuple[float, str]]:
 
 
 @rule("dead-units", "gradients")
-def dead(run: History) -> Iterator[Finding]:
+def dead(run: RunHistory) -> Iterator[Finding]:
     """Units of a layer give zero for every sample of a batch, so that they get no gradient and cannot come back.
 
     Threshold: over half of the units of a ReLU or its like, in the median of the last 8 measurements; an error where a layer is dead altogether.
@@ -43,7 +43,7 @@ def dead(run: History) -> Iterator[Finding]:
 
 
 @rule("saturated-units", "gradients")
-def saturated(run: History) -> Iterator[Finding]:
+def saturated(run: RunHistory) -> Iterator[Finding]:
     """Outputs of tanh, sigmoid or gates lie at their limits, where the gradient is almost zero.
 
     Threshold: over half of the outputs of a layer, in the median of the last 8 measurements.
@@ -57,7 +57,7 @@ def saturated(run: History) -> Iterator[Finding]:
 
 
 @rule("poor-initialization", "gradients")
-def poor_initialization(run: History) -> Iterator[Finding]:
+def poor_initialization(run: RunHistory) -> Iterator[Finding]:
     """Outputs shrink or grow from layer to layer before anything is learned.
 
     Threshold: within the first 10 steps the variances of the outputs of layers that have weights differ by more than 1e4, or one of them is zero. SageMaker Debugger

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.event_text import left_out_text
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record import EventKind
 
@@ -16,7 +16,7 @@ MEAN, DEVIATION = 10.0, 100.0
 
 
 @rule("samples-left-out")
-def left_out(run: History) -> Iterator[Finding]:
+def left_out(run: RunHistory) -> Iterator[Finding]:
     """Samples cannot be read; others of their classes are trained on instead.
 
     Threshold: one sample, as the newest process found it.
@@ -28,7 +28,7 @@ def left_out(run: History) -> Iterator[Finding]:
 
 
 @rule("class-imbalance")
-def class_imbalance(run: History) -> Iterator[Finding]:
+def class_imbalance(run: RunHistory) -> Iterator[Finding]:
     """Some classes have far more training samples than others: accuracy then says little.
 
     Threshold: the largest has more than 10 times as many as the smallest, or a class has none. Not for text, whose characters are never balanced.
@@ -49,7 +49,7 @@ def class_imbalance(run: History) -> Iterator[Finding]:
 
 
 @rule("input-scale")
-def input_scale(run: History) -> Iterator[Finding]:
+def input_scale(run: RunHistory) -> Iterator[Finding]:
     """What the model receives is not normalized, or all the same.
 
     Threshold: a mean beyond 10 or a standard deviation over 100 in the first batches, or one of zero.

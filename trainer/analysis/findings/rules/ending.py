@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.analysis.newest import newest_status
 from gradtop.trainer.analysis.text import stopped_early_text
@@ -16,7 +16,7 @@ LONGEST = 300  # characters of an error
 
 
 @rule(RunState.FAILED.value)
-def failed(run: History) -> Iterator[Finding]:
+def failed(run: RunHistory) -> Iterator[Finding]:
     """The run ended with an error.
 
     Threshold: its state is failed.
@@ -30,7 +30,7 @@ def failed(run: History) -> Iterator[Finding]:
 
 
 @rule(RunState.DIED.value)
-def died(run: History) -> Iterator[Finding]:
+def died(run: RunHistory) -> Iterator[Finding]:
     """The worker ended without recording why: a signal, out of memory, a restart of its host.
 
     Threshold: the process does not exist, or on another host its heartbeat is a minute old.
@@ -44,7 +44,7 @@ def died(run: History) -> Iterator[Finding]:
 
 
 @rule(RunState.SILENT.value)
-def silent(run: History) -> Iterator[Finding]:
+def silent(run: RunHistory) -> Iterator[Finding]:
     """The worker process exists, but its heartbeat has stopped.
 
     Threshold: no heartbeat for 15 seconds.
@@ -57,7 +57,7 @@ def silent(run: History) -> Iterator[Finding]:
 
 
 @rule("stopped-early")
-def stopped_early(run: History) -> Iterator[Finding]:
+def stopped_early(run: RunHistory) -> Iterator[Finding]:
     """Early stopping ended the run before its last step.
 
     Threshold: `training.early_stopping` evaluations without a better value of `training.monitor`.

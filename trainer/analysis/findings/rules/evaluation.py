@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import Evaluation, History
+from gradtop.trainer.analysis.findings.history import Evaluation, RunHistory
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
 from gradtop.trainer.analysis.text import some_of
@@ -24,7 +24,7 @@ SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
 
 
 @rule("val-loss-not-finite")
-def not_finite(run: History) -> Iterator[Finding]:
+def not_finite(run: RunHistory) -> Iterator[Finding]:
     """A validation loss is NaN or infinite. It has passed when the three evaluations after it were finite.
 
     Threshold: one evaluation.
@@ -41,7 +41,7 @@ def not_finite(run: History) -> Iterator[Finding]:
 
 
 @rule("val-loss-diverged")
-def diverged(run: History) -> Iterator[Finding]:
+def diverged(run: RunHistory) -> Iterator[Finding]:
     """The validation loss is extremely high, while the training loss is not.
 
     Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss.
@@ -58,7 +58,7 @@ def diverged(run: History) -> Iterator[Finding]:
 
 
 @rule("val-at-chance")
-def at_chance(run: History) -> Iterator[Finding]:
+def at_chance(run: RunHistory) -> Iterator[Finding]:
     """The training loss falls, but the validation loss was never better than that of a constant prediction: the model does not generalize.
 
     Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
@@ -80,7 +80,7 @@ def at_chance(run: History) -> Iterator[Finding]:
 
 
 @rule("class-never-predicted", mode="classes")
-def never_predicted(run: History) -> Iterator[Finding]:
+def never_predicted(run: RunHistory) -> Iterator[Finding]:
     """Classes of the validation set are never predicted, while the others are told apart.
 
     Threshold: after three evaluations or more, a class of which the newest one has 10 samples or more is predicted for none, and half of the classes have an accuracy of 50 % or more.
@@ -101,7 +101,7 @@ def never_predicted(run: History) -> Iterator[Finding]:
 
 
 @rule("overfitting")
-def overfitting(run: History) -> Iterator[Finding]:
+def overfitting(run: RunHistory) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
     Threshold: 6 evaluations after the best one or more, and a twelfth of those to come (3 once training has ended), the median of the last three is
@@ -137,7 +137,7 @@ def overfitting(run: History) -> Iterator[Finding]:
     yield Finding(severity, f"{what} since {best.where}", sentence, saved(run, best, len(after)), evidence, best.step)
 
 
-def saved(run: History, best: Evaluation, after: int) -> str:
+def saved(run: RunHistory, best: Evaluation, after: int) -> str:
     """What to do, and what early stopping would have saved."""
     more = "dropout, weight decay, augmentation or more data help"
     if run.figure("training.early_stopping") > 0 or after <= 2 * SINCE or not run.status.seconds or not run.taken:
@@ -164,7 +164,7 @@ def recovered(evals: Sequence[Evaluation]) -> tuple[float, int]:
     return worst, longest
 
 
-def loss_at(run: History, evaluation: Evaluation) -> float:
+def loss_at(run: RunHistory, evaluation: Evaluation) -> float:
     """The smoothed training loss at an evaluation; nan before the first step."""
     loss = run.loss
     place = next((place for place, last in enumerate(loss.x_last) if last >= evaluation.step), len(loss.x) - 1)
@@ -172,7 +172,7 @@ def loss_at(run: History, evaluation: Evaluation) -> float:
 
 
 @rule("oscillating")
-def oscillating(run: History) -> Iterator[Finding]:
+def oscillating(run: RunHistory) -> Iterator[Finding]:
     """The validation loss swings up and down from one evaluation to the next by more than it improves.
 
     Threshold: in the last 8 evaluations three of five changes turn back, and the mean change is 10 % of all that was gained.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.analysis.gradient_health import Verdict
 from gradtop.trainer.analysis.text import some_of
@@ -14,17 +14,17 @@ from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM
 NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
 
 
-def those(run: History, state: str) -> list[tuple[str, Verdict]]:
+def those(run: RunHistory, state: str) -> list[tuple[str, Verdict]]:
     """The parameters that are in a state, the worst first."""
     return sorted([each for each in run.layers.verdicts.items() if each[1].state == state], key=lambda each: each[1].rank)
 
 
-def sentence(run: History, found: list[tuple[str, Verdict]], what: str) -> str:
+def sentence(run: RunHistory, found: list[tuple[str, Verdict]], what: str) -> str:
     return f"the gradient {what} in {len(found)} of {len(run.layers.verdicts)} parameters: {some_of([name for name, _ in found])} ({found[0][1].why})"
 
 
 @rule("gradient-not-finite", "gradients")
-def not_finite(run: History) -> Iterator[Finding]:
+def not_finite(run: RunHistory) -> Iterator[Finding]:
     """The gradient of a parameter was NaN or infinite in one of the newest measurements.
 
     Threshold: one of the last 16 measurements.
@@ -36,7 +36,7 @@ def not_finite(run: History) -> Iterator[Finding]:
 
 
 @rule("exploding-gradients", "gradients")
-def exploding(run: History) -> Iterator[Finding]:
+def exploding(run: RunHistory) -> Iterator[Finding]:
     """The gradient of a parameter is far beyond what it ever was, or beyond those of all others.
 
     Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element.
@@ -48,7 +48,7 @@ def exploding(run: History) -> Iterator[Finding]:
 
 
 @rule("zero-gradients", "gradients")
-def zero(run: History) -> Iterator[Finding]:
+def zero(run: RunHistory) -> Iterator[Finding]:
     """A trainable parameter receives no gradient.
 
     Threshold: exactly zero in most of at least 4 measurements.
@@ -60,7 +60,7 @@ def zero(run: History) -> Iterator[Finding]:
 
 
 @rule("vanishing-gradients", "gradients")
-def vanishing(run: History) -> Iterator[Finding]:
+def vanishing(run: RunHistory) -> Iterator[Finding]:
     """Gradients shrink from layer to layer, so that those far from the loss do not train.
 
     Threshold: 200 times under the upper quartile of the others per element, or 200 times more fallen than they have.
@@ -73,7 +73,7 @@ def vanishing(run: History) -> Iterator[Finding]:
 
 
 @rule("clipping", "gradients")
-def clipping(run: History) -> Iterator[Finding]:
+def clipping(run: RunHistory) -> Iterator[Finding]:
     """Gradients are clipped in nearly every step, by far: the clip and not the lr sets the size of the steps.
 
     Threshold: 95 % of the steps of the last half, at least 100, with a median norm of 3 times the clip. A note with optimizers like Adam, whose steps do not

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.findings.rules import activations, gradients
 from gradtop.trainer.analysis.findings.rules.lr import LARGE, remedy
 from gradtop.trainer.analysis.formatting import number, percent, significant
@@ -23,7 +23,7 @@ ALMOST_NONE, BATCHES = 0.05, 10
 
 
 @rule("loss-not-finite")
-def not_finite(run: History) -> Iterator[Finding]:
+def not_finite(run: RunHistory) -> Iterator[Finding]:
     """The training loss was NaN or infinite.
 
     Threshold: one loss; it has passed when a tenth of the steps so far, and 20 steps, were finite since.
@@ -41,7 +41,7 @@ def not_finite(run: History) -> Iterator[Finding]:
 
 
 @rule("diverged")
-def diverged(run: History) -> Iterator[Finding]:
+def diverged(run: RunHistory) -> Iterator[Finding]:
     """The training loss is far above where it began, or has lost half of what it had gained and does not come back.
 
     Threshold: the median of the newest losses is 1.3 times the larger of the first loss and that of a constant prediction (3 times within the first
@@ -70,7 +70,7 @@ def diverged(run: History) -> Iterator[Finding]:
 
 
 @rule("not-learning")
-def not_learning(run: History) -> Iterator[Finding]:
+def not_learning(run: RunHistory) -> Iterator[Finding]:
     """The training loss is still at the level of a model that has learned nothing.
 
     Threshold: after an epoch (60 to 500 steps at half of the configured lr or more) the mean of the last quarter of the steps is less than 3 % under the
@@ -93,7 +93,7 @@ def not_learning(run: History) -> Iterator[Finding]:
     yield Finding(Severity.ERROR, "not learning", sentence, why_not(run), {"loss": loss.late, "constant_loss" if known else "initial": target, "steps": run.taken}, run.status.began + 1)
 
 
-def why_not(run: History) -> str:
+def why_not(run: RunHistory) -> str:
     """What may keep a model from learning, as far as the record tells."""
     if run.loss.highest > 2 * run.loss.scale or run.layers.late_ratio > LARGE:
         return remedy(run, high=True)
@@ -102,7 +102,7 @@ def why_not(run: History) -> str:
 
 
 @rule("loss-spike")
-def spike(run: History) -> Iterator[Finding]:
+def spike(run: RunHistory) -> Iterator[Finding]:
     """The training loss jumped, against how much it varies in the run itself.
 
     Threshold: one loss that is as much above where it was as the loss was in the beginning, and 6 times as far as usual; or several steps that are a
@@ -128,7 +128,7 @@ def spike(run: History) -> Iterator[Finding]:
 
 
 @rule("underfitting")
-def underfitting(run: History) -> Iterator[Finding]:
+def underfitting(run: RunHistory) -> Iterator[Finding]:
     """Late in training the model has learned little, although the loss still falls.
 
     Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction.
@@ -147,7 +147,7 @@ def underfitting(run: History) -> Iterator[Finding]:
 
 
 @rule("plateau")
-def plateau(run: History) -> Iterator[Finding]:
+def plateau(run: RunHistory) -> Iterator[Finding]:
     """The training loss stands still while the learning rate is still high.
 
     Threshold: over the last two thirds of the steps, each third at least 300 steps long, it changed by less than 1 %, at half of the highest lr or more.
@@ -166,7 +166,7 @@ def plateau(run: History) -> Iterator[Finding]:
 
 
 @rule("leak")
-def leak(run: History) -> Iterator[Finding]:
+def leak(run: RunHistory) -> Iterator[Finding]:
     """A model that knows nothing yet predicts almost perfectly: the target may be among the inputs.
 
     Threshold: a loss under 5 % of that of a constant prediction, in the median of batches 6 to 10, without pretrained weights.

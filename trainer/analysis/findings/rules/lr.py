@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record.streams.registry import LR, UPDATE_RATIO
 
@@ -15,7 +15,7 @@ LARGE, SMALL = 0.1, 1e-5  # update : weight
 SKIPPED, SEARCH = 0.05, 12  # of all steps; and those in which the scaler finds its scale
 
 
-def remedy(run: History, *, high: bool) -> str:
+def remedy(run: RunHistory, *, high: bool) -> str:
     """What to do about a loss that does not fall, with the learning rate as it is."""
     lr, ratio = run.peak_lr, run.layers.late_ratio
     if high or ratio > LARGE or run.loss.now > 1.1 * run.loss.scale:
@@ -26,7 +26,7 @@ def remedy(run: History, *, high: bool) -> str:
 
 
 @rule("lr-over", "schedule")
-def over(run: History) -> Iterator[Finding]:
+def over(run: RunHistory) -> Iterator[Finding]:
     """The schedule runs out before the training ends: the learning rate is almost zero while the loss is still high.
 
     Threshold: lr below 1e-8, where it was higher, in over 5 % of the planned steps, those to come included, and a loss over half of what learning nothing has.
@@ -44,7 +44,7 @@ def over(run: History) -> Iterator[Finding]:
 
 
 @rule("lr-too-high", "schedule")
-def too_high(run: History) -> Iterator[Finding]:
+def too_high(run: RunHistory) -> Iterator[Finding]:
     """The learning rate is probably too high.
 
     Threshold: the median update of the matrices is over 10 % of the weight, late; or three or more loss spikes, the last within the last tenth of the
@@ -63,7 +63,7 @@ def too_high(run: History) -> Iterator[Finding]:
 
 
 @rule("lr-too-low", "schedule")
-def too_low(run: History) -> Iterator[Finding]:
+def too_low(run: RunHistory) -> Iterator[Finding]:
     """The learning rate is probably too low.
 
     Threshold: at half of the highest lr or more the median update of the matrices is under 1e-5 of the weight, and the loss has fallen by less than 30 %.
@@ -78,7 +78,7 @@ def too_low(run: History) -> Iterator[Finding]:
 
 
 @rule("fp16-overflow")
-def fp16_overflow(run: History) -> Iterator[Finding]:
+def fp16_overflow(run: RunHistory) -> Iterator[Finding]:
     """The gradient scaler skips more steps than its regular search for a larger scale explains.
 
     Threshold: over 5 % of the steps, and more than the 12 of its first search.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis import crowding
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import percent, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.analysis.spikes import quantile
@@ -19,7 +19,7 @@ BUSY, MINUTE = 70.0, 60.0
 
 
 @rule("pace-fell")
-def pace_fell(run: History) -> Iterator[Finding]:
+def pace_fell(run: RunHistory) -> Iterator[Finding]:
     """The run trains far slower than before.
 
     Threshold: the pace of the last minute is half of the best that the run itself has kept up for 5 seconds, or less.
@@ -35,7 +35,7 @@ def pace_fell(run: History) -> Iterator[Finding]:
 
 
 @rule("loading")
-def loading(run: History) -> Iterator[Finding]:
+def loading(run: RunHistory) -> Iterator[Finding]:
     """Training waits for the data most of the time.
 
     Threshold: over half of the time of the last quarter of the steps, at least 20 measurements of a run of 20 seconds.
@@ -55,7 +55,7 @@ def loading(run: History) -> Iterator[Finding]:
 
 
 @rule("gpu-idle")
-def gpu_idle(run: History) -> Iterator[Finding]:
+def gpu_idle(run: RunHistory) -> Iterator[Finding]:
     """The GPU is underused.
 
     Threshold: its use stays below 70 % in 95 % of the time of a run that has trained for a minute.

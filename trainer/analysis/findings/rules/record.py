@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import duration, number
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.streams.registry import ALL, EVALS, LAYERS, STEPS
@@ -14,7 +14,7 @@ LONG, APART = 300.0, 300.0  # seconds
 
 
 @rule("records-lost")
-def records_lost(run: History) -> Iterator[Finding]:
+def records_lost(run: RunHistory) -> Iterator[Finding]:
     """Records could not be written; training was not affected.
 
     Threshold: one record.
@@ -26,7 +26,7 @@ def records_lost(run: History) -> Iterator[Finding]:
 
 
 @rule("unreadable")
-def unreadable(run: History) -> Iterator[Finding]:
+def unreadable(run: RunHistory) -> Iterator[Finding]:
     """A stream of the run cannot be read.
 
     Threshold: one segment.
@@ -38,7 +38,7 @@ def unreadable(run: History) -> Iterator[Finding]:
 
 
 @rule("sparse-monitoring", "parameters")
-def sparse_monitoring(run: History) -> Iterator[Finding]:
+def sparse_monitoring(run: RunHistory) -> Iterator[Finding]:
     """What happens inside the model is measured seldom, or not at all, so that findings about it come late or never.
 
     Threshold: a run that has trained for 5 minutes has norms less often than every 5 minutes, or the worker has given up on them.

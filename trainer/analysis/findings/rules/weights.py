@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
-from gradtop.trainer.analysis.findings.history import History
+from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import UPDATE_RATIO, WEIGHT_NORM, of_parameter
@@ -19,7 +19,7 @@ FEWEST, STEPS = 3, 60
 
 
 @rule("weight-norm-not-finite", "weights")
-def not_finite(run: History) -> Iterator[Finding]:
+def not_finite(run: RunHistory) -> Iterator[Finding]:
     """Trainable weights are NaN, infinite, or so large that their square overflows.
 
     Threshold: the newest norm of a parameter that trains is not finite.
@@ -41,7 +41,7 @@ def not_finite(run: History) -> Iterator[Finding]:
 
 
 @rule("large-updates", "parameters")
-def large_updates(run: History) -> Iterator[Finding]:
+def large_updates(run: RunHistory) -> Iterator[Finding]:
     """Updates change some weights by a large part of themselves, late in training.
 
     Threshold: the median of update:weight of a matrix over the last half of the steps is over 0.1, in less than half of them (else the lr is too high).
@@ -57,7 +57,7 @@ def large_updates(run: History) -> Iterator[Finding]:
 
 
 @rule("small-updates", "parameters")
-def small_updates(run: History) -> Iterator[Finding]:
+def small_updates(run: RunHistory) -> Iterator[Finding]:
     """Updates hardly change some weights, while others move.
 
     Threshold: at half of the highest lr or more the median of update:weight of a matrix over the last half of the steps is under 1e-5, and under 1/100 of the median of all.
@@ -75,7 +75,7 @@ def small_updates(run: History) -> Iterator[Finding]:
 
 
 @rule("weights-not-moving", "parameters")
-def not_moving(run: History) -> Iterator[Finding]:
+def not_moving(run: RunHistory) -> Iterator[Finding]:
     """Trainable weights do not change.
 
     Threshold: over at least 3 measurements and 60 steps the norm of a matrix stays within 1e-7 of itself, and every update that was measured is under 1e-7 of it.
@@ -100,7 +100,7 @@ def not_moving(run: History) -> Iterator[Finding]:
 
 
 @rule("weights-grown", "parameters")
-def grown(run: History) -> Iterator[Finding]:
+def grown(run: RunHistory) -> Iterator[Finding]:
     """The weights of a layer have grown many times over.
 
     Threshold: the norm of a matrix is 10 times that of its first measurement, and has grown 3 times more than the median of the matrices or 10 times in the median, too.

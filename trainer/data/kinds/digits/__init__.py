@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds import DataConfig, DataShape
 from gradtop.trainer.declare import setting
 
 
@@ -14,5 +14,5 @@ class Digits(DataConfig):
     builder: ClassVar = "gradtop.trainer.data.kinds.digits.loader:load"
 
     @property
-    def shape(self) -> Shape:
-        return Shape(1_437, 1, 8, 10)
+    def shape(self) -> DataShape:
+        return DataShape(1_437, 1, 8, 10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds import DataConfig, DataShape
 from gradtop.trainer.declare import setting
 
 
@@ -13,14 +13,14 @@ class Downloaded(DataConfig):
 
     builder: ClassVar[str] = "gradtop.trainer.data.kinds.downloaded.loader:load"
     torchvision_class: ClassVar[str]
-    known_shape: ClassVar[Shape]
+    known_shape: ClassVar[DataShape]
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
 
     root: str = setting("data", help="Root directory of the data set; downloaded there on first use.", effect="fork", pattern=r"\S", expected="a folder")
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> DataShape:
         return self.known_shape
 
 
@@ -28,7 +28,7 @@ class Mnist(Downloaded):
     kind: Literal["mnist"] = setting("mnist", help="MNIST (LeCun et al., 1998): handwritten digits, 28×28 grayscale, 60 000 + 10 000 images.", effect="fork")
 
     torchvision_class: ClassVar = "MNIST"
-    known_shape: ClassVar = Shape(60_000, 1, 28, 10)
+    known_shape: ClassVar = DataShape(60_000, 1, 28, 10)
     mean: ClassVar = (0.1307,)
     std: ClassVar = (0.3081,)
 
@@ -37,7 +37,7 @@ class FashionMnist(Downloaded):
     kind: Literal["fashion_mnist"] = setting("fashion_mnist", help="Fashion-MNIST (Xiao et al., 2017): clothing, 28×28 grayscale, 60 000 + 10 000 images.", effect="fork")
 
     torchvision_class: ClassVar = "FashionMNIST"
-    known_shape: ClassVar = Shape(60_000, 1, 28, 10)
+    known_shape: ClassVar = DataShape(60_000, 1, 28, 10)
     mean: ClassVar = (0.2860,)
     std: ClassVar = (0.3530,)
 
@@ -46,7 +46,7 @@ class Cifar10(Downloaded):
     kind: Literal["cifar10"] = setting("cifar10", help="CIFAR-10 (Krizhevsky, 2009): photographs of 10 classes, 32×32 RGB, 50 000 + 10 000 images.", effect="fork")
 
     torchvision_class: ClassVar = "CIFAR10"
-    known_shape: ClassVar = Shape(50_000, 3, 32, 10)
+    known_shape: ClassVar = DataShape(50_000, 3, 32, 10)
     mean: ClassVar = (0.4914, 0.4822, 0.4465)
     std: ClassVar = (0.2470, 0.2435, 0.2616)
 
@@ -55,6 +55,6 @@ class Cifar100(Downloaded):
     kind: Literal["cifar100"] = setting("cifar100", help="CIFAR-100 (Krizhevsky, 2009): photographs of 100 classes, 32×32 RGB, 50 000 + 10 000 images.", effect="fork")
 
     torchvision_class: ClassVar = "CIFAR100"
-    known_shape: ClassVar = Shape(50_000, 3, 32, 100)
+    known_shape: ClassVar = DataShape(50_000, 3, 32, 100)
     mean: ClassVar = (0.5071, 0.4865, 0.4409)
     std: ClassVar = (0.2673, 0.2564, 0.2762)

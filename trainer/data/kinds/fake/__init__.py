@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds import DataConfig, DataShape
 from gradtop.trainer.declare import setting
 
 
@@ -18,5 +18,5 @@ class Fake(DataConfig):
     builder: ClassVar = "gradtop.trainer.data.kinds.fake.loader:load"
 
     @property
-    def shape(self) -> Shape:
-        return Shape(self.samples, self.channels, self.image_size, self.classes)
+    def shape(self) -> DataShape:
+        return DataShape(self.samples, self.channels, self.image_size, self.classes)

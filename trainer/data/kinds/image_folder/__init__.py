@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, Shape
+from gradtop.trainer.data.kinds import DataConfig, DataShape
 from gradtop.trainer.declare import setting
 
 
@@ -20,5 +20,5 @@ class ImageFolder(DataConfig):
     builder: ClassVar = "gradtop.trainer.data.kinds.image_folder.loader:load"
 
     @property
-    def shape(self) -> Shape:
-        return Shape(channels=3, size=self.image_size)
+    def shape(self) -> DataShape:
+        return DataShape(channels=3, size=self.image_size)

@@ -16,7 +16,7 @@ from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.image_folder.images import PixelRange, Unopenable, check_decoder, opened, read_picture
 from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images
 from gradtop.trainer.data.kinds.image_folder.pixel_range import find_pixel_range
-from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, Unreadable
+from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, UnreadableSample
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.runtime.errors import UserError
 
@@ -44,14 +44,14 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     for note in notes:
         print(note, flush=True)
     reading = Reading(config.workers, samples=sum(counts))
-    training, validation = (Pictures(files, part, config.image_size, pixels) for files, part in ((listing.training, "training"), (listing.validation, "validation")))
+    training, validation = (ImageFiles(files, part, config.image_size, pixels) for files, part in ((listing.training, "training"), (listing.validation, "validation")))
     for pictures in (training, validation):
         reading.leave_out(pictures, pictures.known_unreadable())
     info = DataInfo(channels=3, size=config.image_size, classes=len(classes))
     return Folder(training, validation, info, reading, tuple(classes), root, Survey(notes, settings))
 
 
-class Pictures:
+class ImageFiles:
     """Images by number, read when they are asked for; those of a class follow each other."""
 
     def __init__(self, files: Files, part: str, size: int, pixels: PixelRange | None = None) -> None:
@@ -73,7 +73,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | Unreadable:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | UnreadableSample:
         file = self.files[index]
         if file.wrong:
             return self._unreadable(index, file.wrong)
@@ -82,7 +82,7 @@ class Pictures:
         except Unopenable as error:
             return self._unreadable(index, str(error))
 
-    def known_unreadable(self) -> list[Unreadable]:
+    def known_unreadable(self) -> list[UnreadableSample]:
         """Those whose directory entry says that they hold no image."""
         return [self._unreadable(index, file.wrong) for index, file in enumerate(self.files) if file.wrong]
 
@@ -95,8 +95,8 @@ class Pictures:
     def size_of(self, name: str) -> int:
         return next(len(places) for of, places in zip(self._classes, self._places, strict=True) if self._description(of) == name)
 
-    def _unreadable(self, index: int, reason: str) -> Unreadable:
-        return Unreadable(self.files[index].path, reason, self._description(self._classes[int(self.labels[index])]))
+    def _unreadable(self, index: int, reason: str) -> UnreadableSample:
+        return UnreadableSample(self.files[index].path, reason, self._description(self._classes[int(self.labels[index])]))
 
     def _description(self, name: str) -> str:
         return f"class {name} for {self._part}"
@@ -109,8 +109,8 @@ class Folder:
     A file that turns out to hold no image is left out and told of; too many of them in a class end the training.
     """
 
-    train: Pictures
-    val: Pictures
+    train: ImageFiles
+    val: ImageFiles
     info: DataInfo
     reading: Reading
     classes: tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
-from gradtop.trainer.models.kinds import Activation, ModelConfig, Norm
+from gradtop.trainer.models.kinds import Activation, ModelConfig, NormKind
 
 
 class Cnn(ModelConfig):
@@ -30,7 +30,7 @@ class Cnn(ModelConfig):
         (1,), help="Zero padding on all four sides of the input; a list gives one per stage.", unit="pixels",
         effect="restart", ge=0, le=1_000, per_layer=True,
     )
-    norm: Norm = setting("batch", help="Batch, layer or group normalization after each convolution.", effect="restart")
+    norm: NormKind = setting("batch", help="Batch, layer or group normalization after each convolution.", effect="restart")
     activation: Activation = setting("relu", help="Activation function after each convolution.", effect="restart")
     dropout: float = setting(0.0, help="Dropout probability before the linear layer.", effect="live", ge=0, lt=1)
 

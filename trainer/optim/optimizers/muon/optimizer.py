@@ -10,13 +10,14 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from gradtop.trainer.models.stages import head_of
+from gradtop.trainer.optim.optimizer import NamedParameters
 from gradtop.trainer.optim.optimizers.muon import Muon as MuonConfig
 from gradtop.trainer.runtime.errors import UserError
 
 _MATRIX = 2
 _OUTER = ("embed", "position")
 
-Named = list[tuple[str, nn.Parameter]]
+
 
 
 class MuonWithAdamW(Optimizer):
@@ -68,7 +69,7 @@ class MuonWithAdamW(Optimizer):
         self._share()
 
 
-def split(model: nn.Module) -> tuple[Named, Named]:
+def split(model: nn.Module) -> tuple[NamedParameters, NamedParameters]:
     """Hidden weight matrices and all other parameters; the head, embeddings and position embeddings are not hidden ones."""
     named = list(model.named_parameters())
     head = head_of(model)

@@ -1,4 +1,4 @@
-"""What the torch server forks processes for: jobs, which outlive whoever asked, and answers, which do not."""
+"""What the torch server forks processes for: work, which outlives whoever asked, and answers, which do not."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from gradtop.trainer.config import Config
     from gradtop.trainer.server.child import Child
 
-Arguments = Mapping[str, Any]
-Answer = Callable[[Arguments], dict[str, Any]]
+RequestArguments = Mapping[str, Any]
+AnswerFunction = Callable[[RequestArguments], dict[str, Any]]
 
 
-def work(arguments: Arguments, child: Child) -> int:
+def work(arguments: RequestArguments, child: Child) -> int:
     """Train the run of a run directory to its end; returns the exit code."""
     from gradtop.trainer.record import Run, clean
     from gradtop.trainer.record.writing import open_to_append
@@ -50,7 +50,7 @@ def work(arguments: Arguments, child: Child) -> int:
     )  # fmt: skip
 
 
-def lr_plan(arguments: Arguments) -> dict[str, Any]:
+def lr_plan(arguments: RequestArguments) -> dict[str, Any]:
     """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
     from gradtop.trainer.server.previews import plan
 
@@ -58,21 +58,21 @@ def lr_plan(arguments: Arguments) -> dict[str, Any]:
     return plan(config, int(arguments.get("steps_per_epoch") or known))
 
 
-def parameters(arguments: Arguments) -> dict[str, Any]:
+def parameters(arguments: RequestArguments) -> dict[str, Any]:
     """What the model of a configuration is made of, as `Description.to_json` has it."""
     from gradtop.trainer.server.previews import describe_config
 
     return describe_config(_configuration(arguments)[0]).to_json()
 
 
-def fork_weights(arguments: Arguments) -> dict[str, Any]:
+def fork_weights(arguments: RequestArguments) -> dict[str, Any]:
     """Which weights of a `checkpoint` a fork of that configuration keeps and drops, in words; `nothing` says why it keeps none."""
     from gradtop.trainer.server.previews import compare_weights
 
     return compare_weights(_configuration(arguments)[0], arguments["checkpoint"])
 
 
-def picture(arguments: Arguments) -> dict[str, Any]:
+def picture(arguments: RequestArguments) -> dict[str, Any]:
     """The picture `wanted` of the weights in the `checkpoint` of a `run`, or of their EMA (`averaged`), as `picture_from_checkpoint` has it."""
     from gradtop.trainer.record.pictures import Wanted
     from gradtop.trainer.runtime.errors import UserError
@@ -84,7 +84,7 @@ def picture(arguments: Arguments) -> dict[str, Any]:
     return picture_from_checkpoint(Path(arguments["checkpoint"]), wanted, averaged=bool(arguments.get("averaged")))
 
 
-def _configuration(arguments: Arguments) -> tuple[Config, int]:
+def _configuration(arguments: RequestArguments) -> tuple[Config, int]:
     """The configuration of `tables`, or of a `file` or `run` with `changes`; and steps per epoch where a run knows them, else 0.
 
     Read here, where pydantic and the declarations are imported: a command that did so itself would take a quarter of a second.
@@ -105,7 +105,7 @@ def _configuration(arguments: Arguments) -> tuple[Config, int]:
     return validate(arguments["tables"]), 0
 
 
-def _may_be_foreign(arguments: Arguments) -> bool:
+def _may_be_foreign(arguments: RequestArguments) -> bool:
     """Whether the configuration may have come from somebody else: it is that of a run with code that was not started here, or
     stands in a form over one. A file that somebody names is as if they had written it, unless it is a run's own."""
     from gradtop.trainer.launch.custom_code import UnknownCode, code_of_run, require_started
@@ -134,11 +134,11 @@ def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
         raise UserError(f"{error.codes[0]} is custom code that you have not started here before, and looking at a run does not import it") from error
 
 
-JOBS: dict[str, Callable[[Arguments, Child], int]] = {"work": work}
-ANSWERS: dict[str, Answer] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture}
+WORK: dict[str, Callable[[RequestArguments, Child], int]] = {"work": work}
+ANSWERS: dict[str, AnswerFunction] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture}
 
 
-def answer(function: Answer, arguments: Arguments) -> dict[str, Any]:
+def answer(function: AnswerFunction, arguments: RequestArguments) -> dict[str, Any]:
     """What it returns; {"error": …} with a sentence for what the user can put right, and for whatever else goes wrong.
 
     Where the error is the configuration's, `configuration` is true, and the error names file and keys, a line each.
