@@ -58,7 +58,7 @@ class Capabilities:
 
 
 def capabilities(env: Mapping[str, str], stream: OutputStream) -> Capabilities:
-    """What `stream` under the environment `env` (see `environment`) can show. GRADTOP_ASCII=1 or 0 overrules the locale."""
+    """What `stream` under the environment `env` (see `original_environment`) can show. GRADTOP_ASCII=1 or 0 overrules the locale."""
     try:
         tty = stream.isatty()
     except ValueError:
@@ -113,7 +113,7 @@ def end_with_the_terminal(before: Callable[[], object]) -> None:
         threading.Thread(target=wait, name="hang-up", daemon=True).start()
 
 
-def environment() -> dict[str, str]:
+def original_environment() -> dict[str, str]:
     """os.environ with the locale this process was started with: Python itself sets LC_CTYPE under LANG=C (PEP 538)."""
     env = dict(os.environ)
     try:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtop.trainer.analysis.gradient_health import STATES, Measured, Verdict, judge, trend, upper_quartile, window
+from gradtop.trainer.analysis.gradient_health import (
+    STATES,
+    Measured,
+    Verdict,
+    assess_gradients,
+    trend,
+    upper_quartile,
+    window,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -24,7 +32,7 @@ def steady(value: float, count: int = 32, seed: int = 0) -> list[float]:
 
 
 def states(*layers: Measured) -> dict[str, str]:
-    return {name: verdict.state for name, verdict in judge(layers).items()}
+    return {name: verdict.state for name, verdict in assess_gradients(layers).items()}
 
 
 def net(depth: int = 6) -> list[Measured]:
@@ -49,13 +57,13 @@ def test_a_spike_of_one_batch_is_fine() -> None:
 
 
 def test_a_layer_far_under_the_others_vanishes_and_the_others_are_fine() -> None:
-    verdicts = judge([*net(), layer("stem.weight", steady(1e-7), steady(1e-7))])
+    verdicts = assess_gradients([*net(), layer("stem.weight", steady(1e-7), steady(1e-7))])
     assert verdicts.pop("stem.weight").state == "vanishing"
     assert {each.state for each in verdicts.values()} == {"fine"}
 
 
 def test_the_finding_says_by_how_much() -> None:
-    found = judge([*net(), layer("stem.weight", [1e-6] * 16, [1e-6] * 16)])["stem.weight"]
+    found = assess_gradients([*net(), layer("stem.weight", [1e-6] * 16, [1e-6] * 16)])["stem.weight"]
     assert found.why == "8e5 × under the others"
     assert (found.symbol, found.tone) == ("▼", "warning")
 
@@ -74,7 +82,7 @@ def test_a_chain_in_which_each_layer_halves_vanishes_at_its_far_end_alone() -> N
 
 def test_a_layer_that_fell_where_the_others_stayed_vanishes() -> None:
     fell = layer("mid.weight", [0.02] * 16, [20.0] * 16)
-    verdict = judge([*net(), fell])["mid.weight"]
+    verdict = assess_gradients([*net(), fell])["mid.weight"]
     assert verdict.state == "vanishing"
     assert "more than the others" in verdict.why
 
@@ -85,7 +93,7 @@ def test_a_gradient_that_was_never_large_enough_to_train_anything_vanishes() -> 
 
 def test_a_norm_over_its_own_level_explodes() -> None:
     growing = [layer(each.name, [value * 1e4 for value in each.recent], each.earlier, each.sizes) for each in net()]
-    found = judge(growing)
+    found = assess_gradients(growing)
     assert found["l0.weight"].state == "exploding"
     assert "over its own level before" in found["l0.weight"].why
 
@@ -113,20 +121,20 @@ def test_one_exploding_layer_does_not_make_the_others_vanish() -> None:
 
 @pytest.mark.parametrize(("values", "why"), [([NAN], "nan"), ([1.0, INF], "infinite in 1 of the last 2 measurements"), ([NAN, 1.0, 1.0], "nan in 1 of")])
 def test_what_is_not_finite_is_said(values: list[float], why: str) -> None:
-    verdict = judge([*net(), layer("l9.weight", values)])["l9.weight"]
+    verdict = assess_gradients([*net(), layer("l9.weight", values)])["l9.weight"]
     assert verdict.state == "not finite"
     assert why in verdict.why
     assert verdict.tone == "error"
 
 
 def test_a_gradient_that_is_zero_is_neither_small_nor_fine() -> None:
-    verdict = judge([*net(), layer("dead.weight", [0.0] * 16, steady(1.0))])["dead.weight"]
+    verdict = assess_gradients([*net(), layer("dead.weight", [0.0] * 16, steady(1.0))])["dead.weight"]
     assert verdict.state == "zero"
-    assert judge([layer("new.weight", [0.0])])["new.weight"] == Verdict("fine", "zero so far")
+    assert assess_gradients([layer("new.weight", [0.0])])["new.weight"] == Verdict("fine", "zero so far")
 
 
 def test_a_bias_that_the_norm_after_it_cancels_is_no_trouble() -> None:
-    verdicts = judge([*net(), layer("conv.weight", steady(1.0), steady(1.0)), layer("conv.bias", steady(1e-9), steady(1e-9), (64,))])
+    verdicts = assess_gradients([*net(), layer("conv.weight", steady(1.0), steady(1.0)), layer("conv.bias", steady(1e-9), steady(1e-9), (64,))])
     assert verdicts["conv.bias"].state == "no effect"
     assert not verdicts["conv.bias"].is_trouble
     assert verdicts["conv.weight"].state == "fine"
@@ -158,7 +166,7 @@ NUMBERS = st.floats() | st.sampled_from([0.0, 1.0, 1e-300, 1e300, NAN, INF, -INF
 
 @given(st.lists(st.tuples(st.sampled_from(["a.weight", "a.bias", "b.weight", "c"]), st.lists(NUMBERS, max_size=70), st.lists(NUMBERS, max_size=40)), unique_by=lambda each: each[0]))
 def test_any_numbers_are_judged(rows: list[tuple[str, list[float], list[float]]]) -> None:
-    for verdict in judge([layer(name, recent, earlier, (4, 4)) for name, recent, earlier in rows]).values():
+    for verdict in assess_gradients([layer(name, recent, earlier, (4, 4)) for name, recent, earlier in rows]).values():
         assert verdict.state in STATES
     for _name, recent, _earlier in rows:
         trend(recent)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, window
 from gradtop.trainer.config import load_config
 from gradtop.trainer.data.dataset import Dataset
 from gradtop.trainer.data.load import load_data
@@ -39,7 +39,7 @@ class Watched:
                 for name, parameter in self.model.named_parameters():
                     assert parameter.grad is not None
                     self.norms[name].append(parameter.grad.norm().item())
-                verdicts = judge([self.measured(name, parameter) for name, parameter in self.model.named_parameters()])
+                verdicts = assess_gradients([self.measured(name, parameter) for name, parameter in self.model.named_parameters()])
                 self.seen.update(verdict.state for verdict in verdicts.values())
             if not torch.isfinite(loss):
                 break

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.compare import compare
-from gradtop.trainer.analysis.formatting import THIN, setting
+from gradtop.trainer.analysis.formatting import THIN, setting_text
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import (
     Meta,
@@ -157,7 +157,7 @@ def test_last_words_that_are_cut_are_still_the_end_of_what_is_told(runs: Path) -
     [(1e-3, "1e-3"), (2.5e-6, "2.5e-6"), (0.01, "0.01"), (0.9, "0.9"), (0.0, "0"), (1e10, "1e10"), (-5e-3, "-5e-3"), (True, "true"), ((0.9, 1e-3), "[0.9, 1e-3]"), (None, "none")],
 )
 def test_a_value_of_a_configuration_reads_as_in_the_form(value: object, text: str) -> None:
-    assert setting(value) == text
+    assert setting_text(value) == text
 
 
 def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(runs: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from gradtop.trainer.config import Config, load_config
 from gradtop.trainer.data.load import load_data
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.lane import Lane
 
@@ -52,7 +52,7 @@ def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Ite
     """Each timed epoch of ours beside one of ours without monitoring, and of the plain loop in two environments."""
     file = CONFIGS / example.file
     changes = ("training.epochs=1000", f"training.device={device.type}", *example.changes, *way)
-    worker, script = environment(), dict(os.environ)
+    worker, script = worker_environment(), dict(os.environ)
     with ExitStack() as stack:
 
         def lane(ways: Sequence[str], env: Mapping[str, str]) -> Lane:

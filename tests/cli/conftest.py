@@ -51,7 +51,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
 def known_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty working directory, and a terminal whose locale is UTF-8, whatever the machine's is."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    monkeypatch.setattr("gradtop.tui.terminal.original_environment", lambda: {"TERM": "xterm-256color", "LANG": "C.UTF-8"})
     output.environment.cache_clear()
 
 

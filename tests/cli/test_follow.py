@@ -189,7 +189,7 @@ def test_a_line_is_rewritten_in_place_on_a_terminal_that_can(living: tuple[Run, 
     run, grower = living
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
-    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": term})
+    monkeypatch.setattr("gradtop.tui.terminal.original_environment", lambda: {"TERM": term})
     output.environment.cache_clear()
     grower.status("training", updated=time.time())
     assert told(run, lambda: grower.status("paused", updated=time.time()), lambda: grower.status("done")) == 0

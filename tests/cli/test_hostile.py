@@ -96,7 +96,7 @@ def test_a_name_of_wide_characters_keeps_the_columns_aligned(gradtop: Gradtop, t
 @pytest.mark.parametrize("command", ["ls", "show tidy", "plot amber", "watch amber", "params amber", "stop amber", "show nobody"])
 def test_where_the_locale_is_not_utf_8_everything_is_ascii(gradtop: Gradtop, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     wide = gradtop(*command.split())
-    monkeypatch.setattr("gradtop.tui.terminal.environment", lambda: {"TERM": "xterm", "LANG": "C"})
+    monkeypatch.setattr("gradtop.tui.terminal.original_environment", lambda: {"TERM": "xterm", "LANG": "C"})
     output.environment.cache_clear()
     narrow = gradtop(*command.split())
     assert (narrow.out + narrow.err).isascii()

@@ -47,7 +47,7 @@ from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
 from gradtop.tui.screens.lr_range.data import read_range
 from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
 from gradtop.tui.screens.overview.data import read_overview
-from gradtop.tui.screens.parameters.data import matching, open_at_first, read_parameters, visible
+from gradtop.tui.screens.parameters.data import matching_rows, open_at_first, read_parameters, visible
 from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, cells
@@ -128,7 +128,7 @@ class Screen:
     def _parameters(source: ReadContext) -> None:
         model = read_parameters(source, None).model
         visible(model, open_at_first(model))
-        matching(model, "head")
+        matching_rows(model, "head")
 
     @staticmethod
     def _runs(source: ReadContext) -> None:

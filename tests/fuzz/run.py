@@ -32,7 +32,7 @@ from gradtop.trainer.record import (
 from gradtop.trainer.record.data_facts import FACTS, DataFacts
 from gradtop.trainer.record.events import FIELDS
 from gradtop.trainer.record.pictures import layout
-from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, cells, columns_of
+from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, columns_of, picture_columns
 from tests.fuzz.mutations import mutate
 from tests.fuzz.readers import PICTURES as LOOKED_AT
 from tests.fuzz.readers import Screen, commands, read_everything
@@ -88,14 +88,14 @@ class Place:
 
     def _write_pictures(self) -> None:
         names = [name for name, _kind, _shape in PARAMETERS]
-        columns = (*columns_of(PICTURES), *map(Column, cells()))
+        columns = (*columns_of(PICTURES), *map(Column, picture_columns()))
         writer = SegmentWriter(self.run, PICTURES, columns, extra={"parameters": names}, rollup=False)
         for wanted in LOOKED_AT:
             found = layout(dict(zip(names, (shape for _name, _kind, shape in PARAMETERS), strict=True))[wanted.parameter], wanted)
             assert found is not None
             head = [names.index(wanted.parameter), wanted.kind, found.first, wanted.channel, found.tiles, found.height, found.width, 0]
             values = [0.5] * (found.tiles * found.height * found.width)
-            writer.append(80, 1.8e9, [*head, *values, *[math.nan] * (len(cells()) - len(values))])
+            writer.append(80, 1.8e9, [*head, *values, *[math.nan] * (len(picture_columns()) - len(values))])
         writer.close()
 
     def _write_notes(self) -> None:

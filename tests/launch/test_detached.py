@@ -68,7 +68,7 @@ def test_a_log_that_was_there_is_added_to_and_not_quoted(tmp_path: Path) -> None
         start_worker(run, resume=True)
 
     assert run.log.read_text().startswith("of yesterday\n")
-    assert detached.last_words(run.log, run.log.stat().st_size) == ""
+    assert detached.last_log_line(run.log, run.log.stat().st_size) == ""
 
 
 def test_a_run_without_a_log_is_not_started(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 
 ROOT = Path(__file__).parents[2] / ".src"
 
@@ -87,14 +87,14 @@ def test_a_worker_keeps_the_memory_that_a_step_frees_for_the_next_one() -> None:
         done = subprocess.run([sys.executable, "-c", LARGE], env=env, capture_output=True, text=True, check=True)
         return [int(word) for word in done.stdout.split()]
 
-    assert max(pages_fetched(environment())) < 100
+    assert max(pages_fetched(worker_environment())) < 100
 
 
 def test_what_the_user_has_set_for_the_c_library_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_MMAP_MAX_", "7")
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=2")
-    found = environment()
+    found = worker_environment()
     assert (found["MALLOC_MMAP_MAX_"], found["GLIBC_TUNABLES"]) == ("7", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1")
 
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
-    assert environment()["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"
+    assert worker_environment()["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"

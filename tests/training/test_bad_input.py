@@ -12,7 +12,7 @@ from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.server.requests import ANSWERS, answer
-from gradtop.trainer.training.step import explain
+from gradtop.trainer.training.step import explain_step_error
 from tests.config.strategies import problems_of
 from tests.training.runs import rows
 
@@ -102,9 +102,9 @@ def test_a_model_that_cannot_be_compiled_names_the_setting() -> None:
     from torch._dynamo.exc import Unsupported
     from torch._inductor.exc import InductorError, InvalidCxxCompiler
 
-    without = explain(InductorError(InvalidCxxCompiler(), None))
+    without = explain_step_error(InductorError(InvalidCxxCompiler(), None))
     assert without == "training.compile is true, which needs a C++ compiler, and none is found; install one such as g++, or set it to false"
-    assert explain(Unsupported("a graph break\nhere")) == "training.compile is true, and torch cannot compile the model (a graph break); set it to false"
+    assert explain_step_error(Unsupported("a graph break\nhere")) == "training.compile is true, and torch cannot compile the model (a graph break); set it to false"
 
 
 @pytest.mark.parametrize("rise", ["5e-324", "1e-9", "0.9999999999999999"])

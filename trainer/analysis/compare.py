@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gradtop.trainer.analysis.formatting import duration, number, setting, share, significant
+from gradtop.trainer.analysis.formatting import duration, number, setting_text, share, significant
 from gradtop.trainer.analysis.look_up import evals_of
 from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
 from gradtop.trainer.analysis.run_fields import data_of
@@ -201,7 +201,7 @@ def flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def value_text(value: object) -> str:
-    return "–" if value is None else clean(setting(value), LONGEST)
+    return "–" if value is None else clean(setting_text(value), LONGEST)
 
 
 def results(readers: Sequence[RunReader], metrics: Sequence[Mapping[str, float]] = ({}, {}), *, ranked: bool = True) -> tuple[Pair, ...]:

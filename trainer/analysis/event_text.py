@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.analysis.formatting import number, setting, si, significant
+from gradtop.trainer.analysis.formatting import number, setting_text, si, significant
 from gradtop.trainer.analysis.text import early_text
 from gradtop.trainer.job import job_events
 from gradtop.trainer.metrics import LOSS, monitored
@@ -152,7 +152,7 @@ def changes_text(event: Mapping[str, Any]) -> str:
 
 def short(value: object) -> str:
     """A setting; one that was computed, such as a bound that was scaled, without the noise in its last digits."""
-    return setting(float(f"{value:.6g}") if isinstance(value, float) else value)
+    return setting_text(float(f"{value:.6g}") if isinstance(value, float) else value)
 
 
 def length_text(event: Mapping[str, Any]) -> str:

@@ -138,14 +138,14 @@ def power_of_ten(value: float) -> str:
     return "10" + str(round(math.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def setting(value: object) -> str:
+def setting_text(value: object) -> str:
     """A value of a configuration as a person would write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return format(value, ".6g") if value == 0 or 0.01 <= abs(value) < 1e6 else scientific(value, 4)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(setting, value))}]"
+        return f"[{', '.join(map(setting_text, value))}]"
     return "none" if value is None else str(value)
 
 

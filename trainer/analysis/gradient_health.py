@@ -116,7 +116,7 @@ STATES = {
 FINE = Verdict("fine")
 
 
-def judge(parameters: Sequence[Measured]) -> dict[str, Verdict]:
+def assess_gradients(parameters: Sequence[Measured]) -> dict[str, Verdict]:
     """A verdict on each parameter."""
     verdicts = {each.name: found for each in parameters if (found := alone(each)) is not None}
     rest = [each for each in parameters if each.name not in verdicts]

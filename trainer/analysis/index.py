@@ -13,8 +13,8 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.look_up import look_up, names_of
 from gradtop.trainer.analysis.run_fields import compares_by, field_of, is_looked_up
-from gradtop.trainer.analysis.run_filter import parse, unknown_key
-from gradtop.trainer.analysis.run_order import NEWEST, in_order, plain
+from gradtop.trainer.analysis.run_filter import parse, unknown_name
+from gradtop.trainer.analysis.run_order import NEWEST, in_order, without_branch
 from gradtop.trainer.analysis.run_row import (
     CHANGED,
     NEVER,
@@ -144,7 +144,7 @@ class RunIndex:
         entries = list(self._entries.values())
         for name in names:
             if is_looked_up(name) and entries and self.is_whole and all(entry.looked.values.get(field_of(name).needs[0]) is None for entry in entries):
-                return unknown_key(name, self.names())
+                return unknown_name(name, self.names())
         return ""
 
     def look_again(self, run: Run) -> None:
@@ -220,7 +220,7 @@ class RunIndex:
             wanted = parse(view.filter)
             rows = [row for row in rows if wanted.matches(row, haystack)]
         if any(row.pinned for row in rows):
-            rows = [*(plain(row) for row in rows if row.pinned), *(row for row in rows if not row.pinned)]
+            rows = [*(without_branch(row) for row in rows if row.pinned), *(row for row in rows if not row.pinned)]
         return tuple(rows)
 
     def _update_queue(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gradtop.trainer.analysis.run_fields import DATA, FINDING, METRIC, data_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, StreamReader, clean, effective
-from gradtop.trainer.record.config_values import all_keys, from_tables, read_values
+from gradtop.trainer.record.config_values import from_tables, read_values, value_keys
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.streams.registry import EVALS, REGISTRY
 
@@ -88,4 +88,4 @@ def finding_of(run: Run) -> str | None:
 
 def names_of(run: Run) -> list[str]:
     """All that can be looked up of a run by name, but findings."""
-    return [*all_keys(read_config(run)), *evals_of(run)]
+    return [*value_keys(read_config(run)), *evals_of(run)]

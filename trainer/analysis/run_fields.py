@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.analysis.formatting import setting
+from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.config_values import WHOLE_TABLE
 
@@ -49,7 +49,7 @@ def data_of(table: object) -> str | None:
     more = {name: value for name, value in table.items() if name not in NOT_DATA}
     if more.keys() == {"root"}:
         more = {}  # a known data set is the same wherever it is kept
-    words = [setting(value) if isinstance(value, str) else f"{name}={setting(value)}" for name, value in more.items() if value not in ("", {})]
+    words = [setting_text(value) if isinstance(value, str) else f"{name}={setting_text(value)}" for name, value in more.items() if value not in ("", {})]
     return clean(" ".join([str(table.get("kind", "")), *words]).strip(), LONGEST) or None
 
 
@@ -119,4 +119,4 @@ def finite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
-    return setting(value)
+    return setting_text(value)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.analysis.formatting import setting
+from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.run_fields import FIELDS, field_of, is_looked_up
 from gradtop.trainer.record import clean
 
@@ -55,7 +55,7 @@ class Term:
             return any(self._equals(each, whole=whole) for each in value)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self.number is not None and (value == self.number or (value != value and math.isnan(self.number)))
-        text = setting(value).casefold()
+        text = setting_text(value).casefold()
         return self.text == text if whole else self.text in text
 
 
@@ -125,7 +125,7 @@ def number_of(text: str, unit: str = "") -> float | None:
         return None
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
+def unknown_name(key: str, known: Iterable[str]) -> str:
     """What is said of a key that no run has, with the one that was probably meant."""
     import difflib  # for a mistake alone
 

@@ -29,20 +29,20 @@ def in_order(rows: Iterable[RunRow], sort: str, *, reverse: bool = False) -> lis
         found = list(rows)
         if not reverse:
             return found
-        return [plain(row) for row in sorted(found, key=lambda row: (row.created, row.run.id))]
+        return [without_branch(row) for row in sorted(found, key=lambda row: (row.created, row.run.id))]
     value = field_of(sort).value
     known: dict[tuple[str, ...], list[tuple[tuple[bool, Any], str, RunRow]]] = {}
     rest: list[RunRow] = []
     newest: dict[tuple[str, ...], float] = {}
     for row in rows:
         if (found_value := finite(value(row))) is None:
-            rest.append(plain(row))
+            rest.append(without_branch(row))
             continue
         if sort == "best":
             found_value = row.status.monitored.rank(row.status.best)
         group = comparable(row, sort)
         # Numbers before texts: a key may hold either.
-        known.setdefault(group, []).append(((isinstance(found_value, str), found_value), row.run.id, plain(row)))
+        known.setdefault(group, []).append(((isinstance(found_value, str), found_value), row.run.id, without_branch(row)))
         newest[group] = max(newest.get(group, 0.0), row.created)
     ordered: list[RunRow] = []
     for group in sorted(known, key=lambda group: (-newest[group], group)):
@@ -58,6 +58,6 @@ def groups(rows: Iterable[RunRow], sort: str) -> int:
     return len({comparable(row, sort) for row in rows if finite(value(row)) is not None})
 
 
-def plain(row: RunRow) -> RunRow:
+def without_branch(row: RunRow) -> RunRow:
     """Without the branch that its place in the family has."""
     return replace(row, branch="") if row.branch else row

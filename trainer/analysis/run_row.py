@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gradtop.trainer.analysis.formatting import number, setting
+from gradtop.trainer.analysis.formatting import number, setting_text
 from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked
 from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.trainer.job import DEFAULT_JOB, find_job
@@ -115,7 +115,7 @@ def shortened(before: str) -> str:
 
 def describe_change(entry: IndexedRun, names: dict[str, str]) -> str:
     """What differs from the parent, or the last words of a run that ended badly; first the job, where it is no training, and its result."""
-    changes = "  ".join([f"{change.key.rpartition('.')[2]} {setting(change.old)} → {setting(change.new)}" for change in entry.meta.changes[:MOST]])
+    changes = "  ".join([f"{change.key.rpartition('.')[2]} {setting_text(change.old)} → {setting_text(change.new)}" for change in entry.meta.changes[:MOST]])
     parent = entry.meta.parent
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"

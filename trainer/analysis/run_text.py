@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import duration, moment, number, setting, significant
+from gradtop.trainer.analysis.formatting import duration, moment, number, setting_text, significant
 from gradtop.trainer.analysis.run_fields import RunField
 from gradtop.trainer.record import clean
 
@@ -30,4 +30,4 @@ def value_text(field: RunField, row: RunRow, now: float) -> str:
         return significant(value)
     if isinstance(value, int) and not isinstance(value, bool) and not field.needs:
         return number(value)
-    return clean(setting(value), LONGEST)
+    return clean(setting_text(value), LONGEST)

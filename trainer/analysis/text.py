@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import number, setting, share, si, significant
+from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
@@ -150,7 +150,7 @@ def resumes_from(reader: RunReader) -> str:
 
 def changes_text(changes: Iterable[RecordedChange]) -> str:
     """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
-    return ", ".join(f"{change.key} {setting(change.old)} → {setting(change.new)}" for change in changes)
+    return ", ".join(f"{change.key} {setting_text(change.old)} → {setting_text(change.new)}" for change in changes)
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -19,8 +19,8 @@ from gradtop.trainer.checkpoint.value_kinds import (
     Inner,
     NotHeld,
     encoder_of_family,
-    name_of,
     pairs_of,
+    type_name,
 )
 from gradtop.trainer.runtime.errors import UserError
 
@@ -59,7 +59,7 @@ def _encode(value: Any, key: str, of_tensor: Callable[[Tensor], Tensor]) -> Any:
     encoder = ENCODERS.get(kind) or encoder_of_family(value)
     if encoder is None:
         raise UserError(
-            f"{key} is of the type {name_of(kind)}, which a checkpoint cannot hold, as reading it would run code; "
+            f"{key} is of the type {type_name(kind)}, which a checkpoint cannot hold, as reading it would run code; "
             "have the state consist of tensors, numbers, strings, containers, enums and dataclasses of these"
         )
     try:

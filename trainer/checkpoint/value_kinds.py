@@ -38,7 +38,7 @@ class NotHeld(Exception):
 # Classes by name
 
 
-def name_of(kind: type) -> str:
+def type_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
@@ -49,7 +49,7 @@ def _encode_name(kind: type) -> str:
     except UserError:
         found = None
     if found is not kind:
-        raise NotHeld(f"a checkpoint cannot hold a value of {name_of(kind)}, which cannot be found again by that name: define it at the top level of a module")
+        raise NotHeld(f"a checkpoint cannot hold a value of {type_name(kind)}, which cannot be found again by that name: define it at the top level of a module")
     return name
 
 

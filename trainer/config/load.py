@@ -17,7 +17,7 @@ from gradtop.trainer.config.override import override
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut
 from gradtop.trainer.config.schema import sections_of
 from gradtop.trainer.config.typed import Typed
-from gradtop.trainer.config.validate import FORMAT, in_order, validate
+from gradtop.trainer.config.validate import FORMAT, in_declared_order, validate
 
 LARGEST_FILE = 1_000_000
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -91,7 +91,7 @@ def _validated(tables: Mapping[str, Any], mistyped: Sequence[Problem], place: Ca
     try:
         config = validate(tables)
     except ConfigProblems as wrong:
-        raise ConfigProblems([*mistyped, *in_order(map(place, wrong.problems))]) from None
+        raise ConfigProblems([*mistyped, *in_declared_order(map(place, wrong.problems))]) from None
     if mistyped:
         raise ConfigProblems(mistyped)
     return config

@@ -42,9 +42,9 @@ def validate(tables: Mapping[str, Any], file: str = "") -> Config:
         config = Config.model_validate({**ready, "job": job, "settings": settings})
     except ValidationError as error:
         problems.extend(_describe(error, file, tables))
-        raise ConfigProblems(in_order(problems)) from None
+        raise ConfigProblems(in_declared_order(problems)) from None
     if problems:
-        raise ConfigProblems(in_order(problems))
+        raise ConfigProblems(in_declared_order(problems))
     return config
 
 
@@ -62,7 +62,7 @@ def _settings(tables: Mapping[str, Any], job: str, file: str, problems: list[Pro
         return None
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
+def in_declared_order(problems: Iterable[Problem]) -> list[Problem]:
     """As the sections and fields are declared, unknown keys last; each place once."""
     order = {key: number for number, key in enumerate(all_keys())}
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, order.get(problem.key, len(order))))

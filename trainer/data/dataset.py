@@ -56,7 +56,7 @@ def tones_of(images: Tensor) -> Tones | None:
     return Tones(least, largest)
 
 
-def some_of(values: Tensor, most: int = _NUMBERS) -> bytes:
+def spread_rows(values: Tensor, most: int = _NUMBERS) -> bytes:
     """What is digested of a tensor: its kind, its shape, and about `most` of its rows, evenly spread."""
     rows = values[:: max(len(values) // most, 1)].contiguous()
     return f"{values.dtype} {tuple(values.shape)} ".encode() + ctypes.string_at(rows.data_ptr(), rows.nbytes)
@@ -153,7 +153,7 @@ class Dataset:
 
     def fingerprint(self) -> Fingerprint:
         digest = digest_of(part for images, labels in ((self.train_images, self.train_labels), (self.val_images, self.val_labels))
-                           for part in (some_of(images, _ROWS), some_of(labels, _NUMBERS)))
+                           for part in (spread_rows(images, _ROWS), spread_rows(labels, _NUMBERS)))
         return Fingerprint(len(self.train_labels), len(self.val_labels), (), digest)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gradtop.trainer.launch.custom_code import code_of_run, require_started
 from gradtop.trainer.launch.server import Refused, connect, request_worker
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
 from gradtop.trainer.record.writing import open_to_append
 
@@ -79,7 +79,7 @@ def _start(run: Run, *options: str, resume: bool, module: str) -> None:
     finally:
         os.close(log)
     if code:
-        raise OSError(f"the worker could not be started: {last_words(run.log, before) or f'see {run.log}'}")
+        raise OSError(f"the worker could not be started: {last_log_line(run.log, before) or f'see {run.log}'}")
 
 
 def say_failed(run: Run, error: OSError) -> None:
@@ -98,14 +98,14 @@ def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, mod
     worker's exit code when that ended before.
     """
     command = [sys.executable, "-P", "-m", module, *arguments, "--detach"]
-    first = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment(), start_new_session=True)
+    first = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=worker_environment(), start_new_session=True)
     try:
         return first.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         raise OSError(f"the worker has not started within {PATIENCE:g} s") from None
 
 
-def last_words(log: Path, begin: int) -> str:
+def last_log_line(log: Path, begin: int) -> str:
     """The last line that was written into a log from byte `begin` on, safe to show."""
     try:
         with log.open("rb") as file:

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from gradtop.trainer.launch.origin import current_directory
 from gradtop.trainer.launch.server_address import LIMITS, open_directory, server_directory, server_name
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start
 
 MODULE = "gradtop.trainer.server"
@@ -154,7 +154,7 @@ def process_state() -> dict[str, Any]:
     os.umask(umask)
     return {
         "cwd": current_directory(),
-        "env": environment(),
+        "env": worker_environment(),
         "umask": umask,
         "limits": {str(number): resource.getrlimit(number)[0] for number in LIMITS},
     }
@@ -162,7 +162,7 @@ def process_state() -> dict[str, Any]:
 
 def connect() -> Connection | None:
     """To the server of this environment; None where none listens. Raises OSError where its directory is unsafe."""
-    name = server_name(environment())
+    name = server_name(worker_environment())
     try:
         directory = open_directory()
     except FileNotFoundError:
@@ -193,7 +193,7 @@ def start_server(*, idle: float | None = None) -> None:
 
     `idle`: seconds after its last child and client until it ends. Raises OSError.
     """
-    env = environment()
+    env = worker_environment()
     os.close(open_directory(create=True))
     command = [sys.executable, "-P", "-m", MODULE, server_name(env), *([f"--idle={idle}"] if idle is not None else [])]
     started = subprocess.Popen(
@@ -279,7 +279,7 @@ def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once"]
     question = json.dumps({"kind": kind, "arguments": arguments})
     try:
-        done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=IMPORTS + ANSWERS, check=False, env=environment())
+        done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=IMPORTS + ANSWERS, check=False, env=worker_environment())
         answer = json.loads(done.stdout or b"-")
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"no reply within {IMPORTS + ANSWERS:g} s") from None

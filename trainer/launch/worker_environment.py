@@ -17,7 +17,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 HUGE_PAGES = ("glibc.malloc.hugetlb", "1")
 
 
-def environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """Ours, with what it takes to import this very `gradtop`, and a C library that keeps its memory.
 
     What the user has set for that library stays as it is.

@@ -55,12 +55,12 @@ def from_tables(tables: Mapping[str, Any], keys: Collection[str]) -> dict[str, A
     return {key: _inside(tables, key.removesuffix(WHOLE_TABLE).split(".")) for key in keys}
 
 
-def all_keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
+def value_keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
     """The dotted keys of all values; an empty table is a value."""
     found = []
     for name, value in tables.items():
         key = f"{above}.{name}" if above else name
-        found += all_keys(value, key) if isinstance(value, Mapping) and value else [key]
+        found += value_keys(value, key) if isinstance(value, Mapping) and value else [key]
     return found
 
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.files import open_regular
@@ -22,7 +23,7 @@ FIRST_READ = 4 << 20  # of a file that grew large only the end is read
 AT_ONCE = 8 << 20
 ANCHOR = 256
 
-Event = Mapping[str, object]
+Event = Mapping[str, Any]
 
 
 class EventKind(StrEnum):

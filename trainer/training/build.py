@@ -77,7 +77,7 @@ class TrainingParts:
     notes: Sequence[str]
 
 
-def read_config(run: Run) -> Config:
+def read_valid_config(run: Run) -> Config:
     """What run.toml says. Raises UserError with all that is wrong with it."""
     try:
         return load_config(run.config)
@@ -88,7 +88,7 @@ def read_config(run: Run) -> Config:
 def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
-    config = read_config(run)
+    config = read_valid_config(run)
     if run.checkpoints.is_symlink():
         raise UserError(f"{run.checkpoints} is a link, through which no checkpoint is written; move the whole run directory, and link that instead")
     state = _newest_checkpoint(run, writer) if context.resume else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.analysis.formatting import setting
+from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.config import to_tables
 from gradtop.trainer.runtime.errors import UserError
 
@@ -77,7 +77,7 @@ def _without_digests(found: DataFingerprint) -> DataFingerprint:
 
 def _changed_settings(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
-        f"{table}.{key} {setting(before[table].get(key))} → {setting(now[table].get(key))}"
+        f"{table}.{key} {setting_text(before[table].get(key))} → {setting_text(now[table].get(key))}"
         for table in now
         if table in before
         for key in {**before[table], **now[table]}

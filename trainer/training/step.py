@@ -186,7 +186,7 @@ def _average(share: float, copied: Collection[int], averages: list[Tensor], curr
             average.lerp_(value, share)
 
 
-def explain(error: Exception) -> str:
+def explain_step_error(error: Exception) -> str:
     """A sentence for what torch refuses in a step and a setting would put right; "" where there is none."""
     message = str(error)
     if "Expected more than 1 value per channel" in message:

@@ -47,7 +47,7 @@ def print_outcome(reader: RunReader, runs: Path) -> int:
     else:
         how = how_it_died(reader.run, reader.state, status)
         print_line(f"gradtop: {name} died after step {number(newest_status(reader).step)}{f' ({how})' if how else ''}. {capitalized(next_step_text(reader, word))}", sys.stderr)
-        for line in last_words(reader):
+        for line in last_printed(reader):
             print_line(f"  {line}", sys.stderr)
     print_findings(reader, word, sys.stderr)
     print_line(f"The worker's log: {shown(reader.run.log)}", sys.stderr)
@@ -103,7 +103,7 @@ def best(reader: RunReader) -> str:
     return f"; best {text}" if text else ""
 
 
-def last_words(reader: RunReader) -> list[str]:
+def last_printed(reader: RunReader) -> list[str]:
     """The last lines that the worker of a run that went wrong has printed."""
     if not reader.state.went_wrong:
         return []

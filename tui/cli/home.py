@@ -47,10 +47,10 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     from gradtop.tui.cli.output import print_line
     from gradtop.tui.keymap import keymap_file, load_keymap
     from gradtop.tui.launcher import Launcher
-    from gradtop.tui.terminal import capabilities, end_with_the_terminal, environment
+    from gradtop.tui.terminal import capabilities, end_with_the_terminal, original_environment
     from gradtop.tui.ui_state import state_file
 
-    terminal = capabilities(environment(), sys.__stdout__ or sys.stdout)
+    terminal = capabilities(original_environment(), sys.__stdout__ or sys.stdout)
     if not terminal.screen:
         print_line(f"gradtop: {terminal.why}", sys.stderr)
         return 2

@@ -20,7 +20,7 @@ NARROWEST = 12  # cells of the last column of a table, before whole columns are 
 
 @cache
 def environment() -> dict[str, str]:
-    return terminal.environment()
+    return terminal.original_environment()
 
 
 def unicode_wanted(stream: TextIO) -> bool:

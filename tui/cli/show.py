@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gradtop.tui.cli.ending import last_words
+from gradtop.tui.cli.ending import last_printed
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened
 from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, toned
 
@@ -81,7 +81,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "findings": [finding.record() for finding in report(reader).findings],
         "samples": [sample.record() for sample in reader.samples()[-LAST_SAMPLES:]],
         "death": how_it_died(reader.run, reader.state, reader.status),
-        "last_words": last_words(reader),
+        "last_words": last_printed(reader),
         "health": {"records_lost": reader.status.dropped, "unreadable": unreadable(reader)},
     }
 
@@ -127,7 +127,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import report
-    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting
+    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting_text
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import (
@@ -198,7 +198,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.changes:
         before = flat(reader.config)
         changed = [
-            f"{key} {f'{setting(before[key])} → ' if key in before else ''}{setting(value)}"
+            f"{key} {f'{setting_text(before[key])} → ' if key in before else ''}{setting_text(value)}"
             for key, value in status.changes.items()
             if key not in before or before[key] != value
         ]
@@ -227,5 +227,5 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     for name, why in unreadable(reader).items():
         yield "unreadable", clean(why if why.startswith(name) else f"{name}: {why}", 400)
     yield "directory", clean(str(reader.run.path), 4000)
-    for line in last_words(reader):
+    for line in last_printed(reader):
         yield "worker.log", line

@@ -20,7 +20,7 @@ import torch
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.launch import queue_worker, server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
 from gradtop.trainer.record.death import DEATH
 from gradtop.trainer.record.pictures import PictureKind, Wanted
@@ -63,7 +63,7 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     adopt(run)
     assert threads_of(running_server) == 1
     assert not [path for path in open_files(running_server) if path.startswith("/dev/nvidia")]
-    log = server_directory() / f"{server_name(environment())}.log"
+    log = server_directory() / f"{server_name(worker_environment())}.log"
     assert log.read_text() == "", "nothing went wrong while it warmed up"
 
 
@@ -176,7 +176,7 @@ def test_what_a_model_prints_while_it_is_built_is_no_part_of_the_answer(
 ) -> None:
     (tmp_path / "noisy.toml").write_text(tomli_w.dumps(tables(how="noisy")))
     if alone:
-        monkeypatch.setattr("gradtop.trainer.launch.server.environment", lambda: {**environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+        monkeypatch.setattr("gradtop.trainer.launch.server.worker_environment", lambda: {**worker_environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
 
     assert main(["params", str(tmp_path / "noisy.toml"), "--json", *(["--no-server"] if alone else [])]) == 0
 

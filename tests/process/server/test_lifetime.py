@@ -13,7 +13,7 @@ import pytest
 
 from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start, read_status, send
 from tests.process.support import Process, make_run, wait_for_state, wait_for_step
 from tests.servers import end, server_pids
@@ -108,7 +108,7 @@ def test_what_only_a_new_process_can_take_on_gets_another_server(own: int, own_s
 
 
 def test_a_server_of_changed_files_sends_the_one_before_home(own: int, own_servers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = server_name(environment())
+    name = server_name(worker_environment())
     monkeypatch.setattr(server, "server_name", lambda env: f"{name.partition('-')[0]}-changed")
     server.start_server()
     wait_until(lambda: not process_start(own), 10, "the end of the old one")

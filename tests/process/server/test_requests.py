@@ -15,7 +15,7 @@ import pytest
 
 from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
-from gradtop.trainer.launch.worker_environment import environment
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start
 from tests.process.support import Process, make_run, wait_for_step
 
@@ -36,7 +36,7 @@ def raw_connection() -> socket.socket:
     link.settimeout(30)
     directory = os.open(server_directory(), os.O_RDONLY)
     try:
-        link.connect(f"/proc/self/fd/{directory}/{server_name(environment())}.socket")
+        link.connect(f"/proc/self/fd/{directory}/{server_name(worker_environment())}.socket")
     finally:
         os.close(directory)
     return link
@@ -68,7 +68,7 @@ while True:
 @pytest.mark.parametrize("answer", ["b'no JSON\\n'", "b'[1]\\n'", "b'{\"begun\": \"x\"}\\n'", "b'[' * 200_000 + b'\\n'", "b''"], ids=["text", "list", "no process", "nested", "nothing"])
 def test_a_server_that_answers_nonsense_costs_no_run(own_servers: Path, tmp_path: Path, adopt: Adopt, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     (own_servers / "gradtop").mkdir(mode=0o700)
-    command = [sys.executable, "-c", IMPOSTOR, str(server_directory()), f"{server_name(environment())}.socket", answer]
+    command = [sys.executable, "-c", IMPOSTOR, str(server_directory()), f"{server_name(worker_environment())}.socket", answer]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as impostor:
         assert impostor.stdout is not None
         assert impostor.stdout.readline() == b"ready\n"
@@ -88,14 +88,14 @@ link = socket.socket(socket.AF_UNIX)
 os.chdir({str(server_directory())!r})
 os.seteuid(65534)
 link.settimeout(30)
-link.connect({server_name(environment()) + ".socket"!r})
+link.connect({server_name(worker_environment()) + ".socket"!r})
 try:
     link.sendall(b'{{"kind": "lr_plan", "arguments": {{"tables": {{}}}}}}\\n')
     sys.exit(0 if link.recv(100) == b"" else 1)
 except (BrokenPipeError, ConnectionResetError):
     pass
 """
-    socket_file = server_directory() / f"{server_name(environment())}.socket"
+    socket_file = server_directory() / f"{server_name(worker_environment())}.socket"
     server_directory().chmod(0o711)
     socket_file.chmod(0o777)
     try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.record import RunReader
 from gradtop.tui.reading.model import NO_MODEL, ROOT, build, model_of
-from gradtop.tui.screens.parameters.data import above, matching, open_at_first, visible
+from gradtop.tui.screens.parameters.data import above, matching_rows, open_at_first, visible
 from tests.tui.layers_fixture import Layers, module, parameter, small_table, wide_table
 
 
@@ -123,9 +123,9 @@ def test_at_first_modules_are_open_as_far_as_a_screen_goes_and_layers_are_shut()
 
 def test_a_filter_shows_what_matches_and_where_it_is() -> None:
     model = build(small_table())
-    assert matching(model, "second weight") == ([ROOT, "body", "body.second", "body.second.weight"], 1)
-    assert matching(model, "LINEAR")[1] == 3
-    assert matching(model, "nothing like it") == ([], 0)
+    assert matching_rows(model, "second weight") == ([ROOT, "body", "body.second", "body.second.weight"], 1)
+    assert matching_rows(model, "LINEAR")[1] == 3
+    assert matching_rows(model, "nothing like it") == ([], 0)
 
 
 def test_what_leads_to_a_row_is_known() -> None:

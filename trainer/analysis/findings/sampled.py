@@ -9,7 +9,7 @@ from functools import cached_property
 from statistics import median
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, window
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, window
 from gradtop.trainer.record import StreamReader
 from gradtop.trainer.record.bounds import count
 from gradtop.trainer.record.streams.registry import GRAD_NORM, MODULES, UPDATE_RATIO, of_parameter, parameter_of
@@ -116,7 +116,7 @@ class Sampled:
             values = self.track(of_parameter(GRAD_NORM, parameter.name)).values
             recent = values[-TREND:]
             measured.append(Measured(parameter.name, parameter.sizes, recent, values[: len(values) - window(len(recent))], trainable=parameter.trainable))
-        return judge(measured)
+        return assess_gradients(measured)
 
     @cached_property
     def late_ratios(self) -> Mapping[str, float]:

@@ -26,9 +26,9 @@ from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.build import TrainingParts, build_parts, read_config
+from gradtop.trainer.training.build import TrainingParts, build_parts, read_valid_config
 from gradtop.trainer.training.freeze import keep_statistics
-from gradtop.trainer.training.step import explain
+from gradtop.trainer.training.step import explain_step_error
 
 NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
 NO_CHANGE = "the hyperparameters of a learning-rate range test cannot be changed live; start another test"
@@ -36,8 +36,8 @@ NO_CHANGE = "the hyperparameters of a learning-rate range test cannot be changed
 
 def start(context: RunContext) -> None:
     """Run the test to its last step or to divergence, and record what it suggests, also of one that is stopped before."""
-    context.explain = explain
-    config = read_config(context.run)
+    context.explain = explain_step_error
+    config = read_valid_config(context.run)
     settings = config.part("lr_range")
     if not isinstance(settings, Settings):
         raise TypeError(settings)
@@ -182,10 +182,10 @@ class RangeTest:
             "samples_per_s": self._samples / seconds if seconds > 0 else 0.0,
         }
 
-    def explain(self, error: Exception) -> str:
+    def explain_step_error(self, error: Exception) -> str:
         if out_of_memory(error):
             return explain_out_of_memory(str(self._parts.device), self._config.training.batch_size)
-        return explain(error)
+        return explain_step_error(error)
 
     def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
         self._stopwatch.halt()

@@ -12,7 +12,7 @@ from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record import Column
 from gradtop.trainer.record.pictures import Wanted
 from gradtop.trainer.record.streams.open_streams import Row
-from gradtop.trainer.record.streams.registry import CELLS, PICTURES, cells, columns_of
+from gradtop.trainer.record.streams.registry import CELLS, PICTURES, columns_of, picture_columns
 
 SHARE = 0.1  # of the budget
 EVERY = 1.0  # seconds between two pictures of what somebody looks at
@@ -36,7 +36,7 @@ class Pictures(Instrument):
 
     @property
     def columns(self) -> Sequence[Column]:
-        return (*columns_of(PICTURES), *map(Column, cells()))
+        return (*columns_of(PICTURES), *map(Column, picture_columns()))
 
     @property
     def extra(self) -> Mapping[str, object]:

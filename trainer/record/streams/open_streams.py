@@ -81,9 +81,9 @@ class OpenStreams:
             if packed:
                 writer.append_packed(b"".join(packed))
         except ShortWrite as error:
-            self._lose(len(packed) - error.written, explain(error))
+            self._lose(len(packed) - error.written, reason_of(error))
         except OSError as error:
-            self._lose(len(rows), explain(error))
+            self._lose(len(rows), reason_of(error))
 
     def _make(self, opening: Opening) -> SegmentWriter:
         """Raises OSError."""
@@ -113,7 +113,7 @@ class OpenStreams:
         try:
             return writer.pack(*row)
         except (struct.error, TypeError, ValueError, OverflowError) as error:
-            self._lose(1, explain(error))
+            self._lose(1, reason_of(error))
             return None
 
     def _find(self) -> Location:
@@ -143,6 +143,6 @@ def _place_of(run: Run) -> LocationTracker | None:
         return None
 
 
-def explain(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The system's message of an error, without the path of the file."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

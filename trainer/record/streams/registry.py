@@ -230,7 +230,7 @@ def bins(count: int) -> tuple[str, ...]:
     return tuple(f"b{number}" for number in range(count))
 
 
-def cells() -> tuple[str, ...]:
+def picture_columns() -> tuple[str, ...]:
     """The columns of a picture's cells; those that it does not need are NaN."""
     return tuple(f"v{number}" for number in range(CELLS))
 

@@ -15,7 +15,7 @@ from gradtop.trainer.record.place import Location
 from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
 from gradtop.trainer.record.samples import TextSample, append_sample
 from gradtop.trainer.record.status import Status, write_status
-from gradtop.trainer.record.streams.open_streams import Opening, OpenStreams, Row, explain
+from gradtop.trainer.record.streams.open_streams import Opening, OpenStreams, Row, reason_of
 from gradtop.trainer.record.streams.registry import REGISTRY, Column
 from gradtop.trainer.record.writing import write_atomically
 
@@ -185,7 +185,7 @@ class StreamWriter:
             try:
                 self._write(whole=last or requested > self._answered)
             except Exception as error:  # noqa: BLE001 - whatever goes wrong here costs telemetry and is reported; the thread goes on
-                self._lose(1, explain(error))
+                self._lose(1, reason_of(error))
             self._report()
             with self._written:
                 self._answered = requested
@@ -203,7 +203,7 @@ class StreamWriter:
             try:
                 self._on_loss(self.trouble)
             except Exception as error:  # noqa: BLE001 - the log may be on the full disk
-                self._lose(0, explain(error))
+                self._lose(0, reason_of(error))
 
     def _write(self, *, whole: bool) -> None:
         rows: dict[str, list[Row]] = {}
@@ -243,7 +243,7 @@ class StreamWriter:
             else:
                 self._append_where_it_is(event)
         except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
-            self._lose(1, explain(error))
+            self._lose(1, reason_of(error))
 
     def _append_where_it_is(self, event: _Event) -> None:
         self._streams.where_it_is(lambda: append_event(self.run, event.kind, **event.fields))
@@ -252,16 +252,16 @@ class StreamWriter:
         try:
             self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
         except OSError as error:
-            self._lose(1, explain(error))
+            self._lose(1, reason_of(error))
 
     def _append_sample(self, sample: TextSample) -> None:
         try:
             self._streams.where_it_is(lambda: append_sample(self.run, sample))
         except OSError as error:
-            self._lose(1, explain(error))
+            self._lose(1, reason_of(error))
 
     def _write_status(self) -> None:
         try:
             write_status(self.run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
         except OSError as error:
-            self._lose(0, explain(error))
+            self._lose(0, reason_of(error))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, judge, trend, window
+from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, trend, window
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
@@ -162,7 +162,7 @@ def rows_of(
         # The bins that ended before the window; they are few, and in the order of steps.
         earlier = series.mean[: bisect_left(series.x_last, begin)]
         measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
-    verdicts = judge(measured)
+    verdicts = assess_gradients(measured)
     for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
         last = recent.last(of_parameter(UPDATE_RATIO, node.key))
         yield GradientRow(

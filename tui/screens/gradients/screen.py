@@ -26,10 +26,10 @@ from gradtop.tui.screens.gradients.text import (
     cells,
     columns,
     detail,
+    health_summary,
     norm_text,
     reading,
     spark_width,
-    summary,
     title,
     waiting_for,
     words_of,
@@ -130,7 +130,7 @@ class Gradients(ChartedScreen):
         self.query_one("#detail", Lines).show([detail(row)] if row is not None else [])
         part = self.snapshot.part
         step, unmeasured = (part.step, part.unmeasured) if isinstance(part, GradientsPart) else (None, "")
-        words = self._reading() if self._chart else summary(tuple(self._rows.values()), self._sort, step, unmeasured)
+        words = self._reading() if self._chart else health_summary(tuple(self._rows.values()), self._sort, step, unmeasured)
         self.query_one("#summary", Lines).show([words])
 
     def _reading(self) -> TextLine:

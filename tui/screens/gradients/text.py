@@ -110,7 +110,7 @@ def detail(row: GradientRow) -> TextLine:
     return [(f" {row.shown}  ", "text"), *finding(row.verdict)]
 
 
-def summary(rows: Sequence[GradientRow], sort: str, step: float | None, unmeasured: str = "") -> TextLine:
+def health_summary(rows: Sequence[GradientRow], sort: str, step: float | None, unmeasured: str = "") -> TextLine:
     if not rows:
         return []
     words: list[Piece] = [(" ", "muted")]

@@ -91,7 +91,7 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
     window, planned_end = view.window, float(max(reader.status.steps, 1))
     seen = {"first": 0.0, "last": end} if window is None else {"first": window.first, "last": window.last}
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
-    healthy = (setting(reader, "healthy_low", 1.0), setting(reader, "healthy_high", 100.0))
+    healthy = (monitor_setting(reader, "healthy_low", 1.0), monitor_setting(reader, "healthy_high", 100.0))
     loss, grad_norm, plain_loss, train_accuracy = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS, TRAIN_ACCURACY], bins=BINS, **seen)
     # Of a language model nobody reads the accuracy.
     score = PERPLEXITY if reader.status.tokens_per_sample or PERPLEXITY in reader.status.metrics else ACCURACY
@@ -204,7 +204,7 @@ def present(reader: RunReader, table: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def setting(reader: RunReader, name: str, default: float) -> float:
+def monitor_setting(reader: RunReader, name: str, default: float) -> float:
     value = present(reader, "monitor").get(name, default)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
 

@@ -59,7 +59,7 @@ def within(model: Model, key: str, sort: str, *, reverse: bool) -> Sequence[str]
     return sorted(children, key=lambda child: order(model.nodes[child]), reverse=reverse)  # type: ignore[arg-type, return-value]
 
 
-def matching(model: Model, wanted: str, sort: str = MODEL, *, reverse: bool = False) -> tuple[list[str], int]:
+def matching_rows(model: Model, wanted: str, sort: str = MODEL, *, reverse: bool = False) -> tuple[list[str], int]:
     """The rows whose path or kind has every word that is wanted, each with the modules above it; and how many match."""
     words = wanted.lower().split()
     found = [key for key, node in model.nodes.items() if key != ROOT and has_all(words, f"{node.path} {node.kind}".lower())]

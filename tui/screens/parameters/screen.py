@@ -20,7 +20,7 @@ from gradtop.tui.screens.parameters.data import (
     SORTS,
     ParametersPart,
     above,
-    matching,
+    matching_rows,
     open_at_first,
     read_parameters,
     visible,
@@ -88,7 +88,7 @@ class Parameters(ModeScreen):
         """Show the rows that are open, or those that match."""
         model, wanted = self._model, self.table.filter
         sort, reverse = self._sort, self._reverse
-        rows, found = matching(model, wanted, sort, reverse=reverse) if wanted else (visible(model, self._open, sort, reverse=reverse), 0)
+        rows, found = matching_rows(model, wanted, sort, reverse=reverse) if wanted else (visible(model, self._open, sort, reverse=reverse), 0)
         shown = set(rows)
         self.table.set_sorted(sort, descending=(sort in LARGEST_FIRST) != reverse)
         self.table.show(

@@ -14,7 +14,7 @@ from textual.message import Message
 
 from gradtop.tui import keys
 from gradtop.tui.screens.tune.fieldset import LABEL, Fieldset
-from gradtop.tui.screens.tune.form_rows import folded_row, row_of
+from gradtop.tui.screens.tune.form_rows import field_row, folded_row
 from gradtop.tui.screens.tune.text import spell
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -137,7 +137,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             # A title on a line without corners wants its own gaps.
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
             folded = self.folded(part.name)
-            rows = [folded_row(draft, part, specs, changed)] if folded else [row_of(draft, spec, changed) for spec in specs if self._matches(spec)]
+            rows = [folded_row(draft, part, specs, changed)] if folded else [field_row(draft, spec, changed) for spec in specs if self._matches(spec)]
             names = [row.key for row in rows]
             here = names.index(self.key) if self.key in names else -1
             if not draws_unicode(self):

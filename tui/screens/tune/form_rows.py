@@ -21,7 +21,7 @@ def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], chan
     return FieldRow(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
 
 
-def row_of(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
+def field_row(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
     problem = draft.problems.get(spec.key, "")
     note = problem.partition(", not ")[0].removeprefix("must be ") if problem else " ".join(filter(None, (spec.unit, spec.bounds)))
     return FieldRow(

@@ -31,7 +31,7 @@ from gradtop.trainer.record.streams.registry import (
     count_bins,
 )
 from gradtop.tui.reading.model import sizes_of
-from gradtop.tui.screens.weights.pictures import PicturePart, read_picture
+from gradtop.tui.screens.weights.pictures import PicturePart, recorded_picture
 from gradtop.tui.widgets.axis import multiples, step_for
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def read_weights(source: ReadContext, view: WeightsView) -> WeightsPart:
     picture = None
     if view.picture is not None and view.picture.parameter == chosen:
         sizes = next(each.shape for each in found if each.name == chosen)
-        picture = read_picture(reader, view.picture, sizes, reader.stream(PICTURES), measuring=measured)
+        picture = recorded_picture(reader, view.picture, sizes, reader.stream(PICTURES), measuring=measured)
     return WeightsPart(found, chosen, now, earlier, measured, unavailable, stream.unreadable, picture, averages(reader.config))
 
 

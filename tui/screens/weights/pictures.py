@@ -20,7 +20,7 @@ from gradtop.trainer.record.streams.registry import (
     PARAMETER,
     PICTURE,
     WIDTH,
-    cells,
+    picture_columns,
 )
 from gradtop.tui import keys
 from gradtop.tui.widgets.heat_map import Heat
@@ -52,7 +52,7 @@ class PicturePart:
     checkpoint: Path | None = None
 
 
-def read_picture(reader: RunReader, wanted: Wanted, sizes: tuple[int, ...], stream: StreamReader, *, measuring: bool) -> PicturePart:
+def recorded_picture(reader: RunReader, wanted: Wanted, sizes: tuple[int, ...], stream: StreamReader, *, measuring: bool) -> PicturePart:
     live = measuring and reader.state.is_alive and reader.state is not RunState.PAUSED and not stream.unavailable(ALL)
     if layout(sizes, wanted) is None:
         return PicturePart(wanted, sizes, live)
@@ -66,7 +66,7 @@ def newest(stream: StreamReader, wanted: Wanted, sizes: Sequence[int]) -> Shown 
     """The newest record that is the picture wanted."""
     for segment in stream.segments[-1:]:
         names, places = segment.extra.get("parameters"), segment.places
-        columns = (*HEAD, *cells())
+        columns = (*HEAD, *picture_columns())
         if not isinstance(names, list) or wanted.parameter not in names or any(name not in places for name in (PARAMETER, *columns)):
             return None
         with segment.reading():

@@ -12,7 +12,7 @@ import pytest
 
 from gradtop.trainer.record import Column, Run, SegmentWriter
 from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, Wanted
-from gradtop.trainer.record.streams.registry import CELLS, PICTURES, cells, columns_of
+from gradtop.trainer.record.streams.registry import CELLS, PICTURES, columns_of, picture_columns
 from gradtop.tui.screens.weights.pictures import Shown, blocks, heat, title, why_none
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.widgets.heat_map import ASCII, BAD, FEW, GROUND, Heat, Pixels, arranged, level_of
@@ -27,7 +27,7 @@ class Pictures:
     """The stream of pictures as a worker would write it."""
 
     def __init__(self, run: Run) -> None:
-        self._writer = SegmentWriter(run, PICTURES, [*columns_of(PICTURES), *map(Column, cells())], rollup=False, extra={"parameters": NAMES})
+        self._writer = SegmentWriter(run, PICTURES, [*columns_of(PICTURES), *map(Column, picture_columns())], rollup=False, extra={"parameters": NAMES})
 
     def put(self, parameter: str, head: Sequence[float], values: Sequence[float], *, bad: int = 0, step: int = 1210) -> None:
         self._writer.append(step, NOW, [NAMES.index(parameter), *head, bad, *values, *[math.nan] * (CELLS - len(values))])

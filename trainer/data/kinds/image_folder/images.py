@@ -44,7 +44,7 @@ def check_decoder() -> None:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Any]:
+def open_image(path: str) -> Iterator[Any]:
     """The image, whose header has been read. Raises Unopenable, also for what goes wrong with it in the block."""
     from PIL import Image, UnidentifiedImageError
 
@@ -79,7 +79,7 @@ def read_picture(path: str, size: int, pixels: PixelRange | None = None) -> Tens
     """
     from PIL import Image
 
-    with opened(path) as image:
+    with open_image(path) as image:
         depth = depth_of(image)
         # A JPEG is decoded at an eighth, a quarter or half of its size, where that is enough.
         image.draft("RGB", (size, size))
@@ -114,7 +114,7 @@ def read_picture(path: str, size: int, pixels: PixelRange | None = None) -> Tens
 
 def stored_values(path: str) -> tuple[Depth, Tensor]:
     """(values,) of an image as they are stored: float32, or uint8 where these are bytes. Raises Unopenable."""
-    with opened(path) as image:
+    with open_image(path) as image:
         depth = depth_of(image)
         image.load()
         if depth in ("integer", "float"):

@@ -13,7 +13,13 @@ from torch import Tensor
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
-from gradtop.trainer.data.kinds.image_folder.images import PixelRange, Unopenable, check_decoder, opened, read_picture
+from gradtop.trainer.data.kinds.image_folder.images import (
+    PixelRange,
+    Unopenable,
+    check_decoder,
+    open_image,
+    read_picture,
+)
 from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images
 from gradtop.trainer.data.kinds.image_folder.pixel_range import find_pixel_range
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, UnreadableSample
@@ -152,7 +158,7 @@ def _check_classes(files: Mapping[str, Sequence[File]]) -> None:
 
 def _header_wrong(path: str) -> str:
     try:
-        with opened(path):
+        with open_image(path):
             return ""
     except Unopenable as error:
         return str(error)

@@ -16,7 +16,7 @@ from gradtop.trainer.data.kinds.image_folder.images import (
     PixelRange,
     Unopenable,
     depth_of,
-    opened,
+    open_image,
     stored_values,
 )
 from gradtop.trainer.runtime.errors import UserError
@@ -75,7 +75,7 @@ def spread(paths: Sequence[str], most: int) -> list[str]:
 
 def _is_deep(path: str) -> bool:
     try:
-        with opened(path) as image:
+        with open_image(path) as image:
             return depth_of(image) != "byte"
     except Unopenable:
         return False

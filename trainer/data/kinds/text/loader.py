@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of, split_batches
-from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, some_of
+from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, spread_rows
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.runtime.errors import UserError
@@ -99,7 +99,7 @@ class Characters:
 
     def fingerprint(self) -> Fingerprint:
         training, validation = self.training_part, self.validation_part
-        return Fingerprint(len(training), len(validation), tuple(self.vocabulary), digest_of([some_of(training), some_of(validation)]))
+        return Fingerprint(len(training), len(validation), tuple(self.vocabulary), digest_of([spread_rows(training), spread_rows(validation)]))
 
 
 class Windows:
