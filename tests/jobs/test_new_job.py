@@ -37,11 +37,11 @@ RESULT = Result(
 )
 """,
     "work.py": """
-from gradtop.trainer.training.build import read_config
+from gradtop.trainer.training.build import read_valid_config
 
 
 def start(context):
-    to = read_config(context.run).part("tally_up").to
+    to = read_valid_config(context.run).part("tally_up").to
     context.progress.update(state="training", step=to, steps=to, result={"counted": to})
     context.writer.event("counted", counted=to)
 """,

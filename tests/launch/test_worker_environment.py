@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2] / ".src"
 
 def python_path(*arguments: str, cwd: Path, **env: str) -> str | None:
     """The PYTHONPATH that a process gives to its workers, which imports gradtop in the way of `arguments`."""
-    code = "from gradtop.trainer.launch.worker_environment import environment; print(environment().get('PYTHONPATH'))"
+    code = "from gradtop.trainer.launch.worker_environment import worker_environment; print(worker_environment().get('PYTHONPATH'))"
     done = subprocess.run(
         [sys.executable, *arguments, "-c", code], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=True
     )
@@ -60,7 +60,7 @@ def test_another_gradtop_on_the_path_does_not_take_the_place_of_ours(tmp_path: P
     code = (
         "import os, sys; import gradtop\n"
         f"sys.path.remove({str(ROOT)!r}); sys.path.insert(1, {str(tmp_path)!r}); os.environ['PYTHONPATH'] = {str(tmp_path)!r}\n"
-        "from gradtop.trainer.launch.worker_environment import environment; print(environment()['PYTHONPATH'])"
+        "from gradtop.trainer.launch.worker_environment import worker_environment; print(worker_environment()['PYTHONPATH'])"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env={**os.environ, "PYTHONPATH": before}, capture_output=True, text=True, check=True

@@ -234,7 +234,7 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works(resumed
 
 def test_exporting_imports_neither_torch_nor_tensorflow(resumed: Run, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.trainer.record.export import Folder, export_run, readable_streams, write_csv\n"
+        "import sys; from pathlib import Path; from gradtop.trainer.record import Run; from gradtop.trainer.record.export import ExportFolder, export_run, readable_streams, write_csv\n"
         "for to in ('csv', 'tensorboard', 'parquet'): export_run(Run(sys.argv[1]), to, Path(sys.argv[2]))\n"
         "print([name for name in ('torch', 'tensorflow', 'tensorboard', 'textual') if name in sys.modules])"
     )

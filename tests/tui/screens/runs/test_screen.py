@@ -251,7 +251,7 @@ async def test_a_run_that_came_to_life_meanwhile_is_not_deleted(tmp_path: Path, 
         def refuse(run: Run) -> Path:
             raise RecordError(f"{run.id} is training: stop it first.")
 
-        monkeypatch.setattr("gradtop.tui.screens.runs.screen.trash_run", refuse)
+        monkeypatch.setattr("gradtop.tui.screens.runs.deletion.trash_run", refuse)
         await screen.press("y")
         await screen.shows("is training: stop it first.")
         assert family.died.path.is_dir()
