@@ -75,7 +75,7 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
         return 0
     if answer is not None:
         raise UsageError(f"{name}: {clean(answer_text(answer))}")
-    if is_alive(reader):
+    if run_is_alive(reader):
         print_line(f"gradtop: {name} did not reply within {options.timeout:g} s; the command stays in its inbox.", sys.stderr)
     else:
         print_line(f"gradtop: {name} {outcome(reader.state)} and did not reply.", sys.stderr)
@@ -97,10 +97,10 @@ def send_as_signal(reader: RunReader, command: str, error: OSError, timeout: flo
 def end_of(reader: RunReader, timeout: float) -> int:
     """Wait for the end of a run and print how it stands then; returns the exit code."""
     until = time.monotonic() + timeout
-    while is_alive(reader) and time.monotonic() < until:
+    while run_is_alive(reader) and time.monotonic() < until:
         time.sleep(LOOK_EVERY / 10)
         reader.refresh()
-    if is_alive(reader):
+    if run_is_alive(reader):
         print_line(f"gradtop: {name_of(reader)} has not ended within {timeout:g} s.", sys.stderr)
         return 1
     print_line(f"{name_of(reader)} {outcome(reader.state)}.")
@@ -115,19 +115,19 @@ def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, o
     while True:
         # What a worker has answered before its end is there when the end is.
         reader.refresh()
-        left = until - time.monotonic() if is_alive(reader) else 0.0
+        left = until - time.monotonic() if run_is_alive(reader) else 0.0
         answer = wait_for_answer(reader.run, identity, max(0.0, min(left, LOOK_EVERY)))
         if answer is not None or left <= 0:
             return answer
 
 
-def is_alive(reader: RunReader) -> bool:
+def run_is_alive(reader: RunReader) -> bool:
     return reader.state.is_alive and not reader.gone
 
 
 def require_alive(reader: RunReader, options: argparse.Namespace, command: str) -> None:
     """Raises UsageError with a suggestion."""
-    if is_alive(reader):
+    if run_is_alive(reader):
         return
     from gradtop.trainer.record import RunState
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import confirmed
-from gradtop.tui.cli.control import add_timeout, answered, end_of, is_alive, require_alive, send_as_signal
+from gradtop.tui.cli.control import add_timeout, answered, end_of, require_alive, run_is_alive, send_as_signal
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if answer is not None:
         raise UsageError(f"{name}: {clean(answer_text(answer))}")
-    return end_by_force(reader, options.timeout) if is_alive(reader) else end_of(reader, 0.0)
+    return end_by_force(reader, options.timeout) if run_is_alive(reader) else end_of(reader, 0.0)
 
 
 def consequence(reader: RunReader) -> str:

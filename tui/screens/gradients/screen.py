@@ -23,14 +23,14 @@ from gradtop.tui.screens.gradients.data import (
     read_gradients,
 )
 from gradtop.tui.screens.gradients.text import (
-    cells,
     columns,
     detail,
+    gradient_cells,
     health_summary,
     norm_text,
+    parameter_title,
     reading,
     spark_width,
-    title,
     waiting_for,
     words_of,
 )
@@ -108,7 +108,7 @@ class Gradients(ChartedScreen):
         width, part = self._spark_width, self.snapshot.part
         end = part.end if isinstance(part, GradientsPart) else 1.0
         self.table.set_sorted(self._sort, descending=(self._sort != "depth") != self._reverse)
-        self.table.show([row.name for row in rows], lambda key: cells(self._rows[key], width, end), total=len(self._rows))
+        self.table.show([row.name for row in rows], lambda key: gradient_cells(self._rows[key], width, end), total=len(self._rows))
         self._draw_chart()
         self._say()
 
@@ -123,7 +123,7 @@ class Gradients(ChartedScreen):
         first, last = self.span(curves.end)
         self.chart.set_series([Curve("", curves.norm, "c")], log=True, marks=curves.marks, x_min=first, x_max=last)
         place = f"{self.table.keys.index(row.name) + 1} of {len(self.table.keys)}" if row.name in self.table.keys else ""
-        self.query_one("#title", Lines).show([title(row, place)])
+        self.query_one("#title", Lines).show([parameter_title(row, place)])
 
     def _say(self) -> None:
         row = self._rows.get(self._chart or self.table.key)

@@ -51,7 +51,7 @@ def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[TableCo
     ]
 
 
-def cells(row: GradientRow, spark: int, end: float) -> Sequence[Cell]:
+def gradient_cells(row: GradientRow, spark: int, end: float) -> Sequence[Cell]:
     arrow, word = row.trend
     return (
         row.shown,
@@ -100,7 +100,7 @@ def norm_text(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def title(row: GradientRow, place: str) -> TextLine:
+def parameter_title(row: GradientRow, place: str) -> TextLine:
     words: list[Piece] = [(f" {row.shown}", "strong"), (f"   {row.shape}   ", "muted"), (formatting.number(row.count), "text"), (" parameters", "muted")]
     return [*words, (f"   {place}", "muted")]
 

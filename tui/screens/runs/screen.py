@@ -23,7 +23,7 @@ from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_colu
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
 from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
-from gradtop.tui.screens.runs.text import RunDetails, about, cells, shown_name
+from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
@@ -170,7 +170,7 @@ class Runs(ModeScreen):
     def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
         known = self._judged.get(row.run.id)
         finding = (known.words, known.tone) if known is not None else ("", "muted")
-        return cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marked)
+        return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marked)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""

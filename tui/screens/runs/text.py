@@ -27,7 +27,7 @@ def shown_name(row: RunRow) -> str:
     return clean(row.name, 100)
 
 
-def cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
+def run_cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
     """Name and state, then a cell for each of the columns; `finding` says what is wrong with the run."""
     name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
     if watched:

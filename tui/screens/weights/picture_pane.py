@@ -15,7 +15,7 @@ from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.record import Run, clean
 from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, Wanted, layout
 from gradtop.tui.screens.weights.data import WeightsPart
-from gradtop.tui.screens.weights.pictures import PicturePart, Shown, heat, title, why_none
+from gradtop.tui.screens.weights.pictures import PicturePart, Shown, heat, picture_title, why_none
 from gradtop.tui.screens.weights.text import AVERAGED, NOT_AVERAGED
 from gradtop.tui.widgets.border import retitle
 from gradtop.tui.widgets.heat_map import HeatMap
@@ -156,7 +156,7 @@ class PicturePane(Vertical):
 
     def _draw(self, part: PicturePart) -> None:
         named = next((each.shown for each in self._part.parameters if each.name == part.wanted.parameter), part.wanted.parameter)
-        plot, words = self.query_one(HeatMap), f"{named}  {title(part.wanted, part.shape)}"
+        plot, words = self.query_one(HeatMap), f"{named}  {picture_title(part.wanted, part.shape)}"
         if why := why_none(part.wanted, part.shape):
             retitle(self, words, "")
             plot.show(None, why)

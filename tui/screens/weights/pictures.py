@@ -104,7 +104,7 @@ def blocks(wanted: Wanted, sizes: Sequence[int]) -> str:
     return f"a cell: {kind} of {found.down}×{found.across} {what}"
 
 
-def title(wanted: Wanted, sizes: Sequence[int]) -> str:
+def picture_title(wanted: Wanted, sizes: Sequence[int]) -> str:
     """What the picture is, for its border."""
     if wanted.kind is PictureKind.KERNELS:
         if kernel_size(sizes) is None:

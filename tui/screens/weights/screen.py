@@ -18,7 +18,7 @@ from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
 from gradtop.tui.screens.weights.picture_pane import PicturePane
-from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, title, waiting, when
+from gradtop.tui.screens.weights.text import figure_lines, figures, history_lines, shape_title, waiting, when
 from gradtop.tui.widgets.border import retitle
 from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.histogram import HistogramPlot, HistogramShape
@@ -125,7 +125,7 @@ class Weights(ModeScreen):
 
     def _show_now(self, part: WeightsPart, snapshot: Snapshot, *, fresh: bool) -> None:
         now, pane, plot = part.now, self.query_one("#now"), self.query_one(HistogramPlot)
-        named = next((title(each) for each in part.parameters if each.name == part.chosen), part.chosen)
+        named = next((shape_title(each) for each in part.parameters if each.name == part.chosen), part.chosen)
         self.query_one(WeightStatistics).show_part(part)
         retitle(pane, named, when(now, snapshot.facts, averaged=part.averaged) if now is not None else "")
         if now is None:

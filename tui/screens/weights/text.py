@@ -127,7 +127,7 @@ def axis(low: float, high: float, cells: int) -> str:
     return "".join(text)[:cells]
 
 
-def title(parameter: ListedParameter) -> str:
+def shape_title(parameter: ListedParameter) -> str:
     shape = "×".join(map(str, parameter.shape))
     return f"{parameter.shown}  {shape}".rstrip()
 

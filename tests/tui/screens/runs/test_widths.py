@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import Run
 from gradtop.tui.format import ellipsis
 from gradtop.tui.screens.runs.columns import USUAL, shown_columns
-from gradtop.tui.screens.runs.text import cells
+from gradtop.tui.screens.runs.text import run_cells
 from gradtop.tui.widgets.columns import arrange, draw_row
 from tests.tui.runs_fixture import Grower
 
@@ -26,7 +26,7 @@ def test_a_row_is_as_wide_as_the_list_and_its_columns_stand_below_each_other(tra
     names, columns = shown_columns(USUAL)
     places = arrange(columns, width)
     for name in NAMES:
-        drawn = draw_row(columns, places, cells(replace(row, name=name), names, 0.0, watched=False), width)
+        drawn = draw_row(columns, places, run_cells(replace(row, name=name), names, 0.0, watched=False), width)
         assert cell_len("".join(drawn.text)) == width, ascii(name)
         assert cell_len("".join(drawn.text[: places[1].x])) == places[1].x, ascii(name)
         assert drawn.text[places[1].x].strip(), ascii(name)

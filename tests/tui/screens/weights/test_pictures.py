@@ -13,7 +13,7 @@ import pytest
 from gradtop.trainer.record import Column, Run, SegmentWriter
 from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, Wanted
 from gradtop.trainer.record.streams.registry import CELLS, PICTURES, columns_of, picture_columns
-from gradtop.tui.screens.weights.pictures import Shown, blocks, heat, title, why_none
+from gradtop.tui.screens.weights.pictures import Shown, blocks, heat, picture_title, why_none
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.widgets.heat_map import ASCII, BAD, FEW, GROUND, Heat, Pixels, arranged, level_of
 from tests.tui.piloting import Starts, piloted
@@ -155,8 +155,8 @@ def test_what_is_said_of_each_shape() -> None:
     assert why_none(mean, (3, 0)) == "the shape 3×0 holds no weights"
     assert why_none(kernels, (10, 256)).startswith("a matrix of 10×256 has no kernels")
     assert why_none(mean, (10, 256)) == why_none(kernels, (8, 4, 3, 3, 3)) == ""
-    assert title(kernels, (8, 4, 3, 3, 3)) == "kernel 0 of 8 · channel 0 of 4, 3 slices below each other"
-    assert (title(mean, (10, 50)), title(mean, (10, 256))) == ("|W|", "mean |W|")
+    assert picture_title(kernels, (8, 4, 3, 3, 3)) == "kernel 0 of 8 · channel 0 of 4, 3 slices below each other"
+    assert (picture_title(mean, (10, 50)), picture_title(mean, (10, 256))) == ("|W|", "mean |W|")
     assert blocks(mean, (50_000, 768)) == "a cell: mean of 2500×13 weights"
     assert blocks(Wanted("w", MAX, height=20, width=60), (512, 256, 3, 3)) == "a cell: max of 26×5 kernels"
 
