@@ -113,6 +113,12 @@ class Monitored:
         return -value if self.mode == "max" else value
 
 
+def rank_of(val_loss: float | None, name: str, mode: str, score: float | None) -> float:
+    """Of an evaluation, by the monitored metric `name`: the smaller, the better; inf without an evaluation, or where its loss is not finite."""
+    loss = Monitored().rank(val_loss)
+    return loss if loss == math.inf or name == LOSS else Monitored(name, mode).rank(score)
+
+
 def monitored(name: str, mode: str = "auto") -> Monitored:
     """`mode` is "min", "max", or anything else for the metric's own."""
     own = METRICS[name].mode if name in METRICS else "min"

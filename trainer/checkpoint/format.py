@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from gradtop.trainer.metrics import LOSS, Monitored
+from gradtop.trainer.metrics import LOSS, rank_of
 from gradtop.trainer.record.files import open_regular, read_file
 from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
@@ -46,9 +46,8 @@ class Saved:
 
     @property
     def rank(self) -> float:
-        """The smaller, the better; inf for what is not evaluated, or with a loss that is not finite."""
-        loss = Monitored().rank(self.val_loss)
-        return loss if loss == math.inf or self.monitor == LOSS else Monitored(self.monitor, self.monitor_mode).rank(self.score)
+        """The smaller, the better."""
+        return rank_of(self.val_loss, self.monitor, self.monitor_mode, self.score)
 
 
 def path_of(folder: Path, step: int) -> Path:

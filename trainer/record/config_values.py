@@ -52,7 +52,7 @@ def read_values(run: Run, keys: Collection[str]) -> dict[str, Any]:
 
 def from_tables(tables: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """The same of a configuration that is parsed already."""
-    return {key: _inside(tables, key.removesuffix(WHOLE_TABLE).split(".")) for key in keys}
+    return {key: value_of(tables, key.removesuffix(WHOLE_TABLE)) for key in keys}
 
 
 def value_keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
@@ -64,9 +64,13 @@ def value_keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
     return found
 
 
-def _inside(value: Any, path: list[str]) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+def value_of(tables: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    """One value of a configuration by its dotted key."""
+    value: Any = tables
+    for name in key.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return default
+        value = value[name]
     return value
 
 

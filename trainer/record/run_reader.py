@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.metrics import LOSS, Monitored
+from gradtop.trainer.metrics import LOSS, rank_of
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import Event, EventReader
 from gradtop.trainer.record.files import Stamp, look
@@ -48,9 +48,8 @@ class CheckpointInfo:
 
     @property
     def rank(self) -> float:
-        """By the monitored metric: the smaller, the better; inf without an evaluation, or where its loss is not finite."""
-        loss = Monitored().rank(self.val_loss)
-        return loss if loss == math.inf or self.monitor == LOSS else Monitored(self.monitor, self.monitor_mode).rank(self.score)
+        """The smaller, the better."""
+        return rank_of(self.val_loss, self.monitor, self.monitor_mode, self.score)
 
 
 class RunReader:

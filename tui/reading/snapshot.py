@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.record import Meta, Run, RunState, Status
+from gradtop.trainer.record.config_values import value_of
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings import Report
@@ -45,12 +46,7 @@ class Facts:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """One value of the configuration by its dotted path."""
-        value: Any = self.config
-        for name in key.split("."):
-            if not isinstance(value, Mapping) or name not in value:
-                return default
-            value = value[name]
-        return value
+        return value_of(self.config, key, default)
 
 
 NO_RUN = Facts()

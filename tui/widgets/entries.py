@@ -22,7 +22,6 @@ from gradtop.tui.widgets.cells import Cells, repaint
 from gradtop.tui.widgets.columns import TONE, TONES, Piece, row_css
 from gradtop.tui.widgets.filtering import Filtering
 
-WHEEL = 3  # rows
 MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
 
@@ -180,15 +179,7 @@ class Entries(Filtering, can_focus=True, inherit_bindings=False):
         self._reveal()
         self.refresh_bindings()
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(-WHEEL)
-
-    def _scroll(self, rows: int) -> None:
+    def scroll_rows(self, rows: int) -> None:
         self._top += rows
         self._draw()
 

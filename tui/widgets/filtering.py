@@ -1,4 +1,4 @@
-"""The list that is filtered by what is typed into a line at its bottom."""
+"""A list that is filtered by what is typed into a line at its bottom, and scrolled by the mouse wheel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from textual import events
 from textual.widget import Widget
 
 from gradtop.tui.widgets.filter_line import FilterLine
+
+WHEEL = 3  # rows
 
 
 class Filtering(Widget):
@@ -27,6 +29,18 @@ class Filtering(Widget):
     def refilter(self, before: str) -> None:
         """Show what matches now; `before` is what was typed until now."""
         raise NotImplementedError
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move the view by so many rows, as far as there are any."""
+        raise NotImplementedError
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_rows(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_rows(-WHEEL)
 
     @property
     def filter(self) -> str:

@@ -17,8 +17,6 @@ from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn,
 from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.rows import RowCursor
 
-WHEEL = 3  # rows
-
 
 class Table(Filtering, can_focus=True, inherit_bindings=False):
     """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone.
@@ -221,15 +219,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
 
     # The mouse
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(-WHEEL)
-
-    def _scroll(self, rows: int) -> None:
+    def scroll_rows(self, rows: int) -> None:
         self._rows.scroll(self._rows.top + rows)
         self._draw()
         self.post_message(self.Scrolled(self, self.key))

@@ -21,6 +21,7 @@ from gradtop.trainer.record import (
     StreamReader,
     effective,
 )
+from gradtop.trainer.record.config_values import value_of
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -88,12 +89,7 @@ class RunHistory:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """One value of the configuration by its dotted path."""
-        value: Any = self.config
-        for name in key.split("."):
-            if not isinstance(value, Mapping) or name not in value:
-                return default
-            value = value[name]
-        return value
+        return value_of(self.config, key, default)
 
     def figure(self, key: str) -> float:
         """A number of the configuration; nan where there is none."""
