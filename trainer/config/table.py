@@ -21,7 +21,7 @@ def _table(name: str) -> str:
     lines = [f"| `[{name}]` | default | unit, bounds | change | |", "|---|---|---|---|---|"]
     if part.kinds:
         effect = part.of(part.default_kind)[0].effect
-        lines.append(f"| `kind` | `{part.default_kind}` | one of these: | {effect} | Decides the other keys of the section. |")
+        lines.append(f"| `kind` | `{part.default_kind}` | one of these: | {effect} | Selects the other keys of the section. |")
         lines += [f"|  |  | `{kind}` |  | {part.of(kind)[0].help} |" for kind in part.kinds]
     for spec, owners in rows.items():
         only = f" ({', '.join(owners)})" if len(owners) < len(part.kinds) else ""

@@ -58,7 +58,7 @@ class Orthogonal(Pretrained):
 
 
 class Zeros(Pretrained):
-    kind: Literal["zeros"] = setting("zeros", help="All weights 0, to show that hidden layers then learn nothing.", effect="restart")
+    kind: Literal["zeros"] = setting("zeros", help="All weights 0, for demonstration: hidden layers then learn nothing.", effect="restart")
 
 
 InitConfig = Annotated[

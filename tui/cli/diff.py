@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.analysis.compare import Comparison
 
 EPILOG = """\
-Shows the results of both runs and what the second has more or less, then the
+Shows the results of both runs with their difference (B minus A), then the
 differences between their current configurations, including live changes. A
 value that one run does not have is shown as –; ✓ marks the better result. Runs
 of different data are not compared. Where both configurations have completed

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", metavar="FILTER", help="only runs that match: words, and conditions such as state:done or optimizer.lr>1e-3")
     parser.add_argument("--filter", dest="more", action="append", default=[], metavar="FILTER", help="the same as an option; may be repeated")
     parser.add_argument("--sort", metavar="NAME", help="sort by a column, a key of the configuration or a metric")
-    parser.add_argument("--reverse", action="store_true", help="the other way round")
+    parser.add_argument("--reverse", action="store_true", help="reverse the order")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--findings", action="store_true", help="with --json: the findings of every run, however many there are")
     parser.add_argument("-n", type=at_least_one, default=None, metavar="N", help="at most N runs")

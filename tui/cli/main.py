@@ -43,8 +43,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("tag", "add tags to a run, or remove them"),
             ("note", "write a note on a run, or print it"),
-            ("pin", "keep a run on top of lists"),
-            ("unpin", "list a pinned run among the others again"),
+            ("pin", "pin a run to the top of lists"),
+            ("unpin", "unpin a run"),
         ),
     ),
     (

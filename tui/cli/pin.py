@@ -8,7 +8,7 @@ from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line
 
 EPILOG = """\
-Pinned runs stand on top of Runs and gradtop ls. The pin is stored in the run's
+Pinned runs come first in Runs and in gradtop ls. The pin is stored in the run's
 meta.json, so that every screen shows it.
 """
 

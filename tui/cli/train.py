@@ -14,9 +14,8 @@ from gradtop.tui.cli.start import add_settings, begin, check_settings
 
 EPILOG = """\
 The run is a background process, independent of this terminal. Without --watch
-or --detach, its progress is printed, one line per epoch; ◆ stands with the
-metric of training.monitor and its best values so far. Ctrl+C stops printing,
-not the run. Exit code while following: 0 the run is done or was stopped, 1 it
+or --detach, its progress is printed, one line per epoch; ◆ marks the metric of
+training.monitor and each new best value. Ctrl+C stops printing, not the run. Exit code while following: 0 the run is done or was stopped, 1 it
 failed or died, 2 usage or configuration error.
 
   gradtop train configs/digits.toml --watch

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """An error spoils the run; a warning wastes some of it; a note is worth knowing on a run that is well."""
+    """An error invalidates the run; a warning means that part of it is wasted; a note is information about a healthy run."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -25,7 +25,7 @@ TONES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "m
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: `title` in a few words, `sentence` with its figure, `evidence` those figures, `advice` what people do about it.
+    """One thing that is wrong: `title` in a few words, `sentence` with its figure, `evidence` those figures, `advice` what to do about it.
 
     `since_step` is the step from which it holds, None where that is not known. `mode` is the id of the mode that shows it. A
     finding that has `passed` is kept with its date, and is never the worst.

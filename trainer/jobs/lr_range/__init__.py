@@ -10,7 +10,7 @@ Trains for --steps steps with a learning rate that grows exponentially from
 2017). Ends early when the loss diverges. Suggests learning rates by the rules
 of fastai's lr_find: valley, steepest, minimum/10 and slide.
 
-For a CONFIG, the test starts with initial weights; for a RUN, with the weights
+For a CONFIG, the test starts from initialization; for a RUN, with the weights
 of its newest checkpoint if it has one. The test is a separate run; CONFIG and
 RUN are not modified.
 

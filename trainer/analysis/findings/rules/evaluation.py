@@ -45,7 +45,7 @@ def diverged(run: RunHistory) -> Iterator[Finding]:
     """The validation loss is extremely high, while the training loss is not.
 
     Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss.
-    Source: own; batch normalization whose running statistics do not fit, or weights that have grown.
+    Source: gradtop; batch normalization whose running statistics do not fit, or weights that have grown.
     """
     if not run.finite_evals or not run.loss.scale > 0:
         return
@@ -63,7 +63,7 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
 
     Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
     (or the first training loss, where that is not known).
-    Source: own; labels that were shuffled, or a validation set of another kind.
+    Source: gradtop; labels that were shuffled, or a validation set of another kind.
     """
     evals, known = run.finite_evals, run.val_chance > 0
     chance = run.val_chance if known else run.loss.scale
@@ -84,7 +84,7 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
     """Classes of the validation set are never predicted, while the others are told apart.
 
     Threshold: after three evaluations or more, a class of which the newest one has 10 samples or more is predicted for none, and half of the classes have an accuracy of 50 % or more.
-    Source: own; labels or folders that differ between training and validation, or far too few samples of the class.
+    Source: gradtop; labels or folders that differ between training and validation, or far too few samples of the class.
     """
     found = read_classification(run.reader.run) if len(run.evals) >= SINCE else None
     if found is None or not (order := found.worst_first()) or median(map(found.recall, order)) < 0.5:

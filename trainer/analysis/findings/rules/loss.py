@@ -132,7 +132,7 @@ def underfitting(run: RunHistory) -> Iterator[Finding]:
     """Late in training the model has learned little, although the loss still falls.
 
     Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction.
-    Source: own.
+    Source: gradtop.
     """
     loss = run.loss
     if loss.chance != loss.chance or not run.planned or run.taken < max(0.6 * run.planned, SOME * run.settled):

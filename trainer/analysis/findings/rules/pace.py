@@ -23,7 +23,7 @@ def pace_fell(run: RunHistory) -> Iterator[Finding]:
     """The run trains far slower than before.
 
     Threshold: the pace of the last minute is half of the best that the run itself has kept up for 5 seconds, or less.
-    Source: own history.
+    Source: gradtop; relative to the run's own history.
     """
     if run.state is not RunState.TRAINING:
         return

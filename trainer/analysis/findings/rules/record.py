@@ -42,7 +42,7 @@ def sparse_monitoring(run: RunHistory) -> Iterator[Finding]:
     """What happens inside the model is measured seldom, or not at all, so that findings about it come late or never.
 
     Threshold: a run that has trained for 5 minutes has norms less often than every 5 minutes, or the worker has given up on them.
-    Source: own.
+    Source: gradtop.
     """
     layers = run.reader.stream(LAYERS)
     if not run.setting("monitor.enabled", True) or not run.taken:

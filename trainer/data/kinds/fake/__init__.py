@@ -9,7 +9,7 @@ from gradtop.trainer.declare import setting
 
 
 class Fake(DataConfig):
-    kind: Literal["fake"] = setting("fake", help="Random images that can be learned, for benchmarks and tests.", effect="fork")
+    kind: Literal["fake"] = setting("fake", help="Learnable random images, for benchmarks and tests.", effect="fork")
     samples: int = setting(1_024, help="Number of training images.", unit="images", effect="fork", ge=1, le=10_000_000)
     classes: int = setting(10, help="Number of classes.", effect="fork", ge=2, le=100_000)
     image_size: int = setting(32, help="Height and width of the images.", unit="pixels", effect="fork", ge=1, le=4_096)
