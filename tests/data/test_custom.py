@@ -83,8 +83,8 @@ IMAGES, LABELS = tensors()
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (None, "gives NoneType; two sets are expected"),
-        ((tensors(),), "gives a tuple of 1"),
+        (None, "returns NoneType; it must return two sets"),
+        ((tensors(),), "returns a tuple of 1"),
         ((tensors(), 3), "the validation set is int; a torch Dataset"),
         ((tensors(), Endless()), "the validation set is Endless"),
         (((IMAGES, LABELS[:5]), tensors()), "the training set has 12 and 5 inputs and labels"),
@@ -95,7 +95,7 @@ IMAGES, LABELS = tensors()
         (((IMAGES / 0, LABELS), tensors()), "inputs that are not finite"),
         (((IMAGES, LABELS - 1), tensors()), "the training set has the label -1; in training there are 2 classes"),
         ((tensors(), (IMAGES, LABELS + 4)), "the validation set has the label 6; in training there are 3 classes, 0 to 2"),
-        (((IMAGES, LABELS * 0), tensors()), "is of one class alone"),
+        (((IMAGES, LABELS * 0), tensors()), "has a single class"),
         ((tensors(), tensors(shape=(3, 5, 5))), "an input of training is float32 3×4×4, and one of validation float32 3×5×5"),
         ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label. is expected"),
         ((OneByOne([("a", 2)]), tensors()), "sample 0 is str and int; a tensor and an integer are expected"),

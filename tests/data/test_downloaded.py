@@ -202,7 +202,7 @@ def test_a_pickle_that_is_not_the_published_one_is_never_opened(tmp_path: Path, 
     with pytest.raises(UserError, match=r"put it into|could not be downloaded"):
         load(Cifar10(root=str(tmp_path / "data")), seed=0)
     put(tmp_path / "data", {datasets.CIFAR10.filename: packed[:-10]})
-    with pytest.raises(UserError, match=r"cifar-10-python.tar.gz is damaged or another file; delete it"):
+    with pytest.raises(UserError, match=r"cifar-10-python.tar.gz is damaged or a different file; delete it"):
         load(Cifar10(root=str(tmp_path / "data")), seed=0)
     put(tmp_path / "data", {datasets.CIFAR10.filename: packed})
 

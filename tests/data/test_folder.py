@@ -270,18 +270,18 @@ def test_what_lies_otherwise_than_expected_is_told_of(tmp_path: Path, root: Path
         with pytest.raises(UserError, match=sentence):
             of(folder)
 
-    refused(tmp_path / "none", r"none is not there; a folder with one folder of images")
+    refused(tmp_path / "none", r"none is missing; a folder with one folder of images")
     (tmp_path / "bare").mkdir()
     refused(tmp_path / "bare", "needs a folder of images for each class, but there is none in it")
     fill(tmp_path / "loose", 2)
     refused(tmp_path / "loose", "but its images lie in it directly")
     fill(tmp_path / "one" / "cat", 3)
-    refused(tmp_path / "one", "images of one class alone, cat")
+    refused(tmp_path / "one", "images of a single class, cat")
     for name in ("a", "b"):
         fill(tmp_path / "few" / name, 1)
     refused(tmp_path / "few", "no class in .* has two different images")
     (root / "empty").mkdir()
-    refused(root, "empty in .* holds no images .*; fill it or remove it")
+    refused(root, "empty in .* holds no images .*; add images or remove it")
     fill(tmp_path / "parts" / "val" / "bird", 1)
     for name in ("a", "b"):
         fill(tmp_path / "parts" / "train" / name, 2)

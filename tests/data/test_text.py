@@ -125,7 +125,7 @@ def test_a_text_has_nothing_to_be_augmented() -> None:
         (b"", "of the 0 characters of .*, 0 are for training, and model.context = 4 takes 5 at least"),
         (b"a", "0 are for training"),
         (b"abcdef", "of the 6 characters .* 4 are for training.* make model.context smaller"),
-        (b"a" * 100, "one character over and over"),
+        (b"a" * 100, "a single repeated character"),
         (b"abc\nde\xff" + b"f" * 50, "not UTF-8: byte 0xff at position 6, in line 2; convert it"),
         ("Wörter".encode("latin1") * 9, "not UTF-8: byte 0xf6 at position 1, in line 1"),
         (b"ab" * 50 + b"\xe2\x82", "not UTF-8: byte 0xe2 at position 100"),

@@ -99,7 +99,7 @@ def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
         ([], "training.epochs is 2, and the checkpoint of step 16 has 2 behind it: nothing is left to train"),
         (["training.steps=16"], "training.steps is 16, and the checkpoint has 16 behind it"),
         (["training.steps=8", "training.batch_size=16"], "training.steps is 8, and the checkpoint has 8 behind it"),
-        (["training.epochs=3", "training.seed=4"], "training.seed: this changes what training starts from, and takes a restart"),
+        (["training.epochs=3", "training.seed=4"], "training.seed: this changes what training starts from, and requires a restart"),
         (["training.epochs=3"], ""),
         (["training.steps=17"], ""),
     ],

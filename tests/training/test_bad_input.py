@@ -73,9 +73,9 @@ def test_weights_that_hold_more_than_numbers_are_told_of_without_the_colours_of_
     ("how", "said"),
     [
         ("train", "model.kind = custom does not take them in training (ValueError: only in training) (the traceback is in worker.log)"),
-        ("tuple in training", "the model in training gives tuple; a tensor with a value for each class is expected"),
+        ("tuple in training", "the model in training returns tuple; a tensor with a value for each class is expected"),
         ("other in training", "it in training gives 1 values for each label, and the data have 3 classes"),
-        ("whole", "the model gives numbers of int64; floats are expected"),
+        ("whole", "the model returns numbers of int64; floats are expected"),
     ],
 )
 def test_an_own_model_that_goes_wrong_in_training_alone_is_told_of_before_it(tmp_path: Path, how: str, said: str) -> None:
@@ -95,7 +95,7 @@ def test_a_traceback_is_said_to_be_in_the_log_only_where_there_is_one(tmp_path: 
 
 
 def test_an_own_model_without_values_is_told_of(tmp_path: Path) -> None:
-    assert "gives a module on the device meta" in failure(of(tmp_path, OWN, '[model]\nkind = "custom"\ntarget = "tests.training.project:on_meta"'))
+    assert "returns a module on the device meta" in failure(of(tmp_path, OWN, '[model]\nkind = "custom"\ntarget = "tests.training.project:on_meta"'))
 
 
 def test_a_model_that_cannot_be_compiled_names_the_setting() -> None:

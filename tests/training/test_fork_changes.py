@@ -135,7 +135,7 @@ def test_another_hidden_size_takes_a_restart_and_would_drop_what_does_not_fit(tm
     old = load_config(parent.config)
     new = apply_overrides(old, ["model.hidden=6"])
     found = find_checkpoint(parent)
-    assert fork_problems(old, new, found) == ["model.hidden: this changes what training starts from, and takes a restart"]
+    assert fork_problems(old, new, found) == ["model.hidden: this changes what training starts from, and requires a restart"]
     child = create_run(parent.path.parent, new, parent=parent, checkpoint=found.path)
 
     state = before_training(child, monkeypatch)

@@ -204,7 +204,7 @@ def test_nothing_that_trains_is_refused_with_a_sentence(tmp_path: Path, freeze: 
 
     assert work(run) == 1
 
-    assert read_status(run).error == f"{key}: all of the 6 parameters would be frozen, and nothing train; freeze fewer"
+    assert read_status(run).error == f"{key}: all of the 6 parameters would be frozen and nothing would train; freeze fewer"
 
 
 def test_a_pattern_that_fits_nothing_is_refused_with_what_there_is(tmp_path: Path) -> None:

@@ -60,14 +60,14 @@ def _find(name: str) -> Any:
     for part in path.split("."):
         found = getattr(found, part, None)
     if found is None:
-        raise UserError(f"the checkpoint holds a value of {module}.{path}, which the code of the model does not have any more")
+        raise UserError(f"the checkpoint holds a value of {module}.{path}, which the model's code no longer has")
     return found
 
 
 def _class(name: str, kind: type) -> Any:
     found = _find(name)
     if not isinstance(found, type) or not issubclass(found, kind):
-        raise UserError(f"the checkpoint holds a value of {name.replace(':', '.')}, which is no {kind.__name__} any more")
+        raise UserError(f"the checkpoint holds a value of {name.replace(':', '.')}, which is no longer a {kind.__name__}")
     return found
 
 
@@ -90,7 +90,7 @@ def _dataclass_fields(value: Any) -> dict[str, Any]:
 def _make_dataclass(parts: list[Any]) -> Any:
     found: Any = _class(parts[0], object)
     if not dataclasses.is_dataclass(found):
-        raise UserError(f"the checkpoint holds a value of {parts[0].replace(':', '.')}, which is no dataclass any more")
+        raise UserError(f"the checkpoint holds a value of {parts[0].replace(':', '.')}, which is no longer a dataclass")
     kind: Any = found
     made: Any = object.__new__(kind)
     for name, value in parts[1].items():
@@ -109,7 +109,7 @@ def _make_enum(parts: list[Any]) -> Any:
     if name is None:
         return found(parts[2])
     if name not in found.__members__:
-        raise UserError(f"the checkpoint holds {parts[0].replace(':', '.')}.{name}, which is no member any more")
+        raise UserError(f"the checkpoint holds {parts[0].replace(':', '.')}.{name}, which is no longer a member")
     return found[name]
 
 

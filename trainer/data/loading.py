@@ -90,7 +90,7 @@ class Reading:
             if lost >= size or lost > max(size * _BEARABLE, 1):
                 raise UserError(
                     f"at least {lost:,} of the {size:,} images of {one.of} cannot be read; one of them: {one.path} ({one.reason}); "
-                    "put the files right or take them out (worker.log names those that were met)"
+                    "repair or remove these files (worker.log names those found so far)"
                 )
         if not self._told:
             self.say()
@@ -126,7 +126,7 @@ class Reading:
                 for inputs, targets, missing, unreadable in begun:
                     self.leave_out(samples, unreadable)
                     if fill and missing:
-                        raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); take them out, or choose other data")
+                        raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); remove them, or choose other data")
                     if not len(targets):
                         continue
                     yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
@@ -182,7 +182,7 @@ class LoadedParts:
             count += len(targets)
             yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
         if not count:
-            raise UserError("none of the samples for validation can be read; what has been left out is told above, in worker.log")
+            raise UserError("none of the samples for validation can be read; the samples left out are listed above, in worker.log")
 
 
 def reader_died(error: Exception) -> str:

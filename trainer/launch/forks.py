@@ -57,7 +57,7 @@ def fork_problems(old: Config, new: Config, checkpoint: CheckpointInfo) -> list[
     anew = [change.key for change in diff_config(old, new) if change.effect == "restart"]
     if anew:
         takes = "these change" if len(anew) > 1 else "this changes"
-        problems.append(f"{', '.join(anew)}: {takes} what training starts from, and takes a restart")
+        problems.append(f"{', '.join(anew)}: {takes} what training starts from, and requires a restart")
     if not new.training.steps:
         # An epoch that was begun counts where the epochs of both have as many steps; whole ones count always.
         if checkpoint.epoch >= new.training.epochs:

@@ -92,19 +92,19 @@ def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
 
 def _check_outputs(outputs: object, targets: Tensor, classes: int, when: str) -> None:
     if not isinstance(outputs, Tensor):
-        raise UserError(f"the model {when}gives {type(outputs).__name__}; a tensor with a value for each class is expected")
+        raise UserError(f"the model {when}returns {type(outputs).__name__}; a tensor with a value for each class is expected")
     if not outputs.is_floating_point():
-        raise UserError(f"the model {when}gives numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are expected, a value for each class")
+        raise UserError(f"the model {when}returns numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are expected, a value for each class")
     wanted = (*targets.shape, classes)
     if outputs.shape == wanted:
         return
     if outputs.shape[:-1] == targets.shape:
         raise UserError(
-            f"the model does not fit the data: it {when}gives {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
+            f"the model does not fit the data: it {when}returns {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
             f"give its last layer {classes} outputs"
         )
     raise UserError(
-        f"the model does not fit the data: for labels of {_shape(targets)} it {when}gives {_shape(outputs)}; "
+        f"the model does not fit the data: for labels of {_shape(targets)} it {when}returns {_shape(outputs)}; "
         f"{'×'.join(map(str, wanted))} is expected, a value for each label and class"
     )
 

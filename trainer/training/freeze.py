@@ -41,7 +41,7 @@ def check_freeze(config: FreezeConfig, model: nn.Module, fixed: Collection[str] 
                 raise UserError(f"freeze.patterns: no parameter matches {pattern!r}; there are {', '.join(named[:4])}{' …' if len(named) > 4 else ''}")
     if frozen_names(config, model).union(fixed) >= set(named):
         key = {"pattern": "freeze.patterns", "partial": "freeze.layers"}.get(config.kind, "freeze.kind")
-        raise UserError(f"{key}: all of the {len(named)} parameters would be frozen, and nothing train; freeze fewer")
+        raise UserError(f"{key}: all of the {len(named)} parameters would be frozen and nothing would train; freeze fewer")
 
 
 def fixed_names(model: nn.Module) -> frozenset[str]:

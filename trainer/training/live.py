@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.live_change import LiveConsequences, live_consequences, reschedules
 from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from gradtop.trainer.config.override import full_key
@@ -18,6 +19,7 @@ from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
 from gradtop.trainer.optim.optimizer import complete_state
 from gradtop.trainer.record import EventKind, EventReader
+from gradtop.trainer.record.config_values import value_of
 from gradtop.trainer.runtime.control import Applied, Unconfirmed
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
@@ -66,12 +68,12 @@ def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> 
         raise ValueError("; ".join(str(problem) for problem in wrong.problems)) from None
     if key in LIVE_KINDS:
         if not isinstance(value, str) or value not in LIVE_KINDS[key]:
-            raise ValueError(f"{key} can become {' or '.join(sorted(LIVE_KINDS[key]))} while training runs; another takes a fork")
+            raise ValueError(f"{key} can become {' or '.join(sorted(LIVE_KINDS[key]))} while training runs; another requires a fork")
         return key
     spec = find_spec(key, kinds.get(key.partition(".")[0], ""))
     effect = spec.effect if spec is not None else "restart"
     if effect != "live":
-        raise ValueError(f"{key} cannot be changed while training runs: it takes a {effect}")
+        raise ValueError(f"{key} cannot be changed while training runs: it requires a {effect}")
     return key
 
 
@@ -80,7 +82,9 @@ def set_live(session: Session, changes: Mapping[str, object], *, confirmed: bool
     new = changed(session.config, changes)
     made = diff_config(session.config, new)
     if not made:
-        raise ValueError("that is what it has already")
+        tables = to_tables(new)
+        keys = [_key(tables, short, value) for short, value in changes.items()]
+        raise ValueError("no change: " + ", ".join(f"{key} is already {setting_text(value_of(tables, key))}" for key in keys))
     try:
         augmentation(new.augment, session.source, seed=new.training.seed)
         check_prompt(new, session.source)

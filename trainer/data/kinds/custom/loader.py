@@ -35,13 +35,13 @@ def load(config: CustomData, *, seed: int, context: int = 0) -> Source:
     name = f"data.target: {config.target}"
     given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise UserError(f"{name} gives {_kind(given)}; two sets are expected, for training and for validation, each {_WANTED}")
+        raise UserError(f"{name} returns {_kind(given)}; it must return two sets, for training and for validation, each {_WANTED}")
     training, validation = (_part(part, f"{name}: the {which} set") for part, which in zip(given, ("training", "validation"), strict=True))
     one, other = training.inputs[0], validation.inputs[0]
     if one.shape != other.shape or one.dtype != other.dtype:
-        raise UserError(f"{name}: an input of training is {_like(one)}, and one of validation {_like(other)}; they must be alike")
+        raise UserError(f"{name}: a training input is {_like(one)}, a validation input {_like(other)}; they must match")
     if training.labels.shape[1:] != validation.labels.shape[1:]:
-        raise UserError(f"{name}: a label of training is {_like(training.labels[0])}, and one of validation {_like(validation.labels[0])}; they must be alike")
+        raise UserError(f"{name}: a training label is {_like(training.labels[0])}, a validation label {_like(validation.labels[0])}; they must match")
     classes = training.classes or 1 + int(training.labels.max())
     for part in (training, validation):
         part.check_labels(classes)
@@ -93,7 +93,7 @@ class Part:
         if least < 0 or largest >= classes:
             raise UserError(f"{self.title} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
         if classes < 2:
-            raise UserError(f"{self.title} is of one class alone; there is nothing to tell apart")
+            raise UserError(f"{self.title} has a single class; a classifier needs at least two")
 
     def as_items(self, classes: int) -> Items:
         items = self.items or Items(TensorDataset(self.inputs, self.labels), self.title)
@@ -139,7 +139,7 @@ class Items:
         given, label = _of_use(given, label, title)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
-            raise UserError(f"{title} is {_like(given)}, and others are not; all samples must be of one shape and kind")
+            raise UserError(f"{title} is {_like(given)}, and others are not; all samples must have the same shape and type")
         self._like = like
         if self.classes and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
             raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
@@ -153,11 +153,11 @@ def _part(given: Any, title: str) -> Part:
         inputs, labels = given
         if not inputs.dim() or not labels.dim() or len(inputs) != len(labels):
             counts = " and ".join(f"{len(each):,}" if each.dim() else "no" for each in given)
-            raise UserError(f"{title} has {counts} inputs and labels; there must be as many")
+            raise UserError(f"{title} has {counts} inputs and labels; the numbers must be equal")
         _check_filled(len(inputs), title)
         inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), title)
         if not labels[0].numel() or not inputs[0].numel():
-            raise UserError(f"{title} has samples of nothing: inputs {_like(inputs)}, labels {_like(labels)}")
+            raise UserError(f"{title} has empty samples: inputs {_like(inputs)}, labels {_like(labels)}")
         return Part(title, inputs, labels)
     if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
         raise UserError(f"{title} is {_kind(given)}; {_WANTED} is expected")
@@ -200,7 +200,7 @@ def _of_use(inputs: Tensor, labels: Tensor, title: str) -> tuple[Tensor, Tensor]
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
-            raise UserError(f"{title} has inputs that are not finite; clear out NaN and infinity")
+            raise UserError(f"{title} has inputs that are not finite; remove NaN and infinity")
     elif inputs.dtype in _WHOLE:
         # Bytes of pixels stay bytes; other integers name something, as characters.
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()

@@ -36,7 +36,7 @@ def download(url: str, target: Path, md5: str) -> None:
             if 0 < file.tell() < total:
                 raise FetchError(f"the connection ended after {file.tell():,} of {total:,} bytes")
             if digest.hexdigest() != md5:
-                raise FetchError("what came is another file than was asked for (its MD5 sum is wrong)")
+                raise FetchError("the downloaded file is not the expected one (its MD5 checksum differs)")
             size = file.tell()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchError(_reason(error)) from error

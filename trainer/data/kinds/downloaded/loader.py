@@ -84,7 +84,7 @@ def _put_mnist(source: Any, root: Path) -> Path:
             with gzip.open(archive) as content, written_whole(unpacked) as file:
                 shutil.copyfileobj(content, file)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UserError(f"{archive} is damaged; delete it, and put a whole one there or have it fetched anew") from error
+            raise UserError(f"{archive} is damaged; delete it to download it again, or replace it by an intact one") from error
     return folder
 
 
@@ -101,7 +101,7 @@ def _put_cifar(source: Any, root: Path) -> Path:
     if not archive.exists():
         _fetch([source.url], archive, source.tgz_md5, [source.filename])
     elif md5_of(archive) != source.tgz_md5:
-        raise UserError(f"{archive} is damaged or another file; delete it, and put the published one there or have it fetched anew")
+        raise UserError(f"{archive} is damaged or a different file; delete it to download it again, or replace it by the published one")
     folder.mkdir(exist_ok=True)
     with tarfile.open(archive) as content:
         for member in content:

@@ -45,11 +45,11 @@ class Listing:
 def list_images(root: Path, share: float) -> Listing:
     """The split that the folder has, or that share of each class for validation. Raises UserError where it lies otherwise than expected."""
     if not root.is_dir():
-        raise UserError(f"data.root: {root} is {'no folder' if root.exists() else 'not there'}; a folder with one folder of images for each class is expected")
+        raise UserError(f"data.root: {root} is {'not a directory' if root.exists() else 'missing'}; a folder with one folder of images for each class is expected")
     splits = _splits(root)
     listing = Listing(_find(splits.training), {}, splits.notes)
     if len(listing.training) < 2:
-        raise UserError(f"data.root: {splits.training} has images of one class alone, {next(iter(listing.training))}; there is nothing to tell apart")
+        raise UserError(f"data.root: {splits.training} has images of a single class, {next(iter(listing.training))}; a classifier needs at least two")
     if splits.validation is None:
         _set_apart(listing, share)
         if not any(listing.validation.values()):
@@ -125,7 +125,7 @@ def _find(root: Path, *, empty: bool = False, clock: Callable[[], float] = time.
         raise UserError(f"data.root: {root} needs a folder of images for each class, but {lies}")
     if (bare := [name for name, files in found.items() if not files]) and not empty:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES[:5])
-        raise UserError(f"data.root: {several(bare)} in {root} holds no images ({kinds} …); fill it or remove it")
+        raise UserError(f"data.root: {several(bare)} in {root} holds no images ({kinds} …); add images or remove it")
     return found
 
 

@@ -37,7 +37,7 @@ def load(config: Text, *, seed: int, context: int = 0) -> Characters:  # noqa: A
         )
     known = sorted(set(training))
     if len(known) < 2:
-        raise UserError(f"data.file: {where} is one character over and over; there is nothing to predict")
+        raise UserError(f"data.file: {where} consists of a single repeated character; there is nothing to predict")
     numbers = {character: number for number, character in enumerate(known)}
     strange = Counter(character for character in validation if character not in numbers)
     if strange:

@@ -17,10 +17,10 @@ def build(config: CustomModel, info: DataInfo) -> nn.Module:
         config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes
     )
     if not isinstance(made, nn.Module):
-        raise UserError(f"model.target: {config.target} gives {type(made).__name__}, not a torch.nn.Module")
+        raise UserError(f"model.target: {config.target} returns {type(made).__name__}, not a torch.nn.Module")
     # What only counts parameters builds there itself.
     if torch.get_default_device().type != "meta" and any(each.is_meta for each in (*made.parameters(), *made.buffers())):
-        raise UserError(f"model.target: {config.target} gives a module on the device meta, whose weights have no values; make it on another")
+        raise UserError(f"model.target: {config.target} returns a module on the device meta, whose weights have no values; make it on another")
     if not any(parameter.requires_grad for parameter in made.parameters()):
-        raise UserError(f"model.target: {config.target} gives a module without any parameter to train")
+        raise UserError(f"model.target: {config.target} returns a module without any parameter to train")
     return made

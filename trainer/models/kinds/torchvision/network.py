@@ -87,4 +87,4 @@ def _try_out(model: nn.Module, info: DataInfo) -> None:
     outputs = model(torch.zeros(1, info.channels, info.size, info.size, device=device))
     model.train()
     if not isinstance(outputs, torch.Tensor):
-        raise TypeError(f"it gives {type(outputs).__name__}, not one tensor")
+        raise TypeError(f"it returns {type(outputs).__name__}, not one tensor")
