@@ -33,7 +33,7 @@ from gradtop.trainer.record.streams.registry import (
     TIME,
 )
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
-from gradtop.tui.screens.overview.data import axis_end, newest, monitor_setting
+from gradtop.tui.screens.overview.data import axis_end, monitor_setting, newest
 from gradtop.tui.screens.system.host import Cores, GpuProcess, free_space, gpu_processes
 
 if TYPE_CHECKING:
