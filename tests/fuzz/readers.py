@@ -50,13 +50,13 @@ from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.parameters.data import matching_rows, open_at_first, read_parameters, visible
 from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
-from gradtop.tui.screens.runs.text import about, cells
+from gradtop.tui.screens.runs.text import about, run_cells
 from gradtop.tui.screens.schedule.data import read_schedule
 from gradtop.tui.screens.system.data import read_system
 from gradtop.tui.screens.system.text import gpu_lines, host_lines, monitoring_lines, run_lines
 from gradtop.tui.screens.tune.data import read_tune
 from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, rebinned, span
-from gradtop.tui.screens.weights.pictures import heat, title, why_none
+from gradtop.tui.screens.weights.pictures import heat, picture_title, why_none
 
 PARAMETER = "head.weight"
 PICTURES = (
@@ -111,7 +111,7 @@ class Screen:
         part = read_weights(source, WeightsView(wanted.parameter, wanted)).picture
         if part is None:
             return
-        title(part.wanted, part.shape)
+        picture_title(part.wanted, part.shape)
         if not why_none(part.wanted, part.shape) and part.shown is not None:
             heat(part.shown, part.wanted, part.shape)
 
@@ -135,7 +135,7 @@ class Screen:
         source.runs.refresh()
         for sort in ("newest", "best", "name", "training.seed"):
             for row in read_runs(source, RunsView(sort, columns=(*COLUMNS, "note", "perplexity"))).rows:
-                cells(row, (*COLUMNS, "note", "perplexity"), time.time(), watched=True)
+                run_cells(row, (*COLUMNS, "note", "perplexity"), time.time(), watched=True)
                 about(row, watched=False, sort=sort)
 
 
