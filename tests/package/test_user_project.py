@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,12 +77,14 @@ def package() -> dict[str, str]:
 @pytest.mark.usefixtures("own_servers")
 @pytest.mark.parametrize(
     ("kind", "files", "command"),
-    [("wheel", modules(), ["python", "-m", "gradtop"]), ("editable", package(), ["gradtop"])],
-    ids=["modules beside an ordinary install", "a package beside an editable install"],
+    [("wheel", modules(), ["python", "-m", "gradtop"]), ("editable", package(), ["gradtop"]), ("checkout", package(), [])],
+    ids=["modules beside an ordinary install", "a package beside an editable install", "a package beside a checkout on the path"],
 )
 def test_a_project_with_a_trainer_of_its_own_trains(kind: str, files: dict[str, str], command: list[str], builds: Builds, tmp_path: Path) -> None:
-    program, *rest = command
-    gradtop: list[str | Path] = [install(getattr(builds, kind), tmp_path / "environment").with_name(program), *rest]
+    gradtop: list[str | Path] = ["env", f"PYTHONPATH={builds.checkout / '.src'}", sys.executable, "-m", "gradtop"]
+    if command:
+        program, *rest = command
+        gradtop = [install(getattr(builds, kind), tmp_path / "environment").with_name(program), *rest]
     project = tmp_path / "project"
     for name, text in (files | HIDING).items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)

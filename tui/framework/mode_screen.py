@@ -5,7 +5,7 @@ How a mode is written (`tui/screens/gradients/screen.py`, its CSS in `gradients.
     # tui/screens/gradients/data.py: no Textual; tested without a terminal
     @dataclass(frozen=True)
     class GradientsPart: ...
-    def read_gradients(source: Source, view: GradientsView) -> GradientsPart:
+    def read_gradients(source: ReadContext, view: GradientsView) -> GradientsPart:
         reader = source.run                    # gradtop.trainer.record.RunReader, None where no run is watched
         ...                                    # runs in the poll thread: reading belongs here, and only here
 
@@ -66,6 +66,10 @@ if TYPE_CHECKING:
 SMALLEST = (40, 12)
 RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
 SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
+
+
+def no_run_text() -> str:
+    return f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one."
 
 
 def bindings(mode: str) -> list[BindingType]:

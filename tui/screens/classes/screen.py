@@ -8,9 +8,8 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.classes.data import ClassesPart, ClassesView, read_classes, shares
 from gradtop.tui.screens.classes.text import class_lines, copied, fits, matrix_lines, title_line, worst_lines
@@ -65,7 +64,7 @@ class Classes(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part, facts = snapshot.part, snapshot.facts
         if facts.run is None or not isinstance(part, ClassesPart):
-            self.explain("" if facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs.")
+            self.explain("" if facts.run else no_run_text())
             return
         self.explain("" if part.found is not None else NONE_YET if facts.alive and facts.status.val_loss is None else NO_CLASSES)
         if part.found is None:

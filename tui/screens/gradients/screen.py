@@ -6,11 +6,10 @@ from textual import events
 from textual.app import ComposeResult
 
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.chart_actions import CHART_ACTIONS
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.mode_screen import bindings, no_run_text
 from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.gradients.data import (
@@ -88,7 +87,7 @@ class Gradients(ChartedScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, GradientsPart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
         if self.focused is None:

@@ -9,10 +9,9 @@ from textual.geometry import Size
 from textual.widgets import Input
 
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.mode_screen import bindings, no_run_text
 from gradtop.tui.framework.picks import axis_of, keep_picks, kept_picks, metric_line
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.metrics.data import MetricsPart, MetricsView, read_metrics
@@ -52,7 +51,7 @@ class Metrics(ChartedScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, MetricsPart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("" if part.total else "Nothing has been recorded yet.")
         began = float(snapshot.facts.status.began)

@@ -22,7 +22,7 @@ from gradtop.trainer.record.streams.registry import (
 )
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.mode_screen import bindings, no_run_text
 from gradtop.tui.framework.paned import PanedScreen
 from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
@@ -78,7 +78,7 @@ class Overview(PanedScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, OverviewPart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
         status = snapshot.facts.status

@@ -12,7 +12,7 @@ from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.model import NO_MODEL, Model, Node
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.parameters.data import (
@@ -64,7 +64,7 @@ class Parameters(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, ParametersPart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
         if self.focused is None:

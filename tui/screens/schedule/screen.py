@@ -8,10 +8,9 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.mode_screen import bindings, no_run_text
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule
@@ -43,7 +42,7 @@ class Schedule(ChartedScreen):
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part
         if snapshot.facts.run is None or not isinstance(part, SchedulePart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
         planned = Curve("planned", part.planned, "a", planned=True)

@@ -18,9 +18,8 @@ from gradtop.trainer.record.streams.registry import (
     SAMPLES_PER_S,
     shown_by,
 )
-from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.mode_screen import bindings, no_run_text
 from gradtop.tui.framework.paned import PanedScreen
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -66,7 +65,7 @@ class System(PanedScreen):
     def show(self, snapshot: Snapshot) -> None:
         part, facts = snapshot.part, snapshot.facts
         if facts.run is None or not isinstance(part, SystemPart):
-            self.explain("" if facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if facts.run else no_run_text())
             return
         self.explain("")
         words = {"run": run_lines(part, facts), "host": host_lines(part, facts), "gpu": gpu_lines(part), "monitoring": monitoring_lines(part, alive=facts.alive)}

@@ -12,9 +12,8 @@ from textual.containers import Horizontal, Vertical
 
 from gradtop.trainer.analysis.formatting import number, shape
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
 from gradtop.tui.screens.weights.picture_pane import PicturePane
@@ -85,7 +84,7 @@ class Weights(ModeScreen):
     def show(self, snapshot: Snapshot) -> None:
         part, facts = snapshot.part, snapshot.facts
         if facts.run is None or not isinstance(part, WeightsPart):
-            self.explain("" if facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if facts.run else no_run_text())
             return
         if not part.parameters:
             starting = "The parameters follow after the first step."
