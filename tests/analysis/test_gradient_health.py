@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.analysis.gradient_health import (
     STATES,
+    GradientHealth,
     Measured,
-    Verdict,
     assess_gradients,
     trend,
     upper_quartile,
@@ -32,7 +32,7 @@ def steady(value: float, count: int = 32, seed: int = 0) -> list[float]:
 
 
 def states(*layers: Measured) -> dict[str, str]:
-    return {name: verdict.state for name, verdict in assess_gradients(layers).items()}
+    return {name: health.state for name, health in assess_gradients(layers).items()}
 
 
 def net(depth: int = 6) -> list[Measured]:
@@ -57,9 +57,9 @@ def test_a_spike_of_one_batch_is_fine() -> None:
 
 
 def test_a_layer_far_under_the_others_vanishes_and_the_others_are_fine() -> None:
-    verdicts = assess_gradients([*net(), layer("stem.weight", steady(1e-7), steady(1e-7))])
-    assert verdicts.pop("stem.weight").state == "vanishing"
-    assert {each.state for each in verdicts.values()} == {"fine"}
+    healths = assess_gradients([*net(), layer("stem.weight", steady(1e-7), steady(1e-7))])
+    assert healths.pop("stem.weight").state == "vanishing"
+    assert {each.state for each in healths.values()} == {"fine"}
 
 
 def test_the_finding_says_by_how_much() -> None:
@@ -82,9 +82,9 @@ def test_a_chain_in_which_each_layer_halves_vanishes_at_its_far_end_alone() -> N
 
 def test_a_layer_that_fell_where_the_others_stayed_vanishes() -> None:
     fell = layer("mid.weight", [0.02] * 16, [20.0] * 16)
-    verdict = assess_gradients([*net(), fell])["mid.weight"]
-    assert verdict.state == "vanishing"
-    assert "more than the others" in verdict.why
+    health = assess_gradients([*net(), fell])["mid.weight"]
+    assert health.state == "vanishing"
+    assert "more than the others" in health.why
 
 
 def test_a_gradient_that_was_never_large_enough_to_train_anything_vanishes() -> None:
@@ -121,23 +121,23 @@ def test_one_exploding_layer_does_not_make_the_others_vanish() -> None:
 
 @pytest.mark.parametrize(("values", "why"), [([NAN], "nan"), ([1.0, INF], "infinite in 1 of the last 2 measurements"), ([NAN, 1.0, 1.0], "nan in 1 of")])
 def test_what_is_not_finite_is_said(values: list[float], why: str) -> None:
-    verdict = assess_gradients([*net(), layer("l9.weight", values)])["l9.weight"]
-    assert verdict.state == "not finite"
-    assert why in verdict.why
-    assert verdict.tone == "error"
+    health = assess_gradients([*net(), layer("l9.weight", values)])["l9.weight"]
+    assert health.state == "not finite"
+    assert why in health.why
+    assert health.tone == "error"
 
 
 def test_a_gradient_that_is_zero_is_neither_small_nor_fine() -> None:
-    verdict = assess_gradients([*net(), layer("dead.weight", [0.0] * 16, steady(1.0))])["dead.weight"]
-    assert verdict.state == "zero"
-    assert assess_gradients([layer("new.weight", [0.0])])["new.weight"] == Verdict("fine", "zero so far")
+    health = assess_gradients([*net(), layer("dead.weight", [0.0] * 16, steady(1.0))])["dead.weight"]
+    assert health.state == "zero"
+    assert assess_gradients([layer("new.weight", [0.0])])["new.weight"] == GradientHealth("fine", "zero so far")
 
 
 def test_a_bias_that_the_norm_after_it_cancels_is_no_trouble() -> None:
-    verdicts = assess_gradients([*net(), layer("conv.weight", steady(1.0), steady(1.0)), layer("conv.bias", steady(1e-9), steady(1e-9), (64,))])
-    assert verdicts["conv.bias"].state == "no effect"
-    assert not verdicts["conv.bias"].is_trouble
-    assert verdicts["conv.weight"].state == "fine"
+    healths = assess_gradients([*net(), layer("conv.weight", steady(1.0), steady(1.0)), layer("conv.bias", steady(1e-9), steady(1e-9), (64,))])
+    assert healths["conv.bias"].state == "no effect"
+    assert not healths["conv.bias"].is_trouble
+    assert healths["conv.weight"].state == "fine"
 
 
 def test_a_bias_vanishes_with_its_weight() -> None:
@@ -157,7 +157,7 @@ def test_one_parameter_alone_is_judged_by_its_own_history() -> None:
 
 
 def test_trouble_is_sorted_by_kind_and_by_size() -> None:
-    order = [Verdict("not finite"), Verdict("exploding", "", 1e6), Verdict("exploding", "", 1e3), Verdict("zero"), Verdict("vanishing", "", 1e9), Verdict("fine")]
+    order = [GradientHealth("not finite"), GradientHealth("exploding", "", 1e6), GradientHealth("exploding", "", 1e3), GradientHealth("zero"), GradientHealth("vanishing", "", 1e9), GradientHealth("fine")]
     assert sorted(order, key=lambda each: each.rank) == order
 
 
@@ -166,8 +166,8 @@ NUMBERS = st.floats() | st.sampled_from([0.0, 1.0, 1e-300, 1e300, NAN, INF, -INF
 
 @given(st.lists(st.tuples(st.sampled_from(["a.weight", "a.bias", "b.weight", "c"]), st.lists(NUMBERS, max_size=70), st.lists(NUMBERS, max_size=40)), unique_by=lambda each: each[0]))
 def test_any_numbers_are_judged(rows: list[tuple[str, list[float], list[float]]]) -> None:
-    for verdict in assess_gradients([layer(name, recent, earlier, (4, 4)) for name, recent, earlier in rows]).values():
-        assert verdict.state in STATES
+    for health in assess_gradients([layer(name, recent, earlier, (4, 4)) for name, recent, earlier in rows]).values():
+        assert health.state in STATES
     for _name, recent, _earlier in rows:
         trend(recent)
 

@@ -1,4 +1,4 @@
-"""The verdicts on networks that really train: no false alarm where one learns, and the right one where it cannot."""
+"""The health of gradients of networks that really train: no false alarm where one learns, and the right one where it cannot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, window
+from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, window
 from gradtop.trainer.config import load_config
 from gradtop.trainer.data.dataset import Dataset
 from gradtop.trainer.data.load import load_data
@@ -28,8 +28,8 @@ class Watched:
         self.seen: Counter[str] = Counter()
         self.batches = torch.Generator().manual_seed(0)
 
-    def train(self, optimizer: torch.optim.Optimizer, steps: int, every: int = 1) -> Mapping[str, Verdict]:
-        verdicts: Mapping[str, Verdict] = {}
+    def train(self, optimizer: torch.optim.Optimizer, steps: int, every: int = 1) -> Mapping[str, GradientHealth]:
+        healths: Mapping[str, GradientHealth] = {}
         for step in range(steps):
             batch = torch.randint(0, len(self.images), (32,), generator=self.batches)
             optimizer.zero_grad()
@@ -39,12 +39,12 @@ class Watched:
                 for name, parameter in self.model.named_parameters():
                     assert parameter.grad is not None
                     self.norms[name].append(parameter.grad.norm().item())
-                verdicts = assess_gradients([self.measured(name, parameter) for name, parameter in self.model.named_parameters()])
-                self.seen.update(verdict.state for verdict in verdicts.values())
+                healths = assess_gradients([self.measured(name, parameter) for name, parameter in self.model.named_parameters()])
+                self.seen.update(health.state for health in healths.values())
             if not torch.isfinite(loss):
                 break
             optimizer.step()
-        return verdicts
+        return healths
 
     def measured(self, name: str, parameter: Tensor) -> Measured:
         recent = self.norms[name][-TREND:]
@@ -97,14 +97,14 @@ def test_a_network_that_knows_its_data_by_heart_is_fine_though_its_gradients_shr
 @pytest.mark.parametrize("activation", [nn.Tanh, nn.Sigmoid])
 def test_twenty_saturating_layers_vanish_at_the_far_end(activation: type[nn.Module]) -> None:
     watched = deep(activation)
-    verdicts = watched.train(torch.optim.SGD(watched.model.parameters(), 0.05), 120, every=2)
-    assert verdicts["1.weight"].state == verdicts["1.bias"].state == "vanishing"
-    assert verdicts["41.weight"].state == "fine"
+    healths = watched.train(torch.optim.SGD(watched.model.parameters(), 0.05), 120, every=2)
+    assert healths["1.weight"].state == healths["1.bias"].state == "vanishing"
+    assert healths["41.weight"].state == "fine"
     assert set(watched.seen) == {"fine", "vanishing"}
 
 
 def test_a_learning_rate_of_a_hundred_explodes() -> None:
     watched = network("digits_mlp.toml")
-    verdicts = watched.train(torch.optim.SGD(watched.model.parameters(), 100.0, momentum=0.9), 50)
+    healths = watched.train(torch.optim.SGD(watched.model.parameters(), 100.0, momentum=0.9), 50)
     assert watched.seen["exploding"] > 0
-    assert {verdict.state for verdict in verdicts.values()} <= {"exploding", "not finite", "zero"}
+    assert {health.state for health in healths.values()} <= {"exploding", "not finite", "zero"}

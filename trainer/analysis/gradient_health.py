@@ -79,7 +79,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GradientHealth:
     """`state` in a word, `why` in a few; `tone` is success, warning, error or muted; `rank` sorts by trouble, the worst first."""
 
     state: str
@@ -113,13 +113,13 @@ STATES = {
     "no gradient yet": ("◌", "muted"),
     "frozen": ("□", "muted"),
 }
-FINE = Verdict("fine")
+FINE = GradientHealth("fine")
 
 
-def assess_gradients(parameters: Sequence[Measured]) -> dict[str, Verdict]:
-    """A verdict on each parameter."""
-    verdicts = {each.name: found for each in parameters if (found := alone(each)) is not None}
-    rest = [each for each in parameters if each.name not in verdicts]
+def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth]:
+    """The health of the gradients of each parameter, by name."""
+    healths = {each.name: found for each in parameters if (found := alone(each)) is not None}
+    rest = [each for each in parameters if each.name not in healths]
     density = {each.name: each.level / each.spread for each in rest}
     without_effect = cancelled(rest, density)
     for is_vector in (False, True):
@@ -131,41 +131,41 @@ def assess_gradients(parameters: Sequence[Measured]) -> dict[str, Verdict]:
         began = upper_quartile([each.first / each.spread for each in peers if each.first > 0])
         for each in peers:
             factor = density[each.name] / reference if reference > 0 else 1.0
-            verdicts[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
+            healths[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
     for name, weight in without_effect.items():
-        if not verdicts[weight].is_trouble:
-            verdicts[name] = Verdict("no effect", "what follows cancels this bias, as a norm does")
-    return verdicts
+        if not healths[weight].is_trouble:
+            healths[name] = GradientHealth("no effect", "what follows cancels this bias, as a norm does")
+    return healths
 
 
-def alone(each: Measured) -> Verdict | None:
+def alone(each: Measured) -> GradientHealth | None:
     """What can be said without history and without the others; None where that is nothing."""
     if not each.trainable:
-        return Verdict("frozen", "it does not train")
+        return GradientHealth("frozen", "it does not train")
     if not each.recent:
-        return Verdict("no gradient yet")
+        return GradientHealth("no gradient yet")
     last = each.recent[-WINDOW:]
     if bad := [value for value in last if not math.isfinite(value)]:
         which = "nan" if bad[-1] != bad[-1] else "infinite"
-        return Verdict("not finite", which if len(last) == 1 else f"{which} in {len(bad)} of the last {len(last)} measurements")
+        return GradientHealth("not finite", which if len(last) == 1 else f"{which} in {len(bad)} of the last {len(last)} measurements")
     zeros = sum(1 for value in last if not value)
     if len(last) < ENOUGH and zeros == len(last):
-        return Verdict("fine", "zero so far")
+        return GradientHealth("fine", "zero so far")
     if 2 * zeros > len(last) >= ENOUGH:
-        return Verdict("zero", f"in {zeros} of the last {len(last)} measurements: nothing reaches it", zeros)
+        return GradientHealth("zero", f"in {zeros} of the last {len(last)} measurements: nothing reaches it", zeros)
     return None
 
 
-def among(each: Measured, factor: float, shrunk: float, began: float) -> Verdict:
+def among(each: Measured, factor: float, shrunk: float, began: float) -> GradientHealth:
     """What its own history and its peers say of one parameter: `factor` is its size beside the reference, `shrunk` how its peers changed, `began` what they began at per element."""
     # Small layers that catch up with the others do not explode.
     if (risen := rise(each)) and each.level / each.spread >= BEYOND * max(began, each.first / each.spread) and factor >= 0.1:
-        return Verdict("exploding", f"{times(risen)} × over its own level before", risen)
+        return GradientHealth("exploding", f"{times(risen)} × over its own level before", risen)
     if len(each.recent) < ENOUGH:
         return FINE
     # Where most of the others vanish, the one that is over them is the healthy one, and has not grown.
     if factor >= OVER and each.level >= BEYOND * each.first > 0:
-        return Verdict("exploding", f"{times(factor)} × over the others", factor)
+        return GradientHealth("exploding", f"{times(factor)} × over the others", factor)
     if factor <= UNDER:
         return vanishing(factor, "{} × under the others")
     if each.before and shrunk and (fallen := each.level / each.before / shrunk) <= UNDER:
@@ -175,9 +175,9 @@ def among(each: Measured, factor: float, shrunk: float, began: float) -> Verdict
     return FINE
 
 
-def vanishing(factor: float, why: str) -> Verdict:
+def vanishing(factor: float, why: str) -> GradientHealth:
     size = 1 / max(factor, SMALLEST)
-    return Verdict("vanishing", why.format(times(size)), size)
+    return GradientHealth("vanishing", why.format(times(size)), size)
 
 
 def times(factor: float) -> str:

@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Written:
 def test_where_nothing_is_wrong_it_says_over_how_many_steps(run: Written, steps: int, noise: float) -> None:
     found = run.steps(falling(steps, noise=noise)).report
     assert found.present == ()
-    assert (found.text(), found.tone, found.verdict()) == ("✓ nothing wrong", "success", f"nothing wrong in {steps:,} steps".replace(",", "\u202f"))
+    assert (found.text(), found.tone, found.all_clear()) == ("✓ nothing wrong", "success", f"nothing wrong in {steps:,} steps".replace(",", "\u202f"))
 
 
 def test_before_there_are_steps_enough_nothing_is_claimed(run: Written) -> None:
@@ -60,7 +60,7 @@ def test_what_has_passed_is_kept_and_is_not_the_worst(run: Written) -> None:
 
 
 @pytest.mark.parametrize("norm", [1e-3, 0.5, 1e4])
-def test_the_size_of_the_total_norm_alone_is_no_verdict(run: Written, norm: float) -> None:
+def test_the_size_of_the_total_norm_alone_is_no_finding(run: Written, norm: float) -> None:
     assert run.steps(falling(100), grad_norm=[norm] * 100).report.healthy
 
 

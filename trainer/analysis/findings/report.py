@@ -58,7 +58,7 @@ class Report:
         """The colour of the text: error, warning, success or muted."""
         return self.worst.tone if self.worst is not None else "success" if self.healthy else "muted"
 
-    def verdict(self) -> str:
+    def all_clear(self) -> str:
         """A sentence where nothing is wrong: nothing wrong in 480 steps; "" where something is, or it is too early."""
         return f"nothing wrong in {number(self.steps)} steps" if self.healthy else ""
 

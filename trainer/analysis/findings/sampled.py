@@ -9,7 +9,7 @@ from functools import cached_property
 from statistics import median
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, window
+from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, window
 from gradtop.trainer.record import StreamReader
 from gradtop.trainer.record.bounds import count
 from gradtop.trainer.record.streams.registry import GRAD_NORM, MODULES, UPDATE_RATIO, of_parameter, parameter_of
@@ -109,7 +109,7 @@ class Sampled:
         return found
 
     @cached_property
-    def verdicts(self) -> Mapping[str, Verdict]:
+    def healths(self) -> Mapping[str, GradientHealth]:
         """What the Gradients mode says of each parameter, from the records that are looked at here."""
         measured = []
         for parameter in self.parameters:

@@ -1,4 +1,4 @@
-"""What the gradients mode shows: each parameter's gradient norm now and over time, and a verdict on it."""
+"""What the gradients mode shows: each parameter's gradient norm now and over time, and its health."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.analysis.gradient_health import TREND, Measured, Verdict, assess_gradients, trend, window
+from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, trend, window
 from gradtop.trainer.analysis.marks import Mark, event_marks
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
@@ -55,7 +55,7 @@ class GradientRow:
     over_time: Series
     trend: tuple[str, str]
     ratio: float | None
-    verdict: Verdict
+    health: GradientHealth
     is_vector: bool = False
 
 
@@ -162,7 +162,7 @@ def rows_of(
         # The bins that ended before the window; they are few, and in the order of steps.
         earlier = series.mean[: bisect_left(series.x_last, begin)]
         measured.append(Measured(node.key, node.sizes, norms, earlier, trainable=node.trainable > 0 or not node.count))
-    verdicts = assess_gradients(measured)
+    healths = assess_gradients(measured)
     for node, each, series, ratio in zip(nodes, measured, over_time, ratios, strict=True):
         last = recent.last(of_parameter(UPDATE_RATIO, node.key))
         yield GradientRow(
@@ -174,7 +174,7 @@ def rows_of(
             over_time=series,
             trend=trend(each.recent),
             ratio=last if last is not None else next((mean for mean in reversed(ratio.mean) if mean == mean), None),
-            verdict=verdicts[node.key],
+            health=healths[node.key],
             is_vector=each.is_vector,
         )
 
@@ -218,9 +218,9 @@ class Recent:
 def ordered(rows: Sequence[GradientRow], sort: str, wanted: str = "", *, reverse: bool = False) -> list[GradientRow]:
     """The rows whose name or state has every word that is wanted: the worst or the largest first, or in the order of the model; `reverse` the other way round."""
     words = wanted.lower().split()
-    found = [row for row in rows if all(word in f"{row.shown} {row.verdict.state}".lower() for word in words)]
+    found = [row for row in rows if all(word in f"{row.shown} {row.health.state}".lower() for word in words)]
     if sort == "trouble":
-        found.sort(key=lambda row: row.verdict.rank)
+        found.sort(key=lambda row: row.health.rank)
     elif sort != "depth":
         pairs = [(row.now if sort == "norm" else row.ratio, row) for row in found]
         measured = [(figure, row) for figure, row in pairs if figure is not None and figure == figure]
@@ -229,11 +229,11 @@ def ordered(rows: Sequence[GradientRow], sort: str, wanted: str = "", *, reverse
     return found[::-1] if reverse else found
 
 
-def counts(rows: Iterable[GradientRow]) -> list[tuple[Verdict, int]]:
+def counts(rows: Iterable[GradientRow]) -> list[tuple[GradientHealth, int]]:
     """How many parameters have each state, the worst first."""
-    found: dict[str, list[Verdict]] = {}
+    found: dict[str, list[GradientHealth]] = {}
     for row in rows:
-        found.setdefault(row.verdict.state, []).append(row.verdict)
+        found.setdefault(row.health.state, []).append(row.health)
     return sorted(((each[0], len(each)) for each in found.values()), key=lambda pair: pair[0].rank[0])
 
 

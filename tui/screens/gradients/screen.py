@@ -26,12 +26,12 @@ from gradtop.tui.screens.gradients.text import (
     detail,
     gradient_cells,
     health_summary,
+    health_text,
     norm_text,
     parameter_title,
     reading,
     spark_width,
     waiting_for,
-    words_of,
 )
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
@@ -249,4 +249,4 @@ class Gradients(ChartedScreen):
         if self._chart and self.chart.cursor_x is not None:
             return f"{row.shown}: {''.join(text for text, _tone in self._reading()).strip()}", "what is under the line"
         now = "–" if row.now is None else norm_text(row.now)
-        return f"{row.shown} {now} {words_of(row.verdict)}", "name, norm and finding"
+        return f"{row.shown} {now} {health_text(row.health)}", "name, norm and finding"

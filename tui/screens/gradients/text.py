@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
-from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, Verdict
+from gradtop.trainer.analysis.gradient_health import HUGE_UPDATE, LARGE_UPDATE, GradientHealth
 from gradtop.trainer.record import RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
@@ -60,7 +60,7 @@ def gradient_cells(row: GradientRow, spark: int, end: float) -> Sequence[Cell]:
         bars(sparkline(row.over_time.x, row.over_time.mean, row.over_time.nonfinite, spark, end)),
         ([(arrow, "text"), (f" {word}", "muted")] if spark >= 15 else (arrow, "text")) if arrow else ("–", "muted"),
         ratio_cell(row),
-        finding(row.verdict),
+        finding(row.health),
     )
 
 
@@ -83,13 +83,13 @@ def ratio_cell(row: GradientRow) -> Piece:
     return (f"▲ {text}", "error" if row.ratio >= HUGE_UPDATE else "warning")
 
 
-def finding(verdict: Verdict) -> Sequence[Piece]:
-    words = words_of(verdict)
-    return [(f"{verdict.symbol} ", verdict.tone), (words, verdict.tone if verdict.is_trouble else "muted")]
+def finding(health: GradientHealth) -> Sequence[Piece]:
+    words = health_text(health)
+    return [(f"{health.symbol} ", health.tone), (words, health.tone if health.is_trouble else "muted")]
 
 
-def words_of(verdict: Verdict) -> str:
-    return f"{verdict.state}: {verdict.why}" if verdict.why else verdict.state
+def health_text(health: GradientHealth) -> str:
+    return f"{health.state}: {health.why}" if health.why else health.state
 
 
 def norm_text(value: float) -> str:
@@ -107,15 +107,15 @@ def parameter_title(row: GradientRow, place: str) -> TextLine:
 
 def detail(row: GradientRow) -> TextLine:
     """The whole finding on one parameter."""
-    return [(f" {row.shown}  ", "text"), *finding(row.verdict)]
+    return [(f" {row.shown}  ", "text"), *finding(row.health)]
 
 
 def health_summary(rows: Sequence[GradientRow], sort: str, step: float | None, unmeasured: str = "") -> TextLine:
     if not rows:
         return []
     words: list[Piece] = [(" ", "muted")]
-    for verdict, count in counts(rows):
-        words += [(f"{verdict.symbol} ", verdict.tone), (f"{count} {verdict.state}   ", "text" if verdict.is_trouble else "muted")]
+    for health, count in counts(rows):
+        words += [(f"{health.symbol} ", health.tone), (f"{count} {health.state}   ", "text" if health.is_trouble else "muted")]
     words.append((f"sorted by {sort}", "muted"))
     if step is not None:
         words.append((f"   measured at step {formatting.number(step)}", "muted"))

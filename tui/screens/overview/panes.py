@@ -35,8 +35,8 @@ class Findings(Entries):
         if report is None:
             return  # a moment later
         self._findings = report.findings
-        verdict = [Entry(" ✓ ", "success", report.verdict())] if report.healthy else []
-        self.show([*verdict, *map(finding_entry, report.findings)], NOT_YET if facts.alive else NOTHING)
+        all_clear = [Entry(" ✓ ", "success", report.all_clear())] if report.healthy else []
+        self.show([*all_clear, *map(finding_entry, report.findings)], NOT_YET if facts.alive else NOTHING)
 
     @property
     def finding(self) -> Finding | None:

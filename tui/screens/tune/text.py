@@ -43,23 +43,23 @@ class FieldHelp(Lines):
 
 
 class Differences(Lines):
-    """Old → new for each change, and below them the verdict, which always fits."""
+    """Old → new for each change, and below them the effect, which always fits."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._verdict: Sequence[TextLine] = ()
+        self._effect: Sequence[TextLine] = ()
 
-    def show_changes(self, changes: Sequence[TextLine], verdict: Sequence[TextLine]) -> None:
-        self._verdict = verdict
+    def show_changes(self, changes: Sequence[TextLine], effect: Sequence[TextLine]) -> None:
+        self._effect = effect
         self.show(changes)
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:
-        verdict = wrapped(self._verdict, width)
-        room = height - len(verdict) - 1
+        effect = wrapped(self._effect, width)
+        room = height - len(effect) - 1
         changes = list(self._lines)
         if len(changes) > room > 0:
             changes[room - 1 :] = [[(f"… and {len(changes) - room + 1} more", "muted")]]
-        return spelled(self, [*changes, [("", "text")], *verdict] if changes else verdict)
+        return spelled(self, [*changes, [("", "text")], *effect] if changes else effect)
 
 
 class FilterRow(Lines):
@@ -106,7 +106,7 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
 def what_will_change(
     draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", scaled: tuple[str, str] = ("", ""), weights: ForkWeights | None = None
 ) -> tuple[list[TextLine], list[TextLine]]:
-    """A line for each change with its way, and the verdict: what is to be put right, or the way that all of them take.
+    """A line for each change with its way, and the effect: what is to be put right, or the way that all of them take.
 
     `scaled`: what a new learning rate that is applied live makes of the one of now, with its schedule scaled and with none.
     `live` says that the base is a run that can take changes now, `stale` that another run is watched, `now` what a live change does at once,
@@ -129,17 +129,17 @@ def what_will_change(
                 (takes, "primary" if takes == "live" else "muted"),
             ]
         )
-    verdict = verdict_of(draft, base, way, live=live, weights=weights)
+    effect = effect_lines(draft, base, way, live=live, weights=weights)
     if scaled[0] and live and not draft.problems:
-        verdict.append([(f"live: {scaled[0]}, or {scaled[1]}", "text")])
+        effect.append([(f"live: {scaled[0]}, or {scaled[1]}", "text")])
     if now and not draft.problems:
-        verdict.append([(f"▲ live, {now}", "warning")])
+        effect.append([(f"▲ live, {now}", "warning")])
     if stale:
-        verdict.append([(f"based on {base.name or 'the defaults'}, not on the watched run; {keys.name('tune.discard')} switches to that one", "muted")])
-    return changes, verdict
+        effect.append([(f"based on {base.name or 'the defaults'}, not on the watched run; {keys.name('tune.discard')} switches to that one", "muted")])
+    return changes, effect
 
 
-def verdict_of(draft: Draft, base: TunePart, way: Way, *, live: bool, weights: ForkWeights | None = None) -> list[TextLine]:
+def effect_lines(draft: Draft, base: TunePart, way: Way, *, live: bool, weights: ForkWeights | None = None) -> list[TextLine]:
     """The strongest way, which key takes it, and what it keeps and drops."""
     if draft.problems:
         return [[(f"✕ to fix: {', '.join(draft.problems)}", "error")]]

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
-from gradtop.trainer.analysis.gradient_health import Verdict
+from gradtop.trainer.analysis.gradient_health import GradientHealth
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM
 
 NEARLY_ALWAYS, ENOUGH, FAR = 0.95, 100, 3.0
 
 
-def those(run: RunHistory, state: str) -> list[tuple[str, Verdict]]:
+def those(run: RunHistory, state: str) -> list[tuple[str, GradientHealth]]:
     """The parameters that are in a state, the worst first."""
-    return sorted([each for each in run.layers.verdicts.items() if each[1].state == state], key=lambda each: each[1].rank)
+    return sorted([each for each in run.layers.healths.items() if each[1].state == state], key=lambda each: each[1].rank)
 
 
-def sentence(run: RunHistory, found: list[tuple[str, Verdict]], what: str) -> str:
-    return f"the gradient {what} in {len(found)} of {len(run.layers.verdicts)} parameters: {some_of([name for name, _ in found])} ({found[0][1].why})"
+def sentence(run: RunHistory, found: list[tuple[str, GradientHealth]], what: str) -> str:
+    return f"the gradient {what} in {len(found)} of {len(run.layers.healths)} parameters: {some_of([name for name, _ in found])} ({found[0][1].why})"
 
 
 @rule("gradient-not-finite", "gradients")
