@@ -12,7 +12,7 @@ PAGES = {
     "configuration": "models, data, optimizers, schedules; changing a run",
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
-    "findings": "what is said to be wrong with a run, from which threshold on",
+    "findings": "every finding: what it says, its threshold and its source",
     "run-directory": "files, streams and events of a run",
     "json": "output of --json",
     "troubleshooting": "installation, failed runs, terminals and ssh",
