@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from gradtop.trainer.record import Run
+from gradtop.trainer.record import Run, list_runs
+from gradtop.trainer.record.classification import NEWEST, Classification, Worst, text_of
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState
@@ -57,6 +58,18 @@ def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
 def test_a_range_test(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
     shown = app(tmp_path, "overview", run=range_run(tmp_path / "runs"))
+    assert snap_compare(shown, terminal_size=size, run_before=is_read)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_classes(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
+    confused = ((8, 1, 4), (9, 3, 2), (3, 9, 1), (5, 6, 1))
+    wrong = [sum(count for label, _, count in confused if label == each) for each in range(10)]
+    predicted = [36 - wrong[each] + sum(count for _, taken, count in confused if taken == each) for each in range(10)]
+    found = Classification([36] * 10, predicted, [36 - each for each in wrong], confused, (Worst(71, 5.25, 8, 1), Worst(204, 3.5, 9, 3)), step=400, epoch=2)
+    shown = app(tmp_path, "classes")
+    (run,) = list_runs(tmp_path / "runs")
+    (run.path / NEWEST).write_text(text_of(found))
     assert snap_compare(shown, terminal_size=size, run_before=is_read)
 
 

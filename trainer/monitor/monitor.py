@@ -15,11 +15,12 @@ from gradtop.trainer.monitor.black_box import BlackBox, wrong_parameter
 from gradtop.trainer.monitor.budget import Spending
 from gradtop.trainer.monitor.epoch_means import EpochMeans
 from gradtop.trainer.monitor.instruments import INSTRUMENTS
-from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Row, Setup
+from gradtop.trainer.monitor.instruments.instrument import NEVER, Instrument, Setup
 from gradtop.trainer.monitor.instruments.steps import GRAD_NORM_AT, LOSS_AT, LR_AT, RATE_AT, StepRow, Steps
 from gradtop.trainer.monitor.size_limit import SizeLimit, size_of_streams
 from gradtop.trainer.monitor.viewers import Viewers
 from gradtop.trainer.record import EventKind, Lease, StreamWriter
+from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.registry import ALL, GRAD_NORM, LOSS, LR, REGISTRY, SAMPLES_PER_S
 
 DRAIN_EVERY = 0.15  # seconds

@@ -182,7 +182,7 @@ class RangeTest:
             "samples_per_s": self._samples / seconds if seconds > 0 else 0.0,
         }
 
-    def explain_step_error(self, error: Exception) -> str:
+    def explain(self, error: Exception) -> str:
         if out_of_memory(error):
             return explain_out_of_memory(str(self._parts.device), self._config.training.batch_size)
         return explain_step_error(error)
