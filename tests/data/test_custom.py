@@ -96,7 +96,7 @@ IMAGES, LABELS = tensors()
         (((IMAGES, LABELS - 1), tensors()), "the training set has the label -1; in training there are 2 classes"),
         ((tensors(), (IMAGES, LABELS + 4)), "the validation set has the label 6; in training there are 3 classes, 0 to 2"),
         (((IMAGES, LABELS * 0), tensors()), "has a single class"),
-        ((tensors(), tensors(shape=(3, 5, 5))), "an input of training is float32 3×4×4, and one of validation float32 3×5×5"),
+        ((tensors(), tensors(shape=(3, 5, 5))), "a training input is float32 3×4×4, a validation input float32 3×5×5"),
         ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label. is expected"),
         ((OneByOne([("a", 2)]), tensors()), "sample 0 is str and int; a tensor and an integer are expected"),
         ((OneByOne([(IMAGES[0], 0), (IMAGES[0, :1], 1)]), tensors()), "sample 1 is float32 1×4×4, and others are not"),
@@ -124,9 +124,9 @@ def test_a_model_that_does_not_fit_is_refused_and_one_that_fits_is_left_as_it_wa
     assert good.training
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(state[name], value) for name, value in good.state_dict().items())
-    with pytest.raises(UserError, match="it gives 5 values for each label, and the data have 3 classes; give its last layer 3 outputs"):
+    with pytest.raises(UserError, match="it returns 5 values for each label, and the data have 3 classes; give its last layer 3 outputs"):
         check(nn.Sequential(nn.Flatten(), nn.Linear(48, 5)))
-    with pytest.raises(UserError, match=r"for labels of 2 int64 it gives 2×3×4×4 float32; 2×3 is expected"):
+    with pytest.raises(UserError, match=r"for labels of 2 int64 it returns 2×3×4×4 float32; 2×3 is expected"):
         check(nn.Identity())
     with pytest.raises(UserError, match=r"custom gives inputs of 2×3×4×4 float32 .* does not take them \(ValueError: no such thing\)"):
         check(Odd())
