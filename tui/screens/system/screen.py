@@ -89,7 +89,7 @@ class System(PanedScreen):
         }
         for name in CHARTS:
             chart = self.query_one(f"#{name}", LineChart)
-            chart.set_empty("the first second is not over" if facts.alive else "nothing was measured")
+            chart.set_empty("no measurement yet" if facts.alive else "nothing was measured")
             chart.set_series([each for each in curves[name] if each.series.x], x_min=first, x_max=last)
 
 

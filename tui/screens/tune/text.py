@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.form import Form
 
 
-WAYS = {
-    "live": "live (ctrl+l), in a fork or a new run",
-    "fork": "in a fork (ctrl+f) or a new run",
-    "restart": "in a new run, from the start",
-}
 FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the end
 
 
@@ -92,8 +87,14 @@ def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:
     if draft.was(spec) not in {"", draft.text(spec)}:
         facts.append(f"was {draft.was(spec)}")
     lines.append([(" · ".join(facts), "muted")])
-    lines.append([(f"Takes effect {WAYS[spec.effect]}.", "muted")])
+    lines.append([(f"Takes effect {where_it_takes_effect(spec.effect)}.", "muted")])
     return lines
+
+
+def where_it_takes_effect(effect: str) -> str:
+    if effect == "live":
+        return f"live ({keys.name('tune.live')}), in a fork or a new run"
+    return f"in a fork ({keys.name('tune.fork')}) or a new run" if effect == "fork" else "in a new run, from the start"
 
 
 def about_section(draft: Draft, section: str) -> list[TextLine]:

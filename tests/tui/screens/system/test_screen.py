@@ -43,7 +43,7 @@ async def test_a_run_that_recorded_nothing_of_its_system_says_so(runs: Path, tmp
     for file in run.streams.glob("system.*"):
         file.unlink()
     async with piloted(tmp_path, run, mode="system") as screen:
-        await screen.shows("the first second is not over")
+        await screen.shows("no measurement yet")
 
 
 async def test_of_an_ended_run_that_recorded_nothing_of_its_host_no_pane_holds_a_name_alone(runs: Path, tmp_path: Path) -> None:

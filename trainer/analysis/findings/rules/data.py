@@ -24,7 +24,7 @@ def left_out(run: RunHistory) -> Iterator[Finding]:
     """
     newest = next((event for event in reversed(run.reader.rare) if event["kind"] == EventKind.LEFT_OUT), None)
     if newest is not None:
-        yield Finding(Severity.WARNING, "unreadable samples", left_out_text(newest), "mend or remove the file", {"samples": str(newest.get("count", ""))})
+        yield Finding(Severity.WARNING, "unreadable samples", left_out_text(newest), "repair or remove the file", {"samples": str(newest.get("count", ""))})
 
 
 @rule("class-imbalance")
@@ -44,7 +44,7 @@ def class_imbalance(run: RunHistory) -> Iterator[Finding]:
     one, other = counts.index(most), counts.index(least)
     sentence = f"class {one} has {number(most)} of {number(sum(counts))} training samples ({percent(most / sum(counts))}), class {other} {number(least)}"
     sentence += f": {times}" if least else ""
-    advice = "weigh the loss by class, sample evenly, and look at the accuracy of each class"
+    advice = "weight the loss by class or balance the sampling, and look at the accuracy of each class"
     yield Finding(Severity.WARNING, "class imbalance", sentence, advice, {"most": most, "least": least, "classes": len(counts)})
 
 

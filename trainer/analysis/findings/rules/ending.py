@@ -39,7 +39,7 @@ def died(run: RunHistory) -> Iterator[Finding]:
     if run.state is RunState.DIED:
         how = how_it_died(run.reader.run, run.state, run.status) or "its process is gone"
         step = newest_status(run.reader).step
-        advice = "resume it: it goes on from its last checkpoint"
+        advice = "resume it: it continues from its last checkpoint"
         yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step, "how": how}, step)
 
 
@@ -53,7 +53,7 @@ def silent(run: RunHistory) -> Iterator[Finding]:
     if run.state is RunState.SILENT:
         step = run.status.step
         advice = "a very long step, a stalled disk or a stopped process (ctrl+z) may be why"
-        yield Finding(Severity.WARNING, "no heartbeat", f"no sign of life since step {number(step)}", advice, {"step": step}, step)
+        yield Finding(Severity.WARNING, "no heartbeat", f"no heartbeat since step {number(step)}", advice, {"step": step}, step)
 
 
 @rule("stopped-early")

@@ -96,7 +96,7 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
     samples = sum(found.support[each] for each in never)
     sentence = f"class {names} is never predicted" if len(never) == 1 else f"classes {names} are never predicted"
     sentence += f": {number(samples)} of {number(sum(found.support))} validation samples, while half of the classes have an accuracy of {percent(median(map(found.recall, order)))} or more"
-    advice = "check that the labels mean the same in training and validation; weigh rare classes, or sample them more often"
+    advice = "check that the labels mean the same in training and validation; give rare classes a larger weight, or sample them more often"
     yield Finding(Severity.WARNING, "class never predicted" if len(never) == 1 else f"{len(never)} classes never predicted", sentence, advice, {"classes": len(never), "samples": samples}, found.step)
 
 
@@ -190,4 +190,4 @@ def oscillating(run: RunHistory) -> Iterator[Finding]:
         return
     sentence = f"the validation loss swings by {significant(swing)} from one evaluation to the next, {percent(swing / gain)} of all that was gained"
     evidence = {"swing": swing, "turns": turns, "gain": gain}
-    yield Finding(Severity.WARNING, "oscillating", sentence, "a lower lr, a larger batch or an average of the weights (training.ema) calms it", evidence, evals[0].step)
+    yield Finding(Severity.WARNING, "oscillating", sentence, "a lower lr, a larger batch or an average of the weights (training.ema) reduces it", evidence, evals[0].step)

@@ -55,7 +55,7 @@ def zero(run: RunHistory) -> Iterator[Finding]:
     Source: gradient_health.
     """
     if found := those(run, "zero"):
-        advice = "dead units, weights that begin at zero, or a part of the model that the loss does not depend on"
+        advice = "dead units, zero initialization, or a part of the model that the loss does not depend on"
         yield Finding(Severity.WARNING, f"zero gradient in {len(found)}", sentence(run, found, "is zero"), advice, {"parameters": len(found), "worst": found[0][0]})
 
 
