@@ -14,6 +14,7 @@ from gradtop.trainer import launch
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
 from gradtop.trainer.launch import custom_code, server
 from gradtop.trainer.record import Run, Status, append_event, effective, list_runs, new_run, read_meta, write_status
+from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.server.requests import ANSWERS, answer
 from tests.cli.conftest import Gradtop, Starts
 
@@ -143,8 +144,41 @@ def test_what_is_known_is_kept_by_the_user_and_holds_for_one_directory(tmp_path:
     other = tmp_path / "elsewhere"
     other.mkdir()
     monkeypatch.chdir(other)
+    # The run's own worker imports it from where it was started; one that does not say where, from here.
+    custom_code.require_started(custom_code.code_of_run(run))
     with pytest.raises(custom_code.UnknownCode):
-        custom_code.require_started(custom_code.code_of_run(run))
+        custom_code.require_started(custom_code.code_of_run(copy))
+
+
+@pytest.mark.parametrize("command", ["resume {0}", "rerun {0}", "fork {0} training.epochs=9", "lr-range {0}"])
+def test_a_foreign_run_that_names_known_code_in_another_directory_is_asked_about(gradtop: Gradtop, starts: Starts, tmp_path: Path, command: str) -> None:
+    (tmp_path / "mine.toml").write_text(MODEL)
+    assert gradtop("train", "mine.toml", "--detach").code == 0
+    run = foreign(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    change_meta(run, cwd=str(elsewhere))
+
+    said = gradtop(*command.format(run.path).split(), "--detach")
+
+    assert said.code == 2
+    assert f"model.target = os:mkdir in {elsewhere} with " in said.err
+    assert len(starts.started) == 1
+
+
+def test_a_run_that_claims_a_known_directory_is_asked_about_where_it_is_trained_from_here(
+    gradtop: Gradtop, starts: Starts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text(MODEL)
+    assert gradtop("train", "mine.toml", "--detach").code == 0
+    run = foreign(tmp_path)
+    change_meta(run, cwd=str(tmp_path))
+    monkeypatch.chdir(run.path)
+
+    assert gradtop("train", "run.toml", "--detach").code == 2
+    assert gradtop("params", "run.toml").err.startswith("gradtop: model.target = os:mkdir with ")
+    assert len(starts.started) == 1
+    assert not list(tmp_path.rglob("code-was-run"))
 
 
 @pytest.mark.parametrize("table", ['[model]\nkind = "custom"', "[model]\narguments = {}", 'model = {"targ\\u0065t" = "os:mkdir"}', "[data]\ntarget = 3"])

@@ -106,3 +106,29 @@ def test_paths_are_shown_from_the_working_directory(tmp_path: Path) -> None:
     assert shown(tmp_path / "runs" / "x") == "runs/x"
     assert shown(Path("/etc/hosts")) == "/etc/hosts"
     assert "\x1b" not in shown(tmp_path / "\x1b[2J")
+
+
+@pytest.mark.parametrize("command", ["ls", "show brave-otter", "resume brave-otter", "rerun brave-otter", "watch", "train mine.toml", "doctor", "schedule mine.toml"])
+def test_a_current_directory_that_was_deleted_is_named(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    leave(runs.parent, monkeypatch)
+    said = gradtop(*command.split())
+    assert said.code == 2
+    assert said.err.startswith("gradtop: the current directory was deleted, ")
+
+
+@pytest.mark.parametrize("command", ["ls", "show {0}", "export {0} --to csv", "tag {0} kept"])
+def test_absolute_paths_lead_there_from_a_directory_that_was_deleted(gradtop: Gradtop, runs: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    path = find_run(runs, "brave-otter").path
+    leave(runs.parent, monkeypatch)
+    said = gradtop(*command.format(path).split(), "--runs", runs)
+    assert said.code == 0
+    assert "deleted" not in said.err
+
+
+def leave(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a directory that is not there any more."""
+    monkeypatch.delenv("GRADTOP_RUNS", raising=False)
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()

@@ -13,9 +13,9 @@ from pathlib import Path
 from gradtop.trainer.config import Change, Config, dump_config, to_tables
 from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run
+from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run, directory_of
 from gradtop.trainer.launch.origin import current_directory, keep_surroundings, packages, user_name, versions
-from gradtop.trainer.record import RecordedChange, RecordError, Run, new_run, read_meta, this_host
+from gradtop.trainer.record import RecordedChange, RecordError, Run, new_run, this_host
 from gradtop.trainer.record.writing import replace_whole
 
 PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
@@ -38,7 +38,8 @@ def create_run(
 
     With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it.
     """
-    if codes := code_of(to_tables(config)):
+    cwd = directory_of(parent)
+    if codes := code_of(to_tables(config), cwd):
         admit(codes, code_of_run(parent) if parent is not None else ())
     meta = {
         "created": time.time(),
@@ -48,26 +49,20 @@ def create_run(
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "command": list(command),
         # Where its relative paths and its modules are looked up, from wherever it is started.
-        "cwd": _directory_of(parent) or current_directory(),
+        "cwd": cwd,
         "host": this_host()[0],
         "user": user_name(),
         "versions": versions(),
         "tags": list(tags),
         "note": note,
     }
-    text = dump_config(_with_paths_from_here(config, changes, str(meta["cwd"])))
+    text = dump_config(_with_paths_from_here(config, changes, cwd))
     installed = packages()
     run = new_run(runs, text, meta, name=name)
     if checkpoint is not None:
         _keep_origin(run, checkpoint)
     keep_surroundings(run, installed)
     return run
-
-
-def _directory_of(run: Run | None) -> str:
-    """The working directory of a run if it still exists."""
-    found = read_meta(run).cwd if run is not None else ""
-    return found if found and Path(found).is_dir() else ""
 
 
 def _with_paths_from_here(config: Config, changes: Sequence[Change | RecordedChange], cwd: str) -> Config:

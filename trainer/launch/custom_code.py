@@ -17,7 +17,7 @@ from typing import Any
 
 from gradtop.trainer.launch.origin import current_directory
 from gradtop.trainer.launch.state_home import state_home
-from gradtop.trainer.record import RecordError, Run, clean
+from gradtop.trainer.record import RecordError, Run, clean, read_meta
 from gradtop.trainer.record.files import open_regular, read_file
 
 FILE = "started-code"
@@ -28,15 +28,17 @@ _started: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A callable that a configuration names by `key`; `arguments` are its keyword arguments, as JSON."""
+    """A callable that a configuration names by `key`; `arguments` are its keyword arguments, as JSON. It is imported from `directory`."""
 
     key: str
     target: str
     arguments: str
+    directory: str
 
     def __str__(self) -> str:
+        place = "" if self.directory == current_directory() else f" in {self.directory}"
         given = "" if self.arguments == "{}" else f" with {self.arguments}"
-        return clean(f"{self.key} = {self.target}{given}", SHOWN)
+        return clean(f"{self.key} = {self.target}{place}{given}", SHOWN)
 
 
 class UnknownCode(RecordError):
@@ -48,10 +50,11 @@ class UnknownCode(RecordError):
         super().__init__(f"the run names custom code that you have not started here before: {listed}. Training it imports and runs that code")
 
 
-def code_of(tables: Mapping[str, Any]) -> tuple[Code, ...]:
-    """The callables that the tables of a configuration name, valid or not."""
+def code_of(tables: Mapping[str, Any], directory: str | None = None) -> tuple[Code, ...]:
+    """The callables that the tables of a configuration name, valid or not, imported from a directory, by default the current one."""
+    place = current_directory() if directory is None else directory
     return tuple(
-        Code(f"{name}.target", str(table.get("target", "")), json.dumps(table.get("arguments") or {}, sort_keys=True, default=str))
+        Code(f"{name}.target", str(table.get("target", "")), json.dumps(table.get("arguments") or {}, sort_keys=True, default=str), place)
         for name, table in tables.items()
         if isinstance(table, Mapping) and _is_custom(table)
     )
@@ -62,12 +65,18 @@ def _is_custom(table: Mapping[str, Any]) -> bool:
     return "target" in table or table.get("kind", "custom" if "arguments" in table else "") == "custom"
 
 
-def code_of_run(run: Run) -> tuple[Code, ...]:
-    """Of run.toml; what is changed live is never code. Nothing of a file that cannot be read, which trains nothing."""
+def directory_of(run: Run | None) -> str:
+    """The directory that the worker of a run imports code from: the run's own while it exists, else the current one."""
+    found = read_meta(run).cwd if run is not None else ""
+    return found if found and Path(found).is_dir() else current_directory()
+
+
+def code_of_run(run: Run, directory: str | None = None) -> tuple[Code, ...]:
+    """Of run.toml, by default as its worker imports it; what is changed live is never code. Nothing of a file that cannot be read, which trains nothing."""
     import tomllib
 
     try:
-        return code_of(tomllib.loads(read_file(run.config).decode()))
+        return code_of(tomllib.loads(read_file(run.config).decode()), directory_of(run) if directory is None else directory)
     except (OSError, ValueError, RecursionError):
         return ()
 
@@ -126,5 +135,5 @@ def _file() -> Path:
 def _digest(code: Code) -> str:
     import hashlib
 
-    # As the worker imports it: the same name means other code in another directory.
-    return hashlib.sha256(json.dumps([code.key, code.target, code.arguments, current_directory()]).encode()).hexdigest()
+    # The same name means other code in another directory.
+    return hashlib.sha256(json.dumps([code.key, code.target, code.arguments, code.directory]).encode()).hexdigest()

@@ -109,6 +109,7 @@ def _may_be_foreign(arguments: RequestArguments) -> bool:
     """Whether the configuration may have come from somebody else: it is that of a run with code that was not started here, or
     stands in a form over one. A file that somebody names is as if they had written it, unless it is a run's own."""
     from gradtop.trainer.launch.custom_code import UnknownCode, code_of_run, require_started
+    from gradtop.trainer.launch.origin import current_directory
     from gradtop.trainer.record import Run
 
     file = Path(arguments.get("file", ""))
@@ -117,7 +118,7 @@ def _may_be_foreign(arguments: RequestArguments) -> bool:
     if "tables" in arguments:
         return True
     try:
-        require_started(code_of_run(Run(arguments.get("run", file.parent))))
+        require_started(code_of_run(Run(arguments.get("run", file.parent)), current_directory()))
     except UnknownCode:
         return True
     return False

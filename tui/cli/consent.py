@@ -31,22 +31,23 @@ def agreed(options: argparse.Namespace, make: Callable[[], Run]) -> Run:
         return make()
 
 
-def agree_to(run: Run, options: argparse.Namespace) -> None:
-    """As `agreed`, for what the run itself names."""
+def agree_to(run: Run, options: argparse.Namespace, directory: str | None = None) -> None:
+    """As `agreed`, for what the run itself names, imported by default from where its worker does."""
     from gradtop.trainer.launch.custom_code import UnknownCode, code_of_run, require_started
 
     try:
-        require_started(code_of_run(run))
+        require_started(code_of_run(run, directory))
     except UnknownCode as error:
         agree(options, error.codes)
 
 
 def agree_to_file(path: Path, options: argparse.Namespace) -> None:
-    """As `agree_to`, where the file is a run's own; any other that somebody names is as if they had written it."""
+    """As `agree_to`, where the file is a run's own and is trained from here; any other that somebody names is as if they had written it."""
+    from gradtop.trainer.launch.origin import current_directory
     from gradtop.trainer.record import Run
 
     if path.name == "run.toml":
-        agree_to(Run(path.parent), options)
+        agree_to(Run(path.parent), options, current_directory())
 
 
 def agree(options: argparse.Namespace, codes: Sequence[Code]) -> None:

@@ -1,11 +1,18 @@
 """Where the process of a command begins: nothing is imported before an interrupt is an ordinary ending."""
 
+from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal
+
 INTERRUPTED = 130
+# Until `main` an interrupt ends the process at once, without Python's stack. `_signal` is built in: nothing is read for it.
+if getsignal(SIGINT) is default_int_handler:
+    signal(SIGINT, SIG_DFL)
 
 
 def main() -> int:
     """Run the command in `sys.argv`; returns its exit code, 130 after Ctrl+C at any moment."""
     try:
+        if getsignal(SIGINT) == SIG_DFL:
+            signal(SIGINT, default_int_handler)
         import sys
 
         sys.unraisablehook = unraisable
@@ -19,9 +26,7 @@ def main() -> int:
     # What is left is the interpreter's own ending, which would report an interrupt with a stack.
     while True:
         try:
-            import signal
-
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal(SIGINT, SIG_DFL)
         except KeyboardInterrupt:
             code = INTERRUPTED
         else:

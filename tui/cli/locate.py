@@ -92,12 +92,22 @@ def reference(run: Run, runs: Path) -> str:
     if quote(name) == name and not name.startswith("-"):
         with contextlib.suppress(RecordError):
             word = name if find_run(runs, name) == run else word
-    return word if runs == usual_runs() else f"{word} --runs {quote(clean(str(runs)))}"
+    return word if is_usual(runs) else f"{word} --runs {quote(clean(str(runs)))}"
+
+
+def is_usual(runs: Path) -> bool:
+    """Whether commands find it without --runs."""
+    try:
+        return runs == usual_runs()
+    except FileNotFoundError:  # the current directory was deleted
+        return False
 
 
 def shown(path: Path) -> str:
     """A path for people: relative where it lies under the working directory, and nothing in it that steers a terminal."""
     from gradtop.trainer.record import clean
 
-    here = Path.cwd()
-    return clean(str(path.relative_to(here) if path.is_relative_to(here) and path != here else path), 4000)
+    with contextlib.suppress(FileNotFoundError):  # as where the current directory was deleted
+        here = Path.cwd()
+        path = path.relative_to(here) if path.is_relative_to(here) and path != here else path
+    return clean(str(path), 4000)

@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     ("help", (("doctor", "check Python, PyTorch, devices, terminal and disk"),)),
 )
+LOST = "the current directory was deleted, and relative paths lead nowhere: change to another one (cd ~), or name absolute paths"
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
 # `continue` is no module's name; the four plain commands are one.
 MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin"}
@@ -268,6 +269,15 @@ def is_user_error(error: Exception) -> bool:
     return isinstance(error, known)
 
 
+def is_lost() -> bool:
+    """Whether the current directory was deleted."""
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def messages(error: Exception) -> list[str]:
     """The lines to print: a configuration may have several problems. File and run names are stripped of escape sequences."""
     from gradtop.trainer.record import clean
@@ -275,7 +285,7 @@ def messages(error: Exception) -> list[str]:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        text = f"{where}{error.strerror}"
+        text = f"{where}{error.strerror}" if where or not is_lost() else LOST
     return clean(text, 100_000, keep_newlines=True).splitlines()
 
 
