@@ -157,6 +157,19 @@ def test_an_interrupt_at_any_import_ends_a_command_without_a_stack(tmp_path: Pat
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@pytest.mark.parametrize(("inherited", "code"), [("SIG_IGN", 0), ("default_int_handler", -signal.SIGINT)])
+def test_an_interrupt_before_the_command_begins_ends_the_process_without_a_stack_unless_interrupts_are_ignored(inherited: str, code: int) -> None:
+    """As in the console script between its imports and its call; a shell starts what is in the background with interrupts ignored."""
+    interrupted = (
+        f"import signal, sys\nsignal.signal(signal.SIGINT, signal.{inherited})\n"
+        "from gradtop.tui.cli.entry import main\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", interrupted, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 @pytest.mark.parametrize("moment", [0.01, 0.1, 0.2, 0.3, 0.5])
 def test_an_interrupt_of_a_command_that_opens_the_screen_restores_the_terminal(tmp_path: Path, moment: float) -> None:
     fake_run(tmp_path, "quiet-heron", state="done", steps=40)

@@ -1,6 +1,6 @@
 """Where the process of a command begins: nothing is imported before an interrupt is an ordinary ending."""
 
-from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal
+from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]  # has no stub of its own
 
 INTERRUPTED = 130
 # Until `main` an interrupt ends the process at once, without Python's stack. `_signal` is built in: nothing is read for it.

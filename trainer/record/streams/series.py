@@ -39,41 +39,24 @@ class Series:
 EMPTY_SERIES = Series()
 
 
-class Bin:
-    """Statistics of the records with steps `first` to `last`: per column minimum, maximum, mean, finite and non-finite count."""
-
-    __slots__ = ("columns", "first", "last")
-
-    def __init__(self, first: float, last: float, columns: int) -> None:
-        self.first, self.last = first, last
-        self.columns: list[tuple[float, float, float, float, float] | None] = [None] * columns
-
-    def cover(self, first: float, last: float) -> None:
-        self.first, self.last = min(self.first, first), max(self.last, last)
-
-    def add(self, column: int, found: tuple[float, float, float, float, float]) -> None:
-        old = self.columns[column]
-        if old is None:
-            self.columns[column] = found
-            return
-        low, high, mean, finite, bad = found
-        if not finite:
-            self.columns[column] = (*old[:4], old[4] + bad)
-        elif not old[3]:
-            self.columns[column] = (low, high, mean, finite, old[4] + bad)
-        else:
-            count = old[3] + finite
-            # No sum is kept: it could outgrow a float where its terms do not.
-            average = old[2] * (old[3] / count) + mean * (finite / count)
-            self.columns[column] = (min(old[0], low), max(old[1], high), average, count, old[4] + bad)
+EMPTY = (0.0, 0.0, 0.0, -1.0, 0.0)  # of a bin that has no record of a column: minimum, maximum, mean, finite and non-finite count
+PARTS = len(EMPTY)
 
 
 class Envelope:
-    """Columns in bins of `width` steps from step `origin` on. If it `grows`, steps beyond the last bin double the width."""
+    """Columns in bins of `width` steps from step `origin` on. If it `grows`, steps beyond the last bin double the width.
+
+    All bins of a column are one array: as objects of their own they would take six times the memory, of which a screen that
+    is left open keeps as much as it ever needed at once.
+    """
 
     def __init__(self, sparse: Sequence[bool], bins: int, *, origin: float, width: float, grows: bool) -> None:
         self.sparse, self.bins, self.origin, self.width, self.grows = sparse, bins, origin, width, grows
-        self._found: dict[int, Bin] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._firsts, self._lasts = array("d", [math.inf]) * self.bins, array("d", [-math.inf]) * self.bins  # the steps of each bin's records
+        self._columns = [array("d", EMPTY) * self.bins for _ in self.sparse]
 
     def add_rows(self, steps: list[float], columns: Sequence[list[float] | None]) -> None:
         """Add records; `steps` must not decrease, `columns` holds one list of values per column, None for a missing one."""
@@ -81,19 +64,34 @@ class Envelope:
             keep = [place for place, step in enumerate(steps) if -WHOLE <= step <= WHOLE]
             columns = [None if values is None else [values[place] for place in keep] for values in columns]
             steps = [steps[place] for place in keep]
-        for found, start, stop in self._split(steps, steps):
+        for number, start, stop in self._split(steps, steps):
             for column, values in enumerate(columns):
                 if values is not None:
-                    found.add(column, summary(values[start:stop], sparse=self.sparse[column]))
+                    self._add(column, number, summary(values[start:stop], sparse=self.sparse[column]))
 
     def add_chunks(self, firsts: list[float], lasts: list[float], columns: Sequence[tuple[Values, ...] | None]) -> None:
         """Add rollup records; each counts in the bin that contains its first step."""
-        for found, start, stop in self._split(firsts, lasts):
+        for number, start, stop in self._split(firsts, lasts):
             for column, parts in enumerate(columns):
                 if parts is not None:
-                    found.add(column, weighted(*(part[start:stop] for part in parts)))
+                    self._add(column, number, weighted(*(part[start:stop] for part in parts)))
 
-    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[tuple[Bin, int, int]]:
+    def _add(self, column: int, number: int, found: Sequence[float]) -> None:
+        """Add minimum, maximum, mean, finite and non-finite count of a column to a bin."""
+        kept, place = self._columns[column], PARTS * number
+        low, high, mean, finite, bad = found
+        old = kept[place + 3]
+        if old > 0 and finite:
+            # No sum is kept: it could outgrow a float where its terms do not.
+            count = old + finite
+            low, high = min(kept[place], low), max(kept[place + 1], high)
+            mean, finite = kept[place + 2] * (old / count) + mean * (finite / count), count
+        elif old > 0:
+            low, high, mean, finite = kept[place : place + 4]
+        kept[place], kept[place + 1], kept[place + 2], kept[place + 3] = low, high, mean, finite
+        kept[place + 4] += bad
+
+    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[tuple[int, int, int]]:
         if firsts and self.grows:
             top = max(firsts)
             while top >= self.origin + self.bins * self.width:
@@ -103,47 +101,48 @@ class Envelope:
             number = min(max(0, int((firsts[start] - self.origin) // self.width)), self.bins - 1)
             end = self.origin + (number + 1) * self.width if number < self.bins - 1 else math.inf
             stop = bisect_left(firsts, end, start + 1)
-            found = self._found.get(number)
-            if found is None:
-                found = self._found[number] = Bin(firsts[start], lasts[stop - 1], len(self.sparse))
-            else:
-                found.cover(firsts[start], lasts[stop - 1])
-            yield found, start, stop
+            self._cover(number, firsts[start], lasts[stop - 1])
+            yield number, start, stop
             start = stop
+
+    def _cover(self, number: int, first: float, last: float) -> None:
+        self._firsts[number], self._lasts[number] = min(self._firsts[number], first), max(self._lasts[number], last)
 
     def _double(self) -> None:
         self.width *= 2
-        old, self._found = self._found, {}
-        for number in sorted(old):
-            found = old[number]
-            into = self._found.get(number // 2)
-            if into is None:
-                self._found[number // 2] = found
+        firsts, lasts, columns = self._firsts, self._lasts, self._columns
+        self._clear()
+        for number, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+            if first > last:
                 continue
-            into.cover(found.first, found.last)
-            for column, each in enumerate(found.columns):
-                if each is not None:
-                    into.add(column, each)
+            self._cover(number // 2, first, last)
+            for column, kept in enumerate(columns):
+                found = kept[PARTS * number : PARTS * (number + 1)]
+                if found[3] >= 0:
+                    self._add(column, number // 2, found)
 
     def series(self) -> list[Series]:
-        ordered = [self._found[number] for number in sorted(self._found)]
-        return [self._one(ordered, column) for column in range(len(self.sparse))]
+        return [self._one(kept) for kept in self._columns]
 
-    @staticmethod
-    def _one(ordered: list[Bin], column: int) -> Series:
-        bins = [(found, each) for found in ordered if (each := found.columns[column]) is not None and (each[3] or each[4])]
-        if not bins:
+    def _one(self, kept: array[float]) -> Series:
+        filled = [number for number, (count, lost) in enumerate(zip(kept[3::PARTS], kept[4::PARTS], strict=True)) if count > 0 or lost]
+        if not filled:
             return EMPTY_SERIES
+        start, stop = filled[0], filled[-1] + 1
+        parts = [self._firsts[start:stop], self._lasts[start:stop], *(kept[PARTS * start + part : PARTS * stop : PARTS] for part in range(PARTS))]
+        if len(filled) < stop - start:
+            parts = [array("d", [part[number - start] for number in filled]) for part in parts]
+        x, x_last, low, high, mean, finite, bad = parts
         return Series(
-            x=array("d", [found.first for found, _ in bins]),
-            x_last=array("d", [found.last for found, _ in bins]),
-            low=array("d", [each[0] for _, each in bins]),
-            high=array("d", [each[1] for _, each in bins]),
-            mean=array("d", [min(max(each[2], each[0]), each[1]) for _, each in bins]),
-            finite=[int(each[3]) for _, each in bins],
-            nonfinite=[int(each[4]) for _, each in bins],
-            first=bins[0][0].first,
-            last=bins[-1][0].last,
+            x=x,
+            x_last=x_last,
+            low=low,
+            high=high,
+            mean=array("d", [min(max(each, least), most) for each, least, most in zip(mean, low, high, strict=True)]),
+            finite=list(map(int, finite)),
+            nonfinite=list(map(int, bad)),
+            first=x[0],
+            last=x_last[-1],
         )
 
 
