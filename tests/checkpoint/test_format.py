@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import random
@@ -65,6 +66,9 @@ def test_a_checkpoint_torn_at_any_place_is_skipped_for_the_one_before(tmp_path: 
         assert state["step"] == 1, f"torn at {size}"
         assert len(said) == 1
         assert "step-000002.pt" in said[0]
+        assert "not a regular file" not in said[0]
+        if size < 5000:
+            assert "cut short" in said[0], size
 
 
 def test_an_unreadable_checkpoint_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
@@ -182,6 +186,21 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_rubbish(
         save(tmp_path, 2)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001.json", "step-000001.pt"]
+
+
+def test_a_disk_that_fills_up_while_tensors_are_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.save raises an error of its own stream writer instead."""
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    written = torch.save
+    monkeypatch.setattr(torch, "save", lambda state, _file: written(state, Full()))
+
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        save(tmp_path, 2)
+    assert raised.value.errno == errno.ENOSPC
 
 
 def test_nothing_counts_before_what_must_be_older_is_durable(tmp_path: Path) -> None:

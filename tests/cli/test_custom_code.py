@@ -166,6 +166,16 @@ def test_a_foreign_run_that_names_known_code_in_another_directory_is_asked_about
     assert len(starts.started) == 1
 
 
+@pytest.mark.parametrize("directory", ["x" * 300, "\0", "gone", "mine.toml"])
+def test_a_directory_that_cannot_be_entered_hides_no_code(gradtop: Gradtop, starts: Starts, tmp_path: Path, directory: str) -> None:
+    (tmp_path / "mine.toml").touch()
+    run = foreign(tmp_path)
+    change_meta(run, cwd=directory)
+
+    assert "model.target = os:mkdir with " in gradtop("resume", run.path, "--detach").err
+    assert starts.started == []
+
+
 def test_a_run_that_claims_a_known_directory_is_asked_about_where_it_is_trained_from_here(
     gradtop: Gradtop, starts: Starts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
 import time
+from multiprocessing.synchronize import SemLock
 
 import psutil
 import pytest
@@ -49,6 +51,19 @@ def test_where_shared_memory_is_full_batches_come_through_a_pipe_and_that_is_sai
     assert read(Reading(workers=2, warn=said.append)) == list(range(12))
     assert len(said) == 1
     assert "shared memory (/dev/shm) has no room" in said[0]
+
+
+def test_where_shared_memory_has_no_room_for_a_semaphore_the_data_are_read_without_processes_and_that_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SemLock, "__init__", full)
+    said: list[str] = []
+    reading = Reading(workers=2, warn=said.append)
+
+    assert read(reading) == read(reading) == list(range(12))
+    assert len(said) == 1
+    assert "shared memory (/dev/shm) is full: the processes that read the data cannot be started" in said[0]
 
 
 def test_while_a_batch_does_not_come_somebody_listens_who_may_leave_and_no_reader_stays() -> None:

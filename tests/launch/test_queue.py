@@ -145,6 +145,7 @@ def test_a_run_can_be_taken_out_of_the_line(runs: Path, way: str) -> None:
     wait_until(lambda: read_status(run).state == "stopped")
     assert in_line(runs) == []
     assert "removed from the queue" in run.log.read_text()
+    assert read_status(run).error == ("removed from the queue by SIGTERM" if way == "signal" else "")
 
 
 def test_five_that_would_have_one_run_wait_start_it_once(runs: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -52,6 +53,25 @@ WRITES: dict[str, Callable[[Run], object]] = {
 
 def everything_below(folder: Path) -> dict[str, bytes | None]:
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+def test_what_cannot_be_written_is_named_by_its_path_and_not_by_that_of_a_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    run = new_run(tmp_path, "", {}, name="x")
+    opened = os.open
+
+    def full(path: str, flags: int, *arguments: int, **options: int | None) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(reason, os.strerror(reason), path)
+        return opened(path, flags, *arguments, **options)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(os, "open", full)
+
+    with pytest.raises(OSError) as raised:
+        write_status(run, Status())
+    assert (raised.value.errno, raised.value.filename) == (reason, str(run.status))
 
 
 @pytest.mark.parametrize("name", WRITES)

@@ -82,9 +82,16 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
     try:
         replace_whole(_run_of(path), path, fill, before_rename=announce, durable=True)
     except RuntimeError as error:
-        # torch.save reports a full disk as one of its own stream writer.
-        raise OSError(str(error).splitlines()[0]) from error
+        raise _file_error(error) from error
     return path
+
+
+def _file_error(error: RuntimeError) -> OSError:
+    """What went wrong with the file: torch.save raises an error of its stream writer while it handles that of the file."""
+    cause = error.__context__
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno):
+        cause = cause.__context__
+    return OSError(cause.errno, cause.strerror) if isinstance(cause, OSError) else OSError(str(error).splitlines()[0])
 
 
 def write_sidecar(path: Path, saved: Saved) -> None:
@@ -192,18 +199,30 @@ def load(path: Path, *, mapped: bool = False) -> State:
     they are used. Raises UserError.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
+        descriptor = open_regular(path)
     except OSError as error:
-        why = "not a regular file" if error.errno == errno.EINVAL else error.strerror or _first_line(error)
-        raise UserError(f"the checkpoint {path.name} cannot be read ({why.lower()})") from error
-    except Exception as error:
-        raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error
+        raise _cannot_be_read(path, error, "not a regular file") from error
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
+        except EOFError as error:
+            raise UserError(f"the checkpoint {path.name} cannot be read (empty or cut short)") from error
+        except OSError as error:
+            # It looks for the end of the archive before the beginning of the file.
+            raise _cannot_be_read(path, error, "cut short") from error
+        except Exception as error:
+            raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"the checkpoint {path.name} is not one that gradtop wrote")
     if state.get("format") != FORMAT:
         raise UserError(f"the checkpoint {path.name} has the format {state.get('format')}, this version reads {FORMAT}")
     return state
+
+
+def _cannot_be_read(path: Path, error: OSError, invalid: str) -> UserError:
+    """`invalid` says what EINVAL means."""
+    why = invalid if error.errno == errno.EINVAL else (error.strerror or _first_line(error)).lower()
+    return UserError(f"the checkpoint {path.name} cannot be read ({why})")
 
 
 def load_newest(folder: Path, skipped: Callable[[str], object]) -> State | None:

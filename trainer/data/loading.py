@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gradtop.trainer.data.batches import Prepare, batch_count, order_of, split_batches
-from gradtop.trainer.data.readers import LoaderBatches, Meanwhile, Outlive
+from gradtop.trainer.data.readers import SHARED, LoaderBatches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import UserError
 
 # So many are tried in place of a sample that cannot be read.
@@ -110,19 +111,8 @@ class Reading:
         keep their size. Raises UserError where too many cannot be read, or where a worker dies.
         """
         pinned = device.type == "cuda"
-        loader: DataLoader[Any] = DataLoader(
-            _Readable(samples, fill=fill),  # type: ignore[arg-type]
-            batch_sampler=[batch.tolist() for batch in batches],
-            num_workers=min(self.workers, len(batches)),
-            collate_fn=_stack,
-            pin_memory=pinned,
-            worker_init_fn=Outlive(),
-            multiprocessing_context="fork" if self.workers and batches else None,
-            # The seed that it draws for its workers must not come out of the state that a resume restores.
-            generator=torch.Generator(),
-        )
         try:
-            with closing(LoaderBatches(loader, self.meanwhile, self.warn_once)) as begun:
+            with closing(self._begin(_Readable(samples, fill=fill), batches, pinned=pinned)) as begun:
                 for inputs, targets, missing, unreadable in begun:
                     self.leave_out(samples, unreadable)
                     if fill and missing:
@@ -136,6 +126,34 @@ class Reading:
             if not (message := reader_died(error)):
                 raise
             raise UserError(message) from error
+
+    def _begin(self, samples: _Readable, batches: Sequence[Tensor], *, pinned: bool) -> LoaderBatches:
+        workers = min(self.workers, len(batches))
+        try:
+            return self._begin_with(workers, samples, batches, pinned=pinned)
+        except OSError as error:
+            if not workers or error.errno != errno.ENOSPC:
+                raise
+            # Their semaphores lie there.
+            self.warn_once(
+                f"shared memory ({SHARED}) is full: the processes that read the data cannot be started, and this one reads instead, slower; "
+                "make room (docker run --shm-size=8g)"
+            )
+            return self._begin_with(0, samples, batches, pinned=pinned)
+
+    def _begin_with(self, workers: int, samples: _Readable, batches: Sequence[Tensor], *, pinned: bool) -> LoaderBatches:
+        loader: DataLoader[Any] = DataLoader(
+            samples,  # type: ignore[arg-type]
+            batch_sampler=[batch.tolist() for batch in batches],
+            num_workers=workers,
+            collate_fn=_stack,
+            pin_memory=pinned,
+            worker_init_fn=Outlive(),
+            multiprocessing_context="fork" if workers else None,
+            # The seed that it draws for its workers must not come out of the state that a resume restores.
+            generator=torch.Generator(),
+        )
+        return LoaderBatches(loader, self.meanwhile, self.warn_once)
 
     def warn_once(self, sentence: str) -> None:
         if sentence not in self._warned:

@@ -68,15 +68,17 @@ def _is_custom(table: Mapping[str, Any]) -> bool:
 def directory_of(run: Run | None) -> str:
     """The directory that the worker of a run imports code from: the run's own while it exists, else the current one."""
     found = read_meta(run).cwd if run is not None else ""
-    return found if found and Path(found).is_dir() else current_directory()
+    # Unlike Path.is_dir it raises nothing, whatever a foreign run names.
+    return found if os.path.isdir(found) else current_directory()  # noqa: PTH112
 
 
 def code_of_run(run: Run, directory: str | None = None) -> tuple[Code, ...]:
     """Of run.toml, by default as its worker imports it; what is changed live is never code. Nothing of a file that cannot be read, which trains nothing."""
     import tomllib
 
+    place = directory_of(run) if directory is None else directory
     try:
-        return code_of(tomllib.loads(read_file(run.config).decode()), directory_of(run) if directory is None else directory)
+        return code_of(tomllib.loads(read_file(run.config).decode()), place)
     except (OSError, ValueError, RecursionError):
         return ()
 

@@ -43,7 +43,11 @@ LOCK = ".queue.lock"
 
 
 class Left(Exception):
-    """The run does not wait any more; the message is why."""
+    """The run does not wait any more; the message is why. `asked`: by a command of gradtop's, which needs no explanation."""
+
+    def __init__(self, why: str, *, asked: bool = False) -> None:
+        super().__init__(why)
+        self.asked = asked
 
 
 class Waiter:
@@ -112,7 +116,7 @@ class Waiter:
         for command in self.inbox.poll():
             if command.name in {"stop", "kill"}:
                 self._answer(command, True, was_queued=True)
-                raise Left(f"removed from the queue by the command {command.name}")
+                raise Left(f"removed from the queue by the command {command.name}", asked=True)
             self._answer(command, False, reason="is queued and does not train yet; stop removes it from the queue")
 
     def _answer(self, command: Command, ok: bool, **fields: object) -> None:
@@ -126,14 +130,15 @@ class Waiter:
         with contextlib.suppress(OSError):
             write_status(self.run, self.status)
 
-    def leave(self, why: str) -> None:
+    def leave(self, left: Left) -> None:
         """Say that the run is stopped; a directory that is gone wants nothing said."""
+        why = str(left)
         print(why, flush=True)
         if not self.run.path.is_dir():
             return
         now = time.time()
         with contextlib.suppress(OSError):
-            write_status(self.run, replace(self.status, state=RunState.STOPPED, updated=now, ended=now, queued=0.0))
+            write_status(self.run, replace(self.status, state=RunState.STOPPED, error="" if left.asked else why, updated=now, ended=now, queued=0.0))
             append_event(self.run, EventKind.END, state=RunState.STOPPED, step=self.status.step, reason=why)
 
 
@@ -205,7 +210,7 @@ def main() -> int:
             return 0
         become_worker(run, ["--resume"] if options.resume else [])
     except Left as left:
-        waiter.leave(str(left))
+        waiter.leave(left)
     return 0
 
 

@@ -50,7 +50,10 @@ def open_folder(root: Path, path: Path) -> int:
 
 @contextmanager
 def folder_of(root: Path, path: Path) -> Iterator[int]:
-    """A descriptor of the parent folder of a path; raises ENOTDIR (ELOOP on some systems) if that is a link."""
+    """A descriptor of the parent folder of a path; raises ENOTDIR (ELOOP on some systems) if that is a link.
+
+    An OSError names the path, where it would name no file or a temporary one.
+    """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in path.relative_to(root).parts[:-1]:
@@ -58,6 +61,10 @@ def folder_of(root: Path, path: Path) -> Iterator[int]:
             os.close(descriptor)
             descriptor = inner
         yield descriptor
+    except OSError as error:
+        if error.errno and not (isinstance(error.filename, str) and error.filename.startswith("/")):
+            error.filename = os.fspath(path)
+        raise
     finally:
         os.close(descriptor)
 

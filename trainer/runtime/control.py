@@ -213,7 +213,9 @@ class Control:
     def _checkpoint(self, command: Command, run: Controllable) -> None:
         try:
             self._answer(command, True, step=run.step, path=run.checkpoint_now())
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            self._answer(command, False, reason=f"checkpoint of step {run.step} not written: {error.strerror or error}")
+        except ValueError as error:
             self._answer(command, False, reason=str(error))
 
     def _set(self, command: Command, run: Controllable, changes: Mapping[str, object], *, confirmed: bool) -> None:

@@ -83,13 +83,12 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
 
 
 def send_as_signal(reader: RunReader, command: str, error: OSError, timeout: float) -> int:
-    """Ask by a signal what could not be put into the run's inbox, and wait for its end. Raises the error where no signal means it."""
+    """Ask by a signal what could not be put into the run's inbox, and wait for its end. Raises UsageError where no signal means it."""
     from gradtop.trainer.record.process import ask_by_signal
 
-    sent = ask_by_signal(reader.status, command)
+    sent, name = ask_by_signal(reader.status, command), name_of(reader)
     if not sent:
-        raise error
-    name = name_of(reader)
+        raise UsageError(f"the inbox of {name} cannot be written ({error.strerror}); nothing was sent to its worker") from error
     print_line(f"gradtop: the inbox of {name} cannot be written ({error.strerror}); sent {sent} to its process {reader.status.pid} instead.", sys.stderr)
     return end_of(reader, timeout)
 
