@@ -67,8 +67,7 @@ def test_a_checkpoint_torn_at_any_place_is_skipped_for_the_one_before(tmp_path: 
         assert len(said) == 1
         assert "step-000002.pt" in said[0]
         assert "not a regular file" not in said[0]
-        if size < 5000:
-            assert "cut short" in said[0], size
+        assert "EOFError" not in said[0]
 
 
 def test_an_unreadable_checkpoint_is_set_aside_and_not_deleted(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from gradtop.trainer.record import (
 )
 from gradtop.trainer.record.export import export_run
 from gradtop.trainer.record.lease import remove_stale_leases
-from gradtop.trainer.record.writing import open_to_append, overwrite, remove_leftovers, replace_whole
+from gradtop.trainer.record.writing import open_to_append, overwrite, remove_leftovers, replace_whole, write_atomically
 
 
 def grow(run: Run) -> None:
@@ -70,8 +70,8 @@ def test_what_cannot_be_written_is_named_by_its_path_and_not_by_that_of_a_tempor
     monkeypatch.setattr(os, "open", full)
 
     with pytest.raises(OSError) as raised:
-        write_status(run, Status())
-    assert (raised.value.errno, raised.value.filename) == (reason, str(run.status))
+        write_atomically(run.path, run.meta, "{}")
+    assert (raised.value.errno, raised.value.filename) == (reason, str(run.meta))
 
 
 @pytest.mark.parametrize("name", WRITES)

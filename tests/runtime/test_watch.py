@@ -80,6 +80,8 @@ def test_a_stop_ends_a_job_at_once_that_has_nothing_to_save_yet(watched: Watched
     watched.wait(PATIENCE + 1)
 
     assert watched.ended.startswith("ended by the command stop in ")
+    watched.writer.flush()
+    assert [event["unsaved"] for event in EventReader(watched.run).refresh() if event["kind"] == "command"] == [True]
 
 
 def test_what_else_is_asked_waits_for_the_job(watched: Watched) -> None:

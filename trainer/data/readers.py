@@ -64,6 +64,8 @@ class LoaderBatches:
         """Start the readers; they begin with the signals blocked that end a training, so that none can hit one unprepared."""
         if not self._loader.num_workers:
             return iter(self._loader)
+        # Where shared memory is full this fails first, and leaves no half of an iterator, whose own end would fail.
+        multiprocessing.get_context("fork").Lock()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
         others = set(multiprocessing.active_children())
         try:

@@ -173,7 +173,7 @@ class Control:
 
     def _unsaved(self) -> dict[str, object]:
         """What the answer to a stop says of the checkpoint."""
-        return {} if self._saves else {"unsaved": True}
+        return {} if self._saves and not self._signals.nothing_to_save else {"unsaved": True}
 
     def _new(self) -> list[Command]:
         return [command for command in self._inbox.poll() if self._claim(command)]
