@@ -276,7 +276,7 @@ class GradtopApp(LaunchingApp):
 
         name = f"help-{self.current_mode}"
         if not self.is_screen_installed(name):  # made once, it is there the next time at once
-            self.install_screen(Help(self.current_mode, self.keymap.table), name)
+            self.install_screen(Help.of_mode(self.current_mode, self.keymap.table), name)
         with self.batch_update():  # else each step of its making is sent, a screenful each
             await self.push_screen(name)
 

@@ -174,7 +174,7 @@ KEYS: tuple[Key, ...] = (
     Key("f", "screen.fork", "runs.fork", "fork", "Fork this run: opens Tune with its configuration.", modes=("runs",), footer=True),
     Key("m", "screen.mark", "runs.mark", "mark", "Mark this run for the overlay and for comparison, or unmark it; any number can be marked.", modes=("runs",), footer=True),
     Key("u", "screen.unmark", "runs.unmark", "unmark all", "Unmark all runs.", modes=("runs",)),
-    Key("v", "screen.overlay", "runs.overlay", "overlay", "Draw the marked runs over each other: loss, validation loss and accuracy; runs that differ in the seed alone as their mean with a band of one deviation.", modes=("runs",), footer=True),
+    Key("v", "screen.overlay", "runs.overlay", "overlay", "Draw the marked runs over each other: loss, validation loss and accuracy, or any metrics (/); runs that differ in the seed alone as their mean with a band of one deviation.", modes=("runs",), footer=True),
     Key("x,equals_sign", "screen.compare", "runs.compare", "compare", "Compare this run with the one marked last, else with its parent (also =).", modes=("runs",), footer=True, shown="x"),
     Key("O", "screen.columns", "runs.columns", "columns", "Choose the columns: results, keys of the configuration, metrics of evaluations; remembered.", modes=("runs",), footer=True),
     Key("t", "screen.tag", "runs.tag", "tags", "Edit the tags of this run.", modes=("runs",), footer=True),

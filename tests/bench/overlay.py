@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradtop.trainer.record import Column, Run, SegmentWriter
 from gradtop.tui.reading.chart_view import QUANTITIES, ChartView
-from gradtop.tui.reading.overlay import Overlaid
+from gradtop.tui.reading.overlay import Overlaid, OverlayView
 from tests.bench.figure import Figure
 from tests.bench.sandbox import GRADTOP, Sandbox, sandboxed
 from tests.bench.terminal import Terminal
@@ -30,10 +30,10 @@ def measure() -> Iterator[Figure]:
             for _ in range(TIMES + 1):
                 begin = time.perf_counter()
                 overlaid = Overlaid(runs, clock=time.time)
-                overlaid.read(ChartView(quantity=quantity))
+                overlaid.read(OverlayView(ChartView(quantity=quantity)))
                 taken.append(time.perf_counter() - begin)
             again = time.perf_counter()
-            overlaid.read(ChartView(quantity=quantity))
+            overlaid.read(OverlayView(ChartView(quantity=quantity)))
             details = {"slowest, s": max(taken[1:]), "read again, s": time.perf_counter() - again}
             yield Figure(f"overlay of {RUNS} runs × {STEPS:,} steps, by {quantity}".replace(",", " ", 1), statistics.median(taken[1:]), "s", 0.5, details=details)
         opened = [first_frame(sandbox) for _ in range(TIMES)]

@@ -39,7 +39,7 @@ from gradtop.tui.reading.chart_view import QUANTITIES, ChartView, Window
 from gradtop.tui.reading.facts import WatchedRun
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.metrics import all_metrics
-from gradtop.tui.reading.overlay import Overlaid
+from gradtop.tui.reading.overlay import Overlaid, OverlayView
 from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.classes.data import ClassesPart, shares
 from gradtop.tui.screens.classes.text import class_lines, copied, matrix_lines, title_line, worst_lines
@@ -199,7 +199,7 @@ def _lineage(run: Run) -> None:
 def _overlaid(run: Run, other: Run) -> None:
     runs = Overlaid([other, run], clock=time.time)
     for quantity in QUANTITIES:
-        runs.read(ChartView(quantity=quantity))
+        runs.read(OverlayView(ChartView(quantity=quantity)))
 
 
 def _streams(run: Run, intact: Container[str]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,7 +22,7 @@ NAME = 12  # cells for the name of a key
 
 
 class Help(ModalScreen[None]):
-    """Shows the keys of one mode: its own first."""
+    """Shows keys under their headings, with a sentence on where they act."""
 
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#keys"
@@ -30,18 +30,22 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help."),
     ]
 
-    def __init__(self, mode: str, table: tuple[Key, ...] = keys.KEYS) -> None:
+    def __init__(self, where: str, about: str, groups: Iterable[tuple[str, Sequence[Key]]]) -> None:
         super().__init__()
-        self._mode = mode
-        self._table = table
+        self._where, self._about, self._groups = where, about, groups
+
+    @classmethod
+    def of_mode(cls, name: str, table: tuple[Key, ...]) -> Self:
+        """The keys of one mode: its own first."""
+        mode = keys.mode_named(name)
+        return cls(f"{keys.name(f'mode.{mode.name}')} {mode.title}", mode.help, keys.groups(name, table))
 
     def compose(self) -> ComposeResult:
-        mode = keys.mode_named(self._mode)
         with Scrolled(id="keys") as box:
-            box.border_title = f"keys in {keys.name(f'mode.{mode.name}')} {mode.title}"
+            box.border_title = f"keys in {self._where}"
             box.border_subtitle = "esc closes"
-            yield Static(mode.help, id="about", markup=False)
-            for title, rows in keys.groups(self._mode, self._table):
+            yield Static(self._about, id="about", markup=False)
+            for title, rows in self._groups:
                 yield Static(title, classes="title", markup=False)
                 yield KeyRows(rows)
             yield Static("documentation", classes="title", markup=False)

@@ -8,19 +8,22 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.significance import moments
-from gradtop.trainer.record import Run
+from gradtop.trainer.record import EMPTY_SERIES, Run
+from gradtop.trainer.record.streams.registry import LR
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.mode_screen import bound
-from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, RunCurve, SeedGroup
+from gradtop.tui.mode import Key
+from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, OverlayView, RunCurve, SeedGroup
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.chart_legend import Legend
@@ -34,27 +37,32 @@ EVERY = 2.0  # seconds between two looks at runs that go on
 WIDE = 100  # cells, from which on two charts stand beside each other
 HIGH = 30  # rows, below which one chart stands alone
 MOST_NAMED = 4  # groups that the legends of the charts name; of more the list below alone tells
-NAME, FIGURE = 34, 18  # cells in the list
+NAME, FIGURE, MOST_FIGURES = 34, 18, 3  # cells in the list, and values of each group
 OF_CHARTS = ("cursor.", "charts.")  # the keys of charts, by their ids
 CLOSES = "esc closes"
+MOST = 6  # charts
+OWN = (
+    Key("escape", "screen.back", "overlay.back", "back", "The usual metrics, or all charts again; else back to the list."),
+    Key("q,v", "screen.dismiss(None)", "overlay.close", "close", "Back to the list."),
+    Key("slash", "screen.filter", "overlay.filter", "metrics", "Draw the metrics whose names match what you type, letter by letter, of all that the runs have recorded."),
+    Key("pagedown,ctrl+d", "screen.page(1)", "overlay.pagedown", "page down", "The next metrics that match.", shown="pgdn"),
+    Key("pageup,ctrl+u", "screen.page(-1)", "overlay.pageup", "page up", "The metrics before these.", shown="pgup"),
+    Key("enter", "screen.alone", "overlay.alone", "enlarge", "Show the focused chart alone."),
+    Key("tab", "screen.turn(1)", "overlay.next", "next chart", "The next chart."),
+    Key("shift+tab", "screen.turn(-1)", "overlay.previous", "previous chart", "The previous chart."),
+    Key("question_mark", "screen.help", "overlay.help", "help", "Show this help."),
+)
 
 
 class Overlay(ModalScreen[None], ChartActions):
-    """Loss, validation loss and accuracy of the runs; read in the poll thread.
+    """Loss, validation loss and accuracy of the runs, or the metrics whose names match what is typed; read in the poll thread.
 
     `numbers` gives the colour and pattern of a run by its id: it keeps them while others come and go.
     """
 
     CSS_PATH = "overlay.tcss"
     AUTO_FOCUS = "LineChart"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="overlay.back", tooltip="All charts again, else back to the list."),
-        Binding("q,v", "dismiss(None)", "close", id="overlay.close", tooltip="Back to the list."),
-        Binding("enter", "alone", "enlarge", id="overlay.alone", tooltip="Show the focused chart alone."),
-        Binding("tab", "turn(1)", "next chart", id="overlay.next", tooltip="The next chart."),
-        Binding("shift+tab", "turn(-1)", "previous chart", id="overlay.previous", tooltip="The previous chart."),
-        *bound(row for row in keys.KEYS if row.id.startswith(OF_CHARTS)),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bound((*OWN, *(row for row in keys.KEYS if row.id.startswith(OF_CHARTS))))
 
     class Read(Message):
         """What was found."""
@@ -68,37 +76,49 @@ class Overlay(ModalScreen[None], ChartActions):
         self._runs = runs
         self._numbers = {run.id: number for number, run in enumerate(runs)} if numbers is None else numbers
         self._reading = self._alone = False
+        self._typed, self._first = "", 0
+        self._metrics: tuple[str, ...] = METRICS  # in the charts
         self._overlaid: Overlaid | None = None
         self.found: OverlayPart | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="overlay"):
             with Container(id="overlaid"):
-                for metric in METRICS:
-                    yield LineChart(id=f"overlay-{metric}", empty="reading …")
+                for number in range(MOST):
+                    yield LineChart(id=f"overlay-{number}", empty="reading …")
             yield Groups(id="groups")
+            yield Input(id="typed", compact=True, placeholder="filter by name", disabled=True)
 
     def on_mount(self) -> None:
-        pane = self.query_one("#overlay")
-        pane.border_title = f"{len(self._runs)} run{'s' * (len(self._runs) != 1)}"
-        for metric in METRICS:
-            self._chart(metric).border_title = metric.replace("_", " ")
         self.recall()
+        self._name_charts()
         self._read()
         self.set_interval(EVERY, self._look_again)
 
-    def _chart(self, metric: str) -> LineChart:
-        return self.query_one(f"#overlay-{metric}", LineChart)
+    def chart_name(self, chart: LineChart) -> str:
+        place = int(str(chart.id).rpartition("-")[2])
+        return f"overlay-{self._metrics[place]}" if place < len(self._metrics) else ""
+
+    def _name_charts(self) -> None:
+        for chart, metric in zip(self.query(LineChart), self._metrics, strict=False):
+            chart.border_title = said(metric)
+            self.recall_axis(chart)
+        shown = f"{self._first + 1}–{self._first + len(self._metrics)} of " if self.found is not None and self.found.total > len(self._metrics) else ""
+        matching = f"  {shown}{self.found.total} metrics that match {self._typed!r}" if self._typed and self.found is not None else ""
+        self.query_one("#overlay").border_title = f"{len(self._runs)} run{'s' * (len(self._runs) != 1)}{matching}"
 
     def _look_again(self) -> None:
         if self.found is not None and self.found.any_alive and self.is_current:
             self._read()
 
+    def _view(self) -> OverlayView:
+        return OverlayView(self.chart_view, self._typed, self._first, MOST)
+
     def _read(self) -> None:
         if self._reading:
             return
         self._reading = True
-        poll, view = self.gradtop.poll, self.chart_view
+        poll, view = self.gradtop.poll, self._view()
 
         def read() -> None:
             self._overlaid = self._overlaid or Overlaid(self._runs, clock=poll.clock)
@@ -108,26 +128,31 @@ class Overlay(ModalScreen[None], ChartActions):
 
     def on_overlay_read(self, message: Read) -> None:
         self._reading = False
-        if message.found.view != self.chart_view:
+        if message.found.view != self._view():
             self._read()
             return
         self.found = message.found
-        if self.is_mounted:
-            self._show(message.found)
+        if not self.is_mounted:
+            return
+        changed = self._metrics != message.found.metrics
+        self._metrics = message.found.metrics
+        self._name_charts()
+        if changed:
+            self._arrange(self.pointed())
+        self._show(message.found)
 
     def _show(self, found: OverlayPart) -> None:
-        quantity = found.view.quantity
+        seen = found.view.seen
         self._whole = found.ends
         first, last = self.span(found.ends[1])
-        nothing = "none of these runs has recorded it" + ("" if quantity == "step" else f" over its {quantity}")
-        for metric in METRICS:
-            chart = self._chart(metric)
-            chart.set_ruler(Ruler(quantity), self._smoothing)
-            chart.set_empty(nothing if self.chart_view.window is None else "nothing recorded in this part")
-            chart.set_series(curves(found.groups, metric, self._numbers), log=None, x_min=first, x_max=max(last, first + 1e-9))
+        nothing = "none of these runs has recorded it" + ("" if seen.quantity == "step" else f" over its {seen.quantity}")
+        for chart, metric in zip(self.query(LineChart), found.metrics, strict=False):
+            chart.set_ruler(Ruler(seen.quantity), self._smoothing)
+            chart.set_empty(nothing if seen.window is None else "nothing recorded in this part")
+            chart.set_series(curves(found.groups, metric, self._numbers), log=False if metric == LR else None, x_min=first, x_max=max(last, first + 1e-9))
         groups = self.query_one(Groups)
         groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
-        groups.show(found.groups, self._numbers)
+        groups.show(found, self._numbers)
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#overlay").border_subtitle = self._keys(event.size.width - 8)
@@ -135,16 +160,19 @@ class Overlay(ModalScreen[None], ChartActions):
 
     def _arrange(self, pointed: LineChart | None) -> None:
         """All charts, or the one that is pointed at where that is wanted or there is no room for more."""
-        alone = self._alone or self.size.height < HIGH
+        alone, there = self._alone or self.size.height < HIGH, len(self._metrics)
+        if pointed is None or not self.chart_name(pointed):
+            pointed = next(iter(self.query(LineChart)))
         self.set_class(self.size.width >= WIDE and not alone, "wide")
-        for chart in self.query(LineChart):
-            chart.display = not alone or chart is pointed
-        if pointed is not None:
+        self.set_class(there % 2 == 1, "odd")
+        for place, chart in enumerate(self.query(LineChart)):
+            chart.display = place < there and (not alone or chart is pointed)
+        if not self.query_one("#typed").display:
             self.set_focus(pointed)
 
     def action_turn(self, step: int) -> None:
-        charts, now = list(self.query(LineChart)), self.pointed()
-        if now is not None:
+        charts, now = list(self.query(LineChart))[: len(self._metrics)], self.pointed()
+        if now in charts:
             self._arrange(charts[(charts.index(now) + step) % len(charts)])
 
     def action_alone(self) -> None:
@@ -152,14 +180,57 @@ class Overlay(ModalScreen[None], ChartActions):
         self._arrange(self.pointed())
 
     def action_back(self) -> None:
-        if self._alone:
+        line = self.query_one("#typed", Input)
+        if line.display or self._typed:
+            line.value = ""
+            self._close_filter()
+        elif self._alone:
             self.action_alone()
         else:
             self.dismiss(None)
 
+    def action_help(self) -> None:
+        from gradtop.tui.dialogs.help import Help
+
+        of_charts = [row for row in keys.KEYS if row.id.startswith(OF_CHARTS)]
+        self.app.push_screen(Help("the overlay", "The marked runs drawn over each other; runs that differ in the seed alone as their mean with a band of one deviation.", [("overlay", OWN), ("charts", of_charts)]))
+
+    # Which metrics
+
+    def action_filter(self) -> None:
+        line = self.query_one("#typed", Input)
+        line.disabled, line.display = False, True
+        self.set_focus(line)
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if message.value != self._typed:
+            self._typed, self._first = message.value, 0
+            self._read()
+
+    def on_input_submitted(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        line = self.query_one("#typed", Input)
+        line.disabled, line.display = True, False
+        self._arrange(None)
+
+    def action_page(self, pages: int) -> None:
+        """The next metrics that match, or the ones before."""
+        most = self.found.total if self.found is not None else 0
+        first = max(0, min(self._first + pages * MOST, (most - 1) // MOST * MOST))
+        if first != self._first:
+            self._first = first
+            self._read()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "page":
+            return True if self.found is not None and self.found.total > MOST else None
+        return super().check_action(action, parameters)
+
     def _keys(self, width: int) -> str:
         """As many of its keys as fit, with what closes it."""
-        told = [f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
+        told = ["/ metrics", "? help", f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
         while told and len("  ".join((*told, CLOSES))) > width:
             told.pop()
         return "  ".join((*told, CLOSES))
@@ -181,6 +252,11 @@ class Overlay(ModalScreen[None], ChartActions):
         super().action_quantity()
 
 
+def said(metric: str) -> str:
+    """The usual ones in words, others by their names."""
+    return metric.replace("_", " ") if metric in METRICS else metric
+
+
 def style_of(number: int) -> tuple[str, str]:
     """Colour and pattern of a run, by its number: with each round of the colours they meet other patterns."""
     return LINES[number % len(LINES)], LINES[(number + number // len(LINES)) % len(LINES)]
@@ -188,7 +264,7 @@ def style_of(number: int) -> tuple[str, str]:
 
 def style_of_group(group: SeedGroup, numbers: Mapping[str, int]) -> tuple[str, str]:
     """That of its first run."""
-    return style_of(numbers.get(group.curves[METRICS[0]][0].run.id, 0))
+    return style_of(numbers.get(group.runs[0].id, 0))
 
 
 def curves(groups: Sequence[SeedGroup], metric: str, numbers: Mapping[str, int]) -> list[Curve]:
@@ -215,34 +291,34 @@ class Groups(Drawn):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._groups: Sequence[SeedGroup] = ()
+        self._found = OverlayPart()
         self._numbers: Mapping[str, int] = {}
 
-    def show(self, groups: Sequence[SeedGroup], numbers: Mapping[str, int]) -> None:
-        self._groups, self._numbers = groups, numbers
+    def show(self, found: OverlayPart, numbers: Mapping[str, int]) -> None:
+        self._found, self._numbers = found, numbers
         self._draw()
 
     def _lay_out(self, width: int, height: int) -> list[Cells]:
-        legend = Legend(unicode=draws_unicode(self))
-        name = max(10, min(NAME, width - 4 - len(METRICS) * FIGURE))
+        legend, metrics, groups = Legend(unicode=draws_unicode(self)), self._found.metrics[:MOST_FIGURES], self._found.groups
+        name = max(10, min(NAME, width - 4 - len(metrics) * FIGURE))
         head = Cells(width)
-        for place, metric in enumerate(METRICS):
-            put(head, 4 + name + place * FIGURE, metric.replace("_", " ").rjust(FIGURE), "tick")
+        for place, metric in enumerate(metrics):
+            put(head, 4 + name + place * FIGURE, ellipsis(said(metric), FIGURE - 1).rjust(FIGURE), "tick")
         rows = [head]
-        for number, group in enumerate(self._groups):
+        for number, group in enumerate(groups):
             if len(rows) == height:
                 more = Cells(width)
-                put(more, 4, f"and {len(self._groups) - number + 1} more", "tick")
+                put(more, 4, f"and {len(groups) - number + 1} more", "tick")
                 rows[-1] = more
                 break
             style, pattern = style_of_group(group, self._numbers)
             row = Cells(width)
-            put(row, 0, legend.sample(Curve("", group.curves[METRICS[0]][0].series, style, pattern=pattern)), style)
+            put(row, 0, legend.sample(Curve("", EMPTY_SERIES, style, pattern=pattern)), style)
             put(row, 4, ellipsis(group.name, name), "text")
-            for place, metric in enumerate(METRICS):
+            for place, metric in enumerate(metrics):
                 put(row, 4 + name + place * FIGURE, newest(group.curves[metric]).rjust(FIGURE), "value")
-            if problem := problem_of(group):
-                put(row, 5 + name + len(METRICS) * FIGURE, problem, "tick")
+            if metrics and (problem := problem_of(group, metrics[0])):
+                put(row, 5 + name + len(metrics) * FIGURE, problem, "tick")
             rows.append(row)
         return rows
 
@@ -261,7 +337,7 @@ def newest(found: Sequence[RunCurve]) -> str:
     return " ± ".join(map(significant, moments(values)))
 
 
-def problem_of(group: SeedGroup) -> str:
-    """What the loss lacks, run by run; of a run without it nothing else is said."""
-    found = {f"{each.name}: {each.problem}" if group.is_family else each.problem: None for each in group.curves[METRICS[0]] if each.problem}
+def problem_of(group: SeedGroup, metric: str) -> str:
+    """What a metric lacks, run by run; of a run without the first one nothing else is said."""
+    found = {f"{each.name}: {each.problem}" if group.is_family else each.problem: None for each in group.curves[metric] if each.problem}
     return "; ".join(found)

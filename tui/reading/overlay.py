@@ -12,7 +12,7 @@ from gradtop.trainer.record.layout import STATUS
 from gradtop.trainer.record.streams.registry import ACCURACY, EVALS, LOSS, VAL_LOSS, shown_by
 from gradtop.trainer.record.streams.registry import STEPS as STEPS_STREAM
 from gradtop.tui.reading.chart_view import NO_CLOCK, WHOLE_RUN, ChartView, Quantity, clock_of
-from gradtop.tui.reading.metrics import LONGEST, all_metrics
+from gradtop.tui.reading.metrics import LONGEST, all_metrics, matching
 from gradtop.tui.widgets.ruler import STEPS, Ruler
 
 
@@ -28,7 +28,7 @@ class RunCurve:
     problem: str = ""
 
 
-METRICS = (LOSS, VAL_LOSS, ACCURACY)
+METRICS = (LOSS, VAL_LOSS, ACCURACY)  # that are drawn where no others are asked for
 STREAMS = (STEPS_STREAM, EVALS)  # that they are in
 BINS = 240
 
@@ -37,21 +37,38 @@ BINS = 240
 class SeedGroup:
     """Runs of one configuration with different seeds, or one run by itself: of each metric the curves of the runs, and where there are several their mean."""
 
+    runs: tuple[Run, ...]
     name: str
     curves: dict[str, tuple[RunCurve, ...]]
     means: dict[str, Series]
 
     @property
     def is_family(self) -> bool:
-        return bool(self.means)
+        return len(self.runs) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayView:
+    """What is seen of the curves, what was typed to find metrics, and which of these is the first that is drawn, of so many."""
+
+    seen: ChartView = WHOLE_RUN
+    typed: str = ""
+    first: int = 0
+    count: int = 6
+
+
+USUAL = OverlayView()
 
 
 @dataclass(frozen=True, slots=True)
 class OverlayPart:
-    """`groups` in the order in which their first runs were chosen; `ends` of all that is recorded; `any_alive` is whether more may come."""
+    """`groups` in the order in which their first runs were chosen; `metrics` are drawn, of so many in `total`; `ends` of all that is recorded;
+    `any_alive` is whether more may come."""
 
     groups: tuple[SeedGroup, ...] = ()
-    view: ChartView = WHOLE_RUN
+    view: OverlayView = USUAL
+    metrics: tuple[str, ...] = METRICS
+    total: int = len(METRICS)
     ends: tuple[float, float] = (0.0, 1.0)
     any_alive: bool = False
 
@@ -61,11 +78,11 @@ class Overlaid:
 
     def __init__(self, runs: Sequence[Run], *, clock: Callable[[], float]) -> None:
         self._readers = {run.id: RunReader(run, clock=clock) for run in runs}
-        self._ended: dict[tuple[str, ChartView], dict[str, RunCurve]] = {}
+        self._ended: dict[tuple[str, ChartView, tuple[str, ...]], dict[str, RunCurve]] = {}
         self._ends: dict[tuple[str, Quantity], tuple[float, float]] = {}
         self._lasts: dict[tuple[str, str], float | None] = {}
 
-    def read(self, view: ChartView = WHOLE_RUN) -> OverlayPart:
+    def read(self, view: OverlayView = USUAL) -> OverlayPart:
         """The curves of all runs in the window of the view, which is in its quantity; in the poll thread."""
         for reader in self._readers.values():
             reader.refresh()
@@ -73,30 +90,39 @@ class Overlaid:
         found = seed_families({name: reader.meta for name, reader in self._readers.items()}, changed_live)
         settings = {name: flat(self._readers[name].config) for family in found if len(family) > 1 for name in family}
         families = [each for family in found for each in (split_by_settings(family, settings) if len(family) > 1 else [family])]
-        self._ended = {key: kept for key, kept in self._ended.items() if key[1].window in {None, view.window}}
-        groups = tuple(self._group([self._readers[name] for name in family], view) for family in families)
-        ends = [each for (_run, quantity), each in self._ends.items() if quantity == view.quantity]
+        names = self._matching(view.typed) if view.typed else METRICS
+        metrics = tuple(names[view.first : view.first + view.count])
+        self._ended = {key: kept for key, kept in self._ended.items() if key[1].window in {None, view.seen.window} and key[2] in {METRICS, metrics}}
+        groups = tuple(self._group([self._readers[name] for name in family], view.seen, metrics) for family in families)
+        ends = [each for (_run, quantity), each in self._ends.items() if quantity == view.seen.quantity]
         whole = (min((first for first, _ in ends), default=0.0), max((last for _, last in ends), default=1.0))
-        return OverlayPart(groups, view, whole, any(reader.state.is_alive for reader in self._readers.values()))
+        return OverlayPart(groups, view, metrics, len(names), whole, any(reader.state.is_alive for reader in self._readers.values()))
 
-    def _group(self, readers: Sequence[RunReader], view: ChartView) -> SeedGroup:
-        found = [self._curves(reader, view) for reader in readers]
-        curves = {metric: tuple(each[metric] for each in found) for metric in METRICS}
+    def _matching(self, typed: str) -> Sequence[str]:
+        """The metrics of any of the runs that fit what was typed."""
+        return matching(dict.fromkeys(name for reader in self._readers.values() for name in all_metrics(reader)), typed)
+
+    def _group(self, readers: Sequence[RunReader], view: ChartView, metrics: tuple[str, ...]) -> SeedGroup:
+        found = [self._curves(reader, view, metrics) for reader in readers]
+        curves = {metric: tuple(each[metric] for each in found) for metric in metrics}
         means = {metric: mean_and_deviation([each.series for each in there]) for metric, there in curves.items()} if len(readers) > 1 else {}
-        name = run_name(readers[0])
-        return SeedGroup(f"{name} and {len(readers) - 1} other seed{'s' if len(readers) > 2 else ''}" if means else name, curves, means)
+        name, others = run_name(readers[0]), len(readers) - 1
+        return SeedGroup(tuple(reader.run for reader in readers), f"{name} and {others} other seed{'s' * (others > 1)}" if others else name, curves, means)
 
-    def _curves(self, reader: RunReader, view: ChartView) -> dict[str, RunCurve]:
-        key = (reader.run.id, view)
+    def _curves(self, reader: RunReader, view: ChartView, metrics: tuple[str, ...]) -> dict[str, RunCurve]:
+        key = (reader.run.id, view, metrics)
         known = self._ended.pop(key, None)
         if known is None or reader.state.is_alive:
             first, last = self._steps(reader, view)
-            known = {each.metric: each for each in read_curves(reader, METRICS, view.quantity, bins=BINS, first=first, last=last, streams=STREAMS)}
+            streams = STREAMS if metrics == METRICS else ()
+            known = {each.metric: each for each in read_curves(reader, metrics, view.quantity, bins=BINS, first=first, last=last, streams=streams)}
             there = [each.series for each in known.values() if len(each.series.x)]
             if view.window is None and there:
-                self._ends[reader.run.id, view.quantity] = (min(each.first for each in there), max(each.last for each in there))
+                ends = (min(each.first for each in there), max(each.last for each in there))
+                before = self._ends.get((reader.run.id, view.quantity), ends)
+                self._ends[reader.run.id, view.quantity] = (min(ends[0], before[0]), max(ends[1], before[1]))
                 self._lasts.update({(reader.run.id, each.metric): each.last for each in known.values()})
-            known = {name: replace(each, last=self._lasts.get((reader.run.id, name))) for name, each in known.items()}
+            known = {name: replace(each, last=self._lasts.get((reader.run.id, name), each.last)) for name, each in known.items()}
         if not reader.state.is_alive:
             self._ended[key] = known
         return known

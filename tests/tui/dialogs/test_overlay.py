@@ -7,7 +7,7 @@ import pytest
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
 from gradtop.tui.reading.chart_view import ChartView, Window
-from gradtop.tui.reading.overlay import Overlaid
+from gradtop.tui.reading.overlay import Overlaid, OverlayView
 from gradtop.tui.screens.runs.data import numbered
 from gradtop.tui.screens.runs.screen import Runs
 from tests.tui.piloting import piloted
@@ -27,6 +27,10 @@ def chosen(tmp_path: Path) -> list[Run]:
     return [first, *seeds, other]
 
 
+def of(*arguments: object, **options: object) -> OverlayView:
+    return OverlayView(ChartView(*arguments, **options))  # type: ignore[arg-type]
+
+
 def test_seeds_of_one_configuration_are_one_group_with_a_mean(chosen: list[Run]) -> None:
     family, other = Overlaid(chosen, clock=lambda: NOW).read().groups
     assert (family.name, other.name) == ("amber-finch and 2 other seeds", "tidy-wren")
@@ -38,9 +42,9 @@ def test_seeds_of_one_configuration_are_one_group_with_a_mean(chosen: list[Run])
 
 def test_curves_over_epochs_and_time_begin_together(chosen: list[Run]) -> None:
     overlaid = Overlaid([chosen[0], chosen[3]], clock=lambda: NOW)
-    by_epoch = overlaid.read(ChartView(quantity="epoch")).groups
+    by_epoch = overlaid.read(of(quantity="epoch")).groups
     assert [group.curves["loss"][0].series.x_last[-1] for group in by_epoch] == pytest.approx([399 / 172, 299 / 172])
-    by_time = overlaid.read(ChartView(quantity="time")).groups
+    by_time = overlaid.read(of(quantity="time")).groups
     assert [group.curves["loss"][0].series.x[0] for group in by_time] == [0, 0]
     assert by_time[1].curves["loss"][0].series.x_last[-1] == pytest.approx(299 * 0.025)
 
@@ -70,9 +74,9 @@ async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: l
         await screen.press("plus")
         await screen.until(lambda: (window := found_window(overlay)) is not None and window.first >= 190, "the newer half")
         await screen.press("left_square_bracket", "0")
-        await screen.until(lambda: overlay.found is not None and overlay.found.view.window is None, "all steps")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.seen.window is None, "all steps")
         await screen.press("t")
-        await screen.until(lambda: overlay.found is not None and overlay.found.view.quantity == "epoch", "epochs")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.seen.quantity == "epoch", "epochs")
         await screen.press("escape")
         await screen.until(lambda: screen.app.screen is mode, "the list")
         await screen.press("u")
@@ -80,7 +84,7 @@ async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: l
 
 
 def found_window(overlay: Overlay) -> Window | None:
-    return overlay.found.view.window if overlay.found is not None else None
+    return overlay.found.view.seen.window if overlay.found is not None else None
 
 
 def test_a_run_keeps_its_colour_while_others_are_unmarked() -> None:
@@ -91,11 +95,11 @@ def test_a_run_keeps_its_colour_while_others_are_unmarked() -> None:
 
 def test_a_window_is_read_in_the_quantity_of_its_charts(chosen: list[Run]) -> None:
     overlaid = Overlaid(chosen[:1], clock=lambda: NOW)
-    by_step = overlaid.read(ChartView(window=Window(100, 200)))
+    by_step = overlaid.read(of(window=Window(100, 200)))
     loss = by_step.groups[0].curves["loss"][0].series
     assert (loss.x[0], loss.x_last[-1]) == (100, 200)
-    overlaid.read(ChartView(quantity="epoch"))
-    by_epoch = overlaid.read(ChartView(window=Window(1, 2), quantity="epoch"))
+    overlaid.read(of(quantity="epoch"))
+    by_epoch = overlaid.read(of(window=Window(1, 2), quantity="epoch"))
     assert by_epoch.groups[0].curves["loss"][0].series.x[0] == pytest.approx(1)
     assert by_epoch.ends == pytest.approx((0, 399 / 172))  # of the whole run
 
@@ -122,3 +126,29 @@ def test_what_a_run_lacks_is_said_of_it(tmp_path: Path, chosen: list[Run]) -> No
         file.write_text("{")
     _family, other = Overlaid(chosen, clock=lambda: NOW).read().groups
     assert "is not whole" in other.curves["loss"][0].problem
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_any_metric_of_the_runs_is_found_by_its_name_and_the_keys_are_told(tmp_path: Path, chosen: list[Run], size: tuple[int, int]) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=size) as screen:
+        screen.app.push_screen(Overlay(chosen))
+        await screen.shows("amber-finch and 2 other seeds")
+        overlay = screen.app.screen
+        assert isinstance(overlay, Overlay)
+        await screen.press("slash", *"gradn")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.typed == "gradn", "the metrics that match")
+        assert overlay.found is not None
+        assert overlay.found.metrics[0] == "grad_norm"
+        await screen.shows("metrics that match 'gradn'")
+        await screen.press("enter")
+        await screen.until(lambda: all(chart.read for chart in overlay.charts()), "their charts")
+        assert len(overlay.charts()) == (len(overlay.found.metrics) if size[1] >= 30 else 1)
+        assert all(each.series.x for each in overlay.found.groups[0].curves["grad_norm"])
+        await screen.press("question_mark")
+        await screen.shows("keys in the overlay")
+        await screen.press("escape", "escape")
+        await screen.until(lambda: overlay.found is not None and overlay.found.metrics[0] == "loss", "the usual metrics")
+        await screen.press("slash", *"zzzz")
+        await screen.shows("0 metrics that match 'zzzz'")
+        await screen.press("escape", "escape")
+        await screen.until(lambda: screen.app.screen is screen.mode, "the list")

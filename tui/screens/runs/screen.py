@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
+from importlib import import_module
 from typing import ClassVar
 
 from textual import events
@@ -238,6 +240,8 @@ class Runs(ModeScreen):
 
     def action_mark(self) -> None:
         if self.row is not None:
+            # Charts are about to be wanted: their modules are there by the time that the overlay is opened.
+            self.gradtop.poll.do(partial(import_module, "gradtop.tui.dialogs.overlay"))
             marked = self.row.run.id
             self._mark([each for each in self._marked if each != marked] if marked in self._marked else [*self._marked, marked])
 
