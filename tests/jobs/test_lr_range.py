@@ -139,8 +139,9 @@ def test_stopped_by_a_signal_it_says_what_it_has_found(tmp_path: Path) -> None:
     status = read_status(run)
     assert status.state is RunState.STOPPED
     assert 0 < status.step < 100
-    assert "valley" in suggestions(status)
-    assert len(curve(run)) == status.step
+    found = curve(run)
+    assert suggestions(status) == {each.method: each.lr for each in suggest([row[1] for row in found], [row[3] for row in found], 100)}
+    assert len(found) == status.step
 
 
 @contextmanager

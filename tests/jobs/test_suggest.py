@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -111,6 +112,35 @@ def test_few_points_give_what_they_can(count: int) -> None:
 
 def test_a_test_that_has_hardly_begun_suggests_nothing() -> None:
     assert suggest([1e-7, 2e-7], [2.3, 2.3], steps=100) == []
+
+
+def curve(fall: float, *, lucky: float = 0.0) -> list[float]:
+    """A hundred smoothed losses: flat and noisy, from the sixtieth to the eightieth falling, then rising; and one lucky batch in the flat part."""
+    drawn = random.Random(3)
+    levels = [2.3 - fall * min(max(index - 60, 0), 20) / 20 + 0.2 * max(index - 88, 0) for index in range(100)]
+    return [level + drawn.gauss(0, 0.004) - (lucky if 30 <= index < 34 else 0) for index, level in enumerate(levels)]
+
+
+def test_a_lucky_batch_where_the_loss_stands_still_is_not_the_steepest_place() -> None:
+    lrs = learning_rates(1e-7, 10.0, 100)
+    found = {each.method: each.lr for each in suggest(lrs, curve(1.0), 100)}
+    assert lrs[60] <= found["steep"] <= lrs[80]
+    losses = curve(1.0, lucky=0.2)
+    assert steep(lrs, losses) == lrs[29]
+    found = {each.method: each.lr for each in suggest(lrs, losses, 100)}
+    assert "steep" not in found
+    assert lrs[60] <= found["valley"] <= lrs[80]
+
+
+def test_a_place_from_which_the_loss_diverges_at_once_is_still_the_steepest() -> None:
+    losses = [2.33] * 50 + [2.33 - 0.2 * (index / 20) ** 3 for index in range(21)] + [2.3, 2.6, 3.0, 3.4, 4.0]
+    lrs = learning_rates(1e-7, 10.0, len(losses))
+    found = {each.method: each.lr for each in suggest(lrs, losses, len(losses))}
+    assert found["steep"] == lrs[69]
+
+
+def test_of_a_curve_that_does_not_fall_nothing_is_suggested() -> None:
+    assert suggest(learning_rates(1e-7, 10.0, 100), curve(0.0), 100) == []
 
 
 # Slow, plain readings of the same rules.

@@ -41,7 +41,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if found := text(suggestions(reader.status)):
         yield "suggestions", found
     elif result:
-        yield "suggestions", "none: the curve is too short"
+        yield "suggestions", "none: the loss does not fall beyond its noise"
     diverged = result.get("diverged_at")
     if isinstance(diverged, int | float):
         yield "diverged", f"at lr {significant(diverged)}"

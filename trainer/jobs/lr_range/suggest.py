@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 METHODS = ("valley", "steep", "minimum", "slide")
 SKIPPED_SHARE = 10  # of the steps, one in so many is left out at the beginning, where the average has hardly begun
@@ -16,6 +17,7 @@ SKIPPED_END = 5  # of the last losses, which belong to the divergence
 SLIDE = 15  # steps between the two ends of the interval that slides
 SLIDE_THRESHOLD = 0.005
 MINIMUM_DIVISOR = 10.0
+BY_CHANCE = 2.0  # standard deviations
 
 SmoothedLoss = tuple[Sequence[float], Sequence[float]]
 
@@ -59,10 +61,26 @@ def usable(lrs: Sequence[float], losses: Sequence[float], steps: int) -> Smoothe
 
 
 def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int) -> list[Suggestion]:
-    """What each method says of a smoothed curve; a method that needs more points than there are says nothing."""
+    """What each method says of a smoothed curve; a method that needs more points than there are says nothing.
+
+    Beyond fastai: nothing is said of a curve that falls no further than noise would take it, and no steepest place where the loss has not
+    fallen up to it: on a flat, noisy part that is one lucky batch.
+    """
     lrs, losses = usable(lrs, losses, steps)
-    found = ((method, rule(lrs, losses)) for method, rule in RULES.items())
-    return [Suggestion(method, lr) for method, lr in found if lr is not None]
+    if losses and not falls(losses[: losses.index(min(losses)) + 1]):
+        return []
+    found = {method: lr for method, rule in RULES.items() if (lr := rule(lrs, losses)) is not None}
+    if "steep" in found:
+        place = lrs.index(found["steep"])
+        if not falls(losses[max(0, place - SLIDE) : place + 2]):  # after it the loss may diverge at once
+            del found["steep"]
+    return [Suggestion(method, lr) for method, lr in found.items()]
+
+
+def falls(losses: Sequence[float]) -> bool:
+    """Whether losses fall by more than they would by chance: a random walk of the same steps goes so far in one of twenty cases."""
+    changes = [after - before for before, after in pairwise(losses)]
+    return len(changes) > 0 and losses[0] - losses[-1] > BY_CHANCE * math.sqrt(sum(change * change for change in changes))
 
 
 def valley(lrs: Sequence[float], losses: Sequence[float]) -> float | None:

@@ -39,5 +39,5 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     if part.diverged_at is not None:
         lines.append(f"The loss diverged at lr {significant(part.diverged_at)}.")
     if not part.found:
-        lines.append("No suggestion: the curve is too short." if part.ended else "Suggestions come at the end of the test.")
+        lines.append("No suggestion: the loss does not fall beyond its noise." if part.ended else "Suggestions come at the end of the test.")
     return "\n".join([title, text, *lines])

@@ -91,7 +91,7 @@ class LrRange(ModeScreen, ChartActions):
 
     def _list(self) -> None:
         part = self.part
-        empty = " No suggestion: the curve is too short." if part.ended else " Suggestions come at the end of the test."
+        empty = " No suggestion: the loss does not fall beyond its noise." if part.ended else " Suggestions come at the end of the test."
         lines = [suggestion(method, lr, chosen=method == self._chosen) for method, lr in part.found.items()]
         self.query_one("#suggestions", Lines).show(lines or [[(empty, "muted")]])
 
