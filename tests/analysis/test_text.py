@@ -16,7 +16,11 @@ from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS, columns_o
     [
         ("", ""),
         ("[training]\nlabel_smoothing = 0.0", ""),
-        ("[training]\nlabel_smoothing = 0.1", "with label smoothing 0.1; 0.25 without"),
+        ("[training]\nlabel_smoothing = 0.1", "with label smoothing 0.1; 0.25 without it"),
+        (
+            "[training]\nlabel_smoothing = 0.1\n[augment]\nmixup = 0.2",
+            "with label smoothing 0.1 and mixup 0.2; 0.25 without smoothing; images are mixed, which the validation loss is not of",
+        ),
         ('training = "no table"\n[augment]\nmixup = "much"', ""),
     ],
 )

@@ -426,7 +426,10 @@ def test_beside_a_smoothed_loss_the_plain_one_is_recorded_now_and_then(tmp_path:
     assert all(math.isnan(value) for *_, value in rows(twin, "steps", "plain_loss"))
 
 
-def test_of_mixed_images_there_is_no_plain_loss(tmp_path: Path) -> None:
-    run = run_of(tmp_path, "label_smoothing = 0.2", "[augment]\nmixup = 0.2", model=CNN)
-    trained(run)
-    assert all(math.isnan(value) for _, value in rows(run, "steps", "plain_loss"))
+def test_of_mixed_images_the_plain_loss_is_that_of_the_mixed_targets(tmp_path: Path) -> None:
+    smoothed = run_of(tmp_path / "smoothed", "label_smoothing = 0.2", "[augment]\nmixup = 0.2", model=CNN)
+    twin = run_of(tmp_path / "plain", "[augment]\nmixup = 0.2", model=CNN)
+    for run in (smoothed, twin):
+        trained(run)
+    assert rows(smoothed, "steps", "plain_loss")[0][1] == pytest.approx(rows(twin, "steps", "loss")[0][1], rel=1e-6)
+    assert all(math.isnan(value) for _, value in rows(twin, "steps", "plain_loss"))

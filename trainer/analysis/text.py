@@ -44,11 +44,15 @@ def ordinal(place: int) -> str:
     return f"{place}{ending}"
 
 
+SMOOTHING = "label smoothing"
+OF_MIXED = "images are mixed, which the validation loss is not of"
+
+
 def loss_terms(reader: RunReader) -> list[str]:
     """What the training loss has in it that makes it another than the plain one: `label smoothing 0.1`."""
     config = effective(reader.config, reader.status.changes)
     found = []
-    for name, key, words in (("training", "label_smoothing", "label smoothing"), ("augment", "mixup", "mixup"), ("augment", "cutmix", "CutMix")):
+    for name, key, words in (("training", "label_smoothing", SMOOTHING), ("augment", "mixup", "mixup"), ("augment", "cutmix", "CutMix")):
         section = config.get(name)
         value = section.get(key) if isinstance(section, Mapping) else None
         if isinstance(value, int | float) and value:
@@ -56,15 +60,21 @@ def loss_terms(reader: RunReader) -> list[str]:
     return found
 
 
+def mixes_images(terms: Sequence[str]) -> bool:
+    """Whether the terms of a training loss, as `loss_terms` gives them, have mixup or CutMix among them."""
+    return any(not term.startswith(SMOOTHING) for term in terms)
+
+
 def loss_text(reader: RunReader) -> str:
-    """with label smoothing 0.1; 0.312 without: the second where it was measured, "" of a plain loss."""
+    """with label smoothing 0.1; 0.312 without it: the second where it was measured, "" of a plain loss."""
     terms = loss_terms(reader)
     if not terms:
         return ""
     steps = reader.stream(STEPS)
     steps.refresh()
     plain = steps.last_finite(PLAIN_LOSS)
-    return f"with {' and '.join(terms)}{f'; {significant(plain[1])} without' if plain is not None else ''}"
+    without = f"; {significant(plain[1])} without {'smoothing' if mixes_images(terms) else 'it'}" if plain is not None else ""
+    return f"with {' and '.join(terms)}{without}{f'; {OF_MIXED}' if mixes_images(terms) else ''}"
 
 
 def stopped_early_text(status: Status) -> str:

@@ -12,5 +12,5 @@ class AugmentConfig(Section):
     brightness: float = setting(0.0, help="Maximum change of brightness, as a fraction (ColorJitter).", effect="live", ge=0, le=1)
     contrast: float = setting(0.0, help="Maximum change of contrast, as a fraction (ColorJitter).", effect="live", ge=0, le=1)
     erasing: float = setting(0.0, help="Probability of random erasing (Zhong et al., 2020).", effect="live", ge=0, le=1)
-    mixup: float = setting(0.0, help="Alpha of mixup (Zhang et al., 2018).", effect="live", ge=0, le=100)
+    mixup: float = setting(0.0, help="Alpha of mixup (Zhang et al., 2018); the training loss is then of mixed images, higher than that of plain ones.", effect="live", ge=0, le=100)
     cutmix: float = setting(0.0, help="Alpha of CutMix (Yun et al., 2019).", effect="live", ge=0, le=100)

@@ -40,7 +40,6 @@ class Compute:
         self.optimizer = optimizer
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
-        self.mixes = False  # whether `augment` mixes images
         self._plain_wanted = False  # of the next group also the loss without label smoothing
         self._plain_at = -math.inf
         self._plain: list[Tensor] = []
@@ -105,8 +104,8 @@ class Compute:
         return loss.detach()
 
     def want_plain(self) -> None:
-        """Have the loss of the next group also without label smoothing, now and then; of mixed images there is none."""
-        if self.label_smoothing and not self.mixes and (now := time.monotonic()) >= self._plain_at:
+        """Have the loss of the next group also without label smoothing, now and then: of mixed images that of the mixed targets."""
+        if self.label_smoothing and (now := time.monotonic()) >= self._plain_at:
             self._plain_at = now + PLAIN_EVERY
             self._plain_wanted = True
 

@@ -103,7 +103,7 @@ REGISTRY: Mapping[str, Stream] = {
         Stream(
             STEPS,
             "Every optimizer step: training loss, learning rate, total gradient norm before clipping, and pace. `loading` is the share "
-            "of the time that was spent waiting for batches; `plain_loss` the loss without label smoothing and mixing; `train_accuracy`, of some steps, the accuracy on "
+            "of the time that was spent waiting for batches; `plain_loss` the loss without label smoothing; `train_accuracy`, of some steps, the accuracy on "
             "their batches: augmented, before the step, and of mixed images that of the class with the larger share.",
             (
                 Column(LOSS),

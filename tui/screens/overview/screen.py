@@ -8,6 +8,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from gradtop.trainer.analysis.text import mixes_images
 from gradtop.trainer.metrics import METRICS, PERPLEXITY
 from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import (
@@ -94,14 +95,14 @@ class Overview(PanedScreen):
         chart["accuracy"].set_empty(begun if self.chart_view.window is None else NOT_HERE)
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss, best_label=best_label(part, LOSS))] if part.val_loss.x else []
+        mixes = " (mixed images)" if mixes_images(part.loss_terms) else ""
         with_terms = f"train with {' and '.join(part.loss_terms)}" if part.loss_terms else "train"
         train = [Curve(ellipsis(with_terms, LABEL), part.loss, "a", value=last.get(LOSS))]
         if part.plain_loss.x:
-            train.append(Curve("train", part.plain_loss, "c", value=last.get(PLAIN_LOSS)))
+            train.append(Curve("train without smoothing" if mixes else "train", part.plain_loss, "c", value=last.get(PLAIN_LOSS)))
         chart["loss"].set_series(
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
-        mixes = " (mixed images)" if any(not term.startswith("label") for term in part.loss_terms) else ""
         right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x and part.score == ACCURACY else []
         score = [Curve("val", part.val_score, "b", value=last.get(part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
         if chart["accuracy"].border_title != METRICS[part.score].title:
