@@ -157,6 +157,16 @@ def test_a_picture_is_taken_at_once_and_then_every_second_while_somebody_looks(t
     assert math.isnan(found["v24"][0])
 
 
+def test_pictures_that_there_cannot_be_take_no_place_of_others(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    viewers = Viewers()
+    impossible = [Wanted("0.weight", KERNELS, kernel=kernel) for kernel in range(4)]  # no kernels
+    viewers.lease = Lease(pictures=frozenset({*impossible, Wanted("2.weight", MEAN, height=10, width=10)}))
+    with monitored(tmp_path, model, viewers=viewers, instruments=(Pictures,)) as (training, run, _):
+        training.train(4)
+    assert table(run, "pictures")["parameter"] == [2.0]
+
+
 def test_a_large_matrix_keeps_to_the_budget(tmp_path: Path) -> None:
     viewers = Viewers()
     viewers.lease = Lease(pictures=frozenset({Wanted("2.weight", MEAN, height=2, width=2)}))

@@ -53,22 +53,27 @@ class Pictures(Instrument):
         fresh = wanted - self._looked_at
         due = now >= self._again_at
         self._looked_at = wanted
-        for each in sorted(wanted if due else fresh, key=Wanted.to_json)[:AT_ONCE]:
-            self._take(each, step)
+        taken = 0
+        for each in sorted(wanted if due else fresh, key=Wanted.to_json):
+            taken += self._take(each, step)
+            if taken == AT_ONCE:
+                break
         if due:
             wait = EVERY * self.setup.size_limit.stretch
             self._again_at = now + max(wait, self._price.cost((0,)) * len(wanted) / self.setup.config.budget)
 
-    def _take(self, wanted: Wanted, step: int) -> None:
+    def _take(self, wanted: Wanted, step: int) -> bool:
+        """Whether there is such a picture."""
         number, weight = self._weights.get(wanted.parameter, (0, None))
         if weight is None:
-            return
+            return False
         self._price.begin()
         found = picture_of(weight, wanted)
         if found is not None:
             self._taken.append((step, self.setup.clock(), number, found[0], Transfer(found[1])))
         self._price.end()
         self._price.close()
+        return found is not None
 
     def rows(self, *, wait: bool) -> Iterator[Row]:
         while self._taken and (wait or self._taken[0][-1].ready):
