@@ -13,13 +13,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.config import Cifar10, Cifar100, FashionMnist, dump_config, parse_config
+from gradtop.trainer.data.kinds.downloaded import Downloaded
 from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1, LOSS, TOP5_ACCURACY
-from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.record.classification import NEWEST, drop_later, read_classification
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import classification
 from gradtop.trainer.training.evaluate import Score, evaluate
 from gradtop.tui.cli.main import main
+from tests.data.files import mnist_files, put
 from tests.training.runs import rows, stop_and_resume, tiny_run
 
 
@@ -144,6 +147,23 @@ def test_a_run_keeps_them_of_its_newest_and_its_best_evaluation_over_a_resume(tm
     assert "balanced accuracy" in printed
     assert main(["show", parted.id, *runs, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["classes"]["newest"]["step"] == 24
+
+
+def test_classes_of_a_downloaded_data_set_have_their_names(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "FashionMNIST" / "raw", mnist_files())
+    config = parse_config(f'model.kind = "mlp"\ndata = {{ kind = "fashion_mnist", root = "{tmp_path / "data"}" }}\ntraining = {{ epochs = 1, device = "cpu" }}')
+    run = new_run(tmp_path, dump_config(config), {})
+    assert work(run) == 0
+    found = read_classification(run)
+    assert found is not None
+    assert (found.name(0), found.name(9), found.name(10)) == ("T-shirt/top", "Ankle boot", "none")
+
+
+@pytest.mark.parametrize("kind", [FashionMnist, Cifar10, Cifar100])
+def test_there_are_as_many_names_as_classes(kind: type[Downloaded]) -> None:
+    assert len(set(kind.class_names)) == kind.known_shape.classes
+    if kind is Cifar100:  # numbered in the order of their names
+        assert list(kind.class_names) == sorted(kind.class_names)
 
 
 def test_a_file_of_any_content_is_read_as_nothing_or_as_counts_that_agree(tmp_path: Path) -> None:

@@ -105,7 +105,6 @@ class Session:
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
         self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed)
-        self.compute.mixes = bool(self.config.augment.mixup or self.config.augment.cutmix)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints
@@ -292,7 +291,7 @@ class Session:
 
     @cached_property
     def _class_names(self) -> Sequence[str]:
-        return self.source.fingerprint().classes[: self.source.info.classes]
+        return (self.config.data.class_names or self.source.fingerprint().classes)[: self.source.info.classes]
 
     def keep_checkpoint_if_due(self) -> None:
         """After an epoch: at the configured cadence, but not more often than the checkpoint writer likes; the best and the last always."""

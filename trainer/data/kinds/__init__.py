@@ -22,6 +22,8 @@ class DataConfig(Kind, defer_build=True):
     package = "gradtop.trainer.data.kinds"
     # "any" is only known when it is opened.
     inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
+    # In the order of their numbers, where they are known without opening it.
+    class_names: ClassVar[tuple[str, ...]] = ()
 
     @property
     def shape(self) -> DataShape:

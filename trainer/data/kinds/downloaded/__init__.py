@@ -38,6 +38,7 @@ class FashionMnist(Downloaded):
 
     torchvision_class: ClassVar = "FashionMNIST"
     known_shape: ClassVar = DataShape(60_000, 1, 28, 10)
+    class_names: ClassVar = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
     mean: ClassVar = (0.2860,)
     std: ClassVar = (0.3530,)
 
@@ -47,6 +48,7 @@ class Cifar10(Downloaded):
 
     torchvision_class: ClassVar = "CIFAR10"
     known_shape: ClassVar = DataShape(50_000, 3, 32, 10)
+    class_names: ClassVar = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     mean: ClassVar = (0.4914, 0.4822, 0.4465)
     std: ClassVar = (0.2470, 0.2435, 0.2616)
 
@@ -56,5 +58,15 @@ class Cifar100(Downloaded):
 
     torchvision_class: ClassVar = "CIFAR100"
     known_shape: ClassVar = DataShape(50_000, 3, 32, 100)
+    class_names: ClassVar = (
+        "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy", "bridge", "bus",
+        "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab",
+        "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard",
+        "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom",
+        "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
+        "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail",
+        "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor",
+        "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+    )  # fmt: skip
     mean: ClassVar = (0.5071, 0.4865, 0.4409)
     std: ClassVar = (0.2673, 0.2564, 0.2762)
