@@ -68,6 +68,7 @@ def custom(data: str = "", model: str = "") -> list[str]:
 BROKEN = "zero-gradients weights-not-moving weights-grown dead-units exploding-gradients loss-spike oscillating poor-initialization"
 RUNS = (
     ill("healthy", "nothing", [], ""),
+    ill("healthy, custom data and model", "nothing", [*custom("drawn", "network"), "training.epochs=24"], ""),
     ill("lr 1e9", "the loss overflows within three steps", ["optimizer.lr=1e9"], "failed diverged", "gradient-not-finite exploding-gradients weights-grown large-updates lr-too-high"),
     ill("lr 5", "all units die, the loss stays above chance", ["optimizer.lr=5"], "not-learning dead-units", f"{BROKEN} lr-too-high large-updates val-loss-diverged"),
     ill("lr 2e-7", "the weights hardly move", ["optimizer.lr=2e-7"], "not-learning", "lr-too-low weights-not-moving small-updates"),
@@ -82,8 +83,14 @@ RUNS = (
     ill("imbalance", "19 of 20 samples are of one class", custom("imbalanced"), "class-imbalance", "overfitting"),
     ill("raw inputs", "inputs with mean 200", [*custom("raw"), "optimizer.kind=adam", "optimizer.lr=1e-3"], "input-scale", "loss-spike oscillating"),
     ill("leak", "the target is among the inputs", [*custom("leaking"), "model.hidden=[]", "optimizer.lr=0.1"], "leak", "large-updates"),
-    ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting class-never-predicted"),
-    ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving class-never-predicted"),
+    ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting"),
+    ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving"),
+    ill("a class without samples", "all samples of class 4 are missing in training", [*custom("missing"), "training.epochs=24"], "class-never-predicted class-imbalance", "overfitting val-loss-diverged"),
+    ill("validation on training data", "half of the samples for validation", [*custom("repeated"), "training.epochs=24"], "validation-overlap"),
+    ill("softmax twice", "the model ends with a softmax", [*custom(model="softmax"), "training.epochs=20"], "bounded-outputs"),
+    ill("sigmoid at the end", "the model ends with a sigmoid", [*custom(model="sigmoid"), "training.epochs=8"], "bounded-outputs"),
+    ill("weight decay 1", "weights are pulled to zero", ["optimizer.weight_decay=1"], "not-learning weights-shrunk", "vanishing-gradients dead-units zero-gradients poor-initialization"),
+    ill("detached", "a layer that no gradient reaches", [*custom("drawn", "detached"), "training.epochs=24"], "weights-not-moving zero-gradients"),
     ill("large weights", "initialized with a deviation of 3", ["init.kind=normal", "init.std=3"], "not-learning", f"{BROKEN} loss-not-finite diverged failed gradient-not-finite"),
 )
 
@@ -101,6 +108,27 @@ def dead(*, channels: int, size: int, classes: int) -> nn.Module:
     first = nn.Linear(channels * size * size, 48)
     nn.init.constant_(first.bias, -30.0)
     return nn.Sequential(nn.Flatten(), first, nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, classes))
+
+
+def network(*, channels: int, size: int, classes: int) -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 48), nn.ReLU(), nn.Linear(48, classes))
+
+
+def softmax(*, channels: int, size: int, classes: int) -> nn.Module:
+    return network(channels=channels, size=size, classes=classes).append(nn.Softmax(1))
+
+
+def sigmoid(*, channels: int, size: int, classes: int) -> nn.Module:
+    return network(channels=channels, size=size, classes=classes).append(nn.Sigmoid())
+
+
+class Detach(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.detach()
+
+
+def detached(*, channels: int, size: int, classes: int) -> nn.Module:
+    return network(channels=channels, size=size, classes=classes).insert(2, Detach())
 
 
 class DividesByZero(nn.Module):
@@ -126,6 +154,20 @@ def shuffled() -> list[tuple[Tensor, Tensor]]:
 
 def few() -> list[tuple[Tensor, Tensor]]:
     return [(inputs[:100], labels[:100]) for inputs, labels in blobs(300, noise=0.6)]
+
+
+def drawn() -> list[tuple[Tensor, Tensor]]:
+    return blobs(640, classes=20)
+
+
+def missing() -> list[tuple[Tensor, Tensor]]:
+    (inputs, labels), validation = blobs(960)
+    return [(inputs[labels != 4], labels[labels != 4]), validation]
+
+
+def repeated() -> list[tuple[Tensor, Tensor]]:
+    training, (inputs, labels) = drawn()
+    return [training, (torch.cat([inputs[:320], training[0][:320]]), torch.cat([labels[:320], training[1][:320]]))]
 
 
 def imbalanced() -> list[tuple[Tensor, Tensor]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
 from gradtop.trainer.training import data_facts
@@ -84,3 +85,13 @@ def test_a_text_has_the_entropy_of_its_characters(tmp_path: Path) -> None:
     counts = facts.class_counts
     assert facts == DataFacts(class_counts=counts, counted=sum(counts), constant_loss=facts.constant_loss)
     assert facts.constant_loss == pytest.approx(entropy([count / sum(counts) for count in counts]))
+
+
+def test_samples_for_validation_are_looked_for_among_those_of_training() -> None:
+    draw = torch.Generator().manual_seed(0)
+    training, others = (torch.randint(0, 256, (count, 1, 5, 5), generator=draw, dtype=torch.uint8) for count in (20_000, 500))
+    assert overlap(training, others) == 0
+    assert overlap(training, torch.cat([others, training[7_000:7_500]])) == pytest.approx(0.5, abs=0.1)
+    assert overlap(training[:100], training[:50].float()) == 1
+    assert overlap(torch.zeros(20_000, 25), torch.zeros(500, 25)) is None  # all alike
+    assert overlap(training[:, 0, :3], others[:, 0, :3]) is None  # too few values

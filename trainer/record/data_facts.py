@@ -20,6 +20,7 @@ class DataFacts:
     sample if `sampled`. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
     of what the model receives in the first batches, augmented and normalized. `constant_loss` is the training loss of the best
     constant prediction (cross entropy: the entropy of the class frequencies), `constant_training_loss` the same with label smoothing.
+    `overlap` is the share of the samples for validation that are training samples, too, estimated from some of them.
     """
 
     class_counts: tuple[int, ...] = ()
@@ -31,6 +32,7 @@ class DataFacts:
     model_input_std: float | None = None
     constant_loss: float | None = None
     constant_training_loss: float | None = None
+    overlap: float | None = None
 
     @property
     def chance(self) -> float:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.dataset import Dataset
 from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.monitor.transfer import Transfer
 from gradtop.trainer.record.data_facts import MOST_CLASSES, DataFacts
 
@@ -90,11 +92,12 @@ class FactFinder:
     def facts(self, label_smoothing: float) -> DataFacts:
         """Of what has passed so far; waits for the device."""
         self._send()
+        source = self.source
         moments, labels = (each.values() if each is not None else None for each in self._sent or (None, None))
         columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * 4
-        counts, counted, sampled = count_labels(self.source.labels if labels is None else torch.tensor(labels), self.source.info.classes)
+        counts, counted, sampled = count_labels(source.labels if labels is None else torch.tensor(labels), source.info.classes)
         sampled = sampled or labels is not None
-        sure = counted > 0 and (not sampled or counted >= ENOUGH * self.source.info.classes)
+        sure = counted > 0 and (not sampled or counted >= ENOUGH * source.info.classes)
         shares = [count / counted for count in counts] if sure else []
         smoothed = [(1 - label_smoothing) * share + label_smoothing / len(shares) for share in shares] if label_smoothing else []
         return DataFacts(
@@ -107,6 +110,7 @@ class FactFinder:
             model_input_std=_deviation(columns[2], columns[3]),
             constant_loss=entropy(shares),
             constant_training_loss=entropy(smoothed),
+            overlap=overlap(source.train_images, source.val_images) if isinstance(source, Dataset) else None,
         )
 
 

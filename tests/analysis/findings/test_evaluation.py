@@ -38,6 +38,16 @@ def test_labels_that_mean_nothing_show_in_a_validation_loss_at_chance(run: Writt
     assert run.names[0] == "val-at-chance"
 
 
+def test_a_validation_loss_that_is_ever_worse_than_chance_is_not_said_twice(run: Written) -> None:
+    assert run.knows(constant_loss=LN10).evals([10.9, 20.0, 40.0, 60.0]).names == ["val-at-chance"]
+
+
+def test_what_little_is_learnt_shows_in_validation_too_unless_it_is_learnt_by_heart(tmp_path: Path) -> None:
+    run = Written(tmp_path).steps(falling(400, end=2.08, noise=0.01)).knows(constant_loss=LN10).says(steps_per_epoch=50)
+    assert run.evals([2.301, 2.31, 2.33, 2.36]).names[0] == "val-at-chance"
+    assert "validation loss" in run.finding("underfitting").advice
+
+
 def test_a_validation_loss_that_falls_with_the_other_is_well(run: Written) -> None:
     assert run.knows(constant_loss=LN10).evals([2.0, 1.5, 1.0, 0.8, 0.7]).report.healthy
 

@@ -12,12 +12,14 @@ from gradtop.trainer.record.streams.registry import (
     DEAD,
     GPU_USE,
     GRAD_NORM,
+    LAYERS,
     SATURATED,
     STD,
     SYSTEM,
     UPDATE_RATIO,
     WEIGHT_NORM,
     columns_of,
+    of_parameter,
 )
 from tests.analysis.findings.written import Written, around, falling
 
@@ -55,10 +57,46 @@ def test_one_ill_layer_is_named(run: Written, name: str, column: str, values: li
     assert run.names == [name]
 
 
-def test_a_weight_that_does_not_move_is_an_error(run: Written) -> None:
-    run.layers({**HEALTHY, "stem.weight": {WEIGHT_NORM: [8.0] * COUNT, UPDATE_RATIO: [0.0] * COUNT}}, STEPS)
+@pytest.mark.parametrize(("others", "severity"), [(5, "warning"), (0, "error")])
+def test_a_weight_that_does_not_move_is_found_and_an_error_where_most_do_not(run: Written, others: int, severity: str) -> None:
+    moving = dict(list(HEALTHY.items())[:others])
+    run.layers({**moving, "stem.weight": {WEIGHT_NORM: [8.0] * COUNT, UPDATE_RATIO: [0.0] * COUNT}}, STEPS)
     assert run.names == ["weights-not-moving"]
+    assert run.finding("weights-not-moving").severity == severity
     assert run.finding("weights-not-moving").sentence == "stem.weight does not move, in 190 steps"
+
+
+@pytest.mark.parametrize(("rate", "names"), [(0.95, []), (0.5, ["weights-shrunk"])])
+def test_weights_that_fade_away(tmp_path: Path, rate: float, names: list[str]) -> None:
+    run = Written(tmp_path, '[optimizer]\nkind = "sgd"\nlr = 0.05\nweight_decay = 1.0\n').steps(falling(200))
+    assert run.layers({name: {WEIGHT_NORM: [8.0 * rate**each for each in range(COUNT)]} for name in HEALTHY}, STEPS).names == names
+    assert not names or run.finding("weights-shrunk").advice.startswith("weight_decay 1 is stronger")
+
+
+def test_parameters_that_the_model_itself_freezes_are_a_note(tmp_path: Path) -> None:
+    table = [{"name": name, "shape": [64, 64], "count": 4096, "trainable": name != "b.weight"} for name in ("a.weight", "b.weight")]
+    for freeze, fires in (("none", True), ("backbone", False)):
+        run = Written(tmp_path / freeze, f'[model]\nkind = "custom"\n[freeze]\nkind = "{freeze}"\n').steps(falling(200))
+        run.stream(LAYERS, {of_parameter(WEIGHT_NORM, "a.weight"): [8.0 + each for each in range(COUNT)]}, STEPS, extra={"parameters": table})
+        assert [each.sentence for each in run.report.findings if each.name == "frozen-parameters"] == fires * ["b.weight of 2 parameters does not train: the model sets requires_grad = False"]
+        assert run.report.healthy
+
+
+@pytest.mark.parametrize(("kind", "lowest", "names"), [("Sigmoid", 1.5, ["bounded-outputs"]), ("Sigmoid", 1.4, []), ("Tanh", 1.0, ["bounded-outputs"]), ("Linear", 1.5, [])])
+def test_outputs_of_a_sigmoid_in_place_of_logits(tmp_path: Path, kind: str, lowest: float, names: list[str]) -> None:
+    run = Written(tmp_path).steps([max(loss, lowest) for loss in falling(400)]).knows(class_counts=[10] * 10)
+    assert run.activations({"out": {}}, STEPS, kind=kind).names == names
+
+
+@pytest.mark.parametrize(("accuracy", "names"), [(0.95, ["bounded-outputs"]), (0.7, [])])
+def test_probabilities_in_place_of_logits_show_in_loss_and_accuracy(tmp_path: Path, accuracy: float, names: list[str]) -> None:
+    run = Written(tmp_path).steps([max(loss, 1.5) for loss in falling(400)]).knows(class_counts=[10] * 10)
+    assert run.evals([1.8, 1.53, 1.52, 1.51], accuracy=[0.6, accuracy - 0.01, accuracy, accuracy]).names == names
+
+
+@pytest.mark.parametrize(("share", "names"), [(None, []), (0.02, []), (0.5, ["validation-overlap"])])
+def test_samples_for_validation_that_are_trained_on(run: Written, share: float | None, names: list[str]) -> None:
+    assert run.knows(overlap=share).names == names
 
 
 def test_of_two_measurements_nothing_is_said(run: Written) -> None:
@@ -79,6 +117,11 @@ def test_updates_that_are_large_in_the_beginning_only_are_none(run: Written) -> 
 def test_updates_that_are_tiny_everywhere_mean_that_the_lr_is_too_low(tmp_path: Path) -> None:
     run = Written(tmp_path).steps(falling(200, end=2.1, noise=0.01)).layers({name: {UPDATE_RATIO: [2e-6] * COUNT} for name in HEALTHY}, STEPS)
     assert run.names == ["lr-too-low"]
+
+
+def test_updates_that_are_tiny_because_units_are_dead_say_nothing_of_the_lr(tmp_path: Path) -> None:
+    run = Written(tmp_path).steps(falling(200, end=2.1, noise=0.01)).layers({name: {UPDATE_RATIO: [2e-6] * COUNT} for name in HEALTHY}, STEPS)
+    assert run.activations({"relu1": {DEAD: [1.0] * COUNT}}, STEPS).names == ["dead-units"]
 
 
 def test_updates_that_shrink_with_the_lr_are_the_end_of_training(tmp_path: Path) -> None:

@@ -144,6 +144,14 @@ class Sampled:
         kinds = [(row["name"], row.get("kind")) for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)] if isinstance(rows, list) else []
         return [name for name, kind in kinds if isinstance(kind, str) and kind.startswith(("Linear", "Conv"))]
 
+    @property
+    def last_kind(self) -> str:
+        """The class of the module that runs last, of those that have weights or are a nonlinearity; "" where it is not known."""
+        rows = self.extra.get(MODULES)
+        last = rows[-1] if isinstance(rows, list) and rows else None
+        kind = last.get("kind") if isinstance(last, dict) else None
+        return kind if isinstance(kind, str) else ""
+
     def names(self, column: str) -> list[str]:
         """Of whom a column is recorded, in the order of the stream."""
         return [name for each in self._sparse if (name := parameter_of(column, each)) is not None]

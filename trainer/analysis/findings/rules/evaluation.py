@@ -20,6 +20,7 @@ SINCE = 3  # evaluations without a better one
 SETTLED = 6  # the same, where more are to come
 RISEN, MILD = 0.1, 0.03
 FAR = 10.0
+LEARNED = 0.93  # of the loss of a constant prediction
 SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
 
 
@@ -44,13 +45,13 @@ def not_finite(run: RunHistory) -> Iterator[Finding]:
 def diverged(run: RunHistory) -> Iterator[Finding]:
     """The validation loss is extremely high, while the training loss is not.
 
-    Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss.
+    Threshold: 10 times the larger of the first training loss and that of a constant prediction, and 10 times the training loss; not where it was never better than chance.
     Source: gradtop; batch normalization whose running statistics do not fit, or weights that have grown.
     """
     if not run.finite_evals or not run.loss.scale > 0:
         return
     last = run.finite_evals[-1]
-    if last.loss <= FAR * max(run.loss.scale, abs(run.loss.now)):
+    if last.loss <= FAR * max(run.loss.scale, abs(run.loss.now)) or any(at_chance(run)):
         return
     sentence = f"the validation loss is {significant(last.loss)} at {last.where}, where the training loss is {significant(run.loss.now)}"
     advice = "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
@@ -61,7 +62,7 @@ def diverged(run: RunHistory) -> Iterator[Finding]:
 def at_chance(run: RunHistory) -> Iterator[Finding]:
     """The training loss falls, but the validation loss was never better than that of a constant prediction: the model does not generalize.
 
-    Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 20 % under, and the best validation loss less than 3 % under that of a constant prediction
+    Threshold: after three evaluations or more, the newest of which is not the best, the training loss is 7 % under, and the best validation loss less than 3 % under that of a constant prediction
     (or the first training loss, where that is not known).
     Source: gradtop; labels that were shuffled, or a validation set of another kind.
     """
@@ -72,7 +73,7 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
     best = min(evals, key=lambda each: each.loss)
     if best is evals[-1]:  # it gets better: a mean of the weights (ema) takes its time
         return
-    if run.loss.late < 0.8 * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
+    if run.loss.late < LEARNED * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
         level = "a constant prediction has" if known else "the training loss began at"
         sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"
         advice = "check that training and validation data have the same labels, classes and normalization"
@@ -83,11 +84,12 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
 def never_predicted(run: RunHistory) -> Iterator[Finding]:
     """Classes of the validation set are never predicted, while the others are told apart.
 
-    Threshold: after three evaluations or more, a class of which the newest one has 10 samples or more is predicted for none, and half of the classes have an accuracy of 50 % or more.
+    Threshold: after three evaluations or more, a class of which the newest one has 10 samples or more is predicted for none, half of the classes have an accuracy of 50 % or more, and
+    the training loss is under half of that of a constant prediction: before, some classes are only learned later than others.
     Source: gradtop; labels or folders that differ between training and validation, or far too few samples of the class.
     """
     found = read_classification(run.reader.run) if len(run.evals) >= SINCE else None
-    if found is None or not (order := found.worst_first()) or median(map(found.recall, order)) < 0.5:
+    if found is None or not (order := found.worst_first()) or (usual := median(map(found.recall, order))) < 0.5 or not run.loss.late < 0.5 * run.loss.scale:
         return
     never = [each for each in order if found.support[each] >= ENOUGH and not found.predicted[each]]
     if not never:
@@ -95,7 +97,7 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
     names = some_of([found.name(each) for each in never])
     samples = sum(found.support[each] for each in never)
     sentence = f"class {names} is never predicted" if len(never) == 1 else f"classes {names} are never predicted"
-    sentence += f": {number(samples)} of {number(sum(found.support))} validation samples, while half of the classes have an accuracy of {percent(median(map(found.recall, order)))} or more"
+    sentence += f": {number(samples)} of {number(sum(found.support))} validation samples, while half of the classes have an accuracy of {percent(usual)}{' or more' * (usual < 1)}"
     advice = "check that the labels mean the same in training and validation; give rare classes a larger weight, or sample them more often"
     yield Finding(Severity.WARNING, "class never predicted" if len(never) == 1 else f"{len(never)} classes never predicted", sentence, advice, {"classes": len(never), "samples": samples}, found.step)
 

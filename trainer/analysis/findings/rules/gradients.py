@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
+from gradtop.trainer.analysis.findings.rules import weights
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.analysis.gradient_health import GradientHealth
 from gradtop.trainer.analysis.text import some_of
@@ -66,7 +67,8 @@ def vanishing(run: RunHistory) -> Iterator[Finding]:
     Threshold: 200 times under the upper quartile of the others per element, or 200 times more fallen than they have.
     Source: gradient_health (healthy networks stay above 1/30); torchmortem (last/first layer > 100, critical > 1,000), Hochreiter 1991.
     """
-    if found := those(run, "vanishing"):
+    found = those(run, "vanishing")
+    if found and not any(weights.shrunk(run)):  # which says why
         evidence: dict[str, float | str] = {"parameters": len(found), "worst": found[0][0], "times": found[0][1].size}
         advice = "normalization, residual connections, or ReLU in place of sigmoid or tanh let gradients through"
         yield Finding(Severity.WARNING, f"gradients vanish in {len(found)}", sentence(run, found, "vanishes"), advice, evidence)

@@ -8,7 +8,7 @@ from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
-from gradtop.trainer.analysis.findings.rules import activations, gradients
+from gradtop.trainer.analysis.findings.rules import activations, data, gradients, model, weights
 from gradtop.trainer.analysis.findings.rules.lr import LARGE, remedy
 from gradtop.trainer.analysis.formatting import number, percent, significant
 
@@ -20,6 +20,7 @@ GAINED = 0.3
 SOME = 5  # times the steps after which a network shows that it learns
 STILL, LEAST = 0.01, 300  # relative change over a third of the steps, and steps in that third
 ALMOST_NONE, BATCHES = 0.05, 10
+MOST_DROPPED = 0.8  # by dropout
 
 
 @rule("loss-not-finite")
@@ -95,8 +96,12 @@ def not_learning(run: RunHistory) -> Iterator[Finding]:
 
 def why_not(run: RunHistory) -> str:
     """What may keep a model from learning, as far as the record tells."""
+    if known := [f"{found.title}: {found.advice}" for each in (data.input_scale, weights.shrunk) for found in each(run)]:
+        return known[0]
     if run.loss.highest > 2 * run.loss.scale or run.layers.late_ratio > LARGE:
         return remedy(run, high=True)
+    if (dropout := run.figure("model.dropout")) >= MOST_DROPPED:
+        return f"model.dropout = {significant(dropout)} leaves {percent(1 - dropout)} of the units of a layer: lower it"
     causes = [found.title for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
     return f"{causes[0]}: that may be why" if causes else remedy(run, high=False)
 
@@ -138,11 +143,14 @@ def underfitting(run: RunHistory) -> Iterator[Finding]:
     if loss.chance != loss.chance or not run.planned or run.taken < max(0.6 * run.planned, SOME * run.settled):
         return
     share = loss.late / loss.chance
-    if not 1 - GAINED < share < 1 - FALLEN or any(diverged(run)):
+    if not 1 - GAINED < share < 1 - FALLEN or any(diverged(run)) or any(model.bounded(run)):
         return
     falling = loss.mean_from(0.5, 0.75) - loss.late > STILL * loss.late
     sentence = f"underfitting: the training loss is {significant(loss.late)}, {percent(share)} of a constant prediction's, after {percent(run.taken / run.planned)} of the steps"
-    advice = "it still falls: train longer, or with a higher lr" if falling else "a larger model, a higher lr or less regularization may fit the data"
+    if min((each.loss for each in run.finite_evals), default=0.0) > (1 - FALLEN) * run.val_chance:
+        advice = "the validation loss is at the level of a constant prediction: check that inputs and labels belong together"
+    else:
+        advice = "it still falls: train longer, or with a higher lr" if falling else "a larger model, a higher lr or less regularization may fit the data"
     yield Finding(Severity.WARNING, "underfitting", sentence, advice, {"loss": loss.late, "constant_loss": loss.chance, "share": share}, run.status.began + run.taken)
 
 
@@ -158,7 +166,7 @@ def plateau(run: RunHistory) -> Iterator[Finding]:
         return
     before, now = loss.mean_from(1 / 3, 2 / 3), loss.mean_from(2 / 3)
     change = (before - now) / before if before > 0 else math.nan
-    if not abs(change) < STILL or now > (1 - FALLEN) * loss.scale:
+    if not abs(change) < STILL or now > (1 - FALLEN) * loss.scale or any(not_learning(run)) or any(model.bounded(run)):
         return
     since = run.status.began + run.taken // 3
     sentence = f"the training loss has been {significant(now)} since about step {number(since)}: it changed by {percent(abs(change), 1)} in {number(run.taken // 3)} steps"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
+from gradtop.trainer.analysis.findings.rules import activations, gradients, weights
 from gradtop.trainer.analysis.formatting import number, percent, significant
 from gradtop.trainer.record.streams.registry import LR, UPDATE_RATIO
 
@@ -54,7 +55,7 @@ def too_high(run: RunHistory) -> Iterator[Finding]:
     ratio, spikes = run.layers.late_ratio, run.loss.spikes
     step = run.status.began + run.taken
     often = len(spikes) >= 3 and (spikes[-1].until is None or step - spikes[-1].until < run.taken / 10)
-    if not ratio > LARGE and not often:
+    if (not ratio > LARGE and not often) or any(weights.shrunk(run)):
         return
     why = f"an update changes a weight by {percent(ratio)}, in the median of the layers" if ratio > LARGE else f"{len(spikes)} loss spikes"
     sentence = f"lr {significant(run.lr)} is probably too high: {why}"
@@ -66,12 +67,15 @@ def too_high(run: RunHistory) -> Iterator[Finding]:
 def too_low(run: RunHistory) -> Iterator[Finding]:
     """The learning rate is probably too low.
 
-    Threshold: at half of the highest lr or more the median update of the matrices is under 1e-5 of the weight, and the loss has fallen by less than 30 %.
+    Threshold: at half of the highest lr or more the median update of the matrices is under 1e-5 of the weight, and the loss has fallen by less than 30 %; not
+    where gradients vanish or units are dead, which no lr mends.
     Source: torchmortem (< 1e-5), Karpathy (about 1e-3 is usual).
     """
     ratio = run.layers.late_ratio
     loss = run.loss
     if not ratio < SMALL or run.taken < run.settled / 2 or not run.lr >= run.peak_lr / 2 or not loss.now > 0.7 * loss.scale or not ratio > 0:
+        return
+    if any(found for each in (activations.dead, gradients.zero, gradients.vanishing) for found in each(run)):
         return
     sentence = f"lr {significant(run.lr)} is probably too low: an update changes a weight by {significant(ratio, 2)} of itself, in the median of the layers"
     yield Finding(Severity.WARNING, "lr probably too low", sentence, f"about 1e-3 is usual; {RANGE_TEST}", {"lr": run.lr, UPDATE_RATIO: ratio, "loss": loss.now}, run.status.began + run.taken)

@@ -13,7 +13,7 @@ from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import UPDATE_RATIO, WEIGHT_NORM, of_parameter
 
 LARGE, SMALL = 0.1, 1e-5
-GROWN = 10.0
+GROWN, SHRUNK = 10.0, 1 / 30
 SAME = 1e-7  # relative: less than a float32 keeps of a weight
 FEWEST, STEPS = 3, 60
 
@@ -78,7 +78,8 @@ def small_updates(run: RunHistory) -> Iterator[Finding]:
 def not_moving(run: RunHistory) -> Iterator[Finding]:
     """Trainable weights do not change.
 
-    Threshold: over at least 3 measurements and 60 steps the norm of a matrix stays within 1e-7 of itself, and every update that was measured is under 1e-7 of it.
+    Threshold: over at least 3 measurements and 60 steps the norm of a matrix stays within 1e-7 of itself, and every update that was measured is under 1e-7 of it; an error where it is
+    over half of the matrices.
     Source: the spacing of float32 (6e-8); torchmortem (change < 1e-4).
     """
     layers, found, matrices = run.layers, [], 0
@@ -96,7 +97,8 @@ def not_moving(run: RunHistory) -> Iterator[Finding]:
         which = f"all {matrices} weight matrices" if len(found) == matrices > 1 else some_of(found)
         sentence = f"{which} {'do' if len(found) > 1 else 'does'} not move, in {number(int(layers.last_step - layers.first_step))} steps"
         advice = "no gradient reaches it, or the lr is too small for its weights: see the Gradients mode"
-        yield Finding(Severity.ERROR, f"{len(found)} weight{'s do' if len(found) > 1 else ' does'} not move", sentence, advice, {"parameters": len(found), "first": found[0]}, int(layers.first_step))
+        severity = Severity.ERROR if 2 * len(found) > matrices else Severity.WARNING
+        yield Finding(severity, f"{len(found)} weight{'s do' if len(found) > 1 else ' does'} not move", sentence, advice, {"parameters": len(found), "first": found[0]}, int(layers.first_step))
 
 
 @rule("weights-grown", "parameters")
@@ -118,3 +120,23 @@ def grown(run: RunHistory) -> Iterator[Finding]:
         sentence = f"the weights of {some_of([name for _, name in found])} have grown to {significant(times, 2)} times their norm at the first measurement"
         advice = "lower the lr or add weight decay"
         yield Finding(Severity.WARNING, f"weights grown × {significant(times, 2)}", sentence, advice, {"worst": name, "times": times, "parameters": len(found)}, int(layers.first_step))
+
+
+@rule("weights-shrunk", "parameters")
+def shrunk(run: RunHistory) -> Iterator[Finding]:
+    """Weights are pulled to zero, so that what the layers put out fades away.
+
+    Threshold: the norms of the matrices are, in their median, under a thirtieth of those of the first measurement.
+    Source: gradtop; weight decay that is too strong beside the gradients.
+    """
+    layers, left = run.layers, {}
+    for parameter in layers.parameters:
+        values = layers.track(of_parameter(WEIGHT_NORM, parameter.name)).finite if parameter.is_matrix and parameter.trainable else []
+        if len(values) >= FEWEST and values[0] > 0:
+            left[parameter.name] = values[-1] / values[0]
+    if not left or not (share := median(left.values())) < SHRUNK:
+        return
+    decay = run.figure("optimizer.weight_decay")
+    sentence = f"the weights have shrunk to {significant(share, 2)} of their norm at the first measurement, in the median of {len(left)} matrices"
+    advice = f"weight_decay {significant(decay)} is stronger than the gradients: 1e-4 to 1e-2 is usual" if decay > 0 else "look at what pulls them to zero"
+    yield Finding(Severity.WARNING, "weights shrunk", sentence, advice, {"share": share, "parameters": len(left)}, int(layers.first_step))

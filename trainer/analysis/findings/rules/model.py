@@ -1,0 +1,62 @@
+"""The model itself: what its outputs can be, and what of it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
+from gradtop.trainer.analysis.findings.history import RunHistory
+from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.analysis.text import some_of
+
+WIDTHS = {"Sigmoid": 1.0, "Hardsigmoid": 1.0, "Tanh": 2.0, "Hardtanh": 2.0, "Softsign": 2.0}  # of the range of their outputs
+EVALUATIONS, ACCURATE, NEAR = 3, 0.6, 0.05
+
+
+def least_loss(classes: int, width: float) -> float:
+    """The cross entropy of logits within a range of this width when the right one is at its top and all others at its bottom."""
+    return math.log1p((classes - 1) * math.exp(-width))
+
+
+@rule("bounded-outputs")
+def bounded(run: RunHistory) -> Iterator[Finding]:
+    """The outputs of the model are bounded, by a softmax or a sigmoid at its end, where the loss takes logits: it cannot come near zero.
+
+    Threshold: the last module that runs is a sigmoid, tanh or their like, and no loss was under the least that its range allows; or, for a softmax, in each of the last three
+    evaluations the loss is within 0.05 of ln(1 + (classes - 1) / e) + 1 - accuracy, which probabilities in place of logits have, with an accuracy of 60 % or more.
+    Source: PyTorch, CrossEntropyLoss ("unnormalized logits"); the least loss by arithmetic.
+    """
+    classes, lowest = len(run.facts.class_counts), min((low for low in run.loss.curve.low if low == low), default=math.nan)
+    if classes < 2 or run.loss.records < run.settled or run.figure("training.label_smoothing") > 0:
+        return
+    kind = run.activations.last_kind
+    least = least_loss(classes, WIDTHS.get(kind, 1.0))
+    if not lowest >= least:
+        return
+    newest = run.finite_evals[-EVALUATIONS:]
+    if kind in WIDTHS:
+        sentence = f"the model ends with {kind}, and the loss takes logits: with {classes} classes it cannot fall under {significant(least)}"
+    elif len(newest) == EVALUATIONS and all(each.accuracy >= ACCURATE and abs(each.loss - least - 1 + each.accuracy) < NEAR for each in newest):
+        last = newest[-1]
+        sentence = f"the model seems to end with a softmax, and the loss takes logits: a validation loss of {significant(last.loss)} with an accuracy of {significant(last.accuracy)} is what"
+        sentence += f" probabilities have, and with {classes} classes it cannot fall under {significant(least)}"
+    else:
+        return
+    advice = "let the model return logits: the cross entropy applies the softmax itself"
+    yield Finding(Severity.WARNING, "outputs bounded", sentence, advice, {"least_loss": least, "lowest": lowest, "classes": classes})
+
+
+@rule("frozen-parameters", "parameters")
+def frozen(run: RunHistory) -> Iterator[Finding]:
+    """Parameters do not train, although the configuration freezes none.
+
+    Threshold: one parameter with requires_grad = False, and freeze.kind is none.
+    Source: layers.
+    """
+    names = [parameter.name for parameter in run.layers.parameters if not parameter.trainable]
+    if not names or run.setting("freeze.kind", "none") != "none" or run.setting("model.kind") != "custom":
+        return
+    count = len(run.layers.parameters)
+    sentence = f"{some_of(names)} of {count} parameters {'do' if len(names) > 1 else 'does'} not train: the model sets requires_grad = False"
+    yield Finding(Severity.NOTE, f"{len(names)} frozen", sentence, "fine where it is meant so", {"parameters": len(names), "first": names[0]})
