@@ -103,7 +103,13 @@ OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignm
 
 
 class Palette(CommandPalette):
-    """Textual's own (8.2) fails where it is closed before it is mounted, or while it looks for commands: its parts are gone, and their watchers come."""
+    """Textual's own (8.2) fails where it is closed before it is mounted, or while it looks for commands: its parts are gone, and what asks for them comes."""
+
+    def query_one(self, selector: Any, expect_type: Any = None) -> Any:
+        # The search for what was typed last begins, or finds nothing, after the end: what it fills then nobody sees.
+        if selector is CommandList and not self.query(CommandList):
+            return CommandList()
+        return super().query_one(selector, expect_type)
 
     def _on_mount(self, event: Mount) -> None:
         if self not in self.app.screen_stack:

@@ -27,6 +27,22 @@ async def test_a_palette_that_is_closed_while_it_looks_for_commands_fails_nothin
         await screen.shows("Search for commands")
 
 
+async def test_a_palette_that_is_closed_before_its_search_has_begun_or_found_nothing_fails_nothing(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("ctrl+p", "e")
+        palette = screen.app.screen
+        assert isinstance(palette, Palette)
+        palette._start_no_matches_countdown("e")
+        assert palette._no_matches_timer is not None
+        late = palette._no_matches_timer._callback
+        await screen.press("escape")
+        assert late is not None
+        late()  # as on a busy machine
+        assert palette.query_one(CommandList).option_count == 0
+        await screen.shows("quiet-heron")
+
+
 async def test_what_was_dismissed_takes_nothing_with_it_when_a_second_key_comes(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
