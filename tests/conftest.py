@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -46,12 +47,19 @@ def running_server(quiet_environment: None) -> int:
     return ready_server()
 
 
+@pytest.fixture(scope="session")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Directories for the settings of one test each, which do not exist; `mktemp` would look through those of all tests before."""
+    folder = tmp_path_factory.mktemp("states")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, shared_servers: Path) -> None:
+def quiet_environment(monkeypatch: pytest.MonkeyPatch, states: Iterator[Path], shared_servers: Path) -> None:
     """Nothing of the user's settings reaches a test, and no test writes into the user's home or asks the user's torch server."""
     for name in ("GRADTOP_RUNS", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(states)))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(shared_servers))
 
 
@@ -87,7 +95,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kills", type=int, default=16, help="how often a training worker is killed (tests/process/test_kill.py)")
     group.addoption("--checkpoint-kills", type=int, default=20, help="how often one is killed at a file operation of its checkpoints (tests/process/test_checkpoint_kill.py)")
     group.addoption("--mutations", type=int, default=220, help="changes in the files of a run that is then read (tests/fuzz/test_readers.py)")
-    group.addoption("--examples", type=int, default=40, help="configurations drawn and trained (tests/training/test_sweep.py)")
+    group.addoption("--examples", type=int, default=25, help="configurations drawn and trained (tests/training/test_sweep.py)")
     group.addoption("--all-pairs", action="store_true", help="every optimizer with every schedule, instead of each with two (tests/training/test_resume_kinds.py)")
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from gradtop.tui.cli import checks
 from tests.cli.conftest import Gradtop
-from tests.servers import ready_server
 from tests.tui.runs_fixture import fake_run
 
 TORCH = {"version": "2.14.1+cu130", "cuda": "13.0", "threads": 2, "devices": []}
@@ -53,9 +52,10 @@ def test_the_torch_server_is_looked_for_and_a_directory_that_others_may_write_is
     (own_servers / "gradtop").chmod(0o755)
     found = findings(gradtop)["server"]
     assert (found["state"], "mode 0755" in found["todo"]) == ("note", True)
-    (own_servers / "gradtop").chmod(0o700)
-    pid = ready_server()
-    assert findings(gradtop)["server"]["found"] == f"process {pid}, ready to fork workers"
+
+
+def test_a_torch_server_that_runs_is_found(gradtop: Gradtop, probe: Probe, running_server: int) -> None:
+    assert findings(gradtop)["server"]["found"] == f"process {running_server}, ready to fork workers"
 
 
 def test_a_torchvision_of_another_build_is_said_with_what_to_install(gradtop: Gradtop, probe: Probe) -> None:

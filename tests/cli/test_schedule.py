@@ -13,8 +13,7 @@ CONFIG = '[data]\nkind = "fake"\nsamples = 640\n\n[schedule]\nkind = "wsd"\nwarm
 
 
 @pytest.fixture(autouse=True)
-def config(known_surroundings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / ".src"))
+def config(known_surroundings: None, tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(CONFIG)
 
 

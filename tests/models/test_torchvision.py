@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -25,8 +27,10 @@ def shaped(name: str, info: DataInfo) -> nn.Module:
         return build_model(TorchvisionModel(name=name), info)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("name", FAMILIES)
+CHANNELS = [*zip(FAMILIES, itertools.cycle((1, 4)), strict=False), ("resnet18", 3), ("resnet18", 4), ("vit_b_16", 3), ("swin_t", 3)]
+
+
+@pytest.mark.parametrize(("name", "channels"), CHANNELS)
 def test_every_family_takes_small_images_of_any_number_of_channels(name: str, channels: int) -> None:
     model = shaped(name, DataInfo(channels, 32, 7))
 

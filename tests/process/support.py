@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.launch.server_address import server_name
+from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, Status, list_runs, new_run, read_status
 from gradtop.trainer.record.state import ACTIVE
+from gradtop.trainer.server.__main__ import IDLE
 from tests.support import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +133,11 @@ class Zygote:
             open_files=open_files,
         )
         return Worker(self, pid)
+
+    def start_server(self, *, idle: float = IDLE) -> None:
+        """As `launch.server.start_server` does, of a server that need not import PyTorch."""
+        env = worker_environment()
+        assert self.ask(serve=server_name(env), idle=idle, env=env) == 0
 
     def close(self) -> None:
         with self._process:

@@ -29,10 +29,23 @@ sys.exit(bench.main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(
-    tmp_path: Path, adopt: Callable[[Run], Process], number: signal.Signals
-) -> None:
+# The same with a process that does nothing, in a session of its own as the workers and servers of the sandbox.
+ASLEEP = """
+import os, signal, subprocess, sys
+from tests.bench import __main__ as bench, restart
+
+def measure():
+    with restart.sandboxed() as sandbox:
+        print(subprocess.Popen(["sleep", "600"], env=os.environ | sandbox.env, start_new_session=True).pid, flush=True)
+        signal.pause()
+        yield
+
+restart.measure, sys.argv = measure, ["bench", "restart"]
+sys.exit(bench.main())
+"""
+
+
+def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(tmp_path: Path, adopt: Callable[[Run], Process]) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as bench:
         try:
@@ -40,11 +53,29 @@ def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(
             run = wait_for_run(runs)
             worker = adopt(run)
             wait_for_step(run, 1)
+            bench.terminate()
+            _, said = bench.communicate(timeout=60)
+        finally:
+            bench.kill()
+
+    assert (bench.returncode, said) == (128 + signal.SIGTERM, "")
+    assert not worker.alive
+    assert not runs.parent.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_whatever_signal_ends_it_it_ends_what_it_started(tmp_path: Path, number: signal.Signals) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", ASLEEP], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
+        try:
+            assert bench.stdout is not None
+            asleep = Process(int(bench.stdout.readline()))
             bench.send_signal(number)
             _, said = bench.communicate(timeout=60)
         finally:
             bench.kill()
 
     assert (bench.returncode, said) == (128 + number, "")
-    assert not worker.alive
-    assert not runs.parent.exists()
+    assert asleep.ends_within(10)
+    assert list(tmp_path.iterdir()) == []
+    asleep.close()

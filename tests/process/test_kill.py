@@ -17,12 +17,12 @@ from tests.training.runs import TIMES, differences, events, newest_state, rows
 
 Start = Callable[..., Worker]
 
-# About two seconds of training with a dozen checkpoints.
-EPOCHS = 150
+# About a second of training with half a dozen checkpoints.
+EPOCHS = 75
 # Each of these tests has its share of the kills, and other instants.
 PARTS = 2
 # Seconds until the kill: in one of three cases while it starts, else anywhere in the training.
-WINDOWS = (0.1, 1.5, 1.5)
+WINDOWS = (0.1, 0.75, 0.75)
 
 
 def outcome(run: Run) -> tuple[dict[str, object], list[tuple[float, ...]], list[tuple[float, ...]]]:

@@ -5,6 +5,8 @@ these arguments, `{"wait": PID}` with its exit code, negative for a signal. With
 file after each write of a record that returned; an unprivileged one is bound by permissions though it may be root's. One that
 dies at an operation is killed when it is about to do that file operation in the thread that writes checkpoints, counted from 1.
 `open_files` is how many it may have open, 0 for as many as this process.
+
+`{"serve": NAME, "idle": S, "env": {…}}` is answered with the exit code of a start of the torch server: a start without its seconds of import, too.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ def main() -> None:
         if "wait" in request:
             _, status = os.waitpid(request["wait"], 0)
             answer(os.waitstatus_to_exitcode(status))
+        elif "serve" in request:
+            answer(started_server(request))
         elif (child := os.fork()) == 0:
             be_worker(request)
         else:
@@ -46,6 +50,25 @@ def main() -> None:
 
 def answer(number: int) -> None:
     print(number, flush=True)
+
+
+def started_server(request: dict[str, Any]) -> int:
+    starting = os.fork()
+    if starting:
+        return os.waitstatus_to_exitcode(os.waitpid(starting, 0)[1])
+    code = 70
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for place in range(3):
+            os.dup2(null, place)
+        os.environ.clear()
+        os.environ.update(request["env"])
+        from gradtop.trainer.server.__main__ import serve
+
+        code = serve(request["serve"], request["idle"])
+    finally:
+        os._exit(code)
 
 
 def be_worker(request: dict[str, Any]) -> None:

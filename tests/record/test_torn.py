@@ -36,7 +36,8 @@ def test_records_end_at_any_byte(tmp_path: Path) -> None:
     write_segment(run, rows)
     path = run.streams / "steps.0.bin"
     watching = read(run)
-    for size in reversed(range(path.stat().st_size + 1)):
+    # 7 and a record have no divisor in common: each record is torn, and each byte of one.
+    for size in (*range(path.stat().st_size, 0, -7), 0):
         os.truncate(path, size)
         for reader in (read(run), watching):
             reader.refresh()

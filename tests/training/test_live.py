@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +62,23 @@ def live_fields() -> list[tuple[str, str, Any]]:
 MODEL_KINDS = {"cnn", "shared"}
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Run, Session]]:
+    """Trains a run of a table, which nobody changes meanwhile, once."""
+
+    @functools.cache
+    def trained(table: str) -> tuple[Run, Session]:
+        run = a_run(tmp_path_factory.mktemp("unchanged"), table)
+        return run, train_with(run, {})
+
+    return trained
+
+
 @pytest.mark.parametrize(("table", "key", "value"), live_fields(), ids=lambda value: str(value).replace("\n", " "))
-def test_every_field_that_is_declared_live_changes_a_running_training(tmp_path: Path, table: str, key: str, value: Any) -> None:
-    plain, changed = (a_run(tmp_path, table) for _ in range(2))
-    before = train_with(plain, {})
+def test_every_field_that_is_declared_live_changes_a_running_training(
+    tmp_path: Path, unchanged: Callable[[str], tuple[Run, Session]], table: str, key: str, value: Any
+) -> None:
+    (plain, before), changed = unchanged(table), a_run(tmp_path, table)
     after = train_with(changed, {3: {key: value}})
 
     section, _, name = key.partition(".")

@@ -169,6 +169,7 @@ async def test_a_list_goes_by_the_remapped_keys(tmp_path: Path, run: Run) -> Non
     assert keymap.problems == ()
     async with piloted(tmp_path, run, mode="parameters", keymap=keymap) as screen:
         await screen.shows("block2")
+        await screen.shows("no heartbeat")  # the last that comes without a key
         before = screen.shown()
         await screen.press("j")
         assert screen.shown() == before

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.server.project import WITNESS
+from tests.process.support import Zygote
 from tests.servers import ready_server
 
 
@@ -20,6 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own(own_servers: Path) -> int:
+def own(zygote: Zygote, own_servers: Path) -> int:
     """The process of a server that the test may end."""
+    zygote.start_server()
     return ready_server()

@@ -15,8 +15,8 @@ from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start, read_status, send
-from tests.process.support import Process, make_run, wait_for_state, wait_for_step
-from tests.servers import end, server_pids
+from tests.process.support import Process, Zygote, make_run, wait_for_state, wait_for_step
+from tests.servers import end, ready_server, server_pids
 from tests.support import wait_until
 
 Adopt = Callable[[Run], Process]
@@ -73,29 +73,30 @@ def test_a_start_that_is_terminated_while_the_server_imports_leaves_a_stopped_ru
     assert "SIGTERM" in run.log.read_text()
 
 
-def test_it_ends_a_while_after_its_last_client_and_leaves_no_file(own_servers: Path) -> None:
-    server.start_server(idle=0.2)
+def test_it_ends_a_while_after_its_last_client_and_leaves_no_file(zygote: Zygote, own_servers: Path) -> None:
+    zygote.start_server(idle=0.5)
     (pid,) = server_pids(own_servers)
     connection = server.connect()
     assert connection is not None
     connection.stay()
     wait_until(lambda: not connection.importing, 60, "readiness")
-    assert not Process(pid).ends_within(0.5)
+    assert not Process(pid).ends_within(0.8)
     connection.close()
     wait_until(lambda: not process_start(pid), 10, "its end")
     assert list(server_directory().iterdir()) == []
 
 
-def test_it_does_not_end_while_a_child_works(own_servers: Path, tmp_path: Path, adopt: Adopt) -> None:
-    server.start_server(idle=0.2)
+def test_it_does_not_end_while_a_child_works(zygote: Zygote, own_servers: Path, tmp_path: Path, adopt: Adopt) -> None:
+    zygote.start_server(idle=0.5)
     (pid,) = server_pids(own_servers)
     run = make_run(tmp_path)
-    start_worker(run)
-    worker = adopt(run)
-    wait_for_step(run, 5)
-    assert not Process(pid).ends_within(0.6)
-    wait_until(lambda: read_status(run).pid != 0, 10)
-    Process(read_status(run).pid).kill()
+    with server.connect_or_start() as connection:
+        connection.stay()
+        assert ready_server() == pid
+        start_worker(run)
+        worker = adopt(run)
+    assert not Process(pid).ends_within(0.8)
+    assert psutil.Process(worker.pid).ppid() == pid
     worker.kill()
     wait_until(lambda: not process_start(pid), 10, "its end")
 

@@ -86,5 +86,5 @@ async def test_the_edited_configuration_is_saved_as_toml_and_overwrites_only_whe
         await screen.until(lambda: "precious" not in path.read_text(), "the file")
         assert load_config(path).optimizer.lr == 9
         await screen.until(lambda: not isinstance(screen.app.screen, SaveAs), "the form")
-        assert [each.message for each in screen.app._notifications] == [f"saved {path}"]
+        await screen.until(lambda: [each.message for each in screen.app._notifications] == [f"saved {path}"], "the note")
         assert screen.text(LR) == "9"
