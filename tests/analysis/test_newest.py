@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.analysis.findings import report
+from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.analysis.newest import evaluated, newest_status
 from gradtop.trainer.record import Run, RunReader, Status
 from gradtop.tui.cli import show
@@ -57,6 +59,10 @@ def test_its_best_evaluation_may_be_newer_than_its_status(tmp_path: Path) -> Non
     assert reader.status.best is None
     assert (status.best, status.best_epoch, status.val_loss_at_best) == (newest["loss"], 1, newest["loss"])
     assert (status.val_loss, status.val_accuracy, status.best_val_accuracy) == (newest["loss"], newest["accuracy"], newest["accuracy"])
+    index = RunIndex(tmp_path)
+    index.refresh()
+    (row,) = index.rows(RunsView())
+    assert replace(row.status, updated=0.0) == replace(status, updated=0.0)
     (died,) = [finding for finding in report(reader).findings if finding.name == "died"]
     assert died.evidence["step"] == status.step == STEPS_PER_EPOCH - 10 + BEHIND - 1
 

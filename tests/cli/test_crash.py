@@ -25,17 +25,32 @@ def fails(*_):
     raise ZeroDivisionError("all is lost\\x1b[31m")
 
 {place} = fails
-from gradtop.tui.cli.main import main
+from gradtop.tui.cli.entry import main
+sys.exit(main())
+"""
+# The same with a package that is removed meanwhile, as by an installation of another version.
+REMOVED = """
+import importlib, os, sys
+sys.path.append({folder!r})
+import package_of_a_test
+from gradtop.tui.screens.overview.screen import Overview
+
+def fails(*_):
+    os.remove(package_of_a_test.__file__)
+    importlib.import_module("package_of_a_test.rest")
+
+Overview.show = fails
+from gradtop.tui.cli.entry import main
 sys.exit(main())
 """
 
 
-def terminal(tmp_path: Path, place: str, home: Path) -> tuple[int, str]:
-    """Exit code and all that was written to a terminal by a screen that fails at `place`."""
+def terminal(tmp_path: Path, script: str, home: Path) -> tuple[int, str]:
+    """Exit code and all that was written to a terminal by a screen that fails."""
     fake_run(tmp_path / "runs", "quiet-heron", steps=40)
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "HOME": str(home), "XDG_STATE_HOME": str(home)}
-    command = [sys.executable, "-P", "-c", FAILING.format(place=place), "watch", "last", "--runs", str(tmp_path / "runs"), "--no-server"]
+    command = [sys.executable, "-P", "-c", script, "watch", "last", "--runs", str(tmp_path / "runs"), "--no-server"]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True) as failing:
         os.close(theirs)
         shown = b""
@@ -55,7 +70,7 @@ def read(descriptor: int) -> bytes:
 
 @pytest.mark.parametrize("place", ["Overview.show", "Overview.compose", "poll.Poll.run"])
 def test_a_failure_leaves_one_sentence_and_a_file_with_its_stack(tmp_path: Path, place: str) -> None:
-    code, shown = terminal(tmp_path, place, tmp_path / "state")
+    code, shown = terminal(tmp_path, FAILING.format(place=place), tmp_path / "state")
     path = tmp_path / "state" / "gradtop" / "crash.txt"
     assert code == 1
     assert f"gradtop: the screen failed: ZeroDivisionError: all is lost. Runs are not affected. Details for a bug report: {path}" in shown
@@ -69,10 +84,19 @@ def test_a_failure_leaves_one_sentence_and_a_file_with_its_stack(tmp_path: Path,
 
 def test_where_no_file_can_be_written_the_stack_is_printed_plainly(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a folder is wanted")
-    code, shown = terminal(tmp_path, "Overview.show", tmp_path / "state")
+    code, shown = terminal(tmp_path, FAILING.format(place="Overview.show"), tmp_path / "state")
     assert code == 1
     assert "Please report this:" in shown
     assert "in fails" in shown
+
+
+def test_a_package_that_is_replaced_under_an_open_screen_is_named(tmp_path: Path) -> None:
+    (tmp_path / "package_of_a_test").mkdir()
+    (tmp_path / "package_of_a_test" / "__init__.py").touch()
+    code, shown = terminal(tmp_path, REMOVED.format(folder=str(tmp_path)), tmp_path / "state")
+    assert code == 1
+    assert "gradtop: package_of_a_test changed on disk while the screen was open (ModuleNotFoundError: No module named 'package_of_a_test.rest'); start it again." in shown
+    assert "Traceback" not in shown
 
 
 async def test_tests_still_see_the_failure_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

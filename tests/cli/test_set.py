@@ -37,7 +37,7 @@ def test_what_can_be_live_reaches_the_worker_and_the_worker_takes_it(
 ) -> None:
     with FakeWorker(*living) as worker:
         said = gradtop("set", "last", *words)
-    assert (said.code, "schedule has ended" in said.out) == (0, "--replace" in words)
+    assert (said.code, "constant: the schedule ends\n" in said.out) == (0, "--replace" in words)
     assert worker.seen == [("set", {"changes": sent})]
     live.changed(load_config(living[0].config), sent)  # raises where the worker would refuse
 
@@ -68,3 +68,17 @@ def test_what_was_changed_before_counts(gradtop: Gradtop, living: tuple[Run, Gro
     with FakeWorker(*living) as worker:
         assert gradtop("set", "last", "freeze.patterns=b.*").code == 0
     assert worker.seen == [("set", {"changes": {"freeze.patterns": ["b.*"]}})]
+
+
+def test_what_a_new_learning_rate_makes_of_the_one_of_now_is_said_before_it_is_sent(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    run, _ = living
+    run.config.write_text(dump_config(parse_config('[data]\nkind = "fake"\n[optimizer]\nlr = 1e-2\n[schedule]\nkind = "cosine"\nmin_lr = 1e-5\n')))
+    write_status(run, replace(read_status(run), lr=4e-3, updated=time.time()))
+    with FakeWorker(*living, consequence="the learning rate would change"):
+        said = gradtop("set", "last", "lr=5e-3")
+    assert said.out == "quiet-heron: learning rate now 4e-3 → 2e-3 (scaled), min_lr 1e-5 → 5e-6: the whole schedule is scaled, its warm-up included\n"
+    assert (said.code, "to apply it, add --yes" in said.err) == (2, True)
+    with FakeWorker(*living):
+        assert gradtop("set", "last", "lr=5e-3", "--replace").out.splitlines()[0] == "quiet-heron: learning rate now 4e-3 → 5e-3, constant: the schedule ends"
+        # Another length puts it on another curve, of which the worker says where it leads.
+        assert gradtop("set", "last", "lr=5e-3", "training.epochs=9").out == "quiet-heron: set it is\n"

@@ -68,6 +68,7 @@ class SignalAtLook(Signals):
         self._left = looks
         self._then = then
         self.name = "SIGTERM"
+        self.nothing_to_save = False
 
     @property
     def received(self) -> int:

@@ -175,3 +175,47 @@ def test_a_device_side_guard_notices_a_bad_loss_with_good_gradients() -> None:
     with pytest.raises(NonFinite) as caught:
         guard.check(1, torch.tensor(INF))
     assert caught.value.step == 1
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_a_scaler_skips_no_step_for_an_overflowed_norm_that_can_be_computed_and_never_takes_one_of_zeros(deferred: bool) -> None:
+    net = model()
+    parameters = list(net.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cpu")
+    guard = NonFiniteGuard(net, optimizer, torch.device("cpu"), deferred=deferred, scaled=True, read_every=0.0)
+    loss = scaler.scale(net(torch.ones(2, 4)).square().mean())
+    loss.backward()
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 1e30)
+    scaler.unscale_(optimizer)
+    scale = scaler.get_scale()
+    before = [parameter.clone() for parameter in parameters]
+
+    norm = guard.check(1, loss, get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]), tuple(scaler._found_inf_per_device(optimizer).values()))
+    assert norm is not None
+    clip_grads_with_norm_(parameters, 1.0, norm)
+    scaler.step(optimizer)
+    scaler.update()
+
+    assert bool(norm.isfinite()) != deferred
+    moved = sum((old - new).square().sum().item() for old, new in zip(before, parameters, strict=True)) ** 0.5
+    assert moved == pytest.approx(0.0 if deferred else 0.1)
+    assert (guard.skipped, guard.streak, scaler.get_scale()) == ((1, 1, scale / 2) if deferred else (0, 0, scale))
+    assert bool(optimizer.state) != deferred
+
+
+def test_a_device_side_guard_takes_no_step_by_an_overflowed_norm() -> None:
+    net = model()
+    guard, optimizer = guarded(net, deferred=True, read_every=1e9)
+    guard._next_read = 1e9
+    before = [parameter.clone() for parameter in net.parameters()]
+    loss = backward(net)
+    guard.check(7, loss, torch.tensor(INF))
+    clip_grads_with_norm_(net.parameters(), 1.0, torch.tensor(INF))
+    optimizer.step()
+
+    assert all(torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+    with pytest.raises(NonFinite) as caught:
+        guard.settle(7)
+    assert caught.value.step == 7

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradtop.trainer.analysis.formatting import duration, number, setting_text, share, significant
 from gradtop.trainer.analysis.look_up import evals_of
+from gradtop.trainer.analysis.newest import newest_status
 from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
 from gradtop.trainer.analysis.run_fields import data_of
 from gradtop.trainer.analysis.significance import ASSUMPTIONS, NAME, Welch, welch
@@ -145,7 +146,8 @@ def compare(one: Run, other: Run, *, clock: Callable[[], float] = time.time) -> 
 
 def measured(reader: RunReader) -> dict[str, object]:
     """The results, for programs."""
-    return {name: reader.state if name == "state" else getattr(reader.status, name) for name in RESULTS}
+    status = newest_status(reader)
+    return {name: reader.state if name == "state" else getattr(status, name) for name in RESULTS}
 
 
 def seed_tests(one: RunReader, other: RunReader) -> tuple[SeedTest, ...]:
@@ -206,7 +208,7 @@ def value_text(value: object) -> str:
 
 def results(readers: Sequence[RunReader], metrics: Sequence[Mapping[str, float]] = ({}, {}), *, ranked: bool = True) -> tuple[Pair, ...]:
     """The texts of what is told for people, the most telling first; without `ranked` none is called better."""
-    statuses = [reader.status for reader in readers]
+    statuses = [newest_status(reader) for reader in readers]
 
     def pair(name: str, text: Callable[[Status], str], value: Callable[[Status], float] | None = None, told: Callable[[float], str] = significant) -> Pair:
         one, other = map(text, statuses)

@@ -12,6 +12,7 @@ from pathlib import Path
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.lineage import branch, families
 from gradtop.trainer.analysis.look_up import look_up, names_of
+from gradtop.trainer.analysis.newest import recorded_since
 from gradtop.trainer.analysis.run_fields import compares_by, field_of, is_looked_up
 from gradtop.trainer.analysis.run_filter import parse, unknown_name
 from gradtop.trainer.analysis.run_order import NEWEST, in_order, without_branch
@@ -29,7 +30,9 @@ from gradtop.trainer.analysis.run_row import (
 from gradtop.trainer.analysis.text import waits_for
 from gradtop.trainer.record import (
     Run,
+    RunState,
     Status,
+    StreamReader,
     derive_state,
     queue_order,
     requested_device,
@@ -39,6 +42,7 @@ from gradtop.trainer.record.layout import META, STATUS
 from gradtop.trainer.record.meta import examine_seen_meta
 from gradtop.trainer.record.runs import RunList
 from gradtop.trainer.record.status import examine_seen_status
+from gradtop.trainer.record.streams.registry import EVALS, STEPS
 
 AT_ONCE = 25
 NAMED = 50  # runs in which a key is looked for that was probably meant
@@ -203,6 +207,8 @@ class RunIndex:
             entry.death, changed = death, True
         if changed:
             entry.words = last_words(entry)
+            died = state is RunState.DIED
+            entry.newest = recorded_since(entry.status, StreamReader(run, EVALS), StreamReader(run, STEPS)) if died else None
         return changed
 
     def rows(self, view: RunsView) -> tuple[RunRow, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.analysis.formatting import significant
+
 if TYPE_CHECKING:
     from gradtop.trainer.config import Config
 
@@ -70,6 +72,12 @@ class NewLearningRate:
     constant: float
     factor: float
     min_lr: tuple[float, float] | None = None
+
+    @property
+    def scaled_text(self) -> str:
+        """now 1.2e-3 → 2.9e-4 (scaled), min_lr 1e-5 → 2.4e-6"""
+        bound = f", min_lr {' → '.join(map(significant, self.min_lr))}" if self.min_lr else ""
+        return f"now {significant(self.now)} → {significant(self.scaled)} (scaled){bound}"
 
 
 def new_learning_rate(old: Config, new: Config, now: float) -> NewLearningRate:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gradtop.trainer.metrics import ACCURACY, FURTHER, LOSS, monitored
-from gradtop.trainer.record import RunReader, RunState, Status
+from gradtop.trainer.record import RunReader, RunState, Status, StreamReader
 from gradtop.trainer.record.streams.registry import EPOCH, EVALS, GRAD_NORM, LR, STEP, STEPS
 
 MOST = 256  # evaluations since the status, which is written at least every few seconds
@@ -15,18 +15,20 @@ MOST = 256  # evaluations since the status, which is written at least every few 
 
 def newest_status(reader: RunReader) -> Status:
     """The status, and of a run that died what its newest recorded step and evaluations say, where they are newer."""
-    status = reader.status
     if reader.state is not RunState.DIED:
-        return status
-    evals = reader.stream(EVALS)
+        return reader.status
+    return recorded_since(reader.status, reader.stream(EVALS), reader.stream(STEPS))
+
+
+def recorded_since(status: Status, evals: StreamReader, steps: StreamReader) -> Status:
+    """The status of a run that died, as `newest_status` has it; takes half a millisecond."""
     evals.refresh()
     known = status.step
     for record in evals.tail(MOST):
         if record[STEP] >= known:
             status = evaluated(status, record)
-    stream = reader.stream(STEPS)
-    stream.refresh()
-    newest = stream.last()
+    steps.refresh()
+    newest = steps.last()
     if newest is None or newest[STEP] <= known:
         return status
     step, per_epoch = int(newest[STEP]), status.steps_per_epoch

@@ -57,6 +57,7 @@ class IndexedRun:
     marks: tuple[int, int] = NEVER
     meta: Meta = Meta()
     status: Status = Status()
+    newest: Status | None = None  # of a run that died, with what it has recorded since its status
     state: RunState = RunState.UNKNOWN
     beat: float = 0.0  # when its newest heartbeat was first seen here, by the monotonic clock
     moves: bool = False  # whether a heartbeat was seen to follow another
@@ -90,7 +91,7 @@ def row_of(entry: IndexedRun, names: dict[str, str]) -> RunRow:
         name=names[entry.run.id],
         state=entry.state,
         created=created(entry),
-        status=entry.status,
+        status=entry.newest or entry.status,
         parent=meta.parent or "",
         change=describe_change(entry, names),
         job=meta.job,

@@ -66,7 +66,7 @@ def train_epoch(session: Session) -> None:
         compute.unscale()
         monitor.after_backward(step)
         norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]) if clip else None
-        norm = guard.check(step, loss, norm, compute.overflow)
+        norm = guard.check(step, loss, norm, compute.overflows)
         if norm is not None:
             clip_grads_with_norm_(parameters, clip, norm)
         elif clip_value:

@@ -58,17 +58,19 @@ class NonFiniteGuard:
             self._since = torch.zeros((), device=device)
             optimizer.found_inf = self._found  # type: ignore[attr-defined]
 
-    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflow: Tensor | None = None) -> Tensor | None:
-        """Call between backward and optimizer step; `norm` is the total gradient norm if it is known. Raises NonFinite.
+    def check(self, step: int, loss: Tensor, norm: Tensor | None = None, overflows: Sequence[Tensor] = ()) -> Tensor | None:
+        """Call between backward and optimizer step; `norm` is the total gradient norm if gradients are to be clipped by it. Raises NonFinite.
 
-        Returns the norm, without the overflow that squares of large gradients have in it, where a flag is read in every step.
-        `overflow` is what a scaler found: above 0 where a gradient is not finite.
+        Returns the norm, without the overflow that squares of large gradients have in it, where a flag is read in every step. Elsewhere a
+        step whose norm overflows is not taken: clipping by an infinite norm would make zeros of all gradients.
+        `overflows` are the flags of a scaler, above 0 where it skips the step; they are raised for such a norm.
         """
         if self._scaled:
             # A scaler skips the steps with a non-finite gradient, which is how it finds its scale; in the end one must fit.
             lost = torch.isfinite(loss).logical_not()
-            if overflow is not None:
-                skips = overflow > 0
+            if overflows:
+                norm = self._flag_norm(norm, overflows)
+                skips = torch.stack([flag.to(self._found.device) for flag in overflows]).sum() > 0
                 self._skipped.add_(skips)
                 lost = lost.logical_or(skips)
             self._streak.add_(1).mul_(lost)
@@ -87,11 +89,23 @@ class NonFiniteGuard:
                 raise NonFinite(step, "the total gradient norm")
             return norm
         gradients = self._gradients()
-        gradients.append(loss.detach())
+        gradients.append(loss.detach() if norm is None else loss.detach() + (norm * 0).to(loss.dtype))
         self._mark(gradients, self._found, self._one)
         self._since.sub_(self._found)
         if self._clock() >= self._next_read:
             self.settle(step)
+        return norm
+
+    def _flag_norm(self, norm: Tensor | None, overflows: Sequence[Tensor]) -> Tensor | None:
+        """The total norm, and the flags of a scaler raised where that is not finite."""
+        if norm is None:
+            return None
+        if not self.deferred and not math.isfinite(norm.item()) and not any(flag.item() > 0 for flag in overflows):
+            norm = total_norm(self._gradients())
+        bad = norm.isfinite().logical_not()
+        for flag in overflows:
+            # Fused optimizers skip the step for a flag of 1, and for no other number.
+            flag.copy_(torch.maximum(flag, bad.to(flag)))
         return norm
 
     def settle(self, step: int) -> None:

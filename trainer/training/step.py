@@ -129,12 +129,13 @@ class Compute:
             self.scaler.unscale_(self.optimizer)
 
     @property
-    def overflow(self) -> Tensor | None:
-        """Whether the scaler found a gradient that is not finite; call it after `unscale`."""
+    def overflows(self) -> Sequence[Tensor]:
+        """One number of each device, above 0 where the scaler found a gradient there that is not finite: it then skips the step. Call it after
+        `unscale`; none without a scaler.
+        """
         if self.scaler is None:
-            return None
-        found = self.scaler._found_inf_per_device(self.optimizer)  # noqa: SLF001 - it tells nobody otherwise
-        return torch.stack([each.to(self._device) for each in found.values()]).sum()
+            return ()
+        return tuple(self.scaler._found_inf_per_device(self.optimizer).values())  # noqa: SLF001 - it tells nobody otherwise
 
     def update(self) -> None:
         if self.scaler is None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import traceback
 from pathlib import Path
 
 from gradtop.trainer import __version__
+from gradtop.trainer.record import clean
+from gradtop.tui.cli.installation import replaced
 from gradtop.tui.cli.output import print_line
 
 
 def error_report(error: BaseException) -> str:
     """The error with its stack, headed by what a report of it needs."""
+    import platform
+    import traceback
+
     where = f"gradtop {__version__}, Python {platform.python_version()}, {platform.platform()}, TERM={os.environ.get('TERM', '')}"
     return f"{where}\n\n{''.join(traceback.format_exception(error))}"
 
@@ -21,7 +24,8 @@ def error_report(error: BaseException) -> str:
 def leave(error: BaseException, path: Path) -> None:
     """Write the file and print the message; where no file can be written, all of it goes to standard error."""
     text = error_report(error)
-    sentence = f"gradtop: the screen failed: {summary(error)}."
+    names = " and ".join(replaced())
+    sentence = f"gradtop: {names} changed on disk while the screen was open ({summary(error)}); start it again." if names else f"gradtop: the screen failed: {summary(error)}."
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -34,7 +38,5 @@ def leave(error: BaseException, path: Path) -> None:
 
 
 def summary(error: BaseException) -> str:
-    from gradtop.trainer.record import clean
-
     message = clean(str(error), 200).strip().rstrip(".")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

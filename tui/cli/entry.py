@@ -16,6 +16,9 @@ def main() -> int:
         import sys
 
         sys.unraisablehook = unraisable
+        from gradtop.tui.cli import installation
+
+        installation.begin()
         from gradtop.tui.cli.main import main as command
 
         code = command()
@@ -55,6 +58,13 @@ def crashed(error: BaseException) -> int:
     import sys
     import traceback
 
+    from gradtop.tui.cli.installation import replaced
+
+    if names := replaced():
+        # Not even our own modules are sure to be found any more.
+        message = "".join(each for each in f"{type(error).__name__}: {error}" if each.isprintable())[:300]
+        sys.stderr.write(f"gradtop: {' and '.join(names)} changed on disk while this command ran ({message}); start it again\n")
+        return 1
     from gradtop.tui.cli.output import print_line
 
     print_line("".join(traceback.format_exception(error)).rstrip(), sys.stderr)

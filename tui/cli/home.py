@@ -43,6 +43,7 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     os.environ.setdefault("TEXTUAL_FPS", "120")
     with quick_start.lean_imports():
         from gradtop.tui.app import GradtopApp
+    from gradtop.tui.cli import crash  # now, as a package that is replaced while the screen is open has it no more
     from gradtop.tui.cli.ending import closing_text
     from gradtop.tui.cli.output import print_line
     from gradtop.tui.keymap import keymap_file, load_keymap
@@ -62,8 +63,6 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     finally:
         launcher.close()
     if app.failure is not None:
-        from gradtop.tui.cli import crash
-
         crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
     if sentence := closing_text(app.snapshot.facts, runs):
         print_line(sentence)

@@ -13,6 +13,8 @@ from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import check_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradtop.trainer.record import RunReader
 
 EPILOG = """\
@@ -23,7 +25,8 @@ names. The change is recorded in the run's events and checkpoints; run.toml is
 not modified. For other fields the command that forks or restarts is suggested.
 
 A new learning rate scales the whole schedule; with --replace the schedule ends
-and the learning rate stays constant. A change that would end the run at once or
+and the learning rate stays constant. Either is printed first, with the learning
+rate of now and the one it becomes. A change that would end the run at once or
 change the learning rate by a factor of 2 or more needs confirmation; --yes
 confirms it. Exit code: 0 success, 1 no reply or not confirmed, 2 usage error or
 not possible in the run's current state.
@@ -56,10 +59,25 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--replace requires a learning rate, such as lr=3e-4")
     if options.replace:
         changes["schedule.kind"] = "constant"
-    code = send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
-    if code == 0 and "optimizer.lr" in changes:
-        print_line("The schedule has ended; the learning rate is constant." if options.replace else "The whole schedule is scaled, its warm-up and lower bound included.")
-    return code
+    if said := learning_rate_text(reader, changes):
+        print_line(f"{name_of(reader)}: {said}")
+    return send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
+
+
+def learning_rate_text(reader: RunReader, changes: Mapping[str, object]) -> str:
+    """What a new learning rate makes of the one of now, told before it is sent; "" where that is not its schedule's alone to say."""
+    from gradtop.trainer.analysis.formatting import setting_text, significant
+    from gradtop.trainer.analysis.live_change import new_learning_rate
+    from gradtop.trainer.config import apply_overrides
+    from gradtop.trainer.launch.run_config import effective_config
+
+    old, now, lr = effective_config(reader.run), reader.status.lr, changes.get("optimizer.lr")
+    if now is None or lr is None or old.schedule.kind == "constant" or {"training.epochs", "training.steps"} & changes.keys():
+        return ""
+    if changes.get("schedule.kind") == "constant":
+        return f"learning rate now {significant(now)} → {setting_text(lr)}, constant: the schedule ends"
+    found = new_learning_rate(old, apply_overrides(old, [f"optimizer.lr={lr!r}"]), now)
+    return f"learning rate {found.scaled_text}: the whole schedule is scaled, its warm-up included"
 
 
 def confirm(message: str) -> bool:

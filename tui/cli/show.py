@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
 def record(reader: RunReader) -> dict[str, object]:
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.findings import report
+    from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.record import effective
     from gradtop.trainer.record.classification import read_classification
 
@@ -69,7 +70,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "name": name_of(reader),
         "path": str(reader.run.path),
         "state": reader.state,
-        "status": asdict(reader.status),
+        "status": asdict(newest_status(reader)),
         "meta": asdict(reader.meta),
         "result": job_of(reader).result.record(reader),
         "config": effective(reader.config, reader.status.changes),

@@ -18,6 +18,7 @@ from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.result import ENDED
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
 from gradtop.trainer.models.description import describe
+from gradtop.trainer.monitor.tensor_norms import as_real, total_norm
 from gradtop.trainer.record import EventKind, RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
@@ -132,10 +133,13 @@ class RangeTest:
         if not math.isfinite(loss):
             return loss
         compute.unscale()
-        if compute.overflow is not None:
-            self._skipped += int(compute.overflow.item() > 0)
+        self._skipped += int(any(flag.item() > 0 for flag in compute.overflows))
         if training.clip:
-            norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            norm = get_total_norm(gradients)
+            if not math.isfinite(norm.item()):
+                # Finite gradients may have squares that are not; clipping by an infinite norm makes zeros of all.
+                norm = total_norm([as_real(gradient) for gradient in gradients])
             clip_grads_with_norm_(parameters, training.clip, norm)
         elif training.clip_value:
             clip_grad_value_(parameters, training.clip_value)

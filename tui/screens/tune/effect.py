@@ -85,8 +85,7 @@ def scaled_text(draft: Draft, status: Status) -> tuple[str, str]:
     if draft.config is None or status.lr is None or not draft.asks_for_the_schedule():
         return "", ""
     found = new_learning_rate(draft.base, draft.config, status.lr)
-    bound = f", min_lr {' → '.join(map(significant, found.min_lr))}" if found.min_lr else ""
-    return f"now {significant(found.now)} → {significant(found.scaled)} (scaled){bound}", f"→ {significant(found.constant)}, constant"
+    return found.scaled_text, f"→ {significant(found.constant)}, constant"
 
 
 def at_once_text(found: LiveConsequences, step: int) -> str:
