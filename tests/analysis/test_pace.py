@@ -189,6 +189,9 @@ def test_the_finding_has_figures_and_advice(tmp_path: Path) -> None:
     run.reader.state = RunState.TRAINING  # whatever process 1 is to the user who tests
     (finding,) = (each for each in report(run.reader).findings if each.name == "pace-fell")
     assert (finding.severity, finding.sentence) == ("warning", "pace fell to 1/10: 100 samples/s in the last minute, 1k at its best")
+    run.reader.status = replace(run.reader.status, tokens_per_sample=64)
+    (finding,) = (each for each in report(run.reader).findings if each.name == "pace-fell")
+    assert finding.sentence == "pace fell to 1/10: 6.4k tokens/s in the last minute, 64k at its best"
 
 
 def test_the_advice_names_the_runs_beside_with_their_threads(tmp_path: Path) -> None:

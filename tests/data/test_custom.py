@@ -68,6 +68,12 @@ def test_tensors_lie_ready_and_sets_are_read_one_by_one_with_the_same_batches() 
     assert all(torch.equal(a, b) for (a, _), (b, _) in zip(rest, batches[1][1:], strict=True))
 
 
+def test_the_tokens_of_a_sample_are_counted_also_where_samples_are_read_one_by_one() -> None:
+    texts, following = torch.randint(4, (12, 7)), torch.randint(4, (12, 7))
+    pairs = OneByOne(list(zip(texts, following, strict=True)))
+    assert [of(given).tokens_per_sample for given in (((texts, following), (texts, following)), (pairs, pairs), (tensors(), tensors()), (one_by_one(), one_by_one()))] == [7, 7, 0, 0]
+
+
 def test_bytes_are_normalised_and_can_be_augmented() -> None:
     images = torch.randint(256, (60, 1, 6, 6), dtype=torch.uint8)
     source = of(((images, torch.arange(60) % 2), (images, torch.arange(60) % 2)))

@@ -142,7 +142,13 @@ def pace_text(status: Status) -> str:
     """621 samples/s; of a language model 39.7k tokens/s; "" where it is not known"""
     if not status.samples_per_s:
         return ""
-    return f"{si(status.samples_per_s * (status.tokens_per_sample or 1))} {'tokens' if status.tokens_per_sample else 'samples'}/s"
+    each, what = unit_of_pace(status)
+    return f"{si(each * status.samples_per_s)} {what}"
+
+
+def unit_of_pace(status: Status) -> tuple[int, str]:
+    """How many of the unit a sample has, and the unit: 1 and samples/s, or of a language model its tokens and tokens/s."""
+    return (status.tokens_per_sample, "tokens/s") if status.tokens_per_sample else (1, "samples/s")
 
 
 def in_epoch(epoch: int) -> str:

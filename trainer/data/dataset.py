@@ -105,6 +105,11 @@ class Source(Protocol):
         """Of training, where all of them lie in memory."""
         ...
 
+    @property
+    def tokens_per_sample(self) -> int:
+        """Labels of one sample where it has several, else 0."""
+        ...
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
 
     def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
@@ -144,6 +149,10 @@ class Dataset:
     def labels(self) -> Tensor:
         return self.train_labels
 
+    @property
+    def tokens_per_sample(self) -> int:
+        return several(self.train_labels)
+
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)
         return Batches(images, labels, batch_size, seed=seed, prepare=self.prepare)
@@ -155,6 +164,11 @@ class Dataset:
         digest = digest_of(part for images, labels in ((self.train_images, self.train_labels), (self.val_images, self.val_labels))
                            for part in (spread_rows(images, _ROWS), spread_rows(labels, _NUMBERS)))
         return Fingerprint(len(self.train_labels), len(self.val_labels), (), digest)
+
+
+def several(labels: Tensor) -> int:
+    """Labels of one sample where it has several, else 0."""
+    return labels[0].numel() if labels.dim() > 1 and len(labels) else 0
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from gradtop.trainer.config import (
 )
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.dataset import Source, TrainingBatches
-from gradtop.trainer.data.kinds.text.loader import Characters
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
@@ -147,7 +146,7 @@ def prepare(context: RunContext) -> Session:
         device=str(device),
         model=config.model.kind,
         parameters=describe(model).total,
-        tokens_per_sample=tokens_per_sample(source),
+        tokens_per_sample=source.tokens_per_sample,
         threads=torch.get_num_threads(),
         changes=dict(session.changes),
     )
@@ -267,14 +266,6 @@ def _put_back(session: Session, state: State) -> None:
     session.writer.event(
         EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name, changes=changes
     )
-
-
-def tokens_per_sample(source: Source) -> int:
-    """Labels of one sample where it has several; 0 where it has one, or where that is not known before it is read."""
-    if isinstance(source, Characters):
-        return source.context
-    labels = source.labels
-    return labels[0].numel() if labels is not None and labels.dim() > 1 and len(labels) else 0
 
 
 def _log(message: str) -> None:

@@ -11,6 +11,7 @@ from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import percent, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.analysis.spikes import quantile
+from gradtop.trainer.analysis.text import unit_of_pace
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LOADING
 
@@ -29,9 +30,11 @@ def pace_fell(run: RunHistory) -> Iterator[Finding]:
         return
     pace = pace_of(run.reader)
     if pace.slowdown:
-        figures = f"{si(pace.recent)} samples/s in the last minute, {si(pace.best)} at its best"
+        each, unit = unit_of_pace(run.status)
+        recent, best = each * pace.recent, each * pace.best
+        figures = f"{si(recent)} {unit} in the last minute, {si(best)} at its best"
         title = f"pace fell to 1/{pace.slowdown:.0f}"
-        yield Finding(Severity.WARNING, title, f"{title}: {figures}", crowding.advice(run.reader.run, run.status), {"recent": pace.recent, "best": pace.best})
+        yield Finding(Severity.WARNING, title, f"{title}: {figures}", crowding.advice(run.reader.run, run.status), {"recent": recent, "best": best})
 
 
 @rule("loading")

@@ -122,6 +122,7 @@ class Folder:
     classes: tuple[str, ...]
     root: Path
     survey: Survey = field(default_factory=Survey)
+    tokens_per_sample: int = 0
     prepare: Normalise = field(default_factory=lambda: Normalise(_MEAN, _STD))
 
     @property

@@ -83,6 +83,10 @@ class Characters:
     def labels(self) -> Tensor:
         return self.training_part
 
+    @property
+    def tokens_per_sample(self) -> int:
+        return self.context
+
     def numbers_of(self, text: str) -> Tensor:
         """The numbers of characters that are all in the vocabulary, int64."""
         return torch.tensor([self.vocabulary.index(character) for character in text], dtype=torch.int64)
