@@ -8,7 +8,7 @@ from gradtop.trainer.declare import Section, setting
 
 
 class MonitorConfig(Section):
-    enabled: bool = setting(True, help="Record norms and histograms of each parameter, and figures of the activations.", effect="fork")
+    enabled: bool = setting(True, help="Record norms and histograms of each parameter, and figures of the activations. The metric that decides what is the best is training.monitor.", effect="fork")
     budget: float = setting(0.01, help="Fraction of the step time that monitoring may take; it samples less often to stay below.", effect="fork", gt=0, le=0.5)
     histogram_bins: int = setting(64, help="Bins of a histogram.", unit="bins", effect="fork", ge=8, le=512)
     histogram_every: int = setting(1, help="Epochs between histograms; more often while a screen shows them.", unit="epochs", effect="fork", ge=1, le=1_000_000)
