@@ -53,6 +53,7 @@ class Gradients(ChartedScreen):
         self._sort, self._reverse = "trouble", False
         self._rows: dict[str, GradientRow] = {}
         self._chart = ""
+        self._spark = 0
 
     def body(self) -> ComposeResult:
         yield Lines(id="title")
@@ -94,17 +95,16 @@ class Gradients(ChartedScreen):
             self.set_focus(self.chart if self._chart else self.table)
         self.table.set_empty(waiting_for(snapshot.facts, part))
         named = {row.name: row for row in part.rows}
-        if named.keys() != self._rows.keys():
-            self._rows = named
+        changed, self._rows = named.keys() != self._rows.keys(), named
+        if changed or self._spark > spark_width(tuple(named.values()), self.size.width):  # a finding longer than those before; a shorter one moves nothing
             self._set_columns()
-        self._rows = named
         if self._chart and self._chart not in named:
             self._leave_chart()
         self._fill()
 
     def _fill(self) -> None:
         rows = ordered(tuple(self._rows.values()), self._sort, self.table.filter, reverse=self._reverse)
-        width, part = self._spark_width, self.snapshot.part
+        width, part = self._spark, self.snapshot.part
         end = part.end if isinstance(part, GradientsPart) else 1.0
         self.table.set_sorted(self._sort, descending=(self._sort != "depth") != self._reverse)
         self.table.show([row.name for row in rows], lambda key: gradient_cells(self._rows[key], width, end), total=len(self._rows))
@@ -230,17 +230,15 @@ class Gradients(ChartedScreen):
         self.table.display = not self._chart
         self.chart.display = self.query_one("#title").display = bool(self._chart)
 
-    @property
-    def _spark_width(self) -> int:
-        return spark_width(self.size.width)
-
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self._set_columns()
         self._fill()
 
     def _set_columns(self) -> None:
-        self.table.set_columns(columns(tuple(self._rows.values()), self.size.width, self._spark_width))
+        rows, width = tuple(self._rows.values()), self.size.width
+        self._spark = spark_width(rows, width)
+        self.table.set_columns(columns(rows, width, self._spark))
 
     def copied(self) -> tuple[str, str]:
         row = self._rows.get(self._chart or self.table.key)

@@ -17,6 +17,7 @@ from gradtop.tui.widgets.columns import Cell, Piece, TableColumn
 from gradtop.tui.widgets.sparkline import BAD, sparkline
 
 ROOMY, SPARK = 150, 24  # from so many columns on the curves have more than so many cells, and shapes and counts their columns
+REST = 73  # cells of the other columns of a wide table, its gaps and margins
 WIDE = 100  # from so many columns on the trend has its word, and the pictures are large
 
 
@@ -33,13 +34,21 @@ def waiting_for(facts: Facts, part: GradientsPart) -> str:
     return "the first norms follow with the first step" if facts.alive else f"the run ended before its first step: {keys.name('log')} shows the log, {keys.name('mode.tune')} starts another run"
 
 
-def spark_width(width: int) -> int:
-    """Cells of a sparkline in a table of this width."""
-    return SPARK + 1 + (width - ROOMY) * 2 // 3 if width >= ROOMY else SPARK if width >= WIDE else 12
+def spark_width(rows: Sequence[GradientRow], width: int) -> int:
+    """Cells of a sparkline in a table of this width: where there is room, all that names, figures and findings leave."""
+    if width < ROOMY:
+        return SPARK if width >= WIDE else 12
+    names, words = _longest(rows)
+    return max(SPARK + 1, width - REST - min(width // 3, names) - words)
+
+
+def _longest(rows: Sequence[GradientRow]) -> tuple[int, int]:
+    """Cells of the longest name, and of the longest finding."""
+    return max([14, *(cell_len(row.shown) for row in rows)]), max([24, *(cell_len(health_text(row.health)) + 2 for row in rows)])
 
 
 def columns(rows: Sequence[GradientRow], width: int, spark: int) -> list[TableColumn]:
-    names = max([14, *(cell_len(row.shown) for row in rows)])
+    names, _words = _longest(rows)
     return [
         TableColumn("parameter", min(width // 3, names), least=min(names, 24 if width >= WIDE else 14), keep="end", sort="depth"),
         *([TableColumn("shape", 14, priority=6), TableColumn("parameters", 12, right=True, priority=5)] if width >= ROOMY else []),

@@ -249,6 +249,12 @@ async def test_name_norm_and_finding_are_seen_at_every_size(tmp_path: Path, laye
         await hands.shows("gradient norm 1.0e-7")
 
 
+async def test_a_wide_terminal_is_used_up_to_its_edge(tmp_path: Path, layers: Layers) -> None:
+    async with piloted(tmp_path, layers.run, mode="gradients", size=(200, 50)) as hands:
+        await hands.shows("▼ vanishing")
+        assert len(row(hands, "second.weight").rstrip()) >= 190
+
+
 async def test_a_terminal_without_unicode_shows_it_in_ascii(tmp_path: Path, layers: Layers) -> None:
     async with piloted(tmp_path, layers.run, mode="gradients", capabilities=Capabilities(unicode=False)) as hands:
         await hands.shows("vanishing")
