@@ -275,10 +275,10 @@ class GradtopApp(LaunchingApp):
         from gradtop.tui.dialogs.help import Help
 
         name = f"help-{self.current_mode}"
-        if not self.is_screen_installed(name):  # made once, it is there the next time at once
+        if isinstance(self.screen, ModeScreen) and not self.is_screen_installed(name):  # made once, it is there the next time at once
             self.install_screen(Help.of_mode(self.current_mode, self.keymap.table), name)
         with self.batch_update():  # else each step of its making is sent, a screenful each
-            await self.push_screen(name)
+            await self.push_screen(name if isinstance(self.screen, ModeScreen) else Help.of_dialog(self.screen))
 
     async def action_back(self) -> None:
         if len(self.screen_stack) > 1:

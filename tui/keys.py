@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from gradtop.tui.mode import CHARTS, CURSOR, Key, Mode
+from gradtop.tui.mode import CHARTS, CURSOR, NAMES, Key, Mode
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 MODES = (
     Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Loss, accuracy, gradient norm, learning rate, findings and events."),
@@ -187,6 +191,7 @@ KEYS: tuple[Key, ...] = (
     *(key for room in ROOMS for key in room.KEYS),
 )
 
+HELP = next(row for row in KEYS if row.id == "help")  # in dialogs, where those of the app do not act
 
 _in_use = KEYS
 
@@ -200,6 +205,11 @@ def use(table: tuple[Key, ...]) -> None:
 def name(id_: str) -> str:
     """How the key of an id is written for people, such as `ctrl+s`."""
     return next(row.name for row in _in_use if row.id == id_)
+
+
+def number(mode: Mode) -> str:
+    """The key that opens a mode; that of a job stands in place of the Overview."""
+    return name(f"mode.{(MODES[0] if mode in JOB_MODES else mode).name}")
 
 
 def in_bar(row: Key) -> str:
@@ -245,6 +255,20 @@ def groups(mode: str, table: tuple[Key, ...] = KEYS) -> list[tuple[str, list[Key
     order = ["this screen", "the run", "modes", "everywhere"]
     rows = [key for key in table if not key.modes or mode in key.modes]
     return [(title, [key for key in rows if key.group == title]) for title in order if any(key.group == title for key in rows)]
+
+
+def of_bindings(bindings: Iterable[Binding]) -> list[Key]:
+    """The help of a dialog: the keys that are bound in it and say what they do, those of one action in one row."""
+    found: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        found.setdefault(binding.action, []).append(binding)
+    rows = []
+    for action, same in found.items():
+        said = next((each for each in same if each.tooltip), None)
+        if said is not None:
+            shown = " ".join(dict.fromkeys(each.key_display or NAMES.get(each.key, each.key) for each in same))
+            rows.append(Key(same[0].key, action, said.id or action, said.description, said.tooltip, shown=shown))
+    return rows
 
 
 def markdown() -> str:

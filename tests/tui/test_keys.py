@@ -2,27 +2,38 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.actions import parse
 from textual.binding import Binding
 from textual.color import Color
+from textual.screen import Screen
 from textual.widget import Widget
 
 from gradtop.trainer.record import Run
 from gradtop.tui import keys
 from gradtop.tui.app import GradtopApp
+from gradtop.tui.dialogs.compare import Compare
+from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.help import Help
+from gradtop.tui.dialogs.log import Log
+from gradtop.tui.dialogs.overlay import Overlay
 from gradtop.tui.theme import LIGHT
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import fake_run
+from tests.tui.range_fixture import range_run
+from tests.tui.runs_fixture import fake_run, living_run
 
-MODES = [mode.name for mode in keys.MODES]
+MODES = [mode.name for mode in keys.all_modes()]
 
 
 @pytest.fixture
-def run(runs: Path) -> Run:
+def run(runs: Path, request: pytest.FixtureRequest) -> Run:
+    """A training, or in the mode of another job a run of that."""
+    if hasattr(request.node, "callspec") and request.node.callspec.params.get("mode") == "lr_range":
+        return range_run(runs)
     return fake_run(runs)[0]
 
 
@@ -86,6 +97,34 @@ async def test_the_help_lists_every_key_of_the_mode(tmp_path: Path, run: Run, mo
         await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
 
 
+async def opened(screen: Piloted, dialog: type[Screen[Any]]) -> None:
+    await screen.until(lambda: isinstance(screen.app.screen, dialog), dialog.__name__)
+
+
+async def test_the_help_of_a_dialog_lists_its_keys_and_leads_back_to_it(tmp_path: Path, run: Run) -> None:
+    fake_run(tmp_path / "runs", name="amber-finch")
+    async with piloted(tmp_path, run, mode="runs") as screen:
+        await screen.shows("quiet-heron")
+        await screen.shows("amber-finch")
+        await screen.press("m", "j", "m")
+        dialogs: list[tuple[str, type[Screen[Any]], list[str]]] = [
+            ("L", Log, ["y  Copy the path of the log.", "↓ j  One line down."]),
+            ("x", Compare, ["esc q x enter  Back to the list.", "pgdn  One page down."]),
+            ("v", Overlay, ["+  Zoom in", "enter  Show the focused chart alone."]),
+            ("a", Confirm, ["y  Confirm.", "n esc q  Cancel."]),
+        ]
+        for key, dialog, words in dialogs:
+            await screen.press(key)
+            await opened(screen, dialog)
+            await screen.press("question_mark")
+            await screen.shows("keys in th")
+            assert [word for word in words if word not in screen.shown()] == []
+            await screen.press("escape")
+            await opened(screen, dialog)
+            await screen.press("escape")
+            await screen.until(lambda: screen.app.screen is screen.mode, "the list")
+
+
 async def test_the_help_begins_at_its_top_each_time_and_follows_size_and_theme(tmp_path: Path, run: Run) -> None:
     async with piloted(tmp_path, run, mode="tune") as screen:
         first = keys.groups("tune")[0][1][0].help[:30]
@@ -114,6 +153,26 @@ async def test_every_number_key_opens_its_mode_and_the_run_goes_with_it(tmp_path
             assert f"{mode.number} {mode.title}" in screen.keybar()
         await screen.press("e")
         await screen.until(lambda: screen.app.current_mode == "tune", "tune")
+
+
+async def test_where_no_run_is_selected_the_key_bar_names_no_key_of_the_mode(tmp_path: Path) -> None:
+    async with piloted(tmp_path, None) as screen:
+        for mode in (*keys.MODES, *keys.PAGES):
+            if mode.name in {"tune", "runs"}:  # these need none
+                continue
+            await entered(screen, mode.name)
+            await screen.shows("No run is selected")
+            await screen.until(lambda: "? help" in screen.keybar(), "the key bar")
+            named = [words for key in keys.mode_keys(mode.name) if (words := f"{key.name} {key.label}" if key.footer else key.spare and f"{keys.in_bar(key)} {key.spare}")]
+            assert [words for words in [*named, "tab"] if f" {words} " in screen.keybar()] == []
+
+
+async def test_the_way_out_of_an_enlarged_chart_is_named_in_a_small_terminal_too(tmp_path: Path) -> None:
+    async with piloted(tmp_path, living_run(tmp_path / "runs", log="x")[0], size=(80, 24), clock=time.time) as screen:
+        await screen.until(lambda: "space pause" in screen.keybar(), "the keys of a live run")
+        await screen.press("enter")
+        await screen.until(lambda: "esc back" in screen.keybar(), "the way out")
+        assert "space pause" in screen.keybar()
 
 
 def test_keys_are_named_once_a_mode_and_ids_once() -> None:

@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from gradtop.tui import keys
+from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.widgets.options import Options
 
 
@@ -22,6 +24,7 @@ class Choose(ModalScreen[str | None]):
 
     CSS_PATH = "choose.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bound([keys.HELP]),
         Binding("escape,q,left,h", "dismiss(None)", "back", id="choose.back", tooltip="Close without a change."),
     ]
 

@@ -13,8 +13,10 @@ from textual.screen import ModalScreen
 
 from gradtop.trainer.analysis.compare import Comparison, Pair, compare, nested
 from gradtop.trainer.record import Run
+from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.widgets.options import Scrolled
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Compare(ModalScreen[None]):
 
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bound([keys.HELP]),
         Binding("escape,q,x,enter", "dismiss(None)", "back", id="compare.back", tooltip="Back to the list."),
     ]
 
@@ -88,7 +91,8 @@ def composed(found: Comparison, width: int) -> list[TextLine]:
     if not found.names[0]:
         return [[("reading …", "muted")]]
     keys = nested(found.settings)
-    name = max(12, min(NAME, width // 4), min(max((len(pair.name) + 2 * depth + 2 for depth, pair in keys), default=0), width // 3))
+    longest = max((len(pair.name) + 1 for pair in found.results), default=0)
+    name = max(12, min(NAME, max(width // 4, min(longest, width // 3))), min(max((len(pair.name) + 2 * depth + 2 for depth, pair in keys), default=0), width // 3))
     column = max(6, (width - name - 3) // 3)
     lines: list[TextLine] = [row(("", *found.names, "difference"), name, column, ("strong", "strong", "muted"))]
     for problem in found.problems:

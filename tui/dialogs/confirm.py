@@ -10,6 +10,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from gradtop.tui import keys
+from gradtop.tui.framework.mode_screen import bound
+
 
 class Confirm(ModalScreen[bool]):
     """Asks; gives True for `y` or the button that says so, False for anything that means no."""
@@ -17,6 +20,7 @@ class Confirm(ModalScreen[bool]):
     CSS_PATH = "confirm.tcss"
     AUTO_FOCUS = "#no"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bound([keys.HELP]),
         Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Confirm."),
         Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Cancel."),
         Binding("left,right,tab,shift+tab", "app.focus_next", "other", id="confirm.other", tooltip="Move to the other button.", show=False),

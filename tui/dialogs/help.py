@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from gradtop.tui import keys
@@ -18,7 +19,7 @@ from gradtop.tui.mode import Key
 from gradtop.tui.pages import PAGES
 from gradtop.tui.widgets.options import Scrolled
 
-NAME = 12  # cells for the name of a key
+NAME = 12  # cells for the name of a key, at least
 
 
 class Help(ModalScreen[None]):
@@ -38,15 +39,22 @@ class Help(ModalScreen[None]):
     def of_mode(cls, name: str, table: tuple[Key, ...]) -> Self:
         """The keys of one mode: its own first."""
         mode = keys.mode_named(name)
-        return cls(f"{keys.name(f'mode.{mode.name}')} {mode.title}", mode.help, keys.groups(name, table))
+        return cls(f"{keys.number(mode)} {mode.title}", mode.help, keys.groups(name, table))
+
+    @classmethod
+    def of_dialog(cls, dialog: Screen[Any]) -> Self:
+        """All that is bound in a dialog and says what it does."""
+        return cls("this dialog", "", [("", keys.of_bindings(active.binding for active in dialog.active_bindings.values()))])
 
     def compose(self) -> ComposeResult:
         with Scrolled(id="keys") as box:
             box.border_title = f"keys in {self._where}"
             box.border_subtitle = "esc closes"
-            yield Static(self._about, id="about", markup=False)
+            if self._about:
+                yield Static(self._about, id="about", markup=False)
             for title, rows in self._groups:
-                yield Static(title, classes="title", markup=False)
+                if title:
+                    yield Static(title, classes="title", markup=False)
                 yield KeyRows(rows)
             yield Static("documentation", classes="title", markup=False)
             yield Static(f"In a shell: gradtop help PAGE, with PAGE one of {', '.join(PAGES)}.", id="pages", markup=False)
@@ -69,8 +77,9 @@ class KeyRows(Lines):
 
     def lines(self, width: int, height: int) -> Sequence[TextLine]:  # noqa: ARG002 - as Lines calls it
         found: list[TextLine] = []
+        name = max([NAME, *(cell_len(row.name) for row in self._keys)])
         for row in self._keys:
-            first, *more = wrap(row.help, max(10, width - NAME - 3))
-            found.append([(f"{row.name:>{NAME}}", "key"), (f"  {first}", "text")])
-            found += [[(" " * (NAME + 2) + piece, "text")] for piece in more]
+            first, *more = wrap(row.help, max(10, width - name - 3))
+            found.append([(f"{row.name:>{name}}", "key"), (f"  {first}", "text")])
+            found += [[(" " * (name + 2) + piece, "text")] for piece in more]
         return found

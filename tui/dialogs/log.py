@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from gradtop.trainer.record import Run, clean
+from gradtop.tui import keys
+from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.widgets.log_view import LogView
 
@@ -23,6 +25,7 @@ class Log(ModalScreen[None]):
     AUTO_FOCUS = "LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,L,q", "dismiss", "close", id="log.close", tooltip="Close the log."),
+        *bound([keys.HELP]),
         Binding("y", "copy", "copy", id="log.copy", tooltip="Copy the path of the log."),
     ]
 

@@ -78,12 +78,12 @@ class KeyBar(Widget):
         spare = [entry for entry in self._acted if entry[3] == SPARE and not self._typing]
         here = keys.mode_named(self._mode) if self._mode else None
         modes_here = keys.beside(self._mode)
-        numbers_of = {m: keys.name(f"mode.{place.name}") for m, place in zip(modes_here, keys.MODES, strict=True)}
-        full: list[KeyEntry] = [(numbers_of[m], m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here]
+        full: list[KeyEntry] = [(keys.number(m), m.title, f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here]
         numbers: list[KeyEntry] = [
-            (numbers_of[m], m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
+            (keys.number(m), m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
-        first = spare if getattr(self.screen, "is_inside", False) else []
+        is_inside = getattr(self.screen, "is_inside", False)
+        first, kept = (spare, KEPT | {"app.back"}) if is_inside else ([], KEPT)
         least = sum(_width(entry) for entry in (*acting, *first) if entry[2] != "app.log")
         fits = GAP + sum(map(_width, full)) + least <= width
         if not self._typing:
@@ -92,7 +92,7 @@ class KeyBar(Widget):
         room = width - GAP - sum(map(_width, modes))
         right = list(acting)
         while right and sum(map(_width, right)) > room:
-            right.remove(next((entry for entry in reversed(right) if entry[2] not in KEPT), right[0]))
+            right.remove(next((entry for entry in reversed(right) if entry[2] not in kept), right[0]))
         place = next((number for number, entry in enumerate(right) if entry[2] in GENERAL), len(right))
         for entry in spare:
             if sum(map(_width, right)) + _width(entry) <= room:
@@ -124,10 +124,11 @@ class KeyBar(Widget):
     def _acting(self) -> list[KeyEntry]:
         found: list[KeyEntry] = []
         rows = {row.id: row for row in cast("GradtopApp", self.app).keymap.table}
+        explained = getattr(self.screen, "is_explained", False)
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show and active.enabled:
-                row = rows.get(binding.id or "")
+            row = rows.get(binding.id or "")
+            if binding.show and active.enabled and not (explained and row is not None and row.modes):
                 label = self._label(binding.description if row is None or row.footer else row.spare, binding.id)
                 name = (row.name if row.footer else keys.in_bar(row)) if row is not None else binding.key_display or binding.key
                 entry = (name, label, binding.action, "label" if row is None or row.footer else SPARE)

@@ -306,6 +306,12 @@ class ModeScreen(Screen[None]):
             self._explained = sentence
             self.query_one("#explanation", Static).update(sentence)
             self.set_class(bool(sentence), "-explained")
+            self.refresh_bindings()
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether a sentence stands in place of the body: the mode's own keys have nothing to act on."""
+        return bool(self._explained)
 
     def notice(self, facts: Facts) -> Sequence[str]:
         """What stands under the header; a key that it names acts in this mode."""

@@ -86,7 +86,7 @@ class PanedScreen(ChartedScreen):
             self.set_focus(None)
 
     def label(self, identity: str | None, label: str) -> str:
-        if identity == "next" and self.pages > 1:
+        if identity == "next" and self.pages > 1 and not self.is_explained:
             return f"{self._page + 1}/{self.pages}"
         return super().label(identity, label)
 

@@ -28,6 +28,8 @@ class Scrolled(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll_rows(1)", "down", id="scrolled.down", show=False, tooltip="One line down."),
         Binding("up,k", "scroll_rows(-1)", "up", id="scrolled.up", show=False, tooltip="One line up."),
+        Binding("pagedown", "page_down", "page down", id="scrolled.pagedown", show=False, tooltip="One page down."),
+        Binding("pageup", "page_up", "page up", id="scrolled.pageup", show=False, tooltip="One page up."),
         Binding("ctrl+d", "scroll_half_pages(1)", "half page down", id="scrolled.halfdown", show=False, tooltip="Half a page down."),
         Binding("ctrl+u", "scroll_half_pages(-1)", "half page up", id="scrolled.halfup", show=False, tooltip="Half a page up."),
         Binding("g", "scroll_home", "start", id="scrolled.home", show=False, tooltip="The first line."),
