@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer.record import RecordError, Run
 from gradtop.tui.framework.terminal_app import TerminalApp
 from gradtop.tui.launcher import Starts
-from gradtop.tui.reading.messages import CodeNeedsConsent, Launched, NoServer
+from gradtop.tui.reading.messages import CodeNeedsConsent, Launched, ServerChecked
 from gradtop.tui.terminal import Capabilities
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class LaunchingApp(TerminalApp):
     def __init__(self, capabilities: Capabilities, launcher: Starts) -> None:
         super().__init__(capabilities)
         self.launcher = launcher
+        self._no_server = ""  # why there was none the last time: told once
 
     def watch_run(self, run: Run, mode: str = "overview") -> None:
         """Show this run from now on."""
@@ -72,10 +73,14 @@ class LaunchingApp(TerminalApp):
         def work() -> None:
             try:
                 prepare()
+                problem = ""
             except OSError as error:
-                self.post_message(NoServer(str(error)))
+                problem = str(error)
+            self.post_message(ServerChecked(problem))
 
         self.run_worker(work, thread=True, name="prepare")
 
-    def on_no_server(self, message: NoServer) -> None:
-        self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning")
+    def on_server_checked(self, message: ServerChecked) -> None:
+        before, self._no_server = self._no_server, message.problem
+        if message.problem and message.problem != before:
+            self.notify(f"{message.problem}; runs still start, after importing PyTorch", title="no torch server", severity="warning")

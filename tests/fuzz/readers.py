@@ -172,7 +172,7 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
 def _classes(run: Run) -> None:
     found = read_classification(run)
     if found is not None:
-        title_line(ClassesPart(found, best=True))
+        title_line(ClassesPart(found, best=True), 80)
         matrix_lines(replace(found, **{name: getattr(found, name)[:40] for name in ("support", "predicted", "hits", "names")}, confused=()))
         class_lines(found)
         list(worst_lines(found))

@@ -52,14 +52,23 @@ async def test_custom_code_that_was_not_started_here_is_asked_about_before_it_ru
 
 
 class WithoutServer(Starts):
+    attempts = 0
+
     def prepare(self) -> None:
         super().prepare()
+        self.attempts += 1
         raise OSError("the worker could not be started")
 
 
 async def test_a_server_that_cannot_be_had_is_told_and_runs_start_all_the_same(tmp_path: Path, run: Run) -> None:
-    async with piloted(tmp_path, None, launcher=WithoutServer()) as screen:
+    launcher = WithoutServer()
+    async with piloted(tmp_path, None, launcher=launcher) as screen:
         await screen.shows("no torch server")
+        attempts = launcher.attempts
+        screen.app.prepare_launcher()
+        await screen.until(lambda: launcher.attempts > attempts, "the second attempt")
+        await screen.pilot.pause()
+        assert screen.shown().count("no torch server") == 1
         screen.app.launch(lambda: run, "goes on")
         await screen.until(lambda: screen.app.watched == run, "the run")
 

@@ -88,4 +88,4 @@ def finding_of(run: Run) -> str | None:
 
 def names_of(run: Run) -> list[str]:
     """All that can be looked up of a run by name, but findings."""
-    return [*value_keys(read_config(run)), *evals_of(run)]
+    return [*(key for key in value_keys(read_config(run)) if "." in key), *evals_of(run)]  # beside the sections stands the format of the file

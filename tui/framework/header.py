@@ -90,9 +90,14 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
 
 
 def lr_text(facts: Facts, *, ended: bool) -> str:
-    """The learning rate of now; of a training that has ended the one that it was configured with, as the last one is that of its schedule's end."""
+    """The learning rate of now; of a training that has ended the one that it was configured with, as the last one is that of its schedule's end.
+
+    Of another job that has ended there is none: a range test ends where it diverges.
+    """
     rate = facts.status.lr
-    if ended and facts.meta.job == DEFAULT_JOB and isinstance(configured := facts.setting("optimizer.lr"), int | float):
+    if ended and facts.meta.job != DEFAULT_JOB:
+        return ""
+    if ended and isinstance(configured := facts.setting("optimizer.lr"), int | float):
         rate = configured
     return f" lr {formatting.significant(rate)}" if rate is not None else ""
 

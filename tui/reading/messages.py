@@ -50,8 +50,8 @@ class CodeNeedsConsent(Message):
         self.codes, self.again = codes, again
 
 
-class NoServer(Message):
-    """There is no torch server to start the next run at once; `problem` tells why."""
+class ServerChecked(Message):
+    """Whether there is a torch server to start the next run at once; `problem` tells why not, "" where there is one."""
 
     def __init__(self, problem: str) -> None:
         super().__init__()

@@ -157,7 +157,7 @@ def arranged(picture: Pixels, heat: Heat, levels: int) -> tuple[list[tuple[int, 
         return [], ""
     if heat.chosen is None:
         wide, tall = (max(1, min(LARGEST, most // size)) for most, size in ((across, heat.width), (down, heat.height)))
-        picture.put(0, 0, heat, heat.tiles[0], wide, levels, tall=tall)
+        picture.put(max(0, min(1, across - wide * heat.width)), 0, heat, heat.tiles[0], wide, levels, tall=tall)
         return [], ""
     large = max(1, min(LARGEST, (across // 2 - 1) // heat.width, down // heat.height))
     picture.put(1, 0, heat, heat.tiles[heat.chosen], large, levels)

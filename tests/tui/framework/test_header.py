@@ -28,5 +28,6 @@ def test_a_run_that_trains_has_the_figures_of_now() -> None:
     assert line(RunState.TRAINING) == " cnn 1\u202f000 parameters · adamw lr 0 · digits, batch 64 · cpu · 800 samples/s"
 
 
-def test_what_another_job_has_as_its_learning_rate_is_no_configured_one() -> None:
-    assert "adamw lr 0 ·" in line(RunState.DONE, job="lr_range")
+def test_another_job_that_has_ended_has_no_learning_rate_neither_its_last_one_nor_a_configured_one() -> None:
+    assert "adamw ·" in line(RunState.DONE, job="lr_range")
+    assert "adamw lr 0 ·" in line(RunState.TRAINING, job="lr_range")

@@ -55,8 +55,13 @@ class Classes(ModeScreen):
                 yield Lines(id="worst")
 
     def on_mount(self) -> None:
-        for name, title in (("matrix", "confusion matrix"), ("per-class", "accuracy of each class, the lowest first"), ("worst", "largest losses: sample, loss, class")):
-            self.query_one(f"#{name}").border_title = title
+        self.query_one("#matrix").border_title = "confusion matrix"
+        self._name_lists()
+
+    def _name_lists(self) -> None:
+        wide = self.size.width >= WIDE
+        self.query_one("#per-class").border_title = f"lowest accuracy first{': class, accuracy, samples' if wide else ''}"
+        self.query_one("#worst").border_title = f"largest losses: sample, loss{', class' if wide else ''}"
 
     def view(self) -> ClassesView:
         return ClassesView(self._best)
@@ -69,7 +74,7 @@ class Classes(ModeScreen):
         self.explain("" if part.found is not None else NONE_YET if facts.alive and facts.status.val_loss is None else NO_CLASSES)
         if part.found is None:
             return
-        self.query_one("#title", Lines).show([title_line(part)])
+        self.query_one("#title", Lines).show([title_line(part, self.size.width)])
         self._listed = class_lines(part.found, bars=self.size.width >= WIDE)
         self._scroll(0)
         self.query_one("#worst", Lines).show(list(worst_lines(part.found)))
@@ -89,12 +94,13 @@ class Classes(ModeScreen):
         across, down = heat.pixels(size.width, size.height)
         cells, side = shares(found, min(across, down))
         together = -(-found.classes // side)
-        words = "of the class in the row, by prediction" + (f", the largest of {together} × {together}" if together > 1 else "")
+        words = "class ↓ prediction →" + (f"   max of {together} × {together}" if together > 1 else "")
         heat.show(Heat((cells,), side, side, 0.0, 1.0, words=words))
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self.set_class(self.size.width < WIDE, "-narrow")
+        self._name_lists()
 
     def on_matrix_resized(self) -> None:
         if isinstance(self.snapshot.part, ClassesPart):
@@ -110,6 +116,12 @@ class Classes(ModeScreen):
 
     def action_scroll_rows(self, rows: int) -> None:
         self._scroll(rows)
+
+    def on_mouse_scroll_down(self) -> None:
+        self._scroll(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._scroll(-1)
 
     def action_turn_page(self, pages: int) -> None:
         self._scroll(pages * max(1, self.query_one("#per-class", Lines).size.height - 1))

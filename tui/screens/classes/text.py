@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len
+
 from gradtop.trainer.analysis.formatting import number, si, significant
 from gradtop.trainer.analysis.text import metric_text
 from gradtop.trainer.metrics import ACCURACY
@@ -20,18 +22,22 @@ NAME = 12
 LARGE = 1e4  # of a loss
 BAR = 6
 MANY, SOME = 0.1, 0.02  # shares of a class that are marked
+MANY_MARK, SOME_MARK = "!", "*"
 
 
-def title_line(part: ClassesPart) -> TextLine:
-    """Of which evaluation, and its metrics."""
+def title_line(part: ClassesPart, width: int) -> TextLine:
+    """Of which evaluation, and as many of its metrics as there is room for."""
     found = part.found
     if found is None:
         return [(" classes", "strong")]
     of = "the best" if part.best else "the newest"
     by = f" by {clean(part.status.monitored.title, 30)}" if part.best else ""
     figures = {ACCURACY: found.right / max(sum(found.support), 1), **found.metrics}
-    said = " · ".join(metric_text(name, value) for name, value in figures.items())
-    return [(" classes  ", "strong"), (f"epoch {found.epoch}, {of}{by}   ", "muted"), (said, "text")]
+    head = f"epoch {found.epoch}, {of}{by}   "
+    said = [metric_text(name, value) for name, value in figures.items()]
+    while len(said) > 1 and cell_len(f" classes  {head}{' · '.join(said)}") > width:
+        said.pop()
+    return [(" classes  ", "strong"), (head, "muted"), (" · ".join(said), "text")]
 
 
 def fits(found: Classification, width: int, height: int) -> bool:
@@ -53,7 +59,7 @@ def without(found: Classification) -> int:
 
 
 def matrix_lines(found: Classification) -> list[TextLine]:
-    """A row for each class, a column for what is predicted; shares of a class from 2 and from 10 % on are in other tones."""
+    """A row for each class, a column for what is predicted; shares of a class from 2 and from 10 % on have a mark."""
     wide, columns = label_width(found), found.classes + bool(without(found))
     counts = {(label, predicted): count for label, predicted, count in found.confused} | {(each, each): hits for each, hits in enumerate(found.hits)}
     head: list[Piece] = [(f" {'':<{wide}}", "muted")]
@@ -63,7 +69,8 @@ def matrix_lines(found: Classification) -> list[TextLine]:
         line: list[Piece] = [(f" {ellipsis(clean(found.name(label), wide), wide):<{wide}}", "muted")]
         line += [cell(counts.get((label, predicted), 0), found.support[label], right=label == predicted) for predicted in range(columns)]
         lines.append(line)
-    return [*lines, [(" row: class, column: prediction; ", "muted"), ("≥ 2 %", "warning"), (" and ", "muted"), ("≥ 10 %", "error"), (" of a class", "muted")]]
+    key: TextLine = [(" row: class, column: prediction; ", "muted"), (f"{SOME_MARK} ≥ 2 %", "warning"), (", ", "muted"), (f"{MANY_MARK} ≥ 10 %", "error"), (" of a class", "muted")]
+    return [*lines, key]
 
 
 def cell(count: int, of: int, *, right: bool) -> Piece:
@@ -71,8 +78,10 @@ def cell(count: int, of: int, *, right: bool) -> Piece:
     if not count:
         return f"{'·':>{CELL}}", "faint"
     share = count / of if of else 0.0
-    tone = "success" if right else "error" if share >= MANY else "warning" if share >= SOME else "text"
-    return f"{text:>{CELL}}", tone
+    if right:
+        return f"{text:>{CELL}}", "success"
+    mark, tone = (MANY_MARK, "error") if share >= MANY else (SOME_MARK, "warning") if share >= SOME else ("", "text")
+    return f"{mark + text:>{CELL}}", tone
 
 
 def class_lines(found: Classification, *, bars: bool = True) -> list[TextLine]:
@@ -93,7 +102,7 @@ def class_line(found: Classification, number_: int, mistaken: tuple[int, int] | 
         (f" {number(found.support[number_]):>5}", "muted"),
     ]
     if mistaken is not None:
-        line.append((f"  as {ellipsis(clean(found.name(mistaken[0]), NAME), NAME)} {number(mistaken[1])}×", "muted"))
+        line.append((f"  {number(mistaken[1])}× as {ellipsis(clean(found.name(mistaken[0]), NAME), NAME)}", "muted"))
     return line
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from textual import events, on
 from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
@@ -107,6 +108,16 @@ class LrRange(ModeScreen, ChartActions):
         found = list(self.part.found)
         if found:
             self._chosen = found[(found.index(self._chosen) + step) % len(found)]
+            self._list()
+
+    @on(events.Click, "#suggestions")
+    def choose_row(self, event: events.Click) -> None:
+        """A click chooses a suggestion, another one on the same uses it."""
+        methods = list(self.part.found)
+        if 0 <= event.y < len(methods):
+            if methods[event.y] == self._chosen:
+                self.action_use()
+            self._chosen = methods[event.y]
             self._list()
 
     def action_use(self) -> None:

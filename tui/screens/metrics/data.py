@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
+from gradtop.trainer.analysis.text import loss_terms
 from gradtop.trainer.record import RunReader, RunState
+from gradtop.trainer.record.streams.registry import PLAIN_LOSS
 from gradtop.tui.reading.chart_view import NO_CLOCK, WHOLE_RUN, ChartView, Clock, clock_of
 from gradtop.tui.reading.metrics import MetricCurve, all_metrics, curve_of, matching
 from gradtop.tui.screens.overview.data import seen_to
@@ -67,7 +69,18 @@ def _read(reader: RunReader, view: MetricsView) -> MetricsPart:
     names = [view.alone] if view.alone in there else matching(there, view.typed)
     newest, end = seen_to(reader)
     first = max(0, min(view.first, len(names) - 1))
-    curves = tuple(curve_of(there[name], view.seen, end, BINS) for name in names[first : first + view.count])
+    curves = tuple(explained(curve_of(there[name], view.seen, end, BINS), reader) for name in names[first : first + view.count])
     return MetricsPart(
         tuple(names), len(there), first, curves, end, newest, clock_of(reader, view.seen), event_marks(reader.rare), checkpoint_marks(reader.events)
     )
+
+
+def explained(curve: MetricCurve, reader: RunReader) -> MetricCurve:
+    """Why there is no loss without label smoothing beside the loss."""
+    if curve.name != PLAIN_LOSS or curve.unavailable or any(curve.series.finite):
+        return curve
+    terms = loss_terms(reader)
+    mixing = [term for term in terms if not term.startswith("label")]
+    if terms and not mixing:
+        return curve  # not yet, or not in this part
+    return replace(curve, unavailable=f"not measured with {' and '.join(mixing)}" if mixing else "the same as loss")

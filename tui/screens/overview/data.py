@@ -65,6 +65,7 @@ class OverviewPart:
     grad_norm: Series = EMPTY_SERIES
     lr: Series = EMPTY_SERIES
     planned: Series = EMPTY_SERIES
+    planned_last: float | None = None
     clipped: float | None = None
     last: Mapping[str, float] = field(default_factory=dict)
     best_loss: tuple[float, float] | None = None
@@ -114,6 +115,7 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         grad_norm=grad_norm,
         lr=lr,
         planned=plan.series(LR, bins=BINS, **planned),
+        planned_last=last_planned(plan),
         clipped=share_clipped(reader),
         last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, score: all_scores, TRAIN_ACCURACY: train_accuracy}),
         picked=read_picked(reader, view, end) if view.picked else (),
@@ -129,6 +131,12 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         writes=writes(reader),
         samples=tuple(reader.samples()[: -MOST_SAMPLES - 1 : -1]),
     )
+
+
+def last_planned(plan: StreamReader) -> float | None:
+    """The learning rate that the schedule ends with."""
+    found = plan.last_finite(LR)
+    return found[1] if found is not None else None
 
 
 def writes(reader: RunReader) -> bool:

@@ -115,7 +115,7 @@ class Overview(PanedScreen):
             log=True, band=part.healthy, marks=part.marks, notches=part.checkpoints, notes=clipped, x_min=first, x_max=end,
         )  # fmt: skip
         chart["learning-rate"].set_series(
-            [Curve("so far", part.lr, "a", value=last.get(LR)), Curve("planned", part.planned, "a", planned=True)],
+            [Curve("so far", part.lr, "a", value=last.get(LR)), Curve("planned", part.planned, "a", planned=True, value=part.planned_last)],
             marks=part.marks, notches=part.checkpoints,
             x_min=first,
             x_max=last_planned,

@@ -10,7 +10,7 @@ from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
-from gradtop.tui.screens.overview.data import present
+from gradtop.tui.screens.overview.data import last_planned, present
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.lr_turns import Turn
@@ -50,9 +50,9 @@ def read_schedule(source: ReadContext, view: ChartView) -> SchedulePart:
     end = float(max(steps, 1))
     window = view.window
     first, last = (0.0, end) if window is None else (window.first, window.last)
-    planned = reader.stream(PLAN).series(LR, bins=BINS, first=0.0, last=end)
+    plan = reader.stream(PLAN)
+    planned = plan.series(LR, bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]
-    lows = [value for value in planned.mean if value == value]
     return SchedulePart(
         steps=steps,
         per_epoch=per_epoch,
@@ -64,7 +64,7 @@ def read_schedule(source: ReadContext, view: ChartView) -> SchedulePart:
         warmup=next((turn.step for turn in turns if turn.what == "warmup_end"), 0),
         now=status.lr,
         highest=max(finite, default=None),
-        last=lows[-1] if lows else None,
+        last=last_planned(plan),
     )
 
 

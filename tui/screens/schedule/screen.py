@@ -45,7 +45,7 @@ class Schedule(ChartedScreen):
             self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
-        planned = Curve("planned", part.planned, "a", planned=True)
+        planned = Curve("planned", part.planned, "a", planned=True, value=part.last)
         lines, steps, drafted = [Curve("so far", part.lr, "a", value=snapshot.facts.status.lr), planned], part.steps, self.gradtop.drafted
         if drafted.run == snapshot.facts.run and drafted.new.x:
             lines.append(Curve("in the form", drafted.new, "b", planned=True))

@@ -37,6 +37,7 @@ from gradtop.tui.widgets.columns import Piece
 
 LABEL = 10  # cells
 STREAM = 12
+SHARE = 8  # cells of "< 0.01 %"
 BAR = 16
 MOST_CORES = 40  # that are drawn one by one; of more, means of neighbours
 BARS = "▁▂▃▄▅▆▇█"
@@ -127,11 +128,11 @@ def monitoring_lines(part: SystemPart, *, alive: bool = True) -> list[TextLine]:
     whole = sum(cost.share for cost in part.costs)
     of_budget = f" of {percent(part.budget)}" if math.isfinite(part.budget) else ""
     over = "warning" if whole > 1.5 * part.budget else "strong"
-    lines: list[TextLine] = [[(f" {'all':<{STREAM}}", "muted"), (f"{percent(whole, 2):>7}", over), (f"{of_budget} of the time", "muted")]]
+    lines: list[TextLine] = [[(f" {'all':<{STREAM}}", "muted"), (f"{percent(whole, 2):>{SHARE}}", over), (f"{of_budget} of the time", "muted")]]
     for cost in part.costs:
         every = f"every {interval(cost.every)}" if math.isfinite(cost.every) else "not in the last minute"
-        lines.append([(f" {cost.stream:<{STREAM}}", "muted"), (f"{percent(cost.share, 2):>7}", "text"), (f"   {every}", "text")])
-    return [*lines, [(f" {'system':<{STREAM}}", "muted"), (" " * 7, "text"), ("   every 1.0 s, in a thread of its own", "muted")]]
+        lines.append([(f" {cost.stream:<{STREAM}}", "muted"), (f"{percent(cost.share, 2):>{SHARE}}", "text"), (f"  {every}", "text")])
+    return [*lines, [(f" {'system':<{STREAM}}", "muted"), (" " * SHARE, "text"), ("  every 1.0 s, in a thread of its own", "muted")]]
 
 
 def interval(seconds: float) -> str:

@@ -123,7 +123,7 @@ class Tune(ModeScreen):
         section = self.form.key.rstrip(".") if self.form.key in self.form.stops() else ""
         about.border_title = spec.key if spec is not None else section
         count = len(draft.differences())
-        hint = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts it again"
+        hint = f"{counted(count)}: {keys.name('next')} shows, {keys.name('tune.start')} starts" if count else f"{keys.name('tune.start')} starts {'it again' if self.snapshot.facts.run is not None else 'a run'}"
         if draft.problems:
             hint = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
         about.border_subtitle = hint if self.has_class("-narrow") else ""

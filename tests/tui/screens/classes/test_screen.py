@@ -6,8 +6,8 @@ import pytest
 
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.classification import BEST, NEWEST, Classification, Worst, text_of
-from gradtop.tui.screens.classes.data import shares
-from gradtop.tui.screens.classes.text import class_lines, fits, matrix_lines
+from gradtop.tui.screens.classes.data import ClassesPart, shares
+from gradtop.tui.screens.classes.text import class_lines, fits, matrix_lines, title_line
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -44,20 +44,27 @@ async def test_a_run_without_classes_says_why(tmp_path: Path, runs: Path) -> Non
         await screen.shows("not counted")
 
 
+def test_the_title_leaves_whole_metrics_out_where_there_is_no_room() -> None:
+    part = ClassesPart(FOUND)
+    whole, cut = ("".join(text for text, _ in title_line(part, width)) for width in (120, 60))
+    assert whole.startswith(f"{cut} · ")
+    assert len(cut) <= 60
+
+
 def test_the_matrix_is_in_figures_where_they_fit() -> None:
     assert fits(FOUND, 60, 10)
     assert not fits(FOUND, 25, 10)
     lines = ["".join(text for text, _ in line) for line in matrix_lines(FOUND)]
     assert lines[0].split() == ["cat", "dog", "wom…", "owl", "none"]
-    assert [line.split() for line in lines[1:5]] == [["cat", "18", "·", "·", "2", "·"], ["dog", "1", "9", "·", "·", "·"], ["wombat", "·", "3", "·", "·", "2"], ["owl", *"·····"]]
+    assert [line.split() for line in lines[1:5]] == [["cat", "18", "·", "·", "!2", "·"], ["dog", "!1", "9", "·", "·", "·"], ["wombat", "·", "!3", "·", "·", "!2"], ["owl", *"·····"]]
     assert matrix_lines(FOUND)[3][3] == ("    ·", "faint")
-    assert matrix_lines(FOUND)[3][2] == ("    3", "error")
+    assert matrix_lines(FOUND)[3][2] == ("   !3", "error")
 
 
 def test_the_classes_stand_in_the_order_of_their_accuracy_with_what_they_are_taken_for() -> None:
     lines = ["".join(text for text, _ in line).split() for line in class_lines(FOUND)]
     assert [(line[0], line[1]) for line in lines] == [("wombat", "0.0"), ("cat", "90.0"), ("dog", "90.0")]
-    assert lines[0][-3:] == ["as", "dog", "3×"]
+    assert lines[0][-3:] == ["3×", "as", "dog"]
 
 
 def test_a_matrix_without_room_for_each_class_has_the_largest_of_neighbours() -> None:

@@ -73,6 +73,10 @@ async def test_enter_puts_the_suggestion_into_tune_over_the_run_that_was_tested(
     run = range_run(tmp_path / "runs", parent=parent)
     async with piloted(tmp_path, run) as app:
         await app.shows("▸ valley")
+        await app.pilot.click("#suggestions", offset=(10, 1))
+        await app.shows("▸ steepest")
+        await app.pilot.click("#suggestions", offset=(10, 0))
+        await app.shows("▸ valley")
         lr = next(iter(suggest(learning_rates(1e-7, 10.0, STEPS)[:80], SMOOTHED, STEPS))).lr
         await app.press("enter")
         await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")

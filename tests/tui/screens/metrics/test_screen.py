@@ -27,6 +27,7 @@ async def test_all_metrics_are_charts_in_a_grid_that_is_scrolled_and_filtered_by
         await screen.press("M")
         await screen.shows("all metrics  1–12 of")
         assert titles(screen)[:3] == ["loss", "lr", "grad_norm"]
+        assert "the same as loss" in screen.shown()  # of plain_loss, without label smoothing
         await screen.press("j")
         await screen.until(lambda: titles(screen)[0] == "clipped", "the next row")
         await screen.press("k", "k")

@@ -10,10 +10,12 @@ from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.record import RunReader, RunState, Status, write_status
+from gradtop.trainer.record.streams.registry import PLAN
 from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.poll import ReadContext
+from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
-from tests.tui.runs_fixture import NOW, fake_run
+from tests.tui.runs_fixture import NOW, fake_run, planned
 
 STEPS, PER_EPOCH = 200, 10
 
@@ -74,3 +76,15 @@ def test_in_a_run_of_a_given_number_of_steps_epochs_end_where_they_end() -> None
 def test_a_schedule_that_this_version_does_not_know_has_no_turning_points(table: dict[str, object]) -> None:
     assert lr_turns(table, 100, 45) == []
 
+
+
+def test_the_end_of_the_plan_is_its_last_value_in_both_modes_that_draw_it(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron")
+    source = ReadContext(tmp_path / "runs", lambda: NOW)
+    source.run = RunReader(run)
+    source.run.refresh()
+    source.run.stream(PLAN).refresh()
+
+    last = planned(range(0, grower.steps, grower.steps // 500)[-1], grower.steps, grower.lr)
+    assert read_schedule(source, WHOLE_RUN).last == pytest.approx(last)
+    assert read_overview(source, WHOLE_RUN).planned_last == pytest.approx(last)

@@ -73,8 +73,8 @@ def test_what_monitoring_costs_against_its_budget(tmp_path: Path) -> None:
 
     said = texts(monitoring_lines(read(run)))
 
-    assert said[0] == " all          0.31 % of the time"
-    assert said[1:4] == [" layers       0.27 %   every 1.9 s", " activations  0.04 %   every 250 ms", " histograms   0.00 %   not in the last minute"]
+    assert said[0] == " all           0.31 % of the time"
+    assert said[1:4] == [" layers        0.27 %  every 1.9 s", " activations   0.04 %  every 250 ms", " histograms    0.00 %  not in the last minute"]
     assert "nothing measured" in texts(monitoring_lines(SystemPart()))[0]
 
 
