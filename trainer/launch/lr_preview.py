@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,26 +40,26 @@ class LrPreviewer:
 
     def plan(self, tables: Mapping[str, Any], *, steps_per_epoch: int = 0) -> Planned:
         """Compute the plan and wait for it. Errors are returned as `problem`, not raised."""
-        return self.request({"tables": tables, "steps_per_epoch": steps_per_epoch})
-
-    def request(self, question: Mapping[str, Any]) -> Planned:
-        """As `plan`; the configuration may also be that of a `file` or a `run`, with `changes` (see trainer/server/requests.py)."""
+        question = {"tables": tables, "steps_per_epoch": steps_per_epoch}
         key = json.dumps(question, sort_keys=True, default=str)
         with self._lock:
             if key in self._known:
                 return self._known[key]
-        try:
-            planned = _planned(self._requests.answer("lr_plan", question))
-        except OSError as error:
-            return Planned(problem=str(error), invalid=isinstance(error, ConfigurationRefused))
-        with self._lock:
-            self._known[key] = planned
-            if len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
+        planned = request_plan(self._requests.answer, question)
+        if not planned.problem or planned.lacks_length:
+            with self._lock:
+                self._known[key] = planned
+                if len(self._known) > REMEMBERED:
+                    del self._known[next(iter(self._known))]
         return planned
 
 
-def _planned(answer: Mapping[str, Any]) -> Planned:
+def request_plan(request: Callable[[str, Mapping[str, Any]], Mapping[str, Any]], question: Mapping[str, Any]) -> Planned:
+    """The answer of `request` (as `request_answer`) to a question for a plan, as trainer/server/requests.py has them."""
+    try:
+        answer = request("lr_plan", question)
+    except OSError as error:
+        return Planned(problem=str(error), invalid=isinstance(error, ConfigurationRefused))
     if not answer["steps_per_epoch"]:
         return Planned(problem="steps per epoch are unknown until the data are loaded", lacks_length=True)
     points = tuple((int(step), float(lr)) for step, lr in answer["points"])

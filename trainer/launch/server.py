@@ -237,12 +237,18 @@ def request_worker(
 
 
 def request_answer(
-    kind: str, arguments: Mapping[str, Any], *, server: bool = True, opened: Callable[[Connection], object] = lambda _: None
+    kind: str,
+    arguments: Mapping[str, Any],
+    *,
+    server: bool = True,
+    opened: Callable[[Connection], object] = lambda _: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What a process that has PyTorch answers. Where there is no server one is started; where none can be had, or without
     `server`, a new process imports PyTorch for this answer alone.
 
-    `opened` is given the connection, which another thread may close to cancel. Raises OSError with a sentence.
+    `opened` is given the connection, which another thread may close to cancel; `meanwhile` is called while the server works.
+    Raises OSError with a sentence.
     """
     if not server:
         return answer_alone(kind, arguments)
@@ -254,6 +260,7 @@ def request_answer(
         opened(connection)
         try:
             connection.send(kind, arguments)
+            meanwhile()
             connection.wait_for_fork()
         except Refused:
             raise

@@ -16,24 +16,24 @@ POINTS = 2000
 
 
 def planned_lr(
-    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int
+    schedule: ScheduleConfig, optimizer: OptimizerConfig, *, total_steps: int, steps_per_epoch: int, points: int = POINTS
 ) -> list[tuple[int, float]]:
-    """The learning rates of optimizer steps 1 to `total_steps`, thinned to 2,000 points with every turn among them.
+    """The learning rates of optimizer steps 1 to `total_steps`, thinned to so many points with every turn among them.
 
     They come from the scheduler itself, in a training without weights: stepped where it is short, else by its formula.
     """
-    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch))
+    return list(_planned(schedule, optimizer.lr, total_steps, steps_per_epoch, points))
 
 
 @functools.lru_cache(maxsize=4)
-def _planned(schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int) -> tuple[tuple[int, float], ...]:
+def _planned(schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_epoch: int, most: int) -> tuple[tuple[int, float], ...]:
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=lr)
     real = build_schedule(schedule, dummy, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
     dummy.step()  # a scheduler warns where no optimizer step came first
     group = dummy.param_groups[0]
     points: list[tuple[int, float]] = []
     step = 1
-    for wanted in points_of(schedule, Span(total_steps, steps_per_epoch)):
+    for wanted in points_of(schedule, Span(total_steps, steps_per_epoch), most):
         if total_steps > STEPPED and wanted > step and jump(real, wanted - 1):
             step = wanted
         while step < wanted:
@@ -43,11 +43,11 @@ def _planned(schedule: ScheduleConfig, lr: float, total_steps: int, steps_per_ep
     return tuple(points)
 
 
-def points_of(schedule: ScheduleConfig, span: Span) -> list[int]:
+def points_of(schedule: ScheduleConfig, span: Span, most: int = POINTS) -> list[int]:
     """The steps to tell of: both sides of every turn, as far as there is room, and between them evenly."""
     steps = {1, span.steps}
     for turn in schedule.turns(span):
         steps |= {turn.step, turn.step + 1}
-    room = POINTS - len(steps)
+    room = most - len(steps)
     evenly = range(1, span.steps + 1, -(-span.steps // max(room, 1)))
     return sorted(step for step in steps.union(evenly) if 1 <= step <= span.steps)

@@ -16,15 +16,15 @@ from gradtop.trainer.data.load import info_of
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
 from gradtop.trainer.models.matching import match
-from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.lr_preview import POINTS, planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check_tensors import lazy_parameters
 from gradtop.trainer.training.fork import TransferredState, nothing_kept, say_match
 
 
-def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
-    """Points (step, lr), turns, steps and steps per epoch, which may be given where the data do not tell them.
+def plan(config: Config, steps_per_epoch: int = 0, points: int = POINTS) -> dict[str, Any]:
+    """At most so many points (step, lr) beside the turns, turns, steps and steps per epoch, which may be given where the data do not tell them.
 
     No points where they are unknown. Raises UserError.
     """
@@ -32,9 +32,9 @@ def plan(config: Config, steps_per_epoch: int = 0) -> dict[str, Any]:
     if per_epoch < 1:
         return {"points": [], "turns": [], "steps": 0, "steps_per_epoch": 0}
     steps = config.training.steps or config.training.epochs * per_epoch
-    points = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch)
+    rates = planned_lr(config.schedule, config.optimizer, total_steps=steps, steps_per_epoch=per_epoch, points=points)
     turns = [turn.step for turn in config.schedule.turns_within(Span(steps, per_epoch))]
-    return {"points": points, "turns": turns, "steps": steps, "steps_per_epoch": per_epoch}
+    return {"points": rates, "turns": turns, "steps": steps, "steps_per_epoch": per_epoch}
 
 
 def describe_config(config: Config) -> Description:

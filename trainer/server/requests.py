@@ -52,10 +52,10 @@ def work(arguments: RequestArguments, child: Child) -> int:
 
 def lr_plan(arguments: RequestArguments) -> dict[str, Any]:
     """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
-    from gradtop.trainer.server.previews import plan
+    from gradtop.trainer.server.previews import POINTS, plan
 
     config, known = _configuration(arguments)
-    return plan(config, int(arguments.get("steps_per_epoch") or known))
+    return plan(config, int(arguments.get("steps_per_epoch") or known), min(int(arguments.get("points") or POINTS), POINTS))
 
 
 def parameters(arguments: RequestArguments) -> dict[str, Any]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, figure, print_json, print_line, unicode_wanted
-from gradtop.tui.cli.plot import FEWEST, HEIGHT, WIDTH
+from gradtop.tui.cli.plot import HEIGHT, terminal_size
 from gradtop.tui.cli.start import add_no_server, check_changes
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ JSON: gradtop help json.
   gradtop schedule last schedule.warmup_epochs=2 --against last
 """
 MANY_TURNS = 12
+POINTS_PER_COLUMN = 4  # of the picture, whose columns are two dots wide
 
 
 @dataclass(frozen=True)
@@ -52,20 +53,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.trainer.launch.lr_preview import LrPreviewer
-    from gradtop.trainer.launch.requests import Requests
+    from gradtop.trainer.launch.lr_preview import request_plan
+    from gradtop.trainer.launch.server import request_answer
 
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
         raise UsageError("--steps-per-epoch must be at least 1")
     wanted = [parsed_request(options, options.run, options.changes)]
     wanted += [parsed_request(options, options.against, ())] if options.against else []
-    requests = Requests(server=not options.no_server)
-    preview = LrPreviewer(requests)
-    try:
-        plans = [(each, preview.request(each.question)) for each in wanted]
-    finally:
-        requests.close()
+    request = partial(request_answer, server=not options.no_server, meanwhile=(lambda: None) if options.json else import_drawing)
+    plans = [(each, request_plan(request, each.question)) for each in wanted]
     for each, plan in plans:
         if plan.invalid:
             raise UsageError(plan.problem)
@@ -85,6 +82,8 @@ def parsed_request(options: argparse.Namespace, word: str, changes: tuple[str, .
     from gradtop.tui.cli.train import config_file
 
     question = {"changes": list(changes), "steps_per_epoch": options.steps_per_epoch}
+    if not options.json:
+        question["points"] = POINTS_PER_COLUMN * terminal_size()[0]
     path = Path(word).expanduser()
     if path.is_file() or path.suffix == ".toml":
         file = config_file(word)
@@ -103,13 +102,20 @@ def record(each: PlanRequest, plan: Planned) -> dict[str, object]:
     }
 
 
+def import_drawing() -> None:
+    """What `draw` needs, which takes as long to import as the server to answer."""
+    import plotext  # noqa: F401
+
+    from gradtop.trainer.analysis import formatting  # noqa: F401
+    from gradtop.tui import plotting  # noqa: F401
+
+
 def draw(plans: list[tuple[PlanRequest, Planned]]) -> None:
     from gradtop.trainer.analysis.formatting import number
     from gradtop.tui.plotting import picture
 
-    width = max(shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH, FEWEST[0])
     colours, unicode = colours_wanted(sys.stdout), unicode_wanted(sys.stdout)
-    lines, samples = picture([plan.points for _, plan in plans], width, HEIGHT, colours=colours, unicode=unicode)
+    lines, samples = picture([plan.points for _, plan in plans], terminal_size()[0], HEIGHT, colours=colours, unicode=unicode)
     print_line("learning rate")
     for line in lines:
         print_line(line)
