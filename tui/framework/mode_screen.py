@@ -267,7 +267,7 @@ class ModeScreen(Screen[None]):
                 self.show(snapshot)
         if self.gradtop.hides and self.is_ready:
             self.show_whole()
-        self._paint(changed)
+        self.paint(changed)
 
     def show_whole(self) -> None:
         """Have it painted for the first time, once it is laid out: Textual (8.2) lays out nothing while nothing is painted."""
@@ -290,7 +290,7 @@ class ModeScreen(Screen[None]):
         job = find_job(facts.meta.job)
         return "" if set(self.streams) & set(written_by(job.name)) else f"{facts.name} is {job.title}, of which nothing is recorded for this screen. {keys.name('mode.overview')} shows it."
 
-    def _paint(self, changed: set[Widget]) -> None:
+    def paint(self, changed: set[Widget]) -> None:
         """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""
         waits = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
         if not self.is_current or self.app._batch_count or waits:  # noqa: SLF001

@@ -76,7 +76,7 @@ class Cells:
 
 def spans(old: Cells, new: Cells) -> list[tuple[int, int]]:
     """Where two rows of the same width differ, as half-open ranges that cut no wide character in half."""
-    if old.text == new.text and old.tones == new.tones:
+    if old is new or (old.text == new.text and old.tones == new.tones):
         return []
     found: list[tuple[int, int]] = []
     pairs: Iterable[tuple[str, str, int, int]] = zip(old.text, new.text, old.tones, new.tones, strict=True)

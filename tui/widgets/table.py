@@ -17,9 +17,11 @@ from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn,
 from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.rows import RowCursor
 
+KEPT = 500  # rows that were drawn, for when they come into view again
+
 
 class Table(Filtering, can_focus=True, inherit_bindings=False):
-    """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone.
+    """Shows rows by their keys: `show(keys, cells)` calls `cells(key)` for the rows in view alone, once until the next `show` or `redraw`.
 
     `key` is the one under the cursor; see `RowCursor` for where it stays. Only cells that changed are painted again. With
     `filters`, `/` opens a line at the bottom: `Filtered` says what was typed, and whoever owns the rows shows those that
@@ -98,6 +100,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         self._count = self._problem = ""
         self._told = ""
         self._drawn: list[Cells] = []
+        self._rows_drawn: dict[str, Cells] = {}  # by their keys, without cursor and bar
         self._tones: list[Style] = []
         self._grabbed = False
 
@@ -114,11 +117,12 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         shown = len(keys) if found is None else found
         self._count = f"{shown} of {shown if total is None else total}"
         self._rows.set(keys)
+        self._rows_drawn.clear()
         self._moved()
 
     def set_columns(self, columns: Sequence[TableColumn]) -> None:
         if self._columns.set(columns):
-            self._draw()
+            self.redraw()
 
     def set_empty(self, sentence: str) -> None:
         """What is said where there are no rows: what will come, and which key brings it."""
@@ -146,6 +150,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
 
     def redraw(self) -> None:
         """Ask for the cells of the rows in view again."""
+        self._rows_drawn.clear()
         self._draw()
 
     @property
@@ -264,7 +269,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     # Drawing
 
     def on_resize(self) -> None:
-        self._draw()
+        self.redraw()
 
     def on_focus(self) -> None:
         self._restyle()
@@ -295,8 +300,9 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     def _compose_rows(self, width: int, height: int) -> list[Cells]:
         rows = [self._columns.header(width)]
         for index in self._rows.view:
-            row = self._columns.row(self._cells(self.keys[index]), width)
+            row = self._row(self.keys[index], width)
             if index == self._rows.cursor:
+                row = row.copy()
                 row.tones = bytearray(tone + len(TONES) for tone in row.tones)
             rows.append(row)
         if not self.keys:
@@ -306,11 +312,19 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         rows += [Cells(width) for _ in range(height - len(rows))]
         if self._rows.overflows:
             for line in self._rows.thumb():
-                row = rows[1 + line]
+                row = rows[1 + line] = rows[1 + line].copy()
                 row.text[-1], row.tones[-1] = "▐", TONE["thumb"] + (len(TONES) if row.tones[-1] >= len(TONES) else 0)
         if self._filter.shown:
             rows[height - 1] = self._filter.draw(width, self._count, self._problem)
         return rows[:height]
+
+    def _row(self, key: str, width: int) -> Cells:
+        found = self._rows_drawn.get(key)
+        if found is None or len(found.text) != width:
+            if len(self._rows_drawn) >= KEPT:
+                self._rows_drawn.clear()
+            found = self._rows_drawn[key] = self._columns.row(self._cells(key), width)
+        return found
 
     def render_line(self, y: int) -> Strip:
         if not self._tones:

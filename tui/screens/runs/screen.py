@@ -26,6 +26,7 @@ from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
 from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
 from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
+from gradtop.tui.widgets.cells import collected
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
 
@@ -188,7 +189,9 @@ class Runs(ModeScreen):
             self.refresh_bindings()
 
     def on_table_moved(self) -> None:
-        self._tell()
+        with collected() as changed:
+            self._tell()
+        self.paint(changed)  # in the frame of the cursor: Textual draws the next one 17 ms later
         self._judge()
 
     def on_table_scrolled(self) -> None:

@@ -165,7 +165,8 @@ async def test_of_seven_thousand_rows_a_key_composes_those_in_view(tmp_path: Pat
         for key in ("end", "pageup", "up", "home", "pagedown", "down"):
             composed.clear()
             await hands.press(key)
-            assert 0 < len(composed) <= 2 * hands.app.size.height, key
+            assert len(composed) <= 2 * hands.app.size.height, key
+            assert composed or key == "home", key  # where the rows were drawn before
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
