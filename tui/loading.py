@@ -16,7 +16,7 @@ from gradtop.tui.reading.poll import SHARE, SPARE
 
 BETWEEN_IMPORTS = 0.02  # seconds, for the keys that come meanwhile
 START = 0.5  # seconds of a processor that a start may take
-# What Tune and Schedule need to show anything, in pieces: a quarter of a second. No other mode takes a tenth of that.
+# What Tune needs to show anything, in pieces: a quarter of a second. No other mode takes a tenth of that.
 SLOW = ("pydantic_core", "pydantic", "gradtop.trainer.config", "gradtop.tui.screens.tune.draft")
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gradtop.trainer.analysis.lr_turns import lr_turns, recorded_turns
 from gradtop.trainer.config import load_config, sections, to_tables
 from gradtop.trainer.launch import server
 from gradtop.trainer.launch.lr_preview import LrPreviewer
 from gradtop.trainer.launch.requests import Requests
-from gradtop.trainer.record import process_start
+from gradtop.trainer.record import StreamReader, process_start
+from gradtop.trainer.record.streams.registry import PLAN
 from gradtop.trainer.runtime.worker import work
 from tests.support import wait_until
 from tests.training.runs import rows, tiny_run
@@ -46,6 +48,13 @@ def test_preview_and_training_are_the_same_numbers(preview: LrPreviewer, tmp_pat
     assert work(run) == 0
     assert list(plan.points) == rows(run, "steps", "lr")
     assert len(plan.points) == plan.steps == 24
+
+    recorded = StreamReader(run, PLAN)
+    recorded.refresh()
+    turns = recorded_turns(recorded.extra)
+    assert turns is not None
+    assert turns == lr_turns(to_tables(load_config(run.config))["schedule"], plan.steps, plan.steps_per_epoch)
+    assert [turn.step for turn in turns] == list(plan.turns)
 
 
 def test_what_cannot_be_planned_is_said(preview: LrPreviewer) -> None:

@@ -52,7 +52,8 @@ def work(arguments: RequestArguments, child: Child) -> int:
 
 def lr_plan(arguments: RequestArguments) -> dict[str, Any]:
     """The learning rates that a configuration plans: points (step, lr), turns, steps, steps_per_epoch."""
-    from gradtop.trainer.server.previews import POINTS, plan
+    from gradtop.trainer.optim.lr_preview import POINTS
+    from gradtop.trainer.server.previews import plan
 
     config, known = _configuration(arguments)
     return plan(config, int(arguments.get("steps_per_epoch") or known), min(int(arguments.get("points") or POINTS), POINTS))

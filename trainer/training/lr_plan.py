@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+from gradtop.trainer.analysis.lr_turns import RECORDED
 from gradtop.trainer.config import Config
 from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.record import StreamWriter
 from gradtop.trainer.record.streams.registry import PLAN
 
@@ -15,7 +17,7 @@ _START_AFTER = 0.25
 
 
 class LrPlan(threading.Thread):
-    """Writes the planned learning rate of the steps after `after` into the stream `plan`."""
+    """Writes the planned learning rate of the steps after `after`, and where it turns, into the stream `plan`."""
 
     def __init__(self, writer: StreamWriter, config: Config, steps: int, per_epoch: int, *, after: int) -> None:
         super().__init__(name="lr-plan", daemon=True)
@@ -39,7 +41,8 @@ class LrPlan(threading.Thread):
         now = time.time()
         rows = [(step, now, lr) for step, lr in points if step > self._after]
         if rows and not self._cancelled:
-            self._writer.open(PLAN, first_step=self._after + 1)
+            turns = self._schedule.turns_within(Span(self._steps, self._per_epoch))
+            self._writer.open(PLAN, first_step=self._after + 1, extra={RECORDED: turns})
             self._writer.put_many(PLAN, rows)
 
     def cancel(self) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from gradtop.trainer.declare import Kind, setting
+from gradtop.trainer.optim.turn import Turn as Turn
 
 Unit = Literal["epochs", "steps"]
 
@@ -33,14 +34,6 @@ class Phase(NamedTuple):
     first: int
     scheduler: str
     arguments: Mapping[str, Any]
-
-
-class Turn(NamedTuple):
-    """A turning point of the learning rate: `step` is the last one (counted from 1) before it; `factor` is that of a drop or of a decay."""
-
-    step: int
-    what: Literal["warmup_end", "drop", "decay", "restart", "peak", "decay_start"]
-    factor: float = 1.0
 
 
 class ScheduleConfig(Kind, defer_build=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.analysis.lr_turns import Turn, lr_turns, recorded_turns
 from gradtop.trainer.analysis.marks import event_marks
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
@@ -13,7 +14,6 @@ from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of
 from gradtop.tui.screens.overview.data import last_planned, present
 
 if TYPE_CHECKING:
-    from gradtop.trainer.analysis.lr_turns import Turn
     from gradtop.tui.reading.poll import ReadContext
 
 BINS = 720
@@ -38,19 +38,19 @@ class SchedulePart:
 
 
 def read_schedule(source: ReadContext, view: ChartView) -> SchedulePart:
-    from gradtop.trainer.analysis.lr_turns import lr_turns
-
     reader = source.run
     if reader is None:
         return SchedulePart()
     status, schedule = reader.status, present(reader, "schedule")
     steps = status.steps
     per_epoch = status.steps_per_epoch
-    turns = lr_turns(schedule, steps, per_epoch)
+    plan = reader.stream(PLAN)
+    turns = recorded_turns(plan.extra)
+    if turns is None:
+        turns = lr_turns(schedule, steps, per_epoch)
     end = float(max(steps, 1))
     window = view.window
     first, last = (0.0, end) if window is None else (window.first, window.last)
-    plan = reader.stream(PLAN)
     planned = plan.series(LR, bins=BINS, first=0.0, last=end)
     finite = [value for value in planned.high if value == value]
     return SchedulePart(

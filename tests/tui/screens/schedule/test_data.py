@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.analysis.lr_turns import lr_turns
+from gradtop.trainer.analysis.lr_turns import RECORDED, Turn, lr_turns, recorded_turns
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr
-from gradtop.trainer.record import RunReader, RunState, Status, write_status
-from gradtop.trainer.record.streams.registry import PLAN
+from gradtop.trainer.record import RunReader, RunState, SegmentWriter, Status, write_status
+from gradtop.trainer.record.streams.registry import PLAN, columns_of
 from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.overview.data import read_overview
@@ -60,6 +60,28 @@ def test_epochs_are_counted_in_steps_also_where_the_run_is_given_in_steps(tmp_pa
     source.run.refresh()
 
     assert [at for at, word in read_schedule(source, WHOLE_RUN).marks if word.startswith("×")] == [45.0, 90.0]
+
+
+def test_the_turning_points_are_those_that_the_worker_recorded_with_its_plan(tmp_path: Path) -> None:
+    run, _ = fake_run(tmp_path / "runs", "quiet-heron")
+    run.config.write_text('[schedule]\nkind = "of another version"\n')
+    writer = SegmentWriter(run, PLAN, columns_of(PLAN), first_step=1, extra={RECORDED: [Turn(30, "warmup_end"), Turn(80, "drop", 0.5)]})
+    writer.append(1, NOW, (1e-3,))
+    writer.close()
+    source = ReadContext(tmp_path / "runs", lambda: NOW)
+    source.run = RunReader(run)
+    source.run.refresh()
+    source.run.stream(PLAN).refresh()
+
+    part = read_schedule(source, WHOLE_RUN)
+
+    assert {(30.0, "warm-up ends"), (80.0, "× 0.5")} <= set(part.marks)
+    assert part.warmup == 30
+
+
+@pytest.mark.parametrize("extra", [{}, {RECORDED: 3}, {RECORDED: [[5]]}, {RECORDED: [[5, "drop", "half"]]}, {RECORDED: [[5, "loop", 0.5]]}, {RECORDED: [[5.5, "drop", 0.5]]}])
+def test_turning_points_that_nobody_could_have_recorded_are_not_believed(extra: dict[str, object]) -> None:
+    assert recorded_turns(extra) is None
 
 
 def test_many_turning_points_are_thinned() -> None:
