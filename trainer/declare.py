@@ -82,7 +82,7 @@ def target(default: str, *, help: str, effect: Effect) -> Any:  # noqa: A002 - i
 class Section(BaseModel):
     """A table of the config: frozen, strict (`true` is not 1, `"3"` is not 3), closed to unknown keys and to nan and inf."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_default=True, defer_build=True)
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
         """(field, sentence) of each pair of its fields that cannot be combined."""

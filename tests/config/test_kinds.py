@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.config import Config, ConfigProblems, parse_config
-from gradtop.trainer.declare import Kind
+from gradtop.trainer.declare import Kind, Section
 
 BASES = [about.annotation for about in Config.model_fields.values() if isinstance(about.annotation, type) and issubclass(about.annotation, Kind)]
 KINDS = [kind for base in BASES for kind in base.kinds().values()]
@@ -73,3 +73,13 @@ def test_an_unknown_kind_is_a_problem_and_no_other_kind(base: type[Kind]) -> Non
 
     with pytest.raises(ConfigProblems, match=f"{name}.kind: must be one of"):
         parse_config(f'[{name}]\nkind = "spiral"')
+
+
+@pytest.mark.parametrize("name", [name for name, about in Config.model_fields.items() if isinstance(about.default, Section)])
+def test_what_stands_for_a_section_that_is_not_given_is_what_the_section_itself_makes_of_an_empty_table(name: str) -> None:
+    found = Config.model_fields[name].default
+
+    made = type(found).model_validate({})
+
+    assert found == made
+    assert [type(value) for value in vars(found).values()] == [type(value) for value in vars(made).values()]

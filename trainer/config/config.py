@@ -35,16 +35,17 @@ class Config(Section):
 
     job: str = DEFAULT_JOB
     settings: Section | None = None
-    model: ModelConfig = Cnn()
-    init: InitConfig = DefaultInit()
-    freeze: FreezeConfig = NoFreeze()
-    data: DataConfig = Digits()
-    augment: AugmentConfig = AugmentConfig()
-    optimizer: OptimizerConfig = AdamW()
-    schedule: ScheduleConfig = CosineSchedule()
-    training: TrainingConfig = TrainingConfig()
-    monitor: MonitorConfig = MonitorConfig()
-    sample: SampleConfig = SampleConfig()
+    # Not validated: pydantic would build each of these sections for its default alone, and all of them once more for the whole.
+    model: ModelConfig = Cnn.model_construct()
+    init: InitConfig = DefaultInit.model_construct()
+    freeze: FreezeConfig = NoFreeze.model_construct()
+    data: DataConfig = Digits.model_construct()
+    augment: AugmentConfig = AugmentConfig.model_construct()
+    optimizer: OptimizerConfig = AdamW.model_construct()
+    schedule: ScheduleConfig = CosineSchedule.model_construct()
+    training: TrainingConfig = TrainingConfig.model_construct()
+    monitor: MonitorConfig = MonitorConfig.model_construct()
+    sample: SampleConfig = SampleConfig.model_construct()
 
     def part(self, name: str) -> Section:
         """A shared section, or the job's own, by its name in the file."""
