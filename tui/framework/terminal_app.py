@@ -26,6 +26,7 @@ from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.style import Style
+from textual.theme import Theme
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import OptionList
@@ -154,6 +155,11 @@ class TerminalApp(App[None]):
                 self.stylesheet.read(path)
         self.stylesheet.apply(screen)
         screen._css_update_count = self._css_update_count  # noqa: SLF001
+
+    @property
+    def current_theme(self) -> Theme:
+        """As Textual's own (8.2), which copies the table of all themes, twice for each rule that is looked at."""
+        return self._registered_themes.get(self.theme) or super().current_theme
 
     def get_css_variables(self) -> dict[str, str]:
         found = self._variables_of.get(self.theme)
