@@ -148,6 +148,7 @@ def keys(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
     details = {f"{name}, ms": statistics.median(values) for name, values in taken.items()} | {"95 of 100 keys, ms": quantile(every, 0.95)}
     yield Figure("key to its answer, ten steps a second", statistics.median(every), "ms", 10, details=details)
     yield Figure("key to its answer in a list", statistics.median(taken["list"]), "ms", 12)
+    yield Figure("escape to its answer", statistics.median(taken["esc"]), "ms", 40, details={"slowest, ms": max(taken["esc"])})
 
 
 def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:
