@@ -21,6 +21,8 @@ EDGES: tuple[Any, ...] = (
 NUMBERS = [each for each in EDGES if isinstance(each, int | float)]
 DOUBLES = (0.0, -0.0, 1.0, -1.0, 64.0, 65.0, 4097.0, 0.5, 5e-324, 1e-308, 1.7e308, -1.7e308, 1e154, 1e300, 2.0**53, 2.0**53 + 2, 1e11, 1e12, math.nan, math.inf, -math.inf)  # fmt: skip
 OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json", "classes.json")  # each has more to say than a segment
+# So often, at most, is one of its values changed where all files are: of those that decide what else is read, seldom.
+VALUES = {".bin": 12, ".roll": 6, ".json": 3, ".jsonl": 8, "status.json": 12, "events.jsonl": 80, "meta.json": 4, "run.toml": 1}
 STREAM_NAMES = ("steps.0.json", "steps.7.json", "steps.999999999.json", "x.0.json", ".0.json", "layers.r1.0.json", "system.r999999999.0.json", "a\udcff.0.json", "steps.-1.json")  # fmt: skip
 
 
@@ -33,6 +35,18 @@ def mutate(run: Path, chance: random.Random, pristine: dict[str, bytes]) -> str:
     if not path.is_file() or path.is_symlink():
         how = replaced
     return f"{name}: {how.__name__} {how(path, chance)}"
+
+
+def mutate_all(run: Path, chance: random.Random, pristine: dict[str, bytes]) -> list[str]:
+    """Change values in all files of the run, each of which can still be read as what it is; returns what was done."""
+    done = []
+    for name, data in pristine.items():
+        path = run / name
+        most = VALUES.get(name, VALUES.get(path.suffix, 0)) if data else 0
+        for _ in range(chance.randint(0, most)):
+            how = chance.choice(WAYS[path.suffix][: IN_PLACE[path.suffix]])
+            done.append(f"{name}: {how.__name__} {how(path, chance)}")
+    return done
 
 
 # JSON and TOML
@@ -203,3 +217,4 @@ BYTES: tuple[Way, ...] = (torn, flipped, spliced, replaced, added)
 JSON: tuple[Way, ...] = (*[json_value] * 12, json_raw, *BYTES)
 RECORDS: tuple[Way, ...] = (*[doubles] * 6, *[column] * 4, records_repeated, *BYTES)
 WAYS: dict[str, tuple[Way, ...]] = {".json": JSON, ".jsonl": JSON, ".toml": (*[toml_value] * 6, *BYTES), ".bin": RECORDS, ".roll": (*[doubles] * 6, records_repeated, *BYTES)}
+IN_PLACE = {".json": 12, ".jsonl": 12, ".toml": 6, ".bin": 10, ".roll": 6}  # so many of the ways leave a file what it is

@@ -15,6 +15,7 @@ from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import (
+    EventReader,
     Inbox,
     RecordError,
     Run,
@@ -32,6 +33,7 @@ from gradtop.trainer.record.export import export_run
 from gradtop.trainer.record.pictures import ALL_CHANNELS, PictureKind, Wanted
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui.cli import curves, lineage, ls, show
+from gradtop.tui.cli.follow import Follower
 from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
@@ -62,7 +64,7 @@ PARAMETER = "head.weight"
 PICTURES = (
     Wanted("block1.conv.weight", PictureKind.KERNELS, 1, 2),
     Wanted("block1.conv.weight", PictureKind.KERNELS, 0, ALL_CHANNELS),
-    Wanted(PARAMETER, PictureKind.MAX, height=20, width=60),
+    Wanted(PARAMETER, PictureKind.MAX, height=4, width=8),
 )
 EVERYTHING = ChartView(Window(1.0, 500.0), "time")
 
@@ -160,11 +162,13 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
     yield lambda: _classes(run)
     yield lambda: read_leases(run, time.time())
     yield Inbox(run).poll
-    yield lambda: _overlaid(run, other)
+    yield lambda: Follower(run, runs, EventReader(run)).until_end(_enough, time.monotonic)
     if chance < 0.2:
         yield lambda: effective_config(run)
     if chance < 0.3:
         yield lambda: export_run(run, "csv" if chance < 0.1 else "tensorboard" if chance < 0.28 else "parquet", out, overwrite=True)
+    if chance > 0.6:
+        yield lambda: _overlaid(run, other)
     if chance > 0.9:
         yield lambda: _plot(reader)
 
@@ -188,6 +192,10 @@ def _ls(runs: Path) -> None:
     rows = index.rows(view)
     print_json([ls.record(row) for row in rows])
     ls.print_table(rows, view)
+
+
+def _enough(_seconds: float) -> None:
+    raise RecordError("once is enough")
 
 
 def _lineage(run: Run) -> None:
@@ -234,7 +242,8 @@ def read_everything(calls: Iterator[Callable[[], object]], limit: float) -> Iter
     while True:
         begin = time.thread_time()
         try:
-            with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+            printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 call = next(calls, None)
                 if call is None:
                     return

@@ -1,8 +1,13 @@
-"""A run whose files are changed and read, over and over. By hand: `python -m tests.fuzz.run MUTATIONS`, on all of one core."""
+"""A run whose files are changed and read, over and over. By hand: `python -m tests.fuzz.run MUTATIONS`, on all of one core.
+
+In one example of four a few changes are made, which may leave nothing of a file; in the others some values change in all files, each of
+which is still read. An example is repeated with `python -m tests.fuzz.run 1 --seed SEED`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import os
@@ -30,10 +35,12 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.data_facts import FACTS, DataFacts
+from gradtop.trainer.record.death import Death, write_death
 from gradtop.trainer.record.events import FIELDS
+from gradtop.trainer.record.labels import label_run
 from gradtop.trainer.record.pictures import layout
 from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, columns_of, picture_columns
-from tests.fuzz.mutations import mutate
+from tests.fuzz.mutations import mutate, mutate_all
 from tests.fuzz.readers import PICTURES as LOOKED_AT
 from tests.fuzz.readers import Screen, commands, read_everything
 from tests.tui.runs_fixture import PARAMETERS, fake_run
@@ -55,9 +62,9 @@ OTHER_FILES = {
     ),
 }
 SLOWEST = 1.0  # seconds of the processor for one reader
+MOST_CELLS = 288  # of the pictures that are looked at
 MEMORY = 3 << 30  # bytes of the address space, beyond what the libraries take: more is a fault, not the end of the machine
-MOST = 10  # mutations of a run at a time
-AT_ONCE = 5.5  # their mean
+MOST = 10  # mutations of a run at a time, where they are few
 
 
 class Place:
@@ -66,7 +73,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.runs, self.out = folder / "runs", folder / "out"
         short: Any = {"epochs": 2, "per_epoch": 70}  # an epoch and some steps: rollups, an evaluation and a checkpoint
-        self.other, grower = fake_run(self.runs, "amber-finch", state="done", steps=70, **short)
+        self.other, grower = fake_run(self.runs, "amber-finch", state="done", steps=10, epochs=2, per_epoch=5)
         grower.close()
         self.run, grower = fake_run(self.runs, "quiet-heron", state="died", steps=90, parent=self.other, changes=[("optimizer.lr", 1e-3, 3e-4)], **short)
         grower.close()
@@ -88,14 +95,14 @@ class Place:
 
     def _write_pictures(self) -> None:
         names = [name for name, _kind, _shape in PARAMETERS]
-        columns = (*columns_of(PICTURES), *map(Column, picture_columns()))
+        columns = (*columns_of(PICTURES), *map(Column, picture_columns()[:MOST_CELLS]))
         writer = SegmentWriter(self.run, PICTURES, columns, extra={"parameters": names}, rollup=False)
         for wanted in LOOKED_AT:
             found = layout(dict(zip(names, (shape for _name, _kind, shape in PARAMETERS), strict=True))[wanted.parameter], wanted)
             assert found is not None
             head = [names.index(wanted.parameter), wanted.kind, found.first, wanted.channel, found.tiles, found.height, found.width, 0]
             values = [0.5] * (found.tiles * found.height * found.width)
-            writer.append(80, 1.8e9, [*head, *values, *[math.nan] * (len(picture_columns()) - len(values))])
+            writer.append(80, 1.8e9, [*head, *values, *[math.nan] * (MOST_CELLS - len(values))])
         writer.close()
 
     def _write_notes(self) -> None:
@@ -109,8 +116,12 @@ class Place:
         self.run.data.write_text(json.dumps({"fingerprint": "0" * 64, FACTS: facts.record()}))
         for name, text in OTHER_FILES.items():
             (self.run.path / name).write_text(text)
+        status = read_status(self.run)
+        write_death(self.run, Death(status.pid, status.pid_started, signal=9, memory=True, time=1.8e9))
+        label_run(self.run, add=["baseline", "ablation"], note="a note", pinned=True)
         write_lease(self.run, "1-x", ["histograms"], ["head.weight"], LOOKED_AT)
-        send(self.run, "set", changes={"optimizer.lr": 0.1})
+        for changes in ({"optimizer.lr": 0.1}, {"schedule.kind": "cosine", "training.epochs": 3}):
+            send(self.run, "set", changes=changes)
 
     def restore(self) -> None:
         for path in self.run.path.rglob("*"):
@@ -127,21 +138,33 @@ class Place:
         shutil.rmtree(self.out, ignore_errors=True)
 
 
-def faults(place: Place, seed: int) -> Iterator[str]:
-    """Change the run, and read it: as a command, and as a screen that has seen it before."""
+def attempt(place: Place, seed: int) -> tuple[int, list[str]]:
+    """Change the run, and read it: as a command, and as a screen that has seen it before. Returns how many changes were made, and the faults."""
     chance = random.Random(seed)
     run = Run(place.run.path)
     screen = Screen(run)
     if chance.random() < 0.3:
         for _ in read_everything(screen.read(), SLOWEST):
             pass
-    done = [mutate(place.run.path, chance, place.pristine) for _ in range(chance.randint(1, MOST))]
+    if chance.random() < 0.25:
+        done = [mutate(place.run.path, chance, place.pristine) for _ in range(chance.randint(1, MOST))]
+    else:
+        done = mutate_all(place.run.path, chance, place.pristine)
     intact = {name for name in place.streams if not any(each.startswith(f"streams/{name}.") for each in done)}
     found = [*read_everything(commands(run, place.other, place.out, chance.random(), intact), SLOWEST), *read_everything(screen.read(), SLOWEST)]
-    if found:
-        changes = "\n".join(map(ascii, done))
-        yield from (f"seed {seed}:\n{changes}\n{fault}" for fault in found)
     place.restore()
+    changes = "\n".join(map(ascii, done)) if found else ""
+    return len(done), [f"seed {seed}:\n{changes}\n{fault}" for fault in found]
+
+
+def attempts(place: Place, mutations: int, seed: int) -> Iterator[tuple[int, list[str]]]:
+    """Examples from a seed on, until there were so many mutations: how many there were, and the faults of each."""
+    done = 0
+    while done < mutations:
+        more, found = attempt(place, seed)
+        done += more
+        seed += 1
+        yield done, found
 
 
 def main() -> int:
@@ -152,16 +175,16 @@ def main() -> int:
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:  # noqa: PTH112, S108
+        gc.freeze()  # what is imported stays
         place, bad, begin = Place(Path(folder)), 0, time.monotonic()
-        examples = round(options.mutations / AT_ONCE)
-        for number in range(examples):
-            for fault in faults(place, options.seed + number):
-                bad += 1
-                print(fault, flush=True)
+        for number, (done, found) in enumerate(attempts(place, options.mutations, options.seed), 1):
+            bad += len(found)
+            if found:
+                print("\n".join(found), flush=True)
             if bad >= options.keep_going:
                 return 1
-            if number % 1000 == 999:
-                print(f"{number + 1} examples, about {round((number + 1) * AT_ONCE)} mutations, {time.monotonic() - begin:.0f} s, {bad} faults", file=sys.stderr, flush=True)
+            if number % 1000 == 0 or done >= options.mutations:
+                print(f"{done} mutations in {number} examples, {time.monotonic() - begin:.0f} s, {time.process_time():.0f} s of the processor, {bad} faults", file=sys.stderr, flush=True)
     return 1 if bad else 0
 
 

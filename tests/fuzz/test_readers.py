@@ -18,13 +18,12 @@ from gradtop.tui.cli import show
 from gradtop.tui.cli.locate import opened
 from tests.fuzz.mutations import EDGES
 from tests.fuzz.readers import commands, read_everything
-from tests.fuzz.run import AT_ONCE, SLOWEST, Place, faults
+from tests.fuzz.run import SLOWEST, Place, attempts
 
 
 def test_a_run_with_any_files_is_read_without_a_traceback(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     place = Place(tmp_path)
-    examples = round(request.config.getoption("--mutations") / AT_ONCE)
-    assert not [fault for seed in range(examples) for fault in faults(place, seed)]
+    assert not [fault for _done, found in attempts(place, request.config.getoption("--mutations"), 0) for fault in found]
 
 
 @pytest.mark.parametrize("value", [each for each in EDGES if isinstance(each, int | float)])
