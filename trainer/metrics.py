@@ -115,8 +115,9 @@ class Monitored:
 
 def rank_of(val_loss: float | None, name: str, mode: str, score: float | None) -> float:
     """Of an evaluation, by the monitored metric `name`: the smaller, the better; inf without an evaluation, or where its loss is not finite."""
-    loss = Monitored().rank(val_loss)
-    return loss if loss == math.inf or name == LOSS else Monitored(name, mode).rank(score)
+    if Monitored().rank(val_loss) == math.inf:
+        return math.inf
+    return Monitored(name, mode).rank(val_loss if name == LOSS else score)
 
 
 def monitored(name: str, mode: str = "auto") -> Monitored:

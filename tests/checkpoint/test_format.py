@@ -3,9 +3,12 @@ from __future__ import annotations
 import errno
 import io
 import json
+import math
 import os
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
+from gradtop.trainer.record.run_reader import CheckpointInfo
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -272,3 +276,13 @@ def test_nothing_is_written_removed_or_renamed_through_a_folder_that_is_a_link(t
     checkpoint.remove_leftovers(folder)
 
     assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", [Saved, partial(CheckpointInfo, path=Path("x.pt"))])
+def test_the_mode_of_the_monitored_metric_counts_for_the_loss_too(kind: Callable[..., Saved | CheckpointInfo]) -> None:
+    def rank(mode: str, loss: float) -> float:
+        return kind(step=1, epoch=1, val_loss=loss, score=loss, monitor="loss", monitor_mode=mode).rank
+
+    assert rank("min", 0.5) < rank("min", 2.0) < math.inf
+    assert rank("max", 2.0) < rank("max", 0.5) < math.inf
+    assert rank("max", math.inf) == rank("max", math.nan) == math.inf

@@ -23,6 +23,8 @@ DOUBLES = (0.0, -0.0, 1.0, -1.0, 64.0, 65.0, 4097.0, 0.5, 5e-324, 1e-308, 1.7e30
 OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json", "classes.json")  # each has more to say than a segment
 # So often, at most, is one of its values changed where all files are: of those that decide what else is read, seldom.
 VALUES = {".bin": 12, ".roll": 6, ".json": 3, ".jsonl": 8, "status.json": 12, "events.jsonl": 80, "meta.json": 4, "run.toml": 1}
+REPLACEMENTS = ("nothing", "empty", "large", "folder", "pipe", "loop", "nowhere", "endless", "other", "no permission")
+LARGE = 200 << 20  # bytes, zeros that take no space
 STREAM_NAMES = ("steps.0.json", "steps.7.json", "steps.999999999.json", "x.0.json", ".0.json", "layers.r1.0.json", "system.r999999999.0.json", "a\udcff.0.json", "steps.-1.json")  # fmt: skip
 
 
@@ -32,8 +34,8 @@ def mutate(run: Path, chance: random.Random, pristine: dict[str, bytes]) -> str:
     name = chance.choice(OFTEN if chance.random() < 0.4 else names)
     path = run / name
     how = chance.choice(WAYS.get(path.suffix, BYTES))
-    if not path.is_file() or path.is_symlink():
-        how = replaced
+    if not path.is_file() or path.is_symlink() or path.stat().st_size == LARGE or not os.access(path, os.R_OK):
+        return f"{name}: not again"
     return f"{name}: {how.__name__} {how(path, chance)}"
 
 
@@ -183,23 +185,37 @@ def spliced(path: Path, chance: random.Random) -> str:
 
 
 def replaced(path: Path, chance: random.Random) -> str:
-    """Something else stands in its place: nothing, a folder, a link, a pipe."""
+    """Something else stands in its place."""
     if path.is_dir() and not path.is_symlink():
         return ""
-    path.unlink(missing_ok=True)
-    what = chance.choice(("nothing", "empty", "folder", "pipe", "loop", "other"))
+    what = chance.choice(REPLACEMENTS)
+    replace_by(path, what)
+    return what
+
+
+def replace_by(path: Path, what: str) -> None:
+    if what == "no permission":
+        path.chmod(0)
+        return
+    path.unlink()
     match what:
         case "empty":
             path.touch()
+        case "large":
+            path.touch()
+            os.truncate(path, LARGE)
         case "folder":
             path.mkdir()
         case "pipe":
             os.mkfifo(path)
         case "loop":
             path.symlink_to(path.name)
+        case "nowhere":
+            path.symlink_to("nowhere")
+        case "endless":
+            path.symlink_to("/dev/zero")
         case "other":
             path.symlink_to("status.json")
-    return what
 
 
 def added(path: Path, chance: random.Random) -> str:

@@ -91,7 +91,8 @@ class Place:
         (self.run.path / "origin.pt").write_bytes(b"")
         shutil.copy(next(self.run.checkpoints.glob("*.json")), self.run.path / "origin.json")
         self.streams = list_streams(self.run)
-        self.pristine = {str(path.relative_to(self.run.path)): path.read_bytes() for path in self.run.path.rglob("*") if path.is_file()}
+        files = sorted(path for path in self.run.path.rglob("*") if path.is_file())
+        self.pristine = {str(path.relative_to(self.run.path)): path.read_bytes() for path in files}
 
     def _write_pictures(self) -> None:
         names = [name for name, _kind, _shape in PARAMETERS]
@@ -132,7 +133,7 @@ class Place:
                 shutil.rmtree(path)
         for name, data in self.pristine.items():
             path = self.run.path / name
-            if not path.is_file() or path.read_bytes() != data:
+            if path.is_symlink() or not path.is_file() or path.stat().st_size != len(data) or not path.stat().st_mode & 0o400 or path.read_bytes() != data:
                 path.unlink(missing_ok=True)
                 path.write_bytes(data)
         shutil.rmtree(self.out, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtop.trainer.analysis import formatting
-from gradtop.trainer.record import RunState, read_meta, read_status
+from gradtop.trainer.record import RunState, read_meta, read_status, write_status
 from gradtop.trainer.record.bounds import DEPTH, NAME, TEXT, WIDEST, bounded
 from gradtop.trainer.record.streams.rollup import is_sound
 from gradtop.tui.cli import show
 from gradtop.tui.cli.locate import opened
-from tests.fuzz.mutations import EDGES
-from tests.fuzz.readers import commands, read_everything
+from tests.fuzz.mutations import EDGES, replace_by
+from tests.fuzz.readers import Screen, commands, read_everything
 from tests.fuzz.run import SLOWEST, Place, attempts
+
+
+PARTS = 4  # of the files of a run: with another thing in the place of each, little else would be read
 
 
 def test_a_run_with_any_files_is_read_without_a_traceback(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -46,6 +50,23 @@ def test_a_run_that_cannot_be_read_is_one_row_with_a_sentence(tmp_path: Path, co
     row = next(line for line in capsys.readouterr().out.splitlines() if "quiet-heron" in line)
     assert f"status.json cannot be read: {why}; meta.json cannot be read: {why}" in row
     assert ("unreadable", f"status.json cannot be read: {why}") in list(show.lines(opened(place.run)))
+
+
+@pytest.mark.parametrize("what", ["large", "folder", "pipe", "nowhere", "endless", "no permission"])
+def test_whatever_stands_in_place_of_its_files_a_run_is_read(tmp_path: Path, what: str) -> None:
+    place = Place(tmp_path)
+    screen = Screen(place.run)
+    for part in range(PARTS):
+        for name in list(place.pristine)[part::PARTS]:
+            replace_by(place.run.path / name, what)
+        assert not [*read_everything(commands(place.run, place.other, place.out, 0.95), SLOWEST), *read_everything(screen.read(), SLOWEST)]
+        place.restore()
+
+
+def test_a_run_that_began_after_its_last_step_has_no_findings_by_its_length(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    write_status(place.run, replace(read_status(place.run), began=10_000, skipped_steps=50))
+    assert not list(read_everything(commands(place.run, place.other, place.out, 0.5), SLOWEST))
 
 
 def test_three_thousand_streams_are_read_in_time_and_not_exported(tmp_path: Path) -> None:

@@ -65,6 +65,25 @@ def test_records_that_arrive_byte_by_byte_are_taken_in_when_they_are_whole(tmp_p
     assert_exact(reader.series("v0"), rows, sparse=False, bins=200)
 
 
+def test_zeros_after_the_last_record_are_no_records(tmp_path: Path) -> None:
+    # What a file system leaves where a host loses power: the size was written, and the data were not.
+    run = make_run(tmp_path)
+    rows = curve(4, 130)
+    path = run.streams / "steps.0.bin"
+    for whole in (0, 1, 2, 63, 130):
+        for zeros in (0, 1, 2, 7, 8, 1000):
+            write_segment(run, rows)
+            watching = read(run)
+            os.truncate(path, whole * RECORD)
+            os.truncate(path, (whole + zeros) * RECORD)
+            for reader in (read(run), watching):
+                reader.refresh()
+                assert reader.count == whole
+                assert repr(list(reader.rows())) == repr(rows[:whole])
+            for file in run.streams.iterdir():
+                file.unlink()
+
+
 def test_the_rollup_ends_at_any_byte(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     rows = curve(3, 4096 + 200)

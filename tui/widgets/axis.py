@@ -11,6 +11,7 @@ STEPS = (1.0, 2.0, 5.0, 10.0)
 LOG_PARTS = 4  # a logarithmic range ends at quarters of a decade
 TINY_DECADE = 300
 LARGEST, TINIEST = 1e300, 1e-290  # what lies outside is drawn at the edge, as arithmetic ends there
+DISTINCT = 1e-9  # the share of a large number that must be added to it for another one, and not only the next one
 SLACK = 0.5  # a range is given up when less than this share of it is wanted
 LOG_STEPS = (1 / 3, 1 / 2, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)  # decades between ticks: 1 2 5, 1 3, each decade, every second …
 GROWTH = 0.3  # of its range, where data that grows would have it drawn anew each moment
@@ -240,9 +241,10 @@ def kept_in_rows(low: float, high: float, rows: RowScale, *, log: bool = False, 
 
 def along(low: float, high: float, width: int) -> Axis:
     """A scale for the horizontal axis: exactly the range given, its labels at least three cells apart in `width` cells."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
-        high = low + 1.0 if math.isfinite(low) else 1.0
-        low = low if math.isfinite(low) else 0.0
+    low = max(-LARGEST, min(LARGEST, low)) if math.isfinite(low) else 0.0
+    high = max(-LARGEST, min(LARGEST, high)) if math.isfinite(high) else low
+    if high <= low:
+        high = low + max(1.0, abs(low) * DISTINCT)
     largest = max(abs(low), abs(high))
     for most in range(max(1, width // 6), 0, -1):
         step = step_for(high - low, most)
@@ -257,7 +259,7 @@ def along(low: float, high: float, width: int) -> Axis:
 
 def along_decades(low: float, high: float, width: int) -> Axis:
     """A logarithmic scale for the horizontal axis: exactly the range given, its labels some cells apart in `width` cells."""
-    if not 0 < low < high < math.inf:
+    if not 0 < low < high < math.inf or math.log10(high) - math.log10(low) < DISTINCT:
         return along(low, high, width)
     rough = logarithmic(low, high, max(1, width // 9))
     return Axis(math.log10(low), math.log10(high), True, tuple(tick for tick in rough.ticks if low * (1 - 1e-9) <= tick[0] <= high * (1 + 1e-9)))

@@ -101,6 +101,9 @@ def test_labels_along_the_bottom_do_not_touch(low: float, span: float, width: in
 def test_an_axis_of_no_length_is_no_trouble() -> None:
     assert along(5, 5, 40).high == 6
     assert along(math.nan, math.inf, 40) == along(0, 1, 40)
+    for low, high in ((2.0**53, 2.0**53), (2.0**53, 2.0**53 + 2), (1e300, 1e300), (-1.7e308, 1.7e308)):
+        for scale in (along(low, high, 40), along_decades(low, high, 40)):
+            assert scale.low < scale.high
     assert Axis(0, 1).label_width == 0
 
 

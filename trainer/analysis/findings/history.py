@@ -75,7 +75,7 @@ class RunHistory:
     @property
     def taken(self) -> int:
         """Steps that the run has taken itself: without those of the run that it was forked from."""
-        return max(self.status.step, int(self.newest_steps[-1][STEP]) if self.newest_steps else 0) - self.status.began
+        return max(0, max(self.status.step, int(self.newest_steps[-1][STEP]) if self.newest_steps else 0) - self.status.began)
 
     @property
     def planned(self) -> int:

@@ -110,11 +110,28 @@ class Segment:
         return self._recount()
 
     def _recount(self) -> bool:
-        before, self.valid = self.valid, self.count
+        before, self.valid = self.valid, self._written()
         if self.until < math.inf:
             with self.reading():
                 self.valid = self.place_of(self.until)
         return self.valid != before
+
+    def _written(self) -> int:
+        """The number of records without those of zeros alone at the end, which a file system leaves there when its host loses power."""
+        with self.reading():
+            if not self._is_blank(self.count - 1):
+                return self.count
+            reach = 1
+            while self._is_blank(self.count - 1 - reach):
+                reach *= 2
+            low, high = max(0, self.count - reach), self.count - 1 - reach // 2
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if self._is_blank(middle) else (middle + 1, high)
+        return low
+
+    def _is_blank(self, number: int) -> bool:
+        return number >= 0 and self._read(self.size, number * self.size) == bytes(self.size)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -89,6 +89,6 @@ def fp16_overflow(run: RunHistory) -> Iterator[Finding]:
     Source: PyTorch's GradScaler tries a larger scale every 2,000 steps, 0.05 %.
     """
     skipped, steps = run.status.skipped_steps, run.taken
-    if skipped > max(SEARCH, SKIPPED * steps):
+    if steps and skipped > max(SEARCH, SKIPPED * steps):
         sentence = f"{number(skipped)} of {number(steps)} steps ({percent(skipped / steps)}) were skipped by the gradient scaler: their gradients overflow in fp16"
         yield Finding(Severity.WARNING, f"{percent(skipped / steps)} of steps skipped", sentence, "use bf16 or fp32, or clip the gradients", {"skipped": skipped, "steps": steps})
