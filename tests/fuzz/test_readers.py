@@ -21,7 +21,6 @@ from tests.fuzz.mutations import EDGES, replace_by
 from tests.fuzz.readers import Screen, commands, read_everything
 from tests.fuzz.run import SLOWEST, Place, attempts
 
-
 PARTS = 4  # of the files of a run: with another thing in the place of each, little else would be read
 
 
