@@ -106,7 +106,7 @@ def test_what_is_read_is_within_its_bounds(value: Any, deeper: int) -> None:
             stack += [(inside, depth + 1) for inside in each]
 
 
-ONE_NUMBER = ("number", "significant", "scientific", "si", "percent", "share", "duration", "age", "size", "power_of_ten", "coarse_age", "setting")
+ONE_NUMBER = ("number", "significant", "scientific", "si", "percent", "share", "duration", "age", "size", "power_of_ten", "coarse_age", "setting_text")
 
 
 @given(st.floats() | st.integers(-(2**64), 2**64))
