@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradtop.trainer.record import Event, RunReader, Status
+    from gradtop.trainer.record import Event, Run, RunReader, Status
 
 DEFAULT_JOB = "train"
 JOBS = "gradtop.trainer.jobs"
@@ -112,6 +112,14 @@ def _result(name: str) -> Result:
         return Result()
     result: Result = import_module(module).RESULT
     return result
+
+
+def find_measure(name: str) -> Callable[[Run, Mapping[str, Any]], Mapping[str, Any]]:
+    """`measure` of a job's room, whose `measure.py` imports torch. Raises KeyError for an unknown job, ImportError for one that measures nothing."""
+    if name not in job_names():
+        raise KeyError(name)
+    found: Callable[[Run, Mapping[str, Any]], Mapping[str, Any]] = import_module(f"{JOBS}.{name}.measure").measure
+    return found
 
 
 @cache

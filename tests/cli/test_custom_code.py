@@ -12,7 +12,7 @@ import pytest
 
 from gradtop.trainer import launch
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
-from gradtop.trainer.launch import custom_code, server
+from gradtop.trainer.launch import answers, custom_code
 from gradtop.trainer.record import Run, Status, append_event, effective, list_runs, new_run, read_meta, write_status
 from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.server.requests import ANSWERS, answer
@@ -29,9 +29,9 @@ def of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(custom_code, "_started", set())
 
     def asked(kind: str, arguments: Mapping[str, Any], **_: object) -> dict[str, Any]:
-        return server._checked(answer(ANSWERS[kind], arguments))
+        return answers._checked(answer(ANSWERS[kind], arguments))
 
-    monkeypatch.setattr(server, "request_answer", asked)
+    monkeypatch.setattr(answers, "request_answer", asked)
     monkeypatch.setattr("gradtop.trainer.launch.requests.request_answer", asked)
 
 

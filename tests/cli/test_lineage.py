@@ -81,7 +81,7 @@ def test_which_weights_a_fork_keeps_is_asked_where_configurations_do_not_tell(
             raise answer
         return dict(answer)
 
-    monkeypatch.setattr("gradtop.trainer.launch.server.request_answer", request)
+    monkeypatch.setattr("gradtop.trainer.launch.answers.request_answer", request)
 
     result = gradtop("fork", "base", "training.epochs=4", "data.classes=7", "--detach")
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gradtop.trainer.launch.answers import ConfigurationRefused
 from gradtop.trainer.launch.requests import Requests
-from gradtop.trainer.launch.server import ConfigurationRefused
 
 REMEMBERED = 8
 

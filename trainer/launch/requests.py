@@ -6,7 +6,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from gradtop.trainer.launch.server import Connection, Refused, request_answer
+from gradtop.trainer.launch.answers import ANSWERS, Closable, request_answer
+from gradtop.trainer.launch.server import Refused
 
 
 class Requests:
@@ -15,16 +16,16 @@ class Requests:
     def __init__(self, *, server: bool = True) -> None:
         self._server = server
         self._lock = threading.Lock()
-        self._pending: set[Connection] = set()
+        self._pending: set[Closable] = set()
         self.closed = False
 
-    def answer(self, kind: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Wait for the answer. Raises OSError with a sentence."""
+    def answer(self, kind: str, question: Mapping[str, Any], *, seconds: float = ANSWERS) -> dict[str, Any]:
+        """Wait for the answer, so many seconds at most. Raises OSError with a sentence."""
         if self.closed:
             raise Refused("cancelled")
-        connections: list[Connection] = []
+        connections: list[Closable] = []
 
-        def opened(connection: Connection) -> None:
+        def opened(connection: Closable) -> None:
             connections.append(connection)
             with self._lock:
                 self._pending.add(connection)
@@ -33,7 +34,7 @@ class Requests:
                 connection.close()
 
         try:
-            return request_answer(kind, question, server=self._server, opened=opened)
+            return request_answer(kind, question, server=self._server, seconds=seconds, opened=opened)
         finally:
             with self._lock:
                 self._pending.difference_update(connections)

@@ -26,7 +26,6 @@ from gradtop.trainer.record import Run, process_start
 MODULE = "gradtop.trainer.server"
 FORKS = 5.0  # seconds; a server that is ready forks within milliseconds
 IMPORTS = 120.0  # PyTorch, cold, from a slow file system
-ANSWERS = 60.0
 LISTENS = 30.0  # the start of the interpreter, up to listening
 LARGEST = 64 << 20  # bytes of an answer
 LOOK_EVERY = 0.5
@@ -39,10 +38,6 @@ class ServerFailed(OSError):
 
 class Refused(OSError):
     """The forked process rejected the request; the message is the reason."""
-
-
-class ConfigurationRefused(Refused):
-    """What is wrong with the configuration that was sent: file, key and what was expected, a line each."""
 
 
 class Connection:
@@ -234,74 +229,6 @@ def request_worker(
             end_server(connection.pid)
             raise ServerFailed(str(error)) from error
         connection.wait_for_fork(importing)
-
-
-def request_answer(
-    kind: str,
-    arguments: Mapping[str, Any],
-    *,
-    server: bool = True,
-    opened: Callable[[Connection], object] = lambda _: None,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> dict[str, Any]:
-    """What a process that has PyTorch answers. Where there is no server one is started; where none can be had, or without
-    `server`, a new process imports PyTorch for this answer alone.
-
-    `opened` is given the connection, which another thread may close to cancel; `meanwhile` is called while the server works.
-    Raises OSError with a sentence.
-    """
-    if not server:
-        return answer_alone(kind, arguments)
-    try:
-        connection = connect_or_start()
-    except OSError:
-        return answer_alone(kind, arguments)
-    with connection:
-        opened(connection)
-        try:
-            connection.send(kind, arguments)
-            meanwhile()
-            connection.wait_for_fork()
-        except Refused:
-            raise
-        except OSError:
-            if connection.closed:
-                raise Refused("cancelled") from None
-            return answer_alone(kind, arguments)
-        try:
-            answer = connection.receive(ANSWERS)
-        except TimeoutError:
-            raise TimeoutError(f"no reply within {ANSWERS:g} s") from None
-        except (OSError, ValueError):
-            answer = None
-        if connection.closed:
-            raise Refused("cancelled")
-    if answer is None:
-        raise Refused("the process ended without a reply")
-    return _checked(answer)
-
-
-def answer_alone(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of a new process, which imports PyTorch for it. Raises OSError with a sentence."""
-    command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once"]
-    question = json.dumps({"kind": kind, "arguments": arguments})
-    try:
-        done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=IMPORTS + ANSWERS, check=False, env=worker_environment())
-        answer = json.loads(done.stdout or b"-")
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no reply within {IMPORTS + ANSWERS:g} s") from None
-    except ValueError:
-        last = next((line for line in reversed(done.stderr.decode(errors="replace").splitlines()) if line.strip()), f"exit code {done.returncode}")
-        raise Refused(f"the process ended without a reply: {last}; gradtop doctor checks PyTorch") from None
-    if not isinstance(answer, dict):
-        raise Refused(str(answer))
-    return _checked(answer)
-
-
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    if "error" in answer:
-        raise (ConfigurationRefused if answer.get("configuration") else Refused)(str(answer["error"]))
-    return answer
 
 
 def end_server(pid: int) -> None:

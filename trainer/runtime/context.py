@@ -26,7 +26,8 @@ class RunContext:
 
     A job calls `progress.update(state="training")` when it begins, `control.obey` between two steps, and records
     through `writer`. It returns when it is done and raises Stop where it was asked to end. `explain` and `close` are what
-    the worker calls at the end; a job puts its own there as soon as it has something to explain and to close.
+    the worker calls at the end; a job puts its own there as soon as it has something to explain and to close. `forked`: the torch
+    server forked this process, and may be asked for others.
     """
 
     run: Run
@@ -36,3 +37,4 @@ class RunContext:
     control: Control
     explain: Explains = lambda _error: ""
     close: Closes = lambda *, at_once: None  # noqa: ARG005 - nothing to close yet
+    forked: bool = False

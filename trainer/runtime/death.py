@@ -19,12 +19,19 @@ def note_death(run: Run, pid: int, wait_status: int, kills: int | None) -> None:
     status = read_status(run)
     if status.pid != pid or not status.state.is_active:
         return
-    code = os.waitstatus_to_exitcode(wait_status)
-    number = max(-code, 0)
-    now = oom_kills()
-    memory = number == signal.SIGKILL and (now is None or kills is None or now > kills)
     with contextlib.suppress(OSError):
-        write_death(run, Death(pid, status.pid_started, number, max(code, 0), memory, time.time()))
+        write_death(run, Death(pid, status.pid_started, *how_ended(wait_status, kills), time.time()))
+
+
+def how_ended(wait_status: int, kills: int | None) -> tuple[int, int, bool]:
+    """The signal or the exit code of a process, each 0 if it is the other, and whether the kernel may have killed it for want of memory.
+
+    `kills` is what `oom_kills` said as the process began.
+    """
+    code = os.waitstatus_to_exitcode(wait_status)
+    now = oom_kills()
+    memory = -code == signal.SIGKILL and (now is None or kills is None or now > kills)
+    return max(-code, 0), max(code, 0), memory
 
 
 def watch_over(run: Run) -> None:

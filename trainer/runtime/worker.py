@@ -62,12 +62,13 @@ def work(
     begun: Callable[[], object] = lambda: None,
     refused: Callable[[str], object] = lambda _: None,
     predecessor: int = 0,
+    forked: bool = False,
 ) -> int:
     """Run the job of `run` in this process; returns the exit code. Errors are recorded in the status.
 
     With `signals`, which only the main thread of a process of its own can have, a second signal ends the process.
     `begun` is called when the run shows as starting, `refused` with a sentence where this process must not train it.
-    `predecessor` is the process that has held the run so far and hands it over.
+    `predecessor` is the process that has held the run so far and hands it over; `forked`, whether the torch server forked this one.
     """
     try:
         held = lock_run(run, resume=resume, predecessor=predecessor)
@@ -77,7 +78,7 @@ def work(
         return FAILED
     try:
         elsewhere = enter_directory(run)
-        worker = Worker(run, resume=resume, signals=signals, handed_over=predecessor != 0)
+        worker = Worker(run, resume=resume, signals=signals, handed_over=predecessor != 0, forked=forked)
         if elsewhere:
             worker.writer.event(EventKind.WARNING, message=elsewhere)
         begun()
@@ -106,7 +107,7 @@ def enter_directory(run: Run) -> str:
 class Worker:
     """One process of a run: status, control, job and ending."""
 
-    def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False) -> None:
+    def __init__(self, run: Run, *, resume: bool, signals: Signals | None, handed_over: bool = False, forked: bool = False) -> None:
         self.run = run
         self.before = status_before(run)
         status = first_status(run, resume=resume)
@@ -120,7 +121,7 @@ class Worker:
             # At once, as importing PyTorch takes seconds. A directory that cannot be written costs only telemetry.
             write_status(run, status)
         self.progress = Progress(status, self.writer)
-        self.context = RunContext(run, resume, self.writer, self.progress, self.control)
+        self.context = RunContext(run, resume, self.writer, self.progress, self.control, forked=forked)
         self.in_own_process = signals is not None
         self.last_resort = LastResort(lambda: self._write_end(Ending(RunState.STOPPED, "ended by a second signal")))
         if signals is not None:

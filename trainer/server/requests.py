@@ -46,7 +46,7 @@ def work(arguments: RequestArguments, child: Child) -> int:
 
     return work(
         run, resume=resume, signals=signals, begun=begun, refused=lambda why: child.refused(clean(why, 300)),
-        predecessor=int(arguments.get("predecessor") or 0),
+        predecessor=int(arguments.get("predecessor") or 0), forked=True,
     )  # fmt: skip
 
 
@@ -83,6 +83,17 @@ def picture(arguments: RequestArguments) -> dict[str, Any]:
     if wanted is None:
         raise UserError(f"no picture: {arguments['wanted']}")
     return picture_from_checkpoint(Path(arguments["checkpoint"]), wanted, averaged=bool(arguments.get("averaged")))
+
+
+def measure(arguments: RequestArguments) -> dict[str, Any]:
+    """What `measure(run, question)` in the room of a `job` finds out for a `run`, in a process whose death is an answer, too."""
+    from gradtop.trainer.job import find_measure
+    from gradtop.trainer.record import Run
+    from gradtop.trainer.runtime.worker import enter_directory
+
+    run = Run(arguments["run"])
+    enter_directory(run)
+    return dict(find_measure(arguments["job"])(run, arguments.get("question") or {}))
 
 
 def _configuration(arguments: RequestArguments) -> tuple[Config, int]:
@@ -136,8 +147,11 @@ def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
         raise UserError(f"{error.codes[0]} is custom code that you have not started here before, and looking at a run does not import it") from error
 
 
+MEASURE = "measure"
 WORK: dict[str, Callable[[RequestArguments, Child], int]] = {"work": work}
-ANSWERS: dict[str, AnswerFunction] = {"lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture}
+ANSWERS: dict[str, AnswerFunction] = {
+    "lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture, MEASURE: measure,
+}  # fmt: skip
 
 
 def answer(function: AnswerFunction, arguments: RequestArguments) -> dict[str, Any]:

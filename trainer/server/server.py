@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.record import Run
-from gradtop.trainer.runtime.death import note_death
+from gradtop.trainer.runtime.death import how_ended, note_death
 from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.listener import Listener
-from gradtop.trainer.server.requests import ANSWERS, WORK
+from gradtop.trainer.server.requests import ANSWERS, MEASURE, WORK
 from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
@@ -48,9 +48,11 @@ class Client:
 
 @dataclass(frozen=True)
 class Task:
-    """What a forked process does: the directory of the run that it trains, "" where it answers; and `oom_kills` as it began."""
+    """What a forked process does: the directory of the run that it trains, "" where it answers; whether its end, too, is an answer, as
+    that of a measurement; and `oom_kills` as it began."""
 
     run: str = ""
+    measures: bool = False
     oom_kills: int | None = None
 
 
@@ -130,6 +132,9 @@ class Server:
                 self._end_spare()
             for client in self.clients:
                 if client.child == pid:
+                    if task.measures:
+                        with contextlib.suppress(OSError):
+                            client.link.sendall(ended_message(status, task.oom_kills))
                     client.child = 0
                     client.closed = True
                     client.link.close()
@@ -304,7 +309,15 @@ def parse_request(heard: bytes) -> dict[str, Any]:
 def task_of(kind: str, request: Mapping[str, Any]) -> Task:
     arguments = request.get("arguments")
     run = arguments.get("run") if kind in WORK and isinstance(arguments, dict) else ""
-    return Task(run, oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
+    if kind == MEASURE:
+        return Task(measures=True, oom_kills=oom_kills())
+    return Task(run, oom_kills=oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
+
+
+def ended_message(wait_status: int, kills: int | None) -> bytes:
+    """How a measurement ended, after its answer if it gave one."""
+    number, code, memory = how_ended(wait_status, kills)
+    return json.dumps({"ended": {"signal": number, "code": code, "memory": memory}}).encode() + b"\n"
 
 
 def peer_uid(link: socket.socket) -> int:

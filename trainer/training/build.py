@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -28,6 +29,7 @@ from gradtop.trainer.config import (
     to_tables,
 )
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.models.build import build_model
@@ -47,7 +49,8 @@ from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind, check_monitor
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
-from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze
+from gradtop.trainer.training.evaluate import evaluation_batch
+from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze, keep_statistics
 from gradtop.trainer.training.gauges import gauges
 from gradtop.trainer.training.live import repeat_changes
 from gradtop.trainer.training.misfit import check_unchanged, data_warning, explain_misfit
@@ -96,7 +99,7 @@ def prepare(context: RunContext) -> Session:
         config = _with_changes(config, decoded(state["changes"]))
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
-    parts = build_parts(context, config, initialise=not (state or origin))
+    parts = build_parts(run, writer, config, initialise=not (state or origin))
     device, model, optimizer, source, per_epoch = parts.device, parts.model, parts.optimizer, parts.source, parts.per_epoch
     step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
     session = Session(
@@ -108,8 +111,7 @@ def prepare(context: RunContext) -> Session:
         optimizer=optimizer,
         schedule=_build_schedule(config, optimizer, per_epoch),
         batches=parts.batches,
-        # No gradients are kept in an evaluation: several batches fit where one fits in training.
-        validation=source.validation(max(4 * training.batch_size, 256), device),
+        validation=source.validation(evaluation_batch(training.batch_size), device),
         compute=parts.compute,
         writer=writer,
         progress=progress,
@@ -153,7 +155,13 @@ def prepare(context: RunContext) -> Session:
     return session
 
 
-def build_parts(context: RunContext, config: Config, *, initialise: bool) -> TrainingParts:
+class Told(Protocol):
+    """Who hears of what is noticed, as the writer of a run."""
+
+    def event(self, kind: str, /, **fields: object) -> None: ...
+
+
+def build_parts(run: Run, told: Told, config: Config, *, initialise: bool) -> TrainingParts:
     """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names.
 
     Sets the seeds, threads and numerics of the process. Raises UserError with a sentence for whatever the user can put right.
@@ -162,12 +170,12 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Tra
     device = choose_device(training.device)
     check_precision(training.precision, device)
     _set_numerics(training)
-    if device.type == "cpu" and (crowded := crowding(context.run)):
-        context.writer.event(EventKind.WARNING, message=crowded)
+    if device.type == "cpu" and (crowded := crowding(run)):
+        told.event(EventKind.WARNING, message=crowded)
 
     seed_generators(training.seed)
     source = load_data(config.data, seed=training.seed, context=config.model.window)
-    _tell_of_data(source, context)
+    _tell_of_data(source, told)
     check_kind(config, source.info)
     check_monitor(config, source, torch.device("cpu"))
     check_prompt(config, source)
@@ -195,12 +203,38 @@ def build_parts(context: RunContext, config: Config, *, initialise: bool) -> Tra
     return TrainingParts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
 
 
-def _tell_of_data(source: Source, context: RunContext) -> None:
+def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
+    """As a training of this run would begin: with the weights of the checkpoint that it starts from, if there is one, else initial ones.
+
+    Images are varied as in training. Raises UserError.
+    """
+    state = fork.read_origin(run)
+    parts = build_parts(run, told, config, initialise=state is None)
+    if state is not None:
+        taken = fork.TransferredState()
+        state = decoded(state)
+        fork.take_weights(parts.model, state["model"], taken)
+        taken_over = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
+        if taken.dropped:
+            taken_over += f"; dropped: {'; '.join(taken.dropped)}"
+        told.event(EventKind.INIT, message=taken_over)
+    for sentence in parts.notes:
+        told.event(EventKind.INIT, message=sentence)
+    augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
+    # What varies images wants them as they are stored.
+    parts.batches.prepare = parts.source.prepare if augment is None else None
+    parts.compute.label_smoothing = config.training.label_smoothing
+    parts.model.train()
+    keep_statistics(config.freeze, parts.model)
+    return parts
+
+
+def _tell_of_data(source: Source, told: Told) -> None:
     """What a look at the data has found, and what cannot be read of it, now and while training."""
     for note in source.survey.notes:
-        context.writer.event(EventKind.DATA, message=note)
+        told.event(EventKind.DATA, message=note)
     if source.reading is not None:
-        source.reading.tell = lambda left_out: context.writer.event(EventKind.LEFT_OUT, **asdict(left_out))
+        source.reading.tell = lambda left_out: told.event(EventKind.LEFT_OUT, **asdict(left_out))
         source.reading.say()
 
 

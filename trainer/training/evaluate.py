@@ -32,6 +32,11 @@ class Score:
         return {LOSS: self.loss, ACCURACY: self.accuracy, **self.further}.get(metric, math.nan)
 
 
+def evaluation_batch(batch_size: int) -> int:
+    """Samples of a batch: no gradients are kept, so that several batches fit where one fits in training."""
+    return max(4 * batch_size, 256)
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,

@@ -80,8 +80,8 @@ def compared(config: Config, checkpoint: Path, *, server: bool) -> Consequences:
     """Which weights a fork keeps, of the torch server, which builds the model and starts the fork afterwards; in general words where
     that cannot be had. Raises UsageError where it keeps none.
     """
+    from gradtop.trainer.launch.answers import request_answer
     from gradtop.trainer.launch.fork_weights import GENERAL, fork_weights
-    from gradtop.trainer.launch.server import request_answer
 
     found = fork_weights(config, checkpoint, request_answer) if server else GENERAL
     if found.nothing:

@@ -95,7 +95,7 @@ def of_config(path: Path, changes: Sequence[str], *, server: bool) -> dict[str, 
 
 def requested(question: dict[str, Any], *, server: bool) -> dict[str, Any]:
     """Of another process, which builds the model: this one never imports PyTorch. Raises UsageError where it cannot be built."""
-    from gradtop.trainer.launch.server import request_answer
+    from gradtop.trainer.launch.answers import request_answer
 
     try:
         found = request_answer("parameters", question, server=server)

@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if not found.config.is_file():
         raise UsageError(f"{name} cannot be resumed: run.toml is missing")
     agree_to(found, options)
-    resume = any(found.checkpoints.glob("step-*.pt"))
+    # A job that keeps no checkpoints goes on from its records.
+    resume = any(found.checkpoints.glob("step-*.pt")) or (job.resumable and not job.forkable)
     if not resume and is_fork(found) and not found.origin.is_file():
         raise UsageError(
             f"{name} cannot be resumed: {found.origin.name}, the checkpoint that it was forked from, cannot be read; put it back, or fork its parent again"

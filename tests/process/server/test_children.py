@@ -18,7 +18,7 @@ import tomli_w
 import torch
 
 from gradtop.trainer.analysis.death import how_it_died
-from gradtop.trainer.launch import queue_worker, server, start_worker
+from gradtop.trainer.launch import answers, queue_worker, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
@@ -57,7 +57,7 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     ]
     assert {kind for kind, _ in asked} == ANSWERS.keys()
     for kind, arguments in asked:
-        server.request_answer(kind, arguments)
+        answers.request_answer(kind, arguments)
         assert threads_of(running_server) == 1
     start_worker(run, resume=True)
     adopt(run)
@@ -77,7 +77,7 @@ def test_a_forked_process_is_as_one_that_was_started_where_it_was_asked_for(runn
     before, (soft, hard) = os.umask(0o027), resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 333), hard))
     try:
-        server.request_answer("parameters", {"tables": tables()})
+        answers.request_answer("parameters", {"tables": tables()})
     finally:
         os.umask(before)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -92,11 +92,11 @@ def test_a_forked_process_is_as_one_that_was_started_where_it_was_asked_for(runn
 
 
 def test_user_code_is_imported_anew_by_each_process(running_server: int, project: Path) -> None:
-    server.request_answer("parameters", {"tables": tables()})
+    answers.request_answer("parameters", {"tables": tables()})
     (project / "witness.py").write_text(WITNESS.replace("Linear(2, 3)", "Linear(2, 7)"))
     (project / "later.py").write_text("import torch\n\ndef build():\n    return torch.nn.Linear(4, 5)\n")
-    assert server.request_answer("parameters", {"tables": tables()})["total"] == 21
-    assert server.request_answer("parameters", {"tables": tables("later:build")})["total"] == 25
+    assert answers.request_answer("parameters", {"tables": tables()})["total"] == 21
+    assert answers.request_answer("parameters", {"tables": tables("later:build")})["total"] == 25
 
 
 def test_a_worker_is_a_session_of_its_own_with_its_log_and_nothing_of_the_servers(running_server: int, tmp_path: Path, adopt: Adopt) -> None:
@@ -176,7 +176,7 @@ def test_what_a_model_prints_while_it_is_built_is_no_part_of_the_answer(
 ) -> None:
     (tmp_path / "noisy.toml").write_text(tomli_w.dumps(tables(how="noisy")))
     if alone:
-        monkeypatch.setattr("gradtop.trainer.launch.server.worker_environment", lambda: {**worker_environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+        monkeypatch.setattr("gradtop.trainer.launch.answers.worker_environment", lambda: {**worker_environment(), "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
 
     assert main(["params", str(tmp_path / "noisy.toml"), "--json", *(["--no-server"] if alone else [])]) == 0
 
@@ -187,8 +187,8 @@ def test_what_a_model_prints_while_it_is_built_is_no_part_of_the_answer(
 
 def test_a_process_that_crashes_takes_no_server_with_it(running_server: int, project: Path) -> None:
     with pytest.raises(OSError, match="ended without a reply"):
-        server.request_answer("parameters", {"tables": tables(how="die")})
+        answers.request_answer("parameters", {"tables": tables(how="die")})
     with pytest.raises(OSError, match="witness:build raised SystemExit: 3"):
-        server.request_answer("parameters", {"tables": tables(how="exit")})
-    assert server.request_answer("parameters", {"tables": {}})["total"] > 0
+        answers.request_answer("parameters", {"tables": tables(how="exit")})
+    assert answers.request_answer("parameters", {"tables": {}})["total"] > 0
     assert process_start(running_server)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.launch import server, start_worker
+from gradtop.trainer.launch import answers, server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start
@@ -27,7 +27,7 @@ def test_nonsense_is_hung_up_on(running_server: int, nonsense: bytes) -> None:
     with raw_connection() as link, contextlib.suppress(BrokenPipeError, ConnectionResetError):
         link.sendall(nonsense)
         assert link.recv(100) == b""
-    assert server.request_answer("lr_plan", {"tables": {}})["steps"]
+    assert answers.request_answer("lr_plan", {"tables": {}})["steps"]
     assert process_start(running_server)
 
 
@@ -45,7 +45,7 @@ def raw_connection() -> socket.socket:
 def test_half_a_request_is_not_waited_for_and_holds_nobody_up(running_server: int) -> None:
     with raw_connection() as link:
         link.sendall(b'{"kind"')
-        assert server.request_answer("lr_plan", {"tables": {}})["steps"]
+        assert answers.request_answer("lr_plan", {"tables": {}})["steps"]
         assert link.recv(100) == b""
 
 

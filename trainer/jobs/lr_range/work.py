@@ -9,26 +9,21 @@ from itertools import islice
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
-from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.config import Config
-from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.result import ENDED
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
 from gradtop.trainer.models.description import describe
-from gradtop.trainer.monitor.tensor_norms import as_real, total_norm
-from gradtop.trainer.record import EventKind, RunState
+from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.runtime.progress import Stopwatch
-from gradtop.trainer.training import fork
-from gradtop.trainer.training.build import TrainingParts, build_parts, read_valid_config
-from gradtop.trainer.training.freeze import keep_statistics
+from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
+from gradtop.trainer.training.plain_step import update
 from gradtop.trainer.training.step import explain_step_error
 
 NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
@@ -42,18 +37,7 @@ def start(context: RunContext) -> None:
     settings = config.part("lr_range")
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    state = fork.read_origin(context.run)
-    parts = build_parts(context, config, initialise=state is None)
-    if state is not None:
-        taken = fork.TransferredState()
-        state = decoded(state)
-        fork.take_weights(parts.model, state["model"], taken)
-        taken_over = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
-        if taken.dropped:
-            taken_over += f"; dropped: {'; '.join(taken.dropped)}"
-        context.writer.event(EventKind.INIT, message=taken_over)
-    for sentence in parts.notes:
-        context.writer.event(EventKind.INIT, message=sentence)
+    parts = build_to_measure(context.run, context.writer, config)
     test = RangeTest(context, config, settings, parts)
     context.explain, context.close = test.explain, test.close
     try:
@@ -74,10 +58,6 @@ class RangeTest:
         self._samples = self._skipped = 0
         self._stopwatch = Stopwatch()
         self._loss: float | None = None
-        augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
-        # What varies images wants them as they are stored.
-        parts.batches.prepare = parts.source.prepare if augment is None else None
-        parts.compute.label_smoothing = config.training.label_smoothing
         self._base = [float(group["lr"]) for group in parts.optimizer.param_groups]
         context.writer.open(LR_RANGE, first_step=1)
         context.progress.gauges = self.gauges
@@ -93,8 +73,6 @@ class RangeTest:
             parameters=describe(model).total,
             threads=torch.get_num_threads(),
         )
-        model.train()
-        keep_statistics(self._config.freeze, model)
         smoothing, best, groups = Smoothing(settings.smoothing), math.inf, self._groups()
         for lr in learning_rates(settings.start, settings.end, settings.steps):
             if context.control.due():
@@ -124,7 +102,6 @@ class RangeTest:
     def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], lr: float) -> float:
         """The loss before the step; one that is not finite changes no weights."""
         compute, optimizer, training = self._parts.compute, self._parts.optimizer, self._config.training
-        parameters = [parameter for parameter in self._parts.model.parameters() if parameter.requires_grad]
         for each, base in zip(optimizer.param_groups, self._base, strict=True):
             each["lr"] = base * lr / self._config.optimizer.lr
         optimizer.zero_grad(set_to_none=True)
@@ -132,18 +109,7 @@ class RangeTest:
         self._samples += sum(len(targets) for _, targets in group)
         if not math.isfinite(loss):
             return loss
-        compute.unscale()
-        self._skipped += int(any(flag.item() > 0 for flag in compute.overflows))
-        if training.clip:
-            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            norm = get_total_norm(gradients)
-            if not math.isfinite(norm.item()):
-                # Finite gradients may have squares that are not; clipping by an infinite norm makes zeros of all.
-                norm = total_norm([as_real(gradient) for gradient in gradients])
-            clip_grads_with_norm_(parameters, training.clip, norm)
-        elif training.clip_value:
-            clip_grad_value_(parameters, training.clip_value)
-        compute.update()
+        self._skipped += update(self._parts, training)
         return loss
 
     def conclude(self) -> None:

@@ -85,6 +85,9 @@ CELLS = 2048  # of a picture at most
 LR_RANGE = "lr_range"
 SMOOTHED = "smoothed"
 
+BATCH_SIZES = "batch_sizes"
+BATCH_SIZE = "batch_size"
+
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
 HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT = (
@@ -189,6 +192,14 @@ REGISTRY: Mapping[str, Stream] = {
             (Column(LR), Column(LOSS), Column(SMOOTHED)),
             jobs=("lr_range",),
             shown_by=("lr_range", "metrics", "plot"),
+        ),
+        Stream(
+            BATCH_SIZES,
+            "Every batch size of a batch-size search, in the order in which they were tried: peak memory, and pace; not finite where it does not fit.",
+            (Column(BATCH_SIZE), Column(MEMORY, "B"), Column(SAMPLES_PER_S, "1/s")),
+            jobs=("batch_size",),
+            shown_by=("batch_size",),
+            rollup=False,
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),
     )

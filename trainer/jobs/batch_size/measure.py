@@ -1,0 +1,141 @@
+"""A few steps at one batch size, or the noise of the gradient, in a process of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtop.trainer.config import Config
+from gradtop.trainer.jobs.batch_size.search import noise_scale
+from gradtop.trainer.models.description import describe
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.device import choose_device, out_of_memory
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.usage import Usage
+from gradtop.trainer.training.build import Parts, build_to_measure, read_config
+from gradtop.trainer.training.evaluate import evaluation_batch
+from gradtop.trainer.training.plain_step import update
+from gradtop.trainer.training.step import explain
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Notes:
+    """What is noticed while the parts are built, for the job to record: [kind, fields] each."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, dict[str, object]]] = []
+
+    def event(self, kind: str, /, **fields: object) -> None:
+        self.found.append((str(kind), fields))
+
+
+def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a `batch_size`: `fits`, peak `memory` (bytes), `seconds` of each step; or with `batches`, the `noise_scale` over so many.
+
+    Beside it `free` (bytes, before anything was built), `samples` in the training set, and `notes`.
+    """
+    config = read_config(run)
+    size = int(question["batch_size"])
+    config = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": size})})
+    device = choose_device(config.training.device)
+    usage = Usage(device)
+    free, share = usage.free, float(question.get("memory", 1.0))
+    usage.limit(int(free * share))
+    notes = Notes()
+    about: dict[str, Any] = {"free": int(free * share), "notes": notes.found, "device": str(device), "threads": torch.get_num_threads()}
+    try:
+        parts = build_to_measure(run, notes, config)
+        about |= {"samples": samples_of(parts), "parameters": describe(parts.model).total}
+        if batches := int(question.get("batches", 0)):
+            return {**about, **noise(parts, size, batches)}
+        return {**about, **steps(parts, config, usage, timed=int(question["steps"]), warmup=int(question["warmup"]))}
+    except UserError as error:
+        if error.__cause__ is None or not out_of_memory(error.__cause__):
+            raise
+    except Exception as error:
+        if not out_of_memory(error):
+            if sentence := explain(error):
+                raise UserError(sentence) from error
+            raise
+    return {**about, "fits": False}
+
+
+def samples_of(parts: Parts) -> int:
+    """Of the training set; at least as many as there are whole batches."""
+    labels = parts.source.labels
+    return len(labels) if labels is not None else parts.batches.per_epoch * parts.batches.batch_size
+
+
+def whole_batches(parts: Parts) -> Iterator[Batch]:
+    """One after the other, over as many epochs as it takes, without a smaller one at the end of each. Raises UserError where there is none."""
+    size, epoch, found = parts.batches.batch_size, 0, True
+    while found:
+        found = False
+        for batch in parts.batches.epoch(epoch, skip=0):
+            if len(batch[1]) >= size:
+                found = True
+                yield batch
+        epoch += 1
+    raise UserError(f"the training data give no batch of {size} samples")
+
+
+def steps(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
+    """Optimizer steps of one whole batch each; the peak is that of training and of an evaluation, as its batches are larger."""
+    found, trained = whole_batches(parts), 0
+    seconds = []
+    for number in range(warmup + timed):
+        if number == warmup:
+            usage.begin()
+        started = time.perf_counter()
+        batch = next(found)
+        parts.optimizer.zero_grad(set_to_none=True)
+        parts.compute.backward([batch], number)
+        update(parts, config.training)
+        wait_for(parts.device)
+        if number >= warmup:
+            seconds.append(time.perf_counter() - started)
+            trained += len(batch[1])
+    evaluate_once(parts, config)
+    return {"fits": True, "memory": usage.peak, "seconds": seconds, "trained": trained}
+
+
+def evaluate_once(parts: Parts, config: Config) -> None:
+    """One batch of an evaluation, as a training makes it."""
+    model = parts.compute.evaluated
+    model.eval()
+    with torch.no_grad():
+        for inputs, _ in parts.source.validation(evaluation_batch(config.training.batch_size), parts.device):
+            parts.compute.forward(inputs, model)
+            break
+    wait_for(parts.device)
+
+
+def noise(parts: Parts, size: int, batches: int) -> dict[str, Any]:
+    """The gradient noise scale, at the weights as they are."""
+    parameters = [parameter for parameter in parts.model.parameters() if parameter.requires_grad]
+    mean = [torch.zeros_like(parameter, dtype=torch.float64 if parameter.device.type == "cpu" else torch.float32) for parameter in parameters]
+    total = 0.0
+    for number, batch in enumerate(islice(whole_batches(parts), batches)):
+        parts.optimizer.zero_grad(set_to_none=True)
+        parts.compute.backward([batch], number)
+        parts.compute.unscale()
+        for parameter, summed in zip(parameters, mean, strict=True):
+            if parameter.grad is not None:
+                gradient = parameter.grad.to(summed.dtype)
+                total += float(gradient.square().sum())
+                summed.add_(gradient)
+    of_mean = sum(float((each / batches).square().sum()) for each in mean)
+    found_scale = noise_scale(size, batches, total / batches, of_mean) if math.isfinite(total) else None
+    return {"noise_scale": found_scale}
+
+
+def wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,78 @@
+"""What commands, lists and events say of a batch-size search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from gradtop.trainer.analysis.formatting import number, si, size
+from gradtop.trainer.job import JobEvent, Result
+from gradtop.trainer.jobs.batch_size.search import Measured
+from gradtop.trainer.record import Event, RunReader, Status
+from gradtop.trainer.record.streams.registry import BATCH_SIZE, BATCH_SIZES, MEMORY, SAMPLES_PER_S
+
+ENDED = "batch_size"  # the kind of the event at its end
+FIELDS = ("largest", "limited_by", "estimate", "fast_enough", "noise_scale", "memory_per_sample", "memory_fixed", "memory_free")
+LIMITS = {"memory": "a larger one does not fit", "samples": "all training samples", "setting": "as far as was tried"}
+
+
+def read_sizes(reader: RunReader) -> list[Measured]:
+    """The batch sizes that were measured, in that order."""
+    stream = reader.stream(BATCH_SIZES)
+    stream.refresh()
+    names = [column.name for column in stream.columns]
+    places = [names.index(name) + 2 for name in (BATCH_SIZE, MEMORY, SAMPLES_PER_S) if name in names]
+    if len(places) < 3:
+        return []
+    rows = ([row[place] for place in places] for row in stream.rows())
+    return [Measured(int(samples), memory, pace) for samples, memory, pace in rows if 1 <= samples < 1 << 53]
+
+
+def figure(result: Mapping[str, object], name: str) -> float | None:
+    """A number of the result; None where there is none."""
+    found = result.get(name)
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def headline(status: Status) -> str:
+    """The largest batch size, as short as a column of a list."""
+    largest = figure(status.result, "largest")
+    return f"batch ≤ {number(int(largest))}" if largest is not None else ""
+
+
+def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
+    result = reader.status.result
+    if (largest := figure(result, "largest")) is not None:
+        why = LIMITS.get(str(result.get("limited_by")), "so far")
+        estimated = figure(result, "estimate")
+        by_estimate = f"; estimated from two small sizes: {number(int(estimated))}" if estimated is not None else ""
+        yield "largest batch size", f"{number(int(largest))} ({why}{by_estimate})"
+    if (per_sample := figure(result, "memory_per_sample")) is not None and (fixed := figure(result, "memory_fixed")) is not None:
+        free = figure(result, "memory_free") or 0.0
+        yield "memory", f"{size(fixed)} + {size(per_sample)} per sample, of {size(free)} that may be used"
+    if (fast := figure(result, "fast_enough")) is not None:
+        yield "fast enough", f"{number(int(fast))} (the smallest with 90 % of the highest samples/s)"
+    if (noise := figure(result, "noise_scale")) is not None:
+        yield "noise scale", f"{si(noise)} samples (McCandlish et al., 2018): larger batches save few steps beyond it"
+
+
+def record(reader: RunReader) -> Mapping[str, object]:
+    """The result, and the sizes in ascending order."""
+    sizes = [
+        {"batch_size": each.batch_size, "memory": each.memory if each.fits else None, "samples_per_s": each.samples_per_s if each.fits else None}
+        for each in sorted(read_sizes(reader), key=lambda each: each.batch_size)
+    ]
+    return {**{name: reader.status.result.get(name) for name in FIELDS}, "sizes": sizes}
+
+
+def describe(event: Event) -> tuple[str, str]:
+    """The sentence of the event at the end of a search, and its tone."""
+    largest, fast = figure(event, "largest"), figure(event, "fast_enough")
+    if largest is None:
+        return "batch size: none fits", "warning"
+    return f"batch size: up to {number(int(largest))}{f', fast enough from {number(int(fast))}' if fast is not None else ''}", "success"
+
+
+# After `step` sizes. Bytes; `noise_scale` in samples, null where it was not measured.
+EVENTS = {ENDED: JobEvent(("step", *FIELDS), describe)}
+RESULT = Result(lines=lines, record=record, headline=headline, events=EVENTS)

@@ -1,0 +1,173 @@
+"""Measures one batch size after the other, each in a process of its own, and records what they take. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.jobs.batch_size.config import Settings
+from gradtop.trainer.jobs.batch_size.result import ENDED, read_sizes
+from gradtop.trainer.jobs.batch_size.search import Measured, estimate, fast_enough, next_size
+from gradtop.trainer.launch.answers import ProcessEnded
+from gradtop.trainer.launch.measuring import Measuring
+from gradtop.trainer.record import RunReader, RunState
+from gradtop.trainer.record.streams.registry import BATCH_SIZES
+from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.control import Applied
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.progress import Stopwatch
+
+JOB_NAME = "batch_size"
+LONGEST = 1800.0  # seconds of one measurement, which may compile the model
+NO_CHECKPOINT = "a batch-size search writes no checkpoint: what it has measured is recorded already"
+NO_CHANGE = "a batch-size search cannot be changed while it runs; start another one"
+
+
+def start(context: RunContext) -> None:
+    """Measure until the largest batch size is known, and the noise scale. On a resume, what was measured before stands."""
+    try:
+        config = load_config(context.run.config)
+    except (ConfigProblems, OSError) as error:
+        raise UserError(str(error)) from error
+    settings = config.part(JOB_NAME)
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    search = Search(context, config, settings)
+    context.close = search.close
+    try:
+        search.run()
+    finally:
+        search.conclude()
+
+
+class Search:
+    """`step` sizes are measured, of about `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
+
+    def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
+        self._context, self._config, self._settings = context, config, settings
+        self._sizes: list[Measured] = read_sizes(RunReader(context.run)) if context.resume else []
+        before = context.progress.status.result if context.resume else {}
+        self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
+        self._noise: float | None = None
+        self._stopwatch = Stopwatch()
+        self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
+        context.writer.open(BATCH_SIZES, first_step=len(self._sizes) + 1)
+        context.progress.gauges = self.gauges
+
+    @property
+    def step(self) -> int:
+        return len(self._sizes)
+
+    def run(self) -> None:
+        """Raises UserError where not even the smallest batch size can be trained."""
+        self._stopwatch.go()
+        self._context.progress.update(state=RunState.TRAINING, model=self._config.model.kind)
+        while (size := self._next()) is not None:
+            self._add(size, self._measure(size))
+        if not any(each.fits for each in self._sizes):
+            raise UserError(
+                f"not even a batch size of 1 fits into {self._settings.memory:.0%} of the free memory "
+                f"({self._about['memory_free'] / (1 << 30):.1f} GiB); use a smaller model or training.precision=bf16"
+            )
+        self._measure_noise()
+
+    def _next(self) -> int | None:
+        largest = self._settings.largest or self._about.get("samples", 1 << 40)
+        largest = min(largest, self._about.get("samples", largest))
+        return next_size({each.batch_size: each.fits for each in self._sizes}, smallest=self._settings.smallest, largest=largest, resolution=self._settings.resolution)
+
+    def _measure(self, size: int) -> dict[str, Any]:
+        question = {"batch_size": size, "steps": self._settings.steps, "warmup": self._settings.warmup, "memory": self._settings.memory}
+        try:
+            return self._measuring.answer(question)
+        except ProcessEnded as error:
+            # Killed by the kernel, most likely for its memory; a size that others fit around says so.
+            self._context.writer.event("warning", step=self.step, message=f"batch size {size}: {error}")
+            if not error.signal:
+                raise UserError(f"batch size {size}: {error}") from error
+            return {"fits": False}
+        except OSError as error:
+            raise UserError(f"batch size {size}: {error}") from error
+
+    def _add(self, size: int, answer: Mapping[str, Any]) -> None:
+        if not self._about and "samples" in answer:
+            self._about = {"memory_free": answer["free"], "samples": answer["samples"]}
+            for kind, fields in answer["notes"]:
+                self._context.writer.event(kind, **fields)
+            self._context.progress.update(device=answer["device"], threads=answer["threads"], parameters=answer["parameters"])
+            if size > answer["samples"]:
+                return  # of all samples at once instead
+        fits = bool(answer["fits"])
+        pace = answer["trained"] / len(answer["seconds"]) / median(answer["seconds"]) if fits else math.nan
+        measured = Measured(size, float(answer["memory"]) if fits else math.nan, pace)
+        self._sizes.append(measured)
+        self._context.writer.put(BATCH_SIZES, self.step, time.time(), (size, measured.memory, pace))
+        self._context.progress.update(result=self.result())
+
+    def _measure_noise(self) -> None:
+        batches, samples = self._settings.noise_batches, self._about["samples"]
+        largest = max(each.batch_size for each in self._sizes if each.fits)
+        size = min(self._config.training.batch_size, largest, max(samples // 2, 1))
+        if not batches:
+            return
+        question = {"batch_size": size, "batches": batches, "memory": self._settings.memory}
+        try:
+            self._noise = self._measuring.answer(question).get("noise_scale")
+        except OSError as error:
+            self._context.writer.event("warning", step=self.step, message=f"the gradient noise scale could not be measured: {error}")
+
+    def result(self) -> dict[str, object]:
+        """What the sizes so far say."""
+        fitting = [each for each in self._sizes if each.fits]
+        found: dict[str, object] = {**self._about}
+        if not fitting:
+            return found
+        largest = max(each.batch_size for each in fitting)
+        limit = "memory" if len(fitting) < len(self._sizes) else "samples" if largest >= self._about.get("samples", math.inf) else "setting"
+        found |= {"largest": largest, "limited_by": limit if self._next() is None else "", "fast_enough": fast_enough(self._sizes)}
+        if line := estimate(fitting):
+            found |= {"memory_fixed": line.fixed, "memory_per_sample": line.per_sample, "estimate": line.largest(self._about["memory_free"])}
+        return found | {"noise_scale": self._noise}
+
+    def conclude(self) -> None:
+        """Record what was found, also by a search that is stopped before its end."""
+        self._stopwatch.halt()
+        result = self.result()
+        if self._sizes:
+            self._context.writer.event(ENDED, step=self.step, **result)
+        self._context.progress.update(result=result)
+
+    # What control asks for
+
+    def pause(self) -> None:
+        self._stopwatch.halt()
+        self._context.progress.update(state=RunState.PAUSED)
+
+    def unpause(self) -> None:
+        self._stopwatch.go()
+        self._context.progress.update(state=RunState.TRAINING)
+
+    def checkpoint_now(self) -> str:
+        raise ValueError(NO_CHECKPOINT)
+
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
+        raise ValueError(NO_CHANGE)
+
+    def gauges(self) -> dict[str, object]:
+        """What changes from size to size, for the status; called from the heartbeat's thread."""
+        return {"step": self.step, "steps": self._expected(), "seconds": self._stopwatch.seconds}
+
+    def _expected(self) -> int:
+        """Sizes up to the largest that may be tried, by doubling; what a bisection takes beside that is not known before."""
+        if self._next() is None:
+            return self.step
+        top = self._settings.largest or self._about.get("samples", self._settings.smallest)
+        doublings = math.ceil(math.log2(max(top / self._settings.smallest, 1))) + 1
+        return max(doublings, self.step + 1)
+
+    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
+        self._stopwatch.halt()

@@ -1,0 +1,23 @@
+"""An optimizer step without measurements, schedule and records, as the jobs take that only try a training out."""
+
+from __future__ import annotations
+
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
+
+from gradtop.trainer.config import TrainingConfig
+from gradtop.trainer.training.build import Parts
+
+
+def update(parts: Parts, training: TrainingConfig) -> bool:
+    """Clip the gradients as in training and change the weights; returns whether the gradient scaler skipped the step."""
+    compute = parts.compute
+    compute.unscale()
+    skipped = compute.overflow is not None and compute.overflow.item() > 0
+    parameters = [parameter for parameter in parts.model.parameters() if parameter.requires_grad]
+    if training.clip:
+        norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        clip_grads_with_norm_(parameters, training.clip, norm)
+    elif training.clip_value:
+        clip_grad_value_(parameters, training.clip_value)
+    compute.update()
+    return skipped
