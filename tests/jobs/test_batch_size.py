@@ -8,6 +8,7 @@ import random
 import pytest
 import torch
 
+from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.jobs.batch_size.result import describe, headline
@@ -84,7 +85,7 @@ def test_settings_that_cannot_be_are_refused_by_name(words: str, key: str) -> No
 
 def test_lists_and_events_tell_it_in_a_few_words() -> None:
     result = {"largest": 1437, "fast_enough": 256}
-    assert headline(Status(result=result)) == "batch ≤ 1 437"
-    assert describe({"kind": "batch_size", **result}) == ("batch size: up to 1 437, fast enough from 256", "success")
+    assert headline(Status(result=result)) == f"batch ≤ {number(1437)}"
+    assert describe({"kind": "batch_size", **result}) == (f"batch size: up to {number(1437)}, fast enough from 256", "success")
     assert describe({"kind": "batch_size"}) == ("batch size: none fits", "warning")
     assert headline(Status(result={"largest": "many"})) == ""

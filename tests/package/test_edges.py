@@ -20,6 +20,7 @@ OTHER_FILES = {
     "trainer/analysis/findings/kept.py": "the state directory of the user",
     "trainer/launch/custom_code.py": "the state directory of the user",
     "trainer/runtime/death.py": "/proc/self/comm",
+    "trainer/runtime/usage.py": "/proc/self/clear_refs",
     "trainer/launch/server_address.py": "the directory of torch servers",
     "trainer/server/listener.py": "the same",
     "trainer/server/__main__.py": "the same",

@@ -54,12 +54,13 @@ channels = 1
 
 [training]
 batch_size = 8
+threads = 1
 device = "cpu"
 
 [batch_size]
 steps = 1
 warmup = 1
-noise_batches = 4
+noise_batches = 2
 resolution = 0.2
 {more}
 """
@@ -93,8 +94,8 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     result = read_status(run).result
     assert sizes(run) == dict.fromkeys((8, 16, 32, 64, 128, 200), True)
     assert (result["largest"], result["limited_by"]) == (200, "samples")
-    # 2 MiB for `large`, which autograd keeps, and 2 MiB for its square; the backward pass may add one or two more.
-    assert 3 < float(str(result["memory_per_sample"])) / (1 << 20) < 9
+    # 2 MiB each for `large`, its square, and their gradients.
+    assert 3 < float(str(result["memory_per_sample"])) / (1 << 20) < 16
     free = float(str(result["memory_free"]))
 
     tight = search(f"memory = {min(0.9 * (260 << 20) / free, 1.0):.6f}")
@@ -118,7 +119,7 @@ def test_a_size_that_kills_its_process_does_not_fit_and_the_search_goes_on(searc
 
 
 def test_stopped_it_says_what_it_has_found_and_resumed_it_goes_on_from_there(search: Callable[..., Run], adopt: Adopt) -> None:
-    run = search("warmup = 3")
+    run = search()
     wait_until(lambda: read_status(run).step >= 2, 60, "two sizes")
     send(run, "stop")
     ends(run, RunState.STOPPED)

@@ -54,6 +54,7 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
         ("parameters", {"tables": tables()}),
         ("fork_weights", {"tables": tomllib.loads(run.config.read_text()), "checkpoint": checkpoint}),
         ("picture", {"run": str(run.path), "checkpoint": checkpoint, "wanted": wanted}),
+        ("measure", {"job": "batch_size", "run": str(run.path), "question": {"batch_size": 8, "steps": 1, "warmup": 1}}),
     ]
     assert {kind for kind, _ in asked} == ANSWERS.keys()
     for kind, arguments in asked:

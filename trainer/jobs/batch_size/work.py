@@ -10,7 +10,7 @@ from typing import Any
 
 from gradtop.trainer.config import Config, ConfigProblems, load_config
 from gradtop.trainer.jobs.batch_size.config import Settings
-from gradtop.trainer.jobs.batch_size.result import ENDED, read_sizes
+from gradtop.trainer.jobs.batch_size.result import ENDED, FIELDS, read_sizes
 from gradtop.trainer.jobs.batch_size.search import Measured, estimate, fast_enough, next_size
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.launch.measuring import Measuring
@@ -138,7 +138,7 @@ class Search:
         self._stopwatch.halt()
         result = self.result()
         if self._sizes:
-            self._context.writer.event(ENDED, step=self.step, **result)
+            self._context.writer.event(ENDED, step=self.step, **{name: result.get(name) for name in FIELDS})
         self._context.progress.update(result=result)
 
     # What control asks for

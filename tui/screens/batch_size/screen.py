@@ -128,7 +128,7 @@ def figures(part: BatchSizePart) -> TextLine:
     if part.free is not None:
         words += [(" memory that may be used ", "muted"), (formatting.size(part.free), "text")]
     if part.estimate is not None:
-        words += [("   estimate from two small sizes ", "muted"), (f"{formatting.number(part.estimate)} samples", "text")]
+        words += [("   estimate from two small sizes ", "muted"), (formatting.number(part.estimate), "text")]
     if part.failed is not None:
         words += [("   does not fit ", "muted"), (formatting.number(part.failed), "warning")]
     return words
