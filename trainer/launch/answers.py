@@ -95,8 +95,7 @@ def answer_alone(
     """The answer of a new process, which imports PyTorch for it. Raises OSError with a sentence."""
     command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once"]
     question = json.dumps({"kind": kind, "arguments": arguments})
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, env=worker_environment()) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=worker_environment()) as process:
         alone = Alone(process)
         opened(alone)
         try:

@@ -98,7 +98,11 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     assert 3 < float(str(result["memory_per_sample"])) / (1 << 20) < 16
     free = float(str(result["memory_free"]))
 
-    tight = search(f"memory = {min(0.9 * (260 << 20) / free, 1.0):.6f}")
+    none = search(f"memory = {0.9 * (60 << 20) / free:.6f}")
+    wait_for_state(none, RunState.FAILED, timeout=100)
+    assert "not even an evaluation after training with a batch size of 1 fits" in read_status(none).error
+
+    tight = search(f"memory = {0.9 * (640 << 20) / free:.6f}")
     ends(tight, RunState.DONE)
     result = read_status(tight).result
     assert result["limited_by"] == "memory"

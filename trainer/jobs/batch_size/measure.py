@@ -37,9 +37,10 @@ class Notes:
 
 
 def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a `batch_size`: `fits`, peak `memory` (bytes), `seconds` of each step; or with `batches`, the `noise_scale` over so many.
+    """Of a `batch_size`: `fits`, peak `memory` (bytes) of training and of an evaluation, whose batches are larger, and `seconds` of each
+    step; or with `batches`, the `noise_scale` over so many.
 
-    Beside it `free` (bytes, before anything was built), `samples` in the training set, and `notes`.
+    Beside it what memory did not suffice for (`during`), `free` (bytes, before anything was built), `samples` in the training set, and `notes`.
     """
     config = read_config(run)
     size = int(question["batch_size"])
@@ -49,13 +50,16 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
     free, share = usage.free, float(question.get("memory", 1.0))
     usage.limit(int(free * share))
     notes = Notes()
-    about: dict[str, Any] = {"free": int(free * share), "notes": notes.found, "device": str(device), "threads": torch.get_num_threads()}
+    about: dict[str, Any] = {"during": "training", "free": int(free * share), "notes": notes.found, "device": str(device), "threads": torch.get_num_threads()}
     try:
         parts = build_to_measure(run, notes, config)
         about |= {"samples": samples_of(parts), "parameters": describe(parts.model).total}
         if batches := int(question.get("batches", 0)):
             return {**about, **noise(parts, size, batches)}
-        return {**about, **steps(parts, config, usage, timed=int(question["steps"]), warmup=int(question["warmup"]))}
+        about |= train(parts, config, usage, timed=int(question["steps"]), warmup=int(question["warmup"]))
+        about["during"] = "evaluation"
+        evaluate_once(parts, config)
+        return {**about, "fits": True, "memory": usage.peak}
     except UserError as error:
         if error.__cause__ is None or not out_of_memory(error.__cause__):
             raise
@@ -86,8 +90,8 @@ def whole_batches(parts: Parts) -> Iterator[Batch]:
     raise UserError(f"the training data give no batch of {size} samples")
 
 
-def steps(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
-    """Optimizer steps of one whole batch each; the peak is that of training and of an evaluation, as its batches are larger."""
+def train(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
+    """Optimizer steps of one whole batch each: `seconds` of the timed ones, and the samples `trained` in them."""
     found, trained = whole_batches(parts), 0
     seconds = []
     for number in range(warmup + timed):
@@ -102,8 +106,7 @@ def steps(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int
         if number >= warmup:
             seconds.append(time.perf_counter() - started)
             trained += len(batch[1])
-    evaluate_once(parts, config)
-    return {"fits": True, "memory": usage.peak, "seconds": seconds, "trained": trained}
+    return {"seconds": seconds, "trained": trained}
 
 
 def evaluate_once(parts: Parts, config: Config) -> None:

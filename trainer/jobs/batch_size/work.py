@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from gradtop.trainer.analysis.formatting import size as size_of
 from gradtop.trainer.config import Config, ConfigProblems, load_config
 from gradtop.trainer.jobs.batch_size.config import Settings
 from gradtop.trainer.jobs.batch_size.result import ENDED, FIELDS, read_sizes
@@ -53,6 +54,7 @@ class Search:
         before = context.progress.status.result if context.resume else {}
         self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
         self._noise: float | None = None
+        self._during = ""  # what the last size was tried in
         self._stopwatch = Stopwatch()
         self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
         context.writer.open(BATCH_SIZES, first_step=len(self._sizes) + 1)
@@ -69,9 +71,10 @@ class Search:
         while (size := self._next()) is not None:
             self._add(size, self._measure(size))
         if not any(each.fits for each in self._sizes):
+            of = "an evaluation after" if self._during == "evaluation" else ""
             raise UserError(
-                f"not even a batch size of 1 fits into {self._settings.memory:.0%} of the free memory "
-                f"({self._about['memory_free'] / (1 << 30):.1f} GiB); use a smaller model or training.precision=bf16"
+                f"not even {f'{of} ' if of else ''}training with a batch size of 1 fits into the memory that may be used ({size_of(self._about.get('memory_free', 0.0))}, "
+                f"batch_size.memory = {self._settings.memory:g} of what is free); use a smaller model or training.precision=bf16"
             )
         self._measure_noise()
 
@@ -101,7 +104,7 @@ class Search:
             self._context.progress.update(device=answer["device"], threads=answer["threads"], parameters=answer["parameters"])
             if size > answer["samples"]:
                 return  # of all samples at once instead
-        fits = bool(answer["fits"])
+        fits, self._during = bool(answer["fits"]), str(answer.get("during", ""))
         pace = answer["trained"] / len(answer["seconds"]) / median(answer["seconds"]) if fits else math.nan
         measured = Measured(size, float(answer["memory"]) if fits else math.nan, pace)
         self._sizes.append(measured)
