@@ -18,32 +18,32 @@ from tests.support import wait_until
 
 Adopt = Callable[[Run], Process]
 
-# Takes 4 MiB for each sample of a batch, and dies in a large one if it is to.
+# Takes about 10 MiB for each sample that it trains on, if it is to also in an evaluation, and dies in a large batch if it is to.
 GREEDY = """
 import os, signal
 import torch
 
 class Greedy(torch.nn.Module):
-    def __init__(self, dies_at):
+    def __init__(self, dies_at, evaluates):
         super().__init__()
-        self.dies_at = dies_at
+        self.dies_at, self.evaluates = dies_at, evaluates
         self.head = torch.nn.Linear(16, 3)
         self.scale = torch.nn.Parameter(torch.ones(1))
 
     def forward(self, images):
         if self.training and self.dies_at and len(images) >= self.dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        large = self.scale * torch.ones(len(images), 1 << 19)
+        large = self.scale * torch.ones(len(images), 1 << 19 if self.training or self.evaluates else 1)
         return self.head(images.flatten(1)) + 1e-9 * (large * large).sum(1, keepdim=True)
 
-def build(dies_at=0):
-    return Greedy(dies_at)
+def build(dies_at=0, evaluates=False):
+    return Greedy(dies_at, evaluates)
 """
 CONFIG = """
 [model]
 kind = "custom"
 target = "greedy:build"
-arguments = {{ dies_at = {dies_at} }}
+arguments = {{ {arguments} }}
 
 [data]
 kind = "fake"
@@ -70,8 +70,8 @@ resolution = 0.2
 def search(running_server: int, project: Path, tmp_path: Path, adopt: Adopt) -> Callable[..., Run]:
     (project / "greedy.py").write_text(GREEDY)
 
-    def begin(more: str = "", dies_at: int = 0) -> Run:
-        run = create_run(tmp_path / "runs", parse_config(CONFIG.format(more=more, dies_at=dies_at), job="batch_size"))
+    def begin(more: str = "", arguments: str = "") -> Run:
+        run = create_run(tmp_path / "runs", parse_config(CONFIG.format(more=more, arguments=arguments), job="batch_size"))
         start_worker(run)
         adopt(run)
         return run
@@ -94,11 +94,11 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     result = read_status(run).result
     assert sizes(run) == dict.fromkeys((8, 16, 32, 64, 128, 200), True)
     assert (result["largest"], result["limited_by"]) == (200, "samples")
-    # 2 MiB each for `large`, its square, and their gradients.
-    assert 3 < float(str(result["memory_per_sample"])) / (1 << 20) < 16
+    # 2 MiB each for `large`, what it is made of, its square, and their gradients; an allocator may keep as much again.
+    assert 6 < float(str(result["memory_per_sample"])) / (1 << 20) < 32
     free = float(str(result["memory_free"]))
 
-    none = search(f"memory = {0.9 * (60 << 20) / free:.6f}")
+    none = search(f"memory = {0.9 * (100 << 20) / free:.6f}", "evaluates = true")
     wait_for_state(none, RunState.FAILED, timeout=100)
     assert "not even an evaluation after training with a batch size of 1 fits" in read_status(none).error
 
@@ -106,14 +106,14 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     ends(tight, RunState.DONE)
     result = read_status(tight).result
     assert result["limited_by"] == "memory"
-    assert 16 <= int(str(result["largest"])) < 128
+    assert 8 <= int(str(result["largest"])) < 128
     assert not all(sizes(tight).values())
     told = dict(find_job("batch_size").result.lines(RunReader(tight)))
     assert "a larger one does not fit" in told["largest batch size"]
 
 
 def test_a_size_that_kills_its_process_does_not_fit_and_the_search_goes_on(search: Callable[..., Run]) -> None:
-    run = search(dies_at=50)
+    run = search(arguments="dies_at = 50")
     ends(run, RunState.DONE)
     assert sizes(run) == {8: True, 16: True, 32: True, 64: False, 48: True, 56: False}
     events = EventReader(run)

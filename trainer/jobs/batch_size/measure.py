@@ -59,16 +59,13 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
         about |= train(parts, config, usage, timed=int(question["steps"]), warmup=int(question["warmup"]))
         about["during"] = "evaluation"
         evaluate_once(parts, config)
-        return {**about, "fits": True, "memory": usage.peak}
-    except UserError as error:
-        if error.__cause__ is None or not out_of_memory(error.__cause__):
-            raise
     except Exception as error:
-        if not out_of_memory(error):
-            if sentence := explain(error):
+        if not out_of_memory(error.__cause__ if isinstance(error, UserError) and error.__cause__ is not None else error):
+            if not isinstance(error, UserError) and (sentence := explain(error)):
                 raise UserError(sentence) from error
             raise
-    return {**about, "fits": False}
+        return {**about, "fits": False}
+    return {**about, "fits": True, "memory": usage.peak}
 
 
 def samples_of(parts: Parts) -> int:
