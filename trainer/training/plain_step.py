@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from gradtop.trainer.config import TrainingConfig
-from gradtop.trainer.training.build import Parts
+from gradtop.trainer.training.build import TrainingParts
 
 
-def update(parts: Parts, training: TrainingConfig) -> bool:
+def update(parts: TrainingParts, training: TrainingConfig) -> bool:
     """Clip the gradients as in training and change the weights; returns whether the gradient scaler skipped the step."""
     compute = parts.compute
     compute.unscale()

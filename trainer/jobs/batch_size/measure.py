@@ -18,10 +18,10 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import choose_device, out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.usage import Usage
-from gradtop.trainer.training.build import Parts, build_to_measure, read_config
+from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.plain_step import update
-from gradtop.trainer.training.step import explain
+from gradtop.trainer.training.step import explain_step_error
 
 Batch = tuple[Tensor, Tensor]
 
@@ -42,7 +42,7 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
 
     Beside it what memory did not suffice for (`during`), `free` (bytes, before anything was built), `samples` in the training set, and `notes`.
     """
-    config = read_config(run)
+    config = read_valid_config(run)
     size = int(question["batch_size"])
     config = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": size})})
     device = choose_device(config.training.device)
@@ -61,20 +61,20 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
         evaluate_once(parts, config)
     except Exception as error:
         if not out_of_memory(error.__cause__ if isinstance(error, UserError) and error.__cause__ is not None else error):
-            if not isinstance(error, UserError) and (sentence := explain(error)):
+            if not isinstance(error, UserError) and (sentence := explain_step_error(error)):
                 raise UserError(sentence) from error
             raise
         return {**about, "fits": False}
     return {**about, "fits": True, "memory": usage.peak}
 
 
-def samples_of(parts: Parts) -> int:
+def samples_of(parts: TrainingParts) -> int:
     """Of the training set; at least as many as there are whole batches."""
     labels = parts.source.labels
     return len(labels) if labels is not None else parts.batches.per_epoch * parts.batches.batch_size
 
 
-def whole_batches(parts: Parts) -> Iterator[Batch]:
+def whole_batches(parts: TrainingParts) -> Iterator[Batch]:
     """One after the other, over as many epochs as it takes, without a smaller one at the end of each. Raises UserError where there is none."""
     size, epoch, found = parts.batches.batch_size, 0, True
     while found:
@@ -87,7 +87,7 @@ def whole_batches(parts: Parts) -> Iterator[Batch]:
     raise UserError(f"the training data give no batch of {size} samples")
 
 
-def train(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
+def train(parts: TrainingParts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
     """Optimizer steps of one whole batch each: `seconds` of the timed ones, and the samples `trained` in them."""
     found, trained = whole_batches(parts), 0
     seconds = []
@@ -106,7 +106,7 @@ def train(parts: Parts, config: Config, usage: Usage, *, timed: int, warmup: int
     return {"seconds": seconds, "trained": trained}
 
 
-def evaluate_once(parts: Parts, config: Config) -> None:
+def evaluate_once(parts: TrainingParts, config: Config) -> None:
     """One batch of an evaluation, as a training makes it."""
     model = parts.compute.evaluated
     model.eval()
@@ -117,7 +117,7 @@ def evaluate_once(parts: Parts, config: Config) -> None:
     wait_for(parts.device)
 
 
-def noise(parts: Parts, size: int, batches: int) -> dict[str, Any]:
+def noise(parts: TrainingParts, size: int, batches: int) -> dict[str, Any]:
     """The gradient noise scale, at the weights as they are."""
     parameters = [parameter for parameter in parts.model.parameters() if parameter.requires_grad]
     mean = [torch.zeros_like(parameter, dtype=torch.float64 if parameter.device.type == "cpu" else torch.float32) for parameter in parameters]
