@@ -12,7 +12,7 @@ from gradtop.trainer.jobs.batch_size.search import Measured
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 
 if TYPE_CHECKING:
-    from gradtop.tui.reading.poll import Source
+    from gradtop.tui.reading.poll import ReadContext
 
 
 MIB = 1 << 20
@@ -44,7 +44,7 @@ class BatchSizePart:
     ended: bool = False
 
 
-def read_batch_sizes(source: Source, _view: object) -> BatchSizePart:
+def read_batch_sizes(source: ReadContext, _view: object) -> BatchSizePart:
     return batch_size_part(source.run) if source.run is not None else BatchSizePart()
 
 
