@@ -108,7 +108,9 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     assert result["limited_by"] == "memory"
     assert 8 <= int(str(result["largest"])) < 128
     assert not all(sizes(tight).values())
-    told = dict(find_job("batch_size").result.lines(RunReader(tight)))
+    reader = RunReader(tight)
+    reader.refresh()
+    told = dict(find_job("batch_size").result.lines(reader))
     assert "a larger one does not fit" in told["largest batch size"]
 
 
