@@ -53,11 +53,12 @@ def request_answer(
     server: bool = True,
     seconds: float = ANSWERS,
     opened: Callable[[Closable], object] = lambda _: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What a process that has PyTorch answers within so many seconds. Where there is no server one is started; where none can be had,
     or without `server`, a new process imports PyTorch for this answer alone.
 
-    `opened` is given what another thread may close to cancel. Raises OSError with a sentence.
+    `opened` is given what another thread may close to cancel; `meanwhile` is called while the server works. Raises OSError with a sentence.
     """
     if not server:
         return answer_alone(kind, arguments, seconds=seconds, opened=opened)
@@ -69,6 +70,7 @@ def request_answer(
         opened(connection)
         try:
             connection.send(kind, arguments)
+            meanwhile()
             connection.wait_for_fork()
         except Refused:
             raise

@@ -53,8 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from gradtop.trainer.launch.answers import request_answer
     from gradtop.trainer.launch.lr_preview import request_plan
-    from gradtop.trainer.launch.server import request_answer
 
     check_changes(options.changes)
     if options.steps_per_epoch < 0:
