@@ -12,7 +12,7 @@ from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.jobs.batch_size.result import describe, headline
-from gradtop.trainer.jobs.batch_size.search import Measured, estimate, fast_enough, next_size, noise_scale
+from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_enough, next_size, noise_scale
 from gradtop.trainer.record import Status
 
 
@@ -45,8 +45,8 @@ def test_the_largest_that_fits_is_found_to_within_the_resolution(seed: int) -> N
 
 def test_the_smallest_fast_enough_size_is_the_knee_of_the_pace() -> None:
     paces = {8: 100.0, 16: 190.0, 32: 340.0, 64: 460.0, 128: 505.0, 256: 500.0}
-    sizes = [Measured(size, 1.0, pace) for size, pace in paces.items()]
-    assert fast_enough([*sizes, Measured(512, math.nan, math.nan)]) == 64
+    sizes = [MeasuredSize(size, 1.0, pace) for size, pace in paces.items()]
+    assert fast_enough([*sizes, MeasuredSize(512, math.nan, math.nan)]) == 64
     assert fast_enough([]) is None
 
 
@@ -54,12 +54,12 @@ def test_the_estimate_is_the_line_through_two_sizes_and_waits_until_memory_has_g
     def memory(size: int) -> float:
         return max(1000.0 + 7.0 * size, 1500.0)  # below 72 an allocator hides it
 
-    line = estimate([Measured(size, memory(size), 1.0) for size in (8, 16, 64, 128, 256, 512)])
+    line = estimate([MeasuredSize(size, memory(size), 1.0) for size in (8, 16, 64, 128, 256, 512)])
     assert line is not None
     assert line.largest(1000.0 + 7.0 * 9000) == pytest.approx(9000, rel=0.2)
     assert line.largest(1.0) == 0
-    assert estimate([Measured(8, 1500.0, 1.0), Measured(16, 1500.0, 1.0)]) is None
-    assert estimate([Measured(8, 1500.0, 1.0), Measured(16, math.nan, math.nan)]) is None
+    assert estimate([MeasuredSize(8, 1500.0, 1.0), MeasuredSize(16, 1500.0, 1.0)]) is None
+    assert estimate([MeasuredSize(8, 1500.0, 1.0), MeasuredSize(16, math.nan, math.nan)]) is None
 
 
 def test_the_noise_scale_is_that_of_the_gradients_own_distribution() -> None:

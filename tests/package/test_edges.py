@@ -31,7 +31,8 @@ OTHER_FILES = {
     "tui/screens/tune/draft.py": "a configuration that the user saves",
     "tui/ui_state.py": "the state directory of the user",
 }
-PRINTS = {"tui/cli/output.py"}
+# The second says that our own modules have changed, and imports none of them.
+PRINTS = {"tui/cli/output.py", "tui/cli/entry.py"}
 
 
 def modules(*words: str) -> Iterator[tuple[str, ast.AST]]:

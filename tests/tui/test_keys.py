@@ -25,6 +25,7 @@ from gradtop.tui.theme import LIGHT
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
+from tests.tui.size_fixture import size_run
 
 MODES = [mode.name for mode in keys.all_modes()]
 
@@ -32,9 +33,9 @@ MODES = [mode.name for mode in keys.all_modes()]
 @pytest.fixture
 def run(runs: Path, request: pytest.FixtureRequest) -> Run:
     """A training, or in the mode of another job a run of that."""
-    if hasattr(request.node, "callspec") and request.node.callspec.params.get("mode") == "lr_range":
-        return range_run(runs)
-    return fake_run(runs)[0]
+    mode = request.node.callspec.params.get("mode") if hasattr(request.node, "callspec") else ""
+    made = {"lr_range": range_run, "batch_size": size_run}.get(mode)
+    return made(runs) if made is not None else fake_run(runs)[0]
 
 
 def method(action: str) -> str:

@@ -151,7 +151,7 @@ class Dataset:
 
     @property
     def tokens_per_sample(self) -> int:
-        return several(self.train_labels)
+        return labels_per_sample(self.train_labels)
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)
@@ -166,7 +166,7 @@ class Dataset:
         return Fingerprint(len(self.train_labels), len(self.val_labels), (), digest)
 
 
-def several(labels: Tensor) -> int:
+def labels_per_sample(labels: Tensor) -> int:
     """Labels of one sample where it has several, else 0."""
     return labels[0].numel() if labels.dim() > 1 and len(labels) else 0
 

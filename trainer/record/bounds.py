@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
@@ -22,6 +23,7 @@ TEXT = 64 << 10  # characters
 NAME = 1000  # characters of a key, a parameter, a column
 DEPTH = 24  # lists and tables in one another
 ITEMS = 100_000  # of a list of texts or changes
+DIMENSIONS = 64  # of a tensor in PyTorch
 WHOLE = 2**53  # beyond, a float64 leaves out whole numbers
 WIDEST = 2**64  # of whole numbers that nobody counts with, such as seeds
 LATEST = 1e11  # seconds since 1970, or of anything else; the year 5138
@@ -86,6 +88,14 @@ def count(value: object) -> int | None:
         number = measured(value)
         value = int(number) if number is not None and 0 <= number <= WHOLE else None
     return value if isinstance(value, int) and 0 <= value <= WHOLE else None
+
+
+def sizes_of(shape: object) -> tuple[int, ...]:
+    """The shape of a parameter; that of a scalar where it is none, or has more values than can be counted."""
+    if not isinstance(shape, list) or len(shape) > DIMENSIONS:
+        return ()
+    sizes = tuple(count(each) or 0 if type(each) is int else 0 for each in shape)
+    return sizes if math.prod(sizes) <= WHOLE else ()
 
 
 def table(value: object) -> dict[str, Any] | None:

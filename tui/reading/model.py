@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import StreamReader, clean
-from gradtop.trainer.record.bounds import count
+from gradtop.trainer.record.bounds import count, sizes_of
 
 ROOT = "."
 DEEPEST = 64  # modules above a parameter
-DIMENSIONS = 64  # of a tensor; PyTorch has no more
 LONGEST = 200  # characters of a name that are shown
 
 
@@ -159,11 +158,6 @@ def parameter_row(name: str, row: Mapping[str, object]) -> Node:
         tied_to=tied_to,
         sizes=sizes,
     )
-
-
-def sizes_of(shape: object) -> tuple[int, ...]:
-    """The shape of a parameter; that of a scalar where it is none."""
-    return tuple(map(whole, shape)) if isinstance(shape, list) and len(shape) <= DIMENSIONS else ()
 
 
 def tables(value: object) -> list[Mapping[str, object]]:

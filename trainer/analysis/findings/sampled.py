@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, window
 from gradtop.trainer.record import StreamReader
-from gradtop.trainer.record.bounds import count
+from gradtop.trainer.record.bounds import sizes_of
 from gradtop.trainer.record.streams.registry import GRAD_NORM, MODULES, UPDATE_RATIO, of_parameter, parameter_of
 
 FIRST, SPREAD, LAST = 4, 24, 32  # records
@@ -99,14 +99,11 @@ class Sampled:
     def parameters(self) -> Sequence[ParameterSamples]:
         """In the order of the model, tied ones once, as the newest segment tells them."""
         rows = self.extra.get("parameters")
-        found = []
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict) and isinstance(row.get("name"), str) and not row.get("tied_to"):
-                sizes = row.get("shape")
-                found.append(
-                    ParameterSamples(row["name"], tuple([count(each) or 0 for each in sizes]) if isinstance(sizes, list) else (), row.get("trainable") is not False)
-                )
-        return found
+        return [
+            ParameterSamples(row["name"], sizes_of(row.get("shape")), row.get("trainable") is not False)
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row, dict) and isinstance(row.get("name"), str) and not row.get("tied_to")
+        ]
 
     @cached_property
     def healths(self) -> Mapping[str, GradientHealth]:

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.batch_size.search import noise_scale
@@ -21,9 +20,7 @@ from gradtop.trainer.runtime.usage import Usage
 from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.plain_step import update
-from gradtop.trainer.training.step import explain_step_error
-
-Batch = tuple[Tensor, Tensor]
+from gradtop.trainer.training.step import Batch, explain_step_error
 
 
 class Notes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import number, si, size
 from gradtop.trainer.job import JobEvent, Result
-from gradtop.trainer.jobs.batch_size.search import Measured
+from gradtop.trainer.jobs.batch_size.search import MeasuredSize
 from gradtop.trainer.record import Event, RunReader, Status
 from gradtop.trainer.record.streams.registry import BATCH_SIZE, BATCH_SIZES, MEMORY, SAMPLES_PER_S
 
@@ -16,7 +16,7 @@ FIELDS = ("largest", "limited_by", "estimate", "fast_enough", "noise_scale", "me
 LIMITS = {"memory": "a larger one does not fit", "samples": "all training samples", "setting": "as far as was tried"}
 
 
-def read_sizes(reader: RunReader) -> list[Measured]:
+def read_sizes(reader: RunReader) -> list[MeasuredSize]:
     """The batch sizes that were measured, in that order."""
     stream = reader.stream(BATCH_SIZES)
     stream.refresh()
@@ -25,10 +25,10 @@ def read_sizes(reader: RunReader) -> list[Measured]:
     if len(places) < 3:
         return []
     rows = ([row[place] for place in places] for row in stream.rows())
-    return [Measured(int(samples), memory, pace) for samples, memory, pace in rows if 1 <= samples < 1 << 53]
+    return [MeasuredSize(int(samples), memory, pace) for samples, memory, pace in rows if 1 <= samples < 1 << 53]
 
 
-def figure(result: Mapping[str, object], name: str) -> float | None:
+def finite_number(result: Mapping[str, object], name: str) -> float | None:
     """A number of the result; None where there is none."""
     found = result.get(name)
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
@@ -36,23 +36,23 @@ def figure(result: Mapping[str, object], name: str) -> float | None:
 
 def headline(status: Status) -> str:
     """The largest batch size, as short as a column of a list."""
-    largest = figure(status.result, "largest")
+    largest = finite_number(status.result, "largest")
     return f"batch ≤ {number(int(largest))}" if largest is not None else ""
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     result = reader.status.result
-    if (largest := figure(result, "largest")) is not None:
+    if (largest := finite_number(result, "largest")) is not None:
         why = LIMITS.get(str(result.get("limited_by")), "so far")
-        estimated = figure(result, "estimate")
+        estimated = finite_number(result, "estimate")
         by_estimate = f"; estimated from two small sizes: {number(int(estimated))}" if estimated is not None else ""
         yield "largest batch size", f"{number(int(largest))} ({why}{by_estimate})"
-    if (per_sample := figure(result, "memory_per_sample")) is not None and (fixed := figure(result, "memory_fixed")) is not None:
-        free = figure(result, "memory_free") or 0.0
+    if (per_sample := finite_number(result, "memory_per_sample")) is not None and (fixed := finite_number(result, "memory_fixed")) is not None:
+        free = finite_number(result, "memory_free") or 0.0
         yield "memory", f"{size(fixed)} + {size(per_sample)} per sample, of {size(free)} that may be used"
-    if (fast := figure(result, "fast_enough")) is not None:
+    if (fast := finite_number(result, "fast_enough")) is not None:
         yield "fast enough", f"{number(int(fast))} (the smallest with 90 % of the highest samples/s)"
-    if (noise := figure(result, "noise_scale")) is not None:
+    if (noise := finite_number(result, "noise_scale")) is not None:
         yield "noise scale", f"{si(noise)} samples (McCandlish et al., 2018): larger batches save few steps beyond it"
 
 
@@ -67,7 +67,7 @@ def record(reader: RunReader) -> Mapping[str, object]:
 
 def describe(event: Event) -> tuple[str, str]:
     """The sentence of the event at the end of a search, and its tone."""
-    largest, fast = figure(event, "largest"), figure(event, "fast_enough")
+    largest, fast = finite_number(event, "largest"), finite_number(event, "fast_enough")
     if largest is None:
         return "batch size: none fits", "warning"
     return f"batch size: up to {number(int(largest))}{f', fast enough from {number(int(fast))}' if fast is not None else ''}", "success"

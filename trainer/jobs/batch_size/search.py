@@ -10,7 +10,7 @@ FAST_ENOUGH = 0.9  # of the highest throughput
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredSize:
     """What a batch size has taken: bytes, NaN where it did not fit, and samples per second."""
 
     batch_size: int
@@ -41,7 +41,7 @@ def next_size(tried: Mapping[int, bool], *, smallest: int, largest: int, resolut
     return None if high - low <= max(resolution * low, 1) else (low + high) // 2
 
 
-def fast_enough(sizes: Sequence[Measured]) -> int | None:
+def fast_enough(sizes: Sequence[MeasuredSize]) -> int | None:
     """The smallest batch size that reaches FAST_ENOUGH of the highest samples per second."""
     speeds = [each for each in sizes if each.fits and each.samples_per_s > 0]
     if not speeds:
@@ -62,7 +62,7 @@ class Estimate:
         return max(int((free - self.fixed) / self.per_sample), 0)
 
 
-def estimate(sizes: Sequence[Measured]) -> Estimate | None:
+def estimate(sizes: Sequence[MeasuredSize]) -> Estimate | None:
     """From two small sizes that fit: the smallest, and the first that takes twice its memory, as before that an allocator hides what a sample takes.
 
     Where none takes that much, the largest stands in; None where memory does not grow at all.

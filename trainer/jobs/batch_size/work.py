@@ -12,7 +12,7 @@ from gradtop.trainer.analysis.formatting import size as size_of
 from gradtop.trainer.config import Config, ConfigProblems, load_config
 from gradtop.trainer.jobs.batch_size.config import Settings
 from gradtop.trainer.jobs.batch_size.result import ENDED, FIELDS, read_sizes
-from gradtop.trainer.jobs.batch_size.search import Measured, estimate, fast_enough, next_size
+from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_enough, next_size
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.launch.measuring import Measuring
 from gradtop.trainer.record import RunReader, RunState
@@ -37,7 +37,7 @@ def start(context: RunContext) -> None:
     settings = config.part(JOB_NAME)
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    search = Search(context, config, settings)
+    search = BatchSizeSearch(context, config, settings)
     context.close = search.close
     try:
         search.run()
@@ -45,12 +45,12 @@ def start(context: RunContext) -> None:
         search.conclude()
 
 
-class Search:
+class BatchSizeSearch:
     """`step` sizes are measured, of about `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         self._context, self._config, self._settings = context, config, settings
-        self._sizes: list[Measured] = read_sizes(RunReader(context.run)) if context.resume else []
+        self._sizes: list[MeasuredSize] = read_sizes(RunReader(context.run)) if context.resume else []
         before = context.progress.status.result if context.resume else {}
         self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
         self._noise: float | None = None
@@ -106,7 +106,7 @@ class Search:
                 return  # of all samples at once instead
         fits, self._during = bool(answer["fits"]), str(answer.get("during", ""))
         pace = answer["trained"] / len(answer["seconds"]) / median(answer["seconds"]) if fits else math.nan
-        measured = Measured(size, float(answer["memory"]) if fits else math.nan, pace)
+        measured = MeasuredSize(size, float(answer["memory"]) if fits else math.nan, pace)
         self._sizes.append(measured)
         self._context.writer.put(BATCH_SIZES, self.step, time.time(), (size, measured.memory, pace))
         self._context.progress.update(result=self.result())

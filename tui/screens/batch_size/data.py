@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.jobs.batch_size.result import figure, read_sizes
-from gradtop.trainer.jobs.batch_size.search import Measured
+from gradtop.trainer.jobs.batch_size.result import finite_number, read_sizes
+from gradtop.trainer.jobs.batch_size.search import MeasuredSize
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def batch_size_part(reader: RunReader) -> BatchSizePart:
     sizes = sorted(read_sizes(reader), key=lambda each: each.batch_size)
     fitting, result = [each for each in sizes if each.fits], reader.status.result
     parent = Run(reader.run.path.parent / reader.meta.parent) if reader.meta.parent else None
-    estimated = figure(result, "estimate")
+    estimated = finite_number(result, "estimate")
     return BatchSizePart(
         pace=curve([(each.batch_size, each.samples_per_s) for each in fitting]),
         memory=curve([(each.batch_size, each.memory / MIB) for each in fitting]),
         candidates=tuple(candidates(result, fitting)),
         estimate=int(estimated) if estimated is not None else None,
-        free=figure(result, "memory_free"),
+        free=finite_number(result, "memory_free"),
         failed=min((each.batch_size for each in sizes if not each.fits), default=None),
         source=parent if parent is not None and parent.config.is_file() else None,
         ended=reader.state.has_ended or reader.state is RunState.UNKNOWN,
@@ -71,12 +71,12 @@ def curve(points: Sequence[tuple[float, float]]) -> Series:
     return Series(x, x, y, y, y, (1,) * len(x), (0,) * len(x), *((x[0], x[-1]) if x else ()))
 
 
-def candidates(result: Mapping[str, object], fitting: Sequence[Measured]) -> Iterator[Candidate]:
+def candidates(result: Mapping[str, object], fitting: Sequence[MeasuredSize]) -> Iterator[Candidate]:
     """In the order in which people should think of them."""
-    if (fast := figure(result, "fast_enough")) is not None:
+    if (fast := finite_number(result, "fast_enough")) is not None:
         yield Candidate("fast enough", int(fast), "the smallest with 90 % of the highest samples/s")
-    largest = figure(result, "largest")
-    if (noise := figure(result, "noise_scale")) is not None and noise >= 1:
+    largest = finite_number(result, "largest")
+    if (noise := finite_number(result, "noise_scale")) is not None and noise >= 1:
         useful = 1 << max(round(math.log2(noise)), 0)
         if largest is None or useful <= largest:
             yield Candidate("noise scale", useful, f"{noise:.3g} samples: beyond it a larger batch saves few steps")

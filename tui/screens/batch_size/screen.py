@@ -126,9 +126,9 @@ class BatchSize(ModeScreen, ChartActions):
 def figures(part: BatchSizePart) -> TextLine:
     words: list[tuple[str, str]] = []
     if part.free is not None:
-        words += [(" memory that may be used ", "muted"), (formatting.size(part.free), "text")]
+        words += [(" usable memory ", "muted"), (formatting.size(part.free), "text")]
     if part.estimate is not None:
-        words += [("   estimate from two small sizes ", "muted"), (formatting.number(part.estimate), "text")]
+        words += [("   estimate from small sizes ", "muted"), (formatting.number(part.estimate), "text")]
     if part.failed is not None:
         words += [("   does not fit ", "muted"), (formatting.number(part.failed), "warning")]
     return words

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
-from gradtop.trainer.record.bounds import WHOLE
+from gradtop.trainer.record.bounds import WHOLE, sizes_of
 from gradtop.trainer.record.streams.registry import (
     ALL,
     COUNT,
@@ -30,7 +30,6 @@ from gradtop.trainer.record.streams.registry import (
     columns_of,
     count_bins,
 )
-from gradtop.tui.reading.model import sizes_of
 from gradtop.tui.screens.weights.pictures import PicturePart, recorded_picture
 from gradtop.tui.widgets.axis import multiples, step_for
 

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
 from gradtop.trainer.data.batches import Prepare
-from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, several, tones_of
+from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, labels_per_sample, tones_of
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
@@ -50,7 +50,7 @@ def load(config: CustomData, *, seed: int, context: int = 0) -> Source:
     if training.items is None and validation.items is None:
         return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
     tones = tones_of(training.inputs)
-    return CustomSource(training.as_items(classes), validation.as_items(classes), info, prepare, tones, tokens_per_sample=several(training.labels))
+    return CustomSource(training.as_items(classes), validation.as_items(classes), info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
 
 
 @dataclass(frozen=True)
