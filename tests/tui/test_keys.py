@@ -34,8 +34,12 @@ MODES = [mode.name for mode in keys.all_modes()]
 def run(runs: Path, request: pytest.FixtureRequest) -> Run:
     """A training, or in the mode of another job a run of that."""
     mode = request.node.callspec.params.get("mode") if hasattr(request.node, "callspec") else ""
-    made = {"lr_range": range_run, "batch_size": size_run}.get(mode)
-    return made(runs) if made is not None else fake_run(runs)[0]
+    match mode:
+        case "lr_range":
+            return range_run(runs)
+        case "batch_size":
+            return size_run(runs)
+    return fake_run(runs)[0]
 
 
 def method(action: str) -> str:
