@@ -57,7 +57,8 @@ def test_set_takes_several_changes_and_the_dotted_path(gradtop: Gradtop, living:
 def test_a_refusal_is_the_users_mistake(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
     with FakeWorker(*living, answer=lambda name: (False, "optimizer.lr must be a number above 0, not -1")):
         said = gradtop("set", "last", "lr=1")
-    assert (said.code, said.out) == (2, "")
+    # What a change would do is said before it is sent.
+    assert (said.code, said.out) == (2, "quiet-heron: learning rate now 1e-3 → 1 (scaled): the whole schedule is scaled, its warm-up included\n")
     assert said.err == "gradtop: quiet-heron: optimizer.lr must be a number above 0, not -1\n"
 
 

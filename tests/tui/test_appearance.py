@@ -110,7 +110,8 @@ async def test_a_storm_of_resizes_leaves_a_whole_picture(tmp_path: Path, trainin
     async with piloted(tmp_path, run) as screen:
         for width, height in [(200, 60), (12, 4), (80, 24), (40, 12), (99, 15), (100, 25), (60, 20), (41, 13), (120, 40)] * 2:
             await screen.pilot.resize_terminal(width, height)
+        await screen.shows("✓ nothing wrong")
         await screen.pilot.pause()
         after = screen.shown()
     async with piloted(tmp_path, run) as screen:
-        assert after == screen.shown()
+        await screen.until(lambda: screen.shown() == after, f"the same picture as after the storm:\n{after}", seconds=20)

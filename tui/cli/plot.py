@@ -27,8 +27,9 @@ its output; cpu@1 is cpu of rank 1.
 Each gets a chart; loss and val_loss share one. The line is the mean per column,
 dots show minimum and maximum; a cross at the bottom marks non-finite values.
 
-Several runs share one chart per metric, each with its own color and pattern, in
-the order given; a run that lacks the metric or cannot be read is named below it.
+Several runs share one chart per metric, each with its own color and pattern,
+in the order given; a run that lacks the metric or cannot be read is named
+below it.
 --by draws over steps, epochs or the time since a run's first recorded step.
 
   gradtop plot last

@@ -15,8 +15,9 @@ from gradtop.tui.cli.start import add_settings, begin, check_settings
 EPILOG = """\
 The run is a background process, independent of this terminal. Without --watch
 or --detach, its progress is printed, one line per epoch; ◆ marks the metric of
-training.monitor and each new best value. Ctrl+C stops printing, not the run. Exit code while following: 0 the run is done or was stopped, 1 it
-failed or died, 2 usage or configuration error.
+training.monitor and each new best value. Ctrl+C stops printing, not the run.
+Exit code while following: 0 the run is done or was stopped, 1 it failed or
+died, 2 usage or configuration error.
 
   gradtop train configs/digits.toml --watch
   gradtop train configs/digits.toml optimizer.lr=3e-4 training.epochs=10

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 
@@ -109,8 +110,9 @@ async def test_a_hidden_picture_is_computed_when_it_is_seen_again() -> None:
         plot.show(HistogramShape(-1.0, 1.0, BELL))
         assert plot._rows is rows
         plot.display = True
-        await pilot.pause()
-        assert "█" in "".join(app.shown())
+        async with asyncio.timeout(30):
+            while "█" not in "".join(app.shown()):
+                await pilot.pause(0.01)
 
 
 async def test_in_ascii_there_is_nothing_but_ascii_in_the_bars() -> None:

@@ -9,21 +9,21 @@ Trains a few steps at each batch size, doubled until memory does not suffice,
 then bisected; each size in a process of its own, whose end by the kernel is a
 result too. Reports
 
-  largest      the largest batch size that trains and evaluates, and the estimate
-               from the memory of two small sizes: fixed + per sample x size
+  largest      the largest batch size that trains and evaluates, and the
+               estimate from two small sizes: fixed + per sample x size
   fast enough  the smallest size that reaches 90 % of the highest samples/s
-  noise scale  the simple gradient noise scale (McCandlish et al., 2018): far below
-               it, a larger batch saves steps almost in proportion; far above it,
-               it saves none
+  noise scale  the simple gradient noise scale (McCandlish et al., 2018): far
+               below it, a larger batch saves steps almost in proportion; far
+               above it, it saves none
 
 For a CONFIG, the steps start with initial weights; for a RUN, with the weights
 of its newest checkpoint if it has one. CONFIG and RUN are not modified. On a
 CPU, memory is that of the process; on a GPU, that of PyTorch's allocator.
 
---json prints one object when the search has ended: id, name, path, state, error,
-largest, limited_by, estimate, fast_enough, noise_scale, memory_per_sample,
-memory_fixed, memory_free and sizes (batch_size, memory, samples_per_s; null where
-it does not fit); with --detach only id, name and path.
+--json prints one object when the search has ended: id, name, path, state,
+error, largest, limited_by, estimate, fast_enough, noise_scale,
+memory_per_sample, memory_fixed, memory_free and sizes (batch_size, memory,
+samples_per_s; null where it does not fit); with --detach only id, name, path.
 
   gradtop batch-size configs/digits.toml
   gradtop batch-size last --largest 4096

@@ -59,7 +59,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
 def record(reader: RunReader) -> Mapping[str, object]:
     """The result, and the sizes in ascending order."""
     sizes = [
-        {"batch_size": each.batch_size, "memory": each.memory if each.fits else None, "samples_per_s": each.samples_per_s if each.fits else None}
+        {BATCH_SIZE: each.batch_size, MEMORY: each.memory if each.fits else None, SAMPLES_PER_S: each.samples_per_s if each.fits else None}
         for each in sorted(read_sizes(reader), key=lambda each: each.batch_size)
     ]
     return {**{name: reader.status.result.get(name) for name in FIELDS}, "sizes": sizes}
