@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,9 @@ class Launcher:
         if connection is not None:
             with connection:
                 connection.ask_for_spare()
-                connection.receive(SOON)  # it closes when it has forked
+                # It closes when it has forked. On a busy machine that may take longer, and a start then merely has no process ahead.
+                with contextlib.suppress(TimeoutError):
+                    connection.receive(SOON)
 
     def resume(self, run: Run) -> Run:
         self._begin(run, resume=True)

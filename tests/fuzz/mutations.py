@@ -139,10 +139,17 @@ def doubles(path: Path, chance: random.Random) -> str:
     return ""
 
 
+def read_bytes_of_file(path: Path) -> bytes:
+    """Raises OSError where an earlier mutation has left something else there: a FIFO would be waited for."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path.read_bytes()
+
+
 def column(path: Path, chance: random.Random) -> str:
     """One column has other numbers in every record, as a measurement that went wrong has."""
     try:
-        columns = json.loads(path.with_suffix(".json").read_bytes())["columns"]
+        columns = json.loads(read_bytes_of_file(path.with_suffix(".json")))["columns"]
         width = len(columns)
     except (OSError, ValueError, LookupError, TypeError):
         return ""

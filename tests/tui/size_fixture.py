@@ -16,7 +16,7 @@ MIB = 1 << 20
 SIZES = [(8, 20 * MIB, 400.0), (16, 21 * MIB, 700.0), (32, 30 * MIB, 1100.0), (64, 50 * MIB, 1500.0), (128, 90 * MIB, 1620.0), (256, math.nan, math.nan), (192, 130 * MIB, 1650.0)]
 
 
-def size_run(runs: Path, *, state: RunState = RunState.DONE, parent: Run | None = None, measured: int = len(SIZES)) -> Run:
+def size_run(runs: Path, *, state: RunState = RunState.DONE, parent: Run | None = None, measured: int = len(SIZES), noise: float | None = 95.0) -> Run:
     """A search that has measured so many of SIZES."""
     run = create_run(runs, parse_config("", job="batch_size"), name="keen-newt", parent=parent)
     writer = StreamWriter(run)
@@ -26,7 +26,7 @@ def size_run(runs: Path, *, state: RunState = RunState.DONE, parent: Run | None 
     writer.close()
     result = {
         "memory_free": 140.0 * MIB, "samples": 1437, "largest": 192, "limited_by": "memory", "fast_enough": 64, "estimate": 210,
-        "memory_fixed": 12.0 * MIB, "memory_per_sample": 0.6 * MIB, "noise_scale": 95.0,
+        "memory_fixed": 12.0 * MIB, "memory_per_sample": 0.6 * MIB, "noise_scale": noise, "noise_samples": 512,
     }  # fmt: skip
     write_status(run, Status(state=state, step=measured, steps=9, updated=NOW, ended=NOW, seconds=30.0, result=result if measured else {}))
     return run

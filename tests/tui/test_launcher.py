@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -49,6 +51,30 @@ async def test_custom_code_that_was_not_started_here_is_asked_about_before_it_ru
         assert screen.app.watched is None
         await screen.press("y")
         await screen.until(lambda: screen.app.watched == run, "the run")
+
+
+def test_a_server_that_is_slow_to_fork_ahead_is_there_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Busy(contextlib.nullcontext[None]):
+        lost = False
+
+        def __enter__(self) -> Self:  # type: ignore[override]
+            return self
+
+        def stay(self) -> None:
+            asked.append("stay")
+
+        def ask_for_spare(self) -> None:
+            asked.append("spare")
+
+        def receive(self, seconds: float) -> None:
+            raise TimeoutError("no reply in time")
+
+    for name in ("connect", "connect_or_start"):
+        monkeypatch.setattr(f"gradtop.trainer.launch.server.{name}", Busy)
+    Launcher(tmp_path).expect_start()
+    assert asked == ["stay", "spare"]
 
 
 class WithoutServer(Starts):

@@ -7,7 +7,7 @@ import shlex
 
 from gradtop.tui.cli.consent import agree_to
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, has_screen, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import add_way, begin
 
@@ -60,4 +60,9 @@ def run(options: argparse.Namespace) -> int:
         )
     if not resume and not is_fork(found):
         print_line(f"{name} has no checkpoint; it starts from the beginning.")
-    return begin(found, runs, options, resume=resume)
+    code = begin(found, runs, options, resume=resume)
+    if code == 0 and job.command is not None and not options.detach and not (options.watch and has_screen()):
+        from gradtop.tui.cli.job import print_result
+
+        print_result(found)
+    return code

@@ -93,7 +93,7 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     ends(run, RunState.DONE)
     result = read_status(run).result
     assert sizes(run) == dict.fromkeys((8, 16, 32, 64, 128, 200), True)
-    assert (result["largest"], result["limited_by"]) == (200, "samples")
+    assert (result["largest"], result["limited_by"], result["noise_samples"]) == (200, "samples", 16)
     # 2 MiB each for `large`, what it is made of, its square, and their gradients; an allocator may keep as much again.
     assert 6 < float(str(result["memory_per_sample"])) / (1 << 20) < 32
     free = float(str(result["memory_free"]))
@@ -111,7 +111,7 @@ def test_a_size_that_exceeds_the_memory_does_not_fit_and_the_largest_that_does_i
     reader = RunReader(tight)
     reader.refresh()
     told = dict(find_job("batch_size").result.lines(reader))
-    assert "a larger one does not fit" in told["largest batch size"]
+    assert "a larger one does not fit" in told["largest"]
 
 
 def test_a_size_that_kills_its_process_does_not_fit_and_the_search_goes_on(search: Callable[..., Run]) -> None:

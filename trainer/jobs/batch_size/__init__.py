@@ -21,7 +21,7 @@ of its newest checkpoint if it has one. CONFIG and RUN are not modified. On a
 CPU, memory is that of the process; on a GPU, that of PyTorch's allocator.
 
 --json prints one object when the search has ended: id, name, path, state,
-error, largest, limited_by, estimate, fast_enough, noise_scale,
+error, largest, limited_by, estimate, fast_enough, noise_scale, noise_samples,
 memory_per_sample, memory_fixed, memory_free and sizes (batch_size, memory,
 samples_per_s; null where it does not fit); with --detach only id, name, path.
 

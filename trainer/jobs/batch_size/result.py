@@ -12,7 +12,7 @@ from gradtop.trainer.record import Event, RunReader, Status
 from gradtop.trainer.record.streams.registry import BATCH_SIZE, BATCH_SIZES, MEMORY, SAMPLES_PER_S
 
 ENDED = "batch_size"  # the kind of the event at its end
-FIELDS = ("largest", "limited_by", "estimate", "fast_enough", "noise_scale", "memory_per_sample", "memory_fixed", "memory_free")
+FIELDS = ("largest", "limited_by", "estimate", "fast_enough", "noise_scale", "noise_samples", "memory_per_sample", "memory_fixed", "memory_free")
 LIMITS = {"memory": "a larger one does not fit", "samples": "all training samples", "setting": "as far as was tried"}
 
 
@@ -34,6 +34,11 @@ def finite_number(result: Mapping[str, object], name: str) -> float | None:
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
 
 
+def too_noisy(samples: float) -> str:
+    """Why there is no noise scale where it was measured over so many samples."""
+    return f"not known: the gradient of {number(int(samples))} samples is no more than their noise; measure more (batch_size.noise_batches)"
+
+
 def headline(status: Status) -> str:
     """The largest batch size, as short as a column of a list."""
     largest = finite_number(status.result, "largest")
@@ -46,7 +51,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         why = LIMITS.get(str(result.get("limited_by")), "so far")
         estimated = finite_number(result, "estimate")
         by_estimate = f"; estimated from two small sizes: {number(int(estimated))}" if estimated is not None else ""
-        yield "largest batch size", f"{number(int(largest))} ({why}{by_estimate})"
+        yield "largest", f"{number(int(largest))} ({why}{by_estimate})"
     if (per_sample := finite_number(result, "memory_per_sample")) is not None and (fixed := finite_number(result, "memory_fixed")) is not None:
         free = finite_number(result, "memory_free") or 0.0
         yield "memory", f"{size(fixed)} + {size(per_sample)} per sample, of {size(free)} that may be used"
@@ -54,6 +59,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "fast enough", f"{number(int(fast))} (the smallest with 90 % of the highest samples/s)"
     if (noise := finite_number(result, "noise_scale")) is not None:
         yield "noise scale", f"{si(noise)} samples (McCandlish et al., 2018): larger batches save few steps beyond it"
+    elif (looked_at := finite_number(result, "noise_samples")) is not None:
+        yield "noise scale", too_noisy(looked_at)
 
 
 def record(reader: RunReader) -> Mapping[str, object]:

@@ -53,7 +53,7 @@ class BatchSizeSearch:
         self._sizes: list[MeasuredSize] = read_sizes(RunReader(context.run)) if context.resume else []
         before = context.progress.status.result if context.resume else {}
         self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
-        self._noise: float | None = None
+        self._noise: dict[str, object] = {}
         self._during = ""  # what the last size was tried in
         self._stopwatch = Stopwatch()
         self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
@@ -119,7 +119,7 @@ class BatchSizeSearch:
             return
         question = {"batch_size": size, "batches": batches, "memory": self._settings.memory}
         try:
-            self._noise = self._measuring.answer(question).get("noise_scale")
+            self._noise = {"noise_scale": self._measuring.answer(question).get("noise_scale"), "noise_samples": size * batches}
         except OSError as error:
             self._context.writer.event("warning", step=self.step, message=f"the gradient noise scale could not be measured: {error}")
 
@@ -134,7 +134,7 @@ class BatchSizeSearch:
         found |= {"largest": largest, "limited_by": limit if self._next() is None else "", "fast_enough": fast_enough(self._sizes)}
         if line := estimate(fitting):
             found |= {"memory_fixed": line.fixed, "memory_per_sample": line.per_sample, "estimate": line.largest(self._about["memory_free"])}
-        return found | {"noise_scale": self._noise}
+        return found | self._noise
 
     def conclude(self) -> None:
         """Record what was found, also by a search that is stopped before its end."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.jobs.batch_size.result import finite_number, read_sizes
+from gradtop.trainer.jobs.batch_size.result import finite_number, read_sizes, too_noisy
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 
@@ -29,7 +29,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class BatchSizePart:
-    """Curves over the batch size: samples per second, and peak memory in MiB. `free` is the memory that may be used, in bytes; `failed` the smallest size that does not fit.
+    """Curves over the batch size: samples per second, and peak memory in MiB. `note` says why there is no noise scale. `free` is the memory that may be used, in bytes; `failed` the smallest size that does not fit.
 
     `source` is the run whose configuration was measured, None where that was a file or the run is gone.
     """
@@ -37,6 +37,7 @@ class BatchSizePart:
     pace: Series = EMPTY_SERIES
     memory: Series = EMPTY_SERIES
     candidates: tuple[Candidate, ...] = ()
+    note: str = ""
     estimate: int | None = None
     free: float | None = None
     failed: int | None = None
@@ -58,6 +59,7 @@ def batch_size_part(reader: RunReader) -> BatchSizePart:
         pace=curve([(each.batch_size, each.samples_per_s) for each in fitting]),
         memory=curve([(each.batch_size, each.memory / MIB) for each in fitting]),
         candidates=tuple(candidates(result, fitting)),
+        note=too_noisy(over) if finite_number(result, "noise_scale") is None and (over := finite_number(result, "noise_samples")) is not None else "",
         estimate=int(estimated) if estimated is not None else None,
         free=finite_number(result, "memory_free"),
         failed=min((each.batch_size for each in sizes if not each.fits), default=None),

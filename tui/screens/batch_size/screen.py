@@ -95,6 +95,8 @@ class BatchSize(ModeScreen, ChartActions):
     def _list(self) -> None:
         part = self.part
         lines = [candidate(each, chosen=number == self._chosen) for number, each in enumerate(part.candidates)]
+        if part.note:
+            lines.append([("   noise scale  ", "muted"), (part.note, "muted")])
         self.query_one("#candidates", Lines).show(lines or [[(" no batch size fits" if part.ended else " being measured", "muted")]])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -29,6 +29,12 @@ async def test_it_shows_pace_and_memory_and_the_sizes_worth_taking(tmp_path: Pat
         await app.shows("▸ largest")
 
 
+async def test_it_says_where_the_noise_scale_cannot_be_known(tmp_path: Path) -> None:
+    async with piloted(tmp_path, size_run(tmp_path / "runs", noise=None)) as app:
+        await app.shows("noise scale  not known: the gradient of 512 samples is no more than their noise")
+        assert [each.word for each in app.snapshot.part.candidates] == ["fast enough", "largest"]  # type: ignore[union-attr]
+
+
 async def test_enter_puts_the_batch_size_into_tune_over_the_run_that_was_measured(tmp_path: Path) -> None:
     parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
     grower.close()
