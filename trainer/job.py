@@ -72,7 +72,8 @@ class Job:
     """What commands and screens know of a kind of job.
 
     `title` as it stands in a sentence, with its article; `label` as it stands in a list. `resumable`, `forkable` and `tunable`
-    say whether a run of it can be resumed, be forked from its checkpoints, and have hyperparameters changed while it runs.
+    say whether a run of it can be resumed, be forked from its checkpoints, and have hyperparameters changed while it runs. One that is
+    resumable and not forkable writes no checkpoints: it goes on from its records.
     """
 
     name: str

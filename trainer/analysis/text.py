@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
+from gradtop.trainer.job import find_job
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
@@ -157,6 +158,8 @@ def in_epoch(epoch: int) -> str:
 
 def resumes_from(reader: RunReader) -> str:
     """Where a run that is resumed goes on, as it stands after "from": its checkpoints are looked up."""
+    if (job := find_job(reader.meta.job)).resumable and not job.forkable:
+        return "what it has recorded"
     if found := reader.checkpoints():
         return f"its last checkpoint (step {number(found[-1].step)})"
     if is_fork(reader.run):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.text import resumes_from
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.job import find_job
 from gradtop.trainer.jobs.batch_size.result import read_sizes
@@ -130,6 +131,12 @@ def test_stopped_it_says_what_it_has_found_and_resumed_it_goes_on_from_there(sea
     send(run, "stop")
     ends(run, RunState.STOPPED)
     before = sizes(run)
+    reader = EventReader(run)
+    reader.refresh()
+    assert [event["unsaved"] for event in reader.events if event["kind"] == "command"] == [True]  # no checkpoint is promised
+    stopped = RunReader(run)
+    stopped.refresh()
+    assert resumes_from(stopped) == "what it has recorded"
     assert read_status(run).result["largest"] == max(before) < 200
     start_worker(run, resume=True)
     adopt(run)
