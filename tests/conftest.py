@@ -26,6 +26,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("gradtop")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of processes, terminals and screens wait much of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(scope="session")
 def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where torch servers listen: the tests of one process share them, and they end with it."""
