@@ -134,7 +134,7 @@ class Server:
                 if client.child == pid:
                     if task.measures:
                         with contextlib.suppress(OSError):
-                            client.link.sendall(ended_message(status, task.oom_kills))
+                            client.link.send(ended_message(status, task.oom_kills), socket.MSG_DONTWAIT)
                     client.child = 0
                     client.closed = True
                     client.link.close()
@@ -169,7 +169,8 @@ class Server:
         if client.closed:
             return None
         try:
-            data = client.link.recv(1 << 16)
+            # Without waiting, whatever the forked process that shares this socket has made of it.
+            data = client.link.recv(1 << 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
             if not client.stays and time.monotonic() > client.until:
                 self._drop(client)

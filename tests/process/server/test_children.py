@@ -10,6 +10,7 @@ import signal
 import stat
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -192,4 +193,21 @@ def test_a_process_that_crashes_takes_no_server_with_it(running_server: int, pro
     with pytest.raises(OSError, match="witness:build raised SystemExit: 3"):
         answers.request_answer("parameters", {"tables": tables(how="exit")})
     assert answers.request_answer("parameters", {"tables": {}})["total"] > 0
+    assert process_start(running_server)
+
+
+def test_an_answer_that_takes_long_keeps_nobody_else_waiting(running_server: int, project: Path) -> None:
+    """The socket of whoever asked is shared with the process that answers, which waits on it."""
+    gate = project / "gate"
+    os.mkfifo(gate)
+    (project / "slow.py").write_text("import torch\n\ndef build(path):\n    open(path).read()\n    return torch.nn.Linear(2, 2)\n")
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(answers.request_answer, "parameters", {"tables": tables("slow:build", path=str(gate))})
+        opened = os.open(gate, os.O_WRONLY)  # when the process that answers has come so far
+        try:
+            assert answers.request_answer("lr_plan", {"tables": {}})["steps"]
+            assert not slow.done()
+        finally:
+            os.close(opened)
+        assert slow.result()["total"] == 6
     assert process_start(running_server)
