@@ -10,10 +10,9 @@ from textual.containers import Horizontal
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui import keys
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.batch_size.data import BatchSizePart, Candidate, read_batch_sizes
@@ -73,7 +72,7 @@ class BatchSize(ModeScreen, ChartActions):
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.facts.run is None or not isinstance(snapshot.part, BatchSizePart):
-            self.explain("" if snapshot.facts.run else f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one.")
+            self.explain("" if snapshot.facts.run else no_run_text())
             return
         self.explain("")
         part = self.part
