@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -20,17 +20,8 @@ from gradtop.trainer.runtime.usage import Usage
 from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.plain_step import update
-from gradtop.trainer.training.step import Batch, explain_step_error
-
-
-class Notes:
-    """What is noticed while the parts are built, for the job to record: [kind, fields] each."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, dict[str, object]]] = []
-
-    def event(self, kind: str, /, **fields: object) -> None:
-        self.found.append((str(kind), fields))
+from gradtop.trainer.training.step import explain_step_error
+from gradtop.trainer.training.trial_steps import Notes, wait_for, whole_batches
 
 
 def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,19 +60,6 @@ def samples_of(parts: TrainingParts) -> int:
     """Of the training set; at least as many as there are whole batches."""
     labels = parts.source.labels
     return len(labels) if labels is not None else parts.batches.per_epoch * parts.batches.batch_size
-
-
-def whole_batches(parts: TrainingParts) -> Iterator[Batch]:
-    """One after the other, over as many epochs as it takes, without a smaller one at the end of each. Raises UserError where there is none."""
-    size, epoch, found = parts.batches.batch_size, 0, True
-    while found:
-        found = False
-        for batch in parts.batches.epoch(epoch, skip=0):
-            if len(batch[1]) >= size:
-                found = True
-                yield batch
-        epoch += 1
-    raise UserError(f"the training data give no batch of {size} samples")
 
 
 def train(parts: TrainingParts, config: Config, usage: Usage, *, timed: int, warmup: int) -> dict[str, Any]:
@@ -131,8 +109,3 @@ def noise(parts: TrainingParts, size: int, batches: int) -> dict[str, Any]:
     of_mean = sum(float((each / batches).square().sum()) for each in mean)
     found_scale = noise_scale(size, batches, total / batches, of_mean) if math.isfinite(total) else None
     return {"noise_scale": found_scale}
-
-
-def wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,0 +1,124 @@
+"""Times one combination of settings after the other, each in a process of its own, in turns. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.jobs.speed.candidates import Timing, Tournament, Trial
+from gradtop.trainer.jobs.speed.config import Settings
+from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, changes_text, read_timings, told_of
+from gradtop.trainer.launch.answers import ProcessEnded
+from gradtop.trainer.launch.measuring import Measuring
+from gradtop.trainer.record import RunState
+from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.control import Applied
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.progress import Stopwatch
+
+JOB_NAME = "speed"
+LONGEST = 1800.0  # seconds of one measurement, which may compile the model
+NO_CHECKPOINT = "a speed test writes no checkpoint: what it has measured is recorded already"
+NO_CHANGE = "a speed test cannot be changed while it runs; start another one"
+
+
+def start(context: RunContext) -> None:
+    """Measure until the fastest settings are known. On a resume, what was measured before stands."""
+    try:
+        config = load_config(context.run.config)
+    except (ConfigProblems, OSError) as error:
+        raise UserError(str(error)) from error
+    settings = config.part(JOB_NAME)
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    test = SpeedTest(context, config, settings)
+    context.close = test.close
+    try:
+        test.run()
+    finally:
+        test.conclude()
+
+
+class SpeedTest:
+    """`step` measurements are done, of about `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
+
+    def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
+        self._context, self._config, self._settings = context, config, settings
+        self._tournament = Tournament({}, rounds=settings.rounds, gain=settings.gain, tolerance=settings.tolerance)
+        self._stopwatch = Stopwatch()
+        self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
+        context.progress.gauges = self.gauges
+
+    @property
+    def step(self) -> int:
+        return len(self._tournament.timings)
+
+    def run(self) -> None:
+        """Raises UserError where the settings of the configuration themselves do not work."""
+        self._stopwatch.go()
+        self._context.progress.update(state=RunState.TRAINING, model=self._config.model.kind)
+        self._begin()
+        while (trial := self._tournament.next()) is not None:
+            self._tournament.add(self._measure(trial))
+            self._context.progress.update(result=told_of(self._tournament))
+
+    def _begin(self) -> None:
+        """Ask what applies, and take up what was measured before."""
+        try:
+            about = self._measuring.answer({"settings": list(self._settings.settings)})
+        except OSError as error:
+            raise UserError(str(error)) from error
+        settings = self._settings
+        self._tournament = Tournament(about["choices"], rounds=settings.rounds, gain=settings.gain, tolerance=settings.tolerance)
+        if self._context.resume:
+            for timing in read_timings(self._context.progress.status.result):
+                self._tournament.add(timing)
+        else:
+            for kind, fields in about["notes"]:
+                self._context.writer.event(kind, **fields)
+        self._context.progress.update(device=about["device"], threads=about["threads"], parameters=about["parameters"])
+
+    def _measure(self, trial: Trial) -> Timing:
+        question = {"changes": dict(trial.changes), "steps": self._settings.steps, "seconds": self._settings.seconds}
+        try:
+            answer = self._measuring.answer(question)
+        except OSError as error:
+            if not trial.changes or (isinstance(error, ProcessEnded) and not error.signal):
+                raise UserError(f"{changes_text(trial.changes)}: {error}") from error
+            self._context.writer.event("warning", step=self.step, message=f"{changes_text(trial.changes)}: {error}")
+            return Timing(trial.stage, trial.round, trial.changes, math.nan, error=str(error) or type(error).__name__)
+        return Timing(trial.stage, trial.round, trial.changes, answer["seconds"], answer["samples_per_s"], answer["loss"])
+
+    def conclude(self) -> None:
+        """Record what was found, also by a test that is stopped before its end."""
+        self._stopwatch.halt()
+        if self._tournament.timings:
+            result = told_of(self._tournament)
+            self._context.writer.event(ENDED, step=self.step, **{name: result[name] for name in FIELDS})
+            self._context.progress.update(result=result)
+
+    # What control asks for
+
+    def pause(self) -> None:
+        self._stopwatch.halt()
+        self._context.progress.update(state=RunState.PAUSED)
+
+    def unpause(self) -> None:
+        self._stopwatch.go()
+        self._context.progress.update(state=RunState.TRAINING)
+
+    def checkpoint_now(self) -> str:
+        raise ValueError(NO_CHECKPOINT)
+
+    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
+        raise ValueError(NO_CHANGE)
+
+    # What a person sees, and how it ends
+
+    def gauges(self) -> dict[str, object]:
+        """What changes from one measurement to the next, for the status; called from the heartbeat's thread."""
+        return {"step": self.step, "steps": self._tournament.expected, "seconds": self._stopwatch.seconds}
+
+    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
+        self._stopwatch.halt()
