@@ -54,6 +54,9 @@ from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, run_cells
 from gradtop.tui.screens.schedule.data import read_schedule
+from gradtop.tui.screens.speed.data import read_speeds
+from gradtop.tui.screens.speed.text import in_full
+from gradtop.tui.screens.speed.text import rows as speed_rows
 from gradtop.tui.screens.system.data import read_system
 from gradtop.tui.screens.system.text import gpu_lines, host_lines, monitoring_lines, run_lines
 from gradtop.tui.screens.tune.data import read_tune
@@ -93,6 +96,7 @@ class Screen:
         yield lambda: read_metrics(source, MetricsView(EVERYTHING, "o", 0, 12))
         yield lambda: self._parameters(source)
         yield lambda: read_range(source, None)
+        yield lambda: self._speeds(source)
         yield lambda: read_tune(source, None)
         yield lambda: self._runs(source)
         yield self._log.read
@@ -125,6 +129,13 @@ class Screen:
             host_lines(each, source.facts)
             gpu_lines(each)
             monitoring_lines(each)
+
+    @staticmethod
+    def _speeds(source: ReadContext) -> None:
+        part = read_speeds(source, None)
+        list(speed_rows(part, 0, 120, 20, block="#"))
+        for each in part.settings:
+            in_full(each, chosen=False)
 
     @staticmethod
     def _parameters(source: ReadContext) -> None:

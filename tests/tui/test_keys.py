@@ -26,6 +26,7 @@ from tests.tui.piloting import Piloted, piloted
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
 from tests.tui.size_fixture import size_run
+from tests.tui.speed_fixture import speed_run
 
 MODES = [mode.name for mode in keys.all_modes()]
 
@@ -39,6 +40,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return range_run(runs)
         case "batch_size":
             return size_run(runs)
+        case "speed":
+            return speed_run(runs)
     return fake_run(runs)[0]
 
 

@@ -123,8 +123,10 @@ class Tournament:
             references.append(winner)
 
     def _round(self, stage: int, number: int, reference: Changes, contenders: Sequence[Changes]) -> Iterator[Trial]:
-        """What is left to measure in a round; the reference comes first."""
-        for changes in (reference, *contenders):
+        """What is left to measure in a round. It begins with another one than the round before, in the first with the reference."""
+        order = (reference, *contenders)
+        turned = number % len(order)
+        for changes in order[turned:] + order[:turned]:
             if changes != reference and number and not self._worth(stage, changes):
                 continue
             if self._timing(stage, number, changes) is None:

@@ -15,6 +15,7 @@ from gradtop.trainer.config.load import to_tables
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import Run, effective
+from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.cores import cores
 from gradtop.trainer.runtime.device import choose_device, explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import UserError
@@ -28,7 +29,7 @@ _KERNEL = 4  # dimensions of the weight of a two-dimensional convolution
 
 
 def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
-    """With `changes`, by dotted key: `seconds` of a step (median), the `samples_per_s`, and the mean `loss` of the first `steps`.
+    """With `changes`, by dotted key: `seconds` of a step (median), the `samples_per_s`, and the mean `loss` of the `first_steps`.
 
     Without, the `choices` that apply, by dotted key, and what is to be recorded of the run. Raises UserError where the settings do not work.
     """
@@ -48,7 +49,7 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
     except ConfigProblems as error:
         raise UserError(str(error)) from error
     try:
-        return timed(build_to_measure(run, notes, config), config, steps=int(question["steps"]), seconds=float(question["seconds"]))
+        return timed(build_to_measure(run, notes, config), config, steps=int(question["first_steps"]), seconds=float(question["seconds"]))
     except Exception as error:
         if out_of_memory(error):
             raise UserError(explain_out_of_memory(config.training.device, config.training.batch_size)) from error
@@ -61,7 +62,7 @@ def choices(names: Sequence[str], config: Config, parts: TrainingParts) -> dict[
     """The values that are not the configuration's, of the settings that can make a difference, by dotted key."""
     training, gpu = config.training, parts.device.type == "cuda"
     every: dict[str, tuple[str, list[object]]] = {
-        "threads": ("training.threads", [] if parts.device.type != "cpu" else sorted({1, max(cores() // 2, 1), cores()} - {torch.get_num_threads()})),
+        "threads": ("training.threads", [] if parts.device.type != "cpu" else [*sorted({1, max(cores() // 2, 1), cores()} - {torch.get_num_threads()})]),
         "precision": ("training.precision", [each for each in ("fp32", "bf16", *(["fp16"] if gpu else [])) if each != training.precision]),
         "channels_last": ("training.channels_last", [not training.channels_last] if convolves(parts.model) else []),
         "workers": ("data.workers", other_workers(config)),
@@ -78,7 +79,7 @@ def convolves(model: nn.Module) -> bool:
 def other_workers(config: Config) -> list[object]:
     """Numbers of data loading processes, where the data are read by some."""
     workers = getattr(config.data, "workers", None)
-    return [] if workers is None else sorted({0, 2, cores()} - {workers})
+    return [] if workers is None else [*sorted({0, 2, cores()} - {workers})]
 
 
 def timed(parts: TrainingParts, config: Config, *, steps: int, seconds: float) -> dict[str, Any]:
@@ -103,4 +104,4 @@ def timed(parts: TrainingParts, config: Config, *, steps: int, seconds: float) -
         taken.append(time.perf_counter() - started)
         samples = len(batch[1])
     step = median(taken)
-    return {"seconds": step, "samples_per_s": samples / step, "loss": fmean(losses)}
+    return {"seconds": step, SAMPLES_PER_S: samples / step, "loss": fmean(losses)}

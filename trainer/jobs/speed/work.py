@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 
 from gradtop.trainer.config import Config, ConfigProblems, load_config
 from gradtop.trainer.jobs.speed.candidates import Timing, Tournament, Trial
 from gradtop.trainer.jobs.speed.config import Settings
-from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, changes_text, read_timings, told_of
+from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, read_timings, settings_text, told_of
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.launch.measuring import Measuring
-from gradtop.trainer.record import RunState
+from gradtop.trainer.record import RunReader, RunState
+from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, SPEEDS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.errors import UserError
@@ -60,8 +62,7 @@ class SpeedTest:
         self._context.progress.update(state=RunState.TRAINING, model=self._config.model.kind)
         self._begin()
         while (trial := self._tournament.next()) is not None:
-            self._tournament.add(self._measure(trial))
-            self._context.progress.update(result=told_of(self._tournament))
+            self._add(self._measure(trial))
 
     def _begin(self) -> None:
         """Ask what applies, and take up what was measured before."""
@@ -72,23 +73,31 @@ class SpeedTest:
         settings = self._settings
         self._tournament = Tournament(about["choices"], rounds=settings.rounds, gain=settings.gain, tolerance=settings.tolerance)
         if self._context.resume:
-            for timing in read_timings(self._context.progress.status.result):
+            for timing in read_timings(RunReader(self._context.run)):
                 self._tournament.add(timing)
         else:
             for kind, fields in about["notes"]:
                 self._context.writer.event(kind, **fields)
+        self._context.writer.open(SPEEDS, first_step=self.step + 1)
         self._context.progress.update(device=about["device"], threads=about["threads"], parameters=about["parameters"])
 
+    def _add(self, timing: Timing) -> None:
+        self._tournament.add(timing)
+        # First what the setting is: a row without one is measured again.
+        self._context.progress.update(result=told_of(self._tournament))
+        place = list(self._tournament.measured()).index(timing.changes)
+        self._context.writer.put(SPEEDS, self.step, time.time(), (place, timing.stage, timing.round, timing.seconds, timing.samples_per_s, timing.loss))
+
     def _measure(self, trial: Trial) -> Timing:
-        question = {"changes": dict(trial.changes), "steps": self._settings.steps, "seconds": self._settings.seconds}
+        question = {"changes": dict(trial.changes), "first_steps": self._settings.steps, "seconds": self._settings.seconds}
         try:
             answer = self._measuring.answer(question)
         except OSError as error:
             if not trial.changes or (isinstance(error, ProcessEnded) and not error.signal):
-                raise UserError(f"{changes_text(trial.changes)}: {error}") from error
-            self._context.writer.event("warning", step=self.step, message=f"{changes_text(trial.changes)}: {error}")
+                raise UserError(f"{settings_text(trial.changes)}: {error}") from error
+            self._context.writer.event("warning", step=self.step, message=f"{settings_text(trial.changes)}: {error}")
             return Timing(trial.stage, trial.round, trial.changes, math.nan, error=str(error) or type(error).__name__)
-        return Timing(trial.stage, trial.round, trial.changes, answer["seconds"], answer["samples_per_s"], answer["loss"])
+        return Timing(trial.stage, trial.round, trial.changes, answer["seconds"], answer[SAMPLES_PER_S], answer["loss"])
 
     def conclude(self) -> None:
         """Record what was found, also by a test that is stopped before its end."""

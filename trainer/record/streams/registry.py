@@ -88,6 +88,9 @@ SMOOTHED = "smoothed"
 BATCH_SIZES = "batch_sizes"
 BATCH_SIZE = "batch_size"
 
+SPEEDS = "speeds"
+SETTING, STAGE, ROUND, STEP_SECONDS = "setting", "stage", "round", "step_seconds"
+
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
 HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT = (
@@ -199,6 +202,15 @@ REGISTRY: Mapping[str, Stream] = {
             (Column(BATCH_SIZE), Column(MEMORY, "B"), Column(SAMPLES_PER_S, "1/s")),
             jobs=("batch_size",),
             shown_by=("batch_size",),
+            rollup=False,
+        ),
+        Stream(
+            SPEEDS,
+            "Every measurement of a speed test: the setting by its place in `settings` of the result, what was taken before it (`stage`), the round, median "
+            "time of a step, pace, and the mean loss of the first steps; not finite where the setting does not work.",
+            (Column(SETTING), Column(STAGE), Column(ROUND), Column(STEP_SECONDS, "s"), Column(SAMPLES_PER_S, "1/s"), Column(LOSS)),
+            jobs=("speed",),
+            shown_by=("speed",),
             rollup=False,
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gradtop.tui.mode import CURSOR, Key, Mode
+from gradtop.tui.mode import Key, Mode
 
 MODE = Mode(
     "speed", "1", "Speed", "gradtop.tui.screens.speed.screen:Speed",
     "A speed test: samples per second with each setting, and how far it moves the loss.",
-    frozenset({CURSOR}),
+    frozenset(),
 )  # fmt: skip
 KEYS = (
     Key("ctrl+x", "screen.start_job('speed')", "tune.speed", "speed test", "Start a speed test of this configuration, from the run's newest weights if the changes allow it.", modes=("tune",)),

@@ -14,7 +14,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     title = f"{clean(reader.meta.name or reader.run.id, 80)}  samples/s by setting"
     if not part.settings:
         return f"{title}\nnothing to plot: nothing was measured"
-    lines = [HEAD, *rows(part, part.chosen or 0, width, max(height - 2, 1), block="█" if unicode else "#")]
+    lines = [HEAD, *rows(part, part.chosen or 0, width, max(height - 2, 1), block="▆" if unicode else "#")]
     text = ["".join(words for words, _ in line)[:width].rstrip() for line in lines]
     whole = "\n".join((title, *text))
     return whole if unicode else to_ascii(whole)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 
+from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.speed.data import SpeedPart, read_speeds
-from gradtop.tui.screens.speed.text import HEAD, about, rows
+from gradtop.tui.screens.speed.text import HEAD, assignments, in_full, rows
 
-BLOCK = "█"
+BLOCK = "▆"
 
 
 class Speed(ModeScreen):
@@ -19,6 +21,7 @@ class Speed(ModeScreen):
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("speed")
     mode = "speed"
+    streams = shown_by(mode)
     read = staticmethod(read_speeds)
 
     def __init__(self) -> None:
@@ -43,8 +46,9 @@ class Speed(ModeScreen):
         place = self._at if self._at is not None else part.chosen or 0
         return min(place, max(len(part.settings) - 1, 0))
 
-    def on_resize(self) -> None:
-        self.show(self.snapshot)
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._list)
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.facts.run is None or not isinstance(snapshot.part, SpeedPart):
@@ -63,7 +67,7 @@ class Speed(ModeScreen):
             self.query_one("#chosen", Lines).show([])
             return
         lines.show([HEAD, *rows(part, self.at, width, height - 1, block=BLOCK)])
-        self.query_one("#chosen", Lines).show([about(part.settings[self.at], chosen=self.at == part.chosen)])
+        self.query_one("#chosen", Lines).show([in_full(part.settings[self.at], chosen=self.at == part.chosen)])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"use", "choose"}:
@@ -85,5 +89,5 @@ class Speed(ModeScreen):
 
     def copied(self) -> tuple[str, str]:
         if self.part.settings:
-            return " ".join(f"{key}={value}" for key, value in self.part.settings[self.at].changes.items()), "the settings"
+            return assignments(self.part.settings[self.at].changes), "the settings"
         return super().copied()

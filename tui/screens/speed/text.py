@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.formatting import setting_text, si, significant
-from gradtop.trainer.jobs.speed.result import Setting, changes_text
+from gradtop.trainer.jobs.speed.candidates import Changes
+from gradtop.trainer.jobs.speed.result import Setting, factor, settings_text
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.screens.speed.data import SpeedPart
 
@@ -31,7 +32,7 @@ def rows(part: SpeedPart, at: int, width: int, height: int, *, block: str) -> It
 
 def row(each: Setting, width: int, fastest: float, *, cursor: bool, chosen: bool, block: str) -> TextLine:
     tone = "strong" if cursor or chosen else "text"
-    label = changes_text(each.changes)
+    label = settings_text(each.changes)
     label = label if len(label) <= LABEL - 4 else f"{label[: LABEL - 5]}…"
     start: list[tuple[str, str]] = [(" ▸ " if cursor else "   ", "primary"), (f"{label:<{LABEL - 3}}", tone)]
     if each.error:
@@ -43,13 +44,17 @@ def row(each: Setting, width: int, fastest: float, *, cursor: bool, chosen: bool
     return [
         *start,
         (f"{si(each.samples_per_s):>{PACE}}", tone),
-        (f"{significant(each.speedup)} ×".rjust(FACTOR), "success" if chosen and each.changes else tone),
+        (factor(each.speedup).rjust(FACTOR), "success" if chosen and each.changes else tone),
         (moved.rjust(MOVED), "muted"),
         (f"   {bar}", "primary" if chosen else "muted"),
     ]
 
 
-def about(each: Setting, *, chosen: bool) -> TextLine:
+def assignments(changes: Changes) -> str:
+    """As on the command line: training.threads=1 training.precision=bf16."""
+    return " ".join(f"{key}={setting_text(value)}" for key, value in changes.items())
+
+
+def in_full(each: Setting, *, chosen: bool) -> TextLine:
     """The combination under the cursor in full, as keys of the configuration."""
-    words = " ".join(f"{key}={setting_text(value)}" for key, value in each.changes.items()) or "the configuration as it is"
-    return [(f" {words}", "text"), ("   the fastest that leaves the loss as it was" if chosen else "", "muted")]
+    return [(f" {assignments(each.changes) or 'the configuration as it is'}", "text"), ("   the fastest that leaves the loss as it was" if chosen else "", "muted")]
