@@ -10,7 +10,19 @@ from dataclasses import replace
 
 from gradtop.trainer.record import Column, Run, SegmentWriter, StreamWriter, read_status
 from gradtop.trainer.record.status import process_start
-from gradtop.trainer.record.streams.registry import GRAD_NORM, HISTOGRAMS, LAYERS, STEPS, bins, columns_of, of_parameter
+from gradtop.trainer.record.streams.registry import (
+    CLIPPED,
+    GRAD_NORM,
+    HISTOGRAMS,
+    LAYERS,
+    LOSS,
+    LR,
+    SAMPLES_PER_S,
+    STEPS,
+    bins,
+    columns_of,
+    of_parameter,
+)
 from tests.bench.sandbox import Sandbox
 from tests.bench.terminal import Terminal
 from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
@@ -24,7 +36,7 @@ KEPT_OF_OLD = 16  # of an old run's measurements of the layers one in so many is
 
 
 class Feed:
-    """A hundred values a step: seven of the step, the rest of the parameters. `advance` writes what is due by the clock.
+    """A hundred values a step: those of the step, the rest of the parameters. `advance` writes what is due by the clock.
 
     A run of many `steps` at the start has their whole history, as after hours of training.
     """
@@ -44,9 +56,9 @@ class Feed:
         self._columns = [Column(name) for name in layers]
         self._write_history(steps)
         self._writer = StreamWriter(self.run)
-        self._writer.open(STEPS, first_step=steps)
-        self._writer.open(LAYERS, self._columns, first_step=steps, extra=layer_table())
-        self._writer.open(HISTOGRAMS, [*columns_of(HISTOGRAMS), *map(Column, bins(BINS))], first_step=steps, extra={"parameters": names})
+        self._writer.open(STEPS, first_step=steps + 1)
+        self._writer.open(LAYERS, self._columns, first_step=steps + 1, extra=layer_table())
+        self._writer.open(HISTOGRAMS, [*columns_of(HISTOGRAMS), *map(Column, bins(BINS))], first_step=steps + 1, extra={"parameters": names})
         self._status = replace(read_status(self.run), pid=os.getpid(), pid_started=process_start(os.getpid()))
         self._next_beat = self._next_measure = 0.0
 
@@ -55,8 +67,8 @@ class Feed:
         if self.step >= steps:
             return
         now = time.time()
-        loss = SegmentWriter(self.run, STEPS, columns_of(STEPS), first_step=self.step)
-        layers = SegmentWriter(self.run, LAYERS, self._columns, first_step=self.step, extra=layer_table())
+        loss = SegmentWriter(self.run, STEPS, columns_of(STEPS), first_step=self.step + 1)
+        layers = SegmentWriter(self.run, LAYERS, self._columns, first_step=self.step + 1, extra=layer_table())
         for step in range(self.step + 1, steps + 1):
             taken = now - (steps - step) / 100
             loss.append(step, taken, self._of_step(step))
@@ -81,7 +93,8 @@ class Feed:
             self._measure()
 
     def _of_step(self, step: int) -> tuple[float, ...]:
-        return (self.loss(step), 1e-3, 2.0 + self._chance.random(), 0.0, 12_400.0, math.nan, math.nan)
+        known = {LOSS: self.loss(step), LR: 1e-3, GRAD_NORM: 2.0 + self._chance.random(), CLIPPED: 0.0, SAMPLES_PER_S: 12_400.0}
+        return tuple(known.get(column.name, math.nan) for column in columns_of(STEPS))
 
     def _of_layers(self) -> list[float]:
         factor = 1.0 + 0.3 * self._chance.random()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Run
+from gradtop.trainer.record import Run, RunReader
+from gradtop.trainer.record.streams.registry import LAYERS, LOSS, STEPS
+from tests.bench.feed import Feed
+from tests.bench.sandbox import sandboxed
 from tests.process.support import ROOT, Process, wait_for_run, wait_for_step
 from tests.support import wait_until
 
@@ -43,6 +47,22 @@ def measure():
 restart.measure, sys.argv = measure, ["bench", "restart"]
 sys.exit(bench.main())
 """
+
+
+def test_the_run_that_the_benchmarks_of_a_screen_feed_has_its_history_and_goes_on() -> None:
+    with sandboxed() as sandbox:
+        feed = Feed(sandbox, steps=300)
+        feed.take_step()
+        feed.close()
+        reader = RunReader(feed.run)
+        reader.refresh()
+        steps, layers = reader.stream(STEPS), reader.stream(LAYERS)
+        for stream in (steps, layers):
+            stream.refresh()
+        rows = list(steps.rows())
+        assert [row[0] for row in rows][-201:] == list(range(101, 302))
+        assert math.isfinite(rows[-1][2 + [column.name for column in steps.columns].index(LOSS)])
+        assert [row[0] for row in layers.rows()][-1] == 301
 
 
 def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(tmp_path: Path, adopt: Callable[[Run], Process]) -> None:
