@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gradtop.trainer.record import RunState
 from tests.cli.conftest import Gradtop
 from tests.tui.speed_fixture import speed_run
 
@@ -17,9 +18,12 @@ def test_commands_plot_and_tell_it(gradtop: Gradtop, tmp_path: Path) -> None:
     assert "precision bf16" in said.out
     assert "2.00 × faster" in gradtop("ls").out
     shown = gradtop("show", "swift-otter").out
+    shown_as_data = gradtop("show", "swift-otter", "--json").out
     for words in ("precision bf16: 2.00 × the configuration's 6.4k samples/s, 12.8k", "threads 1: 0.83 ×, loss moved by 0 %", "channels_last: the model has no convolutions"):
         assert words in shown
-    record = json.loads(gradtop("show", "swift-otter", "--json").out)
+    speed_run(tmp_path / "runs", state=RunState.STOPPED, measured=2)
+    assert "as configured, 6.4k samples/s: nothing that was tried so far is faster" in gradtop("show", "last").out
+    record = json.loads(shown_as_data)
     assert record["result"]["chosen"] == {"training.precision": "bf16"}
 
 

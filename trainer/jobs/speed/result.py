@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gradtop.trainer.analysis.formatting import setting_text, si, significant
 from gradtop.trainer.job import JobEvent, Result
 from gradtop.trainer.jobs.speed.candidates import Timing, Tournament
-from gradtop.trainer.record import Event, RunReader, Status
+from gradtop.trainer.record import Event, RunReader, RunState, Status
 from gradtop.trainer.record.streams.registry import LOSS, ROUND, SAMPLES_PER_S, SETTING, SPEEDS, STAGE, STEP_SECONDS
 from gradtop.trainer.record.text import clean
 
@@ -112,7 +112,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if chosen:
         yield "fastest", f"{settings_text(chosen)}: {factor(speedup)} the configuration's {si(base)} samples/s, {si(pace)}"
     else:
-        yield "fastest", f"as configured, {si(base)} samples/s: nothing that was tried is faster"
+        yield "fastest", f"as configured, {si(base)} samples/s: nothing that was tried {'is' if reader.state is RunState.DONE else 'so far is'} faster"
     for number, each in enumerate(each for each in read_settings(result) if each.changes):
         yield "" if number else "tried", f"{settings_text(each.changes)}: {told(each)}"
 
