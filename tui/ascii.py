@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 _PAIRS = {
     "\u202f": " ", "\u00a0": " ", "…": "~", "–": "-", "—": "-", "·": ".", "×": "x", "±": "+", "≥": ">", "≤": "<", "≈": "~", "∞": "8",
     "°": " ", "µ": "u", "●": "*", "◌": ".", "○": "o", "‖": "=", "■": "#", "□": "-", "✕": "x", "✗": "x", "†": "+", "✓": "v", "▲": "!", "△": "!",
-    "▼": "v", "▾": "-", "▸": "+", "▴": "^", "◂": "<", "►": ">", "◄": "<", "→": ">", "←": "<", "↑": "^", "↓": "v", "↗": "/", "↘": "\\",
+    "▼": "v", "▾": "v", "▸": ">", "▴": "^", "◂": "<", "►": ">", "◄": "<", "→": ">", "←": "<", "↑": "^", "↓": "v", "↗": "/", "↘": "\\",
     "⟶": ">", "━": "=", "╸": "=", "╺": "=", "┈": ".", "┄": ".", "┊": ":", "┆": ":", "▁": "_", "▂": "_", "▃": ".", "▄": "-", "▅": "-",
     "▆": "+", "▇": "#", "█": "#", "▌": "|", "▐": "|", "▀": "'", "▔": "-", "▏": "|", "▕": "|", "▎": "|", "▊": "#", "░": ".", "▒": ":",
     "▓": "#", "⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9", "⁻": "-", "“": '"', "”": '"',
@@ -36,8 +38,10 @@ class _Table(dict[int, str]):
 
 
 _TABLE = _Table()
+# Between an old value and a new one, where > would compare them; in as many cells.
+_BECOMES = re.compile(r"(?<=[^\s←]) → (?=\S)")
 
 
 def to_ascii(text: str) -> str:
     """The same number of cells in ASCII: boxes, bars, arrows and symbols by their likeness, letters of other scripts as ?."""
-    return text if text.isascii() else text.translate(_TABLE)
+    return text if text.isascii() else _BECOMES.sub(" ->", text).translate(_TABLE)

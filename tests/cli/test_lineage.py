@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -103,6 +104,23 @@ def test_a_fork_that_cannot_be_is_refused_and_nothing_is_made(gradtop: Gradtop, 
     result = gradtop("fork", "base", *words)
     assert result.code == 2
     assert said in result.err
+    assert list_runs(parent.path.parent) == [parent]
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a dangling link"])
+def test_a_fork_says_nothing_of_what_it_keeps_of_a_checkpoint_that_is_no_file(gradtop: Gradtop, parent: Run, kind: str) -> None:
+    weights = parent.checkpoints / "step-000032.pt"
+    weights.unlink()
+    match kind:
+        case "a FIFO":
+            os.mkfifo(weights)
+        case "a folder":
+            weights.mkdir()
+        case _:
+            weights.symlink_to("nowhere")
+    result = gradtop("fork", "base", "epochs=4")
+    assert (result.code, result.out) == (2, "")
+    assert "step-000032.pt" in result.err
     assert list_runs(parent.path.parent) == [parent]
 
 

@@ -63,7 +63,7 @@ def test_what_the_encoding_has_not_is_spelt_out(runs: Path, variables: dict[str,
     done = shell("gradtop ls; gradtop show tidy; gradtop plot amber loss; gradtop stop amber", runs.parent, **variables)
     assert done.returncode == 2
     assert done.stdout.isascii()
-    assert "optimizer.lr 1e-3 > 3e-4" in done.stdout
+    assert "optimizer.lr 1e-3 ->3e-4" in done.stdout
     assert "?" not in done.stdout.partition("created")[0]
     assert "Traceback" not in done.stderr
 

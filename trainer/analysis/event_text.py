@@ -117,7 +117,7 @@ def answer_text(event: Mapping[str, Any]) -> str:
         case "stop" | "kill" if event.get("was_queued"):
             return "removed from the queue"
         case "stop":
-            return f"stopping after step {step}{'' if event.get('unsaved') else ', with a checkpoint'}"
+            return f"stopping after step {step}{'' if event.get('unsaved') else ', then writing a checkpoint'}"
         case "kill":
             return f"stopped immediately after step {step}, without a checkpoint"
         case "set":
@@ -190,10 +190,12 @@ def freeze_text(event: Mapping[str, Any]) -> str:
 
 def threads_text(event: Mapping[str, Any]) -> str:
     before, pace = (value if isinstance(value, int | float) and math.isfinite(value) else None for value in (event.get("pace_before"), event.get("pace")))
+    tokens = whole(event.get("tokens_per_sample"))
+    each, unit = (tokens, "tokens/s") if tokens else (1, "samples/s")
     if pace is None or before is None:
-        slow = f" ({si(before)} samples/s)" if before is not None else ""
+        slow = f" ({si(each * before)} {unit})" if before is not None else ""
         return f"the CPU is busy{slow}: trying {changes_text(event)} from step {next_step(event)} on"
-    figures = f"{si(pace)} samples/s, {si(before)} before"
+    figures = f"{si(each * pace)} {unit}, {si(each * before)} before"
     if changed := changes_text(event):
         return f"no faster ({figures}): {changed} from step {next_step(event)} on"
     return f"training.threads={event.get('threads')} is kept: {figures}"

@@ -94,7 +94,19 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
             replace_whole(run.path, run.origin.with_suffix(".json"), lambda copy: shutil.copyfileobj(file, copy))
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
-        raise RecordError(f"{checkpoint}: cannot copy the checkpoint: {error.strerror}.") from None
+        raise _cannot_copy(checkpoint, error) from None
+
+
+def require_checkpoint_file(checkpoint: Path) -> None:
+    """Raises RecordError where a fork could not take the checkpoint along: no regular file, or none at all."""
+    try:
+        _ordinary_file(checkpoint)
+    except OSError as error:
+        raise _cannot_copy(checkpoint, error) from None
+
+
+def _cannot_copy(checkpoint: Path, error: OSError) -> RecordError:
+    return RecordError(f"{checkpoint}: cannot copy the checkpoint: {error.strerror}.")
 
 
 def _ordinary_file(path: Path) -> Path:

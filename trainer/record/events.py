@@ -72,7 +72,7 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
         "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
         "unsaved",
     ),
-    EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before"),  # a trial of fewer threads; samples/s, pace nan at its begin
+    EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before", "tokens_per_sample"),  # a trial of fewer threads; samples/s, pace nan at its begin
     # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").
     EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations", "monitor", "mode"),
     EventKind.WARNING: ("step", "message"),

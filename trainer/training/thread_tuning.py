@@ -143,7 +143,14 @@ def tune_threads(session: Session) -> None:
         use_threads(tuned.threads)
         session.progress.update(threads=torch.get_num_threads())
     session.writer.event(
-        EventKind.THREADS, step=session.step, threads=tuned.threads, changes=changes, old=old, pace=tuned.pace, pace_before=tuned.pace_before
+        EventKind.THREADS,
+        step=session.step,
+        threads=tuned.threads,
+        changes=changes,
+        old=old,
+        pace=tuned.pace,
+        pace_before=tuned.pace_before,
+        tokens_per_sample=session.progress.status.tokens_per_sample,
     )
 
 
