@@ -135,7 +135,7 @@ class Screen:
         part = read_speeds(source, None)
         list(speed_rows(part, 0, 120, 20, block="#"))
         for each in part.settings:
-            in_full(each, chosen=False)
+            in_full(each, chosen=True, ended=part.ended)
 
     @staticmethod
     def _parameters(source: ReadContext) -> None:

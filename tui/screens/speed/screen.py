@@ -67,7 +67,7 @@ class Speed(ModeScreen):
             self.query_one("#chosen", Lines).show([])
             return
         lines.show([HEAD, *rows(part, self.at, width, height - 1, block=BLOCK)])
-        self.query_one("#chosen", Lines).show([in_full(part.settings[self.at], chosen=self.at == part.chosen)])
+        self.query_one("#chosen", Lines).show([in_full(part.settings[self.at], chosen=self.at == part.chosen, ended=part.ended)])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"use", "choose"}:

@@ -55,6 +55,6 @@ def assignments(changes: Changes) -> str:
     return " ".join(f"{key}={setting_text(value)}" for key, value in changes.items())
 
 
-def in_full(each: Setting, *, chosen: bool) -> TextLine:
+def in_full(each: Setting, *, chosen: bool, ended: bool) -> TextLine:
     """The combination under the cursor in full, as keys of the configuration."""
-    return [(f" {assignments(each.changes) or 'the configuration as it is'}", "text"), ("   the fastest that leaves the loss as it was" if chosen else "", "muted")]
+    return [(f" {assignments(each.changes) or 'the configuration as it is'}", "text"), ("" if not chosen else "   the fastest that leaves the loss as it was" if ended else "   the fastest so far", "muted")]

@@ -30,6 +30,12 @@ async def test_it_lists_the_settings_the_fastest_first_and_why_one_does_not_work
         await app.shows("▸ as configured")
 
 
+async def test_while_it_measures_it_says_that_the_fastest_is_so_far(tmp_path: Path) -> None:
+    async with piloted(tmp_path, speed_run(tmp_path / "runs", state=RunState.PAUSED, measured=2)) as app:
+        await app.shows("▸ as configured")
+        await app.shows("the fastest so far")
+
+
 async def test_enter_puts_the_settings_into_tune_over_the_run_that_was_measured(tmp_path: Path) -> None:
     parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
     grower.close()
