@@ -22,6 +22,7 @@ from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.mode_screen import bound
+from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, OverlayView, RunCurve, SeedGroup
 from gradtop.tui.widgets.cells import Cells
@@ -87,7 +88,7 @@ class Overlay(ModalScreen[None], ChartActions):
                 for number in range(MOST):
                     yield LineChart(id=f"overlay-{number}", empty="reading …")
             yield Groups(id="groups")
-            yield Input(id="typed", compact=True, placeholder="filter by name", disabled=True)
+            yield NameFilter()
 
     def on_mount(self) -> None:
         self.recall()
@@ -180,10 +181,8 @@ class Overlay(ModalScreen[None], ChartActions):
         self._arrange(self.pointed())
 
     def action_back(self) -> None:
-        line = self.query_one("#typed", Input)
-        if line.display or self._typed:
-            line.value = ""
-            self._close_filter()
+        if self.query_one(NameFilter).display or self._typed:
+            self._close_filter(clear=True)
         elif self._alone:
             self.action_alone()
         else:
@@ -198,9 +197,7 @@ class Overlay(ModalScreen[None], ChartActions):
     # Which metrics
 
     def action_filter(self) -> None:
-        line = self.query_one("#typed", Input)
-        line.disabled, line.display = False, True
-        self.set_focus(line)
+        self.query_one(NameFilter).open()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         if message.value != self._typed:
@@ -210,9 +207,8 @@ class Overlay(ModalScreen[None], ChartActions):
     def on_input_submitted(self) -> None:
         self._close_filter()
 
-    def _close_filter(self) -> None:
-        line = self.query_one("#typed", Input)
-        line.disabled, line.display = True, False
+    def _close_filter(self, *, clear: bool = False) -> None:
+        self.query_one(NameFilter).close(clear=clear)
         self._arrange(None)
 
     def action_page(self, pages: int) -> None:

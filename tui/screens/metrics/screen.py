@@ -12,6 +12,7 @@ from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.framework.picks import axis_of, keep_picks, kept_picks, metric_line
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.metrics.data import MetricsPart, MetricsView, read_metrics
@@ -43,7 +44,7 @@ class Metrics(ChartedScreen):
         with Container(id="grid"):
             for number in range(count(shape_for(self.app.size))):
                 yield LineChart(id=f"metric-{number}")
-        yield Input(id="typed", compact=True, placeholder="filter by name", disabled=True)
+        yield NameFilter()
 
     def view(self) -> MetricsView:
         return MetricsView(self.chart_view, self._typed, 0 if self._alone else self._first, count(self._shape), self._alone)
@@ -121,9 +122,7 @@ class Metrics(ChartedScreen):
         self.action_scroll_rows(pages * self._shape[1])
 
     def action_filter(self) -> None:
-        line = self.query_one("#typed", Input)
-        line.disabled, line.display = False, True
-        self.set_focus(line)
+        self.query_one(NameFilter).open()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         if message.value != self._typed:
@@ -133,16 +132,13 @@ class Metrics(ChartedScreen):
     def on_input_submitted(self) -> None:
         self._close_filter()
 
-    def _close_filter(self) -> None:
-        line = self.query_one("#typed", Input)
-        line.disabled, line.display = True, False
+    def _close_filter(self, *, clear: bool = False) -> None:
+        self.query_one(NameFilter).close(clear=clear)
         self.set_focus(None)
 
     def back(self) -> bool:
-        line = self.query_one("#typed", Input)
-        if line.display or self._typed:
-            line.value = ""
-            self._close_filter()
+        if self.query_one(NameFilter).display or self._typed:
+            self._close_filter(clear=True)
             return True
         if self._alone:
             self._alone = ""
