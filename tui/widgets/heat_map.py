@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
+from textual import events
+from textual.message import Message
 
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.tui.theme import HEAT
@@ -45,9 +47,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A picture of square pixels in levels."""
+    """A picture of square pixels in levels; `places` has the tiles beside the chosen one: number, left, top, right and bottom."""
 
     rows: list[list[int]]
+    places: list[tuple[int, int, int, int, int]] = field(default_factory=list)
 
     def put(self, x: int, y: int, heat: Heat, tile: Sequence[float], scale: int, levels: int, *, tall: int = 0) -> None:
         """Each number in `scale` pixels across and `tall` down, by default as many."""
@@ -62,6 +65,13 @@ class Pixels:
 class HeatMap(Drawn):
     """Shows one `Heat`, or a sentence."""
 
+    class TileClicked(Message):
+        """A tile beside the one that is chosen, `step` tiles after it."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
     DEFAULT_CSS = "HeatMap { width: 1fr; height: 1fr; }"
     PALETTE: ClassVar[tuple[Tone, ...]] = tuple(STYLES.values())
 
@@ -70,6 +80,17 @@ class HeatMap(Drawn):
         self._colours = colours
         self._heat: Heat | None = None
         self._sentence = ""
+        self.places: list[tuple[int, int, int, int, int]] = []
+
+    def on_click(self, event: events.Click) -> None:
+        """Only on a tile; the first of its rows where a character has two."""
+        chosen = self._heat.chosen if self._heat is not None else None
+        if chosen is None:
+            return
+        x, y = (event.x, 2 * event.y) if self.is_coloured else (event.x // 2, event.y)
+        for number, left, top, right, bottom in self.places:
+            if left <= x < right and top <= y < bottom:
+                self.post_message(self.TileClicked(number - chosen))
 
     def show(self, heat: Heat | None, sentence: str = "") -> None:
         """Show this picture, or where there is none the sentence."""
@@ -87,6 +108,7 @@ class HeatMap(Drawn):
 
     def _lay_out(self, width: int, height: int) -> list[Cells]:
         rows = [Cells(width) for _ in range(height)]
+        self.places = []
         if self._heat is None:
             for row, line in zip(rows[min(1, height - 1) :], wrapped(self._sentence, width - 2), strict=False):
                 row.put(1, line, TONE["muted"])
@@ -95,6 +117,7 @@ class HeatMap(Drawn):
         across, down = self.pixels(width, height)
         picture = Pixels([[GROUND] * across for _ in range(down)])
         marks, shown = arranged(picture, self._heat, len(ramp) or LEVELS)
+        self.places = picture.places
         self._paint(rows, picture, ramp)
         for x, y, sign in marks:
             place = (x, y // 2) if self.is_coloured else (2 * x, y)
@@ -177,6 +200,7 @@ def arranged(picture: Pixels, heat: Heat, levels: int) -> tuple[list[tuple[int, 
     for number, tile in enumerate(shown):
         x, y = left + 1 + number % columns * wide, number // columns * high
         picture.put(x, y, heat, tile, scale, levels)
+        picture.places.append((start + number, x, y, x + heat.width * scale, y + heat.height * scale))
         if start + number == heat.chosen:
             marks = [(x - 1, y, "▸"), (x + heat.width * scale, y, "◂")]
     first = heat.first + start

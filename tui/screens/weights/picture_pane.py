@@ -121,6 +121,10 @@ class PicturePane(Vertical):
         if self.wanted is not None and self.has_kernels:
             self._want(replace(self.wanted, kernel=max(0, min(self._sizes[0] - 1, self.wanted.kernel + step))))
 
+    def on_heat_map_tile_clicked(self, message: HeatMap.TileClicked) -> None:
+        message.stop()
+        self.walk(message.step)
+
     def walk_channels(self, step: int) -> None:
         """Another channel; before the first stands the mean over all."""
         if self.wanted is not None and self.has_kernels:

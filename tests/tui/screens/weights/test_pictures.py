@@ -15,7 +15,7 @@ from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, 
 from gradtop.trainer.record.streams.registry import CELLS, PICTURES, columns_of, picture_columns
 from gradtop.tui.screens.weights.pictures import Shown, blocks, heat, picture_title, why_none
 from gradtop.tui.terminal import Capabilities
-from gradtop.tui.widgets.heat_map import ASCII, BAD, FEW, GROUND, Heat, Pixels, arranged, level_of
+from gradtop.tui.widgets.heat_map import ASCII, BAD, FEW, GROUND, Heat, HeatMap, Pixels, arranged, level_of
 from tests.tui.piloting import Starts, piloted
 from tests.tui.runs_fixture import NOW, PARAMETERS, Grower, fake_run
 
@@ -114,6 +114,11 @@ async def test_of_an_ended_run_the_picture_is_that_of_its_newest_checkpoint(tmp_
         assert "█ 0.25" in screen.shown()
         await screen.press("right")
         await screen.shows("kernel 1 of 16")
+        for kernel in (3, 1):
+            plot = screen.app.screen.query_one(HeatMap)
+            (place,) = [(left, top) for number, left, top, _, _ in plot.places if number == kernel]
+            await screen.pilot.click(HeatMap, offset=(place[0], place[1] // 2) if plot.is_coloured else (2 * place[0], place[1]))
+            await screen.shows(f"kernel {kernel} of 16")
         await screen.press("left_square_bracket")
         await screen.until(lambda: "mean |W| over 1 channel" in screen.shown() and "█ 0.25" in screen.shown(), "the mean")
         asked = [what for kind, what in launcher.asked if kind == "picture"]
