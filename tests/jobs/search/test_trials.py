@@ -53,7 +53,7 @@ def test_what_is_appended_is_read_once_and_a_torn_line_when_it_is_whole(run: Run
     assert read_trials(run) == (ended,)
     (run.path / FILE).unlink()
     assert reader.refresh()
-    assert reader.trials == ()
+    assert not reader.trials
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_fields_of_a_wrong_type_take_their_defaults_and_text_is_data(run: Run) -
 
 def test_ten_thousand_trials_are_read_quickly(run: Run) -> None:
 
-    params = {"optimizer.lr": 1.234567e-3, "optimizer.weight_decay": 0.0123456, "training.batch_size": 64, "model.kind": "mlp", "training.label_smoothing": 0.1}
+    params: dict[str, float | int | bool | str] = {"optimizer.lr": 1.234567e-3, "optimizer.weight_decay": 0.0123456, "training.batch_size": 64, "model.kind": "mlp", "training.label_smoothing": 0.1}
     states = (TrialState.QUEUED, TrialState.TRAINING, TrialState.DONE)
     lines = [json.dumps(plain(Trial(number, state, params, {"loss": 0.123456}, "20261127-1200-quiet-heron").record())) for number in range(10_000) for state in states]
     (run.path / FILE).write_text("\n".join(lines) + "\n")

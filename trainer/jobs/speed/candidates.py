@@ -30,7 +30,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PlannedTiming:
     """What is to be measured next."""
 
     stage: int
@@ -52,7 +52,7 @@ class Tournament:
     def add(self, timing: Timing) -> None:
         self.timings.append(timing)
 
-    def next(self) -> Trial | None:
+    def next(self) -> PlannedTiming | None:
         """None where the fastest settings are known."""
         trial, _, _ = self._play()
         return trial
@@ -106,7 +106,7 @@ class Tournament:
             references.append(self._winner(stage, references[-1], self._contenders(stage, references)) or references[-1])
         return references
 
-    def _play(self) -> tuple[Trial | None, Changes, int]:
+    def _play(self) -> tuple[PlannedTiming | None, Changes, int]:
         """The next measurement, what is chosen so far, and how many are left of the stage at hand."""
         references: list[Changes] = [{}]
         while True:
@@ -122,7 +122,7 @@ class Tournament:
                 return None, reference, 0
             references.append(winner)
 
-    def _round(self, stage: int, number: int, reference: Changes, contenders: Sequence[Changes]) -> Iterator[Trial]:
+    def _round(self, stage: int, number: int, reference: Changes, contenders: Sequence[Changes]) -> Iterator[PlannedTiming]:
         """What is left to measure in a round. It begins with another one than the round before, in the first with the reference."""
         order = (reference, *contenders)
         turned = number % len(order)
@@ -130,7 +130,7 @@ class Tournament:
             if changes != reference and number and not self._worth(stage, changes):
                 continue
             if self._timing(stage, number, changes) is None:
-                yield Trial(stage, number, changes)
+                yield PlannedTiming(stage, number, changes)
 
     def _worth(self, stage: int, changes: Changes) -> bool:
         """Whether another round may show it to be faster."""

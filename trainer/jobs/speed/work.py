@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from gradtop.trainer.config import Config, ConfigProblems, load_config
-from gradtop.trainer.jobs.speed.candidates import Timing, Tournament, Trial
+from gradtop.trainer.jobs.speed.candidates import PlannedTiming, Timing, Tournament
 from gradtop.trainer.jobs.speed.config import Settings
 from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, read_timings, settings_text, told_of
 from gradtop.trainer.launch.answers import ProcessEnded
@@ -88,7 +88,7 @@ class SpeedTest:
         place = list(self._tournament.measured()).index(timing.changes)
         self._context.writer.put(SPEEDS, self.step, time.time(), (place, timing.stage, timing.round, timing.seconds, timing.samples_per_s, timing.loss))
 
-    def _measure(self, trial: Trial) -> Timing:
+    def _measure(self, trial: PlannedTiming) -> Timing:
         question = {"changes": dict(trial.changes), "first_steps": self._settings.steps, "seconds": self._settings.seconds}
         try:
             answer = self._measuring.answer(question)
