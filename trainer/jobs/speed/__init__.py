@@ -31,7 +31,7 @@ error); with --detach only id, name, path.
 
   gradtop speed configs/digits.toml
   gradtop speed last --settings threads,precision
-  gradtop train CONFIG $(gradtop speed CONFIG --json | jq -r '.chosen | to_entries[] | "\\(.key)=\\(.value)"')
+  gradtop speed CONFIG --json | jq .chosen
 """
 
 JOB = Job(
