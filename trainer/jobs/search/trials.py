@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from gradtop.trainer.record import Run, bounds
+from gradtop.trainer.record import Run, RunState, bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import open_seen
 from gradtop.trainer.record.writing import open_to_append
@@ -25,7 +25,7 @@ START = b'{"number": '
 class TrialState(StrEnum):
     """Of a trial; `queued` was suggested or added by hand and has no run yet."""
 
-    QUEUED = "queued"
+    QUEUED = RunState.QUEUED.value
     TRAINING = "training"
     DONE = "done"
     PRUNED = "pruned"
