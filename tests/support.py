@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
+from zipfile import ZipFile
 
 T = TypeVar("T")
 
 _never = threading.Event()
+
+
+def archive(name: str) -> bytes:
+    """A zip archive with one small file."""
+    file = io.BytesIO()
+    with ZipFile(file, "w") as made:
+        made.writestr(name, b"weights")
+    return file.getvalue()
+
+
+# What passes for a checkpoint until PyTorch opens it.
+CHECKPOINT = archive("step-000032/data.pkl")
 
 
 def wait_until(condition: Callable[[], T | None], timeout: float = 60.0, why: str = "the condition", interval: float = 0.02) -> T:

@@ -17,6 +17,7 @@ from gradtop.trainer.record import Run, Status, append_event, effective, list_ru
 from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.server.requests import ANSWERS, answer
 from tests.cli.conftest import Gradtop, Starts
+from tests.support import CHECKPOINT
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
 CODE = 'kind = "custom"\ntarget = "os:mkdir"\narguments = {path = "code-was-run"}\n'
@@ -39,7 +40,7 @@ def foreign(folder: Path, text: str = MODEL, name: str = "foreign") -> Run:
     """A run that somebody else has made, with a checkpoint."""
     run = new_run(folder / "runs", text, {}, name=name)
     write_status(run, Status(state="stopped", step=3))  # type: ignore[arg-type]
-    (run.checkpoints / "step-000003.pt").write_bytes(b"weights")
+    (run.checkpoints / "step-000003.pt").write_bytes(CHECKPOINT)
     (run.checkpoints / "step-000003.json").write_text(json.dumps({"step": 3, "epoch": 1}))
     append_event(run, "start")
     return run

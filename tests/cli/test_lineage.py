@@ -19,6 +19,7 @@ from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.config import dump_config, load_config, parse_config
 from gradtop.trainer.record import Run, RunState, Status, list_runs, new_run, read_meta, read_status, write_status
 from tests.cli.conftest import Gradtop
+from tests.support import CHECKPOINT, archive
 
 CONFIG = parse_config('[data]\nkind = "fake"\n\n[training]\nepochs = 2\n')
 
@@ -28,7 +29,7 @@ def parent(tmp_path: Path) -> Run:
     """A run that is done, with a checkpoint at its end and a learning rate that was changed live."""
     run = new_run(tmp_path / "runs", dump_config(CONFIG), {}, name="base")
     weights = run.checkpoints / "step-000032.pt"
-    weights.write_bytes(b"weights")
+    weights.write_bytes(CHECKPOINT)
     weights.with_suffix(".json").write_text(json.dumps({"step": 32, "epoch": 2, "best": True}))
     write_status(run, Status(state=RunState.DONE, step=32, steps=32, epoch=2, epochs=2, best_val_loss=0.5, changes={"optimizer.lr": 2e-3}))
     return run
@@ -57,7 +58,7 @@ def test_a_fork_goes_on_from_the_checkpoint_with_what_was_changed_live_and_now(g
     assert "From step-000032.pt of base: keeps all weights" in said.out
     assert "Drops the optimizer's state: adamw → sgd." in said.out
     made = list_runs(parent.path.parent)[0]
-    assert made.origin.read_bytes() == b"weights"
+    assert made.origin.read_bytes() == CHECKPOINT
     config, meta = load_config(made.config), read_meta(made)
     assert (config.optimizer.kind, config.optimizer.lr, config.training.epochs) == ("sgd", 2e-3, 4)
     assert (meta.parent, meta.parent_checkpoint) == (parent.id, "step-000032.pt")
@@ -107,8 +108,8 @@ def test_a_fork_that_cannot_be_is_refused_and_nothing_is_made(gradtop: Gradtop, 
     assert list_runs(parent.path.parent) == [parent]
 
 
-@pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a dangling link"])
-def test_a_fork_says_nothing_of_what_it_keeps_of_a_checkpoint_that_is_no_file(gradtop: Gradtop, parent: Run, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a dangling link", "nothing", "zeros", "text", "a half", "another archive"])
+def test_a_fork_says_nothing_of_what_it_keeps_of_what_is_no_checkpoint(gradtop: Gradtop, parent: Run, kind: str) -> None:
     weights = parent.checkpoints / "step-000032.pt"
     weights.unlink()
     match kind:
@@ -116,6 +117,16 @@ def test_a_fork_says_nothing_of_what_it_keeps_of_a_checkpoint_that_is_no_file(gr
             os.mkfifo(weights)
         case "a folder":
             weights.mkdir()
+        case "nothing":
+            weights.write_bytes(b"")
+        case "zeros":
+            weights.write_bytes(bytes(4096))
+        case "text":
+            weights.write_text("weights")
+        case "a half":
+            weights.write_bytes(CHECKPOINT[: len(CHECKPOINT) // 2])
+        case "another archive":
+            weights.write_bytes(archive("word/document.xml"))
         case _:
             weights.symlink_to("nowhere")
     result = gradtop("fork", "base", "epochs=4")
@@ -169,7 +180,7 @@ def test_a_parent_that_is_gone_or_elsewhere_is_named(gradtop: Gradtop, parent: R
     gradtop("rerun", "base", "--name", "again", "--detach")
     assert "which is missing" not in gradtop("lineage", "child").out
     (distant,) = list_runs(tmp_path / "elsewhere")
-    assert distant.origin.read_bytes() == b"weights"
+    assert distant.origin.read_bytes() == CHECKPOINT
 
     shutil.rmtree(parent.path)
 

@@ -100,11 +100,11 @@ def test_what_a_fork_thaws_trains_with_every_optimizer(tmp_path: Path, kind: str
 )
 def test_a_file_that_is_no_checkpoint_is_told_of_before_training(tmp_path: Path, content: bytes | None, sentence: str) -> None:
     parent, given = begun(tmp_path), tmp_path / "given.pt"
-    if content is None:
-        torch.save(newest_state(parent)["model"], given)
-    else:
-        given.write_bytes(content)
+    torch.save(newest_state(parent)["model"], given)
     child = fork(parent, wanted=str(given))
+    if content is not None:
+        child.origin.unlink()
+        child.origin.write_bytes(content)
 
     assert work(child) == 1
 

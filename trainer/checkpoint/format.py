@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import torch
 
 from gradtop.trainer.metrics import LOSS, rank_of
+from gradtop.trainer.record.checkpoint_file import why_no_checkpoint
 from gradtop.trainer.record.files import open_regular, read_file
 from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
@@ -211,7 +212,7 @@ def load(path: Path, *, mapped: bool = False) -> State:
             # It looks for the end of the archive before the beginning of the file.
             raise _cannot_be_read(path, error, "cut short") from error
         except Exception as error:
-            raise UserError(f"the checkpoint {path.name} cannot be read ({_first_line(error)})") from error
+            raise UserError(f"the checkpoint {path.name} cannot be read ({why_no_checkpoint(path) or _first_line(error)})") from error
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"the checkpoint {path.name} is not one that gradtop wrote")
     if state.get("format") != FORMAT:

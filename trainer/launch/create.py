@@ -16,6 +16,7 @@ from gradtop.trainer.config.validate import validate
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run, directory_of
 from gradtop.trainer.launch.origin import current_directory, keep_surroundings, packages, user_name, versions
 from gradtop.trainer.record import RecordedChange, RecordError, Run, new_run, this_host
+from gradtop.trainer.record.checkpoint_file import why_no_checkpoint
 from gradtop.trainer.record.writing import replace_whole
 
 PATHS = frozenset({"data.root", "data.file", "init.pretrained"})  # keys of files and folders
@@ -80,7 +81,7 @@ def _with_paths_from_here(config: Config, changes: Sequence[Change | RecordedCha
 def _keep_origin(run: Run, checkpoint: Path) -> None:
     """Hard-link or copy the checkpoint into the run. Raises RecordError and removes the run."""
     try:
-        source = _ordinary_file(checkpoint)
+        source = _checkpoint_file(checkpoint)
         try:
             os.link(source, run.origin)
         except FileNotFoundError:
@@ -98,9 +99,9 @@ def _keep_origin(run: Run, checkpoint: Path) -> None:
 
 
 def require_checkpoint_file(checkpoint: Path) -> None:
-    """Raises RecordError where a fork could not take the checkpoint along: no regular file, or none at all."""
+    """Raises RecordError where a fork could not take the checkpoint along: none there, no regular file, or no checkpoint in it."""
     try:
-        _ordinary_file(checkpoint)
+        _checkpoint_file(checkpoint)
     except OSError as error:
         raise _cannot_copy(checkpoint, error) from None
 
@@ -109,9 +110,11 @@ def _cannot_copy(checkpoint: Path, error: OSError) -> RecordError:
     return RecordError(f"{checkpoint}: cannot copy the checkpoint: {error.strerror}.")
 
 
-def _ordinary_file(path: Path) -> Path:
+def _checkpoint_file(path: Path) -> Path:
     """Where the path leads: a second name of a link would be a link, which leads elsewhere from there. Raises OSError."""
     found = path.resolve(strict=True)
     if not found.is_file():
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(found))
+    if why := why_no_checkpoint(found):
+        raise OSError(errno.EINVAL, why, os.fspath(found))
     return found
