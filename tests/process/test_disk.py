@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import read_status, send, wait_for_answer
 from gradtop.tui.cli.main import main
@@ -55,6 +56,13 @@ def test_on_a_full_disk_a_run_can_be_steered_and_its_end_says_what_was_saved(tmp
     wait_until(lambda: checkpoint.saved_steps(run.checkpoints), 60, "a checkpoint")
     occupy(small_disk)
     wait_until(lambda: read_status(run).dropped > 0, 60, "records to be lost")
+    index = RunIndex(small_disk)
+
+    def listed() -> str:
+        index.refresh()
+        return index.rows(RunsView())[0].words
+
+    wait_until(lambda: "no space left on device" in listed().lower(), 60, "the list to say that the disk is full")
 
     for command, arguments in (("set", {"changes": {"training.clip": 0.5}}), ("pause", {}), ("continue", {}), ("stop", {})):
         answer = wait_for_answer(run, send(run, command, **arguments), 60)

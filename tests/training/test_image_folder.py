@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ from PIL import Image
 
 from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.data.kinds.image_folder import loader
+from gradtop.trainer.data.readers import HandOver
 from gradtop.trainer.record import EventKind, Run, RunReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training import session
+from gradtop.trainer.training.session import Session
 from gradtop.tui.cli.show import lines
+from tests.support import wait_until
 from tests.training.runs import SignalAtLook, events
 
 CONFIG = """
@@ -86,3 +91,30 @@ def test_a_class_that_cannot_be_read_fails_the_run_in_its_first_epoch_with_a_sen
     status = read_status(run)
     assert status.step < 4
     assert "at least 2 of the 16 images of class light for training cannot be read; one of them: " in status.error
+
+
+def test_a_batch_that_does_not_come_is_said_until_it_has_come(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(tmp_path / "runs", CONFIG.format(root=root).replace("image_size", "workers = 1\nimage_size"), {})
+    said, hand_over = tmp_path / "said", HandOver.__call__
+    shown: list[str] = []
+
+    def once_said(self: HandOver, read: Any) -> Any:
+        # In the process that reads, a fork of this one.
+        wait_until(said.exists, why="the warning")
+        return hand_over(self, read)
+
+    def warn(self: Session, message: str) -> None:
+        warned(self, message)
+        shown.append(self.progress.status.warning)
+        said.touch()
+
+    warned = Session.warn
+    monkeypatch.setattr(session, "WARN_AFTER", 0.0)
+    monkeypatch.setattr(HandOver, "__call__", once_said)
+    monkeypatch.setattr(Session, "warn", warn)
+
+    assert work(run) == 0
+
+    assert shown[0].startswith("no batch for 0 s from process ")
+    assert [event["message"] for event in events(run, EventKind.WARNING)] == shown
+    assert read_status(run).warning == ""

@@ -22,7 +22,8 @@ FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed, died or ended early.
+    """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed,
+    died or ended early, or what troubles it.
 
     `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
     `waits_for` says what it waits for: "quiet-heron on cuda:0". `unreadable` says which of its files cannot be read, and why.
@@ -76,11 +77,12 @@ class IndexedRun:
 
 
 def last_words(entry: IndexedRun) -> str:
-    """What went wrong with a run, in a sentence."""
+    """What went wrong with a run, or troubles it now, in a sentence."""
     if problem := "; ".join(filter(None, entry.problems)):
         return problem
     if entry.status.error or entry.state is not RunState.DIED:
-        return entry.status.error or stopped_early_text(entry.status)
+        trouble = entry.status.warning if entry.state.is_alive else ""
+        return entry.status.error or trouble or stopped_early_text(entry.status)
     return entry.death or " ".join(last_log_lines(entry.run, 1))
 
 

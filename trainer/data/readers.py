@@ -38,7 +38,7 @@ class Wait:
         stopped = [pid for pid in self.readers if is_stopped(pid)]
         which = f"; of them {', '.join(map(str, stopped))} stopped by a signal: kill -CONT {' '.join(map(str, stopped))}" if stopped else ""
         processes = f"process {self.readers[0]} that reads" if len(self.readers) == 1 else f"the {len(self.readers)} processes that read"
-        return f"has waited {self.seconds:.0f} s for the next batch from {processes} the data{which}"
+        return f"no batch for {self.seconds:.0f} s from {processes} the data{which}"
 
 
 Meanwhile = Callable[[Wait], object]

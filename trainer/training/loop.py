@@ -51,6 +51,7 @@ def train_epoch(session: Session) -> None:
             if control.obey(session):
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return
+            session.end_wait()
             tune_threads(session)
             session.data_record.complete_when_ready(compute.label_smoothing)
             compute.want_plain()
@@ -81,6 +82,7 @@ def train_epoch(session: Session) -> None:
 
 def close_epoch(session: Session) -> None:
     """Evaluate, say how the epoch went, keep a checkpoint; of a language model, have it write something."""
+    session.end_wait()
     session.begin_evaluation()
     compute = session.compute
     score = evaluate(

@@ -87,7 +87,7 @@ class Session:
             reading.meanwhile, reading.warn = self.wait_for_data, self.warn
         self.scores.monitored = self.config.training.best
         self.kept = -1  # the step of the newest checkpoint
-        self._waits_long = False
+        self._waited = ""  # what was said of a batch that does not come
         self.text_sampler = TextSampler(self)
         self.data_record = DataRecord(self.run, self.source, self.batches)
         self.monitor.chance = self.data_record.chance
@@ -209,11 +209,15 @@ class Session:
         """Called while a batch does not come: obeys, and says so when it takes long. Raises Stop, EndNow or HyperparametersChanged."""
         if self.control.due() and self.control.obey(self) and not self.evaluation_due:
             raise HyperparametersChanged
-        if wait.seconds < WARN_AFTER:
-            self._waits_long = False
-        elif not self._waits_long:
-            self._waits_long = True
-            self.warn(str(wait))
+        if wait.seconds >= WARN_AFTER and not self._waited:
+            self._waited = str(wait)
+            self.warn(self._waited)
+
+    def end_wait(self) -> None:
+        """Called where no batch is waited for: the one that was said not to come has come."""
+        if self._waited and self.progress.status.warning == self._waited:
+            self.progress.update(warning="")
+        self._waited = ""
 
     def warn(self, message: str) -> None:
         """Among the events, and on the screens until something else is wrong."""
