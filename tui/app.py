@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from gradtop.trainer.record import Run, RunState, clean, read_meta
 from gradtop.tui import keys, theme
@@ -129,7 +130,7 @@ class GradtopApp(LaunchingApp):
 
     def _import_ahead(self) -> None:
         if self.is_running:  # else nobody would end it
-            self.run_worker(import_ahead, thread=True, name="import")
+            self.run_worker(lambda: import_ahead(get_current_worker().cancelled_event.wait), thread=True, name="import")
 
     def _start_polling(self) -> None:
         self._polling = True

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from textual.screen import Screen
-from textual.worker import get_current_worker
 
 from gradtop.tui import keys
 from gradtop.tui.reading.cores import IdleCores
 from gradtop.tui.reading.poll import SHARE, SPARE
 
-BETWEEN_IMPORTS = 0.02  # seconds, for the keys that come meanwhile
+BETWEEN_IMPORTS = 0.15  # seconds: for the keys that come meanwhile, and to see whether a core is idle
 START = 0.5  # seconds of a processor that a start may take
-# What Tune needs to show anything, in pieces: a quarter of a second. No other mode takes a tenth of that.
-SLOW = ("pydantic_core", "pydantic", "gradtop.trainer.config", "gradtop.tui.screens.tune.draft")
+SHARE_AHEAD = SHARE / 3  # of one core, where a training wants them: nobody waits for it
+# What Tune needs to show anything, in pieces of a fiftieth of a second, which no key and no share is spoilt by. No other mode takes a tenth of a second.
+SLOW = (
+    "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main", "importlib.metadata",
+    "gradtop.trainer.declare", "gradtop.trainer.models.kinds.cnn", "gradtop.trainer.models.init_config", "gradtop.trainer.data.kinds.digits",
+    "gradtop.trainer.optim.optimizers.adamw", "gradtop.trainer.optim.schedules.cosine", "gradtop.trainer.config",
+    "gradtop.tui.screens.tune.draft", "gradtop.tui.screens.tune.screen",
+)  # fmt: skip
 
 
-def import_ahead() -> None:
-    """Import what would delay the first visit of a mode.
+def import_ahead(wait: Callable[[float], bool], idle_cores: Callable[[], float] | None = None) -> None:
+    """Import what would delay the first visit of Tune, until `wait` for so many seconds says that the app has ended.
 
     Where a training wants the cores, so slowly that it feels nothing of it, and not before the start of the screen is made up for.
     """
-    idle_cores, cancelled = IdleCores(), get_current_worker().cancelled_event
-    spent = min(START, time.process_time())
+    if idle_cores is None:
+        idle_cores = IdleCores()
+    rest = min(START, time.process_time()) / SHARE
     for name in SLOW:
-        if cancelled.wait(BETWEEN_IMPORTS if idle_cores() >= SPARE else max(BETWEEN_IMPORTS, spent / SHARE)):
+        if wait(BETWEEN_IMPORTS) or (idle_cores() < SPARE and wait(rest)):
             return
         begin = time.thread_time()
         importlib.import_module(name)
-        spent = time.thread_time() - begin
+        rest = (time.thread_time() - begin) / SHARE_AHEAD
 
 
 def load_screen(path: str) -> Screen[Any]:
