@@ -88,6 +88,10 @@ class Section(BaseModel):
         """(field, sentence) of each pair of its fields that cannot be combined."""
         return iter(())
 
+    def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - of a job's section, which overrides it
+        """(key, sentence) of what in a job's own section cannot be combined with the rest of the configuration."""
+        return iter(())
+
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, table: Any) -> Any:

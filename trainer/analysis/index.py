@@ -225,6 +225,8 @@ class RunIndex:
         if view.filter:
             wanted = parse(view.filter)
             rows = [row for row in rows if wanted.matches(row, haystack)]
+        else:
+            rows = [row for row in rows if not row.search]  # a hundred trials would hide all else; any filter finds them
         if any(row.pinned for row in rows):
             rows = [*(without_branch(row) for row in rows if row.pinned), *(row for row in rows if not row.pinned)]
         return tuple(rows)

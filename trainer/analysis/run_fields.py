@@ -59,6 +59,7 @@ FIELDS: Mapping[str, RunField] = {
         RunField("name", "name or id", lambda row: (row.name, row.run.id)),
         RunField("state", "training, done, failed, …", lambda row: str(row.state)),
         RunField("job", "train, lr_range", lambda row: row.job),
+        RunField("search", "search that it is a trial of", lambda row: row.search or None),
         RunField("tag", "one of its tags", lambda row: row.tags, title="tags"),
         RunField("note", "its note", lambda row: row.note or None),
         RunField("pinned", "true or false", lambda row: row.pinned),

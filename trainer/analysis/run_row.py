@@ -27,7 +27,7 @@ class RunRow:
 
     `place` is that in the line of those that wait for the same device, counted from 1; 0 for a run that does not wait.
     `waits_for` says what it waits for: "quiet-heron on cuda:0". `unreadable` says which of its files cannot be read, and why.
-    `values` has what was looked up for a column, an order or a filter (see `run_fields`).
+    `search` has name and id of the search that it is a trial of. `values` has what was looked up for a column, an order or a filter (see `run_fields`).
     """
 
     run: Run
@@ -38,6 +38,7 @@ class RunRow:
     parent: str
     change: str
     job: str = "train"
+    search: str = ""
     branch: str = ""
     words: str = ""
     place: int = 0
@@ -97,6 +98,7 @@ def row_of(entry: IndexedRun, names: dict[str, str]) -> RunRow:
         parent=meta.parent or "",
         change=describe_change(entry, names),
         job=meta.job,
+        search=f"{names.get(meta.search, '')} {meta.search}" if meta.search else "",
         branch=entry.family[0],
         words=clean(entry.words, SENTENCE),
         changes=meta.changes,

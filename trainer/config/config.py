@@ -68,6 +68,8 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
             table = config.job if name == "settings" else name
             yield from ((f"{table}.{field}", sentence) for field, sentence in part.disagreements())
     yield from _model_and_data(config)
+    if config.settings is not None:
+        yield from config.settings.disagreements_with(config)
     training = config.training
     labels = {"characters": CHARACTERS, "images": SAMPLES}.get(config.data.inputs, "")
     if missing := not_measured(training.monitor, labels, config.data.shape.classes):

@@ -33,11 +33,14 @@ def create_run(
     command: Sequence[str] = (),
     tags: Sequence[str] = (),
     note: str = "",
+    search: Run | None = None,
+    trial: int = 0,
 ) -> Run:
     """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, and UnknownCode
     where it would run code that a parent names and that was not started here.
 
-    With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it.
+    With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it. That of a
+    `trial` of a search has its code and packages recorded there.
     """
     cwd = directory_of(parent)
     if codes := code_of(to_tables(config), cwd):
@@ -47,6 +50,8 @@ def create_run(
         "job": config.job,
         "parent": parent.id if parent is not None else "",
         "parent_checkpoint": checkpoint.name if checkpoint is not None else "",
+        "search": search.id if search is not None else "",
+        "trial": trial,
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "command": list(command),
         # Where its relative paths and its modules are looked up, from wherever it is started.
@@ -58,11 +63,12 @@ def create_run(
         "note": note,
     }
     text = dump_config(_with_paths_from_here(config, changes, cwd))
-    installed = packages()
+    installed = packages() if search is None else {}
     run = new_run(runs, text, meta, name=name)
     if checkpoint is not None:
         _keep_origin(run, checkpoint)
-    keep_surroundings(run, installed)
+    if search is None:
+        keep_surroundings(run, installed)
     return run
 
 

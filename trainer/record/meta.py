@@ -31,12 +31,14 @@ class RecordedChange:
 class Meta:
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
-    `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
+    `search` is the id of the search that it is a trial of, "" for other runs, and `trial` its number there. `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
     command line. `tags`, `note` and `pinned` (on top of lists) are set by `label_run`; no run inherits them.
     """
 
     name: str = ""
     job: str = "train"
+    search: str = ""
+    trial: int = 0
     created: float = 0.0
     parent: str = ""
     parent_checkpoint: str = ""
@@ -93,7 +95,7 @@ def _note(found: object) -> str | None:
     return bounds.text(found, LONGEST_NOTE)
 
 
-READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes, tags=_tags, note=_note)
+READS = bounds.reads_of(Meta, name=bounds.name, job=bounds.name, search=bounds.file_name, parent=bounds.file_name, parent_checkpoint=bounds.file_name, changes=_changes, tags=_tags, note=_note)
 MAKE = bounds.Maker(Meta, READS)
 
 

@@ -91,6 +91,8 @@ class Control:
         self._stopping = False
         self._unreachable = ""
         self._changed = False
+        # What a job obeys beside what all do, by name: takes the arguments, returns fields of the answer, raises ValueError to refuse.
+        self.commands: Mapping[str, Callable[[Mapping[str, object]], Mapping[str, object]]] = {}
         self.last_set = ""  # the command that changed hyperparameters last; a checkpoint remembers it
         self.looks = 0  # how often the job came to look at the inbox
         self._claimed: set[str] = set()
@@ -207,8 +209,16 @@ class Control:
                     self._set(command, run, changes, confirmed=command.arguments.get("confirmed") is True)
                 else:
                     self._answer(command, False, reason="set requires changes, such as optimizer.lr=1e-3")
+            case name if name in self.commands:
+                self._carry_out(command, run)
             case name:
                 self._answer(command, False, reason=f"unknown command {name!r}")
+
+    def _carry_out(self, command: Command, run: Controllable) -> None:
+        try:
+            self._answer(command, True, step=run.step, **self.commands[command.name](command.arguments))
+        except ValueError as error:
+            self._answer(command, False, reason=str(error))
 
     def _checkpoint(self, command: Command, run: Controllable) -> None:
         try:

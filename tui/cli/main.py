@@ -62,8 +62,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 LOST = "the current directory was deleted, and relative paths lead nowhere: change to another one (cd ~), or name absolute paths"
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
-# `continue` is no module's name; the four plain commands are one.
-MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin"}
+# `continue` is no module's name; the four plain commands are one. A search can also be controlled by its command.
+MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin", "search": "search"}
 
 EPILOG = """\
 A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored
@@ -135,7 +135,7 @@ def parser_for(command: str) -> Parser:
         allow_abbrev=False,
     )
     parser.set_defaults(command=command)
-    module = import_module(f"gradtop.tui.cli.{MODULES.get(command, command) if command in COMMANDS else 'job'}")
+    module = import_module(f"gradtop.tui.cli.{MODULES.get(command, command if command in COMMANDS else 'job')}")
     module.configure(parser)
     if not parser.description:
         parser.description = COMMANDS[command][0].upper() + COMMANDS[command][1:] + "."

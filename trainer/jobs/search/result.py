@@ -1,0 +1,49 @@
+"""What commands and lists say of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gradtop.trainer.analysis.formatting import setting_text
+from gradtop.trainer.job import Result
+from gradtop.trainer.jobs.search.outcome import outcome_of
+from gradtop.trainer.jobs.search.trials import Trial, read_trials
+from gradtop.trainer.record import RunReader, Status
+
+MOST = 10  # trials of a Pareto front that are shown
+
+
+def headline(status: Status) -> str:
+    """How many trials have ended, as short as a column of a list."""
+    outcome = outcome_of(status.result)
+    return f"{status.step} of {outcome.budget} trials" if outcome.budget else f"{status.step} trials" if outcome.counts else ""
+
+
+def best_trials(reader: RunReader) -> list[Trial]:
+    """The best trial, or those of the Pareto front."""
+    best = set(outcome_of(reader.status.result).best)
+    return [trial for trial in read_trials(reader.run) if trial.number in best]
+
+
+def trial_text(trial: Trial) -> str:
+    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
+    return f"trial {trial.number} ({trial.run}): {values} with {', '.join(f'{key}={setting_text(value)}' for key, value in trial.params.items())}"
+
+
+def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
+    outcome = outcome_of(reader.status.result)
+    if outcome.counts:
+        yield "trials", ", ".join(f"{number} {state}" for state, number in outcome.counts.items())
+    for trial in best_trials(reader)[:MOST]:
+        yield "best", trial_text(trial)
+    for evaluator, by in outcome.importances.items():
+        for objective, shares in by.items():
+            yield f"{evaluator}", f"{objective}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}"
+
+
+def record(reader: RunReader) -> Mapping[str, object]:
+    """The outcome, and all trials."""
+    return {**outcome_of(reader.status.result).record(), "trials": [trial.record() for trial in read_trials(reader.run)]}
+
+
+RESULT = Result(lines=lines, record=record, headline=headline)

@@ -1,0 +1,79 @@
+"""The run of one trial: created, started, watched by its records, and ended by its control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradtop.trainer.config import Change, Config
+from gradtop.trainer.jobs.search.space import Value, configure, value_of
+from gradtop.trainer.launch import create_run
+from gradtop.trainer.metrics import Monitored
+from gradtop.trainer.record import Run, RunReader, list_runs, read_meta, send
+from gradtop.trainer.record.streams.registry import EPOCH, EVALS
+
+
+def create_trial_run(search: Run, name: str, base: Config, number: int, params: dict[str, Value], *, threads: int) -> Run:
+    """Raises ConfigProblems where the values cannot be combined, and RecordError."""
+    config = configure(base, params)
+    if not config.training.threads:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
+    changes = [Change(key, value_of(base, key), value, "restart") for key, value in params.items()]
+    return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)
+
+
+def find_trial_run(search: Run, number: int) -> Run | None:
+    """The run of a trial that was created, but not recorded, by a process that was killed; the newest of several."""
+    for run in list_runs(search.path.parent):
+        meta = read_meta(run) if run.id.endswith(f"-{number}") or f"-{number}-" in run.id else None
+        if meta is not None and meta.search == search.id and meta.trial == number:
+            return run
+    return None
+
+
+class TrialRun:
+    """What a trial's run has recorded: `look` reads it again."""
+
+    def __init__(self, runs: Path, identity: str) -> None:
+        self.run = Run(runs / identity)
+        self.reader = RunReader(self.run)
+        self.evals: list[tuple[int, int, dict[str, float]]] = []  # epoch, step, values
+        self._seen = 0
+
+    def look(self) -> list[tuple[int, int, dict[str, float]]]:
+        """The evaluations since the last look."""
+        self.reader.refresh()
+        stream = self.reader.stream(EVALS)
+        stream.refresh()
+        rows = list(stream.rows())
+        if len(rows) < self._seen:
+            self.evals, self._seen = [], 0  # a resumed run goes back to its checkpoint
+        if len(rows) == self._seen:
+            return []
+        names = [column.name for column in stream.columns]
+        new = []
+        for row in rows[self._seen :]:
+            values = dict(zip(names, row[2:], strict=False))
+            epoch = values.pop(EPOCH, math.nan)
+            new.append((int(epoch) if math.isfinite(epoch) else 0, int(row[0]), values))
+        self._seen = len(rows)
+        self.evals += new
+        return new
+
+    def best(self, objectives: Sequence[Monitored]) -> tuple[int, list[float]] | None:
+        """Step and values of the objectives at the evaluation that is best by the first of them; None without a finite one."""
+        first = objectives[0]
+        ranked = [each for each in self.evals if first.rank(each[2].get(first.name)) < math.inf]
+        if not ranked:
+            return None
+        _, step, values = min(ranked, key=lambda each: first.rank(each[2].get(first.name)))
+        status = self.reader.status
+        other = {"seconds": status.seconds, "parameters": float(status.parameters)}
+        found = [values.get(each.name, other.get(each.name, math.nan)) for each in objectives]
+        return (step, found) if all(map(math.isfinite, found)) else None
+
+    def send(self, command: str) -> None:
+        """A trial that cannot be reached ends by itself, or is found dead."""
+        if self.reader.state.is_alive:
+            send(self.run, command)
