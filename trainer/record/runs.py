@@ -77,7 +77,7 @@ def find_run(runs: Path, reference: str) -> Run:
         if run.id == reference:
             return run
     if reference == "last" and known:
-        return known[0]
+        return next((run for run in known if not read_meta(run).search), known[0])  # a search, not its newest trial
     names = {run: read_meta(run).name for run in known}
     matches = [run for run in known if names[run] == reference]
     matches = matches or [run for run in known if reference and (run.id.startswith(reference) or names[run].startswith(reference))]

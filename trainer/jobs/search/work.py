@@ -32,6 +32,7 @@ from gradtop.trainer.runtime.signals import EndNow
 LOOK_EVERY = 0.01  # seconds
 SUMMARY_EVERY = 2.0  # seconds, at least, between two computations of importances while trials end
 SHARE = 0.1  # of the time that these may take
+LINGERS = 2.0  # seconds after a resume with nothing to do: whoever resumed it to add a trial or to extend it says so then
 ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
 NO_CHECKPOINT = "a search writes no checkpoint: its trials are recorded already"
 NO_CHANGE = "a search cannot be changed so: add a trial, stop one or extend it (gradtop search --help)"
@@ -90,7 +91,8 @@ class Search:
         self._keep_spares()
         try:
             self._reconcile()
-            while self._turn():
+            until = time.monotonic() + (LINGERS if self._context.resume else 0.0)
+            while self._turn() or time.monotonic() < until:
                 if self._context.control.due():
                     self._context.control.obey(self)
                 time.sleep(LOOK_EVERY)
