@@ -14,6 +14,7 @@ OTHER_FILES = {
     "trainer/record/writing.py": "the place itself",
     "trainer/record/layout.py": "the runs directory, and the run's own, which it claims",
     "trainer/record/runs.py": "the trash",
+    "tui/cli/search.py": "a configuration that the user names",
     "trainer/record/export.py": "a folder that the user names",
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",

@@ -11,15 +11,15 @@ from gradtop.trainer.jobs.search.space import Parameter, Value, configure
 from gradtop.trainer.jobs.search.trials import TrialState
 
 if TYPE_CHECKING:
-    from gradtop.trainer.jobs.search.work import Search
+    from gradtop.trainer.jobs.search.work import TrialSearch
 
 
-def commands_of(search: Search) -> Mapping[str, Callable[[Mapping[str, object]], Mapping[str, object]]]:
+def commands_of(search: TrialSearch) -> Mapping[str, Callable[[Mapping[str, object]], Mapping[str, object]]]:
     """By name, for `Control.commands`."""
     return {"add_trial": partial(add, search), "stop_trial": partial(stop_trial, search), "extend": partial(extend, search)}
 
 
-def add(search: Search, arguments: Mapping[str, object]) -> Mapping[str, object]:
+def add(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str, object]:
     """Raises ValueError for values that the configuration refuses."""
     params = arguments.get("params")
     if not isinstance(params, Mapping) or not params:
@@ -40,7 +40,7 @@ def add(search: Search, arguments: Mapping[str, object]) -> Mapping[str, object]
     return {"params": chosen}
 
 
-def stop_trial(search: Search, arguments: Mapping[str, object]) -> Mapping[str, object]:
+def stop_trial(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str, object]:
     """Raises ValueError for a trial that has ended or that there is not."""
     number = arguments.get("trial")
     if not isinstance(number, int) or number not in search.trials:
@@ -55,7 +55,7 @@ def stop_trial(search: Search, arguments: Mapping[str, object]) -> Mapping[str, 
     return {"trial": number}
 
 
-def extend(search: Search, arguments: Mapping[str, object]) -> Mapping[str, object]:
+def extend(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str, object]:
     """Raises ValueError for what is no number of trials."""
     more = arguments.get("trials")
     if not isinstance(more, int) or isinstance(more, bool) or not 1 <= more <= 1_000_000:

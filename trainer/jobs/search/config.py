@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.jobs.search.space import NotASpace, flat, parse_parameter, space_problems
+from gradtop.trainer.jobs.search.space import NotASpace, dotted_keys, parse_parameter, space_problems
 from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured
 
 OTHER = {"seconds": "min", "parameters": "min"}  # objectives that no evaluation measures
@@ -30,7 +30,7 @@ class Settings(Section):
     @field_validator("space", mode="before")
     @classmethod
     def _flat(cls, table: Any) -> Any:
-        return flat(table) if isinstance(table, dict) else table
+        return dotted_keys(table) if isinstance(table, dict) else table
 
     def monitored(self, config: Any) -> tuple[Monitored, ...]:
         """The objectives with their directions, the first of which decides the evaluation."""

@@ -134,12 +134,12 @@ def _values(text: str) -> tuple[Value, ...]:
     return tuple(_value(part.strip()) for part in (_COMMA.split(inside) if inside is not text else [text]) if part.strip())
 
 
-def flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def dotted_keys(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """A space with dotted keys, whether these are quoted in TOML or not."""
     found: dict[str, Any] = {}
     for name, value in table.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{before}{name}.")
+            found |= dotted_keys(value, f"{before}{name}.")
         else:
             found[before + name] = value
     return found
@@ -239,7 +239,7 @@ def configure(base: Config, params: Mapping[str, Value]) -> Config:
     return apply_overrides(base, [f"{key}={to_text(value)}" for key, value in params.items()], job=DEFAULT_JOB)
 
 
-def value_of(base: Config, key: str) -> object:
+def base_value(base: Config, key: str) -> object:
     """The value of a key in the base configuration; None where its kind lacks it."""
     table, _, name = key.partition(".")
     return to_tables(base).get(table, {}).get(name)
@@ -270,4 +270,4 @@ def is_active(each: Parameter, base: Config, chosen: Mapping[str, Value]) -> boo
     if each.condition is None:
         return True
     key, values = each.condition
-    return (chosen[key] if key in chosen else value_of(base, key)) in values
+    return (chosen[key] if key in chosen else base_value(base, key)) in values

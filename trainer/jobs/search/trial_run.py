@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradtop.trainer.config import Change, Config
-from gradtop.trainer.jobs.search.space import Value, configure, value_of
+from gradtop.trainer.jobs.search.space import Value, base_value, configure
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import Run, RunReader, list_runs, read_meta, send
@@ -19,7 +19,7 @@ def create_trial_run(search: Run, name: str, base: Config, number: int, params: 
     config = configure(base, params)
     if not config.training.threads:
         config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
-    changes = [Change(key, value_of(base, key), value, "restart") for key, value in params.items()]
+    changes = [Change(key, base_value(base, key), value, "restart") for key, value in params.items()]
     return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)
 
 

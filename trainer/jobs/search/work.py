@@ -47,12 +47,12 @@ def start(context: RunContext) -> None:
     settings = config.part("search")
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    search = Search(context, config, settings)
+    search = TrialSearch(context, config, settings)
     context.close = search.close
     search.run()
 
 
-class Search:
+class TrialSearch:
     """`step` trials have ended, of `steps`. The storage is written before trials.jsonl, and a trial's run before either says that it trains."""
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
