@@ -97,6 +97,8 @@ def test_a_search_and_a_trial_that_are_killed_go_on_and_nothing_is_lost_or_count
     searching, training = Process(read_status(run).pid), Process(read_status(of_trial).pid)
     searching.kill(signal.SIGKILL)
     training.kill(signal.SIGKILL)
+    assert searching.ends_within(30)
+    assert training.ends_within(30)
     wait_for_state(run, RunState.DIED)
     start_worker(run, resume=True)
     assert ended(run) is RunState.DONE, read_status(run).error
