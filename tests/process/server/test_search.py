@@ -89,7 +89,7 @@ def test_a_search_suggests_as_optuna_does_and_a_trial_is_a_run(tmp_path: Path, r
 
 
 def test_a_search_and_a_trial_that_are_killed_go_on_and_nothing_is_lost_or_counted_twice(tmp_path: Path, running_server: int) -> None:
-    run = search_run(tmp_path, "training.epochs=150", "search.trials=2")
+    run = search_run(tmp_path, "training.epochs=30", "search.trials=2")
     start_worker(run)
     trial = wait_until(lambda: next((trial for trial in read_trials(run) if trial.state is TrialState.TRAINING), None), why="a trial")
     of_trial = Run(tmp_path / trial.run)

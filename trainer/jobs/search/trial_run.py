@@ -75,5 +75,6 @@ class TrialRun:
 
     def send(self, command: str) -> None:
         """A trial that cannot be reached ends by itself, or is found dead."""
+        self.reader.refresh()  # it may have started since the last look
         if self.reader.state.is_alive:
             send(self.run, command)
