@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -13,6 +16,7 @@ from gradtop.trainer.launch.server import IMPORTS, MODULE, Refused, connect_or_s
 from gradtop.trainer.launch.worker_environment import worker_environment
 
 ANSWERS = 60.0  # seconds
+ONCE = (sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once")
 
 
 class ProcessEnded(Refused):
@@ -91,13 +95,79 @@ def request_answer(
     return _checked(answer)
 
 
+def request_work(kind: str, arguments: Mapping[str, Any], *, server: bool = True, progress: Callable[[Mapping[str, Any]], object] = lambda _: None) -> dict[str, Any]:
+    """As `request_answer`, for what takes as long as it takes: `progress` is given what is told meanwhile. An exception, Ctrl+C too, ends it.
+
+    Raises OSError with a sentence, ProcessEnded where the process was killed.
+    """
+    connection = None
+    if server:
+        with contextlib.suppress(OSError):
+            connection = connect_or_start()
+    if connection is None:
+        return _work_alone(kind, arguments, progress)
+    with connection:
+        try:
+            connection.send(kind, arguments)
+            connection.wait_for_fork()
+        except Refused:
+            raise
+        except OSError:
+            return _work_alone(kind, arguments, progress)
+        while True:
+            try:
+                answer = connection.receive(math.inf)
+            except (OSError, ValueError):
+                answer = None
+            if answer is None:
+                raise Refused("the process ended without a reply")
+            if "progress" not in answer:
+                return _checked(answer)
+            progress(answer["progress"])
+
+
+def _work_alone(kind: str, arguments: Mapping[str, Any], progress: Callable[[Mapping[str, Any]], object]) -> dict[str, Any]:
+    question = json.dumps({"kind": kind, "arguments": arguments})
+    with tempfile.TemporaryFile() as complaints, subprocess.Popen(ONCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=worker_environment()) as process:
+        assert process.stdin is not None  # noqa: S101 - as was asked for
+        assert process.stdout is not None  # noqa: S101
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(question.encode())
+                process.stdin.close()
+            for line in process.stdout:
+                answer = _parsed(line)
+                if "progress" not in answer:
+                    return _checked(answer)
+                progress(answer["progress"])
+            process.wait()
+        finally:
+            process.kill()
+        if process.returncode < 0:
+            raise ProcessEnded(-process.returncode, 0, memory=False)
+        complaints.seek(0)
+        raise _silent(process.returncode, complaints.read())
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise Refused(str(answer))
+    return answer
+
+
+def _silent(code: int, complaints: bytes) -> Refused:
+    """What a process without an answer has left on standard error."""
+    last = next((line for line in reversed(complaints.decode(errors="replace").splitlines()) if line.strip()), f"exit code {code}")
+    return Refused(f"the process ended without a reply: {last}; gradtop doctor checks PyTorch")
+
+
 def answer_alone(
     kind: str, arguments: Mapping[str, Any], *, seconds: float = ANSWERS, opened: Callable[[Closable], object] = lambda _: None
 ) -> dict[str, Any]:
     """The answer of a new process, which imports PyTorch for it. Raises OSError with a sentence."""
-    command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, "--once"]
     question = json.dumps({"kind": kind, "arguments": arguments})
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=worker_environment()) as process:
+    with subprocess.Popen(ONCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=worker_environment()) as process:
         alone = Alone(process)
         opened(alone)
         try:
@@ -113,8 +183,7 @@ def answer_alone(
     except ValueError:
         if process.returncode < 0:
             raise ProcessEnded(-process.returncode, 0, memory=False) from None
-        last = next((line for line in reversed(complaints.decode(errors="replace").splitlines()) if line.strip()), f"exit code {process.returncode}")
-        raise Refused(f"the process ended without a reply: {last}; gradtop doctor checks PyTorch") from None
+        raise _silent(process.returncode, complaints) from None
     if not isinstance(answer, dict):
         raise Refused(str(answer))
     return _checked(answer)

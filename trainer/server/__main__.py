@@ -10,12 +10,14 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from gradtop.trainer.launch.server_address import open_directory
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.server.listener import Listener
 from gradtop.trainer.server.process import print_anything, redirect
-from gradtop.trainer.server.requests import ANSWERS, answer
+from gradtop.trainer.server.requests import answer_to
 from gradtop.trainer.server.server import Server
 
 IDLE = 600.0
@@ -40,7 +42,11 @@ def once() -> int:
     importlib.import_module("torch")
     redirect()
     print_anything()
-    print(json.dumps(answer(ANSWERS[request["kind"]], request["arguments"])), file=answers, flush=True)
+
+    def say(words: Mapping[str, Any]) -> None:
+        print(json.dumps(words), file=answers, flush=True)
+
+    say(answer_to(request["kind"], request["arguments"], say))
     return 0
 
 

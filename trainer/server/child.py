@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.server.process import print_anything, redirect
-from gradtop.trainer.server.requests import ANSWERS, WORK, answer
+from gradtop.trainer.server.requests import WORK, answer_to
 
 
 class Child:
@@ -47,7 +47,7 @@ class Child:
             redirect()
             print_anything()
             self.begun()
-            self.say(answer(ANSWERS[self._kind], self._arguments))
+            self.say(answer_to(self._kind, self._arguments, self.say))
             code = 0
         finally:
             # Nothing that the imports have registered for the end of the interpreter is this process's to do.

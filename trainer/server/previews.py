@@ -11,7 +11,6 @@ from torch import nn
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
 from gradtop.trainer.config.fork_preview import steps_per_epoch as steps_per_epoch_of
-from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.data.load import info_of
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
@@ -19,7 +18,7 @@ from gradtop.trainer.models.matching import match
 from gradtop.trainer.optim.lr_preview import POINTS, planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.check_tensors import lazy_parameters
+from gradtop.trainer.training.check import form_lazy_modules
 from gradtop.trainer.training.fork import TransferredState, nothing_kept, say_match
 
 
@@ -58,23 +57,11 @@ def shapes_of(config: Config) -> nn.Module:
     try:
         # Shapes only: no memory, no random numbers.
         with torch.device("meta"):
-            return _formed(build_model(config.model, info), config, info)
+            return form_lazy_modules(build_model(config.model, info), config, info)
     except (NotImplementedError, RuntimeError):
         pass
     except UserError as error:
         if not isinstance(error.__cause__, NotImplementedError | RuntimeError):
             raise
     # A builder that reads a number out of a tensor needs real ones.
-    return _formed(build_model(config.model, info), config, info)
-
-
-def _formed(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
-    """With the shapes that lazy modules take from a batch."""
-    if lazy := lazy_parameters(model):
-        inputs = torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
-        try:
-            with torch.no_grad():
-                model.eval()(inputs)
-        except Exception as error:
-            raise UserError(f"{lazy[0]} belongs to a lazy module, whose shape only a batch of the data tells; gradtop params RUN counts it once the run trains") from error
-    return model
+    return form_lazy_modules(build_model(config.model, info), config, info)

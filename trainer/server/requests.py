@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import Config
+    from gradtop.trainer.inference.progress import Tell
+    from gradtop.trainer.record import Run
     from gradtop.trainer.server.child import Child
 
 RequestArguments = Mapping[str, Any]
 AnswerFunction = Callable[[RequestArguments], dict[str, Any]]
+# Tells how far it is before it answers.
+TellingFunction = Callable[[RequestArguments, "Tell"], dict[str, Any]]
 
 
 def work(arguments: RequestArguments, child: Child) -> int:
@@ -96,6 +100,23 @@ def measure(arguments: RequestArguments) -> dict[str, Any]:
     return dict(find_measure(arguments["job"])(run, arguments.get("question") or {}))
 
 
+def evaluation(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
+    """The metrics of a `checkpoint` of a `run`, as `evaluate_checkpoint` has them."""
+    from gradtop.trainer.inference.evaluation import evaluate_checkpoint
+
+    return evaluate_checkpoint(*_entered(arguments), data=str(arguments["data"]), device=str(arguments.get("device") or ""), tell=tell)
+
+
+def _entered(arguments: RequestArguments) -> tuple[Run, Path]:
+    """The `run`, whose directory this process is in from now on, and the `checkpoint`."""
+    from gradtop.trainer.record import Run
+    from gradtop.trainer.runtime.worker import enter_directory
+
+    run = Run(arguments["run"])
+    enter_directory(run)
+    return run, Path(arguments["checkpoint"])
+
+
 def _configuration(arguments: RequestArguments) -> tuple[Config, int]:
     """The configuration of `tables`, or of a `file` or `run` with `changes`; and steps per epoch where a run knows them, else 0.
 
@@ -152,6 +173,14 @@ WORK: dict[str, Callable[[RequestArguments, Child], int]] = {"work": work}
 ANSWERS: dict[str, AnswerFunction] = {
     "lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture, MEASURE: measure,
 }  # fmt: skip
+TELLING: dict[str, TellingFunction] = {"evaluate": evaluation}
+
+
+def answer_to(kind: str, arguments: RequestArguments, say: Tell) -> dict[str, Any]:
+    """The answer to a request; what is told before it is said as {"progress": …}."""
+    if kind in TELLING:
+        return answer(lambda given: TELLING[kind](given, lambda progress: say({"progress": progress})), arguments)
+    return answer(ANSWERS[kind], arguments)
 
 
 def answer(function: AnswerFunction, arguments: RequestArguments) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
 from gradtop.trainer.server.listener import Listener
-from gradtop.trainer.server.requests import ANSWERS, MEASURE, WORK
+from gradtop.trainer.server.requests import ANSWERS, MEASURE, TELLING, WORK
 from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
@@ -199,7 +199,7 @@ class Server:
             return self._fork_spare(client, request)
         elif kind in WORK and self._give_to_spare(client, kind, request):
             self._drop(client)
-        elif kind in WORK or kind in ANSWERS:
+        elif kind in WORK or kind in ANSWERS or kind in TELLING:
             return self._fork(client, kind, request)
         elif kind == "stay":
             client.staying = True
@@ -310,7 +310,7 @@ def parse_request(heard: bytes) -> dict[str, Any]:
 def task_of(kind: str, request: Mapping[str, Any]) -> Task:
     arguments = request.get("arguments")
     run = arguments.get("run") if kind in WORK and isinstance(arguments, dict) else ""
-    if kind == MEASURE:
+    if kind == MEASURE or kind in TELLING:
         return Task(measures=True, oom_kills=oom_kills())
     return Task(run, oom_kills=oom_kills()) if isinstance(run, str) and run.startswith(os.sep) else Task()
 

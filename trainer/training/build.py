@@ -96,7 +96,7 @@ def prepare(context: RunContext) -> Session:
     state = _newest_checkpoint(run, writer) if context.resume else None
     origin = None if state else fork.read_origin(run)
     if state:
-        config = _with_changes(config, decoded(state["changes"]))
+        config = with_changes(config, decoded(state["changes"]))
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
     parts = build_parts(run, writer, config, initialise=not (state or origin))
@@ -169,7 +169,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool) -> Tr
     training = config.training
     device = choose_device(training.device)
     check_precision(training.precision, device)
-    _set_numerics(training)
+    set_numerics(training)
     if device.type == "cpu" and (crowded := crowding(run)):
         told.event(EventKind.WARNING, message=crowded)
 
@@ -250,7 +250,7 @@ def seed_generators(seed: int) -> None:
         numpy.random.seed(seed)
 
 
-def _with_changes(config: Config, changes: dict[str, object]) -> Config:
+def with_changes(config: Config, changes: dict[str, object]) -> Config:
     """The configuration with what was changed while the run trained."""
     try:
         return validate(effective(to_tables(config), changes))
@@ -258,7 +258,7 @@ def _with_changes(config: Config, changes: dict[str, object]) -> Config:
         raise UserError(f"what the checkpoint says was changed does not fit run.toml: {error}") from error
 
 
-def _set_numerics(training: TrainingConfig) -> None:
+def set_numerics(training: TrainingConfig) -> None:
     """Settings of the process: a worker trains one run."""
     use_threads(training.threads)
     torch.set_float32_matmul_precision("high" if training.tf32 else "highest")

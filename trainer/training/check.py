@@ -12,6 +12,7 @@ from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, TOKENS, not_measured
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
+from gradtop.trainer.training.check_tensors import lazy_parameters
 
 # What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
 _TAKES = {
@@ -63,6 +64,18 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
                 f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
         _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
+
+
+def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
+    """Give lazy modules the shapes that they take from a batch; returns the model, in evaluation mode where it had any. Raises UserError."""
+    if lazy := lazy_parameters(model):
+        inputs = torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
+        try:
+            with torch.no_grad():
+                model.eval()(inputs)
+        except Exception as error:
+            raise UserError(f"{lazy[0]} belongs to a lazy module, whose shape only a batch of the data tells; gradtop params RUN counts it once the run trains") from error
+    return model
 
 
 def check_monitor(config: Config, source: Source, device: torch.device) -> None:

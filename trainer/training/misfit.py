@@ -54,7 +54,7 @@ def data_warning(session: Session, state: State) -> str:
     before = state.get("found")
     if before is None or before == session.data_record.fingerprint:
         return ""
-    return f"the data have changed since the checkpoint: {'; '.join(_changed_data(before, session.data_record.fingerprint))}"
+    return f"the data have changed since the checkpoint: {'; '.join(changed_data(before, session.data_record.fingerprint))}"
 
 
 def explain_misfit(session: Session, state: State) -> str:
@@ -62,9 +62,9 @@ def explain_misfit(session: Session, state: State) -> str:
     reasons = []
     if changed := _changed_settings(state.get("config") or {}, to_tables(session.config)):
         reasons.append(f"run.toml has changed ({_several(changed)})")
-    if changed := _changed_data(state.get("found") or {}, session.data_record.fingerprint):
+    if changed := changed_data(state.get("found") or {}, session.data_record.fingerprint):
         reasons.append(f"the data have changed ({_several(changed)})")
-    if changed := _changed_model(state["model"], session.model.state_dict()):
+    if changed := changed_model(state["model"], session.model.state_dict()):
         code = "" if reasons else "the code of the model has changed: "
         reasons.append(f"{code}the model is another ({_several(changed)})")
     what = "; ".join(reasons) or "run.toml or the code of the model has changed"
@@ -85,7 +85,7 @@ def _changed_settings(before: Mapping[str, Mapping[str, Any]], now: Mapping[str,
     ]
 
 
-def _changed_data(before: DataFingerprint, now: DataFingerprint) -> list[str]:
+def changed_data(before: DataFingerprint, now: DataFingerprint) -> list[str]:
     differences: list[str] = []
     for name in [name for name in now if name in before and before[name] != now[name]]:
         for key in [key for key in now[name] if before[name].get(key) != now[name][key]]:
@@ -100,7 +100,7 @@ def _changed_data(before: DataFingerprint, now: DataFingerprint) -> list[str]:
     return differences
 
 
-def _changed_model(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changed_model(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     shapes, own = ({name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)} for state in (before, now))
     other = [f"{name} {shapes[name]} → {own[name]}" for name in own if name in shapes and shapes[name] != own[name]]
     return other + [f"{name} is new" for name in own if name not in shapes] + [f"{name} is gone" for name in shapes if name not in own]

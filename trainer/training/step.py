@@ -28,6 +28,23 @@ _PICTURES = 4  # dimensions of a batch of them
 AVERAGED = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128})
 
 
+class Forward:
+    """Calls a model in the precision and the memory format of a configuration; its outputs are float32."""
+
+    def __init__(self, device: torch.device, training: TrainingConfig) -> None:
+        self._device = device.type
+        self._channels_last = training.channels_last
+        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
+
+    def __call__(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        if self._channels_last and inputs.dim() == _PICTURES:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self._half is None:
+            return model(inputs)  # type: ignore[no-any-return]
+        with torch.autocast(self._device, self._half):
+            return model(inputs).float()  # type: ignore[no-any-return]
+
+
 class Compute:
     """Forward in the wanted precision, gradients of a group of batches, the update, and the EMA of the weights.
 
@@ -45,9 +62,7 @@ class Compute:
         self._plain: list[Tensor] = []
         self.counts_right = False  # whether the accuracy on the next group is wanted
         self._right: list[Tensor] = []
-        self._device = device.type
-        self._channels_last = training.channels_last
-        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
+        self._forward = Forward(device, training)
         self.scaler = torch.amp.GradScaler(device.type) if training.precision == "fp16" else None
         self.ema: AveragedModel | None = None
         if training.ema:
@@ -60,14 +75,7 @@ class Compute:
 
     def forward(self, inputs: Tensor, model: nn.Module | None = None) -> Tensor:
         """Outputs in float32."""
-        if model is None:
-            model = self.model
-        if self._channels_last and inputs.dim() == _PICTURES:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        if self._half is None:
-            return model(inputs)  # type: ignore[no-any-return]
-        with torch.autocast(self._device, self._half):
-            return model(inputs).float()  # type: ignore[no-any-return]
+        return self._forward(self.model if model is None else model, inputs)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs = self.forward(inputs)

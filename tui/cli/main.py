@@ -39,6 +39,10 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "use the model",
+        (("eval", "evaluate a checkpoint with all metrics"),),
+    ),
+    (
         "label",
         (
             ("tag", "add tags to a run, or remove them"),

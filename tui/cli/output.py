@@ -40,10 +40,11 @@ def print_line(text: str = "", stream: TextIO | None = None, *, end: str = "\n")
     print(shaped(text, stream), end=end, file=stream, flush=True)
 
 
-def print_in_place(text: str) -> None:
+def print_in_place(text: str, stream: TextIO | None = None) -> None:
     """Print over the line that was printed last this way; "" leaves it empty."""
-    sys.stdout.write(REWRITE + shaped(text, sys.stdout))
-    sys.stdout.flush()
+    stream = stream or sys.stdout
+    stream.write(REWRITE + shaped(text, stream))
+    stream.flush()
 
 
 def shaped(text: str, stream: TextIO) -> str:

@@ -25,7 +25,7 @@ from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
 from gradtop.trainer.record.death import DEATH
 from gradtop.trainer.record.pictures import PictureKind, Wanted
-from gradtop.trainer.server.requests import ANSWERS
+from gradtop.trainer.server.requests import ANSWERS, TELLING
 from gradtop.tui.cli.follow import follow
 from gradtop.tui.cli.main import main
 from tests.process.server.project import CNN, WITNESS, facts, tables
@@ -60,6 +60,11 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     assert {kind for kind, _ in asked} == ANSWERS.keys()
     for kind, arguments in asked:
         answers.request_answer(kind, arguments)
+        assert threads_of(running_server) == 1
+    works: list[tuple[str, dict[str, object]]] = [("evaluate", {"run": str(run.path), "checkpoint": checkpoint, "data": "validation"})]
+    assert {kind for kind, _ in works} == TELLING.keys()
+    for kind, arguments in works:
+        answers.request_work(kind, arguments)
         assert threads_of(running_server) == 1
     start_worker(run, resume=True)
     adopt(run)

@@ -24,6 +24,8 @@ class DataConfig(Kind, defer_build=True):
     inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
     # In the order of their numbers, where they are known without opening it.
     class_names: ClassVar[tuple[str, ...]] = ()
+    # "package.module:callable" that makes data of so many classes without any sample, (config, classes), for a model that is only used; "" where it takes the data.
+    outline: ClassVar[str] = ""
 
     @property
     def shape(self) -> DataShape:

@@ -12,6 +12,7 @@ class Downloaded(DataConfig):
     """A data set of torchvision.datasets; `mean` and `std` are of the training pixels in 0..1, channel by channel."""
 
     builder: ClassVar[str] = "gradtop.trainer.data.kinds.downloaded.loader:load"
+    outline: ClassVar[str] = "gradtop.trainer.data.kinds.downloaded.loader:outline_downloaded"
     torchvision_class: ClassVar[str]
     known_shape: ClassVar[DataShape]
     mean: ClassVar[tuple[float, ...]]

@@ -50,6 +50,14 @@ def load(config: Downloaded, *, seed: int, context: int = 0) -> Dataset:  # noqa
     )
 
 
+def outline_downloaded(config: Downloaded, _classes: int) -> Dataset:
+    """The data set without images."""
+    shape = config.shape
+    images, labels = torch.empty(0, shape.channels, shape.size, shape.size, dtype=torch.uint8), torch.empty(0, dtype=torch.int64)
+    info = DataInfo(channels=shape.channels, size=shape.size, classes=shape.classes)
+    return Dataset(images, labels, images, labels, info, Normalise(config.mean, config.std))
+
+
 def _read(source: Any, root: Path, folder: Path, config: Downloaded, *, train: bool) -> tuple[Tensor, Tensor]:
     shape = config.shape
     try:

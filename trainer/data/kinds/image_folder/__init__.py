@@ -18,6 +18,7 @@ class ImageFolder(DataConfig):
     white: float = setting(0.0, help="Pixel value that is white in images of more than 8 bits.", effect="fork")
 
     builder: ClassVar = "gradtop.trainer.data.kinds.image_folder.loader:load"
+    outline: ClassVar = "gradtop.trainer.data.kinds.image_folder.loader:outline_folder"
 
     @property
     def shape(self) -> DataShape:

@@ -47,7 +47,7 @@ def list_images(root: Path, share: float) -> Listing:
     if not root.is_dir():
         raise UserError(f"data.root: {root} is {'not a directory' if root.exists() else 'missing'}; a folder with one folder of images for each class is expected")
     splits = _splits(root)
-    listing = Listing(_find(splits.training), {}, splits.notes)
+    listing = Listing(find_images(splits.training), {}, splits.notes)
     if len(listing.training) < 2:
         raise UserError(f"data.root: {splits.training} has images of a single class, {next(iter(listing.training))}; a classifier needs at least two")
     if splits.validation is None:
@@ -55,7 +55,7 @@ def list_images(root: Path, share: float) -> Listing:
         if not any(listing.validation.values()):
             raise UserError(f"data.root: no class in {splits.training} has two different images, and one for validation and one for training are expected")
         return listing
-    found = _find(splits.validation, empty=True)
+    found = find_images(splits.validation, empty=True)
     if strange := [name for name in found if name not in listing.training]:
         raise UserError(f"data.root: {splits.validation} has {several(strange)}, which is not among the classes in {splits.training}")
     listing.validation = {name: found.get(name, []) for name in listing.training}
@@ -107,7 +107,7 @@ def _holds_classes(folder: Path) -> bool:
     return inside
 
 
-def _find(root: Path, *, empty: bool = False, clock: Callable[[], float] = time.monotonic) -> dict[str, list[File]]:
+def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] = time.monotonic) -> dict[str, list[File]]:
     """The image files of each class; says how far it is, as many files take a while. A class may be without any where `empty`."""
     found: dict[str, list[File]] = {}
     count, say_at = 0, clock() + _SAY_EVERY

@@ -146,6 +146,13 @@ class Folder:
         return Fingerprint(len(self.train), len(self.val), self.classes, digest)
 
 
+def outline_folder(config: ImageFolder, classes: int) -> Folder:
+    """A folder of so many classes without images."""
+    check_decoder()
+    none = ImageFiles({}, "training", config.image_size)
+    return Folder(none, none, DataInfo(channels=3, size=config.image_size, classes=classes), Reading(0), (), Path(config.root))
+
+
 def _check_classes(files: Mapping[str, Sequence[File]]) -> None:
     """Raises UserError where no file of a class begins as an image does; the first that does is enough."""
     for name, several in files.items():

@@ -106,6 +106,18 @@ class Characters:
         return Fingerprint(len(training), len(validation), tuple(self.vocabulary), digest_of([spread_rows(training), spread_rows(validation)]))
 
 
+def encode_file(path: Path, vocabulary: str, classes: int) -> Tensor:
+    """The numbers of the characters of a file; one that the vocabulary lacks has the number of what is strange, the last. Raises UserError."""
+    where, text = _read(str(path))
+    numbers = {character: number for number, character in enumerate(vocabulary)}
+    if classes == len(vocabulary) and (strange := sorted({*text} - {*vocabulary})):
+        several = " ".join(map(repr, strange[:8])) + (" …" if len(strange) > 8 else "")
+        raise UserError(f"{where} has characters that the model does not know: {several}; remove them, or train on a text that has them")
+    if len(text) < 2:
+        raise UserError(f"{where} has {len(text)} characters; at least two are expected, one to predict the other from")
+    return _encoded(text, numbers | dict.fromkeys({*text} - {*vocabulary}, len(vocabulary)), classes)
+
+
 class Windows:
     """The training batches of every epoch: characters (batch, context), and for each of them the one that comes next."""
 

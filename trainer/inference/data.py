@@ -1,0 +1,136 @@
+"""The data that a trained model is used on: those of its run, or others of the same kind."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtop.trainer.config import Config
+from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.text.loader import Characters, encode_file
+from gradtop.trainer.data.load import load_data
+from gradtop.trainer.data.loading import LoadedParts, Reading
+from gradtop.trainer.models.matching import several
+from gradtop.trainer.runtime.errors import UserError
+
+VALIDATION, TRAINING = "validation", "train"
+# The fields of the sources that hold the samples of each part.
+PARTS = {"val_images": "train_images", "val_labels": "train_labels", "val": "train", "validation_part": "training_part"}
+COLOURS = 3  # channels of a picture as it is read
+# What a pixel of each colour gives to its grey, as in ITU-R BT.601.
+LUMA = (0.299, 0.587, 0.114)
+
+
+def load_source(config: Config) -> Source:
+    """The data of a run. Raises UserError."""
+    return load_data(config.data, seed=config.training.seed, context=config.model.window)
+
+
+def with_training_part(source: Source) -> Source:
+    """The same data with the samples for training in place of those for validation. Raises UserError."""
+    changes = {validation: getattr(source, training) for validation, training in PARTS.items() if hasattr(source, validation)}
+    if not changes:
+        raise UserError("--data train: these data cannot be evaluated on their training part; leave it out")
+    return replace(source, **changes)  # type: ignore[type-var]
+
+
+def with_samples_of(source: Source, path: Path, config: Config, names: Sequence[str]) -> Source:
+    """The same data with the samples of a file or folder in place of those for validation: all of them, numbered as the model numbers them.
+
+    A text for a model of characters; for a classifier of pictures a folder with one folder of images for each class. Raises UserError.
+    """
+    if not path.exists():
+        raise UserError(f"--data {path}: there is no such file or folder")
+    if isinstance(source, Characters):
+        return replace(source, validation_part=encode_file(path, source.vocabulary, source.info.classes))
+    return PictureFolder(source, path, config, names)  # type: ignore[return-value]
+
+
+class PictureFolder:
+    """The images of a folder, as a source that has nothing for training."""
+
+    def __init__(self, source: Source, root: Path, config: Config, names: Sequence[str]) -> None:
+        from gradtop.trainer.data.kinds.image_folder.listing import find_images
+        from gradtop.trainer.data.kinds.image_folder.loader import ImageFiles
+
+        self.info, self.tokens_per_sample = source.info, 0
+        self._prepare = PicturePrepare(source)
+        if not root.is_dir():
+            raise UserError(f"--data {root} is a file; a folder with one folder of images for each class is expected")
+        if not names:
+            raise UserError(f"--data {root}: the data of the run name no classes, so that no folder can be told to be one; use --data validation or train")
+        try:
+            found = find_images(root, empty=True)
+        except UserError as error:
+            raise UserError(str(error).replace("data.root:", "--data:")) from error
+        if strange := [name for name in found if name not in names]:
+            raise UserError(f"--data {root} has {several(strange)}, which {'is' if len(strange) == 1 else 'are'} not among the classes of the model: {several(names)}")
+        self.files = ImageFiles({name: found.get(name, []) for name in names}, "evaluation", source.info.size, pixel_range(config))
+        self._reading = Reading(getattr(config.data, "workers", 0), samples=len(self.files))
+
+    def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
+        return LoadedParts(self.files, self._reading, batch_size, device, self._prepare)
+
+
+class PicturePrepare:
+    """Makes pictures, (batch, 3, size, size) uint8, inputs of a model, as those for validation are: their channels, their scale, normalised.
+
+    Raises UserError where the model takes no pictures.
+    """
+
+    def __init__(self, source: Source) -> None:
+        info, tones = source.info, source.tones
+        if info.channels not in (1, COLOURS) or info.size < 2 or tones is None:
+            shape = f"{info.channels}×{info.size}×{info.size}" if info.size > 1 else f"vectors of {info.channels} values" if info.size else "no square images"
+            raise UserError(f"pictures cannot be read for this model: its inputs are {shape}, and square images of 1 or 3 channels are expected")
+        self._channels, self._prepare = info.channels, source.prepare
+        black, white = (tone.float() for tone in tones)
+        self._scale, self._black = ((white - black) / 255, black)
+        self._bytes = bool((black == 0).all() and (white == 255).all())
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        images = grey(pictures) if self._channels == 1 else pictures
+        if not self._bytes:
+            images = images.float().mul_(self._scale.to(images.device)).add_(self._black.to(images.device))
+        return self._prepare(images) if self._prepare is not None else images.float()
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """(batch, 1, size, size) uint8; what is grey already keeps its values."""
+    weights = torch.tensor(LUMA, device=pictures.device).view(1, COLOURS, 1, 1)
+    return (pictures.float() * weights).sum(1, keepdim=True).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def pixel_range(config: Config) -> Any:
+    """The scale of images of more than 8 bits, as the training found it; None where it needed none."""
+    from gradtop.trainer.data.kinds.image_folder.images import PixelRange
+
+    black, white = (float(getattr(config.data, name, 0.0)) for name in ("black", "white"))
+    return PixelRange(black, white) if white > black else None
+
+
+def class_names(config: Config, found: Mapping[str, Any], source: Source | None = None) -> tuple[str, ...]:
+    """In the order of their numbers, as the checkpoint, the declaration or the data name them; empty where nothing names them."""
+    classes = (found.get("data") or {}).get("classes")
+    folders = (found.get("train") or {}).get("folders")
+    if isinstance(folders, list) and len(folders) == classes:
+        return tuple(map(str, folders))
+    if config.data.class_names or source is None or config.data.inputs == "characters":
+        return config.data.class_names
+    return tuple(source.fingerprint().classes)
+
+
+def outline(config: Config, found: Mapping[str, Any]) -> Source | None:
+    """Data of the same shape without any sample, where the checkpoint and the configuration tell all that a model must know of them."""
+    classes = (found.get("data") or {}).get("classes")
+    module, _, name = config.data.outline.partition(":")
+    if not module or not isinstance(classes, int):
+        return None
+    made: Source = getattr(importlib.import_module(module), name)(config.data, classes)
+    return made

@@ -1,0 +1,114 @@
+"""The metrics of a checkpoint, as its training computes them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.inference.data import (
+    TRAINING,
+    VALIDATION,
+    class_names,
+    load_source,
+    with_samples_of,
+    with_training_part,
+)
+from gradtop.trainer.inference.progress import Tell, WorkCounter
+from gradtop.trainer.inference.trained import TrainedState, open_trained, read_trained
+from gradtop.trainer.metrics import ACCURACY, CHARACTERS, FURTHER, LOSS, SAMPLES, TOKENS
+from gradtop.trainer.record import Run, StreamReader
+from gradtop.trainer.record.streams.registry import EVALS
+from gradtop.trainer.runtime.device import out_of_memory
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.evaluate import evaluate, evaluation_batch
+from gradtop.trainer.training.misfit import changed_data, data_fingerprint
+
+
+def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
+    """The metrics on `data`, which is "validation", "train" or a path; beside them those that the training `recorded` at this step, None where it has none.
+
+    `tell` is given how far it is. Raises UserError with a sentence for whatever the user can put right.
+    """
+    tell({"doing": "reading the checkpoint"})
+    state = read_trained(run, path, device=device)
+    tell({"doing": "loading the data"})
+    trained = open_trained(state, load_source, compiled=True)
+    config, source = state.config, trained.source
+    characters = config.data.inputs == "characters"
+    notes = [f"the data have changed since the checkpoint: {'; '.join(changed)}"] if (changed := changed_data(state.found, data_fingerprint(source))) else []
+    chosen: Source = source
+    if data == TRAINING:
+        chosen = with_training_part(source)
+    elif data != VALIDATION:
+        chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
+    size = evaluation_batch(config.training.batch_size)
+    counted = Counted(chosen.validation(size, trained.device), WorkCounter("evaluating", tell))
+    began = time.monotonic()
+    try:
+        score = evaluate(trained.model, trained.forward, counted, characters=characters)
+    except Exception as error:
+        if out_of_memory(error):
+            raise UserError(f"out of memory on {trained.device} in batches of {size}; end what else uses it, or evaluate elsewhere: --device cpu") from error
+        raise
+    further = {name: score.further[name] for name in FURTHER if name in score.further}
+    metrics = {LOSS: score.loss, ACCURACY: score.accuracy, **further}
+    recorded = read_recorded(run, state) if data == VALIDATION else None
+    return {
+        "step": state.step,
+        "epoch": state.epoch,
+        "weights": state.weights,
+        "data": data,
+        "of": SAMPLES if counted.one_label else CHARACTERS if characters else TOKENS,
+        "samples": counted.labels,
+        "device": str(trained.device),
+        "precision": config.training.precision,
+        "seconds": time.monotonic() - began,
+        "metrics": {name: as_text(value) for name, value in metrics.items()},
+        "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
+        "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
+        "notes": notes,
+    }
+
+
+class Counted:
+    """Batches, the labels of which are counted as they pass."""
+
+    def __init__(self, batches: Iterable[tuple[Tensor, Tensor]], counter: WorkCounter) -> None:
+        self.one_label = True
+        self._batches, self._counter = batches, counter
+
+    @property
+    def labels(self) -> int:
+        return self._counter.done
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for inputs, targets in self._batches:
+            yield inputs, targets
+            self.one_label = targets.dim() == 1
+            self._counter.add(targets.numel())
+
+
+def read_recorded(run: Run, state: TrainedState) -> dict[str, float] | None:
+    """The metrics of the stream `evals` at the step of a checkpoint of this run."""
+    if state.path.parent != run.checkpoints:
+        return None
+    stream = StreamReader(run, EVALS)
+    stream.refresh()
+    names = ["step", "time", *(column.name for column in stream.columns)]
+    rows = [row for row in stream.rows() if row[0] == state.step]
+    return dict(zip(names, rows[-1], strict=True)) if rows else None
+
+
+def equal(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def as_text(value: float) -> float | str:
+    """JSON has no other values: nan, inf and -inf by name."""
+    return value if math.isfinite(value) else str(value)

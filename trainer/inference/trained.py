@@ -1,0 +1,117 @@
+"""From a checkpoint of a run to its model in evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import decoded
+from gradtop.trainer.config import Config
+from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.models.build import build_model
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.device import check_precision, choose_device
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.threads import use_threads
+from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
+from gradtop.trainer.training.check import form_lazy_modules
+from gradtop.trainer.training.misfit import DataFingerprint, changed_model
+from gradtop.trainer.training.step import Forward
+
+AVERAGED, TRAINED = "ema", "model"  # whose weights they are: the parts of a checkpoint
+
+
+@dataclass(frozen=True)
+class TrainedState:
+    """What a checkpoint holds of the model, on the disk until it is used; `config` is run.toml with what was changed live before it.
+
+    `weights` says whose they are: "ema" where there is an EMA, whose score counts, else "model". `found` is the fingerprint of the data.
+    """
+
+    path: Path
+    step: int
+    epoch: int
+    config: Config
+    weights: str
+    tensors: Mapping[str, Any]
+    found: DataFingerprint
+    threads: int
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """`forward` gives outputs in float32, in the precision of the training; the model is in evaluation mode."""
+
+    state: TrainedState
+    source: Source
+    device: torch.device
+    model: nn.Module
+    forward: Callable[[Tensor], Tensor]
+
+
+def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
+    """`device` replaces training.device, where it is given. Raises UserError."""
+    state = checkpoint.load(path, mapped=True)
+    config = with_changes(read_valid_config(run), decoded(state.get("changes") or {}))
+    if device:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"device": device})})
+    averaged = state.get("ema")
+    tensors = state.get("model") if averaged is None else {key.removeprefix("module."): value for key, value in averaged.items() if key != "n_averaged"}
+    if not isinstance(tensors, Mapping):
+        raise UserError(f"the checkpoint {path.name} holds no weights; choose another one with --checkpoint")
+    return TrainedState(
+        path=path,
+        step=state["step"],
+        epoch=int(state.get("epoch") or 0),
+        config=config,
+        weights=TRAINED if averaged is None else AVERAGED,
+        tensors=decoded(tensors),
+        found=state.get("found") or {},
+        threads=int(state.get("tuned_threads") or 0),
+    )
+
+
+def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compiled: bool = False) -> TrainedModel:
+    """The model as the training evaluates it, with the data that `load` gives: on the same device, in the same precision, with as many threads.
+
+    Sets the seeds, threads and numerics of the process. `compiled` compiles it where the training does so. Raises UserError.
+    """
+    config, training = state.config, state.config.training
+    device = choose_device(training.device)
+    check_precision(training.precision, device)
+    set_numerics(training)
+    if device.type == "cpu" and state.threads and not training.threads:
+        use_threads(state.threads)
+    seed_generators(training.seed)
+    source = load(config)
+    model = build_trained(state, source)
+    model.to(device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # A training compiles the model, and its EMA is not compiled.
+    if compiled and training.compile and state.weights == TRAINED:
+        model.compile()
+    return TrainedModel(state, source, device, model.eval(), partial(Forward(device, training), model))
+
+
+def build_trained(state: TrainedState, source: Source) -> nn.Module:
+    """The model for these data with the weights of the checkpoint, on the CPU, in evaluation mode. Raises UserError."""
+    model = build_model(state.config.model, source.info)
+    form_lazy_modules(model, state.config, source.info)
+    try:
+        model.load_state_dict(dict(state.tensors))
+    except (RuntimeError, KeyError, AttributeError) as error:
+        differences = changed_model(state.tensors, model.state_dict())
+        named = f"{', '.join(differences[:3])}{f' and {len(differences) - 3} more' if len(differences) > 3 else ''}" if differences else str(error).splitlines()[0]
+        raise UserError(
+            f"the checkpoint {state.path.name} does not fit the model that run.toml describes ({named}): the code of the model, run.toml or the data "
+            "have changed since; put back what was there"
+        ) from error
+    return model.eval()
