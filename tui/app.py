@@ -81,6 +81,7 @@ class GradtopApp(LaunchingApp):
         self.stylesheet = ParsedOnce(self.get_css_variables())
         self.animation_level = "none"
         self.watched = run
+        self.within: Run | None = None  # the search from which a trial was opened
         self.runs = runs
         self.snapshot = EMPTY
         self.drafted = NO_CURVES  # the learning rate as the form has it
@@ -176,8 +177,9 @@ class GradtopApp(LaunchingApp):
         if mode in REMEMBERED:
             self.remember("mode", mode)
 
-    def watch_run(self, run: Run, mode: str = "overview") -> None:
-        """Show this run from now on."""
+    def watch_run(self, run: Run, mode: str = "overview", *, within: Run | None = None) -> None:
+        """Show this run from now on; as a trial, `within` the search to which escape returns."""
+        self.within = within
         if run != self.watched:
             self.front = OVERVIEW  # until it is known what the run does
         self.watched = run
@@ -284,8 +286,8 @@ class GradtopApp(LaunchingApp):
     async def action_back(self) -> None:
         if len(self.screen_stack) > 1:
             self.pop_screen()
-        elif isinstance(self.screen, ModeScreen):
-            self.screen.back()
+        elif isinstance(self.screen, ModeScreen) and not self.screen.back() and self.within is not None and self.current_mode != "search":
+            self.action_mode("search")
 
     def action_focus_next(self) -> None:
         self._turn(1)

@@ -22,6 +22,7 @@ MODES = (
     Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
+    Mode("search", "8", "Search", "gradtop.tui.screens.search.screen:Search", "A search: history, importances, parallel coordinates, slices, Pareto front, trials."),
     Mode("system", "9", "System", "gradtop.tui.screens.system.screen:System", "Processor, memory, disk, network and GPU: usage by the run and by the whole host."),
 )
 
@@ -42,7 +43,7 @@ PAGES = (
     Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),
     Mode("classes", "C", "Classes", "gradtop.tui.screens.classes.screen:Classes", "Of a classification: confusion matrix, accuracy of each class, samples with the largest loss."),
 )
-LISTS = ("parameters", "gradients", "weights", "runs")
+LISTS = ("parameters", "gradients", "weights", "runs", "search")
 SCROLLED = (*LISTS, "overview")
 SORTED = LISTS
 OVER_STEPS = ("overview", "schedule", "gradients", "system", "metrics")
@@ -167,6 +168,17 @@ KEYS: tuple[Key, ...] = (
     Key("shift+tab", "leave(-1)", "field.back", "previous field", "In a field: confirm and go to the previous field.", modes=("tune",), bound=False),
     Key("down", "leave(1)", "field.down", "next field", "In a field: like tab.", modes=("tune",), bound=False),
     Key("up", "leave(-1)", "field.up", "previous field", "In a field: like shift+tab.", modes=("tune",), bound=False),
+    # 8 Search
+    Key("enter", "screen.choose", "search.open", "open", "Open the run of this trial in the ordinary modes; esc returns to the search. In the list of searches: watch it.", modes=("search",), footer=True),
+    Key("v", "screen.next_plot(1)", "search.plot", "plot", "The next plot: history, parallel coordinates, slice, Pareto front of two objectives, importance in a narrow terminal.", modes=("search",), footer=True),
+    Key("V", "screen.next_plot(-1)", "search.plot_back", "previous plot", "The previous plot.", modes=("search",)),
+    Key("right_square_bracket", "screen.parameter(1)", "search.parameter", "parameter", "In the slice: the next parameter.", modes=("search",), footer=True, shown="[ ]"),
+    Key("left_square_bracket", "screen.parameter(-1)", "search.parameter_back", "previous parameter", "In the slice: the previous parameter.", modes=("search",), shown="["),
+    Key("z", "screen.enlarge", "search.enlarge", "enlarge", "Enlarge the plot; again or esc restores the others.", modes=("search",), footer=True),
+    Key("t", "screen.tune", "search.tune", "use in Tune", "Put the parameters of this trial into Tune, over the configuration that is searched: to train it longer, or to save it.", modes=("search",), footer=True),
+    Key("a", "screen.enqueue", "search.enqueue", "enqueue", "Enqueue a trial by hand, with the parameters of this one as a proposal.", modes=("search",), footer=True),
+    Key("x", "screen.stop_trial", "search.stop_trial", "stop trial", "Stop this trial; the search goes on. Asks first.", modes=("search",), footer=True),
+    Key("b", "screen.extend", "search.extend", "budget", "Change how many trials the search does.", modes=("search",), footer=True),
     # 9 System
     Key("enter", "screen.zoom", "system.zoom", "enlarge", "Enlarge the focused chart, else the first pane; esc restores the others.", modes=("system",), footer=True),
     Key("down,j", "screen.step(1)", "system.down", "down", "Focus the chart below.", modes=("system",), shown="↓ j"),
@@ -232,7 +244,7 @@ def mode_named(name: str) -> Mode:
 
 def front_of(job: str) -> str:
     """The mode that shows a run of this job first: its own where it has one, else the Overview."""
-    return next((mode.name for mode in JOB_MODES if mode.name == job), MODES[0].name)
+    return next((mode.name for mode in (*JOB_MODES, *MODES) if mode.name == job), MODES[0].name)
 
 
 def beside(name: str) -> tuple[Mode, ...]:

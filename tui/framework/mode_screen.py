@@ -35,7 +35,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -115,6 +115,7 @@ class ModeScreen(Screen[None]):
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
+    news: ClassVar[Callable[[Any], Hashable] | None] = None  # in the poll thread: another value when what no stream tells of has changed
     LAYOUTS: ClassVar[int] = 0  # until what `show` made of it stands where it is to stand
 
     def __init__(self) -> None:
@@ -132,9 +133,8 @@ class ModeScreen(Screen[None]):
     # What a mode fills in
 
     @staticmethod
-    def read(source: Any, view: Any, /) -> object:  # noqa: ARG004 - for modes that read something
+    def read(source: Any, view: Any, /) -> object:
         """What the mode's `Snapshot.part` is; called in the poll thread."""
-        return None
 
     def body(self) -> ComposeResult:
         yield from ()
@@ -244,6 +244,7 @@ class ModeScreen(Screen[None]):
             parameters=self.looked_at(),
             pictures=self.pictured(),
             watches_runs=self.watches_runs,
+            news=type(self).news,
         )
 
     def receive(self, snapshot: Snapshot) -> None:

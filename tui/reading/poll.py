@@ -220,6 +220,8 @@ class Poll:
                 stream.refresh()
                 counts.append(stream.count)
             counts += [len(reader.events), reader.events[-1] if reader.events else None]
+        if request.news is not None:
+            counts.append(request.news(source))
         grown = tuple(counts) != self._counts
         listed = request.watches_runs and source.runs.refresh(LISTING if len(source.runs) else FIRST_LISTING)
         if not grown and not listed and request is self._answered and facts is source.facts:

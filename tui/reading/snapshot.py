@@ -83,7 +83,8 @@ class Request:
 
     `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,
     view)` is called in the poll thread and its value becomes `Snapshot.part`. `measurements` and `parameters` become the lease:
-    what the worker should measure because somebody is looking, as do `pictures`. `log` is the run whose log is shown beside it.
+    what the worker should measure because somebody is looking, as do `pictures`. `news(source)` is another value when what no
+    stream tells of has changed. `log` is the run whose log is shown beside it.
     """
 
     run: Run | None = None
@@ -95,4 +96,5 @@ class Request:
     parameters: tuple[str, ...] = ()
     pictures: tuple[Wanted, ...] = ()
     watches_runs: bool = False
+    news: Callable[[Any], Hashable] | None = None
     log: Run | None = None

@@ -1,0 +1,149 @@
+"""Mode 8 over searches of every kind: what it shows, and what its keys do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradtop.trainer.jobs.search.trials import append_trial, read_trials
+from gradtop.trainer.record import Run, RunState
+from gradtop.trainer.record.control import Inbox
+from gradtop.tui.screens.search.screen import Search
+from gradtop.tui.screens.tune.screen import Tune
+from gradtop.tui.terminal import Capabilities
+from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import fake_run
+from tests.tui.search_fixture import search_run
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_it_shows_history_importances_and_trials(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs"), size=size) as app:
+        await app.shows("trial 24")
+        shown = app.shown()
+        for words in ("2 workers", "41/100 trials", "val_loss: lowest so far", "best 0.0123  trial 24", "■ done", "lr"):
+            assert words in shown
+        assert ("PED-ANOVA" in shown) == (size[0] >= 100)
+        assert app.app.current_mode == "search"
+
+
+async def test_the_plots_follow_each_other_and_end_where_they_began(tmp_path: Path) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs", objectives=2)) as app:
+        await app.shows("val_loss: lowest so far")
+        for title in ("parallel coordinates", "val_loss over optimizer.lr", "Pareto front", "val_loss: lowest so far"):
+            await app.press("v")
+            await app.shows(title)
+        await app.press("V", "V")
+        await app.shows("val_loss over optimizer.lr")
+        await app.press("]")
+        await app.shows("val_loss over training.batch_size")
+
+
+async def test_a_narrow_terminal_has_the_importances_as_a_plot(tmp_path: Path) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs"), size=(80, 24)) as app:
+        await app.shows("lowest so far")
+        await app.press("V")
+        await app.shows("PED-ANOVA")
+
+
+async def test_a_large_plot_fills_the_screen_until_escape(tmp_path: Path) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs")) as app:
+        await app.shows("took")
+        await app.press("z")
+        await app.until(lambda: "took" not in app.shown(), "the plot alone")
+        await app.press("escape")
+        await app.shows("took")
+
+
+async def test_a_filter_and_an_order_change_which_trials_are_listed(tmp_path: Path) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs")) as app:
+        await app.shows("trial 24")
+        await app.press("slash", *"pruned")
+        await app.until(lambda: len(app.snapshot.part.shown) == 7, "the pruned ones")
+        await app.press("escape", "<", "<")
+        await app.until(lambda: app.snapshot.part.view.sort == "run" or app.snapshot.part.view.sort != "value", "another order")
+
+
+async def test_enter_opens_a_trial_and_escape_comes_back_to_it(tmp_path: Path) -> None:
+    search = search_run(tmp_path / "runs")
+    run, grower = fake_run(tmp_path / "runs", "amber-finch", state="done", steps=100, parent=search)
+    grower.close()
+    append_trial(search, replace(read_trials(search)[24], run=run.id))
+    async with piloted(tmp_path, search) as app:
+        await app.shows("amber-finch")
+        await app.press("enter")
+        await app.until(lambda: app.app.current_mode == "overview" and app.app.watched == run, "the trial's run")
+        await app.press("escape")
+        await app.until(lambda: app.app.current_mode == "search" and app.snapshot.part.chosen == 24, "the search with its trial")
+        await app.shows("search sweep-lr")
+        assert app.mode.target() is not None
+        assert app.mode.target().run == search  # type: ignore[union-attr]
+
+
+async def test_a_run_without_a_search_is_told_how_to_start_one_and_which_there_are(tmp_path: Path) -> None:
+    search_run(tmp_path / "runs", state=RunState.DONE)
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run, mode="search") as app:
+        await app.shows("quiet-heron belongs to none")
+        await app.shows("gradtop search CONFIG --space")
+        await app.shows("sweep-lr")
+        await app.press("enter")
+        await app.shows("41/100 trials")
+
+
+async def test_the_best_trial_goes_into_tune(tmp_path: Path) -> None:
+    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, search_run(tmp_path / "runs", parent=parent)) as app:
+        await app.shows("trial 24")
+        await app.press("t")
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
+        assert isinstance(app.mode, Tune)
+        assert app.mode.draft is not None
+        changed = {change.key: change.new for change in app.mode.draft.changes()}
+        assert changed["training.batch_size"] == 128
+        assert app.app.watched == parent
+
+
+async def test_keys_send_commands_to_the_search(tmp_path: Path) -> None:
+    search = search_run(tmp_path / "runs")
+    async with piloted(tmp_path, search) as app:
+        await app.shows("trial 24")
+        assert isinstance(app.mode, Search)
+        await app.press("b")
+        await app.pilot.pause()
+        await app.press(*"150", "enter")
+        await app.press("a")
+        await app.pilot.pause()
+        await app.press("enter")
+        await app.press("slash", *"training", "enter", "x")
+        await app.pilot.pause()
+        await app.until(lambda: len(app.app.screen_stack) > 1, "the question")
+        await app.press("y")
+        await app.until(lambda: len(sent(search)) == 3, "three commands")
+    assert [command for command, _arguments in sent(search)] == ["extend", "enqueue", "stop_trial"]
+
+
+def sent(run: Run) -> list[tuple[str, Any]]:
+    return [(command.name, command.arguments) for command in Inbox(run).poll()]
+
+
+async def test_what_another_trial_brings_is_shown_while_one_of_them_is_watched(tmp_path: Path) -> None:
+    search = search_run(tmp_path / "runs", trials=3)
+    async with piloted(tmp_path, search) as app:
+        await app.shows("3/100 trials")
+        await app.shows("importances come once enough trials are done")
+        append_trial(search, replace(read_trials(search)[0], number=9))
+        await app.shows("4/100 trials")
+
+
+async def test_in_ascii_no_other_character_is_drawn(tmp_path: Path) -> None:
+    async with piloted(tmp_path, search_run(tmp_path / "runs"), capabilities=Capabilities(unicode=False, colours=False)) as app:
+        await app.shows("trial 24")
+        await app.press("v")
+        await app.shows("parallel coordinates")
+        assert "@" in app.shown()
