@@ -178,7 +178,7 @@ KEYS: tuple[Key, ...] = (
     Key("t", "screen.tune", "search.tune", "use in Tune", "Put the parameters of this trial into Tune, over the configuration that is searched: to train it longer, or to save it.", modes=("search",), footer=True),
     Key("a", "screen.enqueue", "search.enqueue", "enqueue", "Enqueue a trial by hand, with the parameters of this one as a proposal.", modes=("search",), footer=True),
     Key("x", "screen.stop_trial", "search.stop_trial", "stop trial", "Stop this trial; the search goes on. Asks first.", modes=("search",), footer=True),
-    Key("b", "screen.extend", "search.extend", "budget", "Change how many trials the search does.", modes=("search",), footer=True),
+    Key("b", "screen.extend", "search.extend", "extend", "Extend the budget of the search. Asks by how many trials.", modes=("search",), footer=True),
     # 9 System
     Key("enter", "screen.zoom", "system.zoom", "enlarge", "Enlarge the focused chart, else the first pane; esc restores the others.", modes=("system",), footer=True),
     Key("down,j", "screen.step(1)", "system.down", "down", "Focus the chart below.", modes=("system",), shown="↓ j"),

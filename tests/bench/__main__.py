@@ -20,6 +20,7 @@ NAMES = {
     "starting": "the interpreter beside gradtop, and gradtop --help",
     "opening": "from exec to the first chart; memory; bytes on disk",
     "listing": "the list of ten thousand runs",
+    "searching": "a search of ten thousand trials on the screen",
     "overlay": "twenty long runs over each other",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",

@@ -16,7 +16,7 @@ from gradtop.trainer.record import Run, RunState, Status, write_status
 from gradtop.trainer.record.status import process_start, this_host
 from tests.tui.runs_fixture import NOW
 
-SPACE = 'search.space = { "optimizer.lr" = "log(1e-5, 1e-1)" }'
+SPACE = '[search]\nworkers = 2\nspace = { "optimizer.lr" = "log(1e-5, 1e-1)" }'
 LR, BATCH, MOMENTUM, KIND = "optimizer.lr", "training.batch_size", "optimizer.momentum", "optimizer.kind"
 SHARES = {LR: 0.71, BATCH: 0.18, MOMENTUM: 0.08, KIND: 0.03}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from gradtop.trainer.record import Run, list_runs
+from gradtop.trainer.record import Run, RunState, list_runs
 from gradtop.trainer.record.classification import NEWEST, Classification, Worst, text_of
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.terminal import Capabilities
@@ -19,6 +19,7 @@ from tests.tui.piloting import Starts
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.system.machine import GPU, run_with
+from tests.tui.search_fixture import search_run
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -59,6 +60,17 @@ def test_mode(tmp_path: Path, snap_compare: Any, mode: str, size: tuple[int, int
 def test_a_range_test(tmp_path: Path, snap_compare: Any, size: tuple[int, int]) -> None:
     shown = app(tmp_path, "overview", run=range_run(tmp_path / "runs"))
     assert snap_compare(shown, terminal_size=size, run_before=is_read)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("keys", [(), ("v",), ("v", "v", "v")], ids=["history", "parallel", "front"])
+def test_a_search(tmp_path: Path, snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    async def press(pilot: Pilot[None]) -> None:
+        await is_read(pilot)
+        await pilot.press("j", "j", *keys)
+        await pilot.pause()
+
+    assert snap_compare(app(tmp_path, "search", run=search_run(tmp_path / "runs", state=RunState.DONE, objectives=2)), terminal_size=size, run_before=press)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))

@@ -115,7 +115,7 @@ class ModeScreen(Screen[None]):
     mode: ClassVar[str] = ""
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
-    news: ClassVar[Callable[[Any], Hashable] | None] = None  # in the poll thread: another value when what no stream tells of has changed
+    news: ClassVar[Callable[..., Hashable] | None] = None  # of the source, in the poll thread: another value when what no stream tells of has changed
     LAYOUTS: ClassVar[int] = 0  # until what `show` made of it stands where it is to stand
 
     def __init__(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.jobs.search.trials import Trial, TrialState
 from gradtop.trainer.record import Run, RunState
+from gradtop.tui.screens.search.scales import Extent, extent_of
 
+STATES = frozenset(TrialState)
 EVALUATORS = {"ped_anova": "PED-ANOVA", "fanova": "fANOVA"}
 BY_VALUE, BY_NUMBER, BY_TIME = "value", "trial", "took"
 
@@ -59,10 +61,20 @@ class SearchRecord:
     left: float | None = None
     base: Run | None = None
 
+    def prepare(self) -> SearchRecord:
+        """Compute what drawing needs, where nobody waits for a key."""
+        _ = self.best_so_far, self.front, self.short, self.counts, self.ranked, self.ranges, self.reached, self.numbers
+        return self
+
     @cached_property
     def valued(self) -> Sequence[Trial]:
         """The trials with a finite value of each objective, by number."""
-        return [trial for trial in self.trials.values() if self.is_comparable(trial)]
+        names = [each.name for each in self.objectives]
+        return [
+            trial
+            for trial in self.trials.values()
+            if trial.state is TrialState.DONE and all((value := trial.values.get(name)) is not None and value - value == 0 for name in names)
+        ]
 
     @cached_property
     def ranked(self) -> Sequence[Trial]:
@@ -101,6 +113,30 @@ class SearchRecord:
         keys = dict.fromkeys(key for trial in self.trials.values() for key in trial.params)
         shares = next(iter(self.importances.values()), {})
         return sorted(keys, key=lambda key: -shares.get(key, -1.0))
+
+    @cached_property
+    def columns(self) -> Mapping[str, Sequence[object]]:
+        """The values of the trials with a value, by parameter; None where a trial does not have it."""
+        return {key: [trial.params.get(key) for trial in self.valued] for key in self.parameters}
+
+    @cached_property
+    def values(self) -> Sequence[Sequence[float]]:
+        """The same of each objective."""
+        return [[trial.values[each.name] for trial in self.valued] for each in self.objectives]
+
+    @cached_property
+    def numbers(self) -> Sequence[int]:
+        return [trial.number for trial in self.valued]
+
+    @cached_property
+    def ranges(self) -> Mapping[str, Extent]:
+        """The values of each parameter, of the trials with a value."""
+        return {key: extent_of(values) for key, values in self.columns.items()}
+
+    @cached_property
+    def reached(self) -> Sequence[Extent]:
+        """The values of each objective."""
+        return [extent_of(values) for values in self.values]
 
     @cached_property
     def short(self) -> Mapping[str, str]:
@@ -161,16 +197,26 @@ def took(trial: Trial) -> float | None:
     return max(0.0, trial.ended - trial.started) if trial.started and trial.ended else None
 
 
+def exact(value: object) -> str:
+    """A value with all of its digits, as a configuration takes it."""
+    return repr(value) if isinstance(value, float) else setting_text(value)
+
+
 def text_of(trial: Trial) -> str:
-    """What the filter looks into."""
+    """What the filter looks into besides the state."""
     params = " ".join(f"{key}={setting_text(value)}" for key, value in trial.params.items())
-    return f"{trial.number} {trial.state} {params} {trial.run} {trial.source} {trial.error}".lower()
+    return f"{trial.number} {params} {trial.run} {trial.source} {trial.error}".lower()
 
 
 def ordered(record: SearchRecord, view: SearchView) -> Sequence[int]:
-    """The numbers of the trials that have each word of the filter, in the order of the view."""
+    """The numbers of the trials that have each word of the filter, in the order of the view. The name of a state means the state alone."""
     words = view.filter.lower().split()
-    found = [trial for trial in record.trials.values() if not words or all(word in text_of(trial) for word in words)]
+    states, others = [word for word in words if word in STATES], [word for word in words if word not in STATES]
+    found: Iterable[Trial] = record.trials.values()
+    if states:
+        found = [trial for trial in found if trial.state in states]
+    if others:
+        found = [trial for trial in found if all(word in text for text in [text_of(trial)] for word in others)]
     return [trial.number for trial in sorted(found, key=lambda trial: order_of(record, view.sort, trial), reverse=view.reverse)]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from gradtop.tui.dialogs.text_prompt import TextPrompt
+
+MOST = 1_000_000  # trials
 
 
 class EnqueueTrial(TextPrompt):
@@ -33,18 +36,29 @@ class EnqueueTrial(TextPrompt):
 
 
 class ExtendBudget(TextPrompt):
-    """Gives the number of trials as text, or None."""
+    """Gives the number of further trials as text, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="extend.back", tooltip="Keep the budget.")]
 
-    def __init__(self, budget: int, begun: int) -> None:
-        super().__init__("How many trials in all?", f"{budget or begun}", "enter confirms · esc cancels", selected=True)
-        self._begun = begun
+    def __init__(self, budget: int) -> None:
+        super().__init__(f"How many trials more{f' than {budget}' if budget else ''}?", "20", "enter confirms · esc cancels", selected=True)
 
     def take(self, text: str) -> None:
-        if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
-            self.refuse("a whole number between 1 and 1 000 000 is expected")
-        elif int(text) < self._begun:
-            self.refuse(f"{self._begun} trials have begun already")
+        if not text.isdecimal() or not 1 <= int(text) <= MOST:
+            self.refuse(f"a whole number from 1 to {MOST} is expected")
         else:
             self.dismiss(text)
+
+
+def typed_values(pairs: str) -> dict[str, float | int | bool | str]:
+    """Values by key: numbers and truth values as such, all else as text."""
+    return {key: typed_value(value) for key, _, value in (pair.partition("=") for pair in pairs.split())}
+
+
+def typed_value(text: str) -> float | int | bool | str:
+    if text in {"true", "false"}:
+        return text == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

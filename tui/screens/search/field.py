@@ -94,14 +94,16 @@ class Field:
         across, up = self.x.at(x), self.y.at(y)
         if across is None or up is None:
             return None
-        return round(across * (self.canvas.columns - 1)), round(up * (self.canvas.rows - 1))
+        return int(across * (self.canvas.columns - 1) + 0.5), int(up * (self.canvas.rows - 1) + 0.5)
 
-    def scatter(self, points: Sequence[tuple[object, object]], tone: str, glyph: str) -> None:
+    def scatter(self, xs: Sequence[object], ys: Sequence[object], tone: str, glyph: str) -> None:
         """Dots that leave alone what was drawn before."""
         mask = [0] * self.canvas.columns
-        for x, y in points:
-            if (spot := self.spot(x, y)) is not None:
-                mask[spot[0]] |= 1 << spot[1]
+        wide, tall = self.canvas.columns - 1, self.canvas.rows - 1
+        bits = [1 << row for row in range(tall + 1)]
+        for x, y in zip(self.x.places(xs), self.y.places(ys), strict=True):
+            if x is not None and y is not None:
+                mask[int(x * wide + 0.5)] |= bits[int(y * tall + 0.5)]
         self.canvas.draw(mask, TONE[tone], glyph, under=True)
 
     def steps(self, points: Sequence[tuple[object, object]], until: object = None) -> None:

@@ -10,11 +10,11 @@ from gradtop.trainer.record import clean
 from gradtop.tui.format import ellipsis
 from gradtop.tui.screens.search.data import EVALUATORS, SearchRecord
 from gradtop.tui.screens.search.field import TONE, Plot, explained, framed, lay, polyline
-from gradtop.tui.screens.search.scales import Scale, scale_of
+from gradtop.tui.screens.search.scales import Scale, extent_of
 from gradtop.tui.widgets.braille import Canvas, trace
 from gradtop.tui.widgets.cells import Cells
 
-BRIGHT, DIM = 12, 240  # lines of parallel coordinates: of the best trials, and of the others
+BRIGHT, DIM = 12, 100  # lines of parallel coordinates: of the best trials, and of the others
 HISTORY, PARALLEL, SLICE, PARETO, IMPORTANCE = "history", "parallel coordinates", "slice", "Pareto front", "importance"
 APART = 9  # cells between two axes of parallel coordinates at least
 NONE_YET = "no trial has a value yet"
@@ -51,15 +51,15 @@ def ticks_up(height: int) -> int:
 
 def history(record: SearchRecord, width: int, height: int, *, unicode: bool) -> Plot | None:
     """The first objective over the trials, and the best so far as a line."""
-    last, name = max(record.trials), record.objectives[0].name
-    x = Scale(scale_of([0, max(last, 1)], ticks_along(width)).axis)
-    y = scale_of([trial.values[name] for trial in record.valued], ticks_up(height))
+    last = max(record.trials)
+    x = extent_of([0, max(last, 1)]).scale(ticks_along(width))
+    y = record.reached[0].scale(ticks_up(height))
     field = framed(width, height, x, y, "trial", unicode=unicode)
     if field is None:
         return None
     best = record.best_so_far
     field.steps(best, last)
-    field.scatter([(trial.number, trial.values[name]) for trial in record.valued], "trial", ".")
+    field.scatter(record.numbers, record.values[0], "trial", ".")
     if best:
         field.say(f"best {significant(best[-1][1])}  trial {best[-1][0]}")
     return field.finish(lambda number: _one(field.spot(number, record.value(record.trials.get(number)))))
@@ -72,18 +72,16 @@ def _one(spot: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
 def slice_of(record: SearchRecord, parameter: str, width: int, height: int, *, unicode: bool) -> Plot | None:
     """The first objective over one parameter; the best trials are bright."""
     key = parameter if parameter in record.parameters else next(iter(record.parameters), "")
-    name = record.objectives[0].name
-    with_it = [trial for trial in record.valued if key in trial.params]
-    if not with_it:
+    if not any(value is not None for value in record.columns.get(key, ())):
         return explained(width, height, f"no trial with a value has {key}" if key else "the space has no parameters")
-    x = scale_of([trial.params[key] for trial in with_it], ticks_along(width))
-    y = scale_of([trial.values[name] for trial in with_it], ticks_up(height))
+    x = record.ranges[key].scale(ticks_along(width))
+    y = record.reached[0].scale(ticks_up(height))
     field = framed(width, height, x, y, key, unicode=unicode)
     if field is None:
         return None
-    best = {trial.number for trial in record.ranked[:BRIGHT]}
-    field.scatter([(t.params[key], t.values[name]) for t in with_it if t.number in best], "best", "*")
-    field.scatter([(t.params[key], t.values[name]) for t in with_it], "trial", ".")
+    best = record.ranked[:BRIGHT]
+    field.scatter([trial.params.get(key) for trial in best], [record.value(trial) for trial in best], "best", "*")
+    field.scatter(record.columns[key], record.values[0], "trial", ".")
     field.say(f"bright: the best {min(BRIGHT, len(record.ranked))}", "muted")
     return field.finish(lambda number: _one(field.spot(record.trials[number].params.get(key), record.value(record.trials.get(number))) if number in record.trials else None))
 
@@ -93,14 +91,14 @@ def pareto(record: SearchRecord, width: int, height: int, *, unicode: bool) -> P
     if len(record.objectives) < 2:
         return explained(width, height, "the search has one objective")
     name, other = (each.name for each in record.objectives[:2])
-    x = scale_of([trial.values[name] for trial in record.valued], ticks_along(width))
-    y = scale_of([trial.values[other] for trial in record.valued], ticks_up(height))
+    x = record.reached[0].scale(ticks_along(width))
+    y = record.reached[1].scale(ticks_up(height))
     field = framed(width, height, x, y, name, unicode=unicode)
     if field is None:
         return None
     ahead = sorted((trial.values[name], trial.values[other]) for trial in record.front)
     field.steps(ahead)
-    field.scatter([(t.values[name], t.values[other]) for t in record.valued], "trial", ".")
+    field.scatter(record.values[0], record.values[1], "trial", ".")
     field.rows[0].put(1, ellipsis(other, width // 2), TONE["muted"])
     field.say(f"{len(ahead)} on the front")
 
@@ -118,8 +116,8 @@ def parallel(record: SearchRecord, width: int, height: int, *, unicode: bool) ->
     names = [*list(record.parameters)[:most]]
     if tall < 2 or not names:
         return None
-    scales = [scale_of([t.params[name] for t in record.valued if name in t.params], 4) for name in names]
-    scales.append(scale_of([t.values[record.objectives[0].name] for t in record.valued], 4))
+    scales = [record.ranges[name].scale(4) for name in names]
+    scales.append(record.reached[0].scale(4))
     labels = [*(record.short[name] for name in names), record.objectives[0].name]
     dots = (2, 4) if unicode else (1, 1)
     canvas = Canvas(width - 2, tall, dots)

@@ -68,7 +68,7 @@ def read_search(source: ReadContext, view: SearchView) -> SearchPart:
     return _open[0].read(view, reader.run, source.clock())
 
 
-def grown(_source: ReadContext) -> object:
+def grown(_source: ReadContext) -> int | None:
     """What is another value when the search has news, for a look at each tick."""
     if not _open:
         return None
@@ -117,7 +117,7 @@ def record_of(reader: RunReader, trials: Iterable[Trial], now: float) -> SearchR
         no_importance=clean(outcome.no_importances, SENTENCE) or "importances come once enough trials are done",
         base=parent if parent is not None and parent.config.is_file() else None,
     )
-    return replace(record, left=left_of(record, now))
+    return replace(record, left=left_of(record, now)).prepare()
 
 
 def shares(found: Mapping[str, float]) -> Mapping[str, float]:

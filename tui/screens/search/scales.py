@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradtop.trainer.analysis.formatting import setting_text
@@ -34,6 +34,19 @@ class Scale:
             return None
         return 0.5 if len(self.categories) == 1 else self.categories.index(text) / (len(self.categories) - 1)
 
+    def places(self, values: Sequence[object]) -> Sequence[float | None]:
+        """`at` of many values that lie within the scale, of ten thousand within milliseconds."""
+        axis = self.axis
+        if axis is None:
+            known = {value: self.at(value) for value in set(values)}
+            return [known[value] for value in values]
+        if not set(map(type, values)) <= {int, float}:
+            return [self.at(value) for value in values]
+        low, span, log10 = axis.low, axis.high - axis.low, math.log10
+        if axis.log:
+            return [(log10(value) - low) / span for value in values]  # type: ignore[arg-type]
+        return [(value - low) / span for value in values]  # type: ignore[operator]
+
     def ticks(self) -> list[tuple[float, str]]:
         """Places and their labels, from low to high."""
         if self.axis is not None:
@@ -52,16 +65,27 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def scale_of(values: Iterable[object], most: int) -> Scale:
-    """The scale of all these values, with about `most` ticks; values that are not finite have no place on it."""
-    found = [value for value in values if value is not None]
-    numbers = [float(value) for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(found):
-        finite = [value for value in numbers if math.isfinite(value)]
-        if not finite:
-            return Scale()
-        low, high = min(finite), max(finite)
-        if low > 0 and high >= DECADES * low:
-            return Scale(axis.logarithmic(low, high, most))
-        return Scale(axis.linear(low, high, most))
-    return Scale(categories=tuple(sorted({setting_text(value) for value in found})[:MOST]))
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The range of finite numbers, or else the categories that there are; neither where there is no value."""
+
+    low: float = math.nan
+    high: float = math.nan
+    categories: tuple[str, ...] = ()
+
+    def scale(self, most: int) -> Scale:
+        """The scale with about `most` ticks."""
+        if self.categories or self.low != self.low:
+            return Scale(categories=self.categories)
+        if self.low > 0 and self.high >= DECADES * self.low:
+            return Scale(axis.logarithmic(self.low, self.high, most))
+        return Scale(axis.linear(self.low, self.high, most))
+
+
+def extent_of(values: Sequence[object]) -> Extent:
+    """That of all these values; None and what is not finite counts for nothing."""
+    numbers = [value for value in values if type(value) in {float, int}]
+    if len(numbers) + values.count(None) == len(values):
+        finite = [float(value) for value in numbers if value - value == 0]  # type: ignore[arg-type, operator]
+        return Extent(min(finite), max(finite)) if finite else Extent()
+    return Extent(categories=tuple(sorted({setting_text(value) for value in set(values) if value is not None})[:MOST]))

@@ -8,14 +8,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.jobs.search.trials import Trial
 from gradtop.trainer.record import Run, clean
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.search import plots, text
-from gradtop.tui.screens.search.data import BY_VALUE, SearchPart, SearchRecord, SearchView
+from gradtop.tui.screens.search.data import BY_VALUE, SearchPart, SearchRecord, SearchView, exact
 from gradtop.tui.screens.search.picture import TrialPlot
 from gradtop.tui.screens.search.plots import PlotView
 from gradtop.tui.screens.search.read import JOB, grown, read_search
@@ -263,7 +262,7 @@ class Search(ModeScreen):
         """Put the trial's parameters into Tune, over the configuration that is searched."""
         record, trial = self.record, self.trial
         if record is not None and record.run is not None and trial is not None:
-            self.gradtop.tune(record.base or record.run, {key: setting_text(value) for key, value in trial.params.items()})
+            self.gradtop.tune(record.base or record.run, {key: exact(value) for key, value in trial.params.items()})
 
     def action_stop_trial(self) -> None:
         from gradtop.tui.dialogs.confirm import Confirm
@@ -275,22 +274,22 @@ class Search(ModeScreen):
 
         def stop(yes: bool | None) -> None:
             if yes:
-                self.gradtop.poll.send(run, "stop_trial", number=number)
+                self.gradtop.poll.send(run, "stop_trial", trial=number)
 
         self.app.push_screen(Confirm(f"Stop trial {number}?", "It ends after its current step; the search goes on with others.", "stop", "continue"), stop)
 
     def action_enqueue(self) -> None:
-        from gradtop.tui.screens.search.dialogs import EnqueueTrial
+        from gradtop.tui.screens.search.dialogs import EnqueueTrial, typed_values
 
         record, trial = self.record, self.trial
         if record is None or record.run is None:
             return
         run = record.run
-        proposed = " ".join(f"{key}={setting_text(value)}" for key, value in (trial.params if trial is not None else {}).items())
+        proposed = " ".join(f"{key}={exact(value)}" for key, value in (trial.params if trial is not None else {}).items())
 
         def enqueue(typed: str | None) -> None:
             if typed is not None:
-                self.gradtop.poll.send(run, "enqueue", overrides=typed.split())
+                self.gradtop.poll.send(run, "add_trial", params=typed_values(typed))
 
         self.app.push_screen(EnqueueTrial(proposed, record.parameters), enqueue)
 
@@ -305,9 +304,9 @@ class Search(ModeScreen):
             if trials is not None:
                 self.gradtop.poll.send(run, "extend", trials=int(trials))
 
-        self.app.push_screen(ExtendBudget(record.budget, len(record.trials)), extend)
+        self.app.push_screen(ExtendBudget(record.budget), extend)
 
     def copied(self) -> tuple[str, str]:
         if (trial := self.trial) is not None and trial.params:
-            return " ".join(f"{key}={setting_text(value)}" for key, value in trial.params.items()), f"the parameters of trial {trial.number}"
+            return " ".join(f"{key}={exact(value)}" for key, value in trial.params.items()), f"the parameters of trial {trial.number}"
         return super().copied()

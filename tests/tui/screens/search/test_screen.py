@@ -16,7 +16,7 @@ from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.terminal import Capabilities
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
-from tests.tui.search_fixture import search_run
+from tests.tui.search_fixture import KIND, search_run
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
@@ -64,7 +64,7 @@ async def test_a_filter_and_an_order_change_which_trials_are_listed(tmp_path: Pa
         await app.press("slash", *"pruned")
         await app.until(lambda: len(app.snapshot.part.shown) == 7, "the pruned ones")
         await app.press("escape", "<", "<")
-        await app.until(lambda: app.snapshot.part.view.sort == "run" or app.snapshot.part.view.sort != "value", "another order")
+        await app.until(lambda: app.snapshot.part.view.sort not in {"value", "trial"}, "another order")
 
 
 async def test_enter_opens_a_trial_and_escape_comes_back_to_it(tmp_path: Path) -> None:
@@ -98,14 +98,15 @@ async def test_a_run_without_a_search_is_told_how_to_start_one_and_which_there_a
 async def test_the_best_trial_goes_into_tune(tmp_path: Path) -> None:
     parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
     grower.close()
-    async with piloted(tmp_path, search_run(tmp_path / "runs", parent=parent)) as app:
+    search = search_run(tmp_path / "runs", parent=parent)
+    async with piloted(tmp_path, search) as app:
         await app.shows("trial 24")
         await app.press("t")
         await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
         assert isinstance(app.mode, Tune)
         assert app.mode.draft is not None
         changed = {change.key: change.new for change in app.mode.draft.changes()}
-        assert changed["training.batch_size"] == 128
+        assert changed == {key: value for key, value in read_trials(search)[24].params.items() if key != KIND}
         assert app.app.watched == parent
 
 
@@ -125,7 +126,12 @@ async def test_keys_send_commands_to_the_search(tmp_path: Path) -> None:
         await app.until(lambda: len(app.app.screen_stack) > 1, "the question")
         await app.press("y")
         await app.until(lambda: len(sent(search)) == 3, "three commands")
-    assert [command for command, _arguments in sent(search)] == ["extend", "enqueue", "stop_trial"]
+        extended, added, stopped = sent(search)
+    best = read_trials(search)[24].params
+    assert extended == ("extend", {"trials": 150})
+    assert added == ("add_trial", {"params": best})
+    assert stopped[0] == "stop_trial"
+    assert stopped[1]["trial"] in {41, 42}
 
 
 def sent(run: Run) -> list[tuple[str, Any]]:
@@ -142,7 +148,7 @@ async def test_what_another_trial_brings_is_shown_while_one_of_them_is_watched(t
 
 
 async def test_in_ascii_no_other_character_is_drawn(tmp_path: Path) -> None:
-    async with piloted(tmp_path, search_run(tmp_path / "runs"), capabilities=Capabilities(unicode=False, colours=False)) as app:
+    async with piloted(tmp_path, search_run(tmp_path / "runs"), capabilities=Capabilities(unicode=False, colours=0)) as app:
         await app.shows("trial 24")
         await app.press("v")
         await app.shows("parallel coordinates")

@@ -1,0 +1,47 @@
+"""History and importances of a search as lines of text, for commands."""
+
+from __future__ import annotations
+
+from gradtop.trainer.analysis.formatting import setting_text, significant
+from gradtop.trainer.jobs.search.trials import read_trials
+from gradtop.trainer.record import RunReader, clean
+from gradtop.tui import plotting
+from gradtop.tui.screens.search.data import EVALUATORS
+from gradtop.tui.screens.search.plots import ticks_up
+from gradtop.tui.screens.search.read import record_of
+from gradtop.tui.screens.search.scales import extent_of
+
+BAR = 40  # cells
+
+
+def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: bool) -> str:
+    """The first objective over the trials with the best so far as a line; below it the best trial and the importances."""
+    import plotext
+
+    record = record_of(reader, read_trials(reader.run), 0.0)
+    name = record.objectives[0].name
+    text = [f"{clean(record.name, 80)}  {clean(name, 80)} over trials, and the {'highest' if record.objectives[0].maximize else 'lowest'} so far"]
+    if not record.valued:
+        return "\n".join([*text, "nothing to plot: no trial has a value yet"])
+    up = record.reached[0].scale(ticks_up(height))
+    along = extent_of([0, 1, *record.trials]).scale(max(2, width // 12))
+    if up.axis is None or along.axis is None:
+        return "\n".join([*text, "nothing to plot: no value is a number"])
+    plotting.frame(plotext, along.axis, up.axis, width, height)
+    marks = plotting.UNICODE if unicode else plotting.ASCII
+    points = [(along.axis.at(number), up.axis.at(value)) for number, value in zip(record.numbers, record.values[0], strict=True)]
+    plotting.scatter(plotext, points, marks.spread, plotting.DIM if colours else None)
+    line: list[tuple[float, float]] = []
+    for number, value in [*record.best_so_far, (max(record.trials), record.best_so_far[-1][1])]:
+        at = (along.axis.at(number), up.axis.at(value))
+        line += [(at[0], line[-1][1]), at] if line else [at]
+    plotting.line(plotext, line, marks.lines[0], plotting.COLOURS[0] if colours else None)
+    text += plotting.built(plotext, colours=colours, unicode=unicode)
+    best = record.ranked[0]
+    params = " ".join(f"{clean(key, 80)}={setting_text(value)}" for key, value in best.params.items())
+    text.append(f"best: {significant(best.values[name])}, trial {best.number} with {params}")
+    for method, found in record.importances.items():
+        text.append(f"importance ({EVALUATORS[method]})")
+        wide = max(map(len, found), default=0)
+        text += [f"  {clean(key, 80):<{wide}}  {share:.2f}  {('█' if unicode else '#') * round(BAR * share)}" for key, share in found.items()]
+    return "\n".join(text)
