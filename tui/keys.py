@@ -22,7 +22,7 @@ MODES = (
     Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
-    Mode("search", "8", "Search", "gradtop.tui.screens.search.screen:Search", "A search: history, importances, parallel coordinates, slices, Pareto front, trials."),
+    Mode("search", "8", "Search", "gradtop.tui.screens.search.screen:TrialsScreen", "A search: history, importances, parallel coordinates, slices, Pareto front, trials."),
     Mode("system", "9", "System", "gradtop.tui.screens.system.screen:System", "Processor, memory, disk, network and GPU: usage by the run and by the whole host."),
 )
 
@@ -174,7 +174,7 @@ KEYS: tuple[Key, ...] = (
     Key("V", "screen.next_plot(-1)", "search.plot_back", "previous plot", "The previous plot.", modes=("search",)),
     Key("right_square_bracket", "screen.parameter(1)", "search.parameter", "parameter", "In the slice: the next parameter.", modes=("search",), footer=True, shown="[ ]"),
     Key("left_square_bracket", "screen.parameter(-1)", "search.parameter_back", "previous parameter", "In the slice: the previous parameter.", modes=("search",), shown="["),
-    Key("z", "screen.enlarge", "search.enlarge", "enlarge", "Enlarge the plot; again or esc restores the others.", modes=("search",), footer=True),
+    Key("f", "screen.enlarge", "search.enlarge", "enlarge", "Enlarge the plot; again or esc restores the others.", modes=("search",), footer=True),
     Key("t", "screen.tune", "search.tune", "use in Tune", "Put the parameters of this trial into Tune, over the configuration that is searched: to train it longer, or to save it.", modes=("search",), footer=True),
     Key("a", "screen.enqueue", "search.enqueue", "enqueue", "Enqueue a trial by hand, with the parameters of this one as a proposal.", modes=("search",), footer=True),
     Key("x", "screen.stop_trial", "search.stop_trial", "stop trial", "Stop this trial; the search goes on. Asks first.", modes=("search",), footer=True),

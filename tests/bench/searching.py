@@ -57,7 +57,7 @@ def keys(sandbox: Sandbox) -> tuple[list[float], list[float]]:
         terminal.press("\x1b[H")
         terminal.rest(0.2)
         moved = [answer(terminal, key, r"\n trial (\d+) ") for key in PRESSED * TIMES]
-        switched = [answer(terminal, "v", r"plot: ([a-zP ]+?) [\[z]") for _ in range(4 * TIMES)]
+        switched = [answer(terminal, "v", r"plot: ([a-zP ]+?) [\[f]") for _ in range(4 * TIMES)]
     return moved, switched
 
 

@@ -30,7 +30,7 @@ Start one from a configuration or a run:
   gradtop search CONFIG --space "optimizer.lr=log(1e-5,1e-2)" """
 
 
-class Search(ModeScreen):
+class TrialsScreen(ModeScreen):
     """A plot, the importances, and a table of the trials; the keys of the run mean the search."""
 
     CSS_PATH = "style.tcss"

@@ -11,7 +11,7 @@ import pytest
 from gradtop.trainer.jobs.search.trials import append_trial, read_trials
 from gradtop.trainer.record import Run, RunState
 from gradtop.trainer.record.control import Inbox
-from gradtop.tui.screens.search.screen import Search
+from gradtop.tui.screens.search.screen import TrialsScreen
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.terminal import Capabilities
 from tests.tui.piloting import piloted
@@ -52,7 +52,7 @@ async def test_a_narrow_terminal_has_the_importances_as_a_plot(tmp_path: Path) -
 async def test_a_large_plot_fills_the_screen_until_escape(tmp_path: Path) -> None:
     async with piloted(tmp_path, search_run(tmp_path / "runs")) as app:
         await app.shows("took")
-        await app.press("z")
+        await app.press("f")
         await app.until(lambda: "took" not in app.shown(), "the plot alone")
         await app.press("escape")
         await app.shows("took")
@@ -114,7 +114,7 @@ async def test_keys_send_commands_to_the_search(tmp_path: Path) -> None:
     search = search_run(tmp_path / "runs")
     async with piloted(tmp_path, search) as app:
         await app.shows("trial 24")
-        assert isinstance(app.mode, Search)
+        assert isinstance(app.mode, TrialsScreen)
         await app.press("b")
         await app.pilot.pause()
         await app.press(*"150", "enter")
