@@ -208,7 +208,7 @@ def text_of(trial: Trial) -> str:
     return f"{trial.number} {params} {trial.run} {trial.source} {trial.error}".lower()
 
 
-def in_order(record: SearchRecord, view: SearchView) -> Sequence[int]:
+def listed_trials(record: SearchRecord, view: SearchView) -> Sequence[int]:
     """The numbers of the trials that have each word of the filter, in the order of the view. The name of a state means the state alone."""
     words = view.filter.lower().split()
     states, others = [word for word in words if word in STATES], [word for word in words if word not in STATES]

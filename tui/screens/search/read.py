@@ -18,7 +18,7 @@ from gradtop.tui.screens.search.data import (
     SearchPart,
     SearchRecord,
     SearchView,
-    in_order,
+    listed_trials,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ReadSearch:
             self._record = record_of(self.reader, self.trials.trials, now)
         chosen = next((trial.number for trial in self._record.trials.values() if trial.run == watched.id), None)
         if self._part is None or self._part.view != view or self._part.chosen != chosen:
-            self._part = SearchPart(self._record, view, in_order(self._record, view), chosen)
+            self._part = SearchPart(self._record, view, listed_trials(self._record, view), chosen)
         return self._part
 
 

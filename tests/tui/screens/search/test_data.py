@@ -10,7 +10,7 @@ import pytest
 
 from gradtop.trainer.jobs.search.trials import Trial, TrialState
 from gradtop.trainer.record import RunReader
-from gradtop.tui.screens.search.data import Objective, SearchRecord, SearchView, in_order, short_names
+from gradtop.tui.screens.search.data import Objective, SearchRecord, SearchView, listed_trials, short_names
 from gradtop.tui.screens.search.plot import draw
 from gradtop.tui.screens.search.plots import HISTORY, IMPORTANCE, PARALLEL, PARETO, SLICE, PlotView, plot
 from gradtop.tui.screens.search.scales import extent_of
@@ -45,15 +45,15 @@ def test_a_value_that_is_not_finite_counts_for_nothing() -> None:
     trials = {0: Trial(0, TrialState.DONE, {LR: 1.0}, {"val_loss": math.nan}), 1: Trial(1, TrialState.DONE, {LR: 0.1}, {"val_loss": 2.0})}
     record = SearchRecord(trials=trials, objectives=(Objective("val_loss"),))
     assert [each.number for each in record.ranked] == [1]
-    assert in_order(record, SearchView()) == [1, 0]
+    assert listed_trials(record, SearchView()) == [1, 0]
 
 
 def test_trials_are_filtered_by_words_and_states_and_sorted_by_any_column() -> None:
     record = searched(200)
-    pruned = in_order(record, SearchView(filter="pruned"))
+    pruned = listed_trials(record, SearchView(filter="pruned"))
     assert {record.trials[number].state for number in pruned} == {TrialState.PRUNED}
-    assert all(record.trials[number].params["optimizer.kind"] == "sgd" for number in in_order(record, SearchView(filter="kind=sgd done")))
-    rates = [float(record.trials[number].params[LR]) for number in in_order(record, SearchView(LR, reverse=True))]
+    assert all(record.trials[number].params["optimizer.kind"] == "sgd" for number in listed_trials(record, SearchView(filter="kind=sgd done")))
+    rates = [float(record.trials[number].params[LR]) for number in listed_trials(record, SearchView(LR, reverse=True))]
     assert rates == sorted(rates, reverse=True)
     assert len(rates) == 200
 
