@@ -177,6 +177,13 @@ class GradtopApp(LaunchingApp):
         if mode in REMEMBERED:
             self.remember("mode", mode)
 
+    def hidden_long(self) -> None:
+        screen = self.screen_stack[0]
+        if isinstance(screen, ModeScreen) and screen.is_mounted:
+            screen.read_late()
+        else:
+            self.is_whole()
+
     def watch_run(self, run: Run, mode: str = "overview", *, within: Run | None = None) -> None:
         """Show this run from now on; as a trial, `within` the search to which escape returns."""
         self.within = within

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual._compositor import LayoutUpdate
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -12,8 +15,9 @@ from textual.widget import Widget
 
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.framework.header import Header
+from gradtop.tui.framework.mode_screen import READING
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from tests.tui.piloting import piloted
+from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
 
@@ -25,6 +29,7 @@ async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, 
         if renderable is not None:
             frames.append((screen.mode, isinstance(renderable, LayoutUpdate)))
 
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 60.0)  # a busy machine
     monkeypatch.setattr(GradtopApp, "_display", display)
     async with piloted(tmp_path, run, interval=60) as screen:
         for mode in ("overview", "parameters", "gradients", "weights", "schedule"):
@@ -60,6 +65,7 @@ async def test_each_widget_is_styled_once_before_it_is_first_seen(tmp_path: Path
         apply(stylesheet, node, **options)
 
     monkeypatch.setattr(ParsedOnce, "apply", count)
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 60.0)  # a busy machine
     async with piloted(tmp_path, run, interval=60) as screen:
         for mode in ("overview", "parameters", "gradients", "weights", "schedule"):
             screen.app.action_mode(mode)
@@ -85,3 +91,75 @@ async def test_tune_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, mo
         screen.mode.query_one(Header).refresh()
         await screen.until(lambda: ("tune", False) in frames, "a frame of its header alone")
         assert [whole for mode, whole in frames if mode == "tune"] == [True, False]
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Of each frame that is painted the mode, and what stands on the terminal then."""
+    frames: list[tuple[str, str]] = []
+
+    def display(app: GradtopApp, screen: Any, renderable: Any) -> None:
+        if renderable is not None and not app._batch_count and screen is app.screen:
+            strips = screen._compositor.render_strips()
+            frames.append((app.current_mode, "\n".join("".join(segment.text for segment in strip) for strip in strips)))
+
+    monkeypatch.setattr(GradtopApp, "_display", display)
+    return frames
+
+
+async def until_settled(screen: Piloted) -> None:
+    """Until each widget has gone through all that it was told, and through what that brought."""
+    for _ in range(3):
+        done: list[Widget] = []
+        widgets = list(screen.mode.walk_children(Widget))
+        for widget in widgets:
+            widget.call_later(done.append, widget)
+        await screen.until(lambda: len(done) == len(widgets), "the widgets")  # noqa: B023 - of this round
+        await screen.pilot.pause()
+
+
+OTHERS = ("parameters", "gradients", "weights", "schedule", "tune", "runs", "system", "metrics", "classes")
+
+
+async def test_the_first_frame_of_each_mode_is_what_it_comes_to_show(tmp_path: Path, painted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    fake_run(tmp_path / "runs", "brave-otter", state="failed", steps=300)
+    on_event = Widget.on_event
+
+    async def on_event_late(widget: Widget, event: events.Event) -> None:
+        if isinstance(event, events.Resize):
+            await asyncio.sleep(0.02)
+        await on_event(widget, event)
+
+    monkeypatch.setattr(Widget, "on_event", on_event_late)  # a busy machine
+    for waited in ("framework.terminal_app.HIDDEN", "screens.runs.screen.AT_FIRST"):
+        monkeypatch.setattr(f"gradtop.tui.{waited}", 60.0)
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.shows("nothing wrong")
+        for mode in OTHERS:
+            painted.clear()
+            screen.app.action_mode(mode)
+            await screen.until(lambda: painted and not screen.app.hides, "a frame of it")
+            await until_settled(screen)
+            assert {of for of, _ in painted} == {mode}
+            assert painted[0] == painted[-1], mode
+
+
+async def test_a_mode_that_is_read_for_long_says_so_until_it_is_drawn_whole(tmp_path: Path, painted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 0.05)
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.shows("nothing wrong")
+        for mode in ("gradients", "schedule", "system", "runs"):
+            painted.clear()
+            go_on = threading.Event()
+            screen.app.poll.do(partial(go_on.wait, 60))
+            screen.app.action_mode(mode)
+            await screen.until(lambda: painted, "a frame of it")
+            assert READING in painted[0][1]
+            assert "quiet-heron" in painted[0][1]
+            go_on.set()
+            await screen.until(lambda: READING not in painted[-1][1], "what was read")
+            whole = next(frame for _, frame in painted if READING not in frame)
+            await screen.pilot.pause()
+            assert mode == "runs" or whole == painted[-1][1]

@@ -19,6 +19,7 @@ from gradtop.tui.widgets.columns import Piece
 
 BAR = 34
 GAP = 2
+UNKNOWN = " " * 15  # the place of "✓ nothing wrong", so that nothing moves when it is known
 SENTENCE = 200  # characters
 
 
@@ -82,6 +83,8 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
     kept = [part for part in parts if part]
     age: list[Piece] = [(facts.age, "success" if facts.age == "live" else "muted")] if facts.age else []
     found = worst_finding(facts, width - length([age], 0) - 2 * GAP)
+    if facts.report is None and kept and cell_len(kept[0]) + len(UNKNOWN) + length([age], 0) + 2 * GAP + 1 > width:
+        found = []  # little room: rather something than the place of something
     room = width - length([age, found], GAP) - GAP - 1
     while kept and cell_len(" · ".join(kept)) + 1 > room:
         kept.pop()
@@ -110,9 +113,11 @@ def results(status: Status) -> str:
 
 
 def worst_finding(facts: Facts, width: int) -> list[Piece]:
-    """▲ loss spike at 812 · 2 more, cut to a width; nothing while it is not known what is wrong."""
+    """▲ loss spike at 812 · 2 more, cut to a width; a blank while it is not known what is wrong."""
     report = facts.report
-    if report is None or not (text := report.text()):
+    if report is None:
+        return [(UNKNOWN[: max(0, width)], "muted")]
+    if not (text := report.text()):
         return []
     words = clean(text, SENTENCE)
     worst = report.worst

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
 SMALLEST = (40, 12)
 RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
+READING = "Reading …"
 SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
 
 
@@ -116,7 +117,6 @@ class ModeScreen(Screen[None]):
     streams: ClassVar[tuple[str, ...]] = ()
     watches_runs: ClassVar[bool] = False
     news: ClassVar[Callable[..., Hashable] | None] = None  # of the source, in the poll thread: another value when what no stream tells of has changed
-    LAYOUTS: ClassVar[int] = 0  # until what `show` made of it stands where it is to stand
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,6 +125,8 @@ class ModeScreen(Screen[None]):
         self._composed = False
         self._explained = ""
         self._noticed = ("", False)
+        self._read_late = False
+        self._settles = 0
 
     @property
     def gradtop(self) -> GradtopApp:
@@ -188,9 +190,14 @@ class ModeScreen(Screen[None]):
         return "" if identity == "next" else label
 
     @property
+    def is_read(self) -> bool:
+        """Whether it knows what it will show."""
+        return self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained and not self._read_late)
+
+    @property
     def is_ready(self) -> bool:
-        """Whether what it shows is what it will show: its first frame waits for that, for a moment."""
-        return self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained)
+        """Whether what it shows is what it will show: its first frame waits for that, for a moment. Asked once it is laid out."""
+        return True
 
     @property
     def is_inside(self) -> bool:
@@ -265,24 +272,55 @@ class ModeScreen(Screen[None]):
             else:
                 if before.facts.run is not snapshot.facts.run:
                     self.explain("")
+                if self._read_late and snapshot.part is not None:
+                    self._read_late = False
+                    self.gradtop.hide_until_whole()
+                    self.explain("")
                 self.show(snapshot)
-        if self.gradtop.hides and self.is_ready:
+        if self.gradtop.hides and self.is_read:
             self.show_whole()
         self.paint(changed)
 
     def show_whole(self) -> None:
-        """Have it painted for the first time, once it is laid out: Textual (8.2) lays out nothing while nothing is painted."""
-        self.call_after_refresh(self._lay_out_unseen, self.LAYOUTS)
+        """Have it painted for the first time, once all of it stands where it is to stand."""
+        self._settles += 1
+        self.call_after_refresh(self._settle, self._settles)
 
-    def _lay_out_unseen(self, times: int) -> None:
-        if not self.gradtop.hides:
+    def read_late(self) -> None:
+        """It has been hidden for as long as nobody minds: say what it waits for, or show it as it is."""
+        if not self.is_read:
+            self._read_late = True
+            self.explain(READING)
+        self._settles += 1
+        self.call_after_refresh(self._settle, self._settles, late=True)
+
+    def _settle(self, number: int, *, late: bool = False, calm: bool = False) -> None:
+        """Lay it out unseen, as Textual (8.2) does not while nothing is painted, until no widget draws itself in another size."""
+        if number != self._settles or not self.gradtop.hides:
             return
-        if times and self.is_current:
-            self._refresh_layout()
-            self._layout_required = False
-            self.call_after_refresh(self._lay_out_unseen, times - 1)
-        else:
+        if not self.is_current:
             self.gradtop.is_whole()
+            return
+        required = self._layout_required or self._scroll_required
+        if calm and not required:
+            if late or self.is_ready:
+                self.gradtop.is_whole()
+            return
+        self._refresh_layout()
+        self._layout_required = self._scroll_required = False
+        widgets = list(self.walk_children(Widget))
+        waits = len(widgets)
+
+        def has_drawn() -> None:
+            nonlocal waits
+            waits -= 1
+            if not waits:
+                self.call_after_refresh(self._settle, number, late=late, calm=True)
+
+        # Each widget has drawn itself once it has gone through the messages that tell of its size.
+        for widget in widgets:
+            if not widget.call_later(has_drawn):
+                has_drawn()
 
     def _foreign(self, facts: Facts) -> str:
         """Why there is nothing to show of a run whose job writes none of this mode's streams; "" where there is something."""

@@ -191,11 +191,15 @@ class TerminalApp(App[None]):
             super().delay_update(delay)
 
     def hide_until_whole(self) -> None:
-        """Paint nothing until `is_whole` is called, at most as long as nobody minds."""
+        """Paint nothing until `is_whole` is called; `hidden_long` is called after as long as nobody minds."""
         self.is_whole()
         self._begin_batch()
         self.hides = True
-        self._hidden = self.set_timer(HIDDEN, self.is_whole)
+        self._hidden = self.set_timer(HIDDEN, self.hidden_long)
+
+    def hidden_long(self) -> None:
+        """What is hidden is not whole yet."""
+        self.is_whole()
 
     def is_whole(self) -> None:
         """The screen that is being opened shows what it has to show."""

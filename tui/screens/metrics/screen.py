@@ -28,7 +28,6 @@ class Metrics(ChartedScreen):
 
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("metrics")
-    LAYOUTS = 1  # the grid has as many columns as there are metrics
     mode = "metrics"
     streams = shown_by(mode)
     read = staticmethod(read_metrics)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEWEST_FIRST = RunsView()
 AT_ONCE = 0.05  # seconds of looking for what is wrong with runs, before others who wait for the poll thread
+AT_FIRST = 0.1  # seconds of it for the first frame
 LIVE_EVERY = 10.0  # seconds between two looks at a run that is alive
 SENTENCE = 200  # characters
 LOOKING = 0.1  # seconds of looking up what a column, an order or a filter needs; the next looks go on with it
@@ -61,7 +62,7 @@ class Judgement:
         return row is self.row or (row.state is self.row.state and row.state.is_alive and now - self.at < LIVE_EVERY)
 
 
-def judge(rows: Iterable[RunRow], clock: Callable[[], float], seconds: float = AT_ONCE) -> list[Judgement]:
+def judge(rows: Iterable[RunRow], clock: Callable[[], float], seconds: float) -> list[Judgement]:
     """Look for what is wrong with runs, the first of them that the time suffices for; in the poll thread."""
     from gradtop.trainer.analysis.findings import report
 

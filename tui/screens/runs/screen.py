@@ -23,7 +23,7 @@ from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
-from gradtop.tui.screens.runs.data import Judgement, RunsPart, judge, numbered, read_runs
+from gradtop.tui.screens.runs.data import AT_FIRST, AT_ONCE, Judgement, RunsPart, judge, numbered, read_runs
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
 from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
 from gradtop.tui.widgets.cells import collected
@@ -105,6 +105,14 @@ class Runs(ModeScreen):
         row = self.row
         return Target(row.run, shown_name(row), row.state, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the columns that fit are filled, those of what is wrong too as far as a first look came."""
+        part = self.snapshot.part
+        if not isinstance(part, RunsPart) or not self.table.in_view:
+            return True
+        return part.view == self.view() and bool(self._judged)
+
     # Drawing
 
     def show(self, snapshot: Snapshot) -> None:
@@ -159,8 +167,8 @@ class Runs(ModeScreen):
         due = [row for row in rows if (known := self._judged.get(row.run.id)) is None or not known.holds(row, part.now)]
         if due:
             self._judging = True
-            poll = self.gradtop.poll
-            poll.do(lambda: self.post_message(self.Judged(judge(due, poll.clock))))
+            poll, seconds = self.gradtop.poll, AT_ONCE if self._judged else AT_FIRST
+            poll.do(lambda: self.post_message(self.Judged(judge(due, poll.clock, seconds))))
 
     def on_runs_judged(self, message: Judged) -> None:
         self._judging = False
@@ -169,10 +177,12 @@ class Runs(ModeScreen):
             self.table.redraw()
             self._tell()
             self._judge()
+            if self.gradtop.hides:
+                self.show_whole()
 
     def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
         known = self._judged.get(row.run.id)
-        finding = (known.words, known.tone) if known is not None else ("", "muted")
+        finding = (known.words, known.tone) if known is not None else ("…", "muted")
         return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marked)
 
     def _tell(self) -> None:

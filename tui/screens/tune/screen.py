@@ -48,7 +48,6 @@ class Tune(ModeScreen):
     AUTO_FOCUS = "#form"
     CSS_PATH = "style.tcss"
     BINDINGS = bindings("tune")
-    LAYOUTS = 3  # one brings a scroll bar, which takes a column
     mode = "tune"
     read = staticmethod(read_tune)
 
@@ -83,7 +82,7 @@ class Tune(ModeScreen):
             self.remove_class("-changes")
 
     @property
-    def is_ready(self) -> bool:
+    def is_read(self) -> bool:
         return self.draft is not None
 
     @property
