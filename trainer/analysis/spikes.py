@@ -23,6 +23,12 @@ def is_mild(rise: float, usual: float, scale: float) -> bool:
     return rise > max(MILD_NOISE * usual, MILD * scale)
 
 
+def is_lasting(steps: Sequence[float], level: float, usual: float, scale: float) -> bool:
+    """Whether some of these losses that follow one another are a mild spike above a level: all of them in its upper half."""
+    windows = (steps[place : place + STEPS_OF_MILD] for place in range(len(steps) - STEPS_OF_MILD + 1))
+    return any(is_mild(rise := fmean(each) - level, usual, scale) and min(each) > level + rise / 2 for each in windows)
+
+
 def initial_loss(first: Sequence[float]) -> float:
     """Before anything was learnt, of at least one of the first losses of a run: the first, or the median of three where that is lower."""
     return min(first[0], median(first[:3]))
@@ -45,12 +51,7 @@ def spike_in(new: Sequence[float], before: Sequence[float], scale: float) -> tup
     if is_sharp(peak - level, usual, scale):
         return level, peak
     steps = [*before[1 - STEPS_OF_MILD :], *new]
-    for place in range(len(new)):
-        lasting = steps[place : place + STEPS_OF_MILD]
-        rise = fmean(lasting) - level
-        if is_mild(rise, usual, scale) and min(lasting) > level + rise / 2:
-            return level, max(lasting)
-    return None
+    return (level, peak) if is_lasting(steps, level, usual, scale) else None
 
 
 def quantile(values: Sequence[float], share: float = 0.8) -> float:

@@ -100,6 +100,18 @@ def test_noise_is_no_spike(run: Written, steps: int, noise: float) -> None:
     assert not [each for each in run.steps(falling(steps, noise=noise, seed=steps)).report.findings if each.name == "loss-spike"]
 
 
+def test_high_losses_of_batches_that_do_not_follow_one_another_are_no_spike(run: Written) -> None:
+    losses = [*falling(240, start=2.3, end=1.36, noise=0.03), *around(1.36, 960, noise=0.03)]
+    losses[258], losses[265], losses[266] = 1.6, 1.58, 1.65
+    assert not [each for each in run.steps(losses).report.findings if each.name == "loss-spike"]
+
+
+def test_high_losses_of_batches_that_follow_one_another_are_a_spike(run: Written) -> None:
+    losses = [*falling(240, start=2.3, end=1.36, noise=0.03), *around(1.36, 960, noise=0.03)]
+    losses[264:267] = 1.9, 1.95, 1.95
+    assert "loss-spike" in [each.name for each in run.steps(losses).report.findings]
+
+
 def test_a_single_batch_of_a_well_fitted_model_is_no_spike(run: Written) -> None:
     losses = around(0.01, 2000, noise=0.8)
     losses[1500] = 0.5

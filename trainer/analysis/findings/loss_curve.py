@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from gradtop.trainer.analysis.spikes import BEFORE, SHORT, STEPS_OF_MILD, initial_loss, is_mild, is_sharp, quantile
+from gradtop.trainer.analysis.spikes import (
+    BEFORE,
+    SHORT,
+    STEPS_OF_MILD,
+    initial_loss,
+    is_lasting,
+    is_mild,
+    is_sharp,
+    quantile,
+)
 from gradtop.trainer.record import Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS
 from gradtop.trainer.record.streams.rollup import mean
@@ -140,7 +149,7 @@ class LossCurve:
             if len(rises) >= SHORT:
                 if is_sharp(rise, usual, self.scale) or (place + 1 < len(self.means) and is_mild(pair, usual_pair, self.scale) and min(self.means[place : place + 2]) > level + pair / 2):
                     spike = self._spike(place, level, rise)
-                elif looks < LOOKS and self.counts[place] > STEPS_OF_MILD and is_mild(rise, usual, self.scale) and self._lasts(place, level + rise / 2):
+                elif looks < LOOKS and self.counts[place] > STEPS_OF_MILD and is_mild(rise, usual, self.scale) and self._lasts(place, level, usual):
                     looks += 1
                     spike = self._spike(place, level, rise)
             if spike is None:
@@ -163,17 +172,11 @@ class LossCurve:
             first = self._highest(first, last)[0]
         return Spike(int(first), level, self.highs[peak], until)
 
-    def _stays(self, place: int, level: float) -> bool:
-        """Whether a bin and those after it, several steps together, are above a level."""
-        bins = 2 if self.counts[place] >= STEPS_OF_MILD else STEPS_OF_MILD
-        found = self.means[place : place + bins]
-        return len(found) == bins and min(found) > level
-
-    def _lasts(self, place: int, level: float) -> bool:
-        """Whether more than one step of a bin is above a level: looked at more closely around the highest."""
+    def _lasts(self, place: int, level: float, usual: float) -> bool:
+        """Whether steps that follow one another in a bin are a mild spike: looked at more closely around the highest."""
         first, last = self._highest(self.x[place], self.x_last[place], width=16 * STEPS_OF_MILD)
         rows = self._stream.series(LOSS, bins=ZOOM, first=max(self.x[0], first - 8), last=last + 8)
-        return sum(count for value, count in zip(rows.mean, rows.finite, strict=True) if value > level) >= STEPS_OF_MILD
+        return is_lasting([value for value, count in zip(rows.mean, rows.finite, strict=True) if count], level, usual, self.scale)
 
     def _highest(self, first: float, last: float, width: int = 0) -> tuple[float, float]:
         """The steps around the highest loss between two, as near as `width`."""
