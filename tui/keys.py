@@ -85,7 +85,7 @@ KEYS: tuple[Key, ...] = (
     Key("right_square_bracket", "screen.pan(1)", "charts.pan_right", "later", "Zoomed in: a quarter of the width to the right.", modes=CHARTED, shown="]"),
     Key("0", "screen.all_steps", "charts.all", "all steps", "Show all steps again, or the whole range.", modes=CHARTED, footer=True),
     Key("Y", "screen.log_axis", "charts.log", "log axis", "Switch the focused chart (else the first) between linear and logarithmic axis.", modes=CHARTED, spare="log axis"),
-    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time.", modes=OVER_STEPS, spare="step/epoch/time"),
+    Key("t", "screen.quantity", "charts.quantity", "step/epoch/time", "Draw charts over steps, epochs or time; in the overlay of runs also over the time of day.", modes=OVER_STEPS, spare="step/epoch/time"),
     Key("w", "screen.smooth", "charts.smooth", "smooth", "Smooth curves by an exponential moving average: off, 0.6, 0.9, 0.97 or 0.99 per step. Recorded values stay dim.", modes=OVER_STEPS, spare="smooth"),
     # Lists.
     Key("down,j", "cursor_down", "list.down", "down", "Next row.", modes=LISTS, bound=False, shown="↓ j"),

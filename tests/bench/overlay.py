@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradtop.trainer.record import Column, Run, SegmentWriter
-from gradtop.tui.reading.chart_view import QUANTITIES, ChartView
+from gradtop.tui.reading.chart_view import OF_SEVERAL_RUNS, ChartView
 from gradtop.tui.reading.overlay import Overlaid, OverlayView
 from tests.bench.figure import Figure
 from tests.bench.sandbox import GRADTOP, Sandbox, sandboxed
@@ -25,7 +25,7 @@ OVERLAID = re.compile("other seeds +[0-9].*(?:[\u2801-\u28ff]){3}", re.DOTALL)  
 def measure() -> Iterator[Figure]:
     with sandboxed() as sandbox:
         runs = long_runs(sandbox.runs)
-        for quantity in QUANTITIES:
+        for quantity in OF_SEVERAL_RUNS:
             taken = []
             for _ in range(TIMES + 1):
                 begin = time.perf_counter()

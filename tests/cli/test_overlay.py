@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gradtop.trainer.record import Run, find_run, list_runs, read_meta, read_sta
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.tui.launcher import Launcher
 from tests.cli.conftest import Gradtop
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import NOW, fake_run
 
 
 def test_runs_are_drawn_over_each_other_each_with_a_pattern_of_its_own(gradtop: Gradtop, runs: Path) -> None:
@@ -60,6 +61,9 @@ def test_by_time_has_a_clock_along_the_bottom(gradtop: Gradtop) -> None:
     out = gradtop("plot", "amber", "tidy", "loss", "--by", "time", "--width", 80).out
     assert out.startswith("loss of 2 runs, by time\n")
     assert any(" 0:05 " in line for line in out.splitlines()[-4:])
+    by_clock = gradtop("plot", "amber", "tidy", "loss", "--by", "clock", "--width", 80).out
+    assert by_clock.startswith("loss of 2 runs, by clock\n")
+    assert any(time.strftime("%d %b %H:", time.localtime(NOW - 4000)) in line or ":" in line for line in by_clock.splitlines()[-4:-2])
     assert gradtop("plot", "amber", "loss", "--by", "epoch").out.startswith("amber-finch  loss, by epoch\n")
 
 

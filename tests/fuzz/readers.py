@@ -37,7 +37,7 @@ from gradtop.tui.cli.follow import Follower
 from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
-from gradtop.tui.reading.chart_view import QUANTITIES, ChartView, Window
+from gradtop.tui.reading.chart_view import OF_SEVERAL_RUNS, ChartView, Window
 from gradtop.tui.reading.facts import WatchedRun
 from gradtop.tui.reading.log import LogTail
 from gradtop.tui.reading.metrics import all_metrics
@@ -217,7 +217,7 @@ def _lineage(run: Run) -> None:
 
 def _overlaid(run: Run, other: Run) -> None:
     runs = Overlaid([other, run], clock=time.time)
-    for quantity in QUANTITIES:
+    for quantity in OF_SEVERAL_RUNS:
         runs.read(OverlayView(ChartView(quantity=quantity)))
 
 

@@ -164,6 +164,11 @@ def coarse_age(seconds: float) -> str:
     return f"{int(seconds // 86400)} days ago"
 
 
+def date(then: float, form: str) -> str:
+    """A moment in local time, in the form of `time.strftime`."""
+    return time.strftime(form, time.localtime(then)) if abs(then) <= LATEST else "–"
+
+
 def moment(then: float, now: float) -> str:
     """A time of day, with the date where it was not today."""
     if not (abs(then) <= LATEST and abs(now) <= LATEST):

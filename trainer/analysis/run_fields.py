@@ -58,7 +58,7 @@ FIELDS: Mapping[str, RunField] = {
     for field in (
         RunField("name", "name or id", lambda row: (row.name, row.run.id)),
         RunField("state", "training, done, failed, …", lambda row: str(row.state)),
-        RunField("job", "train, lr_range", lambda row: row.job),
+        RunField("job", "train, lr_range, search, …", lambda row: row.job),
         RunField("search", "search that it is a trial of", lambda row: row.search or None),
         RunField("tag", "one of its tags", lambda row: row.tags, title="tags"),
         RunField("note", "its note", lambda row: row.note or None),
@@ -72,7 +72,7 @@ FIELDS: Mapping[str, RunField] = {
         RunField("step", "optimizer steps", lambda row: row.status.step or None, largest_first=True),
         RunField("loss", "newest training loss", lambda row: row.status.loss, result=True),
         RunField("val_loss", "newest validation loss", lambda row: row.status.val_loss, title="val loss", result=True),
-        RunField("best", "best value of `training.monitor`, else the lowest validation loss", lambda row: row.status.best, result=True),
+        RunField("best", "best of `training.monitor` (default: val loss)", lambda row: row.status.best, result=True),
         RunField("monitor", "metric that decides what is the best", lambda row: row.status.monitor),
         RunField("accuracy", "accuracy of the best evaluation", lambda row: row.status.accuracy_at_best, largest_first=True, result=True),
         RunField("duration", "time spent training: 90s, 10m, 2h, 1d", lambda row: row.status.seconds or None, title="took", largest_first=True, unit="s"),

@@ -30,7 +30,8 @@ dots show minimum and maximum; a cross at the bottom marks non-finite values.
 Several runs share one chart per metric, each with its own color and pattern,
 in the order given; a run that lacks the metric or cannot be read is named
 below it.
---by draws over steps, epochs or the time since a run's first recorded step.
+--by draws over steps, epochs, the time since a run's first recorded step, or
+the time of day (clock).
 
   gradtop plot last
   gradtop plot last loss grad_norm --log --output curves.txt
@@ -48,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
     parser.add_argument("words", metavar="RUN|METRIC", nargs="*", help="further runs, then metrics to plot (default: loss, val_loss and accuracy)")
-    parser.add_argument("--by", choices=("step", "epoch", "time"), default="step", help="quantity of the horizontal axis (default: step)")
+    parser.add_argument("--by", choices=("step", "epoch", "time", "clock"), default="step", help="quantity of the horizontal axis (default: step)")
     parser.add_argument("--log", action="store_true", help="logarithmic axis if all values are positive")
     parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="first step")
     parser.add_argument("--until", dest="last", type=float, metavar="STEP", help="last step")

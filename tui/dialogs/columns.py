@@ -15,6 +15,8 @@ from gradtop.tui.reading.metrics import matching
 from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.table import Table
 
+NAME = 18  # cells of a name that something is said of; keys of the configuration, which are longer, speak for themselves
+
 
 class ColumnPicker(ModalScreen[None]):
     """Each choice takes effect at once: `choose` gets the names of the chosen columns, in the order in which they were chosen."""
@@ -38,7 +40,7 @@ class ColumnPicker(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
             yield Input(compact=True, placeholder="find a column, a key of the configuration or a metric")
-            yield Table((TableColumn("", 1), TableColumn("column", 30, 16, keep="end"), TableColumn("", 30, 10, priority=1, grow=True)))
+            yield Table((TableColumn("", 1), TableColumn("column", 30, grow=True)))
 
     def on_mount(self) -> None:
         pane = self.query_one("#picker")
@@ -53,7 +55,8 @@ class ColumnPicker(ModalScreen[None]):
         table.show(matching(dict.fromkeys((*(name for name in self._chosen if name in self._names), *self._names)), typed), self._cells)
 
     def _cells(self, name: str) -> Sequence[Cell]:
-        return [("✓" if name in self._chosen else "", "success"), name, (self._names[name], "muted")]
+        said = self._names[name].replace("`", "")
+        return [("✓" if name in self._chosen else "", "success"), [(f"{name:<{NAME}} " if said else name, "text"), (said, "muted")]]
 
     def on_input_changed(self) -> None:
         self._show()

@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.significance import moments
@@ -24,6 +23,7 @@ from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.mode import Key
+from gradtop.tui.reading.chart_view import OF_SEVERAL_RUNS
 from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, OverlayView, RunCurve, SeedGroup
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Curve
@@ -42,6 +42,7 @@ NAME, FIGURE, MOST_FIGURES = 34, 18, 3  # cells in the list, and values of each 
 OF_CHARTS = ("cursor.", "charts.")  # the keys of charts, by their ids
 CLOSES = "esc closes"
 MOST = 6  # charts
+LEAST = 1e-9  # width of a chart, as a share of what stands at its beginning
 OWN = (
     Key("escape", "screen.back", "overlay.back", "back", "The usual metrics, or all charts again; else back to the list."),
     Key("q,v", "screen.dismiss(None)", "overlay.close", "close", "Back to the list."),
@@ -63,6 +64,7 @@ class Overlay(ModalScreen[None], ChartActions):
 
     CSS_PATH = "overlay.tcss"
     AUTO_FOCUS = "LineChart"
+    QUANTITIES = OF_SEVERAL_RUNS
     BINDINGS: ClassVar[list[BindingType]] = bound((*OWN, *(row for row in keys.KEYS if row.id.startswith(OF_CHARTS))))
 
     class Read(Message):
@@ -146,11 +148,11 @@ class Overlay(ModalScreen[None], ChartActions):
         seen = found.view.seen
         self._whole = found.ends
         first, last = self.span(found.ends[1])
-        nothing = "none of these runs has recorded it" + ("" if seen.quantity == "step" else f" over its {seen.quantity}")
+        nothing = "none of these runs has recorded it" + ("" if seen.quantity == "step" else f" over {'the clock' if seen.quantity == 'clock' else f'its {seen.quantity}'}")
         for chart, metric in zip(self.query(LineChart), found.metrics, strict=False):
             chart.set_ruler(Ruler(seen.quantity), self._smoothing)
             chart.set_empty(nothing if seen.window is None else "nothing recorded in this part")
-            chart.set_series(curves(found.groups, metric, self._numbers), log=False if metric == LR else None, x_min=first, x_max=max(last, first + 1e-9))
+            chart.set_series(curves(found.groups, metric, self._numbers), log=False if metric == LR else None, x_min=first, x_max=max(last, first + LEAST * max(1.0, abs(first))))
         groups = self.query_one(Groups)
         groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
         groups.show(found, self._numbers)
@@ -181,8 +183,8 @@ class Overlay(ModalScreen[None], ChartActions):
         self._arrange(self.pointed())
 
     def action_back(self) -> None:
-        if self.query_one(NameFilter).display or self._typed:
-            self._close_filter(clear=True)
+        if (typed := self.query_one(NameFilter)).is_used:
+            typed.close(clear=True)
         elif self._alone:
             self.action_alone()
         else:
@@ -199,16 +201,11 @@ class Overlay(ModalScreen[None], ChartActions):
     def action_filter(self) -> None:
         self.query_one(NameFilter).open()
 
-    def on_input_changed(self, message: Input.Changed) -> None:
-        if message.value != self._typed:
-            self._typed, self._first = message.value, 0
-            self._read()
+    def on_name_filter_typed(self, message: NameFilter.Typed) -> None:
+        self._typed, self._first = message.text, 0
+        self._read()
 
-    def on_input_submitted(self) -> None:
-        self._close_filter()
-
-    def _close_filter(self, *, clear: bool = False) -> None:
-        self.query_one(NameFilter).close(clear=clear)
+    def on_name_filter_closed(self) -> None:
         self._arrange(None)
 
     def action_page(self, pages: int) -> None:

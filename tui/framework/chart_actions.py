@@ -23,6 +23,7 @@ class ChartActions(Screen[None]):
     """`chart_view` is what is seen; `reread` asks for curves in another window, `redraw` draws in another way what is known."""
 
     LEAST_SEEN: ClassVar[float] = LEAST  # how close a window comes
+    QUANTITIES: ClassVar[tuple[Quantity, ...]] = QUANTITIES
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -65,7 +66,8 @@ class ChartActions(Screen[None]):
         """Draw as was last chosen: over which quantity, how smooth, and each chart on its axis. To be called on mount."""
         memory = self.gradtop.memory
         quantity = memory.get("charts.quantity")
-        self.chart_view = replace(self.chart_view, quantity=next((each for each in QUANTITIES if each == quantity), "step"))
+        known: Quantity = "time" if quantity == "clock" else "step"
+        self.chart_view = replace(self.chart_view, quantity=next((each for each in self.QUANTITIES if each == quantity), known))
         self._smoothing = next((each for each in SMOOTHING if f"{each}" == memory.get("charts.smoothing")), 0.0)
         for chart in self.query(LineChart):
             self.recall_axis(chart)
@@ -127,8 +129,8 @@ class ChartActions(Screen[None]):
             self.redraw()
 
     def action_quantity(self) -> None:
-        now = QUANTITIES.index(self.chart_view.quantity)
-        quantity: Quantity = QUANTITIES[(now + 1) % len(QUANTITIES)]
+        now = self.QUANTITIES.index(self.chart_view.quantity)
+        quantity = self.QUANTITIES[(now + 1) % len(self.QUANTITIES)]
         self.chart_view = replace(self.chart_view, quantity=quantity)
         self.gradtop.remember("charts.quantity", quantity)
         self.reread()

@@ -10,8 +10,10 @@ from typing import Literal
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.streams.registry import STEPS
 
-Quantity = Literal["step", "epoch", "time"]
+# `time` is that since the first recorded step, `clock` that of day: of use where runs are compared.
+Quantity = Literal["step", "epoch", "time", "clock"]
 QUANTITIES: tuple[Quantity, ...] = ("step", "epoch", "time")
+OF_SEVERAL_RUNS: tuple[Quantity, ...] = (*QUANTITIES, "clock")
 LEAST = 10.0  # steps that are seen at least
 SAMPLES = 64  # of the clock, which runs evenly but for pauses
 
@@ -71,10 +73,11 @@ WHOLE_RUN = ChartView()
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Seconds since the first recorded step, at some of the steps."""
+    """Seconds since the first recorded step, at some of the steps; `began` is the time of that one."""
 
     steps: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
+    began: float = 0.0
 
 
 NO_CLOCK = Clock()
@@ -82,7 +85,7 @@ NO_CLOCK = Clock()
 
 def clock_of(reader: RunReader, view: ChartView) -> Clock:
     """The clock where the view wants one."""
-    if view.quantity != "time":
+    if view.quantity not in {"time", "clock"}:
         return NO_CLOCK
     stream = reader.stream(STEPS)
     stream.refresh()
@@ -98,4 +101,4 @@ def rising(rows: Sequence[tuple[float, ...]]) -> Clock:
         if not steps or (step > steps[-1] and time - rows[0][1] > seconds[-1]):
             steps.append(step)
             seconds.append(time - rows[0][1])
-    return Clock(tuple(steps), tuple(seconds)) if len(steps) > 1 else NO_CLOCK
+    return Clock(tuple(steps), tuple(seconds), rows[0][1]) if len(steps) > 1 else NO_CLOCK

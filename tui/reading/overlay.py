@@ -1,4 +1,4 @@
-"""Curves of several runs over one quantity: steps, epochs or time since the first recorded step."""
+"""Curves of several runs over one quantity: steps, epochs, time since the first recorded step, or time of day."""
 
 from __future__ import annotations
 
@@ -173,7 +173,9 @@ def ruler_of(reader: RunReader, quantity: Quantity) -> tuple[Ruler, str]:
         if per_epoch := reader.status.steps_per_epoch:
             return Ruler("epoch", (0.0, float(per_epoch)), (0.0, 1.0)), ""
         return STEPS, clean(reader.problems.get(STATUS, ""), LONGEST) or "its steps per epoch are not known"
-    if quantity == "time":
-        clock = clock_of(reader, ChartView(quantity="time"))
-        return (Ruler("time", clock.steps, clock.seconds), "") if clock is not NO_CLOCK else (STEPS, "the times of its steps are not known")
+    if quantity in {"time", "clock"}:
+        clock = clock_of(reader, ChartView(quantity=quantity))
+        began = clock.began if quantity == "clock" else 0.0
+        seconds = tuple(began + each for each in clock.seconds)
+        return (Ruler(quantity, clock.steps, seconds), "") if clock is not NO_CLOCK else (STEPS, "the times of its steps are not known")
     return STEPS, ""

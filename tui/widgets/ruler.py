@@ -1,7 +1,8 @@
-"""What is written along the bottom of a chart: steps, epochs or time. Curves, marks and cursors stay in steps."""
+"""What is written along the bottom of a chart: steps, epochs, time or the time of day. Curves, marks and cursors stay in steps."""
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.widgets.axis import Axis, along, along_decades, multiples
 
-TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000)  # seconds between ticks
+TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 7776000, 31536000)  # seconds between ticks
+MINUTE, DAY = 60, 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Ruler:
         if self.log:
             return along_decades(low, high, width)
         low, high = self.value(low), self.value(high)
+        if self.name == "clock":
+            return _along_clock(low, high, width)
         return _along_time(low, high, width) if self.name == "time" else along(low, high, width)
 
     def text(self, step: float) -> str:
@@ -47,6 +51,8 @@ class Ruler:
             return formatting.significant(value)
         if self.name == "time":
             return formatting.duration(max(0.0, value))
+        if self.name == "clock":
+            return formatting.date(value, "%d %b %H:%M:%S")
         return f"{value:.2f}" if self.name == "epoch" else formatting.number(round(value)) if abs(value) < formatting.LATEST else formatting.significant(value)
 
 
@@ -65,6 +71,23 @@ def _along_time(low: float, high: float, width: int) -> Axis:
         longest = max((len(label) for _value, label in ticks), default=0)
         if (longest + 3) * (high - low) <= width * step:
             return Axis(low, high, False, ticks)
+    return Axis(low, high)
+
+
+def _along_clock(low: float, high: float, width: int) -> Axis:
+    """Times of day, the first of each day with its date."""
+    if not high > low:
+        return along(low, low + 1, width)
+    east = time.localtime(low).tm_gmtoff if abs(low) <= formatting.LATEST else 0
+    for step in TIMES:
+        ticks, day = [], ""
+        for value in multiples(low + east, high + east, step):
+            before, day = day, formatting.date(value - east, "%d %b")
+            hour = formatting.date(value - east, "%H:%M:%S" if step < MINUTE else "%H:%M") if step < DAY else ""
+            ticks.append((value - east, " ".join(filter(None, (day if day != before else "", hour)))))
+        longest = max((len(label) for _value, label in ticks), default=0)
+        if (longest + 3) * (high - low) <= width * step:
+            return Axis(low, high, False, tuple(ticks))
     return Axis(low, high)
 
 

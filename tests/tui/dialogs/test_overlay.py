@@ -49,6 +49,16 @@ def test_curves_over_epochs_and_time_begin_together(chosen: list[Run]) -> None:
     assert by_time[1].curves["loss"][0].series.x_last[-1] == pytest.approx(299 * 0.025)
 
 
+def test_curves_over_the_clock_lie_where_the_runs_were_trained(chosen: list[Run]) -> None:
+    overlaid = Overlaid([chosen[0], chosen[3]], clock=lambda: NOW)
+    found = overlaid.read(of(quantity="clock"))
+    first, other = (group.curves["loss"][0].series for group in found.groups)
+    assert other.x[0] - first.x[0] == pytest.approx(1000, abs=5)
+    assert found.ends == (first.x[0], other.x_last[-1])
+    seen = overlaid.read(of(window=Window(other.x[0] - 1, other.x_last[-1]), quantity="clock"))
+    assert [len(group.curves["loss"][0].series.x) > 0 for group in seen.groups] == [False, True]
+
+
 def test_twenty_groups_differ_in_colour_or_pattern() -> None:
     assert len({style_of(number) for number in range(64)}) == 64
     assert len({pattern for _style, pattern in map(style_of, range(8))}) == 8  # without colours too

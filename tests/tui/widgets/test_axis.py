@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,7 @@ from gradtop.tui.widgets.axis import (
     linear,
     logarithmic,
 )
+from gradtop.tui.widgets.ruler import Ruler
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e12, 1e12)
@@ -137,3 +139,18 @@ def test_counts_stand_at_the_tops_of_rows_equally_far_apart(most: float, rows: i
     assert places == pytest.approx([round(place) for place in places])
     assert len({round(b - a) for a, b in pairwise(places)}) <= 1
     assert in_bars(0.9 * most, rows, axis) is axis
+
+
+@pytest.mark.parametrize("seconds", [0.5, 40, 3600, 5 * 3600, 3 * 86400, 200 * 86400])
+def test_a_clock_has_round_times_of_day_and_names_each_day_once(seconds: float) -> None:
+    noon = time.mktime((2026, 11, 25, 12, 0, 0, 0, 0, -1))
+    axis = Ruler("clock").axis(noon, noon + seconds, 100)
+    assert (axis.low, axis.high) == (noon, noon + seconds)
+    labels = [label for _at, label in axis.ticks]
+    assert labels
+    days = [label[:6] for label in labels if label[0].isalpha() or " " in label]
+    assert len(set(days)) == len(days)
+    for at, label in axis.ticks:
+        assert noon <= at <= noon + seconds
+        assert label.endswith(time.strftime("%H:%M", time.localtime(at))) or ":" not in label or label.count(":") == 2
+    assert Ruler("clock").text(noon) == "25 Nov 12:00:00"

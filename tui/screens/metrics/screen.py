@@ -6,7 +6,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.geometry import Size
-from textual.widgets import Input
 
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.charted import ChartedScreen
@@ -123,21 +122,16 @@ class Metrics(ChartedScreen):
     def action_filter(self) -> None:
         self.query_one(NameFilter).open()
 
-    def on_input_changed(self, message: Input.Changed) -> None:
-        if message.value != self._typed:
-            self._typed, self._first = message.value, 0
-            self.request_data()
+    def on_name_filter_typed(self, message: NameFilter.Typed) -> None:
+        self._typed, self._first = message.text, 0
+        self.request_data()
 
-    def on_input_submitted(self) -> None:
-        self._close_filter()
-
-    def _close_filter(self, *, clear: bool = False) -> None:
-        self.query_one(NameFilter).close(clear=clear)
+    def on_name_filter_closed(self) -> None:
         self.set_focus(None)
 
     def back(self) -> bool:
-        if self.query_one(NameFilter).display or self._typed:
-            self._close_filter(clear=True)
+        if (typed := self.query_one(NameFilter)).is_used:
+            typed.close(clear=True)
             return True
         if self._alone:
             self._alone = ""

@@ -83,7 +83,7 @@ def column_of(name: str) -> TableColumn:
 def all_names(known: Collection[str]) -> dict[str, str]:
     """Every column there could be, with what is said of it; `known` are the keys and metrics of the runs."""
     found = {name: field.help for name, field in FIELDS.items() if name not in NOT_COLUMNS}
-    found[CHANGE] = "what was changed against its parent, or its last words"
+    found[CHANGE] = "changes against its parent, or its last words"
     for name in sorted(known, key=lambda name: ("." in name, name)):
         found.setdefault(name, "" if "." in name else "newest evaluation")
     return found

@@ -8,7 +8,7 @@ import pytest
 
 from gradtop.trainer.record import Run, label_run, read_meta
 from gradtop.tui.dialogs.columns import ColumnPicker
-from gradtop.tui.screens.runs.columns import USUAL, kept_columns, shown_columns, written
+from gradtop.tui.screens.runs.columns import USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.screen import Runs
 from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Piloted, Starts, piloted
@@ -49,6 +49,16 @@ async def test_columns_are_found_letter_by_letter_sort_and_are_remembered(tmp_pa
         assert head == ["run", "state", "tags", "optimizer.weight_decay"]
         await screen.press(*["greater_than_sign"] * 4)
         await screen.until(lambda: memory.get("runs.sort") == "optimizer.weight_decay", "the order")
+
+
+async def test_what_is_said_of_each_column_is_whole_in_a_small_terminal(tmp_path: Path, two: tuple[Run, Run]) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=(80, 24)) as screen:
+        await screen.shows("amber-finch")
+        await screen.press("O")
+        await screen.until(lambda: isinstance(screen.app.screen, ColumnPicker), "the list of columns")
+        for name, said in sorted(all_names(()).items(), key=lambda each: -len(each[1]))[:4]:
+            await screen.press("ctrl+u", *name)
+            await screen.shows(f"{name:<18} {said.replace('`', '')}")
 
 
 async def test_a_filter_of_any_key_and_what_is_wrong_with_it(tmp_path: Path, two: tuple[Run, Run]) -> None:
