@@ -167,3 +167,23 @@ def test_a_checkpoint_calls_nothing_of_its_choosing(kind: str, value: object) ->
 
 def test_the_key_of_what_a_file_does_not_give_back_is_found() -> None:
     assert checkpoint.unreadable_key({"model": {"a": torch.ones(1), "b": {"c": Tokenizer()}}}) == "model.b.c"
+
+
+def test_a_tensor_with_two_names_is_written_once_and_comes_back_as_one() -> None:
+    layer = torch.nn.Linear(300, 300, bias=False)
+    tied = torch.nn.ModuleDict({"a": layer, "b": torch.nn.Linear(300, 300, bias=False)})
+    before = io.BytesIO()
+    torch.save(encoded(tied.state_dict()), before)
+    tied["b"].weight = layer.weight
+    after = io.BytesIO()
+    torch.save(encoded(tied.state_dict()), after)
+    assert after.tell() < 0.6 * before.tell()
+    after.seek(0)
+    found = torch.load(after, weights_only=True)
+    assert found["a.weight"].data_ptr() == found["b.weight"].data_ptr() != layer.weight.data_ptr()
+    # A part of it, and what only has its values, are others.
+    other = encoded({"whole": layer.weight, "part": layer.weight[:1], "turned": layer.weight.T, "copy": layer.weight.clone(), "array": [np.ones(3), np.zeros(3)]})
+    assert len({other[name].data_ptr() for name in ("whole", "part", "turned", "copy")}) == 4
+    one, zero = decoded(other)["array"]
+    assert one.tolist() == [1.0] * 3
+    assert zero.tolist() == [0.0] * 3

@@ -28,6 +28,8 @@ OTHER_FILES = {
     "trainer/server/process.py": "/dev/null and /proc/self/comm",
     "tui/cli/main.py": "/dev/null",
     "tui/cli/plot.py": "a file that the user names",
+    "tui/cli/predict.py": "a temporary file",
+    "trainer/inference/export/written.py": "a file that the command has made where the user wants it",
     "tui/cli/crash.py": "the state directory of the user",
     "tui/screens/tune/draft.py": "a configuration that the user saves",
     "tui/ui_state.py": "the state directory of the user",

@@ -22,6 +22,7 @@ from gradtop.trainer.checkpoint.value_kinds import (
     pairs_of,
     type_name,
 )
+from gradtop.trainer.models.tied import Place, place_of
 from gradtop.trainer.runtime.errors import UserError
 
 TAG = "gradtop type"
@@ -37,8 +38,19 @@ def encoded(value: Any, key: str = "", *, copy: bool = True) -> Any:
 
     Raises UserError with the key of what cannot be written so.
     """
+    copies: dict[Place, tuple[Tensor, Tensor]] = {}  # with what was copied, so that nothing else takes its place meanwhile
+
+    def copied(tensor: Tensor) -> Tensor:
+        # A weight with two names stays one, in memory and in the file.
+        place = place_of(tensor)
+        if place is None:
+            return tensor.detach().to("cpu", copy=True)
+        if place not in copies:
+            copies[place] = tensor, tensor.detach().to("cpu", copy=True)
+        return copies[place][1]
+
     try:
-        return _encode(value, key, lambda tensor: tensor.detach().to("cpu", copy=True) if copy else tensor)
+        return _encode(value, key, copied if copy else lambda tensor: tensor)
     except RecursionError:
         raise UserError(f"{key or 'the state'} is nested too deeply for a checkpoint, or holds itself") from None
 

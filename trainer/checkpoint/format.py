@@ -83,11 +83,11 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
     try:
         replace_whole(_run_of(path), path, fill, before_rename=announce, durable=True)
     except RuntimeError as error:
-        raise _file_error(error) from error
+        raise file_error(error) from error
     return path
 
 
-def _file_error(error: RuntimeError) -> OSError:
+def file_error(error: RuntimeError) -> OSError:
     """What went wrong with the file: torch.save raises an error of its stream writer while it handles that of the file."""
     cause = error.__context__
     while cause is not None and not (isinstance(cause, OSError) and cause.errno):

@@ -107,6 +107,22 @@ def evaluation(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
     return evaluate_checkpoint(*_entered(arguments), data=str(arguments["data"]), device=str(arguments.get("device") or ""), tell=tell)
 
 
+def prediction(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
+    """What the model of a `checkpoint` of a `run` says of `files`, as `predict` has it."""
+    from gradtop.trainer.inference.prediction import predict
+
+    run, checkpoint = _entered(arguments)
+    return predict(run, checkpoint, arguments["files"], arguments.get("options") or {}, device=str(arguments.get("device") or ""), tell=tell)
+
+
+def exported_model(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
+    """Writes the model of a `checkpoint` of a `run` into the file `part` in a `format`, as `export_model` does."""
+    from gradtop.trainer.inference.export.model import export_model
+
+    run, checkpoint = _entered(arguments)
+    return export_model(run, checkpoint, str(arguments["format"]), Path(arguments["part"]), tell=tell)
+
+
 def _entered(arguments: RequestArguments) -> tuple[Run, Path]:
     """The `run`, whose directory this process is in from now on, and the `checkpoint`."""
     from gradtop.trainer.record import Run
@@ -173,7 +189,7 @@ WORK: dict[str, Callable[[RequestArguments, Child], int]] = {"work": work}
 ANSWERS: dict[str, AnswerFunction] = {
     "lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture, MEASURE: measure,
 }  # fmt: skip
-TELLING: dict[str, TellingFunction] = {"evaluate": evaluation}
+TELLING: dict[str, TellingFunction] = {"evaluate": evaluation, "predict": prediction, "export_model": exported_model}
 
 
 def answer_to(kind: str, arguments: RequestArguments, say: Tell) -> dict[str, Any]:

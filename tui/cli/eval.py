@@ -32,7 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_model(parser)
     parser.add_argument("--data", metavar="DATA", default="validation", help="validation, train, or a file or folder (default: validation)")
-    parser.add_argument("--device", metavar="DEVICE", default="", help="device to evaluate on, such as cpu or cuda:1 (default: training.device of the run)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -35,12 +35,15 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("lineage", "show ancestors and descendants of a run"),
             ("schedule", "plot the learning-rate schedule of a configuration"),
             ("params", "count model parameters"),
-            ("export", "export a run as CSV, Parquet or TensorBoard events"),
+            ("export", "export the records of a run, or its model"),
         ),
     ),
     (
         "use the model",
-        (("eval", "evaluate a checkpoint with all metrics"),),
+        (
+            ("eval", "evaluate a checkpoint with all metrics"),
+            ("predict", "classify pictures, or continue texts"),
+        ),
     ),
     (
         "label",

@@ -61,7 +61,9 @@ def test_it_has_one_thread_and_no_gpu_after_every_kind_of_request(running_server
     for kind, arguments in asked:
         answers.request_answer(kind, arguments)
         assert threads_of(running_server) == 1
-    works: list[tuple[str, dict[str, object]]] = [("evaluate", {"run": str(run.path), "checkpoint": checkpoint, "data": "validation"})]
+    (part := tmp_path / "part").touch()
+    works: list[tuple[str, dict[str, object]]] = [("evaluate", {"run": str(run.path), "checkpoint": checkpoint, "data": "validation"}), ("predict", {"run": str(run.path), "checkpoint": checkpoint, "files": []}),
+        ("export_model", {"run": str(run.path), "checkpoint": checkpoint, "format": "safetensors", "part": str(part)})]
     assert {kind for kind, _ in works} == TELLING.keys()
     for kind, arguments in works:
         answers.request_work(kind, arguments)

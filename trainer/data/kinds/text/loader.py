@@ -108,7 +108,7 @@ class Characters:
 
 def encode_file(path: Path, vocabulary: str, classes: int) -> Tensor:
     """The numbers of the characters of a file; one that the vocabulary lacks has the number of what is strange, the last. Raises UserError."""
-    where, text = _read(str(path))
+    where, text = str(path), read_text(path)
     numbers = {character: number for number, character in enumerate(vocabulary)}
     if classes == len(vocabulary) and (strange := sorted({*text} - {*vocabulary})):
         several = " ".join(map(repr, strange[:8])) + (" …" if len(strange) > 8 else "")
@@ -173,17 +173,25 @@ def _read(file: str) -> tuple[str, str]:
         return "the book", gzip.decompress(resources.files(__package__).joinpath(_BOOK).read_bytes()).decode()
     path = Path(file).expanduser().absolute()
     try:
+        return str(path), read_text(path)
+    except UserError as error:
+        raise UserError(f"data.file: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """A file of UTF-8. Raises UserError."""
+    try:
         content = path.read_bytes()
     except IsADirectoryError:
-        raise UserError(f"data.file: {path} is a folder; a text file is expected") from None
+        raise UserError(f"{path} is a folder; a text file is expected") from None
     except OSError as error:
-        raise UserError(f"data.file: {path} cannot be read ({error.strerror or error})") from None
+        raise UserError(f"{path} cannot be read ({error.strerror or error})") from None
     try:
-        return str(path), content.decode().removeprefix("\ufeff")
+        return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(
-            f"data.file: {path} is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start:,}, in line "
+            f"{path} is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start:,}, in line "
             f"{line:,}; convert it, as with iconv -f latin1 -t utf-8"
         ) from None
 

@@ -32,4 +32,10 @@ class CharacterModel(nn.Module):
         """(batch, positions) of character numbers to (batch, positions, characters)."""
         length = characters.shape[1]
         seen = self.dropout(self.embed(characters) + self.position[:length])
-        return self.head(self.blocks(seen, mask=self.mask[:length, :length], is_causal=True))  # type: ignore[no-any-return]
+        return self.head(self.blocks(seen, mask=self._causal(length), is_causal=True))  # type: ignore[no-any-return]
+
+    def _causal(self, length: int) -> Tensor:
+        if torch.compiler.is_compiling():
+            # An exported program with a slice of the mask would take any length but that of the whole mask.
+            return torch.ones(length, length, dtype=torch.bool, device=self.mask.device).triu(1)
+        return self.mask[:length, :length]

@@ -1,0 +1,140 @@
+"""What a trained model says of files: classes of pictures, continuations of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradtop.trainer.data.batches import generator_of
+from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.text.loader import Characters, read_text
+from gradtop.trainer.inference.data import PicturePrepare, class_names, load_source, outline, pixel_range
+from gradtop.trainer.inference.progress import Tell, WorkCounter
+from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
+from gradtop.trainer.metrics import TOP
+from gradtop.trainer.models.generation import generate
+from gradtop.trainer.models.matching import several
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.errors import UserError
+
+BATCH = 64
+Prediction = dict[str, Any]
+
+
+def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, Any], *, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
+    """A prediction for each of the files, in order; one that cannot be read has an `error`. `options` are `top` for pictures, else `length`,
+    `temperature` and `seed`.
+
+    Raises UserError where the model takes neither pictures nor texts.
+    """
+    tell({"doing": "reading the checkpoint"})
+    state = read_trained(run, path, device=device)
+    shape = outline(state.config, state.found)
+    trained = open_trained(state, load_source if shape is None else lambda _: shape)
+    about = {"step": state.step, "epoch": state.epoch, "weights": state.weights, "device": str(trained.device)}
+    if isinstance(trained.source, Characters):
+        _refuse(options, ("top",), "a language model")
+        return {**about, "predictions": continue_texts(trained, trained.source, files, options, tell), "notes": []}
+    if trained.source.tokens_per_sample or not trained.source.info.channels:
+        raise UserError("predict takes pictures for a classifier, or texts for a model of the characters of a text; use the model in Python instead: gradtop help models")
+    _refuse(options, ("length", "temperature", "seed"), "a classifier")
+    names, notes = _names(state, trained.source, known=shape is None)
+    return {**about, "predictions": classify_pictures(trained, files, names, int(options.get("top") or TOP), tell), "notes": notes}
+
+
+def _refuse(options: Mapping[str, Any], unused: Sequence[str], kind: str) -> None:
+    if given := [f"--{name}" for name in unused if options.get(name) is not None]:
+        raise UserError(f"{' and '.join(given)}: this is {kind}, which has no use for {'it' if len(given) == 1 else 'them'}; leave out {given[0]}")
+
+
+def _names(state: TrainedState, source: Source, *, known: bool) -> tuple[Sequence[str], list[str]]:
+    """The names of the classes, and a sentence where they cannot be had though the data have some."""
+    names = class_names(state.config, state.found, source)
+    if names or known or not hasattr(source, "reading"):
+        return names, []
+    try:
+        return class_names(state.config, state.found, load_source(state.config)), []
+    except UserError as error:
+        return (), [f"classes are given by number, as their names cannot be had: {error}"]
+
+
+def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequence[str], top: int, tell: Tell) -> list[Prediction]:
+    """The `top` classes of each picture with their probabilities, the most probable first; pictures are transformed as those for validation."""
+    from gradtop.trainer.data.kinds.image_folder.images import Unopenable, check_decoder, read_picture
+
+    check_decoder()
+    prepare, size, pixels = PicturePrepare(trained.source), trained.source.info.size, pixel_range(trained.state.config)
+    counter = WorkCounter("predicting", tell, of=len(files))
+    found: list[Prediction] = []
+    for begin in range(0, len(files), BATCH):
+        some = files[begin : begin + BATCH]
+        pictures, readable = [], []
+        for file in some:
+            prediction: Prediction = {"file": file}
+            found.append(prediction)
+            try:
+                pictures.append(read_picture(file, size, pixels))
+                readable.append(prediction)
+            except Unopenable as error:
+                prediction["error"] = _why(file, str(error))
+        if pictures:
+            with torch.no_grad():
+                outputs = trained.forward(prepare(torch.stack(pictures).to(trained.device)))
+            probabilities, classes = outputs.float().softmax(1).topk(min(top, outputs.shape[1]))
+            for prediction, values, numbers in zip(readable, probabilities.tolist(), classes.tolist(), strict=True):
+                prediction["top"] = [
+                    {"class": number, "name": names[number] if number < len(names) else None, "probability": value} for number, value in zip(numbers, values, strict=True)
+                ]
+        counter.add(len(some))
+    return found
+
+
+def continue_texts(trained: TrainedModel, source: Characters, files: Sequence[str], options: Mapping[str, Any], tell: Tell) -> list[Prediction]:
+    """What the model writes after the text of each file, a line break at its end apart."""
+    sample = trained.state.config.sample
+    length = sample.length if options.get("length") is None else int(options["length"])
+    temperature = sample.temperature if options.get("temperature") is None else float(options["temperature"])
+    seed = trained.state.config.training.seed if options.get("seed") is None else int(options["seed"])
+    counter = WorkCounter("predicting", tell, of=length * len(files))
+    if trained.device.type == "cpu":
+        # What a single text takes is so little that threads would wait for one another most of the time.
+        torch.set_num_threads(1)
+    found: list[Prediction] = []
+    for file in files:
+        prediction: Prediction = {"file": file}
+        found.append(prediction)
+        try:
+            prompt = read_text(Path(file)).removesuffix("\n")
+            prediction |= {"prompt": prompt, "text": _continued(trained, source, prompt, length, temperature, seed, counter)}
+        except UserError as error:
+            prediction["error"] = str(error)
+    return found
+
+
+def _continued(trained: TrainedModel, source: Characters, prompt: str, length: int, temperature: float, seed: int, counter: WorkCounter) -> str:
+    if not prompt:
+        raise UserError("the text is empty; give at least one character to continue from")
+    if unknown := sorted({*prompt} - {*source.vocabulary}):
+        raise UserError(f"the text has characters that the model does not know: {several([repr(each) for each in unknown])}; write it with those of the training text")
+    numbers = generate(
+        trained.forward, source.numbers_of(prompt).to(trained.device), context=source.context, temperature=temperature, generator=generator_of(seed, 0)
+    )
+    found: list[int] = []
+    for number in numbers if length else ():
+        found.append(number)
+        counter.add(1)
+        if len(found) >= length:
+            break
+    if len(found) < length:
+        raise UserError("an output of the model is not a number; choose another checkpoint with --checkpoint")
+    return source.text_of(torch.tensor(found))
+
+
+def _why(file: str, reason: str) -> str:
+    path = Path(file)
+    if path.is_dir():
+        return "is a folder; name the pictures in it"
+    return f"cannot be read ({reason})" if path.exists() else "there is no such file"

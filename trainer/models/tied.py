@@ -1,0 +1,33 @@
+"""Which tensors are one: several names over the same memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Place = tuple[object, ...]
+PLAIN_TENSORS = frozenset({Tensor, nn.Parameter, nn.Buffer})
+
+
+def place_of(tensor: Tensor) -> Place | None:
+    """Two tensors are one where their places are equal, as long as both exist; None of a tensor without memory of its own to compare."""
+    if type(tensor) not in PLAIN_TENSORS or tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or not tensor.numel():
+        return None
+    return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg()
+
+
+def one_name_each(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The state with each tensor under its first name alone, and the further names, each with the first."""
+    first: dict[Place, str] = {}
+    kept: dict[str, Any] = {}
+    others: dict[str, str] = {}
+    for name, value in state.items():
+        place = place_of(value) if isinstance(value, Tensor) else None
+        if place is not None and (known := first.setdefault(place, name)) != name:
+            others[name] = known
+        else:
+            kept[name] = value
+    return kept, others

@@ -1,0 +1,102 @@
+"""`gradtop predict RUN FILE…`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gradtop.tui.cli.errors import UsageError
+from gradtop.tui.cli.model import add_model, chosen_model, worked
+from gradtop.tui.cli.output import print_json, print_line
+
+EPILOG = """\
+Classifiers take pictures, transformed as those for validation, whatever their
+size, and give the most probable classes. Language models take texts and write
+on after them; a line break at the end of a text does not count. FILE may be a
+folder, for all files in it, or - for the standard input. A file that cannot be
+read is reported and makes the exit code 2. JSON: gradtop help json.
+
+  gradtop predict last photos/*.jpg
+  echo "Alice was" | gradtop predict last - --length 200 --temperature 0.7
+"""
+STDIN = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Classify pictures, or continue texts, with the model of a run."
+    parser.epilog = EPILOG
+    add_model(parser)
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures or texts, folders, or - for the standard input")
+    parser.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 5)")
+    parser.add_argument("--length", type=int, metavar="N", help="characters to write (default: sample.length of the run)")
+    parser.add_argument("--temperature", type=float, metavar="T", help="divides the outputs before the softmax; 0 takes the largest (default: sample.temperature of the run)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the characters that are drawn (default: training.seed of the run)")
+
+
+def run(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("top", "length", "temperature", "seed")}
+    check_options(given)
+    chosen = chosen_model(options)
+    with read_stdin(options.files) as names:
+        shown = list(names.values())
+        answer = worked("predict", {**chosen.arguments, "files": list(names), "options": given, "device": options.device}, options)
+    predictions = [{**each, "file": name} for each, name in zip(answer["predictions"], shown, strict=True)]
+    if options.json:
+        print_json(chosen.about({**answer, "predictions": predictions}))
+    else:
+        print_predictions(predictions)
+    for note in answer["notes"]:
+        print_line(note, sys.stderr)
+    failed = [each for each in predictions if "error" in each]
+    for each in failed:
+        print_line(f"gradtop: {each['file']}: {each['error']}", sys.stderr)
+    return 2 if failed else 0
+
+
+def check_options(given: Mapping[str, float | None]) -> None:
+    for name, least in (("top", 1), ("length", 0), ("temperature", 0), ("seed", 0)):
+        value = given[name]
+        if value is not None and not least <= value < float("inf"):
+            raise UsageError(f"--{name} must be at least {least}, and is {value:g}")
+
+
+@contextlib.contextmanager
+def read_stdin(words: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The path of each file, and what to call it; the standard input is a file as long as the block lasts. Raises UsageError."""
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
+        for word in words:
+            path = Path(word).expanduser().absolute()
+            if word == STDIN:
+                path = Path(folder) / "stdin"
+                path.write_bytes(sys.stdin.buffer.read())
+            if path.is_dir():
+                inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+                if not inside:
+                    raise UsageError(f"{word} has no files in it; name a folder with pictures or texts, or the files")
+                found |= {os.fspath(each): os.path.join(word, each.name) for each in inside}  # noqa: PTH118 - as the user wrote it
+            else:
+                found[os.fspath(path)] = word
+        yield found
+
+
+def print_predictions(predictions: Sequence[Mapping[str, Any]]) -> None:
+    from gradtop.trainer.analysis.formatting import percent
+    from gradtop.trainer.record import clean
+
+    several = len(predictions) > 1
+    width = max((len(each["file"]) for each in predictions if "top" in each), default=0)
+    for each in predictions:
+        if "top" in each:
+            classes = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['probability'], 1)}" for one in each["top"]]
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(classes)}")
+        elif "text" in each:
+            if several:
+                print_line(f"── {clean(each['file'], 400)}")
+            print_line(clean(each["prompt"] + each["text"], 1_000_000, keep_newlines=True))
