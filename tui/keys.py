@@ -147,6 +147,8 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+l", "screen.apply_live", "tune.live", "apply live", "Apply live changes to the running training after the current step.", modes=("tune",), footer=True),
     Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: start a new run from a checkpoint that you choose.", modes=("tune",), footer=True),
     Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Restart: start a new run from the beginning, even if a fork is possible.", modes=("tune",), footer=True),
+    Key("ctrl+w", "screen.start_search", "tune.search", "search", "Search hyperparameters of this configuration: asks for the space.", modes=("tune",)),
+    Key("ctrl+e", "screen.enqueue_trial", "tune.enqueue", "enqueue trial", "Over a search or one of its trials: have the search train a trial with these values.", modes=("tune",), footer=True),
     Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before overwriting.", modes=("tune",), footer=True),
     Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
     Key("down,j", "screen.move(1)", "tune.down", "down", "Next field.", modes=("tune",), shown="↓ j"),

@@ -33,6 +33,9 @@ class Starts(Protocol):
 
     def resume(self, run: Run) -> Run: ...
 
+    def ask_search(self, run: Run, command: str, arguments: Mapping[str, object]) -> Run:
+        """Resume a search that has ended, for what it is asked. Raises OSError where it refuses."""
+
     def rerun(self, run: Run) -> Run: ...
 
     def seeds(self, run: Run, count: int) -> Run:
@@ -96,6 +99,12 @@ class Launcher:
 
     def resume(self, run: Run) -> Run:
         self._begin(run, resume=True)
+        return run
+
+    def ask_search(self, run: Run, command: str, arguments: Mapping[str, object]) -> Run:
+        from gradtop.trainer.jobs.search.asking import ask
+
+        ask(run, command, arguments, server=self._server)
         return run
 
     def rerun(self, run: Run) -> Run:

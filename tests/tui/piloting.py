@@ -39,6 +39,10 @@ class Starts:
         self.asked.append(("resume", run))
         return run
 
+    def ask_search(self, run: Run, command: str, arguments: Mapping[str, object]) -> Run:
+        self.asked.append(("ask_search", (run, command, arguments)))
+        return run
+
     def rerun(self, run: Run) -> Run:
         self.asked.append(("rerun", run))
         return run

@@ -127,7 +127,7 @@ class Control:
     def refuse(self, why: str) -> None:
         """Reject all commands in the inbox, for example a stop meant for an earlier worker."""
         for command in self._new():
-            self._answer(command, False, reason=why)
+            self._answer(command, False, reason=why, unheard=True)
 
     def due(self) -> bool:
         return self._signals.received > 0 or self._clock() >= self._next_look

@@ -15,7 +15,6 @@ from gradtop.tui.cli.output import print_line
 if TYPE_CHECKING:
     from gradtop.trainer.record import Run, RunReader
 
-ANSWERS_WITHIN = 10.0  # seconds
 CONTROLS = ("add", "stop_trial", "extend", "best_config")
 
 
@@ -35,58 +34,18 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError(f"--{asked[0].replace('_', '-')} is of a search that exists, and takes no --space and no settings")
         return control(options)
     if options.space:
-        options.changes = [*options.changes, f"search.space={inline(space_of(options.space))}"]
+        from gradtop.trainer.jobs.search.space import NotASpace
+        from gradtop.trainer.jobs.search.written import space_of, space_override
+
+        try:
+            options.changes = [*options.changes, space_override(space_of(options.space))]
+        except NotASpace as wrong:
+            raise UsageError(f"--space: {wrong}") from None
     if options.objectives is not None:
-        options.objectives = f"[{', '.join(repr(word.strip()) for word in options.objectives.split(','))}]"
+        from gradtop.trainer.jobs.search.written import listed
+
+        options.objectives = listed(options.objectives)
     return job.run(options)
-
-
-def space_of(words: list[str]) -> dict[str, Any]:
-    """The keys of files and of the command line together; a file is a space, or a configuration with one. Raises UsageError."""
-    found: dict[str, Any] = {}
-    for word in words:
-        path = Path(word).expanduser()
-        key, equals, written = word.partition("=")
-        if path.suffix == ".toml" or path.is_file():
-            found |= read_space(path)
-        elif equals and key.strip():
-            found[key.strip()] = written.strip()
-        else:
-            raise UsageError(f"--space {word!r} is neither a TOML file nor KEY=DISTRIBUTION, such as optimizer.lr=log(1e-5,1e-2)")
-    return found
-
-
-def read_space(path: Path) -> dict[str, Any]:
-    import tomli
-
-    try:
-        tables = tomli.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
-    inside = tables.get("search", tables)
-    found = inside.get("space", inside) if isinstance(inside, dict) else None
-    if not isinstance(found, dict):
-        raise UsageError(f"{path}: has no table [search.space]")
-    return found
-
-
-def inline(value: object) -> str:
-    """As TOML writes it on one line."""
-    import json
-
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{json.dumps(name)} = {inline(each)}" for name, each in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(inline, value)) + "]"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value)
-        case _:
-            return repr(value)
 
 
 def control(options: argparse.Namespace) -> int:
@@ -128,25 +87,13 @@ def values_of(words: list[str]) -> dict[str, Any]:
 
 
 def ask(search: Run, reader: RunReader, command: str, **arguments: object) -> int:
-    """Send a command to the search, resumed first where it has ended, and print the answer; returns the exit code."""
-    from gradtop.trainer.launch import start_worker
-    from gradtop.trainer.record import clean, send
-    from gradtop.trainer.record.control import wait_for_answer
+    """Send a command to the search, and print the answer; returns the exit code."""
+    from gradtop.trainer.jobs.search import asking
 
-    if not reader.state.is_alive:
-        if command == "stop_trial":
-            raise UsageError(f"{reader.meta.name} does not run: it has no trial to stop")
-        try:
-            start_worker(search, resume=True)
-        except OSError as error:
-            print_line(f"gradtop: {reader.meta.name} could not be resumed: {clean(str(error))}", sys.stderr)
-            return 1
-    answer = wait_for_answer(search, send(search, command, **arguments), ANSWERS_WITHIN)
-    if answer is None:
-        print_line(f"gradtop: {reader.meta.name} has not answered within {ANSWERS_WITHIN:g} s", sys.stderr)
-        return 1
-    if answer.get("ok") is not True:
-        print_line(f"gradtop: {reader.meta.name}: {clean(str(answer.get('reason', 'refused')))}", sys.stderr)
+    try:
+        answer = asking.ask(search, command, arguments)
+    except OSError as error:
+        print_line(f"gradtop: {error}", sys.stderr)
         return 1
     done = {"add_trial": "a trial was added", "stop_trial": f"trial {arguments.get('trial')} stops", "extend": f"{answer.get('trials')} trials in total"}
     print_line(f"{reader.meta.name}: {done[command]}")

@@ -11,6 +11,7 @@ import optuna
 import pytest
 
 from gradtop.trainer.config import load_config, parse_config
+from gradtop.trainer.jobs.search.asking import ask
 from gradtop.trainer.jobs.search.outcome import outcome_of
 from gradtop.trainer.jobs.search.study import JOURNAL
 from gradtop.trainer.jobs.search.trials import TrialState, read_trials
@@ -126,7 +127,13 @@ def test_trials_are_added_and_stopped_and_the_budget_extended(tmp_path: Path, ru
     assert read_trials(run)[1].source == "hand"
     assert answer("stop_trial", trial=1) == ""
     assert ended(run) is RunState.DONE, read_status(run).error
-    assert [trial.state.name for trial in journal(run).trials] == ["FAIL", "FAIL"]
+    ask(run, "add_trial", {"params": {"lr": 0.05}})  # resumes it
+    wait_until(lambda: len(read_trials(run)) == 3 and read_trials(run)[2].state is TrialState.TRAINING, why="the trial added to a search that had ended")
+    ask(run, "stop_trial", {"trial": 2})
+    assert ended(run) is RunState.DONE, read_status(run).error
+    with pytest.raises(OSError, match="does not run"):
+        ask(run, "stop_trial", {"trial": 2})
+    assert [trial.state.name for trial in journal(run).trials] == ["FAIL"] * 3
 
 
 def test_trials_are_pruned_in_any_storage_and_one_that_is_gone_is_a_sentence(tmp_path: Path, running_server: int) -> None:

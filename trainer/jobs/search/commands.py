@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.config import ConfigProblems
+from gradtop.trainer.config.text import to_text
 from gradtop.trainer.jobs.search.space import Parameter, Value, configure
 from gradtop.trainer.jobs.search.trials import TrialState
 
@@ -69,9 +70,11 @@ def extend(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str,
 def in_space(each: Parameter, value: object) -> Value:
     """Raises ValueError for a value outside the distribution."""
     if each.kind == "choice":
-        if value not in each.choices:
-            raise ValueError(f"{each.key} must be one of {', '.join(map(str, each.choices))}, not {value}")
-        return next(choice for choice in each.choices if choice == value)
+        written = to_text(value).replace(" ", "")  # a list is a choice by its text
+        found = [choice for choice in each.choices if choice == value or str(choice).replace(" ", "") == written]
+        if not found:
+            raise ValueError(f"{each.key} must be one of {', '.join(map(str, each.choices))}, not {to_text(value)}")
+        return found[0]
     if isinstance(value, bool) or not isinstance(value, int | float) or not each.low <= value <= each.high:
         raise ValueError(f"{each.key} must be a number from {each.low:g} to {each.high:g}, not {value}")
     return int(value) if each.kind == "int" else float(value)

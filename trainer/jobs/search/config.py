@@ -57,6 +57,8 @@ class Settings(Section):
             yield "sampler", "cmaes takes one objective; use tpe, gp or random"
         if not self.trials and not self.timeout and self.sampler != "grid":
             yield "trials", "requires a number, or search.timeout"
+        if self.storage and "://" not in self.storage:
+            yield "storage", f"must be a URL, such as sqlite:///search.db, not {self.storage!r}"
         if self.sampler == "grid":
             yield from self._not_in_a_grid()
 

@@ -123,7 +123,8 @@ class Study:
             elif each.kind == "int":
                 chosen[each.key] = trial.suggest_int(each.key, int(each.low), int(each.high), step=int(each.step) or 1, log=each.log)
             else:
-                chosen[each.key] = trial.suggest_float(each.key, each.low, each.high, step=each.step or None, log=each.log)
+                value = trial.suggest_float(each.key, each.low, each.high, step=each.step or None, log=each.log)
+                chosen[each.key] = float(f"{value:.12g}") if each.step else value  # 3 · 0.1 is 0.3
         return chosen
 
     def report(self, trial: optuna.trial.Trial, value: float, step: int) -> bool:

@@ -14,9 +14,9 @@ from typing import Any
 from gradtop.trainer.config import Config, ConfigProblems, load_config
 from gradtop.trainer.jobs.search.commands import commands_of
 from gradtop.trainer.jobs.search.config import Settings
-from gradtop.trainer.jobs.search.outcome import SearchOutcome
 from gradtop.trainer.jobs.search.space import parse_space
 from gradtop.trainer.jobs.search.study import HAND, REPEATS, Study
+from gradtop.trainer.jobs.search.summary import Summary
 from gradtop.trainer.jobs.search.trial_run import TrialRun, create_trial_run, find_trial_run
 from gradtop.trainer.jobs.search.trials import Trial, TrialState, append_trial, read_trials
 from gradtop.trainer.launch import start_worker
@@ -30,8 +30,6 @@ from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.signals import EndNow
 
 LOOK_EVERY = 0.01  # seconds
-SUMMARY_EVERY = 2.0  # seconds, at least, between two computations of importances while trials end
-SHARE = 0.1  # of the time that these may take
 LINGERS = 2.0  # seconds after a resume with nothing to do: whoever resumed it to add a trial or to extend it says so then
 ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
 NO_CHECKPOINT = "a search writes no checkpoint: its trials are recorded already"
@@ -73,9 +71,7 @@ class TrialSearch:
         self._stopwatch = Stopwatch()
         before = context.progress.status.seconds if context.resume else 0.0
         self._stopwatch.load_state_dict({"seconds": before})
-        self._outcome = SearchOutcome()
-        self._summed = 0.0
-        self._cost = 0.0
+        self._summary = Summary(self.study)
         self.changed = True
         context.control.commands = commands_of(self)
         context.progress.gauges = self.gauges
@@ -92,7 +88,7 @@ class TrialSearch:
         try:
             self._reconcile()
             until = time.monotonic() + (LINGERS if self._context.resume else 0.0)
-            while self._turn() or time.monotonic() < until:
+            while self._turn() or time.monotonic() < until or self._is_asked_for_more():
                 if self._context.control.due():
                     self._context.control.obey(self)
                 time.sleep(LOOK_EVERY)
@@ -109,6 +105,11 @@ class TrialSearch:
                 self._summarise(always=True)
             if self._spares is not None:
                 self._spares.close()
+
+    def _is_asked_for_more(self) -> bool:
+        """A last look at the inbox; whether there is anything to do then."""
+        self._context.control.obey(self)
+        return self._may_draw() or self.added > 0 or bool(self._queued())
 
     def _keep_spares(self) -> None:
         """Have the torch server keep a process ready for the next trial."""
@@ -130,10 +131,12 @@ class TrialSearch:
         """Bring trials.jsonl to what the storage says, and take up the trials that have not ended."""
         for frozen in self.study.frozen():
             number, state = frozen.number, frozen.state.name
-            self.drawn += HAND not in frozen.user_attrs
+            by_hand = HAND in frozen.user_attrs
             if state == "WAITING":
+                self.added += by_hand
                 continue
-            known = self.trials.get(number, Trial(number, TrialState.QUEUED, dict(frozen.params), source="hand" if HAND in frozen.user_attrs else "sampler", queued=_time(frozen.datetime_start)))
+            self.drawn += not by_hand
+            known = self.trials.get(number, Trial(number, TrialState.QUEUED, dict(frozen.params), source="hand" if by_hand else "sampler", queued=_time(frozen.datetime_start)))
             if frozen.state.is_finished():
                 if not known.state.has_ended or number not in self.trials:
                     ended = {"COMPLETE": TrialState.DONE, "PRUNED": TrialState.PRUNED}.get(state, TrialState.FAILED)
@@ -284,21 +287,11 @@ class TrialSearch:
     # What it has found
 
     def _summarise(self, *, always: bool = False) -> None:
-        now = time.monotonic()
-        if not self.changed and not always:
-            return
-        counts: dict[str, int] = {}
-        for trial in self.trials.values():
-            counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
-        outcome = replace(self._outcome, objectives={each.name: each.mode for each in self.study.objectives}, counts=counts, budget=self.budget)
-        if always or now - self._summed > max(SUMMARY_EVERY, self._cost / SHARE):
-            importances, why = self.study.importances()
-            outcome = replace(outcome, best=self.study.best(), importances=importances, no_importances=why)
-            self._summed, self._cost = time.monotonic(), time.monotonic() - now
-            self.changed = False
-        if outcome != self._outcome:
-            self._outcome = outcome
-            self._context.progress.update(result=outcome.record())
+        if self.changed or always:
+            outcome, whole = self._summary.update(self.trials, self.budget, always=always)
+            self.changed = not whole
+            if outcome is not None:
+                self._context.progress.update(result=outcome.record())
 
     # What control asks for
 

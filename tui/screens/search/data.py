@@ -44,7 +44,7 @@ class SearchRecord:
     """A search, and its trials by number.
 
     `importances` are shares of the first objective by the parameter's key, by evaluator; `no_importance` says why there are none. `left` is the expected time to
-    the end in seconds. `base` is the run whose configuration is searched, None where that was a file or the run is gone.
+    the end in seconds.
     """
 
     run: Run | None = None
@@ -59,7 +59,6 @@ class SearchRecord:
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     no_importance: str = "importances come with the first finished trials"
     left: float | None = None
-    base: Run | None = None
 
     def prepare(self) -> SearchRecord:
         """Compute what drawing needs, where nobody waits for a key."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from gradtop.trainer.analysis.formatting import setting_text, significant
-from gradtop.trainer.jobs.search.trials import read_trials
+from gradtop.trainer.jobs.search.trials import Trial, read_trials
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui import plotting
-from gradtop.tui.screens.search.data import EVALUATORS
+from gradtop.tui.screens.search.data import EVALUATORS, SearchRecord
 from gradtop.tui.screens.search.plots import ticks_up
 from gradtop.tui.screens.search.read import record_of
 from gradtop.tui.screens.search.scales import extent_of
 
 BAR = 40  # cells
+MOST_BEST = 10  # trials of a Pareto front
+
+
+def best(record: SearchRecord, trial: Trial) -> str:
+    """The values and parameters of a trial that no other one is better than."""
+    values = " ".join(f"{clean(each.name, 80)} {significant(trial.values[each.name])}" for each in record.objectives)
+    params = " ".join(f"{clean(key, 80)}={setting_text(value)}" for key, value in trial.params.items())
+    return f"best: {values}, trial {trial.number} with {params}"
 
 
 def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: bool) -> str:
-    """The first objective over the trials with the best so far as a line; below it the best trial and the importances."""
+    """The first objective over the trials with the best so far as a line; below it the best trial, or those of the Pareto front, and the importances."""
     import plotext
 
     record = record_of(reader, read_trials(reader.run), 0.0)
@@ -37,9 +45,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
         line += [(at[0], line[-1][1]), at] if line else [at]
     plotting.line(plotext, line, marks.lines[0], plotting.COLOURS[0] if colours else None)
     text += plotting.built(plotext, colours=colours, unicode=unicode)
-    best = record.ranked[0]
-    params = " ".join(f"{clean(key, 80)}={setting_text(value)}" for key, value in best.params.items())
-    text.append(f"best: {significant(best.values[name])}, trial {best.number} with {params}")
+    text += [best(record, trial) for trial in record.front[:MOST_BEST]]
     for method, found in record.importances.items():
         text.append(f"importance ({EVALUATORS[method]})")
         wide = max(map(len, found), default=0)

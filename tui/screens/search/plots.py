@@ -170,7 +170,7 @@ def importance(record: SearchRecord, width: int, height: int, *, unicode: bool) 
     rows = [Cells(width) for _ in range(height)]
     side = width // len(record.importances)
     for number, (method, found) in enumerate(record.importances.items()):
-        bars(rows, number * side, side, EVALUATORS[method], found, unicode=unicode)
+        bars(rows, number * side, side, EVALUATORS[method], {record.short.get(key, key): share for key, share in found.items()}, unicode=unicode)
     return Plot(rows)
 
 

@@ -101,7 +101,6 @@ def record_of(reader: RunReader, trials: Iterable[Trial], now: float) -> SearchR
     outcome, meta, config = outcome_of(reader.status.result), reader.meta, reader.config
     by_number = {trial.number: trial for trial in trials}
     names = list(outcome.objectives) or list(dict.fromkeys(name for trial in by_number.values() for name in trial.values))[:1] or ["value"]
-    parent = Run(reader.run.path.parent / meta.parent) if meta.parent else None
     methods = [name for name in EVALUATORS if outcome.importances.get(name, {}).get(names[0])]
     record = SearchRecord(
         run=reader.run,
@@ -115,7 +114,6 @@ def record_of(reader: RunReader, trials: Iterable[Trial], now: float) -> SearchR
         sampler=clean(str(value_of(config, "search.sampler", "")), NAME),
         importances={name: shares(outcome.importances[name][names[0]]) for name in methods},
         no_importance=clean(outcome.no_importances, SENTENCE) or "importances come once enough trials are done",
-        base=parent if parent is not None and parent.config.is_file() else None,
     )
     return replace(record, left=left_of(record, now)).prepare()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual import events
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.containers import Horizontal
 
 from gradtop.trainer.jobs.search.trials import Trial
 from gradtop.trainer.record import Run, clean
+from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
 from gradtop.tui.reading.snapshot import Facts, Snapshot
@@ -27,7 +29,9 @@ INTRO = """\
 A search trains many runs and looks for the values that make a metric best. {run}
 Start one from a configuration or a run:
 
-  gradtop search CONFIG --space "optimizer.lr=log(1e-5,1e-2)" """
+  gradtop search CONFIG --space "optimizer.lr=log(1e-5,1e-2)"
+
+or in {tune}, with {key}."""
 
 
 class TrialsScreen(ModeScreen):
@@ -116,7 +120,7 @@ class TrialsScreen(ModeScreen):
         facts = self.snapshot.facts
         belongs = f"{facts.name} belongs to none." if facts.run is not None else ""
         self.query_one("#headline", Lines).show([])
-        self.query_one("#intro", Lines).show([[(f" {line}", "muted" if number != 3 else "text")] for number, line in enumerate(INTRO.format(run=belongs).split("\n"))])
+        self.query_one("#intro", Lines).show([[(f" {line}", "muted" if number != 3 else "text")] for number, line in enumerate(INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n"))])
         by_id = {each.run.id: each for each in part.searches}
         self.table.set_columns(text.SEARCHES)
         self.table.set_empty(f"No searches in {clean(str(self.gradtop.runs), 200)} yet.")
@@ -217,7 +221,7 @@ class TrialsScreen(ModeScreen):
         if action == "stop_trial":
             return True if trial is not None and not trial.state.has_ended and record is not None and record.state.is_alive else None
         if action in {"enqueue", "extend"}:
-            return True if record is not None and record.state.is_alive else None
+            return True if record is not None else None
         return super().check_action(action, parameters)
 
     def label(self, identity: str | None, label: str) -> str:
@@ -262,7 +266,7 @@ class TrialsScreen(ModeScreen):
         """Put the trial's parameters into Tune, over the configuration that is searched."""
         record, trial = self.record, self.trial
         if record is not None and record.run is not None and trial is not None:
-            self.gradtop.tune(record.base or record.run, {key: exact(value) for key, value in trial.params.items()})
+            self.gradtop.tune(record.run, {key: exact(value) for key, value in trial.params.items()})
 
     def action_stop_trial(self) -> None:
         from gradtop.tui.dialogs.confirm import Confirm
@@ -282,27 +286,34 @@ class TrialsScreen(ModeScreen):
         from gradtop.tui.screens.search.dialogs import EnqueueTrial, typed_values
 
         record, trial = self.record, self.trial
-        if record is None or record.run is None:
+        if record is None:
             return
-        run = record.run
         proposed = " ".join(f"{key}={exact(value)}" for key, value in (trial.params if trial is not None else {}).items())
 
         def enqueue(typed: str | None) -> None:
             if typed is not None:
-                self.gradtop.poll.send(run, "add_trial", params=typed_values(typed))
+                self._ask(record, "add_trial", params=typed_values(typed))
 
         self.app.push_screen(EnqueueTrial(proposed, record.parameters), enqueue)
+
+    def _ask(self, record: SearchRecord, command: str, **arguments: object) -> None:
+        """Have the search do something; one that has ended is resumed for it, in a thread."""
+        if (run := record.run) is None:
+            return
+        if record.state.is_alive:
+            self.gradtop.poll.send(run, command, **arguments)
+        else:
+            self.gradtop.launch(partial(self.gradtop.launcher.ask_search, run, command, arguments), f"{record.name} resumed", watch=False)
 
     def action_extend(self) -> None:
         from gradtop.tui.screens.search.dialogs import ExtendBudget
 
-        if (record := self.record) is None or record.run is None:
+        if (record := self.record) is None:
             return
-        run = record.run
 
         def extend(trials: str | None) -> None:
             if trials is not None:
-                self.gradtop.poll.send(run, "extend", trials=int(trials))
+                self._ask(record, "extend", trials=int(trials))
 
         self.app.push_screen(ExtendBudget(record.budget), extend)
 

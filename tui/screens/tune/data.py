@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.job import find_job
-from gradtop.trainer.record import CheckpointInfo, Run
+from gradtop.trainer.record import CheckpointInfo, Run, RunReader
+from gradtop.trainer.record.run_reader import read_config
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import ReadContext
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class TunePart:
     """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
 
-    `checkpoints` are what a fork can go on from, in the order of steps; `steps` is the length of the run.
+    `checkpoints` are what a fork can go on from, in the order of steps; `steps` is the length of the run. `search` is the search that it is, or
+    is a trial of, and `searched` are the keys of its space.
     """
 
     run: Run | None = None
@@ -27,6 +29,8 @@ class TunePart:
     checkpoints: tuple[CheckpointInfo, ...] = ()
     steps: int = 0
     steps_per_epoch: int = 0
+    search: Run | None = None
+    searched: tuple[str, ...] = ()
 
     def same_configuration(self, other: TunePart | None) -> bool:
         return other is not None and (self.run, self.tables, self.live) == (other.run, other.tables, other.live)
@@ -40,6 +44,7 @@ def read_tune(source: ReadContext, _view: object) -> TunePart:
     if reader is None:
         return NOTHING
     status = reader.status
+    search, searched = search_of(reader)
     return TunePart(
         run=reader.run,
         name=reader.meta.name or reader.run.id,
@@ -48,4 +53,19 @@ def read_tune(source: ReadContext, _view: object) -> TunePart:
         checkpoints=tuple(reader.forkable()) if find_job(reader.meta.job).forkable else (),
         steps=status.steps,
         steps_per_epoch=status.steps_per_epoch,
+        search=search,
+        searched=searched,
     )
+
+
+def search_of(reader: RunReader) -> tuple[Run | None, tuple[str, ...]]:
+    """The search that a run is or is a trial of, and the keys of its space."""
+    if reader.meta.job == "search":
+        search, config = reader.run, reader.config
+    elif reader.meta.search:
+        search = Run(reader.run.path.parent / reader.meta.search)
+        config = read_config(search)
+    else:
+        return None, ()
+    space = config.get("search", {}).get("space")
+    return search, tuple(map(str, space)) if isinstance(space, Mapping) else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,17 @@ class Draft:
         """The changes by key that a running worker can take; the others stay in the form. Nothing while a field is wrong."""
         kinds = self.kinds()
         return {one.key: one.new for one in self.changes() if effect_of(one, kinds) == "live"}
+
+    def values_of(self, keys: Iterable[str]) -> dict[str, Any]:
+        """What the configuration has for these keys, of those that its kinds have."""
+        tables = to_tables(self.config) if self.config is not None else {}
+        found = {}
+        for key in keys:
+            section, _, name = key.rpartition(".")
+            table = next((table for each, table in tables.items() if each == section or (not section and isinstance(table, Mapping) and name in table)), {})
+            if name in table:
+                found[key] = table[name]
+        return found
 
     def asks_for_the_schedule(self) -> bool:
         """Whether a new learning rate, applied live, may scale the schedule or take its place."""

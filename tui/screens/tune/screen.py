@@ -22,6 +22,7 @@ from gradtop.tui.screens.tune.draft_loader import DraftLoaded, DraftLoader
 from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import LrPreview
+from gradtop.tui.screens.tune.searching import SearchActions
 from gradtop.tui.screens.tune.starting import Starter
 from gradtop.tui.screens.tune.text import (
     Differences,
@@ -42,7 +43,7 @@ WIDE = 100  # from this many columns on two columns of fields, and both panes be
 LOW = 16  # rows below which only the fields are shown
 
 
-class Tune(ModeScreen):
+class Tune(ModeScreen, SearchActions):
     """A form over the declarations; nothing typed is lost before it is started, saved or taken back."""
 
     AUTO_FOCUS = "#form"
@@ -54,7 +55,7 @@ class Tune(ModeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._loader = DraftLoader(self)
-        self._starter = Starter()
+        self.starter = Starter()
         self._weights = WeightsQuery(self)
         self._can: tuple[object, bool] = ((), False)
 
@@ -186,14 +187,16 @@ class Tune(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         draft = self.draft if self.is_mounted else None
         can: bool
-        if action in {"start", "start_next", "save", "start_job"}:
-            can = draft is not None and draft.config is not None and not self._starter.busy
+        if action in {"start", "start_next", "save", "start_job", "start_search"}:
+            can = draft is not None and draft.config is not None and not self.starter.busy
         elif action == "restart":
-            can = draft is not None and draft.config is not None and not self._starter.busy and self.way.checkpoint is not None
+            can = draft is not None and draft.config is not None and not self.starter.busy and self.way.checkpoint is not None
         elif action == "fork":
-            can = draft is not None and draft.config is not None and not self._starter.busy and bool(self.base.checkpoints)
+            can = draft is not None and draft.config is not None and not self.starter.busy and bool(self.base.checkpoints)
         elif action == "apply_live":
             can = draft is not None and bool(draft.live_changes()) and self.live
+        elif action == "enqueue_trial":
+            can = draft is not None and draft.config is not None and self.base.search is not None
         elif action == "discard":
             can = draft is not None and draft.changes_something
         elif action in {"edit", "reset", "move", "beside", "section", "filter", "fold"}:
@@ -277,13 +280,13 @@ class Tune(ModeScreen):
 
     def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
         if self.draft is not None:
-            self._starter.start(self.gradtop, self.draft, self.base, checkpoint, queue=queue)
+            self.starter.start(self.gradtop, self.draft, self.base, checkpoint, queue=queue)
 
     def action_start_job(self, name: str) -> None:
         """Start another job than training on what the form has; the screen shows it."""
         self.form.leave()
         if self.draft is not None:
-            self._starter.start_job(self.gradtop, find_job(name), self.draft, self.base)
+            self.starter.start_job(self.gradtop, find_job(name), self.draft, self.base)
 
     def action_apply_live(self) -> None:
         """Change the running training."""
@@ -333,7 +336,7 @@ class Tune(ModeScreen):
     def unsaved(self) -> str:
         if not self.is_mounted or self.draft is None or not self.draft.changes_something:
             return ""
-        if self.draft.config is not None and self.draft.config == self._starter.last:
+        if self.draft.config is not None and self.draft.config == self.starter.last:
             return ""  # the form takes the new run's configuration when it is looked at next
         return f"Tune has {counted(len(self.draft.differences()))} that no run uses."
 

@@ -8,7 +8,7 @@ from gradtop.tui import keys
 from gradtop.tui.screens.tune.effect import place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gradtop.trainer.config import Config
     from gradtop.trainer.job import Job
@@ -39,8 +39,8 @@ class Starter:
 
         self._launch(app, start, started_text(checkpoint, app.snapshot.facts, queue=queue), watch=not queue)
 
-    def start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart) -> None:
-        """Another job than training on the draft, with the newest weights of the base where it takes them and they fit."""
+    def start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart, words: Sequence[str] = ()) -> None:
+        """Another job than training on the draft, with the overrides `words`, with the newest weights of the base where it takes them and they fit."""
         if draft.config is None or self.busy:
             return
         config, changes = draft.config, draft.changes()
@@ -51,7 +51,7 @@ class Starter:
 
             takes = job.command is None or job.command.takes_weights
             checkpoint = newest_weights(base.run, changes)[0] if takes and base.run is not None and base.checkpoints else None
-            return app.launcher.start(apply_overrides(config, (), job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
+            return app.launcher.start(apply_overrides(config, words, job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
 
         self._launch(app, start, f"started {job.title}")
 

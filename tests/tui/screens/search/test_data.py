@@ -91,7 +91,7 @@ def test_a_command_draws_history_and_importances(tmp_path: Path, unicode: bool) 
     reader, empty = RunReader(search_run(tmp_path)), RunReader(search_run(tmp_path, 0))
     reader.refresh()
     text = draw(reader, 80, 16, colours=False, unicode=unicode)
-    assert "best: 0.0123, trial 24 with optimizer.lr=" in text
+    assert "best: val_loss 0.0123, trial 24 with optimizer.lr=" in text
     assert "importance (PED-ANOVA)" in text
     assert ("█" in text) == unicode
     assert "no trial has a value yet" in draw(empty, 80, 16, colours=False, unicode=unicode)

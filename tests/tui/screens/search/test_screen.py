@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from gradtop.trainer.jobs.search.trials import append_trial, read_trials
 from gradtop.trainer.record import Run, RunState
@@ -14,7 +15,7 @@ from gradtop.trainer.record.control import Inbox
 from gradtop.tui.screens.search.screen import TrialsScreen
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.terminal import Capabilities
-from tests.tui.piloting import piloted
+from tests.tui.piloting import Piloted, Starts, piloted
 from tests.tui.runs_fixture import fake_run
 from tests.tui.search_fixture import KIND, search_run
 
@@ -96,9 +97,7 @@ async def test_a_run_without_a_search_is_told_how_to_start_one_and_which_there_a
 
 
 async def test_the_best_trial_goes_into_tune(tmp_path: Path) -> None:
-    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
-    grower.close()
-    search = search_run(tmp_path / "runs", parent=parent)
+    search = search_run(tmp_path / "runs")
     async with piloted(tmp_path, search) as app:
         await app.shows("trial 24")
         await app.press("t")
@@ -107,7 +106,7 @@ async def test_the_best_trial_goes_into_tune(tmp_path: Path) -> None:
         assert app.mode.draft is not None
         changed = {change.key: change.new for change in app.mode.draft.changes()}
         assert changed == {key: value for key, value in read_trials(search)[24].params.items() if key != KIND}
-        assert app.app.watched == parent
+        assert app.app.watched == search
 
 
 async def test_keys_send_commands_to_the_search(tmp_path: Path) -> None:
@@ -132,6 +131,52 @@ async def test_keys_send_commands_to_the_search(tmp_path: Path) -> None:
     assert added == ("add_trial", {"params": best})
     assert stopped[0] == "stop_trial"
     assert stopped[1]["trial"] in {41, 42}
+
+
+async def test_a_search_that_has_ended_is_resumed_for_more(tmp_path: Path) -> None:
+    search = search_run(tmp_path / "runs", state=RunState.DONE)
+    async with piloted(tmp_path, search) as app:
+        await app.shows("trial 24")
+        await app.press("b")
+        await app.pilot.pause()
+        await app.press(*"150", "enter")
+        await app.until(lambda: ("ask_search", (search, "extend", {"trials": 150})) in asked(app), "what is asked of it")
+        await app.shows("sweep-lr resumed")
+
+
+async def test_the_form_over_a_search_enqueues_a_trial_of_its_space(tmp_path: Path) -> None:
+    search = search_run(tmp_path / "runs")
+    async with piloted(tmp_path, search, mode="tune") as app:
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
+        assert isinstance(app.mode, Tune)
+        app.mode.form.go("optimizer.lr")
+        await app.press("enter", *"0.02", "enter", "ctrl+e")
+        await app.until(lambda: ("ask_search", (search, "add_trial", {"params": {"optimizer.lr": 0.02}})) in asked(app), "the trial")
+
+
+async def test_tune_asks_for_a_space_and_starts_a_search_over_the_form(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run, mode="tune") as app:
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
+        await app.press("ctrl+w")
+        await app.shows("optimizer.lr=log(")
+        app.app.screen.query_one(Input).value = "lr=log(1e-3, 1e-4)"
+        await app.press("enter")
+        await app.shows("low end")
+        app.app.screen.query_one(Input).value = "lr=log(1e-4, 1e-3); model.dropout=float(0, 0.5); trials=7; objectives=accuracy, seconds"
+        await app.press("enter")
+        await app.until(lambda: [each for each in asked(app) if each[0] == "start"], "a start")
+        ((config, parent),) = [each for name, each in asked(app) if name == "start"]
+        settings = config.part("search")
+        assert (config.job, parent) == ("search", run)
+        assert settings.space == {"lr": "log(1e-4, 1e-3)", "model.dropout": "float(0, 0.5)"}
+        assert (settings.trials, settings.objectives) == (7, ("accuracy", "seconds"))
+
+
+def asked(app: Piloted) -> list[tuple[str, Any]]:
+    assert isinstance(app.app.launcher, Starts)
+    return app.app.launcher.asked
 
 
 def sent(run: Run) -> list[tuple[str, Any]]:
