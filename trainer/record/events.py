@@ -71,6 +71,7 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.COMMAND: (
         "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
         "unsaved",
+        "unheard",
     ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before", "tokens_per_sample"),  # a trial of fewer threads; samples/s, pace nan at its begin
     # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").

@@ -104,6 +104,8 @@ def test_a_search_and_a_trial_that_are_killed_go_on_and_nothing_is_lost_or_count
     start_worker(run, resume=True)
     assert ended(run) is RunState.DONE, read_status(run).error
     whole(run, 2)
+    first, second = (trial.params for trial in read_trials(run))
+    assert first != second  # the sampler goes on where it was
 
 
 def test_trials_are_added_and_stopped_and_the_budget_extended(tmp_path: Path, running_server: int) -> None:

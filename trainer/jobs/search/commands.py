@@ -64,7 +64,7 @@ def extend(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str,
     search.budget = (search.budget or search.drawn) + more
     search.study.extend(search.budget)
     search.changed = True
-    return {"trials": search.budget}
+    return {"trials": search.total}
 
 
 def in_space(each: Parameter, value: object) -> Value:

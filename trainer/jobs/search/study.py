@@ -62,9 +62,11 @@ class Study:
             if resume and run.id not in names and (run.path / "trials.jsonl").exists():
                 raise UserError(f"the storage {self.where} has no study {run.id} any more, which has the trials; restore it, or start another search: gradtop rerun {run.id}")
             self.study = optuna.create_study(
-                storage=self._storage, study_name=run.id, directions=directions, load_if_exists=True,
-                sampler=sampler_of(settings, len(self.objectives)), pruner=pruner_of(settings, base),
+                storage=self._storage, study_name=run.id, directions=directions, load_if_exists=True, pruner=pruner_of(settings, base)
             )
+            # A sampler that began anew with the same seed would draw again what it has drawn.
+            drawn = len(self.study.get_trials(deepcopy=False))
+            self.study.sampler = sampler_of(settings, len(self.objectives), (settings.seed + drawn * 1_000_003) % 2**32)
 
     def stored(self) -> contextlib.AbstractContextManager[None]:
         return stored(self.where)
@@ -190,23 +192,23 @@ def open_storage(run: Run, settings: Settings) -> Any:
         raise UserError(f"the storage {without_password(settings.storage)} cannot be opened: {(str(error).splitlines() or [''])[0]}") from error
 
 
-def sampler_of(settings: Settings, objectives: int) -> optuna.samplers.BaseSampler:
+def sampler_of(settings: Settings, objectives: int, seed: int) -> optuna.samplers.BaseSampler:
     import optuna
 
     match settings.sampler:
         case "gp":
             if find_spec("scipy") is None:
                 raise UserError(f"search.sampler = gp requires SciPy: {EXTRA}")
-            return optuna.samplers.GPSampler(seed=settings.seed)
+            return optuna.samplers.GPSampler(seed=seed)
         case "cmaes":
             if find_spec("cmaes") is None:
                 raise UserError(f"search.sampler = cmaes requires cmaes: {EXTRA}")
-            return optuna.samplers.CmaEsSampler(seed=settings.seed)
+            return optuna.samplers.CmaEsSampler(seed=seed)
         case "tpe":
             # Trials that train at the same time are not suggested twice.
-            return optuna.samplers.TPESampler(seed=settings.seed, constant_liar=settings.workers > 1 and objectives == 1)
+            return optuna.samplers.TPESampler(seed=seed, constant_liar=settings.workers > 1 and objectives == 1)
         case _:
-            return optuna.samplers.RandomSampler(seed=settings.seed)
+            return optuna.samplers.RandomSampler(seed=seed)
 
 
 def pruner_of(settings: Settings, base: Config) -> optuna.pruners.BasePruner:

@@ -19,7 +19,7 @@ def create_trial_run(search: Run, name: str, base: Config, number: int, params: 
     config = configure(base, params)
     if not config.training.threads:
         config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
-    changes = [Change(key, base_value(base, key), value, "restart") for key, value in params.items()]
+    changes = [Change(key, old, value, "restart") for key, value in params.items() if (old := base_value(base, key)) != value]
     return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)
 
 

@@ -77,6 +77,11 @@ class TrialSearch:
         context.progress.gauges = self.gauges
 
     @property
+    def total(self) -> int:
+        """How many trials there will be, those added by hand included; 0 without a limit."""
+        return self.budget + self.added + sum(trial.source == "hand" for trial in list(self.trials.values())) if self.budget else 0
+
+    @property
     def step(self) -> int:
         return sum(trial.state.has_ended for trial in self.trials.values())
 
@@ -288,7 +293,7 @@ class TrialSearch:
 
     def _summarise(self, *, always: bool = False) -> None:
         if self.changed or always:
-            outcome, whole = self._summary.update(self.trials, self.budget, always=always)
+            outcome, whole = self._summary.update(self.trials, self.total, always=always)
             self.changed = not whole
             if outcome is not None:
                 self._context.progress.update(result=outcome.record())
@@ -331,7 +336,7 @@ class TrialSearch:
 
     def gauges(self) -> dict[str, object]:
         """For the status; called from the heartbeat's thread."""
-        return {"step": sum(trial.state.has_ended for trial in list(self.trials.values())), "steps": self.budget or len(self.trials), "seconds": self._stopwatch.seconds}
+        return {"step": sum(trial.state.has_ended for trial in list(self.trials.values())), "steps": self.total or len(self.trials), "seconds": self._stopwatch.seconds}
 
     def close(self, *, at_once: bool) -> None:
         self._stopwatch.halt()
