@@ -27,11 +27,29 @@ class TextualTypes(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
+class TextualCommand(ModuleType):
+    """In place of `textual.command`, the command palette with all its widgets, which `framework.palette` imports when it is opened.
+
+    Textual (8.2) uses of it, before that, nothing but a base class of commands of its own, which are not among ours.
+    """
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(self, name, type(name, (), {}))
+        found: type = vars(self)[name]
+        return found
+
+
 @contextmanager
 def lean_imports() -> Iterator[None]:
-    """Textual is imported in here: without TLS for asyncio, which no screen speaks, and without widgets that no screen shows."""
-    absent = [name for name in ("ssl", "textual.types") if name not in sys.modules]
-    stand_ins: dict[str, Any] = {"ssl": None, "textual.types": TextualTypes("textual.types")}  # None: as if Python had been built without
+    """Textual is imported in here: without TLS for asyncio, which no screen speaks, and without widgets that no screen shows, or not at once."""
+    stand_ins: dict[str, Any] = {
+        "ssl": None,  # as if Python had been built without
+        "textual.types": TextualTypes("textual.types"),
+        "textual.command": TextualCommand("textual.command"),
+    }
+    absent = [name for name in stand_ins if name not in sys.modules]
     sys.modules.update({name: stand_ins[name] for name in absent})
     try:
         yield

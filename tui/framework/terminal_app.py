@@ -18,9 +18,7 @@ from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.cache import LRUCache
 from textual.color import Color
-from textual.command import CommandList, CommandPalette
 from textual.driver import Driver
-from textual.events import Mount
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
@@ -29,7 +27,6 @@ from textual.style import Style
 from textual.theme import Theme
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import OptionList
 
 from gradtop.trainer.record import clean
 from gradtop.tui.framework.repaint import Repaint
@@ -77,18 +74,12 @@ if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
 dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
 widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
 
-dismiss, move_page, pump_timer = Screen.dismiss, OptionList._move_page, MessagePump.set_timer  # noqa: SLF001
+dismiss, pump_timer = Screen.dismiss, MessagePump.set_timer
 
 
 def dismiss_once(screen: Screen[Any], result: object = None) -> AwaitComplete:
     """Textual's own (8.2) takes the screen below away where a second key or click comes for one that was dismissed: the app ends at the last."""
     return dismiss(screen, result) if screen.app.screen is screen else AwaitComplete.nothing()  # type: ignore[no-untyped-call]
-
-
-def move_page_of_lines(options: OptionList, direction: int) -> None:
-    """Textual's own (8.2) fails in a list that was not laid out yet, or has no room for a line."""
-    if options._lines:  # noqa: SLF001
-        move_page(options, direction)  # type: ignore[arg-type]  # -1 or 1
 
 
 def set_timer(pump: MessagePump, *arguments: Any, **options: Any) -> Timer:
@@ -100,29 +91,6 @@ def set_timer(pump: MessagePump, *arguments: Any, **options: Any) -> Timer:
 
 Screen.dismiss = dismiss_once  # type: ignore[method-assign,assignment]
 MessagePump.set_timer = set_timer  # type: ignore[method-assign,assignment]
-OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
-
-
-class Palette(CommandPalette):
-    """Textual's own (8.2) fails where it is closed before it is mounted, or while it looks for commands: its parts are gone, and what asks for them comes."""
-
-    def query_one(self, selector: Any, expect_type: Any = None) -> Any:
-        # The search for what was typed last begins, or finds nothing, after the end: what it fills then nobody sees.
-        if selector is CommandList and not self.query(CommandList):
-            return CommandList()
-        return super().query_one(selector, expect_type)
-
-    def _on_mount(self, event: Mount) -> None:
-        if self not in self.app.screen_stack:
-            event.prevent_default()
-
-    def _watch__list_visible(self) -> None:
-        if self.query(CommandList):
-            super()._watch__list_visible()
-
-    async def _watch__show_busy(self) -> None:
-        if self.query(CommandList):
-            await super()._watch__show_busy()
 
 
 class TerminalApp(App[None]):
@@ -211,6 +179,8 @@ class TerminalApp(App[None]):
                 self.screen.refresh()
 
     def action_command_palette(self) -> None:
+        from gradtop.tui.framework.palette import Palette
+
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 

@@ -8,6 +8,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import OptionList
 
+move_page = OptionList._move_page  # noqa: SLF001
+
+
+def move_page_of_lines(options: OptionList, direction: int) -> None:
+    """Textual's own (8.2) fails in a list that was not laid out yet, or has no room for a line."""
+    if options._lines:  # noqa: SLF001
+        move_page(options, direction)  # type: ignore[arg-type]  # -1 or 1
+
+
+OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
 
 class Options(OptionList):
     """A list of options that `j k g G ctrl+d ctrl+u` move in too."""

@@ -8,7 +8,7 @@ from textual.command import CommandList
 from textual.widgets import OptionList
 
 from gradtop.trainer.record import Run
-from gradtop.tui.framework.terminal_app import Palette
+from gradtop.tui.framework.palette import Palette
 from tests.tui.piloting import piloted
 
 
