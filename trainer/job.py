@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Event, Run, RunReader, Status
@@ -28,8 +28,7 @@ def _no_headline(_status: Status) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class JobEvent:
+class JobEvent(NamedTuple):
     """A kind of event that one job alone records: its fields besides time and kind, and how it is told.
 
     `describe` gives the sentence and its tone: text, muted, success, warning or error.
@@ -39,8 +38,7 @@ class JobEvent:
     describe: Callable[[Event], tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class JobCommand:
+class JobCommand(NamedTuple):
     """The command `gradtop NAME CONFIG|RUN [KEY=VALUE …]` that starts a job, by the job's name with dashes.
 
     `summary` as it stands in `gradtop --help`; `details` is the end of the command's help; `options` are the fields of the job's
@@ -49,12 +47,11 @@ class JobCommand:
 
     summary: str
     details: str = ""
-    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, str]] = MappingProxyType({})
     takes_weights: bool = True
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """How the result of a job is told: `RESULT` in the `result.py` of its room.
 
     `lines` gives (title, text) pairs for `gradtop show`, `record` the same as data for `show --json`, `headline` the result
@@ -64,11 +61,10 @@ class Result:
     lines: Callable[[RunReader], Iterable[tuple[str, str]]] = _nothing
     record: Callable[[RunReader], Mapping[str, object]] = _no_record
     headline: Callable[[Status], str] = _no_headline
-    events: Mapping[str, JobEvent] = field(default_factory=dict)
+    events: Mapping[str, JobEvent] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What commands and screens know of a kind of job.
 
     `title` as it stands in a sentence, with its article; `label` as it stands in a list. `resumable`, `forkable` and `tunable`

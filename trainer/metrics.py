@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MetricMode = Literal["min", "max"]
 
@@ -24,8 +23,7 @@ TOP = 5
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """`title` stands beside its value, `short` in a table, where there is little room. `mode` says which value is better.
 
     It is measured where there is a label for each of the `labels` (samples, characters, tokens, "" for any), of at least `classes` classes. `share` is
@@ -85,8 +83,7 @@ def not_measured(name: str, labels: str, classes: int) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Monitored:
+class Monitored(NamedTuple):
     """The metric that decides which evaluation is the best, by its lowest (`min`) or highest (`max`) value."""
 
     name: str = LOSS

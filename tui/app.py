@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -103,7 +102,7 @@ class GradtopApp(LaunchingApp):
         """Have the visible screen's part read: at once before the first frame, afterwards by the poll thread."""
         if screen is not self.screen_stack[0]:
             return
-        self.poll.request(replace(screen.request(), log=self._logged))
+        self.poll.request(screen.request()._replace(log=self._logged))
         if not self._polling and self.snapshot is EMPTY:
             self.poll.tick(keep_lease=False)  # the frame waits for nothing but what it shows; the thread's first look follows at once
             screen.receive(self.snapshot)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -233,7 +232,7 @@ def in_bar(row: Key) -> str:
 
 def remapped(keymap: Mapping[str, str]) -> tuple[Key, ...]:
     """The table with other keys for the ids in the keymap."""
-    return tuple(replace(row, key=keymap[row.id], shown="") if row.id in keymap else row for row in KEYS)
+    return tuple(row._replace(key=keymap[row.id], shown="") if row.id in keymap else row for row in KEYS)
 
 
 def all_modes() -> tuple[Mode, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The cursor of charts; zoom, pan and the logarithmic axis.
 CURSOR, CHARTS = "cursor", "charts"
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """One screen on a number key; `screen` is imported on the first visit.
 
     `shares` are the groups of keys that it has in common with others, by what they move: CURSOR, CHARTS.
@@ -29,8 +28,7 @@ NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One key: what it does (`action`, in Textual's notation), where (`modes`, empty = everywhere) and how it is named.
 
     `key` may be several, separated by commas. `bound` is False where the widget that has the focus binds the key itself (a

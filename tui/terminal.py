@@ -14,9 +14,8 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 TRUE_COLOUR = 1 << 24
 VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
@@ -28,8 +27,7 @@ class OutputStream(Protocol):
     def isatty(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """`colours` is 0, 16, 256 or 2²⁴; `unicode` whether more than ASCII can be drawn; `why` says why there is no screen."""
 
     colours: int = TRUE_COLOUR

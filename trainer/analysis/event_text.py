@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, setting_text, si, significant
 from gradtop.trainer.analysis.text import early_text
@@ -17,8 +16,7 @@ from gradtop.trainer.record import EventKind, RunState, clean
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
+class EventLine(NamedTuple):
     """When, what, and how it should look: `tone` is text, muted, success, warning or error."""
 
     clock: str

@@ -6,7 +6,6 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.record import Meta, Series
@@ -58,7 +57,7 @@ def aligned(series: Series, value: Callable[[float], float]) -> Series:
     if not len(series.x):
         return series
     x, x_last = (array("d", map(value, steps)) for steps in (series.x, series.x_last))
-    return replace(series, x=x, x_last=x_last, first=x[0], last=x_last[-1])
+    return series._replace(x=x, x_last=x_last, first=x[0], last=x_last[-1])
 
 
 def mean_and_deviation(curves: Sequence[Series], places: int = PLACES) -> Series:

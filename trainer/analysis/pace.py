@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import dropwhile, pairwise
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.significance import moments
@@ -33,8 +32,7 @@ WORK = ("augment.", "freeze.", "model.", "training.")
 SAME_WORK = frozenset({"training.threads", "training.epochs", "training.steps", "training.checkpoint_every"})
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Samples per second of training alone, without evaluations and pauses: mean of the last minute, and the best that was kept.
 
     nan where unknown. `left` is the expected time to the last step in seconds, evaluations included.

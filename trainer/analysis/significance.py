@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LEVEL = 0.05
 TERMS = 500  # of the continued fraction, far more than it needs
@@ -13,8 +13,7 @@ NAME = "Welch's t-test"
 ASSUMPTIONS = "assumes independent runs and approximately normal values; variances may differ"
 
 
-@dataclass(frozen=True, slots=True)
-class SampleStatistics:
+class SampleStatistics(NamedTuple):
     """`deviation` is the sample standard deviation (n - 1)."""
 
     n: int
@@ -22,8 +21,7 @@ class SampleStatistics:
     deviation: float
 
 
-@dataclass(frozen=True, slots=True)
-class Welch:
+class Welch(NamedTuple):
     """`difference` is the second mean minus the first; `p` is two-sided."""
 
     samples: tuple[SampleStatistics, SampleStatistics]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -241,7 +240,7 @@ class Overlay(ModalScreen[None], ChartActions):
         # Each run has steps, epochs and a clock of its own: a place among those of one quantity is none among those of another.
         for chart in self.query(LineChart):
             chart.set_cursor(None)
-        self.chart_view = replace(self.chart_view, window=None)
+        self.chart_view = self.chart_view._replace(window=None)
         super().action_quantity()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.screen import Screen
@@ -67,7 +66,7 @@ class ChartActions(Screen[None]):
         memory = self.gradtop.memory
         quantity = memory.get("charts.quantity")
         known: Quantity = "time" if quantity == "clock" else "step"
-        self.chart_view = replace(self.chart_view, quantity=next((each for each in self.QUANTITIES if each == quantity), known))
+        self.chart_view = self.chart_view._replace(quantity=next((each for each in self.QUANTITIES if each == quantity), known))
         self._smoothing = next((each for each in SMOOTHING if f"{each}" == memory.get("charts.smoothing")), 0.0)
         for chart in self.query(LineChart):
             self.recall_axis(chart)
@@ -116,7 +115,7 @@ class ChartActions(Screen[None]):
 
     def _look(self, window: Window | None) -> None:
         if window != self.chart_view.window:
-            self.chart_view = replace(self.chart_view, window=window)
+            self.chart_view = self.chart_view._replace(window=window)
             self.reread()
             self.refresh_bindings()
 
@@ -131,7 +130,7 @@ class ChartActions(Screen[None]):
     def action_quantity(self) -> None:
         now = self.QUANTITIES.index(self.chart_view.quantity)
         quantity = self.QUANTITIES[(now + 1) % len(self.QUANTITIES)]
-        self.chart_view = replace(self.chart_view, quantity=quantity)
+        self.chart_view = self.chart_view._replace(quantity=quantity)
         self.gradtop.remember("charts.quantity", quantity)
         self.reread()
         self.redraw()

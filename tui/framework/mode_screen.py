@@ -36,8 +36,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.app import ComposeResult
@@ -86,8 +85,7 @@ def bound(rows: Iterable[Key]) -> list[BindingType]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The run that a command is meant for; `resumable` says whether it can be resumed now."""
 
     run: Run

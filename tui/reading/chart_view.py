@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.streams.registry import STEPS
@@ -18,8 +17,7 @@ LEAST = 10.0  # steps that are seen at least
 SAMPLES = 64  # of the clock, which runs evenly but for pauses
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """The steps that are seen; `follows` where it is to go on with a training, in leaps of a quarter of its width."""
 
     first: float
@@ -59,8 +57,7 @@ class Window:
         return Window(first, first + self.width, follows=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ChartView:
+class ChartView(NamedTuple):
     """`window` None shows all steps; `picked` are further metrics by name."""
 
     window: Window | None = None
@@ -71,8 +68,7 @@ class ChartView:
 WHOLE_RUN = ChartView()
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """Seconds since the first recorded step, at some of the steps; `began` is the time of that one."""
 
     steps: tuple[float, ...] = ()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.record import EMPTY_SERIES, Run, Series
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.config import Config
 
 
-@dataclass(frozen=True, slots=True)
-class LrCurves:
+class LrCurves(NamedTuple):
     """What the base plans and what the form plans instead with its `config`, over the run that the form changes; `problem` where there is none."""
 
     run: Run | None = None

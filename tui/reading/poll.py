@@ -8,10 +8,9 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
@@ -40,8 +39,7 @@ ANSWER_WITHIN = 5.0
 PICTURE_WITHIN = 1.0  # seconds for which a picture of weights is waited for after it was asked for; later it comes with a tick
 
 
-@dataclass(frozen=True, slots=True)
-class CommandAnswer:
+class CommandAnswer(NamedTuple):
     """What became of a command: what the worker said, or why it did not."""
 
     command: str
@@ -50,8 +48,7 @@ class CommandAnswer:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     id: str
     command: str
     watch: WatchedRun
@@ -167,7 +164,7 @@ class Poll:
         snapshot = self._read_part(request, facts)
         log = self._read_log(request)
         if snapshot.log is not log:
-            snapshot = replace(snapshot, log=log)
+            snapshot = snapshot._replace(log=log)
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._on_snapshot(snapshot)

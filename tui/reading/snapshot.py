@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtop.trainer.record import Meta, Run, RunState, Status
 from gradtop.trainer.record.config_values import value_of
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.record.pictures import Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What every mode knows about the watched run; `run` is None where none is watched.
 
     `age` is the age of the newest figure in words, in coarse steps, so that it seldom changes; `left` is the expected
@@ -28,7 +27,7 @@ class Facts:
     state: RunState = RunState.UNKNOWN
     status: Status = Status()
     meta: Meta = Meta()
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = MappingProxyType({})
     age: str = ""
     left: float | None = None
     slowdown: float = 0.0
@@ -52,8 +51,7 @@ class Facts:
 NO_RUN = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class LogPart:
+class LogPart(NamedTuple):
     """The last lines of a run's worker.log, safe to draw; `cut` says that there are earlier ones in the file."""
 
     run: Run | None = None
@@ -64,8 +62,7 @@ class LogPart:
 NO_LOG = LogPart()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The facts of the run and the part that the visible mode asked for (what its `read` returned, None before)."""
 
     mode: str = ""
@@ -77,8 +74,7 @@ class Snapshot:
 EMPTY = Snapshot()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What the visible screen wants read.
 
     `streams` are looked at on each tick; when one of them grew, or an event came, or the request changed, `read(source,

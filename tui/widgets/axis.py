@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
 
@@ -20,8 +20,7 @@ UNEVEN = 3  # rows between the ticks 1 2 5 at most
 PARTS = {1 / 3: (1, 2, 5), 1 / 2: (1, 3)}  # what is labelled in a decade; log10(2), log10(3) and log10(5) lie near thirds and the half
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """A range and its labelled ticks; `low` and `high` are decades (log10) on a logarithmic axis."""
 
     low: float
@@ -121,8 +120,7 @@ def fitted(low: float, high: float, *, log: bool, most: int, old: Axis | None = 
     return old if wanted.high - wanted.low >= enough and old.ticks else wanted
 
 
-@dataclass(frozen=True, slots=True)
-class RowScale:
+class RowScale(NamedTuple):
     """A vertical axis in rows of cells: so many rows, and of how many dots each is made."""
 
     rows: int

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gradtop.tui.widgets.ruler import STEPS, Ruler
 
@@ -36,8 +35,7 @@ class Drawable(Protocol):
     def nonfinite(self) -> Sequence[int]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(NamedTuple):
     """One line: `style` a to h gives colour and pattern (`pattern`, if any, that of another style); `planned` draws it dotted and without a range.
 
     Later ones lie on top. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked, and called `best_label` in the legend.
@@ -60,8 +58,7 @@ class Curve:
         return "planned" if self.planned else self.pattern or self.style
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(NamedTuple):
     """All that a chart shows. Marks are (x, words) drawn as lines, notches as strokes on the axis; notes are (words, value) added to the legend.
 
     `log` None chooses by the data; `smooth` is the decay per record of the moving average that is drawn bright (0: none).
@@ -142,8 +139,7 @@ def last_finite(values: Sequence[float]) -> float | None:
     return next((v for v in reversed(values) if math.isfinite(v)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Smoothed:
+class Smoothed(NamedTuple):
     """A line without a range: the moving average of another."""
 
     x: Sequence[float]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui import format
@@ -19,8 +19,7 @@ NOTCH = 12  # cells for each stroke on the axis
 MARK = 18  # cells for the words of a mark, where there is no room for more
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """Where the plot of a chart lies in its cells, and the axes that it has."""
 
     left: int  # the first column of the plot

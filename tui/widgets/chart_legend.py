@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.widgets.braille import Canvas
@@ -17,8 +17,7 @@ GAP = 3  # cells between entries that stand in one row
 Spot = tuple[int, int, int]  # a row, the first cell taken there, the first one after it
 
 
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
+class LegendEntry(NamedTuple):
     """A line (None for a note), its name and its value as text."""
 
     line: Curve | None

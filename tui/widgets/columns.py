@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 
@@ -30,8 +30,7 @@ def row_css(name: str) -> str:
     return " ".join([*rules, f"&:ansi > .{name}--typing {{ text-style: underline; }}"])
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(NamedTuple):
     """One column; its unit belongs into `name`.
 
     `width` is what it wants, `least` what it can live with (0: `width`). Where the least widths do not fit, the column

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
@@ -26,8 +25,7 @@ MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """`head` stands before the text, which goes on below itself; `more` are (text, tone) that the chosen entry shows under it.
 
     `body` follows the text: pieces that flow on in the same line, each in its tone, with line breaks.

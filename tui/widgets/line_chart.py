@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -108,8 +107,8 @@ class LineChart(Drawn, can_focus=True):
         `log` None draws over decades where the data span them; `band` is drawn as two dotted lines; `marks` and `notches` are
         (x, words); `notes` are further (words, value) of the legend; `smooth` is False where a moving average would say nothing.
         """
-        chart = replace(
-            self._chart, lines=tuple(lines), log=log if self.own_log is None else self.own_log, band=band, band_word=band_word, marks=tuple(marks), notches=tuple(notches),
+        chart = self._chart._replace(
+            lines=tuple(lines), log=log if self.own_log is None else self.own_log, band=band, band_word=band_word, marks=tuple(marks), notches=tuple(notches),
             notes=tuple(notes), x_min=x_min, x_max=x_max, y_range=y_range, ruler=self._ruler,
             smooth=self._smooth if smooth else 0.0,
         )  # fmt: skip
@@ -124,7 +123,7 @@ class LineChart(Drawn, can_focus=True):
     def set_empty(self, sentence: str) -> None:
         """What is said where there is nothing to draw."""
         if sentence != self._chart.empty:
-            self._chart = replace(self._chart, empty=sentence)
+            self._chart = self._chart._replace(empty=sentence)
             self._draw()
 
     @property
@@ -202,6 +201,6 @@ def unchanged(a: Chart, b: Chart) -> bool:
     """Whether two charts show the same; series count as the same only where they are the same object."""
     if len(a.lines) != len(b.lines) or any(x.series is not y.series for x, y in zip(a.lines, b.lines, strict=True)):
         return False
-    plain = [replace(x, series=NOTHING) for x in a.lines] == [replace(y, series=NOTHING) for y in b.lines]
+    plain = [x._replace(series=NOTHING) for x in a.lines] == [y._replace(series=NOTHING) for y in b.lines]
     rest = ("log", "band", "band_word", "marks", "notches", "notes", "x_min", "x_max", "y_range", "ruler", "smooth", "empty")
     return plain and all(getattr(a, name) == getattr(b, name) for name in rest)

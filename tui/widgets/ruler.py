@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.widgets.axis import Axis, along, along_decades, multiples
@@ -14,8 +14,7 @@ TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 2
 MINUTE, DAY = 60, 86400
 
 
-@dataclass(frozen=True, slots=True)
-class Ruler:
+class Ruler(NamedTuple):
     """A quantity over steps, given at some of them and straight between and beyond; without any it is the step itself."""
 
     name: str = "step"

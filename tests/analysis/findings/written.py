@@ -53,7 +53,7 @@ class Written:
 
     def stream(self, name: str, columns: Mapping[str, Sequence[float]], steps: Sequence[int] | range, *, extra: Mapping[str, object] | None = None) -> Written:
         """Records at these steps, a hundredth of a second each; a declared column that is not given is not measured."""
-        declared = columns_of(name) if extra is None else [replace(kind, name=each) for each in columns for kind in columns_of(name) if each.startswith(f"{kind.name}/")]
+        declared = columns_of(name) if extra is None else [kind._replace(name=each) for each in columns for kind in columns_of(name) if each.startswith(f"{kind.name}/")]
         writer = SegmentWriter(self.run, name, [Column(each.name, each.unit, each.sparse) for each in declared], extra=extra or {})
         for row, step in enumerate(steps):
             writer.append(step, 1e9 + 0.01 * step, [columns[each.name][row] if each.name in columns else math.nan for each in declared])

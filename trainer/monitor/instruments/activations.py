@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -110,7 +110,7 @@ class Activations(Instrument):
                 self._modules[output.name] = output.kind
                 for column in output.figures:
                     name = of_parameter(column, output.name)
-                    self._columns[name] = replace(declared[column], name=name)
+                    self._columns[name] = declared[column]._replace(name=name)
             # What waits to be written is written in the new columns, too.
             self.open(self._taken[0].step if self._opened else self.setup.first_step)
             self._opened = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 
 import torch
@@ -202,7 +202,7 @@ class LayerColumns:
             starts = (0, trainable, trainable + total)  # of gradients, weights and ratios in a sample
             for column, start in zip(columns_of(LAYERS), starts, strict=True):
                 if parameter.requires_grad or column.name == WEIGHT_NORM:
-                    columns.append(replace(column, name=of_parameter(column.name, name)))
+                    columns.append(column._replace(name=of_parameter(column.name, name)))
                     places.append(start + place)
         self.columns = tuple(columns)
         # With a second place an itemgetter returns a tuple, whatever there is to get.

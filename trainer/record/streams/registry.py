@@ -7,16 +7,15 @@ something new declares a stream here; a screen or a command that shows it is nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from gradtop.trainer import metrics
 
 DTYPE = "<f8"  # of every value, in numpy's notation
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One value of a record. In a `sparse` column NaN means "not measured here", in any other "was not finite"."""
 
     name: str
@@ -36,8 +35,7 @@ class Measurement(StrEnum):
 UNAVAILABLE, ALL = "unavailable", ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """A stream; `columns` without step and time. If `per_parameter`, `of_parameter` names them for each parameter or module.
 
     `jobs` write it: every rank a segment of its own if `every_rank`, else only rank 0. `shown_by` are the modes and commands that

@@ -6,30 +6,27 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gradtop.trainer.record.bounds import WHOLE
 from gradtop.trainer.record.streams.rollup import in_place, summary, weighted
 from gradtop.trainer.record.streams.segment import SPANS, Places, Segment, Values
 
-
-def _none() -> Sequence[float]:
-    return array("d")
+NONE: Sequence[float] = array("d")
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """Bins in order of steps, all sequences of equal length; `first` and `last` are the steps covered.
 
     A bin covers exactly the records from step `x` to `x_last`: minimum `low`, maximum `high` and `mean` of their finite values (nan
     if there are none), and the counts `finite` and `nonfinite`. Bins without measurements are omitted.
     """
 
-    x: Sequence[float] = field(default_factory=_none)
-    x_last: Sequence[float] = field(default_factory=_none)
-    low: Sequence[float] = field(default_factory=_none)
-    high: Sequence[float] = field(default_factory=_none)
-    mean: Sequence[float] = field(default_factory=_none)
+    x: Sequence[float] = NONE
+    x_last: Sequence[float] = NONE
+    low: Sequence[float] = NONE
+    high: Sequence[float] = NONE
+    mean: Sequence[float] = NONE
     finite: Sequence[int] = ()
     nonfinite: Sequence[int] = ()
     first: float = 0.0

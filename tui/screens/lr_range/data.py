@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.jobs.lr_range import JOB
@@ -55,8 +55,8 @@ def range_part(reader: RunReader) -> RangePart:
     parent = Run(reader.run.path.parent / reader.meta.parent) if reader.meta.parent else None
     diverged = status.result.get("diverged_at")
     return RangePart(
-        loss=replace(loss, x=lr.mean, x_last=lr.mean),
-        smoothed=replace(smoothed, x=lr.mean, x_last=lr.mean),
+        loss=loss._replace(x=lr.mean, x_last=lr.mean),
+        smoothed=smoothed._replace(x=lr.mean, x_last=lr.mean),
         span=span_of(reader),
         limits=limits_of(smoothed.mean, loss.mean),
         found=suggestions(status),

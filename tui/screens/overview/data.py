@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
@@ -43,8 +43,7 @@ FEW_STEPS, FIRST_CEILINGS = 100, (2.0, 5.0)  # at first leaps would come within 
 NO_MONITOR = Monitored()
 
 
-@dataclass(frozen=True, slots=True)
-class OverviewPart:
+class OverviewPart(NamedTuple):
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
     `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `val_score` is the metric `score` beside the
@@ -67,7 +66,7 @@ class OverviewPart:
     planned: Series = EMPTY_SERIES
     planned_last: float | None = None
     clipped: float | None = None
-    last: Mapping[str, float] = field(default_factory=dict)
+    last: Mapping[str, float] = MappingProxyType({})
     best_loss: tuple[float, float] | None = None
     best_score: tuple[float, float] | None = None
     monitored: Monitored = NO_MONITOR

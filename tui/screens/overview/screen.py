@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -74,7 +73,7 @@ class Overview(PanedScreen):
                 yield LineChart(id=name)
 
     def view(self) -> ChartView:
-        return replace(self.chart_view, picked=kept_picks(self.gradtop.memory))
+        return self.chart_view._replace(picked=kept_picks(self.gradtop.memory))
 
     def show(self, snapshot: Snapshot) -> None:
         part = snapshot.part

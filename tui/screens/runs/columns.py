@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.run_fields import FIELDS, field_of
@@ -66,8 +65,8 @@ def shown_columns(names: Sequence[str], *, forced: Collection[str] = (), spared:
         chosen.insert(chosen.index("best") + 1 if "best" in chosen else 0, name)
     columns = [column_of(name) for name in chosen]
     if not usual:
-        columns = [replace(column, priority=place) for place, column in enumerate(columns, 1)]
-    columns = [replace(column, priority=1) if name in forced else column for name, column in zip(chosen, columns, strict=True)]
+        columns = [column._replace(priority=place) for place, column in enumerate(columns, 1)]
+    columns = [column._replace(priority=1) if name in forced else column for name, column in zip(chosen, columns, strict=True)]
     return tuple(chosen), (*ALWAYS, *columns)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -147,7 +147,7 @@ def scaled(series: Series, factor: float) -> Series:
     if factor == 1.0:
         return series
     low, high, mean = ([value * factor for value in values] for values in (series.low, series.high, series.mean))
-    return replace(series, low=low, high=high, mean=mean)
+    return series._replace(low=low, high=high, mean=mean)
 
 
 class Host:
