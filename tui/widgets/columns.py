@@ -10,24 +10,20 @@ from rich.cells import cell_len
 
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.tones import Tone
 
 TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "header", "typing", "hint", "caret", "thumb")
 TONE = {name: index for index, name in enumerate(TONES)}
 STYLED = {
-    "text": "color: $foreground;", "strong": "color: $foreground; text-style: bold;", "header": "color: $muted;", "thumb": "color: $scrollbar;",
-    "typing": "color: $foreground; background: $panel;", "hint": "color: $muted; background: $panel;", "caret": "color: $foreground; background: $background; text-style: reverse;",
+    "text": Tone("foreground"), "strong": Tone("foreground", bold=True), "header": Tone("muted"), "thumb": Tone("scrollbar"),
+    "typing": Tone("foreground", on="panel", lined=True), "hint": Tone("muted", on="panel"), "caret": Tone("foreground", reverse=True),
 }  # fmt: skip
+STYLES = tuple(STYLED.get(tone) or Tone(tone) for tone in TONES)
 MARGIN = 1
 GAP = 2
 
 Piece: TypeAlias = tuple[str, str]  # text, tone
 Cell: TypeAlias = str | Piece | Sequence[Piece]
-
-
-def row_css(name: str) -> str:
-    """The styles of the tones of rows, as component classes of the widget of that name."""
-    rules = [f"& > .{name}--{tone} {{ {STYLED.get(tone, f'color: ${tone};')} }}" for tone in TONES]
-    return " ".join([*rules, f"&:ansi > .{name}--typing {{ text-style: underline; }}"])
 
 
 class TableColumn(NamedTuple):

@@ -18,8 +18,9 @@ from textual.strip import Strip
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, Piece, row_css
+from gradtop.tui.widgets.columns import STYLES, TONE, TONES, Piece
 from gradtop.tui.widgets.filtering import Filtering
+from gradtop.tui.widgets.tones import cursor_style, tone_styles
 
 MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
@@ -45,14 +46,7 @@ class Entries(Filtering, can_focus=True, inherit_bindings=False):
     `telling` keeps the chosen entry open while the focus is elsewhere. With `filters`, `/` opens a line at the bottom.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"entries--{tone}" for tone in TONES), "entries--cursor"}
-    DEFAULT_CSS = f"""
-    Entries {{
-        width: 1fr; height: 1fr; color: $foreground;
-        {row_css("entries")}
-        & > .entries--cursor {{ background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }}
-    }}
-    """
+    DEFAULT_CSS = "Entries { width: 1fr; height: 1fr; color: $foreground; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(row.key, row.action, row.label, show=row.footer, key_display=row.name, tooltip=row.help, id=row.id)
         for row in keys.KEYS
@@ -244,8 +238,7 @@ class Entries(Filtering, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         if not self._tones:
-            plain = [self.get_component_rich_style(f"entries--{tone}") for tone in TONES]
-            cursor = self.get_component_rich_style("entries--cursor")
+            plain, cursor = tone_styles(self, STYLES), cursor_style(self, "block-cursor-blurred")
             self._tones = [*plain, *(style + Style(bgcolor=cursor.bgcolor, bold=cursor.bold or style.bold) for style in plain)]
         if y >= len(self._drawn):
             return Strip.blank(self.content_size.width, self.rich_style)

@@ -13,9 +13,10 @@ from textual.strip import Strip
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import TONE, TONES, Cell, Columns, TableColumn, put, row_css
+from gradtop.tui.widgets.columns import STYLES, TONE, TONES, Cell, Columns, TableColumn, put
 from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.rows import RowCursor
+from gradtop.tui.widgets.tones import cursor_style, tone_styles
 
 KEPT = 500  # rows that were drawn, for when they come into view again
 
@@ -29,17 +30,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     under the cursor does.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"table--{tone}" for tone in TONES), "table--cursor", "table--cursor-blurred"}
-    DEFAULT_CSS = f"""
-    Table {{
-        width: 1fr; height: 1fr; color: $foreground;
-        {row_css("table")}
-        & > .table--cursor {{
-            color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
-        }}
-        & > .table--cursor-blurred {{ background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }}
-    }}
-    """
+    DEFAULT_CSS = "Table { width: 1fr; height: 1fr; color: $foreground; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(row.key, row.action, row.label, show=row.footer or bool(row.spare), key_display=row.name, tooltip=row.help, id=row.id)
         for row in keys.KEYS
@@ -335,8 +326,8 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
 
     def _tone_styles(self) -> list[Style]:
         """A style for each tone, and one for each under the cursor; where that is reversed, it has one colour."""
-        plain = [self.get_component_rich_style(f"table--{tone}") for tone in TONES]
-        cursor = self.get_component_rich_style("table--cursor" if self.has_focus else "table--cursor-blurred")
+        plain = tone_styles(self, STYLES)
+        cursor = cursor_style(self, "block-cursor" if self.has_focus else "block-cursor-blurred")
         if cursor.reverse:
             return [*plain, *([cursor] * len(plain))]
         under = [style + Style(bgcolor=cursor.bgcolor, bold=cursor.bold or style.bold) for style in plain]

@@ -10,8 +10,10 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from gradtop.tui.theme import DARK
 from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.table import Table
+from gradtop.tui.widgets.tones import cursor_style
 
 COLUMNS = (
     TableColumn("name", 12, least=6, keep="end", grow=True),
@@ -28,17 +30,16 @@ def numbered(count: int) -> list[str]:
 class Listed(App[None]):
     """A table of rows that show their number and `value`; remembers what it was told."""
 
-    CSS = "$muted: $foreground; $faint: $foreground; Table { border: round $primary; }"
+    CSS = "Table { border: round $primary; }"
 
     def __init__(self, names: Sequence[str], columns: Sequence[TableColumn] = COLUMNS, **options: Any) -> None:
         super().__init__()
+        self.register_theme(DARK)
+        self.theme = DARK.name
         self.names, self.value = list(names), "0.5"
         self.table = Table(columns, **options)
         self.said: list[tuple[str, str]] = []
         self.asked: list[str] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {"muted": "#888888", "faint": "#444444"}
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -71,7 +72,7 @@ class Listed(App[None]):
 
 def cursor_line(app: Listed) -> str:
     """The text of the row that has the cursor's background."""
-    colour = app.table.get_component_rich_style("table--cursor").bgcolor
+    colour = cursor_style(app.table, "block-cursor").bgcolor
     for y in range(1, app.table.content_size.height):
         strip = app.table.render_line(y)
         if any(segment.style and segment.style.bgcolor == colour for segment in strip):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -17,8 +16,13 @@ from textual.widget import Widget
 from gradtop.tui.widgets.cells import Cells, spans
 from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.line_edit import LineEdit
+from gradtop.tui.widgets.tones import Tone, cursor_style, tone_styles
 
-TONES = ("label", "value", "note", "changed", "problem", "typing", "selected", "caret")
+STYLES = {
+    "label": Tone("muted"), "value": Tone("foreground"), "note": Tone("muted"), "changed": Tone("warning", bold=True), "problem": Tone("error"),
+    "typing": Tone("foreground", on="panel", lined=True), "selected": Tone("primary", reverse=True), "caret": Tone("foreground", reverse=True),
+}  # fmt: skip
+TONES = tuple(STYLES)
 MARKED = 5  # so many tones have a second one, for the row under the cursor
 LABEL = 19
 CHANGED, WRONG = "•", "✕"
@@ -42,8 +46,6 @@ class FieldRow:
 
 class Fieldset(Widget):
     """Draws rows and repaints only the cells that changed; marks the row under the cursor, and shows what is typed there."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"fieldset--{tone}" for tone in TONES), "fieldset--cursor"}
 
     class Clicked(Message):
         """Somebody clicked on a field."""
@@ -123,8 +125,7 @@ class Fieldset(Widget):
 
     def render_line(self, y: int) -> Strip:
         if not self._styles:
-            plain = [self.get_component_rich_style(f"fieldset--{tone}") for tone in TONES]
-            cursor = self.get_component_rich_style("fieldset--cursor")
+            plain, cursor = tone_styles(self, STYLES.values()), cursor_style(self, "block-cursor")
             mark = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
             self._styles = [*plain, *(style + mark for style in plain[:MARKED])]
         if y >= len(self._cells):
