@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import resnet18, vit_b_16
 
 from gradtop.trainer.models.description import describe
+from gradtop.trainer.models.sharing import Shareable
 from tests.models.formulas import evaluated
 from tests.tui.runs_fixture import layer_table
 
@@ -89,6 +90,42 @@ def test_a_tied_weight_is_counted_once_and_where_it_comes_first() -> None:
     assert found.total == 40 + 20
     assert found.bytes == 4 * 60
     assert [row.path for row in found.modules] == ["", "embed", "block", "again", "head"]
+
+
+class Untied(Tied):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head.weight = nn.Parameter(torch.randn(10, 4))
+        self.other = nn.Linear(4, 4)
+
+
+def test_two_parameters_over_the_same_memory_count_once() -> None:
+    with torch.device("meta"):
+        planned = Untied()
+        planned.head.weight = nn.Parameter(planned.embed.weight.data)
+    model = Untied()
+    model.head.weight = nn.Parameter(model.embed.weight.data)
+    for found in (describe(model), describe(planned)):
+        assert found.total == 40 + 2 * 20
+        assert {row.name: row.tied_to for row in found.parameters}["head.weight"] == "embed.weight"
+        assert [group.why for group in found.could_tie] == ["same shape"]
+
+
+def test_what_could_be_tied_is_told_with_what_it_saves() -> None:
+    assert describe(Tied()).could_tie == ()
+    model = Untied()
+    layers = Shareable("same shape", ("block.weight", "other.weight"), 4 * 16)
+    assert describe(model).could_tie == (Shareable("embedding and output layer", ("embed.weight", "head.weight"), 4 * 40), layers)
+    with torch.no_grad():
+        model.other.weight.copy_(model.block.weight)
+        model.other.bias.zero_()
+        model.block.bias.zero_()
+    equal = Shareable("equal values", ("block.weight", "other.weight"), 4 * 16)
+    assert describe(model, values=True).could_tie[1:] == (equal,)
+    assert describe(model).could_tie[1:] == (layers,)
+    # Of other numbers none can be the same.
+    model.head.to(torch.bfloat16)
+    assert describe(model).could_tie == (layers,)
 
 
 def test_frozen_and_half_precision_parameters_are_told_apart() -> None:

@@ -96,7 +96,7 @@ def layer_table() -> dict[str, object]:
         {"path": "block2.conv", "kind": "Conv2d", "formula": "32·3·3·64 + 64", "shape": "64×32×3×3"},
         {"path": "head", "kind": "Linear", "formula": "256 × 10 + 10", "shape": "10×256"},
     ]
-    return {"parameters": rows, "modules": modules, "model": "cnn"}
+    return {"parameters": rows, "modules": modules, "model": "cnn", "could_tie": []}
 
 
 def planned(step: float, steps: int, lr: float, warmup: int = 200) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from gradtop.trainer.models.formulas import formula_of, shape_of
+from gradtop.trainer.models.sharing import Shareable, shareable
+from gradtop.trainer.models.tied import identity_of
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,23 @@ class Description:
     bytes: int
     parameters: tuple[ParameterRow, ...]
     modules: tuple[ModuleRow, ...]
+    could_tie: tuple[Shareable, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         table = asdict(self)
         for row in table["parameters"]:
             row["shape"] = list(row["shape"])
-        return {**table, "parameters": list(table["parameters"]), "modules": list(table["modules"])}
+        for group in table["could_tie"]:
+            group["names"] = list(group["names"])
+        return {**table, **{name: list(table[name]) for name in ("parameters", "modules", "could_tie")}}
 
 
-def describe(model: nn.Module, name: str = "") -> Description:
-    """`name` is what the model is called; its class's name where none is given."""
-    first: dict[int, str] = {}
+def describe(model: nn.Module, name: str = "", *, values: bool = False) -> Description:
+    """`name` is what the model is called; its class's name where none is given. With `values` equal parameters are found."""
+    first: dict[object, str] = {}
     rows = []
     for path, parameter in model.named_parameters(remove_duplicate=False):
-        counted_as = first.setdefault(id(parameter), path)
+        counted_as = first.setdefault(identity_of(parameter), path)
         rows.append(_row(path, parameter, "" if counted_as == path else counted_as))
     own = [row for row in rows if not row.tied_to]
     return Description(
@@ -70,6 +75,7 @@ def describe(model: nn.Module, name: str = "") -> Description:
             ModuleRow(path, type(module).__name__, formula_of(module), shape_of(module))
             for path, module in model.named_modules(remove_duplicate=False)
         ),
+        could_tie=shareable(model, values=values),
     )
 
 

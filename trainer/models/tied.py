@@ -19,6 +19,14 @@ def place_of(tensor: Tensor) -> Place | None:
     return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg()
 
 
+def identity_of(tensor: Tensor) -> Place | int:
+    """What two parameters have in common that are one, as objects or by their memory."""
+    if tensor.is_meta and type(tensor) in PLAIN_TENSORS:
+        # No memory yet, and a storage all the same.
+        return tensor.untyped_storage()._cdata, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()  # noqa: SLF001 - torch's own way to tell
+    return place_of(tensor) or id(tensor)
+
+
 def one_name_each(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The state with each tensor under its first name alone, and the further names, each with the first."""
     first: dict[Place, str] = {}

@@ -12,11 +12,14 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
 from gradtop.trainer.config.fork_preview import steps_per_epoch as steps_per_epoch_of
 from gradtop.trainer.data.load import info_of
+from gradtop.trainer.inference.data import load_source, outline
+from gradtop.trainer.inference.trained import build_trained, read_trained
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
 from gradtop.trainer.models.matching import match
 from gradtop.trainer.optim.lr_preview import POINTS, planned_lr
 from gradtop.trainer.optim.schedules import Span
+from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check import form_lazy_modules
 from gradtop.trainer.training.fork import TransferredState, nothing_kept, say_match
@@ -40,6 +43,13 @@ def describe_config(config: Config) -> Description:
     """Raises UserError where the model cannot be built."""
     model = shapes_of(config)
     return describe(model, config.model.label)
+
+
+def describe_checkpoint(run: Run, path: Path) -> Description:
+    """Raises UserError where the model cannot be built, or the checkpoint does not fit it."""
+    state = read_trained(run, path)
+    model = build_trained(state, outline(state.config, state.found) or load_source(state.config))
+    return describe(model, state.config.model.label, values=True)
 
 
 def compare_weights(config: Config, path: str) -> dict[str, Any]:

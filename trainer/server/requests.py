@@ -64,9 +64,11 @@ def lr_plan(arguments: RequestArguments) -> dict[str, Any]:
 
 
 def parameters(arguments: RequestArguments) -> dict[str, Any]:
-    """What the model of a configuration is made of, as `Description.to_json` has it."""
-    from gradtop.trainer.server.previews import describe_config
+    """What the model of a configuration is made of, or that of a `checkpoint` of a `run` with its values, as `Description.to_json` has it."""
+    from gradtop.trainer.server.previews import describe_checkpoint, describe_config
 
+    if "checkpoint" in arguments:
+        return describe_checkpoint(*_entered(arguments)).to_json()
     return describe_config(_configuration(arguments)[0]).to_json()
 
 

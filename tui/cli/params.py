@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from gradtop.tui.cli.consent import add_yes
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run
+from gradtop.tui.cli.model import chosen_model
 from gradtop.tui.cli.output import print_json, print_line, table
 from gradtop.tui.cli.start import add_no_server
 
@@ -18,13 +20,17 @@ if TYPE_CHECKING:
 EPILOG = """\
 For a CONFIG, builds the model in another process; for a RUN, uses the counts
 that the worker recorded. A tied weight is counted once, at its first
-occurrence. JSON: gradtop help json.
+occurrence. Parameters that could be tied are listed with what that would save:
+an embedding and the output layer, layers of the same shape, and in a checkpoint
+(--checkpoint) equal values. JSON: gradtop help json.
 
   gradtop params configs/cifar10_resnet18.toml
   gradtop params configs/digits.toml model.channels=[64,128] --json
 """
+NAMED = 4  # parameters of a group that are named
 ROW: dict[str, type] = {"name": str, "module": str, "count": int, "trainable": bool, "dtype": str, "bytes": int, "tied_to": str}
 MODULE: dict[str, type] = {"path": str, "kind": str, "formula": str, "shape": str}
+GROUP: dict[str, type] = {"why": str, "names": list, "bytes": int}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("what", metavar="CONFIG|RUN", help="TOML file or run")
     parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="configuration override, for a CONFIG only")
+    parser.add_argument("--checkpoint", metavar="CHECKPOINT", help="of a RUN: last, best, a step, or a file, whose values are compared")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_yes(parser)
     add_no_server(parser)
 
 
@@ -51,11 +59,15 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
         from gradtop.tui.cli.start import check_changes
         from gradtop.tui.cli.train import config_file
 
+        if options.checkpoint:
+            raise UsageError("--checkpoint belongs to a RUN; leave it out")
         check_changes(options.changes)
         return of_config(config_file(options.what), options.changes, server=not options.no_server)
     if options.changes:
         raise UsageError("overrides need a CONFIG; for a run: gradtop params RUN/run.toml key=value")
     options.run = options.what
+    if options.checkpoint:
+        return requested(chosen_model(options).arguments, server=not options.no_server)
     return of_run(chosen_run(options), server=not options.no_server)
 
 
@@ -78,6 +90,7 @@ def of_run(run: Run, *, server: bool) -> dict[str, Any]:
         "bytes": sum(row["bytes"] for row in own),
         "rows": rows,
         "modules": modules,
+        "could_tie": groups if is_table(groups := stream.extra.get("could_tie"), GROUP) else [],
     }
 
 
@@ -134,9 +147,24 @@ def print_counts(counts: Mapping[str, Any]) -> None:
     titles = ("module", "kind", "shape", "formula", "parameters", "share", "trains", "dtype", "bytes")
     for line in table(titles, lines, right=("parameters", "share", "bytes")):
         print_line(line)
-    trainable = counts["trainable"]
+    trainable, saved = counts["trainable"], sum(row["bytes"] for row in rows if row["tied_to"])
     print_line()
     print_line(
         f"total {number(total)} · trainable {number(trainable)} · frozen {number(total - trainable)} · "
-        f"tied {sum(bool(row['tied_to']) for row in rows)} · {size(counts['bytes'])}"
+        f"tied {sum(bool(row['tied_to']) for row in rows)}{f' (saves {size(saved)})' if saved else ''} · {size(counts['bytes'])}"
     )
+    for line in could_tie(counts["could_tie"]):
+        print_line(line)
+
+
+def could_tie(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table of what could be tied; no line where nothing could."""
+    from gradtop.trainer.analysis.formatting import size
+    from gradtop.trainer.record import clean
+
+    lines = []
+    for group in groups:
+        names = [clean(str(name), 80) for name in group["names"]]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append((clean(group["why"], 40), size(group["bytes"]), f"{', '.join(names[:NAMED])}{more}"))
+    return ["", *table(("could be tied", "saves", "parameters"), lines, right=("saves",))] if lines else []

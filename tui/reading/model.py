@@ -35,6 +35,7 @@ class Node:
     bytes: int = 0
     dtypes: tuple[str, ...] = ()
     tied_to: str = ""
+    could_be: str = ""  # the parameter that it could be tied to
     sizes: tuple[int, ...] = ()
     children: tuple[str, ...] = ()
 
@@ -50,6 +51,8 @@ class Model:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     tied: int = 0
+    saved: int = 0  # bytes, by what is tied
+    could_save: int = 0  # bytes, by tying embeddings and output layers
 
     @property
     def root(self) -> Node:
@@ -57,6 +60,7 @@ class Model:
 
 
 NO_MODEL = Model()
+SAME_SHAPE = "same shape"  # a reason of trainer/models/sharing.py
 _known: WeakKeyDictionary[StreamReader, tuple[Mapping[str, object], Model]] = WeakKeyDictionary()
 
 
@@ -88,8 +92,22 @@ def build(table: Mapping[str, object]) -> Model:
             _add(nodes, children, parameter_row(name, row))
             names.append(name)
     _sum_up(nodes, children)
-    tied = sum(1 for name in names if nodes[name].tied_to)
-    return Model({node.key: node for node in _in_order(nodes, children)}, tuple(names), tied)
+    tied = [name for name in names if nodes[name].tied_to]
+    saved = sum(whole(row.get("bytes")) for row in parameters if row["name"] in tied)
+    could_save = 0
+    for first, other, size in shareable_pairs(table.get("could_tie")):
+        if first in nodes and other in nodes:
+            nodes[other] = replace(nodes[other], could_be=clean(first, LONGEST))
+            could_save += size
+    return Model({node.key: node for node in _in_order(nodes, children)}, tuple(names), len(tied), saved, could_save)
+
+
+def shareable_pairs(groups: object) -> Iterator[tuple[str, str, int]]:
+    """Of what could be tied the pairs that are worth a remark: layers of the same shape are in most models."""
+    for group in tables(groups):
+        names = group.get("names")
+        if group.get("why") != SAME_SHAPE and isinstance(names, list) and len(names) == 2 and all(isinstance(name, str) for name in names):
+            yield names[0], names[1], whole(group.get("bytes"))
 
 
 def _add(nodes: dict[str, Node], children: dict[str, list[str]], node: Node) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gradtop.trainer.record import RunReader
 from gradtop.tui.reading.model import NO_MODEL, ROOT, build, model_of
 from gradtop.tui.screens.parameters.data import above, matching_rows, open_at_first, visible
+from gradtop.tui.screens.parameters.screen import formula, totals
 from tests.tui.layers_fixture import Layers, module, parameter, small_table, wide_table
 
 
@@ -44,6 +45,23 @@ def test_a_tied_weight_counts_once() -> None:
     assert model.tied == 1
     assert model.nodes["head"].count == 0
     assert model.nodes["head.weight"].tied_to == "embed.weight"
+
+
+def test_what_tying_saves_and_could_save_is_told() -> None:
+    rows = [parameter("embed.weight", 100, 8), parameter("head.weight", 100, 8)]
+    modules = [module("", "LM"), module("embed", "Embedding"), module("head", "Linear")]
+    groups = [
+        {"why": "embedding and output layer", "names": ["embed.weight", "head.weight"], "bytes": 3200},
+        {"why": "same shape", "names": ["embed.weight", "head.weight"], "bytes": 3200},
+        {"why": "equal values", "names": ["gone.weight", 7], "bytes": "many"},
+    ]
+    model = build({"parameters": rows, "modules": modules, "could_tie": groups})
+    assert formula(model.nodes["head.weight"]) == "could be embed.weight"
+    assert formula(model.nodes["embed.weight"]) == model.nodes["embed.weight"].formula
+    assert "".join(text for text, _ in totals(model)).endswith("tied 0   bytes 6.2 KiB   float32   could be tied, saving 3.1 KiB")
+    rows[1] = parameter("head.weight", 100, 8, tied_to="embed.weight")
+    tied = build({"parameters": rows, "modules": modules, "could_tie": []})
+    assert "tied 1 (saves 3.1 KiB)   bytes 3.1 KiB" in "".join(text for text, _ in totals(tied))
 
 
 def test_frozen_parameters_are_counted_apart() -> None:

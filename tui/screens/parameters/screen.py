@@ -227,7 +227,7 @@ def cells(model: Model, node: Node, *, is_open: bool) -> Sequence[Cell]:
         [*indentation(node, is_open=is_open), (node.name, quiet)],
         (node.kind, "muted"),
         (node.shape, "muted"),
-        (formula(node), "warning" if node.tied_to else quiet),
+        (formula(node), "warning" if node.tied_to or node.could_be else quiet),
         (formatting.number(node.count) if node.count else "–", quiet),
         (share, "muted"),
         trains(node),
@@ -242,7 +242,9 @@ def indentation(node: Node, *, is_open: bool) -> list[Piece]:
 
 
 def formula(node: Node) -> str:
-    return f"is {node.tied_to}" if node.tied_to else node.formula
+    if node.tied_to:
+        return f"is {node.tied_to}"
+    return f"could be {node.could_be}" if node.could_be else node.formula
 
 
 def trains(node: Node) -> Piece:
@@ -264,8 +266,11 @@ def totals(model: Model) -> TextLine:
         ("total", formatting.number(root.count)),
         ("trainable", formatting.number(root.trainable)),
         ("frozen", formatting.number(root.count - root.trainable)),
-        ("tied", formatting.number(model.tied)),
+        ("tied", f"{formatting.number(model.tied)}{f' (saves {formatting.size(model.saved)})' if model.saved else ''}"),
         ("bytes", formatting.size(root.bytes)),
     ):
         words += [("   " if words else " ", "muted"), (f"{label} ", "muted"), (value, "strong" if label == "total" else "text")]
-    return [*words, (f"   {', '.join(root.dtypes)}", "muted")]
+    words.append((f"   {', '.join(root.dtypes)}", "muted"))
+    if model.could_save:
+        words.append((f"   could be tied, saving {formatting.size(model.could_save)}", "warning"))
+    return words
