@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.launch import answers
 from gradtop.trainer.record import new_run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
@@ -81,3 +83,36 @@ def test_custom_code_runs_where_it_was_agreed_to_and_its_death_is_told(gradtop: 
     (tmp_path / "armed").touch()
     said = gradtop("eval", str(run.path))
     assert (said.code, said.err) == (2, "gradtop: the process was killed by SIGKILL without a reply\n")
+
+
+def test_a_checkpoint_that_the_run_has_removed_meanwhile_is_chosen_anew(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run(tmp_path / "runs")
+    assert work(run) == 0
+    newest = run.checkpoints / "step-000016.pt"
+    asked: list[str] = []
+
+    def request(kind: str, arguments: dict[str, str], **_: object) -> dict[str, object]:
+        asked.append(Path(arguments["checkpoint"]).name)
+        if len(asked) == 1:
+            newest.unlink()
+            raise OSError("no such file")
+        return {"step": 8, "weights": "model"}
+
+    monkeypatch.setattr(answers, "request_work", request)
+    found = json.loads(gradtop("eval", "last", "--json", "--checkpoint", "last").out)
+    assert asked == ["step-000016.pt", "step-000008.pt"]
+    assert found["checkpoint"] == str(run.checkpoints / "step-000008.pt")
+
+
+def test_without_a_server_a_process_of_its_own_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    said = 'import json, sys; asked = json.load(sys.stdin); print(json.dumps({"progress": {"done": 1}})); print(json.dumps({"kind": asked["kind"]}))'
+    monkeypatch.setattr(answers, "ONCE", (sys.executable, "-c", said))
+    assert answers.request_work("evaluate", {}, server=False, progress=told.append) == {"kind": "evaluate"}
+    assert told == [{"done": 1}]
+    monkeypatch.setattr(answers, "ONCE", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(answers.ProcessEnded, match="the process was killed by SIGKILL without a reply"):
+        answers.request_work("evaluate", {}, server=False)
+    monkeypatch.setattr(answers, "ONCE", (sys.executable, "-c", "raise SystemExit('no torch here')"))
+    with pytest.raises(OSError, match="the process ended without a reply: no torch here; gradtop doctor checks PyTorch"):
+        answers.request_work("evaluate", {}, server=False)

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     chosen = chosen_model(options)
     data = options.data if options.data in NAMED_DATA else str(Path(options.data).expanduser().absolute())
-    answer = worked("evaluate", {**chosen.arguments, "data": data, "device": options.device}, options)
+    chosen, answer = worked("evaluate", chosen, {"data": data, "device": options.device}, options)
     if options.json:
         print_json(chosen.about(answer))
     else:

@@ -72,7 +72,7 @@ def export_model_file(options: argparse.Namespace) -> int:
             (part,) = folder.add([path.name])
             # Made here, so that it is gone with this command, however that ends.
             folder.create(part).close()
-            answer = worked("export_model", {**chosen.arguments, "format": options.model, "part": str(path.with_name(part))}, options)
+            chosen, answer = worked("export_model", chosen, {"format": options.model, "part": str(path.with_name(part))}, options)
     except OSError as error:
         raise RecordError(f"{path.parent}: cannot be written: {error.strerror or error}. Choose another place with --output.") from None
     if options.json:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import CheckpointInfo, Run
 
 
+TRIES = 3  # where checkpoints come and go faster than one is read
+
+
 @dataclass(frozen=True)
 class ChosenModel:
     """A run and the checkpoint of it that was asked for."""
@@ -70,17 +73,24 @@ def chosen_model(options: argparse.Namespace) -> ChosenModel:
     return ChosenModel(run, name_of(reader), checkpoint)
 
 
-def worked(kind: str, arguments: Mapping[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The answer of a process that has PyTorch; how far it is stands on the terminal meanwhile. Raises UsageError."""
+def worked(kind: str, chosen: ChosenModel, arguments: Mapping[str, Any], options: argparse.Namespace) -> tuple[ChosenModel, dict[str, Any]]:
+    """The answer of a process that has PyTorch, and the checkpoint that it used: a run that trains may have removed the chosen one meanwhile.
+
+    How far it is stands on the terminal. Raises UsageError.
+    """
     from gradtop.trainer.launch.answers import request_work
 
     line = ProgressLine()
-    try:
-        return request_work(kind, arguments, server=not options.no_server, progress=line.show)
-    except OSError as error:
-        raise UsageError(str(error)) from error
-    finally:
-        line.clear()
+    for left in reversed(range(TRIES)):
+        try:
+            return chosen, request_work(kind, {**chosen.arguments, **arguments}, server=not options.no_server, progress=line.show)
+        except OSError as error:
+            if not left or chosen.checkpoint.path.exists():
+                raise UsageError(str(error)) from error
+        finally:
+            line.clear()
+        chosen = chosen_model(options)
+    raise AssertionError
 
 
 class ProgressLine:

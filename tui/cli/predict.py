@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = chosen_model(options)
     with read_stdin(options.files) as names:
         shown = list(names.values())
-        answer = worked("predict", {**chosen.arguments, "files": list(names), "options": given, "device": options.device}, options)
+        chosen, answer = worked("predict", chosen, {"files": list(names), "options": given, "device": options.device}, options)
     predictions = [{**each, "file": name} for each, name in zip(answer["predictions"], shown, strict=True)]
     if options.json:
         print_json(chosen.about({**answer, "predictions": predictions}))
