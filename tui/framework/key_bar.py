@@ -21,7 +21,7 @@ KeyEntry = tuple[str, str, str, str]  # key, label, action, tone
 class KeyBar(Widget):
     """Modes on the left, keys on the right; what does not fit is left out from the right (`?` shows all).
 
-    Keys that are to use room that is left do so beside the titles of the modes; where something fills the screen they go before these.
+    The modes have their titles where all keys fit beside these; keys that are to use room that is left are the first to be left out.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keybar--key", "keybar--label", "keybar--here"}
@@ -82,9 +82,8 @@ class KeyBar(Widget):
         numbers: list[KeyEntry] = [
             (keys.number(m), m.title if m is here else "", f"app.mode('{m.name}')", "here" if m is here else "label") for m in modes_here
         ]
-        is_inside = getattr(self.screen, "is_inside", False)
-        first, kept = (spare, KEPT | {"app.back"}) if is_inside else ([], KEPT)
-        least = sum(_width(entry) for entry in (*acting, *first) if entry[2] != "app.log")
+        kept = KEPT | {"app.back"} if getattr(self.screen, "is_inside", False) else KEPT
+        least = sum(_width(entry) for entry in (*acting, *spare) if entry[2] != "app.log")
         fits = GAP + sum(map(_width, full)) + least <= width
         if not self._typing:
             self._is_full = fits
