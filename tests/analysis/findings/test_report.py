@@ -33,7 +33,7 @@ def test_before_there_are_steps_enough_nothing_is_claimed(run: Written) -> None:
 def test_a_run_that_failed_is_never_well(run: Written) -> None:
     run.steps(falling(100)).says(state=RunState.FAILED, error="the loss is not finite at step 3")
     assert run.report.text() == "✕ failed at step 100"
-    assert run.finding("failed").sentence == "failed at step 100: the loss is not finite at step 3"
+    assert run.finding("failed").sentence == "failed: the loss is not finite at step 3"
 
 
 def test_a_run_that_died_is_never_well(run: Written) -> None:

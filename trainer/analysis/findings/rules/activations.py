@@ -37,7 +37,8 @@ def dead(run: RunHistory) -> Iterator[Finding]:
     """
     if found := worst(run, DEAD):
         share, name = found[0]
-        sentence = f"{percent(share)} of the units of layer {name} are dead{f', and over half of {len(found) - 1} more layers' if len(found) > 1 else ''}: zero for every sample of a batch"
+        others = f", and over half of {len(found) - 1} more layer{'s' * (len(found) > 2)}" if len(found) > 1 else ""
+        sentence = f"{percent(share)} of the units of layer {name} are dead{others}: zero for every sample of a batch"
         severity = Severity.ERROR if share > 0.99 else Severity.WARNING
         yield Finding(severity, f"{percent(share)} dead units", sentence, "lower the lr, use leaky_relu or gelu, look at the biases", {"worst": name, "share": share, "layers": len(found)})
 

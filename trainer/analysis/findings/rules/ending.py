@@ -26,7 +26,7 @@ def failed(run: RunHistory) -> Iterator[Finding]:
         why = clean(run.status.error, LONGEST) or "no reason was recorded"
         step = run.status.step
         advice = "the log of the worker has the traceback"
-        yield Finding(Severity.ERROR, f"failed at step {number(step)}", f"failed at step {number(step)}: {why}", advice, {"step": step, "error": why}, step)
+        yield Finding(Severity.ERROR, f"failed at step {number(step)}", f"failed: {why}", advice, {"step": step}, step)
 
 
 @rule(RunState.DIED.value)
@@ -40,7 +40,7 @@ def died(run: RunHistory) -> Iterator[Finding]:
         how = how_it_died(run.reader.run, run.state, run.status) or "its process is gone"
         step = newest_status(run.reader).step
         advice = "resume it: it continues from its last checkpoint"
-        yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step, "how": how}, step)
+        yield Finding(Severity.ERROR, f"died at step {number(step)}", f"died at step {number(step)}: {how}", advice, {"step": step}, step)
 
 
 @rule(RunState.SILENT.value)

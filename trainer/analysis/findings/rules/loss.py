@@ -14,6 +14,7 @@ from gradtop.trainer.analysis.formatting import number, percent, significant
 
 PASSED = 0.1  # of the steps so far, after which what has not come again has passed
 ABOVE = ((5, 10.0), (30, 3.0), (0, 1.3))  # in fewer steps than the first, how many times above its start the loss has diverged
+FEW = 8  # losses, of which the newest tells more than their median
 LOST = 0.5  # of what was gained
 FALLEN = 0.03  # of the loss of a constant prediction
 GAINED = 0.3
@@ -54,11 +55,11 @@ def diverged(run: RunHistory) -> Iterator[Finding]:
         return
     factor = next(factor for fewer, factor in ABOVE if loss.records < fewer or not fewer)
     if loss.now > factor * loss.scale:
-        since = loss.since(loss.scale)
-        times = loss.now / loss.scale
+        since, value = loss.since(loss.scale), loss.now if loss.records > FEW else loss.newest[-1]
+        times = value / loss.scale
         began = f"it began at {significant(loss.initial)}" if loss.initial >= loss.scale else f"a constant prediction has {significant(loss.scale)}"
-        sentence = f"the training loss is {significant(loss.now)}, {significant(times, 2)} times where learning nothing would leave it: {began}"
-        yield Finding(Severity.ERROR, "diverged", sentence, remedy(run, high=True), {"loss": loss.now, "initial": loss.initial, "times": times}, since)
+        sentence = f"the training loss is {significant(value)}, {significant(times, 2)} times where learning nothing would leave it: {began}"
+        yield Finding(Severity.ERROR, "diverged", sentence, remedy(run, high=True), {"loss": value, "initial": loss.initial, "times": times}, since)
         return
     step, low = loss.lowest
     limit = low + LOST * (loss.scale - low)
