@@ -69,7 +69,7 @@ async def test_each_widget_is_styled_once_before_it_is_first_seen(tmp_path: Path
     async with piloted(tmp_path, run, interval=60) as screen:
         for mode in ("overview", "parameters", "gradients", "weights", "schedule"):
             screen.app.action_mode(mode)
-            await screen.until(lambda: screen.mode.is_ready and not screen.app.hides, "a frame of it")
+            await screen.until(lambda: screen.mode.is_read and not screen.app.hides, "a frame of it")
             again = [node for node in set(styled) if styled.count(node) > 1 and not isinstance(node, Screen) and not node.has_focus]
             assert not again, (mode, again)
             styled.clear()

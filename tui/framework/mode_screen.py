@@ -192,9 +192,8 @@ class ModeScreen(Screen[None]):
         """Whether it knows what it will show."""
         return self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained and not self._read_late)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether what it shows is what it will show: its first frame waits for that, for a moment. Asked once it is laid out."""
+    def complete(self) -> bool:
+        """Whether what it shows is what it will show, asked once it is laid out. Else it has to see to what is missing, and to call `show_whole` then."""
         return True
 
     @property
@@ -301,7 +300,7 @@ class ModeScreen(Screen[None]):
             return
         required = self._layout_required or self._scroll_required
         if calm and not required:
-            if late or self.is_ready:
+            if late or self.complete():
                 self.gradtop.is_whole()
             return
         self._refresh_layout()

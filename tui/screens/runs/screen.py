@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from gradtop.trainer.analysis.index import RunsView
+from gradtop.trainer.analysis.run_fields import FINDING
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
 from gradtop.trainer.analysis.run_row import RunRow
@@ -105,12 +106,13 @@ class Runs(ModeScreen):
         row = self.row
         return Target(row.run, shown_name(row), row.state, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether the columns that fit are filled, those of what is wrong too as far as a first look came."""
+    def complete(self) -> bool:
+        """Whether the columns that fit are filled, that of what is wrong too as far as a first look comes."""
         part = self.snapshot.part
         if not isinstance(part, RunsPart) or not self.table.in_view:
             return True
+        if not self._judged:
+            self._judge()
         return part.view == self.view() and bool(self._judged)
 
     # Drawing
@@ -151,9 +153,9 @@ class Runs(ModeScreen):
         self._look_up()
 
     def _look_up(self) -> None:
-        """Have what the columns that fit need looked up."""
+        """Have what the columns that fit need looked up; what is wrong is looked for in the rows in view alone."""
         fitting = set(self.table.shown_places)
-        looked_up = tuple(name for place, name in enumerate(self._columns, len(ALWAYS)) if place in fitting)
+        looked_up = tuple(name for place, name in enumerate(self._columns, len(ALWAYS)) if place in fitting and name != FINDING)
         if looked_up != self._looked_up:
             self._looked_up = looked_up
             self.request_data()

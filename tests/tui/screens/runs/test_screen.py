@@ -85,6 +85,16 @@ async def test_the_cursor_begins_on_the_watched_run_and_the_line_below_tells_of_
         assert family.died.id in screen.shown()
 
 
+async def test_what_is_wrong_is_looked_for_in_the_rows_in_view_alone(tmp_path: Path, family: Family) -> None:
+    async with piloted(tmp_path, None, mode="runs") as screen:
+        await screen.shows("finding")
+        mode = screen.mode
+        assert isinstance(mode, Runs)
+        await screen.until(lambda: mode.view().columns, "the columns that fit")
+        assert "finding" in mode.table.shown_columns
+        assert "finding" not in mode.view().needs
+
+
 async def test_live_rows_follow_their_runs(tmp_path: Path, family: Family) -> None:
     async with piloted(tmp_path, None, mode="runs") as screen:
         await screen.shows("8/30")
