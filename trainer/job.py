@@ -39,7 +39,7 @@ class JobEvent(NamedTuple):
 
 
 class JobCommand(NamedTuple):
-    """The command `gradtop NAME CONFIG|RUN [KEY=VALUE …]` that starts a job, by the job's name with dashes.
+    """The command `gradtop NAME CONFIG|RUN [KEY=VALUE …]` that starts a job, by its `name`, else the job's with dashes.
 
     `summary` as it stands in `gradtop --help`; `details` is the end of the command's help; `options` are the fields of the job's
     section that are options, too, with metavar and help. With `takes_weights`, that of a RUN starts with its newest weights.
@@ -49,6 +49,7 @@ class JobCommand(NamedTuple):
     details: str = ""
     options: Mapping[str, tuple[str, str]] = MappingProxyType({})
     takes_weights: bool = True
+    name: str = ""
 
 
 class Result(NamedTuple):
@@ -128,4 +129,5 @@ def job_events() -> Mapping[str, JobEvent]:
 @cache
 def job_commands() -> Mapping[str, Job]:
     """The jobs that have a command, by its name."""
-    return {name.replace("_", "-"): job for name in job_names() if (job := find_job(name)).command is not None}
+    jobs = (find_job(name) for name in job_names())
+    return {job.command.name or job.name.replace("_", "-"): job for job in jobs if job.command is not None}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gradtop.trainer.analysis.significance import moments, two_sided, welch
+from gradtop.trainer.analysis.significance import half_width, moments, quantile, two_sided, welch
 
 
 def test_welch_agrees_with_published_figures() -> None:
@@ -52,3 +52,12 @@ def test_means_and_deviations_of_figures_whose_sum_no_float_holds() -> None:
     assert moments([1.7e308] * 3) == pytest.approx((1.7e308, 0.0))
     assert moments([1e200, 3e200]) == pytest.approx((2e200, 2**0.5 * 1e200))
     assert moments([2.5]) == (2.5, 0.0)
+
+
+def test_the_interval_of_a_mean_is_that_of_students_table() -> None:
+    for degrees, point in ((1, 12.7062), (4, 2.776445), (30, 2.042272)):
+        assert quantile(0.05, degrees) == pytest.approx(point, rel=1e-5)
+    assert quantile(0.01, 4) == pytest.approx(4.604095, rel=1e-5)
+    assert half_width([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2.776445 * math.sqrt(2.5 / 5), rel=1e-5)
+    assert half_width([2.0, 2.0]) == 0
+    assert math.isnan(half_width([1.0]))

@@ -46,6 +46,8 @@ from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.classes.data import ClassesPart, shares
 from gradtop.tui.screens.classes.text import class_lines, copied, matrix_lines, title_line, worst_lines
 from gradtop.tui.screens.gradients.data import GradientsView, read_gradients
+from gradtop.tui.screens.init_comparison.data import read_inits
+from gradtop.tui.screens.init_comparison.text import conclusion, init_rows
 from gradtop.tui.screens.lr_range.data import read_range
 from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
 from gradtop.tui.screens.overview.data import read_overview
@@ -60,8 +62,9 @@ from gradtop.tui.screens.speed.text import rows as speed_rows
 from gradtop.tui.screens.system.data import read_system
 from gradtop.tui.screens.system.text import gpu_lines, host_lines, monitoring_lines, run_lines
 from gradtop.tui.screens.tune.data import read_tune
-from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, rebinned, span
+from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, span
 from gradtop.tui.screens.weights.pictures import heat, picture_title, why_none
+from gradtop.tui.widgets.binning import rebinned
 
 PARAMETER = "head.weight"
 PICTURES = (
@@ -97,6 +100,7 @@ class Screen:
         yield lambda: self._parameters(source)
         yield lambda: read_range(source, None)
         yield lambda: self._speeds(source)
+        yield lambda: self._inits(source)
         yield lambda: read_tune(source, None)
         yield lambda: self._runs(source)
         yield self._log.read
@@ -129,6 +133,12 @@ class Screen:
             host_lines(each, source.facts)
             gpu_lines(each)
             monitoring_lines(each)
+
+    @staticmethod
+    def _inits(source: ReadContext) -> None:
+        part = read_inits(source, None)
+        list(init_rows(part, 0, ["-"]))
+        conclusion(part)
 
     @staticmethod
     def _speeds(source: ReadContext) -> None:

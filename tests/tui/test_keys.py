@@ -22,6 +22,7 @@ from gradtop.tui.dialogs.help import Help
 from gradtop.tui.dialogs.log import Log
 from gradtop.tui.dialogs.overlay import Overlay
 from gradtop.tui.theme import LIGHT
+from tests.tui.init_fixture import init_run
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
@@ -42,6 +43,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return size_run(runs)
         case "speed":
             return speed_run(runs)
+        case "init_comparison":
+            return init_run(runs)
     return fake_run(runs)[0]
 
 

@@ -52,6 +52,24 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Welch | None:
     return Welch((first, second), difference, t, degrees, two_sided(t, degrees))
 
 
+def half_width(values: Sequence[float], level: float = LEVEL) -> float:
+    """Of Student's confidence interval of the mean, such as mean ± half its width; NaN of fewer than two values."""
+    if len(values) < 2:
+        return math.nan
+    return quantile(level, len(values) - 1) * moments(values)[1] / math.sqrt(len(values))
+
+
+def quantile(level: float, degrees: float) -> float:
+    """The t that |T| of Student's distribution exceeds with probability `level`."""
+    low, high = 0.0, 1.0
+    while two_sided(high, degrees) > level:
+        low, high = high, 2 * high
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if two_sided(middle, degrees) > level else (low, middle)
+    return high
+
+
 def moments(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation (0 of one value), also where a sum of the values or of their squares outgrows a float."""
     mean = math.fsum(value / len(values) for value in values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -65,3 +66,4 @@ InitConfig = Annotated[
     DefaultInit | XavierUniform | XavierNormal | KaimingUniform | KaimingNormal | Normal | Orthogonal | Zeros,
     Field(discriminator="kind"),
 ]
+INITS: Mapping[str, type[Pretrained]] = {each.model_fields["kind"].default: each for each in get_args(get_args(InitConfig)[0])}

@@ -39,7 +39,7 @@ def initialise(config: InitConfig, model: nn.Module) -> list[str]:
     notes = []
     if not isinstance(config, DefaultInit):
         fill = _filler(config)
-        drawn, zeroed = list(_weights(model)), list(_biases(model))
+        drawn, zeroed = list(weights_of(model)), list(_biases(model))
         with torch.no_grad():
             for weight in (part for parameter, parts in drawn for part in parameter.chunk(parts)):
                 try:
@@ -90,7 +90,7 @@ def _left(model: nn.Module, drawn: Iterable[tuple[Tensor, int]], zeroed: Iterabl
     return f"; as the model made them: {', '.join(found)}" if found else ""
 
 
-def _weights(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
+def weights_of(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
     """Each matrix and kernel once, and how many it is: what a layer keeps in one, as attention its three and an LSTM its four, are as many."""
     seen: set[int] = set()
     for module in model.modules():

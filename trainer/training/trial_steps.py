@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
+from gradtop.trainer.config import TrainingConfig
+from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.build import TrainingParts
-from gradtop.trainer.training.step import Batch
+from gradtop.trainer.training.step import Batch, explain_step_error
 
 
 class Notes:
@@ -32,6 +35,19 @@ def whole_batches(parts: TrainingParts) -> Iterator[Batch]:
                 yield batch
         epoch += 1
     raise UserError(f"the training data give no batch of {size} samples")
+
+
+@contextmanager
+def with_a_sentence(training: TrainingConfig) -> Iterator[None]:
+    """What goes wrong in a trial becomes a UserError where there is a sentence for it."""
+    try:
+        yield
+    except Exception as error:
+        if out_of_memory(error):
+            raise UserError(explain_out_of_memory(training.device, training.batch_size)) from error
+        if not isinstance(error, UserError) and (sentence := explain_step_error(error)):
+            raise UserError(sentence) from error
+        raise
 
 
 def wait_for(device: torch.device) -> None:

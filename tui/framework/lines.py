@@ -10,10 +10,11 @@ from textual.widget import Widget
 
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint
+from gradtop.tui.widgets.chart_styles import LINES
 from gradtop.tui.widgets.columns import Piece
 from gradtop.tui.widgets.tones import Tone, tone_styles
 
-TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key", "selected")
+TONES = ("text", "strong", "muted", "faint", "primary", "success", "warning", "error", "key", "selected", *(f"line-{style}" for style in LINES))
 NAMED = {
     "text": Tone("foreground"),
     "strong": Tone("foreground", bold=True),

@@ -15,12 +15,16 @@ MINUTE, DAY = 60, 86400
 
 
 class Ruler(NamedTuple):
-    """A quantity over steps, given at some of them and straight between and beyond; without any it is the step itself."""
+    """A quantity over steps, given at some of them and straight between and beyond; without any it is the step itself.
+
+    `whole` is whether it is counted: only whole numbers are read of it.
+    """
 
     name: str = "step"
     steps: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
     log: bool = False
+    whole: bool = True
 
     @property
     def is_plain(self) -> bool:
@@ -46,7 +50,7 @@ class Ruler(NamedTuple):
     def text(self, step: float) -> str:
         """The quantity at a step, as it is read."""
         value = self.value(step)
-        if self.log:
+        if self.log or not self.whole:
             return formatting.significant(value)
         if self.name == "time":
             return formatting.duration(max(0.0, value))

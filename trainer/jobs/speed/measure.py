@@ -17,12 +17,11 @@ from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import Run, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.cores import cores
-from gradtop.trainer.runtime.device import choose_device, explain_out_of_memory, out_of_memory
+from gradtop.trainer.runtime.device import choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
 from gradtop.trainer.training.plain_step import update
-from gradtop.trainer.training.step import explain_step_error
-from gradtop.trainer.training.trial_steps import Notes, wait_for, whole_batches
+from gradtop.trainer.training.trial_steps import Notes, wait_for, whole_batches, with_a_sentence
 
 LEAST = 5  # timed steps
 _KERNEL = 4  # dimensions of the weight of a two-dimensional convolution
@@ -48,14 +47,8 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
         config = validate(effective(to_tables(config), question["changes"]))
     except ConfigProblems as error:
         raise UserError(str(error)) from error
-    try:
+    with with_a_sentence(config.training):
         return timed(build_to_measure(run, notes, config), config, steps=int(question["first_steps"]), seconds=float(question["seconds"]))
-    except Exception as error:
-        if out_of_memory(error):
-            raise UserError(explain_out_of_memory(config.training.device, config.training.batch_size)) from error
-        if not isinstance(error, UserError) and (sentence := explain_step_error(error)):
-            raise UserError(sentence) from error
-        raise
 
 
 def choices(names: Sequence[str], config: Config, parts: TrainingParts) -> dict[str, list[object]]:

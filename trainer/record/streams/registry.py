@@ -89,6 +89,10 @@ BATCH_SIZE = "batch_size"
 SPEEDS = "speeds"
 SETTING, STAGE, ROUND, STEP_SECONDS = "setting", "stage", "round", "step_seconds"
 
+INIT_LOSSES, INIT_LAYERS = "init_losses", "init_layers"
+INIT, SEED, TRAINING_STEP, LAYER = "init", "seed", "training_step", "layer"
+WEIGHT_STD, ACTIVATION_STD, GRADIENT_RMS = "weight_std", "activation_std", "gradient_rms"
+
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
 HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT = (
@@ -209,6 +213,24 @@ REGISTRY: Mapping[str, Stream] = {
             (Column(SETTING), Column(STAGE), Column(ROUND), Column(STEP_SECONDS, "s"), Column(SAMPLES_PER_S, "1/s"), Column(LOSS)),
             jobs=("speed",),
             shown_by=("speed",),
+            rollup=False,
+        ),
+        Stream(
+            INIT_LOSSES,
+            "Every loss of a comparison of initializations, before the optimizer step `training_step`: the initialization by its place in `init_comparison.kinds`, "
+            "and the seed. Records of one `step` are one measurement; its last loss is that of the last step, or not finite; of step 0 where it failed.",
+            (Column(INIT), Column(SEED), Column(TRAINING_STEP), Column(LOSS)),
+            jobs=("init_comparison",),
+            shown_by=("init_comparison",),
+            rollup=False,
+        ),
+        Stream(
+            INIT_LAYERS,
+            "Each weight of each measurement of a comparison of initializations, at the first step: its place among `parameters`, in the order of the forward pass, "
+            "standard deviation of the weights and of what their module puts out, root mean square of their gradient; `bins(n)` from `low` to `high` follow.",
+            tuple(Column(name) for name in (INIT, SEED, LAYER, WEIGHT_STD, ACTIVATION_STD, GRADIENT_RMS, LOW, HIGH)),
+            jobs=("init_comparison",),
+            shown_by=("init_comparison",),
             rollup=False,
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),

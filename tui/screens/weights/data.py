@@ -289,29 +289,6 @@ def span(histograms: Sequence[Histogram]) -> tuple[float, float] | None:
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
 
 
-def rebinned(histogram: Histogram, low: float, high: float, bins: int) -> list[float]:
-    """The counts in other bins, each shared out as if its values lay evenly; a range of no width goes whole into its bin."""
-    found = [0.0] * bins
-    if not histogram.bins or bins < 1 or not 0 < high - low < math.inf:
-        return found
-    scale = bins / (high - low)
-    width = (histogram.high - histogram.low) / len(histogram.bins)
-    for number, count in enumerate(histogram.bins):
-        if not count:
-            continue
-        start = (histogram.low + number * width - low) * scale
-        end = start + width * scale
-        first = max(0, min(bins - 1, math.floor(start)))
-        last = max(0, min(bins - 1, math.ceil(end) - 1))
-        if last <= first or not end > start:
-            found[first] += count
-            continue
-        for each in range(first, last + 1):
-            part = min(end, each + 1) - max(start, each)
-            found[each] += count * max(0.0, part) / (end - start)
-    return found
-
-
 def movement(first: Histogram, now: Histogram) -> tuple[tuple[str, str, str], ...]:
     """How mean and deviation moved: (what, in figures, in words)."""
     from gradtop.trainer.analysis.formatting import significant

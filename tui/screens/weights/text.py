@@ -12,8 +12,9 @@ from gradtop.trainer.record import RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.reading.snapshot import Facts
-from gradtop.tui.screens.weights.data import Histogram, ListedParameter, WeightsPart, movement, rebinned, span
+from gradtop.tui.screens.weights.data import Histogram, ListedParameter, WeightsPart, movement, span
 from gradtop.tui.widgets.axis import linear, tick_label
+from gradtop.tui.widgets.binning import rebinned
 from gradtop.tui.widgets.columns import Piece
 
 NOT_FINITE = "not finite"

@@ -18,10 +18,10 @@ from gradtop.tui.screens.weights.data import (
     movement,
     parameters,
     read_weights,
-    rebinned,
     span,
 )
 from gradtop.tui.screens.weights.text import axis, history_lines, ridge, thinned
+from gradtop.tui.widgets.binning import rebinned
 
 BINS = 8
 COLUMNS = ("parameter", "low", "high", "mean", "std", "min", "max", "zeros", "count", *(f"b{n}" for n in range(BINS)))
