@@ -21,6 +21,7 @@ NAMES = {
     "opening": "from exec to the first chart; memory; bytes on disk",
     "listing": "the list of ten thousand runs",
     "searching": "a search of ten thousand trials on the screen",
+    "trials": "between two trials of a search, and a hundred beside Optuna's own loop",
     "overlay": "twenty long runs over each other",
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",

@@ -22,7 +22,12 @@ Batch = tuple[Tensor, Tensor]
 
 
 def plain(config: Config, device: torch.device) -> Epoch:
-    """Data on the device, fused optimizer, nothing measured, nothing read back."""
+    """An epoch of `plain_model`."""
+    return plain_model(config, device)[0]
+
+
+def plain_model(config: Config, device: torch.device) -> tuple[Epoch, nn.Module, Source]:
+    """An epoch of the training, its model and its data. Data on the device, fused optimizer, nothing measured, nothing read back."""
     training = config.training
     torch.manual_seed(training.seed)
     source = load_data(config.data, seed=training.seed, context=config.model.window)
@@ -50,7 +55,7 @@ def plain(config: Config, device: torch.device) -> Epoch:
         optimizer.step()
         schedule.step()
 
-    return epoch
+    return epoch, model, source
 
 
 def reader(source: Source, size: int, device: torch.device) -> tuple[Callable[[], Iterator[Batch]], int]:

@@ -33,12 +33,13 @@ def stored(where: str) -> Iterator[None]:
     except UserError:
         raise
     except OSError as error:
-        raise UserError(f"the storage of the search, {where}, failed: {error.strerror or error}; free it and resume the search") from error
+        raise UserError(f"the storage of the search, {where}, failed: {error.strerror or error}; resume the search when that is mended") from error
     except Exception as error:
         module = type(error).__module__
         if not module.startswith(("sqlalchemy", "optuna.exceptions", "optuna.storages", "psycopg", "json")):
             raise
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        cause = error.__cause__ or error  # Optuna's own sentence does not say what the database said
+        first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise UserError(f"the storage of the search, {where}, failed: {first}; resume the search when it can be reached") from error
 
 

@@ -102,7 +102,7 @@ class TrialSearch:
         except BaseException as error:
             self._stop_trials()
             if isinstance(error, OSError):
-                raise UserError(f"the search cannot go on: {error.filename or self._run.path}: {error.strerror or error}; free it and resume the search") from error
+                raise UserError(f"the search cannot go on: {error.filename or self._run.path}: {error.strerror or error}; resume the search when that is mended") from error
             raise
         finally:
             self._stopwatch.halt()
