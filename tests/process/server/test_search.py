@@ -18,11 +18,13 @@ from gradtop.trainer.jobs.search.trials import TrialState, read_trials
 from gradtop.trainer.launch import create_run, start_worker
 from gradtop.trainer.record import Run, RunState, list_runs, read_meta, read_status, send
 from gradtop.trainer.record.control import wait_for_answer
+from gradtop.tui.cli.main import main
 from tests.process.support import Process, wait_for_state
 from tests.support import wait_until
 
 Adopt = Callable[[Run], Process]
 
+CONFIGS = Path(__file__).parents[3] / "configs" / "search"
 CONFIG = """
 [model]
 kind = "mlp"
@@ -73,7 +75,7 @@ def whole(run: Run, trials: int) -> None:
 
 
 def test_a_search_suggests_as_optuna_does_and_a_trial_is_a_run(tmp_path: Path, running_server: int) -> None:
-    run = search_run(tmp_path, "search.sampler=random", "search.trials=5")
+    run = search_run(tmp_path, "search.sampler=random", "search.trials=5", "training.epochs=1")
     start_worker(run)
     assert ended(run) is RunState.DONE, read_status(run).error
     whole(run, 5)
@@ -87,10 +89,25 @@ def test_a_search_suggests_as_optuna_does_and_a_trial_is_a_run(tmp_path: Path, r
     first = Run(tmp_path / read_trials(run)[0].run)
     assert load_config(first.config).part("optimizer").lr == wanted[0]  # type: ignore[attr-defined]
     assert read_meta(first).parent == run.id
+    written = tmp_path / "best.toml"
+    assert main(["search", run.id, "--best-config", str(written), "--runs", str(tmp_path)]) == 0
+    assert load_config(written).part("optimizer").lr == journal(run).best_params["optimizer.lr"]  # type: ignore[attr-defined]
+
+
+def test_the_examples_run(tmp_path: Path, running_server: int) -> None:
+    found = {}
+    for file in sorted(CONFIGS.glob("*.toml")):
+        short = ["training.epochs=1", "training.device=cpu", *(["search.trials=3"] if file.stem != "grid" else [])]
+        found[file.stem] = create_run(tmp_path, load_config(file, short, job="search"), name=file.stem)
+        start_worker(found[file.stem])
+    assert {name: ended(run) for name, run in found.items()} == dict.fromkeys(found, RunState.DONE), [read_status(run).error for run in found.values()]
+    assert len({tuple(trial.params.items()) for trial in read_trials(found["grid"])}) == 6
+    assert outcome_of(read_status(found["pareto"]).result).best == tuple(trial.number for trial in journal(found["pareto"]).best_trials)
+    assert all("optimizer.momentum" in trial.params for trial in read_trials(found["digits_mlp"]) if trial.params["optimizer.kind"] == "sgd")
 
 
 def test_a_search_and_a_trial_that_are_killed_go_on_and_nothing_is_lost_or_counted_twice(tmp_path: Path, running_server: int) -> None:
-    run = search_run(tmp_path, "training.epochs=30", "search.trials=2")
+    run = search_run(tmp_path, "training.epochs=20", "search.trials=2")
     start_worker(run)
     trial = wait_until(lambda: next((trial for trial in read_trials(run) if trial.state is TrialState.TRAINING), None), why="a trial")
     of_trial = Run(tmp_path / trial.run)
@@ -140,7 +157,7 @@ def test_trials_are_added_and_stopped_and_the_budget_extended(tmp_path: Path, ru
 
 def test_trials_are_pruned_in_any_storage_and_one_that_is_gone_is_a_sentence(tmp_path: Path, running_server: int) -> None:
     url = f"sqlite:///{tmp_path / 'search.db'}"
-    run = search_run(tmp_path / "runs", f"search.storage={url}", "search.pruner=hyperband", "training.epochs=20", "search.workers=2", "search.trials=9")
+    run = search_run(tmp_path / "runs", f"search.storage={url}", "search.pruner=hyperband", "training.epochs=9", "search.workers=2", "search.trials=9")
     start_worker(run)
     assert ended(run) is RunState.DONE, read_status(run).error
     states = [trial.state for trial in read_trials(run)]

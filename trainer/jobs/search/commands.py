@@ -67,11 +67,16 @@ def extend(search: TrialSearch, arguments: Mapping[str, object]) -> Mapping[str,
     return {"trials": search.total}
 
 
+def bare(text: str) -> str:
+    """A list, which is a choice by its text, as it is compared."""
+    return text.replace(" ", "").strip("[]")
+
+
 def in_space(each: Parameter, value: object) -> Value:
     """Raises ValueError for a value outside the distribution."""
     if each.kind == "choice":
-        written = to_text(value).replace(" ", "")  # a list is a choice by its text
-        found = [choice for choice in each.choices if choice == value or str(choice).replace(" ", "") == written]
+        written = bare(to_text(value))
+        found = [choice for choice in each.choices if choice == value or bare(str(choice)) == written]
         if not found:
             raise ValueError(f"{each.key} must be one of {', '.join(map(str, each.choices))}, not {to_text(value)}")
         return found[0]
