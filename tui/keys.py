@@ -198,6 +198,7 @@ KEYS: tuple[Key, ...] = (
     Key("N", "screen.note", "runs.note", "note", "Write a note on this run.", modes=("runs",)),
     Key("p", "screen.pin", "runs.pin", "pin", "Keep this run on top of the list, or no longer; stored in the run.", modes=("runs",), footer=True),
     Key("S", "screen.seeds", "runs.seeds", "seeds", "Queue more runs of this configuration that differ in the seed alone. Asks how many.", modes=("runs",)),
+    Key("E", "screen.use", "runs.use", "evaluate, export", "Evaluate this run's best checkpoint, or export its model as safetensors, pt2 or ONNX into the run's directory.", modes=("runs",)),
     Key("n", "screen.rename", "runs.rename", "rename", "Rename this run.", modes=("runs",)),
     Key("d", "screen.delete", "runs.delete", "delete", "Move this run to the trash folder in the runs directory. Asks first.", modes=("runs",)),
     # 1, of jobs with a screen of their own

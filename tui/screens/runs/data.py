@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.index import RunsView
-from gradtop.trainer.analysis.run_order import groups
+from gradtop.trainer.analysis.run_order import NEWEST, groups
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RunReader, clean
 
@@ -86,3 +86,8 @@ def numbered(marked: Sequence[str], before: Mapping[str, int]) -> dict[str, int]
         if run not in found:
             found[run] = next(number for number in range(len(marked)) if number not in found.values())
     return found
+
+
+def sorted_column(sort: str) -> str:
+    """The column that shows an order: families stand by the newest run."""
+    return "started" if sort == NEWEST else sort

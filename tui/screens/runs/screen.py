@@ -24,8 +24,18 @@ from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
-from gradtop.tui.screens.runs.data import AT_FIRST, AT_ONCE, Judgement, RunsPart, judge, numbered, read_runs
+from gradtop.tui.screens.runs.data import (
+    AT_FIRST,
+    AT_ONCE,
+    Judgement,
+    RunsPart,
+    judge,
+    numbered,
+    read_runs,
+    sorted_column,
+)
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
+from gradtop.tui.screens.runs.model import use_model
 from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
 from gradtop.tui.widgets.cells import collected
 from gradtop.tui.widgets.columns import Cell
@@ -133,16 +143,11 @@ class Runs(ModeScreen):
                 self.table.go(watched.id)
         seen, now = watched.id if watched is not None else "", part.now
         self._set_columns(part)
-        self.table.set_sorted(self._sorted_as(part.view.sort), descending=is_descending(part.view.sort, reverse=part.view.reverse))
+        self.table.set_sorted(sorted_column(part.view.sort), descending=is_descending(part.view.sort, reverse=part.view.reverse))
         problem = part.problem or ("" if part.whole or not part.view.filter else "reading …")
         self.table.show(tuple(rows), lambda key: self._cells(rows[key], now, watched=key == seen), total=part.total, problem=problem)
         self._tell()
         self._judge()
-
-    @staticmethod
-    def _sorted_as(sort: str) -> str:
-        """The column that shows an order: families stand by the newest run."""
-        return "started" if sort == NEWEST else sort
 
     def _set_columns(self, part: RunsPart) -> None:
         """Those that were chosen, and what else must be said: the data, where results on different ones stand below each other."""
@@ -235,7 +240,7 @@ class Runs(ModeScreen):
             return True if self._marked else None
         if action == "compare":
             return True if row is not None and self._other(row) is not None else None
-        if action in {"choose", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds"}:
+        if action in {"choose", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds", "use"}:
             return True if row is not None else None
         if action == "delete":
             return True if row is not None and not row.state.is_alive else None
@@ -335,6 +340,10 @@ class Runs(ModeScreen):
     def action_note(self) -> None:
         if self.row is not None:
             changes.annotate(self.gradtop, self.row)
+
+    def action_use(self) -> None:
+        if self.row is not None:
+            use_model(self.gradtop, self.row)
 
     def action_delete(self) -> None:
         if self.row is not None:

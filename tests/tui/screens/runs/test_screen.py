@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,13 @@ from textual.command import CommandPalette
 
 from gradtop.trainer.analysis.compare import compare
 from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, read_status, write_meta, write_status
+from gradtop.tui.cli.main import parse
+from gradtop.tui.dialogs.choose import Choose
 from gradtop.tui.dialogs.compare import Compare, composed
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.dialogs.rename import Rename
 from gradtop.tui.screens.overview.screen import Overview
+from gradtop.tui.screens.runs.model import USES
 from gradtop.tui.screens.runs.screen import Runs
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.table import Table
@@ -468,3 +472,22 @@ async def test_each_run_in_view_says_what_is_wrong_with_it(tmp_path: Path, famil
         assert "▲ 12 records lost" in rows["amber-finch"]
         assert "✓" not in rows["brave-otter"]
         assert "✓" not in rows["grey-lynx"]
+
+
+async def test_the_model_of_a_run_is_evaluated_and_exported_by_the_commands(tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, str, str]] = []
+    shutil.rmtree(family.done.checkpoints)
+    async with piloted(tmp_path, family.training, mode="runs") as screen:
+        monkeypatch.setattr(screen.app, "notify", lambda text, *, title="", severity="information", **_: said.append((title, text, severity)))
+        await go(screen, family.done)
+        await screen.press("E")
+        await screen.until(lambda: isinstance(screen.app.screen, Choose), "the choice")
+        await screen.press("down", "enter")
+        await screen.until(lambda: len(said) == 2, "the answer")
+    assert said[0] == ("", "amber-finch: export safetensors …", "information")
+    assert said[1] == ("amber-finch: export safetensors", f"{family.done.id} has no checkpoint yet. Write one: gradtop checkpoint {family.done.id}", "error")
+
+
+def test_what_can_be_chosen_are_commands() -> None:
+    for words in USES.values():
+        assert parse([*words, "last"]).run == "last"
