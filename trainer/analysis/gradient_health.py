@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import scientific
 
@@ -78,8 +79,7 @@ class Measured:
         return f"{module}.weight" if last == "bias" else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GradientHealth:
+class GradientHealth(NamedTuple):
     """`state` in a word, `why` in a few; `tone` is success, warning, error or muted; `rank` sorts by trouble, the worst first."""
 
     state: str

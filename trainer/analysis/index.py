@@ -6,8 +6,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.lineage import branch, families
@@ -49,8 +50,7 @@ NAMED = 50  # runs in which a key is looked for that was probably meant
 LIST_EVERY = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunsView:
+class RunsView(NamedTuple):
     """`columns` are the fields that are shown beside those that every row has."""
 
     sort: str = NEWEST

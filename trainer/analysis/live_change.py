@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.formatting import significant
 
@@ -16,8 +15,7 @@ NOTED = 1.05  # from which factor on a learning rate that was not asked for is s
 GRAVE = 2.0  # from which on it must be confirmed
 
 
-@dataclass(frozen=True)
-class LiveConsequences:
+class LiveConsequences(NamedTuple):
     """Whether training ends with the change, or the learning rate of the next step without and with it, where that leaps or is scaled.
 
     `grave`: somebody must confirm it. `unknown`: the learning rates are not known yet.
@@ -61,8 +59,7 @@ def live_consequences(
     return LiveConsequences(lr=found, grave=leap >= GRAVE) if leap > NOTED else NO_CONSEQUENCES
 
 
-@dataclass(frozen=True)
-class NewLearningRate:
+class NewLearningRate(NamedTuple):
     """What a new learning rate makes of the one of now: `scaled` with the whole schedule, and its lower bound `min_lr` with it (before, after;
     None where there is none or it is changed as well); or `constant`, which ends the schedule.
     """

@@ -7,9 +7,8 @@ import operator
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.run_fields import FIELDS, field_of, is_looked_up
@@ -28,8 +27,7 @@ DATES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m")
 ORDERS: Mapping[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One condition; `number` is what was typed as a number, None where it is none. Without a `key` it is a word."""
 
     text: str
@@ -59,8 +57,7 @@ class Term:
         return self.text == text if whole else self.text in text
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """`words` must stand anywhere in a row's text. `problem` says in a sentence what is wrong: then nothing matches.
 
     `incomplete` says which term has no value yet, and so counts for nothing.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from gradtop.trainer.record.streams.registry import CELLS
 
@@ -27,8 +27,7 @@ class PictureKind(IntEnum):
 ALL_CHANNELS = -1  # as a channel: the mean of |W| over the channels of each kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A picture of a parameter: the kernels around `kernel` in `channel`, or a map of at most `height` × `width` cells."""
 
     parameter: str
@@ -51,8 +50,7 @@ class Wanted:
         return Wanted(found[0], PictureKind(found[1]), *found[2:])
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """`tiles` from number `first` on, of `height` × `width` cells each, of which one stands for `down` × `across` weights."""
 
     first: int
@@ -106,8 +104,7 @@ def _blocks(size: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     return down, across
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """The cells of each tile, row by row; NaN stands for a cell that holds a weight which is not finite, of which there are `nonfinite`."""
 
     kind: PictureKind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.run_reader import read_config
@@ -14,8 +14,7 @@ from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import ANY_DEVICE, Status, derive_state, load_status
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedRun:
+class QueuedRun(NamedTuple):
     """A queued run; `before` are the runs that it waits for, `place` is its queue position, counted from 1."""
 
     run: Run

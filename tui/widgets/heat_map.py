@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.color import Color
@@ -28,8 +28,7 @@ FEW, ASCII = "·░▒▓█", ".:-=+*#%@"
 LARGEST = 12  # pixels in a row for one number
 
 
-@dataclass(frozen=True, slots=True)
-class Heat:
+class Heat(NamedTuple):
     """Tiles of `height` × `width` numbers over one scale from `low` to `high`, numbered from `first` on; NaN is drawn as a cross.
 
     The tile `chosen`, by its place, is drawn large beside the others; without one there is a single tile. `words` stand below.

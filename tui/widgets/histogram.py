@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from gradtop.tui.widgets.axis import Axis, fitted, in_bars, linear
 from gradtop.tui.widgets.cells import Cells
@@ -26,8 +25,7 @@ BARS = " ▁▂▃▄▅▆▇█"
 LEAST = (12, 4)  # below, there is nothing but axes
 
 
-@dataclass(frozen=True, slots=True)
-class HistogramShape:
+class HistogramShape(NamedTuple):
     """Equal `bins` from `low` to `high`; `mark` is a value to point at, or None. All finite."""
 
     low: float

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.analysis.findings.loss_curve import LossCurve
 from gradtop.trainer.analysis.findings.sampled import Sampled, sampled
@@ -46,8 +45,7 @@ MOST_EVALS = 1000  # evaluations that are read one by one; of more than these, c
 CURVES = (LOSS, LR, GRAD_NORM, CLIPPED, LOADING)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     step: int
     epoch: float  # nan where it is not known
     loss: float

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.spikes import (
     BEFORE,
@@ -26,8 +26,7 @@ ZOOM = 64  # bins of a look into one bin
 LOOKS = 3  # bins that are looked into
 
 
-@dataclass(frozen=True, slots=True)
-class Spike:
+class Spike(NamedTuple):
     """A jump of the loss from `before` to `peak` at `step`; `until` is the step at which it was back, None where it was not."""
 
     step: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, window
@@ -19,8 +19,7 @@ ENOUGH = 3  # measurements of an update:weight ratio
 MOST = 1_000_000  # values that are read: of a very large model there are fewer records
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """One column of one parameter: steps and values where it was measured, in order."""
 
     steps: Sequence[float] = ()
@@ -35,8 +34,7 @@ class Track:
         return [value for at, value in zip(self.steps, self.values, strict=True) if at >= step and math.isfinite(value)]
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterSamples:
+class ParameterSamples(NamedTuple):
     name: str
     sizes: tuple[int, ...] = ()
     trainable: bool = True

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, trend, window
@@ -35,8 +35,7 @@ SHARE = 0.1  # of the time, for reading
 SORTS = ("trouble", "depth", "norm", "update:weight")
 
 
-@dataclass(frozen=True, slots=True)
-class GradientsView:
+class GradientsView(NamedTuple):
     """The parameter whose chart is open ("" for none), and what is seen of it."""
 
     chart: str = ""
@@ -59,8 +58,7 @@ class GradientRow:
     is_vector: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterCurves:
+class ParameterCurves(NamedTuple):
     """One parameter over all steps; `end` is the right end of the axis."""
 
     name: str = ""
@@ -72,8 +70,7 @@ class ParameterCurves:
     clock: Clock = NO_CLOCK
 
 
-@dataclass(frozen=True, slots=True)
-class GradientsPart:
+class GradientsPart(NamedTuple):
     """`rows` in the order of the model; `step` is the last one measured, None before the first; `end` the right end of the axis of
     steps; `unmeasured` what the worker cannot measure, and why.
     """
@@ -86,8 +83,7 @@ class GradientsPart:
     unmeasured: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What was read last, of how many records and for which view, and until when that is new enough."""
 
     part: GradientsPart

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.record.streams.registry import LAYERS
 from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, Node, model_of
@@ -23,8 +22,7 @@ ORDERS: dict[str, Callable[[Node], object]] = {
 SORTS = (MODEL, *ORDERS)
 
 
-@dataclass(frozen=True, slots=True)
-class ParametersPart:
+class ParametersPart(NamedTuple):
     """`unreadable` says why a stream that is there tells nothing."""
 
     model: Model = NO_MODEL

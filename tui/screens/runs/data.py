@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.index import RunsView
 from gradtop.trainer.analysis.run_order import NEWEST, groups
@@ -23,8 +22,7 @@ SENTENCE = 200  # characters
 LOOKING = 0.1  # seconds of looking up what a column, an order or a filter needs; the next looks go on with it
 
 
-@dataclass(frozen=True, slots=True)
-class RunsPart:
+class RunsPart(NamedTuple):
     """`total` runs are there, with the ids `known`; `rows` of them match the filter, or `problem` says what is wrong with it.
 
     Those are sorted within `groups` that do not compare with each other; 0 where they are not ranked. `whole` is whether all were read.
@@ -47,8 +45,7 @@ def read_runs(source: ReadContext, view: RunsView) -> RunsPart:
     return RunsPart(rows, len(runs), view, source.clock(), runs.ids, runs.problem(view), groups(rows, view.sort), runs.is_whole)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What is wrong with a run as its row stood: the worst and the count in a few words, and the worst in a sentence."""
 
     row: RunRow

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.lr_turns import Turn, lr_turns, recorded_turns
 from gradtop.trainer.analysis.marks import event_marks
@@ -20,8 +19,7 @@ BINS = 720
 LABELS = {"warmup_end": "warm-up ends", "restart": "restart", "peak": "peak", "decay_start": "decay begins"}
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulePart:
+class SchedulePart(NamedTuple):
     """`marks` are (step, what happens there); `per_epoch` steps make an epoch."""
 
     steps: int = 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.config import (
     EFFECTS,
@@ -33,8 +32,7 @@ from gradtop.trainer.record import effective
 LIVE_WITH_KIND = frozenset({"freeze.patterns"})
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One line of what will change, as texts, and its way; `old` is "" where the old kind had no such field."""
 
     key: str

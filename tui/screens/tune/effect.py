@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences, new_learning_rate
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """How a start begins: a fork from `checkpoint`, or, where that is None, from the start; `why` says why no fork."""
 
     checkpoint: CheckpointInfo | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -30,8 +30,7 @@ CHOICE = {True: "▾", False: "v"}
 FOLDED = {True: "▸", False: ">"}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRow:
+class FieldRow(NamedTuple):
     """One field as drawn; `note` stands on its right: bounds and unit, or what is wrong."""
 
     key: str

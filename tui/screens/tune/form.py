@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -141,7 +140,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             names = [row.key for row in rows]
             here = names.index(self.key) if self.key in names else -1
             if not draws_unicode(self):
-                rows = [replace(row, note=spell(row.note)) for row in rows]
+                rows = [row._replace(note=spell(row.note)) for row in rows]
             fieldset.display = bool(rows)
             fieldset.set_class(folded, "-folded")
             fieldset.show(rows, here, self._edit if here >= 0 else None)

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
@@ -45,8 +45,7 @@ KEPT = 512
 FIGURES = tuple(column.name for column in columns_of(HISTOGRAMS) if column.name != NONFINITE)  # which earlier runs do not have
 
 
-@dataclass(frozen=True, slots=True)
-class ListedParameter:
+class ListedParameter(NamedTuple):
     """`name` as the run has it; `shown` is the same, safe to draw; `shape` is () where it is not known."""
 
     name: str
@@ -75,16 +74,14 @@ class Histogram:
     nonfinite: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsView:
+class WeightsView(NamedTuple):
     """The parameter that was chosen; "" is the first one. And the picture of it that is shown in place of its histogram."""
 
     parameter: str = ""
     picture: Wanted | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsPart:
+class WeightsPart(NamedTuple):
     """`earlier` from the first on, without `now`; `now` is None where the parameter was not measured yet.
 
     `measured` is whether the run is to measure; `unavailable` says why the worker cannot. `averaged` is whether there is an EMA of the

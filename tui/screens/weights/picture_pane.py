@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -114,12 +113,12 @@ class PicturePane(Vertical):
     def turn_to(self, parameter: str) -> None:
         """The same kind of picture of another parameter."""
         if self.wanted is not None:
-            self.wanted = replace(self.wanted, parameter=parameter, kernel=0, channel=0)
+            self.wanted = self.wanted._replace(parameter=parameter, kernel=0, channel=0)
 
     def walk(self, step: int) -> None:
         """Another kernel."""
         if self.wanted is not None and self.has_kernels:
-            self._want(replace(self.wanted, kernel=max(0, min(self._sizes[0] - 1, self.wanted.kernel + step))))
+            self._want(self.wanted._replace(kernel=max(0, min(self._sizes[0] - 1, self.wanted.kernel + step))))
 
     def on_heat_map_tile_clicked(self, message: HeatMap.TileClicked) -> None:
         message.stop()
@@ -128,7 +127,7 @@ class PicturePane(Vertical):
     def walk_channels(self, step: int) -> None:
         """Another channel; before the first stands the mean over all."""
         if self.wanted is not None and self.has_kernels:
-            self._want(replace(self.wanted, channel=max(ALL_CHANNELS, min(self._sizes[1] - 1, self.wanted.channel + step))))
+            self._want(self.wanted._replace(channel=max(ALL_CHANNELS, min(self._sizes[1] - 1, self.wanted.channel + step))))
 
     def shut(self) -> None:
         self._want(None)
@@ -137,7 +136,7 @@ class PicturePane(Vertical):
         if wanted != self.wanted:
             self.wanted = wanted
             if wanted is not None and self._part.picture is not None and self._part.picture.wanted.parameter == wanted.parameter:
-                self._draw(replace(self._part.picture, wanted=wanted))  # another kernel of what is there already needs no answer
+                self._draw(self._part.picture._replace(wanted=wanted))  # another kernel of what is there already needs no answer
             self.post_message(self.Changed())
 
     @property
@@ -149,14 +148,14 @@ class PicturePane(Vertical):
 
     def on_resize(self) -> None:
         if self.wanted is not None and self.wanted.kind is not PictureKind.KERNELS:
-            self._want(replace(self.wanted, height=self._room[1], width=self._room[0]))
+            self._want(self.wanted._replace(height=self._room[1], width=self._room[0]))
 
     # Drawing
 
     def show_part(self, part: WeightsPart, facts: Facts) -> None:
         self._part, self._facts = part, facts
         if self.wanted is not None and part.picture is not None and part.picture.wanted.parameter == self.wanted.parameter:
-            self._draw(replace(part.picture, wanted=self.wanted))
+            self._draw(part.picture._replace(wanted=self.wanted))
 
     def _draw(self, part: PicturePart) -> None:
         named = next((each.shown for each in self._part.parameters if each.name == part.wanted.parameter), part.wanted.parameter)

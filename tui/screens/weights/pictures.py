@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, shape
 from gradtop.trainer.record import RunReader, RunState, StreamReader
@@ -29,8 +29,7 @@ NEWEST = 16  # records among which one is that was asked for last
 HEAD = (PICTURE, KERNEL, CHANNEL, KERNELS, HEIGHT, WIDTH, NONFINITE)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A picture with the step and time of its weights; `time` is 0 where it is that of a checkpoint."""
 
     picture: Picture
@@ -38,8 +37,7 @@ class Shown:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class PicturePart:
+class PicturePart(NamedTuple):
     """The picture that is `wanted`, as far as the worker has taken it; else `checkpoint` has its weights, where one is kept.
 
     `live` says that the worker takes it now.
