@@ -16,7 +16,7 @@ from gradtop.tui.reading.poll import SHARE, SPARE
 
 BETWEEN_IMPORTS = 0.15  # seconds: for the keys that come meanwhile, and to see whether a core is idle
 START = 0.5  # seconds of a processor that a start may take
-SHARE_AHEAD = SHARE / 3  # of one core, where a training wants them: nobody waits for it
+SHARE_AHEAD = SHARE / 6  # of one core, where a training wants them: nobody waits for it
 # What Tune needs to show anything, and the command palette, in pieces of a fiftieth of a second, which no key and no share is spoilt by. No other mode takes a tenth of a second.
 SLOW = (
     "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main", "importlib.metadata",
