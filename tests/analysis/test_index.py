@@ -131,6 +131,21 @@ def test_a_run_that_is_gone_leaves_the_list(runs: Path) -> None:
     assert len(found) == 1
 
 
+def test_a_run_that_is_seen_before_it_has_its_files_is_listed_once_it_has(runs: Path) -> None:
+    listed = index(runs)
+    whole = ended(runs, "new", created=NOW)
+    aside = whole.path.rename(runs.parent / "aside")
+    whole.path.mkdir()
+    listed.refresh()
+    assert names(listed) == []
+    before = runs.stat()
+    for file in (aside / "run.toml", aside / "meta.json", aside / "status.json"):
+        file.rename(whole.path / file.name)
+    assert runs.stat().st_mtime_ns == before.st_mtime_ns  # nothing tells of it
+    listed.refresh()
+    assert names(listed) == ["new"]
+
+
 def test_a_silent_worker_is_silent_from_the_first_look_on(runs: Path) -> None:
     _run, grower = fake_run(runs, "calm-ibex", steps=10, created=NOW - 500)
     grower.status("training", updated=NOW - 120)

@@ -47,6 +47,7 @@ from gradtop.trainer.record.streams.registry import EVALS, STEPS
 
 AT_ONCE = 25
 NAMED = 50  # runs in which a key is looked for that was probably meant
+FILLED = 1.0  # seconds after which a new directory has the files of a run, if it is one
 LIST_EVERY = 5.0
 
 
@@ -74,6 +75,7 @@ class RunIndex:
         self._clock, self._monotonic = clock, monotonic
         self._entries: dict[str, IndexedRun] = {}  # by the path of the run, the newest first
         self._listed: tuple[int, float] = (-1, 0.0)
+        self._unfinished = -math.inf
         self._next = 0
         self._ordered: list[IndexedRun] = []
         self._names: dict[str, str] = {}
@@ -160,10 +162,12 @@ class RunIndex:
     def _look_for_runs(self) -> bool:
         now = self._clock()
         mark = _mark(os.fspath(self.runs))
-        if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY:
+        if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY and self._monotonic() > self._unfinished:
             return False
-        self._listed = (mark, now)
+        self._listed, others = (mark, now), self._list.others
         found = self._list.read()
+        if self._list.others - others:
+            self._unfinished = self._monotonic() + FILLED  # maybe a run whose files are being written: they change its own directory alone
         if [run.where for run in found] == list(self._entries):
             return False
         self._entries = {run.where: self._entries.get(run.where) or IndexedRun(run) for run in found}

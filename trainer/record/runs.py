@@ -24,11 +24,12 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 class RunList:
-    """The runs of a directory; `read` examines only new entries."""
+    """The runs of a directory; `read` examines only new entries. `others` are the directories in it that are no runs, or not yet."""
 
     def __init__(self, runs: Path) -> None:
         self._runs = os.path.abspath(runs)
         self._ages: dict[str, tuple[Age, Run]] = {}  # by file name
+        self.others: frozenset[str] = frozenset()
 
     def read(self) -> list[Run]:
         """Newest first."""
@@ -46,6 +47,7 @@ class RunList:
                 found = (age, run) if age is not None else None
             if found is not None:
                 self._ages[name] = found
+        self.others = frozenset(name for name in names if name not in self._ages)
         return [run for _, run in sorted(self._ages.values(), key=lambda each: each[0], reverse=True)]
 
 

@@ -12,6 +12,7 @@ from gradtop.tui.widgets.axis import Axis, along, along_decades, multiples
 
 TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 7776000, 31536000)  # seconds between ticks
 MINUTE, DAY = 60, 86400
+SHORTEST = 5  # cells of a time of day
 
 
 class Ruler(NamedTuple):
@@ -83,6 +84,8 @@ def _along_clock(low: float, high: float, width: int) -> Axis:
         return along(low, low + 1, width)
     east = time.localtime(low).tm_gmtoff if abs(low) <= formatting.LATEST else 0
     for step in TIMES:
+        if (SHORTEST + 3) * (high - low) > width * step:
+            continue
         ticks, day = [], ""
         for value in multiples(low + east, high + east, step):
             before, day = day, formatting.date(value - east, "%d %b")

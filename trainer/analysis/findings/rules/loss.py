@@ -111,7 +111,7 @@ def why_not(run: RunHistory) -> str:
 def spike(run: RunHistory) -> Iterator[Finding]:
     """The training loss jumped, against how much it varies in the run itself.
 
-    Threshold: one loss that is as much above where it was as the loss was in the beginning, and 6 times as far as usual; or several steps that are a
+    Threshold: one loss that is as much above where it was as the loss was in the beginning, and 6 times as far as usual; or steps in a row that are a
     tenth of that above it, and 4 times as far. It has passed when the loss is back within a quarter of the jump.
     Source: spikes of 3 times the running mean are used elsewhere; a loss near zero jumps by any factor, so that the initial loss is the measure.
     """
