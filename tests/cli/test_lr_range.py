@@ -68,7 +68,7 @@ def test_json_is_one_object_with_suggestions_and_curve(gradtop: Gradtop, config:
     assert set(found["suggestions"]) == {"valley", "steep", "minimum", "slide"}
     assert len(found["curve"]["lr"]) == len(found["curve"]["loss"]) == len(found["curve"]["smoothed"]) > 40
     shown = json.loads(gradtop("show", "last", "--json").out)
-    assert shown["result"] == {name: found[name] for name in ("suggestions", "diverged_at", "curve")}
+    assert shown["result"] == {name: found[name] for name in ("over", "suggestions", "diverged_at", "curve")}
     (row,) = json.loads(gradtop("ls", "--json").out)
     assert row["job"] == "lr_range"
     assert row["result"]["suggestions"] == found["suggestions"]
@@ -137,7 +137,7 @@ def test_a_training_of_its_configuration_trains(gradtop: Gradtop, config: Path, 
     ("arguments", "said"),
     [
         (["--steps", "3"], "lr_range.steps: must be an integer ≥ 10, not 3"),
-        (["--start", "x"], 'lr_range.start: must be a number > 0, not "x"'),
+        (["--start", "x"], 'lr_range.start: must be a number ≥ 0, not "x"'),
         (["--end", "1e-9"], "lr_range.end: must be above lr_range.start"),
         (["--json", "--watch"], "--json cannot be combined with --watch"),
         (["job=train"], "job: is chosen by the command"),

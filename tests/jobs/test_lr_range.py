@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import re
+import statistics
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,19 @@ import torch
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.config import load_config, parse_config
+from gradtop.trainer.config import TrainingConfig, load_config, parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.job import find_job
-from gradtop.trainer.jobs.lr_range.result import suggestions
+from gradtop.trainer.jobs.lr_range import work as lr_range_work
+from gradtop.trainer.jobs.lr_range.ranged import RANGED
+from gradtop.trainer.jobs.lr_range.result import spread, suggestions
 from gradtop.trainer.jobs.lr_range.suggest import suggest
 from gradtop.trainer.jobs.lr_range.work import NO_CHANGE, NO_CHECKPOINT
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunReader, RunState, read_status, send, wait_for_answer
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.build import TrainingParts
+from gradtop.trainer.training.plain_step import update
 from gradtop.tui.cli import show
 from tests.support import wait_until
 from tests.training.runs import TINY, SignalAtLook, events, rows, tiny_run
@@ -37,7 +42,7 @@ def range_run(folder: Path, *changes: str, sections: str = "", checkpoint: Path 
 
 
 def curve(run: Run) -> list[tuple[float, ...]]:
-    return rows(run, "lr_range", "lr", "loss", "smoothed")
+    return rows(run, "lr_range", "lr", "loss", "smoothed", "ranged", "seed")
 
 
 def state_of(path: Path) -> dict[str, torch.Tensor]:
@@ -53,8 +58,8 @@ def test_a_test_records_its_curve_and_suggests_what_the_curve_says(tmp_path: Pat
     lrs = [row[1] for row in found]
     assert lrs[0] == pytest.approx(1e-6)
     assert [b / a for a, b in itertools.pairwise(lrs)] == pytest.approx([1e6 ** (1 / 59)] * (len(lrs) - 1))
-    wanted = {each.method: each.lr for each in suggest(lrs, [row[3] for row in found], 60)}
-    assert status.result == {"suggestions": wanted, "diverged_at": None}
+    wanted = {each.method: each.x for each in suggest(lrs, [row[3] for row in found], 60)}
+    assert status.result == {"over": "lr", "suggestions": wanted, "diverged_at": None}
     assert set(wanted) == {"valley", "steep", "minimum", "slide"}
     (event,) = events(run, "lr_range")
     assert event["suggestions"] == wanted
@@ -110,6 +115,79 @@ def test_a_loss_that_is_not_finite_ends_it_and_is_no_failure(tmp_path: Path) -> 
     assert read_status(run).result["diverged_at"] == curve(run)[-1][1]
 
 
+def test_several_seeds_are_tests_of_their_own_whose_medians_count(tmp_path: Path) -> None:
+    settings = ("lr_range.steps=40", "lr_range.start=1e-4", "lr_range.end=1", "lr_range.smoothing=0.9")
+    run = range_run(tmp_path, *settings, "lr_range.seeds=3")
+    assert work(run) == 0
+    alone = []
+    for seed in (3, 4, 5):  # after that of the configuration
+        single = range_run(tmp_path, *settings, f"training.seed={seed}")
+        assert work(single) == 0
+        alone.append(single)
+    found = curve(run)
+    for place, (seed, single) in enumerate(zip((3, 4, 5), alone, strict=True)):
+        assert [row[1:5] for row in found if row[5] == seed] == [row[1:5] for row in curve(single)]
+        assert next(row[0] for row in found if row[5] == seed) == place * 40 + 1
+    result, singles = read_status(run).result, [suggestions(read_status(single)) for single in alone]
+    assert [each["suggestions"] for each in result["seeds"]] == singles  # type: ignore[attr-defined]
+    for method, value in suggestions(read_status(run)).items():
+        values = [each[method] for each in singles if method in each]
+        assert value == pytest.approx(statistics.median(values) if len(values) == 3 else math.sqrt(math.prod(values)))
+        assert spread(result)[method] == (min(values), max(values))
+    assert (read_status(run).step, read_status(run).steps) == (80 + len(curve(alone[2])), 120)
+    reader = RunReader(run)
+    reader.refresh()
+    assert dict(find_job("lr_range").result.lines(reader))["suggestions"].endswith("; medians of 3 seeds")
+
+
+@pytest.mark.parametrize(
+    ("over", "optimizer", "start", "end"),
+    [("weight_decay", "adamw", 1e-6, 10.0), ("momentum", "sgd", 0.5, 0.999), ("momentum", "adamw", 0.5, 0.999), ("momentum", "muon", 0.5, 0.999)],
+)
+def test_weight_decay_and_momentum_grow_in_the_optimizer_at_a_constant_learning_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str, optimizer: str, start: float, end: float
+) -> None:
+    seen: list[list[dict[str, object]]] = []
+
+    def watched(parts: TrainingParts, training: TrainingConfig) -> bool:
+        seen.append([{name: value for name, value in group.items() if name != "params"} for group in parts.optimizer.param_groups])
+        return update(parts, training)
+
+    monkeypatch.setattr(lr_range_work, "update", watched)
+    run = range_run(tmp_path, f"lr_range.over={over}", f"optimizer.kind={optimizer}", "optimizer.lr=0.01", "lr_range.steps=30")
+    assert work(run) == 0
+
+    values = [row[4] for row in curve(run)]
+    assert [values[0], values[-1] if len(values) == 30 else end] == pytest.approx([start, end])
+    assert {row[1] for row in curve(run)} == {0.01}
+    key = "betas" if optimizer == "adamw" and over == "momentum" else over
+    for value, groups in zip(values, seen, strict=True):
+        for group in groups:
+            if key in group and (optimizer != "muon" or "betas" not in group):
+                held = group[key][0] if key == "betas" else group[key]  # type: ignore[index]
+                assert held == (0.0 if group.get("decays") is False and over == "weight_decay" else value)
+    assert any(key in group for group in seen[0])
+    assert set(suggestions(read_status(run))) <= {"limit", "minimum"}
+
+
+def test_of_weight_decay_it_suggests_where_the_loss_is_lowest_if_it_rises_beyond() -> None:
+    ranged = RANGED["weight_decay"]
+    values = ranged.values(1e-6, 10.0, 100)
+    assert values[0] == pytest.approx(1e-6)
+    falls_and_rises = [2.5 - index / 40 if index < 60 else 1.0 + (index - 60) / 20 for index in range(100)]
+    assert ranged.suggest(values, falls_and_rises, 100) == {"limit": values[60], "minimum": values[60] / 10}
+    assert ranged.suggest(values, [2.5 - index / 100 for index in range(100)], 100) == {}
+
+
+def test_momentum_is_spaced_by_how_it_lengthens_the_steps() -> None:
+    ranged = RANGED["momentum"]
+    values = ranged.values(0.5, 0.999, 28)
+    assert [values[0], values[-1]] == pytest.approx([0.5, 0.999])
+    assert [(1 - a) / (1 - b) for a, b in itertools.pairwise(values)] == pytest.approx([500 ** (1 / 27)] * 27)
+    falls_and_rises = [3.0 - index / 10 if index < 20 else 1.0 + (index - 20) / 5 for index in range(28)]
+    assert ranged.suggest(values, falls_and_rises, 28) == pytest.approx({"limit": values[20], "minimum": 1 - 10 * (1 - values[20])})
+
+
 def test_of_a_checkpoint_it_takes_the_weights_and_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     trained = tiny_run(tmp_path, epochs=4)
     assert work(trained) == 0
@@ -140,7 +218,7 @@ def test_stopped_by_a_signal_it_says_what_it_has_found(tmp_path: Path) -> None:
     assert status.state is RunState.STOPPED
     assert 0 < status.step < 100
     found = curve(run)
-    assert suggestions(status) == {each.method: each.lr for each in suggest([row[1] for row in found], [row[3] for row in found], 100)}
+    assert suggestions(status) == {each.method: each.x for each in suggest([row[1] for row in found], [row[3] for row in found], 100)}
     assert len(found) == status.step
 
 
@@ -210,6 +288,9 @@ def test_its_settings_stand_in_its_run_toml_and_those_of_a_file_count(tmp_path: 
         ("start = 1.0\nend = 0.1", "lr_range.end: must be above lr_range.start, which is 1; it is 0.1"),
         ("stepz = 30", "lr_range.stepz: unknown key; did you mean steps"),
         ("divergence = true", "lr_range.divergence: must be a number > 1"),
+        ('over = "momentum"\nend = 1.0', "lr_range.end: must be below 1 where lr_range.over is momentum; it is 1"),
+        ('over = "dropout"', 'lr_range.over: must be one of lr, weight_decay, momentum, not "dropout"'),
+        ('over = "momentum"\n[optimizer]\nkind = "adagrad"', "lr_range.over: is momentum, which optimizer.kind = adagrad does not have"),
     ],
 )
 def test_wrong_settings_are_told_with_their_place(text: str, said: str) -> None:
@@ -227,5 +308,5 @@ def test_what_show_says_of_it(tmp_path: Path) -> None:
     assert dict(job.result.lines(reader))["suggestions"].startswith("valley ")
     record = job.result.record(reader)
     assert record["suggestions"] == reader.status.result["suggestions"]
-    assert record["curve"] == {name: [row[place] for row in curve(run)] for place, name in enumerate(("lr", "loss", "smoothed"), 1)}
+    assert record["curve"] == {name: [row[place] for row in curve(run)] for place, name in enumerate(("lr", "loss", "smoothed", "ranged", "seed"), 1)}
     assert re.fullmatch(r"lr [\de.-]{1,7}", job.result.headline(reader.status))

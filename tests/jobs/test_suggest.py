@@ -16,9 +16,9 @@ from gradtop.trainer.jobs.lr_range.suggest import (
     METHODS,
     Smoothing,
     gradient,
-    learning_rates,
     minimum,
     slide,
+    spaced,
     steep,
     suggest,
     usable,
@@ -29,7 +29,7 @@ DECADES = [10.0**power for power in range(-6, 4)]
 
 
 def test_learning_rates_go_from_the_first_to_the_last_in_equal_ratios() -> None:
-    assert learning_rates(1e-4, 1.0, 5) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    assert spaced(1e-4, 1.0, 5) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
 
 
 def test_the_first_average_is_the_first_loss_and_the_next_weighs_by_the_decay() -> None:
@@ -90,7 +90,7 @@ def test_the_minimum_is_divided_by_ten() -> None:
 
 def test_an_even_slope_gives_the_left_end_of_the_first_interval() -> None:
     losses = [20.0 - index for index in range(20)]
-    lrs = learning_rates(1e-6, 1.0, 20)
+    lrs = spaced(1e-6, 1.0, 20)
     assert slide(lrs, losses) == lrs[4]
 
 
@@ -98,13 +98,13 @@ def test_the_interval_slides_until_both_its_ends_slope_alike() -> None:
     # Flat, but for the last three losses: the last four slopes differ from those fifteen steps before.
     losses = [1.0] * 27 + [2.0, 4.0, 8.0]
     assert gradient(losses)[-5:] == [0.0, 0.5, 1.5, 3.0, 4.0]
-    lrs = learning_rates(1e-6, 1.0, 30)
+    lrs = spaced(1e-6, 1.0, 30)
     assert slide(lrs, losses) == lrs[30 - 16 - 3]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 15, 16])
 def test_few_points_give_what_they_can(count: int) -> None:
-    lrs, losses = learning_rates(1e-6, 1.0, 20)[:count], [float(20 - index) for index in range(count)]
+    lrs, losses = spaced(1e-6, 1.0, 20)[:count], [float(20 - index) for index in range(count)]
     found = {method for method, rule in zip(METHODS, (valley, steep, minimum, slide), strict=True) if rule(lrs, losses) is not None}
     wanted = set() if not count else {"valley", "minimum"} if count == 1 else set(METHODS) - ({"slide"} if count < 16 else set())
     assert found == wanted
@@ -122,25 +122,25 @@ def curve(fall: float, *, lucky: float = 0.0) -> list[float]:
 
 
 def test_a_lucky_batch_where_the_loss_stands_still_is_not_the_steepest_place() -> None:
-    lrs = learning_rates(1e-7, 10.0, 100)
-    found = {each.method: each.lr for each in suggest(lrs, curve(1.0), 100)}
+    lrs = spaced(1e-7, 10.0, 100)
+    found = {each.method: each.x for each in suggest(lrs, curve(1.0), 100)}
     assert lrs[60] <= found["steep"] <= lrs[80]
     losses = curve(1.0, lucky=0.2)
     assert steep(lrs, losses) == lrs[29]
-    found = {each.method: each.lr for each in suggest(lrs, losses, 100)}
+    found = {each.method: each.x for each in suggest(lrs, losses, 100)}
     assert "steep" not in found
     assert lrs[60] <= found["valley"] <= lrs[80]
 
 
 def test_a_place_from_which_the_loss_diverges_at_once_is_still_the_steepest() -> None:
     losses = [2.33] * 50 + [2.33 - 0.2 * (index / 20) ** 3 for index in range(21)] + [2.3, 2.6, 3.0, 3.4, 4.0]
-    lrs = learning_rates(1e-7, 10.0, len(losses))
-    found = {each.method: each.lr for each in suggest(lrs, losses, len(losses))}
+    lrs = spaced(1e-7, 10.0, len(losses))
+    found = {each.method: each.x for each in suggest(lrs, losses, len(losses))}
     assert found["steep"] == lrs[69]
 
 
 def test_of_a_curve_that_does_not_fall_nothing_is_suggested() -> None:
-    assert suggest(learning_rates(1e-7, 10.0, 100), curve(0.0), 100) == []
+    assert suggest(spaced(1e-7, 10.0, 100), curve(0.0), 100) == []
 
 
 # Slow, plain readings of the same rules.
@@ -163,7 +163,7 @@ def longest_fall(losses: Sequence[float]) -> tuple[int, int]:
 @given(st.lists(st.integers(0, 9).map(float), min_size=3, max_size=10))
 def test_the_valley_is_that_of_all_subsequences(losses: list[float]) -> None:
     length, last = longest_fall(losses)
-    lrs = learning_rates(1e-6, 1.0, len(losses))
+    lrs = spaced(1e-6, 1.0, len(losses))
     begin = last - length if length > 1 else 0
     share = length / 3 if length > 1 else 0
     assert valley(lrs, losses) == lrs[max(begin + int(share) + int(share / 2), 0)]
@@ -171,7 +171,7 @@ def test_the_valley_is_that_of_all_subsequences(losses: list[float]) -> None:
 
 @given(st.lists(st.floats(0.01, 10), min_size=20, max_size=60))
 def test_steep_minimum_and_slide_agree_with_numpy(losses: list[float]) -> None:
-    lrs = np.array(learning_rates(1e-7, 10.0, len(losses)))
+    lrs = np.array(spaced(1e-7, 10.0, len(losses)))
     values = np.array(losses)
     assert steep(list(lrs), losses) == lrs[np.argmin(np.diff(values) / np.diff(np.log(lrs)))]
     assert minimum(list(lrs), losses) == lrs[np.argmin(values)] / 10

@@ -1,4 +1,4 @@
-"""Learning rates that a range test suggests, as fastai's `lr_find` computes them (fastai/callback/schedule.py).
+"""Learning rates that a range test suggests, and values of what else it raises, as fastai's `lr_find` computes them (fastai/callback/schedule.py).
 
 The test itself is that of Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), section 3.3.
 """
@@ -24,10 +24,10 @@ SmoothedLoss = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A learning rate by one of the METHODS."""
+    """A place on the horizontal axis, of a learning rate the rate itself, by one of the RULES."""
 
     method: str
-    lr: float
+    x: float
 
 
 class Smoothing:
@@ -43,7 +43,7 @@ class Smoothing:
         return self._mean / (1 - self._decay**self._count)
 
 
-def learning_rates(start: float, end: float, steps: int) -> list[float]:
+def spaced(start: float, end: float, steps: int) -> list[float]:
     """From `start` to `end`, both included, evenly spaced on a logarithmic scale."""
     return [start * (end / start) ** (step / (steps - 1)) for step in range(steps)]
 
@@ -60,8 +60,8 @@ def usable(lrs: Sequence[float], losses: Sequence[float], steps: int) -> Smoothe
     return lrs[part], losses[part]
 
 
-def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int) -> list[Suggestion]:
-    """What each method says of a smoothed curve; a method that needs more points than there are says nothing.
+def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int, methods: Sequence[str] = METHODS) -> list[Suggestion]:
+    """What each of the methods says of a smoothed curve; one that needs more points than there are says nothing.
 
     Beyond fastai: nothing is said of a curve that falls no further than noise would take it, and no steepest place where the loss has not
     fallen up to it: on a flat, noisy part that is one lucky batch.
@@ -69,12 +69,14 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int) -> list[S
     lrs, losses = usable(lrs, losses, steps)
     if losses and not falls(losses[: losses.index(min(losses)) + 1]):
         return []
-    found = {method: lr for method, rule in RULES.items() if (lr := rule(lrs, losses)) is not None}
+    if "limit" in methods and limit(lrs, losses) is None:
+        return []
+    found = {method: lr for method in methods if (lr := RULES[method](lrs, losses)) is not None}
     if "steep" in found:
         place = lrs.index(found["steep"])
         if not falls(losses[max(0, place - SLIDE) : place + 2]):  # after it the loss may diverge at once
             del found["steep"]
-    return [Suggestion(method, lr) for method, lr in found.items()]
+    return [Suggestion(method, x) for method, x in found.items()]
 
 
 def falls(losses: Sequence[float]) -> bool:
@@ -117,6 +119,12 @@ def minimum(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
     return lrs[losses.index(min(losses))] / MINIMUM_DIVISOR if losses else None
 
 
+def limit(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Where the loss is lowest; nothing where it is so at the end, as it may fall further."""
+    lowest = losses.index(min(losses)) if losses else 0
+    return lrs[lowest] if lowest + 1 < len(losses) else None
+
+
 def slide(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
     """The left end of an interval that slides down from the end until the slopes at its two ends are alike."""
     if len(losses) <= SLIDE:
@@ -138,4 +146,4 @@ def gradient(values: Sequence[float]) -> list[float]:
     return [values[1] - values[0], *inner, values[-1] - values[-2]]
 
 
-RULES = {"valley": valley, "steep": steep, "minimum": minimum, "slide": slide}
+RULES = {"valley": valley, "steep": steep, "minimum": minimum, "slide": slide, "limit": limit}

@@ -1,10 +1,11 @@
-"""Trains while the learning rate grows, and says which learning rates the losses suggest. Writes no weights."""
+"""Trains while the learning rate, or something else, grows, and says which values the losses suggest. Writes no weights."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
+from gradtop.trainer.jobs.lr_range.ranged import over_seeds
 from gradtop.trainer.jobs.lr_range.result import ENDED
-from gradtop.trainer.jobs.lr_range.suggest import Smoothing, learning_rates, suggest
+from gradtop.trainer.jobs.lr_range.suggest import Smoothing
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
@@ -22,23 +24,23 @@ from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.runtime.progress import Stopwatch
-from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
+from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.plain_step import update
 from gradtop.trainer.training.step import explain_step_error
+from gradtop.trainer.training.trial_steps import Notes
 
 NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
 NO_CHANGE = "the hyperparameters of a learning-rate range test cannot be changed live; start another test"
 
 
 def start(context: RunContext) -> None:
-    """Run the test to its last step or to divergence, and record what it suggests, also of one that is stopped before."""
+    """Run the test to its last step or to divergence, once for each seed, and record what it suggests, also of one that is stopped before."""
     context.explain = explain_step_error
     config = read_valid_config(context.run)
     settings = config.part("lr_range")
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    parts = build_to_measure(context.run, context.writer, config)
-    test = RangeTest(context, config, settings, parts)
+    test = RangeTest(context, config, settings)
     context.explain, context.close = test.explain, test.close
     try:
         test.train()
@@ -46,49 +48,74 @@ def start(context: RunContext) -> None:
         test.conclude()
 
 
-class RangeTest:
-    """One test: `step` of `settings.steps` are done. It obeys pause and stop, and refuses checkpoints and changes."""
+@dataclass(slots=True)
+class SeedCurve:
+    """What one seed has given: the values and the smoothed losses at them."""
 
-    def __init__(self, context: RunContext, config: Config, settings: Settings, parts: TrainingParts) -> None:
+    seed: int
+    values: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    diverged: bool = False
+
+
+class RangeTest:
+    """One test: `step` of `steps` are done. It obeys pause and stop, and refuses checkpoints and changes."""
+
+    def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         self.step = 0
-        self._context, self._config, self._settings, self._parts = context, config, settings, parts
-        self._lrs: list[float] = []
-        self._losses: list[float] = []  # smoothed
-        self._diverged = False
-        self._samples = self._skipped = 0
+        self.steps = settings.steps * settings.seeds
+        self._context, self._config, self._settings = context, config, settings
+        self._values = settings.ranged.values(*settings.span, settings.steps)
+        self._curves: list[SeedCurve] = []
+        self._samples = self._skipped = self._trained = 0
         self._stopwatch = Stopwatch()
         self._loss: float | None = None
-        self._base = [float(group["lr"]) for group in parts.optimizer.param_groups]
+        self._parts = build_to_measure(context.run, context.writer, config)
         context.writer.open(LR_RANGE, first_step=1)
         context.progress.gauges = self.gauges
 
     def train(self) -> None:
         """Raises Stop when asked to end before, NothingLearned where no step has changed the weights."""
-        context, settings, model = self._context, self._settings, self._parts.model
+        context, config = self._context, self._config
         self._stopwatch.go()
         context.progress.update(
             state=RunState.TRAINING,
             device=str(self._parts.device),
-            model=self._config.model.kind,
-            parameters=describe(model).total,
+            model=config.model.kind,
+            parameters=describe(self._parts.model).total,
             threads=torch.get_num_threads(),
         )
+        for place in range(self._settings.seeds):
+            seed = config.training.seed + place
+            self.step = place * self._settings.steps
+            if place:
+                again = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
+                del self._parts  # a large model has no room twice
+                # What is to be told of the model and the data has been told.
+                self._parts = build_to_measure(context.run, Notes(), again)
+            self._base = [float(group["lr"]) for group in self._parts.optimizer.param_groups]
+            self._curves.append(SeedCurve(seed))
+            self._train_seed(self._curves[-1])
+        if 0 < self._skipped == self._trained:
+            raise NothingLearned(self._skipped)
+
+    def _train_seed(self, curve: SeedCurve) -> None:
+        context, settings = self._context, self._settings
         smoothing, best, groups = Smoothing(settings.smoothing), math.inf, self._groups()
-        for lr in learning_rates(settings.start, settings.end, settings.steps):
+        for value in self._values:
             if context.control.due():
                 context.control.obey(self)
-            self._loss = self._train_step(next(groups), lr)
+            self._loss = self._train_step(next(groups), value)
             smoothed = smoothing.add(self._loss)
             best = min(best, smoothed)
             self.step += 1
-            self._lrs.append(lr)
-            self._losses.append(smoothed)
-            context.writer.put(LR_RANGE, self.step, time.time(), (lr, self._loss, smoothed))
+            self._trained += 1
+            curve.values.append(value)
+            curve.losses.append(smoothed)
+            context.writer.put(LR_RANGE, self.step, time.time(), (self._lr(value), self._loss, smoothed, value, curve.seed))
             if not math.isfinite(smoothed) or smoothed > settings.divergence * best:
-                self._diverged = True
+                curve.diverged = True
                 break
-        if 0 < self._skipped == self.step:
-            raise NothingLearned(self._skipped)
 
     def _groups(self) -> Iterator[Sequence[tuple[Tensor, Tensor]]]:
         """The batches of one optimizer step after the other, over as many epochs as it takes."""
@@ -99,11 +126,10 @@ class RangeTest:
                 yield group
             epoch += 1
 
-    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], lr: float) -> float:
+    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], value: float) -> float:
         """The loss before the step; one that is not finite changes no weights."""
         compute, optimizer, training = self._parts.compute, self._parts.optimizer, self._config.training
-        for each, base in zip(optimizer.param_groups, self._base, strict=True):
-            each["lr"] = base * lr / self._config.optimizer.lr
+        self._set(value)
         optimizer.zero_grad(set_to_none=True)
         loss = compute.backward(group, self.step * training.accumulate).item()
         self._samples += sum(len(targets) for _, targets in group)
@@ -112,13 +138,41 @@ class RangeTest:
         self._skipped += update(self._parts, training)
         return loss
 
+    def _set(self, value: float) -> None:
+        groups, over = self._parts.optimizer.param_groups, self._settings.over
+        if over == "lr":
+            for group, base in zip(groups, self._base, strict=True):
+                group["lr"] = base * value / self._config.optimizer.lr
+            return
+        # Muon has both, and momentum is that of its own matrices.
+        of_betas = over == "momentum" and not hasattr(self._config.optimizer, over)
+        for group in groups:
+            if of_betas:
+                group["betas"] = (value, group["betas"][1])
+            elif over in group and not (over == "weight_decay" and group.get("decays") is False):
+                group[over] = value
+
+    def _lr(self, value: float) -> float:
+        return value if self._settings.over == "lr" else self._config.optimizer.lr
+
     def conclude(self) -> None:
         """Record what the losses so far suggest."""
         self._stopwatch.halt()
-        found = {each.method: each.lr for each in suggest(self._lrs, self._losses, self._settings.steps)}
-        result = {"suggestions": found, "diverged_at": self._lrs[-1] if self._diverged else None}
-        if self._losses:
-            self._context.writer.event(ENDED, step=self.step, steps=self._settings.steps, **result)
+        ranged, curves = self._settings.ranged, self._curves
+        found = [ranged.suggest(curve.values, curve.losses, self._settings.steps) for curve in curves]
+        diverged = [curve.values[-1] if curve.diverged else None for curve in curves]
+        suggestions, spread = over_seeds(found, ranged)
+        result: dict[str, object] = {
+            "over": self._settings.over,
+            "suggestions": suggestions,
+            "diverged_at": min((each for each in diverged if each is not None), default=None),
+        }
+        if self._trained:
+            self._context.writer.event(ENDED, step=self.step, steps=self.steps, **result)
+        if len(curves) > 1:
+            each = zip(curves, found, diverged, strict=True)
+            result["spread"] = spread
+            result["seeds"] = [{"seed": curve.seed, "suggestions": of_seed, "diverged_at": at} for curve, of_seed, at in each]
         self._context.progress.update(result=result)
 
     # What control asks for
@@ -144,11 +198,11 @@ class RangeTest:
         seconds = self._stopwatch.seconds
         return {
             "step": self.step,
-            "steps": self._settings.steps,
+            "steps": self.steps,
             "skipped_steps": self._skipped,
             "seconds": seconds,
             "loss": self._loss,
-            "lr": self._lrs[-1] if self._lrs else None,
+            "lr": self._lr(self._curves[-1].values[-1]) if self._trained else None,
             "samples_per_s": self._samples / seconds if seconds > 0 else 0.0,
         }
 

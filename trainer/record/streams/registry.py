@@ -82,6 +82,7 @@ CELLS = 2048  # of a picture at most
 
 LR_RANGE = "lr_range"
 SMOOTHED = "smoothed"
+RANGED_VALUE, SEED = "ranged", "seed"
 
 BATCH_SIZES = "batch_sizes"
 BATCH_SIZE = "batch_size"
@@ -193,8 +194,8 @@ REGISTRY: Mapping[str, Stream] = {
         ),
         Stream(
             LR_RANGE,
-            "Every step of a learning-rate range test: learning rate, loss, and its moving average.",
-            (Column(LR), Column(LOSS), Column(SMOOTHED)),
+            "Every step of a range test: learning rate, loss, its moving average, the value of what is ranged over, and the seed.",
+            (Column(LR), Column(LOSS), Column(SMOOTHED), Column(RANGED_VALUE), Column(SEED)),
             jobs=("lr_range",),
             shown_by=("lr_range", "metrics", "plot"),
         ),

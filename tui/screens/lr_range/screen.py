@@ -7,9 +7,8 @@ import math
 from textual import events, on
 from textual.app import ComposeResult
 
-from gradtop.trainer.analysis import formatting
 from gradtop.trainer.config.text import float_text
-from gradtop.trainer.jobs.lr_range.result import LABELS
+from gradtop.trainer.jobs.lr_range.result import LABELS, none_text, ranged_text
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -19,11 +18,13 @@ from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.lr_range.data import RangePart, read_range
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.line_chart import LineChart
+from gradtop.tui.widgets.ruler import Ruler
 
 RULES = {
     "valley": "in the middle of the longest fall of the loss",
     "steep": "where the loss falls fastest",
-    "minimum": "a tenth of the learning rate with the lowest loss",
+    "minimum": "a tenth of where the loss is lowest",
+    "limit": "the loss is lowest here, and rises beyond",
     "slide": "where the slope stops being like that of the divergence",
 }
 
@@ -45,11 +46,10 @@ class LrRange(ModeScreen, ChartActions):
 
     def body(self) -> ComposeResult:
         yield Lines(id="figures")
-        yield LineChart(id="curve", x_name="lr", x_log=True, empty="the curve comes with the first steps")
+        yield LineChart(id="curve", x_log=True, empty="the curve comes with the first steps")
         yield Lines(id="suggestions")
 
     def on_mount(self) -> None:
-        self.query_one("#curve").border_title = "loss over learning rate"
         self.recall()
 
     def view(self) -> ChartView:
@@ -77,12 +77,16 @@ class LrRange(ModeScreen, ChartActions):
         part = self.part
         if part.found and self._chosen not in part.found:
             self._chosen = next(iter(part.found))
-        marks = [(lr, f"{LABELS[method]} {formatting.significant(lr)}") for method, lr in part.found.items()]
-        lines = [Curve("smoothed", part.smoothed, "a"), Curve("loss", part.loss, "b", planned=True)]
+        marks = [(part.ranged.place(value), f"{LABELS[method]} {ranged_text(value)}") for method, value in part.found.items()]
+        lines = [Curve("", each, "b", faint=True) for each in part.of_seeds]
+        lines.append(Curve(f"mean of {len(lines)} seeds" if lines else "smoothed", part.smoothed, "a"))
+        lines += [] if part.of_seeds else [Curve("loss", part.loss, "b", planned=True)]
         low, high = map(math.log10, part.span)
         self._whole = (low, high)
         first, last = self.span(high)
         chart = self.query_one(LineChart)
+        chart.border_title = f"loss over {part.ranged.over}"
+        chart.set_ruler(Ruler(part.ranged.axis, log=True))
         limits = part.limits if self.chart_view.window is None else part.limits_between(10.0**first, 10.0**last)
         y_range = limits if limits is None or limits[0] > 0 or not chart.own_log else None
         chart.set_series(lines, marks=marks, x_min=10.0**first, x_max=10.0**last, y_range=y_range)
@@ -92,8 +96,8 @@ class LrRange(ModeScreen, ChartActions):
 
     def _list(self) -> None:
         part = self.part
-        empty = " No suggestion: the loss does not fall beyond its noise." if part.ended else " Suggestions come at the end of the test."
-        lines = [suggestion(method, lr, chosen=method == self._chosen) for method, lr in part.found.items()]
+        empty = f" No suggestion: {none_text(part.ranged)}." if part.ended else " Suggestions come at the end of the test."
+        lines = [suggestion(part, method, chosen=method == self._chosen) for method in part.found]
         self.query_one("#suggestions", Lines).show(lines or [[(empty, "muted")]])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -121,28 +125,37 @@ class LrRange(ModeScreen, ChartActions):
             self._list()
 
     def action_use(self) -> None:
-        """Put the chosen learning rate into Tune: over the run that was tested, or over the configuration itself."""
+        """Put the chosen value into Tune: over the run that was tested, or over the configuration itself."""
         run = self.part.source or self.snapshot.facts.run
-        if run is not None and (lr := self.part.found.get(self._chosen)) is not None:
-            self.gradtop.tune(run, {"optimizer.lr": float_text(float(f"{lr:.3g}"))})
+        if run is not None and (value := self.part.found.get(self._chosen)) is not None:
+            key, more = self.part.tuned
+            self.gradtop.tune(run, {key: ", ".join([self._text(value), *map(float_text, more)])})
+
+    def _text(self, value: float) -> str:
+        return float_text(float(f"{value:.4g}" if value > 0.9 else f"{value:.3g}"))
 
     def copied(self) -> tuple[str, str]:
-        lr = self.part.found.get(self._chosen)
-        return (float_text(lr), f"the learning rate ({LABELS[self._chosen]})") if lr is not None else super().copied()
+        value = self.part.found.get(self._chosen)
+        return (self._text(value), f"the {self.part.ranged.title} ({LABELS[self._chosen]})") if value is not None else super().copied()
 
 
 def figures(part: RangePart) -> TextLine:
-    words: list[tuple[str, str]] = [(" learning rate ", "muted"), (" to ".join(map(formatting.significant, part.span)), "text")]
+    span = " to ".join(ranged_text(part.ranged.value(place)) for place in part.span)
+    words: list[tuple[str, str]] = [(f" {part.ranged.title} ", "muted"), (span, "text")]
+    if part.of_seeds:
+        words += [(f"   {len(part.of_seeds)} seeds", "text")]
     if part.diverged_at is not None:
-        words += [("   diverged at ", "muted"), (formatting.significant(part.diverged_at), "warning")]
+        words += [("   diverged at ", "muted"), (ranged_text(part.diverged_at), "warning")]
     return words
 
 
-def suggestion(method: str, lr: float, *, chosen: bool) -> TextLine:
+def suggestion(part: RangePart, method: str, *, chosen: bool) -> TextLine:
     tone = "strong" if chosen else "text"
+    low, high = part.spread.get(method, (0.0, 0.0))
     return [
         (" ▸ " if chosen else "   ", "primary"),
         (f"{LABELS[method]:<12}", tone),
-        (f"{formatting.significant(lr):>8}", tone),
+        (f"{ranged_text(part.found[method]):>8}", tone),
+        (f"   {f'{ranged_text(low)} to {ranged_text(high)}':<20}" if part.of_seeds else "", "text"),
         (f"   {RULES[method]}", "muted"),
     ]

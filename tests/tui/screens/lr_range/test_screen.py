@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from gradtop.trainer.jobs.lr_range.suggest import learning_rates, suggest
+from gradtop.trainer.jobs.lr_range.ranged import RANGED
+from gradtop.trainer.jobs.lr_range.result import ranged_text
+from gradtop.trainer.jobs.lr_range.suggest import spaced, suggest
 from gradtop.trainer.record import RunState
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Starts, piloted
-from tests.tui.range_fixture import SMOOTHED, STEPS, range_run
+from tests.tui.range_fixture import SMOOTHED, STEPS, range_run, seeds_run
 from tests.tui.runs_fixture import fake_run
 
 
@@ -31,6 +33,35 @@ async def test_it_stands_in_place_of_the_overview(tmp_path: Path, size: tuple[in
         await app.shows("keen-newt is a learning-rate range test, of which nothing")
         await app.press("1")
         await app.shows("loss over learning rate")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_of_several_seeds_it_shows_their_mean_and_how_far_their_suggestions_differ(tmp_path: Path, size: tuple[int, int]) -> None:
+    run = seeds_run(tmp_path / "runs", "weight_decay", "adamw")
+    async with piloted(tmp_path, run, size=size) as app:
+        await app.shows("loss over weight decay")
+        shown = app.shown()
+        lowest = ranged_text(RANGED["weight_decay"].values(1e-6, 10.0, STEPS)[SMOOTHED.index(min(SMOOTHED))])
+        for words in ("mean of 3 seeds", "weight decay 1e-6 to 10", "▸ lowest loss", f"{lowest} to {lowest}", "minimum/10"):
+            assert words in shown
+        await app.press("home")
+        await app.until(lambda: "weight decay 1e-6" in _read(app), "the first weight decay")
+        # Of losses that lie a tenth apart, 2.5 the lowest at first.
+        assert "mean of 3 seeds 2.6" in _read(app)[1]
+
+
+async def test_enter_puts_momentum_into_the_first_of_adams_betas(tmp_path: Path) -> None:
+    run = seeds_run(tmp_path / "runs", "momentum", "adamw")
+    async with piloted(tmp_path, run) as app:
+        await app.shows("loss over momentum, as 1/(1 − momentum)")
+        await app.shows("▸ lowest loss")
+        await app.press("enter")
+        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
+        assert isinstance(app.mode, Tune)
+        assert app.mode.draft is not None
+        (change,) = [each for each in app.mode.draft.changes() if each.key.startswith("optimizer.")]
+    lowest = RANGED["momentum"].values(0.5, 0.999, STEPS)[SMOOTHED.index(min(SMOOTHED))]
+    assert (change.key, change.new) == ("optimizer.betas", [pytest.approx(lowest, rel=1e-3), 0.999])
 
 
 async def test_a_test_that_runs_says_that_suggestions_come(tmp_path: Path) -> None:
@@ -77,7 +108,7 @@ async def test_enter_puts_the_suggestion_into_tune_over_the_run_that_was_tested(
         await app.shows("▸ steepest")
         await app.pilot.click("#suggestions", offset=(10, 0))
         await app.shows("▸ valley")
-        lr = next(iter(suggest(learning_rates(1e-7, 10.0, STEPS)[:80], SMOOTHED, STEPS))).lr
+        lr = next(iter(suggest(spaced(1e-7, 10.0, STEPS)[:80], SMOOTHED, STEPS))).x
         await app.press("enter")
         await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None and app.mode.draft.changes_something, "the draft")
         assert isinstance(app.mode, Tune)
