@@ -13,6 +13,7 @@ PAGES = {
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",
+    "searching": "searching hyperparameters: the space, trials, storage",
     "models": "evaluation, predictions and export of a trained model; loading it in Python",
     "run-directory": "files, streams and events of a run",
     "json": "output of --json",
