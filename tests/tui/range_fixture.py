@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradtop.trainer.config import parse_config
-from gradtop.trainer.jobs.lr_range.ranged import RANGED, over_seeds
+from gradtop.trainer.jobs.lr_range.ranged import RANGED, median_suggestions
 from gradtop.trainer.jobs.lr_range.suggest import spaced, suggest
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunState, Status, StreamWriter, write_status
@@ -46,7 +46,7 @@ def seeds_run(runs: Path, over: str, optimizer: str, *, seeds: int = 3) -> Run:
             writer.put(LR_RANGE, step, NOW + step / 100, (1e-3, loss * 1.1, loss, value, seed))
         found.append(ranged.suggest(values, losses, STEPS))
     writer.close()
-    suggestions, spread = over_seeds(found, ranged)
+    suggestions, spread = median_suggestions(found, ranged)
     result: dict[str, object] = {"over": over, "suggestions": suggestions, "diverged_at": None, "spread": spread, "seeds": [{}] * seeds}
     write_status(run, Status(state=RunState.DONE, step=seeds * STEPS, steps=seeds * STEPS, updated=NOW, ended=NOW, seconds=3.0, result=result))
     return run

@@ -67,7 +67,7 @@ RANGED: Mapping[str, Ranged] = {
 }
 
 
-def over_seeds(found: Sequence[Mapping[str, float]], ranged: Ranged) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+def median_suggestions(found: Sequence[Mapping[str, float]], ranged: Ranged) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Of the suggestions of several seeds the median by method, on the scale of the axis, and the lowest and the highest.
 
     A method that says nothing for half of the seeds or more says nothing.

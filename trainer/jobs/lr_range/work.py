@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
-from gradtop.trainer.jobs.lr_range.ranged import over_seeds
+from gradtop.trainer.jobs.lr_range.ranged import median_suggestions
 from gradtop.trainer.jobs.lr_range.result import ENDED
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing
 from gradtop.trainer.models.description import describe
@@ -161,7 +161,7 @@ class RangeTest:
         ranged, curves = self._settings.ranged, self._curves
         found = [ranged.suggest(curve.values, curve.losses, self._settings.steps) for curve in curves]
         diverged = [curve.values[-1] if curve.diverged else None for curve in curves]
-        suggestions, spread = over_seeds(found, ranged)
+        suggestions, spread = median_suggestions(found, ranged)
         result: dict[str, object] = {
             "over": self._settings.over,
             "suggestions": suggestions,
