@@ -61,6 +61,11 @@ def test_one_seed_claims_nothing_and_losses_without_noise_are_compared_as_they_a
     one = rank([init_trial(init, 0) for init in KINDS], KINDS)
     assert (one.best, one.indistinguishable) == ("kaiming_normal", ("xavier_uniform", "normal"))
     assert "one seed tells nothing of the noise" in verdict(one)
+    few = [replace(init_trial("zeros", 0), seed=seed, losses=(1.1, *[loss] * (STEPS - 1))) for seed, loss in enumerate((0.2, 1.0))]
+    few += [replace(each, init="orthogonal", losses=(1.1, *[0.3 + 0.01 * each.seed] * (STEPS - 1))) for each in few]
+    unsure = rank(few, (*KINDS, "orthogonal"))
+    assert (unsure.best, unsure.indistinguishable) == ("orthogonal", ("zeros",))
+    assert unsure.inits[0].remarks == ("no weight gets a gradient", "the loss falls by no more than the noise of the seeds")
     still = [replace(init_trial(init, 0), seed=seed) for seed in range(3) for init in KINDS[:2]]
     assert rank(still, KINDS).indistinguishable == ()
 

@@ -83,7 +83,10 @@ class InitSummary:
 
 @dataclass(frozen=True, slots=True)
 class InitRanking:
-    """`best` is "" where no loss falls; `indistinguishable` from it are those whose losses differ by no more than those of its seeds do."""
+    """`best` is "" where no loss falls; `indistinguishable` from it are those whose losses differ by no more than those of the seeds do.
+
+    Of one seed, which tells nothing of that, they are all whose loss falls.
+    """
 
     inits: tuple[InitSummary, ...]
     best: str = ""
@@ -99,15 +102,17 @@ def trials_left(trials: Sequence[InitTrial], kinds: Sequence[str], seeds: Sequen
 
 def rank(trials: Sequence[InitTrial], kinds: Sequence[str]) -> InitRanking:
     """Of those that were measured, in the order of `kinds`."""
-    losses = {init: [each.loss for each in trials if each.init == init] for init in kinds}
-    summaries = {init: summed_up(init, [each for each in trials if each.init == init]) for init in kinds if losses[init]}
-    able = [each for each in summaries.values() if math.isfinite(each.loss) and loss_falls([trial for trial in trials if trial.init == each.init])]
+    by_init = {init: [each for each in trials if each.init == init] for init in kinds}
+    summaries = {init: summed_up(init, found) for init, found in by_init.items() if found}
+    whole = [init for init, each in summaries.items() if math.isfinite(each.loss)]
+    able = [init for init in whole if loss_falls(by_init[init])]
     if not able:
         return InitRanking(tuple(summaries.values()))
-    best = min(able, key=lambda each: each.loss).init
-    p = {init: distinct(losses[best], losses[init]) for init in summaries if init != best}
+    best = min(able, key=lambda init: summaries[init].loss)
+    losses = {init: [each.loss for each in by_init[init]] for init in whole}
+    p = {init: distinct(losses[best], losses[init]) for init in whole if init != best}
     inits = tuple(replace(each, p=p.get(init, math.nan)) for init, each in summaries.items())
-    return InitRanking(inits, best, tuple(each.init for each in able if each.init != best and not p[each.init] < LEVEL))
+    return InitRanking(inits, best, tuple(init for init, likely in p.items() if likely >= LEVEL or (math.isnan(likely) and init in able)))
 
 
 def distinct(best: Sequence[float], other: Sequence[float]) -> float:
@@ -156,7 +161,8 @@ def remarks(trials: Sequence[InitTrial]) -> list[str]:
         named = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
         found.append(f"no gradient reaches {named}" if reached else "no weight gets a gradient")
     if not diverged and not loss_falls(trials):
-        found.append("the loss does not fall")
+        fell = fmean([each.first_loss - each.loss for each in trials])
+        found.append("the loss falls by no more than the noise of the seeds" if fell > 0 and len(trials) > 1 else "the loss does not fall")
     return found
 
 

@@ -138,7 +138,14 @@ class InitScreen(ModeScreen):
         ends = next(((series.first, series.last) for series in curves if series.x), (-1.0, 1.0))
         self._draw("weights", curves, x_min=ends[0], x_max=ends[1], y_range=(0.0, 1.0))
         if part.layers:
-            retitle(self.query_one("#weights"), f"{part.layers[self._layer]} {self._layer + 1}/{len(part.layers)}, peak = 1", "")
+            self._title_weights(part)
+
+    def _title_weights(self, part: InitPart) -> None:
+        """The layer, of a long name its end; a chart that is not shown has no size yet."""
+        chart, name = self.query_one("#weights"), part.layers[self._layer]
+        place, peak = f"{self._layer + 1}/{len(part.layers)}", ", peak = 1"
+        room = (chart.size.width or self.size.width) - len(place) - len(peak) - 6
+        retitle(chart, f"{place} {name if len(name) <= room else '…' + name[len(name) - max(room, 8) + 1 :]}{peak}", "")
 
     def _draw(
         self, name: str, curves: Sequence[Series], *, x_min: float, x_max: float, log: bool = False, marks: Sequence[tuple[float, str]] = (), y_range: tuple[float, float] | None = None

@@ -12,6 +12,7 @@ from gradtop.tui.screens.init_comparison.data import InitPart
 from gradtop.tui.widgets.chart_styles import LINES
 
 SAMPLE, LABEL, LOSS, RATIO = 4, 15, 17, 11
+FIGURES = 5  # pieces of a row, before what is said of them
 WIDE = 70  # columns from which on there is room to say what stands beside the figures
 HEAD: tuple[TextLine, ...] = (
     [(f"{'':<{3 + SAMPLE + LABEL}}{'loss after':>{LOSS}}{'activations':>{RATIO + 1}}{'gradients':>{RATIO}}", "muted")],
@@ -30,24 +31,20 @@ def init_rows(part: InitPart, at: int, samples: Sequence[str], width: int = WIDE
     for place, each in enumerate(ranking.inits):
         sample = (f"{samples[place % len(samples)]:<{SAMPLE}}", f"line-{style_of(place)}")
         line = row(each, sample, cursor=place == at, best=each.init == ranking.best, near=each.init in ranking.indistinguishable)
-        yield line if width >= WIDE else line[:-1]
+        yield line if width >= WIDE else line[:FIGURES]
 
 
 def row(each: InitSummary, sample: tuple[str, str], *, cursor: bool, best: bool, near: bool) -> TextLine:
     tone = "strong" if cursor or best else "text"
-    if best:
-        said = ("best", "success")
-    elif near:
-        said = ("like the best", "success")
-    else:
-        said = ("; ".join(each.remarks), "warning")
+    said = "best" if best else "like the best" if near else ""
     return [
         (" ▸ " if cursor else "   ", "primary"),
         sample,
         (f"{each.init:<{LABEL}}", tone),
         (f"{interval_text(each) or '–':>{LOSS}}", tone),
         (f"{figure(each.activation_ratio):>{RATIO + 1}}{figure(each.gradient_ratio):>{RATIO}}  ", "text"),
-        said,
+        *([(f"{said}{'; ' if said and each.remarks else ''}", "success")] if said else []),
+        *([("; ".join(each.remarks), "warning")] if each.remarks else []),
     ]
 
 

@@ -27,16 +27,16 @@ async def test_it_ranks_them_and_draws_four_charts_of_which_a_small_terminal_sho
         shown = [" ".join(line.split()) for line in app.shown().splitlines()]
         for words in ("xavier_uniform 0.540 ± 0.099", "kaiming_normal 0.54 ± 0.11", "zeros 1.1 ± 0"):
             assert any(words in line for line in shown), (words, shown)
-        await app.until(lambda: "stem.weight 1/3, peak = 1" in [str(chart.border_title) for chart in app.mode.query(LineChart)], "the title")
+        await app.until(lambda: "1/3 stem.weight, peak = 1" in [str(chart.border_title) for chart in app.mode.query(LineChart)], "the title")
         seen = titles(app)
         pages = 4 // {(120, 40): 4, (80, 24): 2, (60, 24): 1}[size]
         for _ in range(pages - 1):
             await app.press("v")
             seen += titles(app)
-        assert seen == ["training loss, mean of the seeds", "stem.weight 1/3, peak = 1", "activations by layer, std", "weight gradients by layer, RMS"]
+        assert seen == ["training loss, mean of the seeds", "1/3 stem.weight, peak = 1", "activations by layer, std", "weight gradients by layer, RMS"]
         assert (app.mode.check_action("turn_charts", ()) is True) == (pages > 1)
         await app.press("left_square_bracket")
-        await app.until(lambda: "head.weight 3/3, peak = 1" in [str(chart.border_title) for chart in app.mode.query(LineChart)], "the last layer")
+        await app.until(lambda: "3/3 head.weight, peak = 1" in [str(chart.border_title) for chart in app.mode.query(LineChart)], "the last layer")
         await app.press("k")
         await app.shows("zeros no weight gets a gradient; the loss does not fall")
 
