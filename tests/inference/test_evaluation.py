@@ -29,6 +29,10 @@ context = 16
 [data]
 kind = "text"
 file = "FILE"
+
+[sample]
+every = 0
+
 """
 TRAINING = '[training]\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\n'
 TEXT = "it was the best of times, it was the worst of times. " * 40

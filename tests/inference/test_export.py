@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -25,7 +24,7 @@ from tests.disk import mounted, occupy
 
 TRAINING = '[training]\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\n'
 DIGITS = '[model]\nkind = "cnn"\nchannels = [4]\n\n[data]\nkind = "digits"\n\n'
-LANGUAGE = '[model]\nkind = "language_model"\nhidden_size = 16\nnum_layers = 1\nnum_heads = 2\ncontext = 12\n\n[data]\nkind = "text"\nfile = "FILE"\n\n'
+LANGUAGE = '[model]\nkind = "language_model"\nhidden_size = 16\nnum_layers = 1\nnum_heads = 2\ncontext = 12\n\n[data]\nkind = "text"\nfile = "FILE"\n\n[sample]\nevery = 0\n\n'
 
 
 def trained_run(folder: Path, text: str) -> Run:
@@ -39,15 +38,14 @@ def exported(run: Run, to: str, part: Path) -> dict[str, Any]:
     return export_model(run, find_checkpoint(run).path, to, part)
 
 
-def test_a_classifier_in_every_format(tmp_path: Path) -> None:
-    import onnxruntime
-
+def test_a_classifier_for_pytorch(tmp_path: Path) -> None:
+    """ONNX is tried with the documentation, tests/package/test_model_docs.py: it takes seconds."""
     run = trained_run(tmp_path, DIGITS)
     weights = checkpoint.load(find_checkpoint(run).path)["model"]
-    facts = {to: exported(run, to, tmp_path / to) for to in FORMATS}
+    facts = {to: exported(run, to, tmp_path / to) for to in ("safetensors", "pt2")}
     for to, fact in facts.items():
         assert fact["bytes"] == (tmp_path / to).stat().st_size
-        assert fact["deviation"] <= (1e-4 if to == "onnx" else 1e-6)
+        assert fact["deviation"] <= 1e-6
         assert (fact["shape"], fact["dtype"], fact["step"], fact["notes"]) == (["any", 1, 8, 8], "float32", 3, [])
     found = load_file(tmp_path / "safetensors")
     assert found.keys() == weights.keys()
@@ -59,8 +57,6 @@ def test_a_classifier_in_every_format(tmp_path: Path) -> None:
     assert not any(tensor.any() for tensor in exported_program.example_inputs[0])
     outputs = exported_program.module()(inputs)
     assert outputs.shape == (3, 10)
-    session = onnxruntime.InferenceSession((tmp_path / "onnx").read_bytes(), providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"inputs": inputs.numpy()})[0], outputs.detach().numpy(), atol=1e-4)
 
 
 def test_a_language_model_with_tied_weights_takes_any_number_of_positions(tmp_path: Path) -> None:

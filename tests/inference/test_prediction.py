@@ -76,7 +76,7 @@ def test_classes_have_their_names_without_the_data_too(tmp_path: Path) -> None:
 def test_a_text_is_continued_in_its_own_characters(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("abab" * 200)
     model = '[model]\nkind = "language_model"\nhidden_size = 16\nnum_layers = 1\nnum_heads = 2\ncontext = 8\ndropout = 0.0\n\n'
-    run, path = done(tmp_path, model + f'[data]\nkind = "text"\nfile = "{tmp_path / "text.txt"}"\n\n[optimizer]\nlr = 0.01\n\n', 80)
+    run, path = done(tmp_path, model + f'[data]\nkind = "text"\nfile = "{tmp_path / "text.txt"}"\n\n[sample]\nevery = 0\n\n[optimizer]\nlr = 0.01\n\n', 80)
     prompt, strange, empty = (tmp_path / f"{name}.txt" for name in ("prompt", "strange", "empty"))
     prompt.write_text("aba\n")
     strange.write_text("abc")

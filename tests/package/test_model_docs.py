@@ -28,7 +28,9 @@ def test_the_python_of_the_page_loads_what_a_run_leaves(tmp_path: Path, monkeypa
     shutil.copy(run.config, tmp_path / "run.toml")
     for to in FORMATS:
         (part := tmp_path / f"model.{to}").touch()
-        export_model(run, checkpoint, to, part)
+        exported = export_model(run, checkpoint, to, part)
+        assert (exported["shape"], exported["dtype"], exported["weights"]) == (["any", 1, 8, 8], "float32", "ema")
+        assert exported["deviation"] <= 1e-4
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "models.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 5
