@@ -14,7 +14,7 @@ PAGES = {
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",
     "searching": "searching hyperparameters: the space, trials, storage",
-    "models": "evaluation, predictions and export of a trained model; loading it in Python",
+    "models": "trained models: evaluate, predict, export, load in Python",
     "run-directory": "files, streams and events of a run",
     "json": "output of --json",
     "troubleshooting": "installation, failed runs, terminals and ssh",

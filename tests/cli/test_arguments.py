@@ -43,7 +43,7 @@ def test_the_version_is_said(gradtop: Gradtop) -> None:
         (["show", "last", "more"], "unrecognized arguments: more"),
         (["train"], "the following arguments are required: CONFIG"),
         (["train", "x.toml", "--watch", "--detach"], "not allowed with argument"),
-        (["export", "last"], "the following arguments are required: --to"),
+        (["export", "last"], "one of the arguments --to --model is required"),
         (["export", "last", "--to", "xlsx"], "invalid choice: 'xlsx'"),
         (["ls", "-n", "0"], "'0' is not a positive integer"),
         (["ls", "-n", "many"], "'many' is not a positive integer"),

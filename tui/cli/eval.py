@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradtop.tui.cli.model import ChosenModel, add_model, chosen_model, worked
+from gradtop.tui.cli.model import ChosenModel, add_device, add_model, chosen_model, worked
 from gradtop.tui.cli.output import print_json, print_line, table
 
 EPILOG = """\
@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Evaluate a checkpoint of a run with all metrics."
     parser.epilog = EPILOG
     add_model(parser)
+    add_device(parser)
     parser.add_argument("--data", metavar="DATA", default="validation", help="validation, train, or a file or folder (default: validation)")
 
 

@@ -14,12 +14,13 @@ from gradtop.tui.cli.model import add_model, chosen_model, worked
 from gradtop.tui.cli.output import print_json, print_line
 
 EPILOG = """\
---to exports the records. CSV and Parquet: one file for each stream (steps, evals, layers, histograms,
-system, plan); a stream of a rank other than 0 has the rank in its name, such as
-system.r1. TensorBoard: one event file with the scalars and the histograms.
-Missing values are empty in CSV, null in Parquet and omitted in TensorBoard. A
-stream without records gives a file without rows. Existing files are replaced
-only with --overwrite. Parquet needs pyarrow: pip install 'gradtop[export]'.
+--to exports the records. CSV and Parquet: one file for each stream (steps,
+evals, layers, histograms, system, plan); a stream of a rank other than 0 has
+the rank in its name, such as system.r1. TensorBoard: one event file with the
+scalars and the histograms. Missing values are empty in CSV, null in Parquet and
+omitted in TensorBoard. A stream without records gives a file without rows.
+Existing files are replaced only with --overwrite. Parquet needs pyarrow:
+pip install 'gradtop[export]'.
 
 --model exports the model of a checkpoint, with the EMA of the weights where
 there is one: the weights as safetensors, or the whole model without its code
@@ -37,8 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--to", choices=("csv", "parquet", "tensorboard"), help="format of the records")
-    what.add_argument("--model", choices=("safetensors", "pt2", "onnx"), help="format of the model")
+    what.add_argument("--to", choices=("csv", "parquet", "tensorboard"), metavar="FORMAT", help="records: csv, parquet or tensorboard")
+    what.add_argument("--model", choices=("safetensors", "pt2", "onnx"), metavar="FORMAT", help="model: safetensors, pt2 or onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     parser.add_argument("--output", metavar="PATH", help="output directory, or file of the model (default: export/FORMAT in the run's directory)")
 

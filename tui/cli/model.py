@@ -50,9 +50,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--checkpoint", metavar="CHECKPOINT", help="best, last, a step, or a file (default: best, last where no checkpoint was evaluated)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--device", metavar="DEVICE", default="", help="such as cpu or cuda:1 (default: training.device of the run)")
     add_yes(parser)
     add_no_server(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="DEVICE", default="", help="such as cpu or cuda:1 (default: training.device of the run)")
 
 
 def chosen_model(options: argparse.Namespace) -> ChosenModel:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.model import add_model, chosen_model, worked
+from gradtop.tui.cli.model import add_device, add_model, chosen_model, worked
 from gradtop.tui.cli.output import print_json, print_line
 
 EPILOG = """\
@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Classify pictures, or continue texts, with the model of a run."
     parser.epilog = EPILOG
     add_model(parser)
+    add_device(parser)
     parser.add_argument("files", metavar="FILE", nargs="+", help="pictures or texts, folders, or - for the standard input")
     parser.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 5)")
     parser.add_argument("--length", type=int, metavar="N", help="characters to write (default: sample.length of the run)")
