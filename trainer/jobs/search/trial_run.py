@@ -12,12 +12,15 @@ from gradtop.trainer.launch import create_run
 from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import Run, RunReader, list_runs, read_meta, send
 from gradtop.trainer.record.streams.registry import EPOCH, EVALS
+from gradtop.trainer.runtime.cores import cores
 
 
-def create_trial_run(search: Run, name: str, base: Config, number: int, params: dict[str, Value], *, threads: int) -> Run:
-    """Raises ConfigProblems where the values cannot be combined, and RecordError."""
+def create_trial_run(search: Run, name: str, base: Config, number: int, params: dict[str, Value], *, workers: int) -> Run:
+    """With several `workers` it has its share of the CPU threads. Raises ConfigProblems where the values cannot be combined, and RecordError."""
     config = configure(base, params)
-    if not config.training.threads:
+    # Alone, it finds out itself how many threads are fastest, as any training does.
+    if workers > 1 and not config.training.threads:
+        threads = max(cores() // workers, 1)
         config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
     changes = [Change(key, old, value, "restart") for key, value in params.items() if (old := base_value(base, key)) != value]
     return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)

@@ -24,7 +24,6 @@ from gradtop.trainer.launch.server import Connection, connect
 from gradtop.trainer.record import RecordError, RunState, read_meta
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Applied
-from gradtop.trainer.runtime.cores import cores
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.signals import EndNow
@@ -210,7 +209,7 @@ class TrialSearch:
         """The run of a queued trial, before it is its turn."""
         trial = self.trials[number]
         try:
-            made = create_trial_run(self._run, self._name, self.config, number, dict(trial.params), threads=max(cores() // self._settings.workers, 1))
+            made = create_trial_run(self._run, self._name, self.config, number, dict(trial.params), workers=self._settings.workers)
         except (ConfigProblems, RecordError) as error:
             self.end(number, TrialState.FAILED, error=(str(error).splitlines() or [""])[0])
             return
