@@ -169,12 +169,16 @@ class GradtopApp(LaunchingApp):
         if mode == self.current_mode:
             return
         self._visited.add(self.current_mode)
-        self.comes_back = mode in self._visited
+        self.comes_back = mode in self._visited and self._shows_watched(mode)
         if not self.comes_back:
             self.hide_until_whole()
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)
+
+    def _shows_watched(self, mode: str) -> bool:
+        """Whether a mode that was visited stands as it will be shown, not with what another run had."""
+        return all(screen.shows_watched for screen in self._screen_stacks.get(mode, [])[:1] if isinstance(screen, ModeScreen))
 
     def hidden_long(self) -> None:
         screen = self.screen_stack[0]

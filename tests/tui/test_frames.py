@@ -18,7 +18,7 @@ from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.mode_screen import READING
 from gradtop.tui.framework.stylesheet import ParsedOnce
 from tests.tui.piloting import Piloted, piloted
-from tests.tui.runs_fixture import fake_run
+from tests.tui.runs_fixture import NOW, fake_run
 
 
 async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +163,23 @@ async def test_a_mode_that_is_read_for_long_says_so_until_it_is_drawn_whole(tmp_
             whole = next(frame for _, frame in painted if READING not in frame)
             await screen.pilot.pause()
             assert mode == "runs" or whole == painted[-1][1]
+
+
+async def test_a_mode_to_which_another_run_is_taken_shows_nothing_of_the_one_before(tmp_path: Path, painted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    other, _ = fake_run(tmp_path / "runs", "brave-otter", state="failed", steps=300, error="out of memory", created=NOW - 5000)
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 60.0)
+    async with piloted(tmp_path, run, interval=0.02) as screen:
+        await screen.shows("nothing wrong")
+        modes = ("gradients", "weights", "schedule", "system")
+        for mode in modes:
+            screen.app.action_mode(mode)
+            await screen.until(lambda: not screen.app.hides and screen.mode.is_read, "a frame of it")
+        painted.clear()
+        screen.app.watch_run(other)
+        for mode in modes:
+            await screen.until(lambda: painted and not screen.app.hides, "a frame of it")
+            await until_settled(screen)
+            assert not [frame for _, frame in painted if "quiet-heron" in frame]
+            painted.clear()
+            screen.app.action_mode(mode)

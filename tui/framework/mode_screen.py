@@ -190,7 +190,13 @@ class ModeScreen(Screen[None]):
     @property
     def is_read(self) -> bool:
         """Whether it knows what it will show."""
-        return self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained and not self._read_late)
+        known = self.snapshot.part is not None or self.snapshot.facts.run is None or bool(self._explained and not self._read_late)
+        return known and self.shows_watched
+
+    @property
+    def shows_watched(self) -> bool:
+        """Whether what it shows is of the run that is watched now."""
+        return self.snapshot.facts.run == self.gradtop.watched
 
     def complete(self) -> bool:
         """Whether what it shows is what it will show, asked once it is laid out. Else it has to see to what is missing, and to call `show_whole` then."""
