@@ -40,5 +40,5 @@ async def test_every_key_that_a_banner_names_acts_where_it_stands(tmp_path: Path
                 assert action, f"{word!r} does nothing in {mode.title}:\n{screen.shown()}"
                 assert action == getattr(NAMED[word], "action", f"app.mode('{getattr(NAMED[word], 'name', '')}')"), (mode.title, word, action)
     elsewhere = {name for name, words in found.items() if not words >= wanted}
-    # Runs tells of the run under its cursor, Tune and Runs need no run.
-    assert elsewhere <= {"runs", *({"tune"} if state is None else ())}, found
+    # Runs tells of the run under its cursor; Tune, Search and Runs need no run.
+    assert elsewhere <= {"runs", *({"tune", "search"} if state is None else ())}, found

@@ -91,7 +91,9 @@ class TrialsScreen(ModeScreen):
         return SearchView(self._sort, self._reverse, self._filter)
 
     def target(self) -> Target | None:
-        if (record := self.record) is None or record.run is None:
+        if (record := self.record) is None:
+            return super().target()
+        if record.run is None:
             return None
         return Target(record.run, record.name, record.state, is_resumable(record.state, JOB, record.ended))
 
