@@ -194,7 +194,7 @@ class Worker:
     def _leave_as_it_was(self, failed: Ending) -> None:
         """Restore the status from before a resume that failed before its first step, and record the error."""
         sentence = f"could not be resumed: {failed.error}"
-        self.control.refuse("the run could not be resumed")
+        self.control.refuse(f"the run {sentence}")
         self.progress.gauges = dict
         before = {name: getattr(self.before, name) for name in READS if name not in {"updated", "error", "not_resumed"}}
         self.progress.update(**before, error=sentence, not_resumed=True)

@@ -30,7 +30,8 @@ def ask(search: Run, command: str, arguments: Mapping[str, object], *, server: b
             raise OSError(f"{name} has not answered within {ANSWERS_WITHIN:g} s")
         if answer.get("ok") is True:
             return answer
-        if not answer.get("unheard") or command not in RESUMES or attempt == ATTEMPTS:
+        reader.refresh()
+        if not answer.get("unheard") or reader.status.not_resumed or command not in RESUMES or attempt == ATTEMPTS:
             break  # else it ended at this very moment, and is resumed
     raise OSError(f"{name}: {clean(str((answer or {}).get('reason', 'refused')))}")
 
