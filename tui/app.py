@@ -15,8 +15,9 @@ from textual.worker import get_current_worker
 
 from gradtop.trainer.record import Run, RunState, clean, read_meta
 from gradtop.tui import keys, theme
-from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, Target, bindings
+from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
+from gradtop.tui.framework.target import Target, stop_consequence, writes_checkpoints
 from gradtop.tui.framework.terminal_app import LONGEST_COPY
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
@@ -222,7 +223,7 @@ class GradtopApp(LaunchingApp):
 
     def can(self, command: str) -> bool:
         target = self.target()
-        return target is not None and target.state in ACTS_ON[command]
+        return target is not None and target.state in ACTS_ON[command] and (command != "checkpoint" or writes_checkpoints(target))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "command":
@@ -263,8 +264,7 @@ class GradtopApp(LaunchingApp):
         if target.state is RunState.QUEUED:
             self.push_screen(Confirm(f"Remove {target.name} from the queue?", f"It stays in the list; {keys.name('run.resume')} resumes it.", "remove", "keep"), stop)
             return
-        consequence = "It finishes the current step, writes a checkpoint and ends. It can be resumed from there."
-        self.push_screen(Confirm(f"Stop {target.name}?", consequence, "stop", "continue"), stop)
+        self.push_screen(Confirm(f"Stop {target.name}?", stop_consequence(target), "stop", "continue"), stop)
 
     def action_resume(self) -> None:
         if (target := self.target()) is not None:

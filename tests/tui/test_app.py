@@ -3,15 +3,18 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Inbox, Run, append_event, new_run
+from gradtop.trainer.record import Inbox, Run, RunState, append_event, new_run
 from gradtop.tui.cli.ending import closing_text
 from gradtop.tui.dialogs.confirm import Confirm
 from tests.tui.piloting import piloted
+from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import NOW, Grower, fake_run
+from tests.tui.speed_fixture import speed_run
 
 
 async def test_a_finished_run_is_there_with_the_first_frame(tmp_path: Path, runs: Path) -> None:
@@ -129,6 +132,18 @@ async def test_stop_asks_first_and_no_is_the_default(tmp_path: Path, training: t
         await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
         await screen.press("y")
         await screen.until(lambda: [command.name for command in inbox.poll()] == ["stop"], "the command")
+
+
+@pytest.mark.parametrize(("make", "afterwards"), [(range_run, "It cannot be resumed."), (speed_run, "It can be resumed from there.")])
+async def test_of_a_job_without_checkpoints_no_key_writes_one_and_a_stop_promises_none(tmp_path: Path, make: Callable[..., Run], afterwards: str) -> None:
+    run = make(tmp_path / "runs", state=RunState.PAUSED)
+    async with piloted(tmp_path, run, size=(160, 40)) as screen:
+        await screen.until(lambda: "s stop" in screen.keybar(), "the keys")
+        assert "checkpoint" not in screen.keybar()
+        await screen.press("s")
+        await screen.until(lambda: isinstance(screen.app.screen, Confirm), "the question")
+        assert "checkpoint" not in screen.shown()
+        await screen.until(lambda: afterwards in " ".join(screen.shown().replace("│", " ").split()), "what it does")
 
 
 async def test_what_is_copied_is_written_for_the_terminal_to_keep(tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:

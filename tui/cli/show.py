@@ -193,7 +193,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if samples := reader.samples():
         yield from sample_lines(samples[-1])
     if status.model:
-        yield "model", f"{clean(status.model)}, {number(status.parameters)} parameters"
+        yield "model", f"{clean(status.model)}{f', {number(status.parameters)} parameters' if status.parameters else ''}"
     if status.device:
         yield "device", f"{clean(status.device)}{f', {pace}' if (pace := pace_text(status)) else ''}"
     if status.changes:

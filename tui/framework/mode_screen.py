@@ -36,7 +36,7 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.app import ComposeResult
@@ -47,12 +47,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from gradtop.trainer.job import DEFAULT_JOB, find_job
-from gradtop.trainer.record import Run, RunState
+from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import written_by
 from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.framework.target import Target, is_resumable
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.measurements import MEASUREMENTS
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Request, Snapshot
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
 SMALLEST = (40, 12)
-RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
 READING = "Reading …"
 SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
 
@@ -83,20 +83,6 @@ def bound(rows: Iterable[Key]) -> list[BindingType]:
         for row in rows
         if row.bound
     ]
-
-
-class Target(NamedTuple):
-    """The run that a command is meant for; `resumable` says whether it can be resumed now."""
-
-    run: Run
-    name: str
-    state: RunState
-    resumable: bool = False
-
-
-def is_resumable(state: RunState, job: str, step: int) -> bool:
-    """Whether a run ended before its time and can go on; one that did not begin can always be started again."""
-    return state in RESUMABLE and (find_job(job).resumable or not step)
 
 
 @runtime_checkable
@@ -162,7 +148,7 @@ class ModeScreen(Screen[None]):
         facts = self.snapshot.facts
         if facts.run is None or facts.gone:
             return None
-        return Target(facts.run, facts.name, facts.state, is_resumable(facts.state, facts.meta.job, facts.status.step))
+        return Target(facts.run, facts.name, facts.state, facts.meta.job, is_resumable(facts.state, facts.meta.job, facts.status.step))
 
     def unsaved(self) -> str:
         """What leaving would lose, as a sentence; "" where nothing."""

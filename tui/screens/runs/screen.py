@@ -19,7 +19,8 @@ from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.target import Target, is_resumable
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
@@ -114,7 +115,7 @@ class Runs(ModeScreen):
 
     def target(self) -> Target | None:
         row = self.row
-        return Target(row.run, shown_name(row), row.state, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
+        return Target(row.run, shown_name(row), row.state, row.job, is_resumable(row.state, row.job, row.status.step)) if row is not None else None
 
     def complete(self) -> bool:
         """Whether the columns that fit are filled, that of what is wrong too as far as a first look comes."""

@@ -13,7 +13,8 @@ from gradtop.trainer.jobs.search.trials import Trial
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import ModeScreen, Target, bindings, is_resumable
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.target import Target, is_resumable
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.search import plots, text
 from gradtop.tui.screens.search.data import BY_VALUE, SearchPart, SearchRecord, SearchView, exact
@@ -95,7 +96,7 @@ class TrialsScreen(ModeScreen):
             return super().target()
         if record.run is None:
             return None
-        return Target(record.run, record.name, record.state, is_resumable(record.state, JOB, record.ended))
+        return Target(record.run, record.name, record.state, JOB, is_resumable(record.state, JOB, record.ended))
 
     def notice(self, facts: Facts) -> Sequence[str]:
         record = self.record
