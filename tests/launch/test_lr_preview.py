@@ -65,16 +65,27 @@ def test_what_cannot_be_planned_is_said(preview: LrPreviewer) -> None:
     assert preview.plan(text, steps_per_epoch=7).steps_per_epoch == 7
 
 
-def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(preview: LrPreviewer, requests: Requests, running_server: int) -> None:
-    wait_until(lambda: not children(running_server), 30, "rest")
+def test_closing_cancels_what_is_computed_and_nothing_is_asked_afterwards(
+    preview: LrPreviewer, requests: Requests, running_server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, waits, closed = server.Connection.receive, threading.Event(), threading.Event()
+
+    def receive_late(connection: server.Connection, seconds: float) -> object:
+        # A plan is computed in less time than another process takes to be noticed.
+        waits.set()
+        assert closed.wait(30)
+        return receive(connection, seconds)
+
+    monkeypatch.setattr(server.Connection, "receive", receive_late)
     problems: list[str] = []
     asking = threading.Thread(target=lambda: problems.append(preview.plan(LONG).problem))
     asking.start()
-    wait_until(lambda: children(running_server), 30, "the process that computes")
+    assert waits.wait(30)
     requests.close()
+    closed.set()
     asking.join(30)
     assert problems == ["cancelled"]
-    wait_until(lambda: not children(running_server), 30, "its end")
+    wait_until(lambda: not children(running_server), 30, "the end of the process that computes")
     assert process_start(running_server)
     assert preview.plan({}).problem == "cancelled"
 
