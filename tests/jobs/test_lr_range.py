@@ -25,7 +25,7 @@ from gradtop.trainer.jobs.lr_range import work as lr_range_work
 from gradtop.trainer.jobs.lr_range.ranged import RANGED
 from gradtop.trainer.jobs.lr_range.result import spread, suggestions
 from gradtop.trainer.jobs.lr_range.suggest import suggest
-from gradtop.trainer.jobs.lr_range.work import NO_CHANGE, NO_CHECKPOINT
+from gradtop.trainer.jobs.lr_range.work import RangeTest
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunReader, RunState, read_status, send, wait_for_answer
 from gradtop.trainer.runtime.worker import work
@@ -247,8 +247,8 @@ def test_it_pauses_and_stops_and_refuses_checkpoints_and_changes(tmp_path: Path)
     with working(run) as thread:
         assert ask(run, "pause")[0]
         wait_until(lambda: read_status(run).state is RunState.PAUSED, why="the pause")
-        assert ask(run, "checkpoint") == (False, NO_CHECKPOINT)
-        assert ask(run, "set", changes={"optimizer.lr": 1e-3}) == (False, NO_CHANGE)
+        assert ask(run, "checkpoint") == (False, RangeTest.no_checkpoint)
+        assert ask(run, "set", changes={"optimizer.lr": 1e-3}) == (False, RangeTest.no_change)
         step = read_status(run).step
         assert ask(run, "continue")[0]
         wait_until(lambda: read_status(run).step > step, why="a step after the pause")

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from gradtop.trainer.analysis.formatting import size as size_of
-from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.batch_size.config import Settings
 from gradtop.trainer.jobs.batch_size.result import ENDED, FIELDS, read_sizes
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_enough, next_size
@@ -18,25 +18,16 @@ from gradtop.trainer.launch.measuring import Measuring
 from gradtop.trainer.record import RunReader, RunState
 from gradtop.trainer.record.streams.registry import BATCH_SIZES
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.progress import Stopwatch
+from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
 
 JOB_NAME = "batch_size"
 LONGEST = 1800.0  # seconds of one measurement, which may compile the model
-NO_CHECKPOINT = "a batch-size search writes no checkpoint: what it has measured is recorded already"
-NO_CHANGE = "a batch-size search cannot be changed while it runs; start another one"
 
 
 def start(context: RunContext) -> None:
     """Measure until the largest batch size is known, and the noise scale. On a resume, what was measured before stands."""
-    try:
-        config = load_config(context.run.config)
-    except (ConfigProblems, OSError) as error:
-        raise UserError(str(error)) from error
-    settings = config.part(JOB_NAME)
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
+    config, settings = read_job_config(context.run, Settings)
     search = BatchSizeSearch(context, config, settings)
     context.close = search.close
     try:
@@ -45,17 +36,20 @@ def start(context: RunContext) -> None:
         search.conclude()
 
 
-class BatchSizeSearch:
-    """`step` sizes are measured, of about `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
+class BatchSizeSearch(MeasuringJob):
+    """`step` sizes are measured, of about `steps`."""
+
+    no_checkpoint = "a batch-size search writes no checkpoint: what it has measured is recorded already"
+    no_change = "a batch-size search cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        self._context, self._config, self._settings = context, config, settings
+        super().__init__(context)
+        self._config, self._settings = config, settings
         self._sizes: list[MeasuredSize] = read_sizes(RunReader(context.run)) if context.resume else []
         before = context.progress.status.result if context.resume else {}
         self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
         self._noise: dict[str, object] = {}
         self._during = ""  # what the last size was tried in
-        self._stopwatch = Stopwatch()
         self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
         context.writer.open(BATCH_SIZES, first_step=len(self._sizes) + 1)
         context.progress.gauges = self.gauges
@@ -144,22 +138,6 @@ class BatchSizeSearch:
             self._context.writer.event(ENDED, step=self.step, **{name: result.get(name) for name in FIELDS})
         self._context.progress.update(result=result)
 
-    # What control asks for
-
-    def pause(self) -> None:
-        self._stopwatch.halt()
-        self._context.progress.update(state=RunState.PAUSED)
-
-    def unpause(self) -> None:
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING)
-
-    def checkpoint_now(self) -> str:
-        raise ValueError(NO_CHECKPOINT)
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
-        raise ValueError(NO_CHANGE)
-
     def gauges(self) -> dict[str, object]:
         """What changes from size to size, for the status; called from the heartbeat's thread."""
         return {"step": self.step, "steps": self._expected(), "seconds": self._stopwatch.seconds}
@@ -171,6 +149,3 @@ class BatchSizeSearch:
         top = self._settings.largest or self._about.get("samples", self._settings.smallest)
         doublings = math.ceil(math.log2(max(top / self._settings.smallest, 1))) + 1
         return max(doublings, self.step + 1)
-
-    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
-        self._stopwatch.halt()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.init_comparison.config import Settings
 from gradtop.trainer.jobs.init_comparison.result import (
     ENDED,
@@ -23,25 +23,16 @@ from gradtop.trainer.launch.measuring import Measuring
 from gradtop.trainer.record import EventKind, RunReader, RunState
 from gradtop.trainer.record.streams.registry import INIT, INIT_LAYERS, INIT_LOSSES, SEED
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.progress import Stopwatch
+from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
 
 JOB_NAME = "init_comparison"
 LONGEST = 6 * 3600.0  # seconds of one measurement
-NO_CHECKPOINT = "a comparison of initializations writes no checkpoint: what it has measured is recorded already"
-NO_CHANGE = "a comparison of initializations cannot be changed while it runs; start another one"
 
 
 def start(context: RunContext) -> None:
     """Measure every initialization with every seed. On a resume, what was measured before stands."""
-    try:
-        config = load_config(context.run.config)
-    except (ConfigProblems, OSError) as error:
-        raise UserError(str(error)) from error
-    settings = config.part(JOB_NAME)
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
+    config, settings = read_job_config(context.run, Settings)
     comparison = InitComparison(context, config, settings)
     context.close = comparison.close
     try:
@@ -50,14 +41,17 @@ def start(context: RunContext) -> None:
         comparison.conclude()
 
 
-class InitComparison:
-    """`step` measurements are done, of `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
+class InitComparison(MeasuringJob):
+    """`step` measurements are done, of `steps`."""
+
+    no_checkpoint = "a comparison of initializations writes no checkpoint: what it has measured is recorded already"
+    no_change = "a comparison of initializations cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        self._context, self._config, self._settings = context, config, settings
+        super().__init__(context)
+        self._config, self._settings = config, settings
         self._seeds = range(config.training.seed, config.training.seed + settings.seeds)
         self._trials: list[InitTrial] = []
-        self._stopwatch = Stopwatch()
         self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
         context.progress.gauges = self.gauges
 
@@ -128,27 +122,6 @@ class InitComparison:
             self._context.writer.event(ENDED, step=self.step, **{name: result[name] for name in FIELDS})
             self._context.progress.update(result=result)
 
-    # What control asks for
-
-    def pause(self) -> None:
-        self._stopwatch.halt()
-        self._context.progress.update(state=RunState.PAUSED)
-
-    def unpause(self) -> None:
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING)
-
-    def checkpoint_now(self) -> str:
-        raise ValueError(NO_CHECKPOINT)
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
-        raise ValueError(NO_CHANGE)
-
-    # What a person sees, and how it ends
-
     def gauges(self) -> dict[str, object]:
         """What changes from one measurement to the next, for the status; called from the heartbeat's thread."""
         return {"step": self.step, "steps": self.step + len(self._remaining), "seconds": self._stopwatch.seconds}
-
-    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
-        self._stopwatch.halt()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,27 +20,20 @@ from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
 from gradtop.trainer.runtime.errors import NothingLearned
-from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.training.build import build_to_measure, read_valid_config
+from gradtop.trainer.training.measuring_job import MeasuringJob, job_settings
 from gradtop.trainer.training.plain_step import update
 from gradtop.trainer.training.step import explain_step_error
 from gradtop.trainer.training.trial_steps import Notes
-
-NO_CHECKPOINT = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
-NO_CHANGE = "the hyperparameters of a learning-rate range test cannot be changed live; start another test"
 
 
 def start(context: RunContext) -> None:
     """Run the test to its last step or to divergence, once for each seed, and record what it suggests, also of one that is stopped before."""
     context.explain = explain_step_error
     config = read_valid_config(context.run)
-    settings = config.part("lr_range")
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
-    test = RangeTest(context, config, settings)
+    test = RangeTest(context, config, job_settings(config, Settings))
     context.explain, context.close = test.explain, test.close
     try:
         test.train()
@@ -58,17 +51,20 @@ class SeedCurve:
     diverged: bool = False
 
 
-class RangeTest:
-    """One test: `step` of `steps` are done. It obeys pause and stop, and refuses checkpoints and changes."""
+class RangeTest(MeasuringJob):
+    """One test: `step` of `steps` are done."""
+
+    no_checkpoint = "a learning-rate range test writes no checkpoint: its weights are of no use after it"
+    no_change = "the hyperparameters of a learning-rate range test cannot be changed live; start another test"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
+        super().__init__(context)
         self.step = 0
         self.steps = settings.steps * settings.seeds
-        self._context, self._config, self._settings = context, config, settings
+        self._config, self._settings = config, settings
         self._values = settings.ranged.values(*settings.span, settings.steps)
         self._curves: list[SeedCurve] = []
         self._samples = self._skipped = self._trained = 0
-        self._stopwatch = Stopwatch()
         self._loss: float | None = None
         self._parts = build_to_measure(context.run, context.writer, config)
         context.writer.open(LR_RANGE, first_step=1)
@@ -175,24 +171,6 @@ class RangeTest:
             result["seeds"] = [{"seed": curve.seed, "suggestions": of_seed, "diverged_at": at} for curve, of_seed, at in each]
         self._context.progress.update(result=result)
 
-    # What control asks for
-
-    def pause(self) -> None:
-        self._stopwatch.halt()
-        self._context.progress.update(state=RunState.PAUSED)
-
-    def unpause(self) -> None:
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING)
-
-    def checkpoint_now(self) -> str:
-        raise ValueError(NO_CHECKPOINT)
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
-        raise ValueError(NO_CHANGE)
-
-    # What a person sees, and how it ends
-
     def gauges(self) -> dict[str, object]:
         """What changes from step to step, for the status; called from the heartbeat's thread."""
         seconds = self._stopwatch.seconds
@@ -210,6 +188,3 @@ class RangeTest:
         if out_of_memory(error):
             return explain_out_of_memory(str(self._parts.device), self._config.training.batch_size)
         return explain_step_error(error)
-
-    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
-        self._stopwatch.halt()

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.config import Config, ConfigProblems
 from gradtop.trainer.jobs.search.commands import commands_of
 from gradtop.trainer.jobs.search.config import Settings
 from gradtop.trainer.jobs.search.space import parse_space
@@ -23,37 +22,32 @@ from gradtop.trainer.launch import start_worker
 from gradtop.trainer.launch.server import Connection, connect
 from gradtop.trainer.record import RecordError, RunState, read_meta
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.signals import EndNow
+from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
 
 LOOK_EVERY = 0.01  # seconds
 LINGERS = 2.0  # seconds after a resume with nothing to do: whoever resumed it to add a trial or to extend it says so then
 ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
-NO_CHECKPOINT = "a search writes no checkpoint: its trials are recorded already"
-NO_CHANGE = "a search cannot be changed so: add a trial, stop one or extend it (gradtop search --help)"
 
 
 def start(context: RunContext) -> None:
     """Run trials until there are as many as wanted. On a resume, what has ended stands, and what was training goes on."""
-    try:
-        config = load_config(context.run.config)
-    except (ConfigProblems, OSError) as error:
-        raise UserError(str(error)) from error
-    settings = config.part("search")
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
+    config, settings = read_job_config(context.run, Settings)
     search = TrialSearch(context, config, settings)
     context.close = search.close
     search.run()
 
 
-class TrialSearch:
+class TrialSearch(MeasuringJob):
     """`step` trials have ended, of `steps`. The storage is written before trials.jsonl, and a trial's run before either says that it trains."""
 
+    no_checkpoint = "a search writes no checkpoint: its trials are recorded already"
+    no_change = "a search cannot be changed so: add a trial, stop one or extend it (gradtop search --help)"
+
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        self._context, self.config, self._settings, self._run = context, config, settings, context.run
+        super().__init__(context)
+        self.config, self._settings, self._run = config, settings, context.run
         self.space = parse_space(settings.space, config)
         self.study = Study(self._run, settings, config, self.space, resume=context.resume)
         self._name = read_meta(self._run).name or self._run.id
@@ -67,7 +61,6 @@ class TrialSearch:
         self.added = 0  # trials added by hand that were not asked for
         self._exhausted = False
         self._spares: Connection | None = None
-        self._stopwatch = Stopwatch()
         before = context.progress.status.seconds if context.resume else 0.0
         self._stopwatch.load_state_dict({"seconds": before})
         self._summary = Summary(self.study)
@@ -300,22 +293,14 @@ class TrialSearch:
     # What control asks for
 
     def pause(self) -> None:
-        self._stopwatch.halt()
         for watched in self.runs.values():
             watched.send("pause")
-        self._context.progress.update(state=RunState.PAUSED)
+        super().pause()
 
     def unpause(self) -> None:
-        self._stopwatch.go()
         for watched in self.runs.values():
             watched.send("continue")
-        self._context.progress.update(state=RunState.TRAINING)
-
-    def checkpoint_now(self) -> str:
-        raise ValueError(NO_CHECKPOINT)
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
-        raise ValueError(NO_CHANGE)
+        super().unpause()
 
     def _stop_trials(self) -> None:
         """Have the trials that train write a checkpoint and stop; they go on when the search is resumed."""
@@ -338,7 +323,7 @@ class TrialSearch:
         return {"step": sum(trial.state.has_ended for trial in list(self.trials.values())), "steps": self.total or len(self.trials), "seconds": self._stopwatch.seconds}
 
     def close(self, *, at_once: bool) -> None:
-        self._stopwatch.halt()
+        super().close(at_once=at_once)
         if at_once:
             for watched in list(self.runs.values()):
                 with contextlib.suppress(OSError):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 
-from gradtop.trainer.config import Config, ConfigProblems, load_config
+from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.speed.candidates import PlannedTiming, Timing, Tournament
 from gradtop.trainer.jobs.speed.config import Settings
 from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, read_timings, settings_text, told_of
@@ -15,25 +14,16 @@ from gradtop.trainer.launch.measuring import Measuring
 from gradtop.trainer.record import RunReader, RunState
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, SPEEDS
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.control import Applied
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.progress import Stopwatch
+from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
 
 JOB_NAME = "speed"
 LONGEST = 1800.0  # seconds of one measurement, which may compile the model
-NO_CHECKPOINT = "a speed test writes no checkpoint: what it has measured is recorded already"
-NO_CHANGE = "a speed test cannot be changed while it runs; start another one"
 
 
 def start(context: RunContext) -> None:
     """Measure until the fastest settings are known. On a resume, what was measured before stands."""
-    try:
-        config = load_config(context.run.config)
-    except (ConfigProblems, OSError) as error:
-        raise UserError(str(error)) from error
-    settings = config.part(JOB_NAME)
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
+    config, settings = read_job_config(context.run, Settings)
     test = SpeedTest(context, config, settings)
     context.close = test.close
     try:
@@ -42,13 +32,16 @@ def start(context: RunContext) -> None:
         test.conclude()
 
 
-class SpeedTest:
-    """`step` measurements are done, of about `steps`. It obeys pause and stop, and refuses checkpoints and changes."""
+class SpeedTest(MeasuringJob):
+    """`step` measurements are done, of about `steps`."""
+
+    no_checkpoint = "a speed test writes no checkpoint: what it has measured is recorded already"
+    no_change = "a speed test cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        self._context, self._config, self._settings = context, config, settings
+        super().__init__(context)
+        self._config, self._settings = config, settings
         self._tournament = Tournament({}, rounds=settings.rounds, gain=settings.gain, tolerance=settings.tolerance)
-        self._stopwatch = Stopwatch()
         self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
         context.progress.gauges = self.gauges
 
@@ -107,27 +100,6 @@ class SpeedTest:
             self._context.writer.event(ENDED, step=self.step, **{name: result[name] for name in FIELDS})
             self._context.progress.update(result=result)
 
-    # What control asks for
-
-    def pause(self) -> None:
-        self._stopwatch.halt()
-        self._context.progress.update(state=RunState.PAUSED)
-
-    def unpause(self) -> None:
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING)
-
-    def checkpoint_now(self) -> str:
-        raise ValueError(NO_CHECKPOINT)
-
-    def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:  # noqa: ARG002 - it takes none
-        raise ValueError(NO_CHANGE)
-
-    # What a person sees, and how it ends
-
     def gauges(self) -> dict[str, object]:
         """What changes from one measurement to the next, for the status; called from the heartbeat's thread."""
         return {"step": self.step, "steps": self._tournament.expected, "seconds": self._stopwatch.seconds}
-
-    def close(self, *, at_once: bool) -> None:  # noqa: ARG002 - nothing takes time
-        self._stopwatch.halt()

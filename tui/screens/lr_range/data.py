@@ -59,7 +59,7 @@ def range_part(reader: RunReader) -> RangePart:
     """Read the curve of a test, and its result."""
     stream, status = reader.stream(LR_RANGE), reader.status
     stream.refresh()
-    settings = settings_of(reader)
+    settings = range_settings(reader)
     ranged, steps, seeds = settings.ranged, settings.steps, settings.seeds
     curves = [seed_curves(stream, ranged, settings.bins, first=place * steps + 1, last=(place + 1) * steps) for place in range(seeds)]
     curves = [curve for curve in curves if curve[1].x] or [(EMPTY_SERIES, EMPTY_SERIES)]
@@ -124,7 +124,7 @@ class RangeSettings:
         return BINS // (2 if self.seeds > 1 else 1)
 
 
-def settings_of(reader: RunReader) -> RangeSettings:
+def range_settings(reader: RunReader) -> RangeSettings:
     """Whatever is wrong in it is as where nothing is said."""
     section = reader.config.get(JOB.name)
     table: Mapping[str, object] = section if isinstance(section, dict) else {}
