@@ -12,7 +12,7 @@ from gradtop.trainer.launch import answers
 from gradtop.trainer.record import new_run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
-from tests.training.runs import tiny_run
+from tests.training.runs import every_checkpoint, tiny_run
 from tests.tui.range_fixture import range_run
 
 # A model that, once it is trained, kills its process.
@@ -56,7 +56,8 @@ def test_what_cannot_be_evaluated_is_said_in_a_sentence(gradtop: Gradtop, runnin
     run = tiny_run(tmp_path / "runs")
     said = gradtop("eval", "last")
     assert (said.code, said.err) == (2, f"gradtop: {run.id} has no checkpoint yet. Write one: gradtop checkpoint {run.id}\n")
-    assert work(run) == 0
+    with every_checkpoint():
+        assert work(run) == 0
     said = gradtop("eval", "last", "--checkpoint", "7")
     assert (said.code, said.err) == (2, f"gradtop: {run.id} has no checkpoint '7'. Use last, best, the path of a file, or one of the steps 8, 16.\n")
     said = gradtop("eval", "last", "--data", "nowhere")
@@ -71,7 +72,8 @@ def test_custom_code_runs_where_it_was_agreed_to_and_its_death_is_told(gradtop: 
     (tmp_path / "fatal.py").write_text(FATAL)
     monkeypatch.syspath_prepend(str(tmp_path))
     run = new_run(tmp_path / "runs", CUSTOM, {"cwd": str(tmp_path)})
-    assert work(run) == 0
+    with every_checkpoint():
+        assert work(run) == 0
     said = gradtop("eval", "last")
     assert said.code == 2
     assert "custom code that you have not started here before" in said.err
@@ -87,7 +89,8 @@ def test_custom_code_runs_where_it_was_agreed_to_and_its_death_is_told(gradtop: 
 
 def test_a_checkpoint_that_the_run_has_removed_meanwhile_is_chosen_anew(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny_run(tmp_path / "runs")
-    assert work(run) == 0
+    with every_checkpoint():
+        assert work(run) == 0
     newest = run.checkpoints / "step-000016.pt"
     asked: list[str] = []
 

@@ -11,7 +11,7 @@ from gradtop.trainer.config import Config, apply_overrides, consequences, diff_c
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, list_runs, read_meta, read_status
 from gradtop.trainer.runtime.worker import work
-from tests.training.runs import TINY, events, tiny_run
+from tests.training.runs import TINY, events, every_checkpoint, tiny_run
 
 BASE = parse_config(TINY.format(epochs=2))
 
@@ -20,7 +20,8 @@ BASE = parse_config(TINY.format(epochs=2))
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two epochs of eight steps."""
     run = tiny_run(tmp_path_factory.mktemp("runs"), epochs=2)
-    assert work(run) == 0
+    with every_checkpoint():
+        assert work(run) == 0
     return run
 
 

@@ -19,7 +19,7 @@ from gradtop.trainer.training import loop
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.state import training_state
 from tests.training.live_changes import train_with
-from tests.training.runs import TINY, events, newest_state, rows
+from tests.training.runs import TINY, events, every_checkpoint, newest_state, rows
 
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
@@ -30,7 +30,8 @@ ITS_OWN = {"stopwatch", "scores", "first_losses"}
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:
     """A run that was stopped after so many of its 24 steps: in the middle of its second epoch, unless told otherwise."""
     run = new_run(folder / "runs", dump_config(apply_overrides(BASE, settings)), {})
-    train_with(run, {}, stop=steps)
+    with every_checkpoint():
+        train_with(run, {}, stop=steps)
     assert read_status(run).step == steps
     return run
 

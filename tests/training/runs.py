@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.job import job_events
 from gradtop.trainer.record import Event, EventKind, EventReader, Run, StreamReader, new_run, read_status
 from gradtop.trainer.record.events import FIELDS
@@ -43,6 +46,20 @@ seed = 3
 def tiny_run(folder: Path, *sections: str, epochs: int = 2) -> Run:
     """A run of a few steps an epoch; `sections` are further TOML tables."""
     return new_run(folder, "\n".join([TINY.format(epochs=epochs), *sections]), {})
+
+
+@contextmanager
+def every_checkpoint() -> Iterator[None]:
+    """Each one is written before training goes on: else one that waits gives way to a better or newer one."""
+    submit = CheckpointWriter.submit
+
+    def written(self: CheckpointWriter, state: State, saved: Saved) -> None:
+        submit(self, state, saved)
+        self.finish()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(CheckpointWriter, "submit", written)
+        yield
 
 
 def trained(run: Run, watch: Callable[[Session], object] = lambda session: None, **options: Any) -> Session:

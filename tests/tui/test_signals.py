@@ -31,6 +31,19 @@ def tell(event, arguments):
 sys.addaudithook(tell)
 sys.exit(main())
 """
+# An interrupt right after asyncio has set its handler, before it counts.
+AS_IT_BEGINS = """
+import signal, sys
+from gradtop.tui.cli.entry import main
+install = signal.signal
+def installed(number, handler):
+    before = install(number, handler)
+    if number == signal.SIGINT and "_on_sigint" in repr(handler):
+        signal.raise_signal(number)
+    return before
+signal.signal = installed
+sys.exit(main())
+"""
 COMMAND = (sys.executable, "-P", "-m", "gradtop")
 # What the screen switches on, and what switches it off: alternate screen, cursor, mouse, focus, pasted text, line wrap, keys.
 SWITCHES = {
@@ -49,11 +62,11 @@ SWITCHES = {
 class Terminal:
     """A pseudo-terminal with one command, the leader of its session."""
 
-    def __init__(self, home: Path, *arguments: str, started: bool) -> None:
+    def __init__(self, home: Path, *arguments: str, script: str) -> None:
         ours, theirs = pty.openpty()
         self.before = termios.tcgetattr(theirs)
         env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(home)}
-        command = [sys.executable, "-P", "-c", STARTED] if started else COMMAND
+        command = [sys.executable, "-P", "-c", script] if script else COMMAND
         self.process = subprocess.Popen([*command, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
         self.theirs, self.ours, self.said = theirs, ours, b""
 
@@ -82,9 +95,9 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Path, *arguments: str, started: bool = False) -> Iterator[Terminal]:
-    """With `started` it says so as soon as it imports the command."""
-    opened = Terminal(home, *arguments, started=started)
+def terminal(home: Path, *arguments: str, script: str = "") -> Iterator[Terminal]:
+    """The command, begun by a script where one is given; STARTED says so as soon as it imports the command."""
+    opened = Terminal(home, *arguments, script=script)
     try:
         yield opened
     finally:
@@ -170,10 +183,18 @@ def test_an_interrupt_before_the_command_begins_ends_the_process_without_a_stack
     assert (done.returncode, done.stderr) == (code, "")
 
 
+def test_an_interrupt_just_as_the_screen_begins_ends_it_without_a_stack(tmp_path: Path) -> None:
+    fake_run(tmp_path, "quiet-heron", state="done", steps=40)
+    with terminal(tmp_path, "watch", "last", "--runs", str(tmp_path), "--no-server", script=AS_IT_BEGINS) as screen:
+        assert screen.ends() == 130, screen.said
+        assert b"Traceback" not in screen.said
+        assert termios.tcgetattr(screen.theirs) == screen.before
+
+
 @pytest.mark.parametrize("moment", [0.01, 0.1, 0.2, 0.3, 0.5])
 def test_an_interrupt_of_a_command_that_opens_the_screen_restores_the_terminal(tmp_path: Path, moment: float) -> None:
     fake_run(tmp_path, "quiet-heron", state="done", steps=40)
-    with terminal(tmp_path, "watch", "last", "--runs", str(tmp_path), "--no-server", started=True) as screen:
+    with terminal(tmp_path, "watch", "last", "--runs", str(tmp_path), "--no-server", script=STARTED) as screen:
         screen.until(b"started")
         screen.read_for(moment)
         screen.process.send_signal(signal.SIGINT)

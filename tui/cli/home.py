@@ -42,6 +42,8 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     with quick_start.lean_imports():
+        import asyncio
+
         from gradtop.tui.app import GradtopApp
     from gradtop.tui.cli import crash  # now, as a package that is replaced while the screen is open has it no more
     from gradtop.tui.cli.ending import closing_text
@@ -60,6 +62,9 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
     try:
         app.run()
+    except asyncio.CancelledError:
+        # Of an interrupt that comes just as it begins, CPython (3.11) forgets all but that it cancels.
+        raise KeyboardInterrupt from None
     finally:
         launcher.close()
     if app.failure is not None:
