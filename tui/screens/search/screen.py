@@ -27,7 +27,8 @@ from gradtop.tui.widgets.table import Table
 WIDE = 100  # columns from which on the importances stand beside the plot
 HINT = "words, as in: done lr=0.01"
 INTRO = """\
-A search trains many runs and looks for the values that make a metric best. {run}
+A search trains many runs to find the values that make a metric best.
+{run}
 Start one from a configuration or a run:
 
   gradtop search CONFIG --space "optimizer.lr=log(1e-5,1e-2)"
