@@ -28,8 +28,7 @@ WIDE = 100  # columns from which on the importances stand beside the plot
 HINT = "words, as in: done lr=0.01"
 INTRO = """\
 A search trains many runs to find the values that make a metric best.
-{run}
-Start one from a configuration or a run:
+{run}Start one from a configuration or a run:
 
   gradtop search CONFIG --space "optimizer.lr=log(1e-5,1e-2)"
 
@@ -122,7 +121,7 @@ class TrialsScreen(ModeScreen):
 
     def _show_searches(self, part: SearchPart) -> None:
         facts = self.snapshot.facts
-        belongs = f"{facts.name} belongs to none." if facts.run is not None else ""
+        belongs = f"{facts.name} belongs to none. " if facts.run is not None else ""
         self.query_one("#headline", Lines).show([])
         self.query_one("#intro", Lines).show([[(f" {line}", "muted" if number != 3 else "text")] for number, line in enumerate(INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n"))])
         by_id = {each.run.id: each for each in part.searches}
