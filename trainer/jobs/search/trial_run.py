@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +13,11 @@ from gradtop.trainer.jobs.search.space import Value, base_value, configure
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import Run, RunReader, list_runs, read_meta, send
+from gradtop.trainer.record.files import identity
 from gradtop.trainer.record.streams.registry import EPOCH, EVALS
 from gradtop.trainer.runtime.cores import cores
+
+AT_LEAST_EVERY = 0.25  # seconds; a worker that was killed writes nothing
 
 
 def create_trial_run(search: Run, name: str, base: Config, number: int, params: dict[str, Value], *, workers: int) -> Run:
@@ -43,24 +48,33 @@ class TrialRun:
         self.reader = RunReader(self.run)
         self.evals: list[tuple[int, int, dict[str, float]]] = []  # epoch, step, values
         self._seen = 0
+        self._status: tuple[int, int, int] | None = None
+        self._next = 0.0
 
-    def look(self) -> list[tuple[int, int, dict[str, float]]]:
-        """The evaluations since the last look."""
+    def look(self, *, whole: bool = False) -> list[tuple[int, int, dict[str, float]]]:
+        """The evaluations since the last look. Unless the `whole` is wanted, files are read where the status was written, as it is after each
+        evaluation and at the end, or nothing was read for a while: what a look takes, it takes from the cores that the trials train on.
+        """
+        now, status = time.monotonic(), None
+        with contextlib.suppress(OSError):
+            status = identity(self.run.status.stat())
+        if not whole and status == self._status and now < self._next:
+            return []
+        self._status, self._next = status, now + AT_LEAST_EVERY
         self.reader.refresh()
         stream = self.reader.stream(EVALS)
         stream.refresh()
-        rows = list(stream.rows())
-        if len(rows) < self._seen:
+        if stream.count < self._seen:
             self.evals, self._seen = [], 0  # a resumed run goes back to its checkpoint
-        if len(rows) == self._seen:
+        if stream.count == self._seen:
             return []
         names = [column.name for column in stream.columns]
         new = []
-        for row in rows[self._seen :]:
+        for row in stream.rows(self._seen):
             values = dict(zip(names, row[2:], strict=False))
             epoch = values.pop(EPOCH, math.nan)
             new.append((int(epoch) if math.isfinite(epoch) else 0, int(row[0]), values))
-        self._seen = len(rows)
+        self._seen += len(new)
         self.evals += new
         return new
 

@@ -26,7 +26,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import EndNow
 from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
 
-LOOK_EVERY = 0.01  # seconds
+LOOK_EVERY = 0.02  # seconds
 LINGERS = 2.0  # seconds after a resume with nothing to do: whoever resumed it to add a trial or to extend it says so then
 ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
 
@@ -100,6 +100,7 @@ class TrialSearch(MeasuringJob):
             self._stopwatch.halt()
             with contextlib.suppress(UserError, OSError):
                 self._summarise(always=True)
+            self._summary.close()
             if self._spares is not None:
                 self._spares.close()
 
@@ -238,7 +239,7 @@ class TrialSearch(MeasuringJob):
         state = watched.reader.state
         if not state.has_ended and not watched.reader.gone:
             return
-        watched.look()
+        watched.look(whole=True)
         best = watched.best(self.study.objectives)
         if watched.reader.gone:
             self.end(number, TrialState.FAILED, error="its run was deleted")
