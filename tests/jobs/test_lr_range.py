@@ -140,6 +140,13 @@ def test_several_seeds_are_tests_of_their_own_whose_medians_count(tmp_path: Path
     assert dict(find_job("lr_range").result.lines(reader))["suggestions"].endswith("; medians of 3 seeds")
 
 
+def test_the_images_of_a_further_seed_are_varied_as_in_a_test_of_that_seed_alone(tmp_path: Path) -> None:
+    settings = ("lr_range.steps=12", "augment.crop=1")
+    both, second = range_run(tmp_path, *settings, "lr_range.seeds=2"), range_run(tmp_path, *settings, "training.seed=4")
+    assert [work(run) for run in (both, second)] == [0, 0]
+    assert [row[1:] for row in curve(both) if row[5] == 4] == [row[1:] for row in curve(second)]
+
+
 @pytest.mark.parametrize(
     ("over", "optimizer", "start", "end"),
     [("weight_decay", "adamw", 1e-6, 10.0), ("momentum", "sgd", 0.5, 0.999), ("momentum", "adamw", 0.5, 0.999), ("momentum", "muon", 0.5, 0.999)],

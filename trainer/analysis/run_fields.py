@@ -81,7 +81,7 @@ FIELDS: Mapping[str, RunField] = {
         RunField("parameters", "parameter count", lambda row: row.status.parameters or None, largest_first=True),
         RunField("parent", "id of the run it came from", lambda row: row.parent or None),
         RunField(FINDING, "what is wrong with it", looked_up(FINDING), needs=(FINDING,)),
-        RunField("error", "why it failed or died", lambda row: row.words or None),
+        RunField("error", "why it failed or died, or what troubles it", lambda row: row.words or None),
     )
 }
 

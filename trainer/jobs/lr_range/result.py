@@ -56,7 +56,7 @@ def headline(status: Status) -> str:
 
 def none_text(ranged: Ranged) -> str:
     """Why an ended test suggests nothing."""
-    return "the loss does not fall beyond its noise" if ranged.key == LR else f"the loss does not fall beyond its noise, or falls up to the end; a higher end of {ranged.title} may tell"
+    return "the loss does not fall beyond its noise" if ranged.key == LR else f"the loss does not fall beyond its noise, or still falls at the end of the range; try a higher {ranged.title} there (--end)"
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:

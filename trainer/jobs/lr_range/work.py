@@ -101,7 +101,7 @@ class RangeTest(MeasuringJob):
         for value in self._values:
             if context.control.due():
                 context.control.obey(self)
-            self._loss = self._train_step(next(groups), value)
+            self._loss = self._train_step(next(groups), value, len(curve.values))
             smoothed = smoothing.add(self._loss)
             best = min(best, smoothed)
             self.step += 1
@@ -122,12 +122,12 @@ class RangeTest(MeasuringJob):
                 yield group
             epoch += 1
 
-    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], value: float) -> float:
-        """The loss before the step; one that is not finite changes no weights."""
+    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], value: float, done: int) -> float:
+        """The loss before the step, after so many of the same seed, which decide how images are varied; one that is not finite changes no weights."""
         compute, optimizer, training = self._parts.compute, self._parts.optimizer, self._config.training
         self._set(value)
         optimizer.zero_grad(set_to_none=True)
-        loss = compute.backward(group, self.step * training.accumulate).item()
+        loss = compute.backward(group, done * training.accumulate).item()
         self._samples += sum(len(targets) for _, targets in group)
         if not math.isfinite(loss):
             return loss

@@ -121,7 +121,7 @@ class TrialsScreen(ModeScreen):
 
     def _show_searches(self, part: SearchPart) -> None:
         facts = self.snapshot.facts
-        belongs = f"{facts.name} belongs to none. " if facts.run is not None else ""
+        belongs = f"{facts.name} is no search and no trial of one. " if facts.run is not None else ""
         self.query_one("#headline", Lines).show([])
         self.query_one("#intro", Lines).show([[(f" {line}", "muted" if number != 3 else "text")] for number, line in enumerate(INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n"))])
         by_id = {each.run.id: each for each in part.searches}
