@@ -89,7 +89,7 @@ async def test_a_run_without_a_search_is_told_how_to_start_one_and_which_there_a
     run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
     grower.close()
     async with piloted(tmp_path, run, mode="search") as app:
-        await app.shows("quiet-heron belongs to none")
+        await app.shows("quiet-heron is no search and no trial of one")
         await app.shows("gradtop search CONFIG --space")
         await app.shows("sweep-lr")
         await app.press("enter")
