@@ -1,0 +1,78 @@
+"""What a model costs, against references: a clock of our own, the file system, zlib."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gradtop.trainer.inference.cost import LEAST_ROUNDS, WARM_CALLS, file_sizes, latency, saved_sizes
+
+
+class Clock:
+    """Time passes only in the calls."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.calls: list[str] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, name: str, seconds: Callable[[int], float]) -> Callable[[], object]:
+        def called() -> None:
+            self.calls.append(name)
+            self.now += seconds(self.calls.count(name))
+            assert not torch.is_grad_enabled()
+
+        return called
+
+
+def test_the_median_is_that_of_warm_calls() -> None:
+    clock = Clock()
+    # The first calls are slow, and one of those that are timed.
+    slow = clock.forward("slow", lambda call: 5.0 if call <= WARM_CALLS or call == WARM_CALLS + 2 else 0.5)
+    fast = clock.forward("fast", lambda call: 0.25)
+    found = latency({"slow": slow, "fast": fast}, seconds=0.1, clock=clock)
+    assert found == {"slow": 0.5, "fast": 0.25}
+
+
+def test_they_take_turns_and_each_round_begins_with_another() -> None:
+    clock = Clock()
+    names = ("a", "b", "c")
+    latency({name: clock.forward(name, lambda call: 1.0) for name in names}, seconds=0.1, clock=clock)
+    timed = "".join(clock.calls[len(names) * WARM_CALLS :])
+    assert timed == "abcbcacababcbca"[: len(names) * LEAST_ROUNDS]
+
+
+def test_a_short_call_is_repeated_within_a_turn_and_told_by_itself() -> None:
+    clock = Clock()
+    found = latency({"short": clock.forward("short", lambda call: 1e-4)}, seconds=0.1, clock=clock)
+    assert found["short"] == pytest.approx(1e-4)
+    assert len(clock.calls) > 900  # as often as it takes for the seconds that were asked for
+
+
+def test_nothing_to_time_takes_no_time() -> None:
+    assert latency({}) == {}
+
+
+def test_sizes_are_those_of_the_file_and_of_zlib(tmp_path: Path) -> None:
+    state = {"weight": torch.randn(300, 100, generator=torch.Generator().manual_seed(0)), "zeros": torch.zeros(1000, 100)}
+    path = tmp_path / "weights.pt"
+    torch.save(state, path)
+    size, compressed = file_sizes(path)
+    assert size == path.stat().st_size
+    assert compressed == pytest.approx(len(zlib.compress(path.read_bytes(), 6)), rel=1e-3)
+    assert compressed < 0.35 * size  # the zeros
+    # Within the archive the name of the file is written, too.
+    for counted, of_file in zip(saved_sizes(state), (size, compressed), strict=True):
+        assert counted == pytest.approx(of_file, abs=400)
+
+
+def test_a_model_of_torch_is_timed() -> None:
+    model, inputs = nn.Linear(4, 2), torch.zeros(3, 4)
+    assert latency({"linear": lambda: model(inputs)}, seconds=0.01)["linear"] > 0

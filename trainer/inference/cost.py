@@ -1,0 +1,95 @@
+"""What a model costs: the time of a forward pass, and the size of its weights in a file."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from gradtop.trainer.training.trial_steps import wait_for
+
+WARM_CALLS, WARM_SECONDS = 3, 0.05  # of each, at least, before any is timed
+TURN = 0.004  # seconds of one turn at least: the clock and a switch between models must not count
+LEAST_ROUNDS, MOST_ROUNDS = 5, 1000
+CHUNK = 1 << 20
+LEVEL = 6  # of zlib, as gzip and zip use it
+
+
+def latency(
+    forward_by_name: Mapping[str, Callable[[], object]], *, device: torch.device | None = None, seconds: float = 0.5, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """The median time of a call in seconds, by name; each is warm before any is timed.
+
+    They take turns, each round in another order, so that another load on the machine meets all alike; each is timed for about `seconds` and
+    in `LEAST_ROUNDS` rounds at least. Of a `device` that works asynchronously, until the work is done. Gradients are not recorded.
+    """
+    where = device or torch.device("cpu")
+
+    def timed(forward: Callable[[], object], calls: int) -> float:
+        began = clock()
+        for _ in range(calls):
+            forward()
+        wait_for(where)
+        return clock() - began
+
+    names = list(forward_by_name)
+    with torch.no_grad():
+        calls = {name: _calls_of_a_turn(forward_by_name[name], timed) for name in names}
+        turns: dict[str, list[float]] = {name: [] for name in names}
+        spent = dict.fromkeys(names, 0.0)
+        for number in range(MOST_ROUNDS):
+            if number >= LEAST_ROUNDS and min(spent.values(), default=seconds) >= seconds:
+                break
+            begin = number % max(len(names), 1)
+            for name in names[begin:] + names[:begin]:
+                taken = timed(forward_by_name[name], calls[name])
+                spent[name] += taken
+                turns[name].append(taken / calls[name])
+    return {name: median(turns[name]) for name in names}
+
+
+def _calls_of_a_turn(forward: Callable[[], object], timed: Callable[[Callable[[], object], int], float]) -> int:
+    """How many calls make a turn; makes them, so that it is warm."""
+    taken: list[float] = []
+    while len(taken) < WARM_CALLS or (sum(taken) < WARM_SECONDS and len(taken) < MOST_ROUNDS):
+        taken.append(timed(forward, 1))
+    return max(1, round(TURN / max(min(taken), 1e-9)))
+
+
+def file_sizes(path: Path) -> tuple[int, int]:
+    """The bytes of a file, and how many zlib makes of it. Raises OSError."""
+    counted = _Counted()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            counted.write(chunk)
+    return counted.sizes()
+
+
+def saved_sizes(state: object) -> tuple[int, int]:
+    """The bytes of the file that `torch.save` makes of a state, and how many zlib makes of that; writes none."""
+    counted = _Counted()
+    torch.save(state, counted)  # type: ignore[arg-type]
+    return counted.sizes()
+
+
+class _Counted:
+    """A file that keeps nothing of what is written to it but its size, as it is and compressed."""
+
+    def __init__(self) -> None:
+        self._bytes = self._compressed = 0
+        self._zlib = zlib.compressobj(LEVEL)
+
+    def write(self, data: bytes) -> int:
+        self._bytes += len(data)
+        self._compressed += len(self._zlib.compress(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """There is nothing to flush."""
+
+    def sizes(self) -> tuple[int, int]:
+        return self._bytes, self._compressed + len(self._zlib.flush())
