@@ -11,7 +11,7 @@ from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets import axis
 from gradtop.tui.widgets.axis import Axis
 
-DECADES = 20.0  # from this ratio of the highest to the lowest value on the scale is logarithmic
+DECADES = 10.0  # from this ratio of the highest to the lowest value on the scale is logarithmic
 LONGEST = 14  # characters of a category
 MOST = 12  # categories that get a place of their own
 

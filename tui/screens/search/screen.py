@@ -121,9 +121,9 @@ class TrialsScreen(ModeScreen):
 
     def _show_searches(self, part: SearchPart) -> None:
         facts = self.snapshot.facts
-        belongs = f"{facts.name} is no search and no trial of one. " if facts.run is not None else ""
+        belongs = f"{facts.name} is no search and no trial of one.\n" if facts.run is not None else ""
         self.query_one("#headline", Lines).show([])
-        self.query_one("#intro", Lines).show([[(f" {line}", "muted" if number != 3 else "text")] for number, line in enumerate(INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n"))])
+        self.query_one("#intro", Lines).show([[(f" {line}", "text" if line.startswith("  ") else "muted")] for line in INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n")])
         by_id = {each.run.id: each for each in part.searches}
         self.table.set_columns(text.SEARCHES)
         self.table.set_empty(f"No searches in {clean(str(self.gradtop.runs), 200)} yet.")
