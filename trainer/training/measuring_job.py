@@ -44,6 +44,20 @@ class MeasuringJob:
         self._context = context
         self._stopwatch = Stopwatch()
 
+    def run(self) -> None:
+        """Measure what is left. Raises UserError."""
+        raise NotImplementedError
+
+    def conclude(self) -> None:
+        """Record what was found; called also where `run` was stopped or failed."""
+
+    def run_to_the_end(self) -> None:
+        self._context.close = self.close
+        try:
+            self.run()
+        finally:
+            self.conclude()
+
     def pause(self) -> None:
         self._stopwatch.halt()
         self._context.progress.update(state=RunState.PAUSED)

@@ -28,12 +28,7 @@ LONGEST = 1800.0  # seconds of one measurement, which may compile the model
 def start(context: RunContext) -> None:
     """Measure until the largest batch size is known, and the noise scale. On a resume, what was measured before stands."""
     config, settings = read_job_config(context.run, Settings)
-    search = BatchSizeSearch(context, config, settings)
-    context.close = search.close
-    try:
-        search.run()
-    finally:
-        search.conclude()
+    BatchSizeSearch(context, config, settings).run_to_the_end()
 
 
 class BatchSizeSearch(MeasuringJob):

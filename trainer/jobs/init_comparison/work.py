@@ -33,12 +33,7 @@ LONGEST = 6 * 3600.0  # seconds of one measurement
 def start(context: RunContext) -> None:
     """Measure every initialization with every seed. On a resume, what was measured before stands."""
     config, settings = read_job_config(context.run, Settings)
-    comparison = InitComparison(context, config, settings)
-    context.close = comparison.close
-    try:
-        comparison.run()
-    finally:
-        comparison.conclude()
+    InitComparison(context, config, settings).run_to_the_end()
 
 
 class InitComparison(MeasuringJob):

@@ -34,9 +34,7 @@ ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
 def start(context: RunContext) -> None:
     """Run trials until there are as many as wanted. On a resume, what has ended stands, and what was training goes on."""
     config, settings = read_job_config(context.run, Settings)
-    search = TrialSearch(context, config, settings)
-    context.close = search.close
-    search.run()
+    TrialSearch(context, config, settings).run_to_the_end()
 
 
 class TrialSearch(MeasuringJob):

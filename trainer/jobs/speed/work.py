@@ -24,12 +24,7 @@ LONGEST = 1800.0  # seconds of one measurement, which may compile the model
 def start(context: RunContext) -> None:
     """Measure until the fastest settings are known. On a resume, what was measured before stands."""
     config, settings = read_job_config(context.run, Settings)
-    test = SpeedTest(context, config, settings)
-    context.close = test.close
-    try:
-        test.run()
-    finally:
-        test.conclude()
+    SpeedTest(context, config, settings).run_to_the_end()
 
 
 class SpeedTest(MeasuringJob):

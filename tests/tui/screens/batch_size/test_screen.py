@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gradtop.trainer.record import RunState
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.widgets.line_chart import LineChart
-from tests.tui.piloting import Starts, piloted
+from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
 from tests.tui.size_fixture import size_run
 
@@ -53,15 +52,3 @@ async def test_a_search_that_begins_says_what_comes(tmp_path: Path) -> None:
     async with piloted(tmp_path, size_run(tmp_path / "runs", state=RunState.PAUSED, measured=0)) as app:
         await app.shows("the first batch size is being measured")
         assert app.mode.check_action("use", ()) is None
-
-
-async def test_a_key_in_tune_starts_it(tmp_path: Path) -> None:
-    starts = Starts()
-    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
-    grower.close()
-    async with piloted(tmp_path, parent, mode="tune", launcher=starts) as app:
-        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
-        await app.press("ctrl+y")
-        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
-    asked: Any = next(asked for name, asked in starts.asked if name == "start")
-    assert (asked[0].job, asked[1]) == ("batch_size", parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from gradtop.tui.screens.init_comparison.data import init_part, overlaid
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.init_fixture import init_run, init_trial, init_trials
-from tests.tui.piloting import Piloted, Starts, piloted
+from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
 
@@ -81,15 +80,3 @@ async def test_while_it_measures_it_says_so_far_and_before_that_what_comes(tmp_p
     async with piloted(tmp_path, init_run(tmp_path / "more", state=RunState.PAUSED, trials=[])) as app:
         await app.shows("the first initialization is being measured")
         assert app.mode.check_action("use", ()) is None
-
-
-async def test_a_key_in_tune_starts_it_without_weights(tmp_path: Path) -> None:
-    starts = Starts()
-    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
-    grower.close()
-    async with piloted(tmp_path, parent, mode="tune", launcher=starts) as app:
-        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
-        await app.press("ctrl+k")
-        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
-    asked: Any = next(asked for name, asked in starts.asked if name == "start")
-    assert (asked[0].job, asked[1]) == ("init_comparison", parent)

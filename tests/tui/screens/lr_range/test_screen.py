@@ -133,17 +133,6 @@ async def test_of_a_configuration_tune_opens_over_the_test_itself_and_trains(tmp
     assert asked[0].job == "train"
 
 
-async def test_a_test_is_started_from_tune_with_what_the_form_has(tmp_path: Path) -> None:
-    starts = Starts()
-    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
-    grower.close()
-    async with piloted(tmp_path, run, mode="tune", launcher=starts) as app:
-        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
-        await app.press("ctrl+g")
-        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
-    asked: Any = next(asked for name, asked in starts.asked if name == "start")
-    assert (asked[0].job, asked[1]) == ("lr_range", run)
-
 
 async def test_choosing_a_training_in_the_list_brings_the_overview_back(tmp_path: Path) -> None:
     _, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)

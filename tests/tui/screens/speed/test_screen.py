@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gradtop.trainer.record import RunState
 from gradtop.tui.screens.tune.screen import Tune
-from tests.tui.piloting import Starts, piloted
+from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import fake_run
 from tests.tui.speed_fixture import speed_run
 
@@ -54,15 +53,3 @@ async def test_a_test_that_begins_says_what_comes(tmp_path: Path) -> None:
     async with piloted(tmp_path, speed_run(tmp_path / "runs", state=RunState.PAUSED, measured=0)) as app:
         await app.shows("the settings follow in turns")
         assert app.mode.check_action("use", ()) is None
-
-
-async def test_a_key_in_tune_starts_it(tmp_path: Path) -> None:
-    starts = Starts()
-    parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
-    grower.close()
-    async with piloted(tmp_path, parent, mode="tune", launcher=starts) as app:
-        await app.until(lambda: isinstance(app.mode, Tune) and app.mode.draft is not None, "the form")
-        await app.press("ctrl+x")
-        await app.until(lambda: any(name == "start" for name, _ in starts.asked), "the start")
-    asked: Any = next(asked for name, asked in starts.asked if name == "start")
-    assert (asked[0].job, asked[1]) == ("speed", parent)
