@@ -42,13 +42,17 @@ class JobCommand(NamedTuple):
     """The command `gradtop NAME CONFIG|RUN [KEY=VALUE …]` that starts a job, by its `name`, else the job's with dashes.
 
     `summary` as it stands in `gradtop --help`; `details` is the end of the command's help; `options` are the fields of the job's
-    section that are options, too, with metavar and help. With `takes_weights`, that of a RUN starts with its newest weights.
+    section that are options, too, with metavar and help. With `takes_weights`, that of a RUN starts with its newest weights. With
+    `needs_checkpoint` it takes a RUN alone, and works on the checkpoint that `--checkpoint` chooses. `write`, metavar and help, is
+    the option that has a result written as a checkpoint: of a job that `writes_weights`.
     """
 
     summary: str
     details: str = ""
     options: Mapping[str, tuple[str, str]] = MappingProxyType({})
     takes_weights: bool = True
+    needs_checkpoint: bool = False
+    write: tuple[str, str] | None = None
     name: str = ""
 
 
@@ -69,8 +73,9 @@ class Job(NamedTuple):
     """What commands and screens know of a kind of job.
 
     `title` as it stands in a sentence, with its article; `label` as it stands in a list. `resumable`, `forkable` and `tunable`
-    say whether a run of it can be resumed, be forked from its checkpoints, and have hyperparameters changed while it runs. One that is
-    resumable and not forkable writes no checkpoints: it goes on from its records.
+    say whether a run of it can be resumed, be forked from its checkpoints, and have hyperparameters changed while it runs. One that
+    does not train goes on from its records. With `writes_weights` its run gets a checkpoint when somebody asks for it, of weights that
+    it made of those of another run; they can be used as any others, and train where it is `forkable`.
     """
 
     name: str
@@ -79,7 +84,18 @@ class Job(NamedTuple):
     resumable: bool = False
     forkable: bool = False
     tunable: bool = False
+    writes_weights: bool = False
     command: JobCommand | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether it writes checkpoints as it goes, from which it resumes."""
+        return self.forkable and not self.writes_weights
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its runs may have checkpoints, to evaluate, predict with or export."""
+        return self.forkable or self.writes_weights
 
     @property
     def result(self) -> Result:

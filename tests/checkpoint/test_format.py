@@ -51,6 +51,7 @@ def test_the_sidecar_tells_a_reader_without_torch_all_it_needs(tmp_path: Path) -
         "monitor": "loss",
         "monitor_mode": "min",
         "score": None,
+        "note": "",
         "best": False,
         "time": 1.0,
         "bytes": path.stat().st_size,

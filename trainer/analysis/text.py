@@ -158,7 +158,7 @@ def in_epoch(epoch: int) -> str:
 
 def resumes_from(reader: RunReader) -> str:
     """Where a run that is resumed goes on, as it stands after "from": its checkpoints are looked up."""
-    if (job := find_job(reader.meta.job)).resumable and not job.forkable:
+    if (job := find_job(reader.meta.job)).resumable and not job.trains:
         return "what it has recorded"
     if found := reader.checkpoints():
         return f"its last checkpoint (step {number(found[-1].step)})"

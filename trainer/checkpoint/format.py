@@ -24,7 +24,7 @@ from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
 SIDECAR_FORMAT = 1
-LATER = frozenset({"bytes", "monitor", "monitor_mode", "score"})  # which sidecars of older versions lack
+LATER = frozenset({"bytes", "monitor", "monitor_mode", "note", "score"})  # which sidecars of older versions lack
 _NAME = re.compile(r"step-(\d{6,18})\.pt$")
 
 State = dict[str, Any]
@@ -32,7 +32,10 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Saved:
-    """What the file beside a checkpoint tells a reader that has no torch; `score` is the value of the metric `monitor`, the best of which is the `monitor_mode`."""
+    """What the file beside a checkpoint tells a reader that has no torch; `score` is the value of the metric `monitor`, the best of which is the `monitor_mode`.
+
+    `note` says what was done to the weights beside training them, such as pruning.
+    """
 
     step: int
     epoch: int
@@ -44,6 +47,7 @@ class Saved:
     monitor: str = LOSS
     monitor_mode: str = "min"
     score: float | None = None
+    note: str = ""
 
     @property
     def rank(self) -> float:
@@ -134,7 +138,8 @@ def _parse(values: object) -> Saved | None:
     if not all(type(number) in (int, float) or (number is None and name not in {"time", "bytes"}) for name, number in numbers.items()):
         return None
     monitor, mode = (word if isinstance(word := values.get(name), str) else default for name, default in (("monitor", LOSS), ("monitor_mode", "min")))
-    return Saved(step=step, epoch=epoch, best=values["best"] is True, monitor=monitor, monitor_mode=mode, **numbers)
+    note = found if isinstance(found := values.get("note"), str) else ""
+    return Saved(step=step, epoch=epoch, best=values["best"] is True, monitor=monitor, monitor_mode=mode, note=note, **numbers)
 
 
 def rebuild_sidecar(path: Path) -> Saved | None:

@@ -18,6 +18,7 @@ class TrainingConfig(Section):
     clip_value: float = setting(0.0, help="Maximum absolute value of a gradient (gradient clipping by value); 0 disables it.", effect="live", ge=0)
     label_smoothing: float = setting(0.0, help="Label smoothing (Szegedy et al., 2016).", effect="live", ge=0, lt=1)
     ema: float = setting(0.0, help="Decay of an exponential moving average of the weights, which is then evaluated; 0 disables it.", effect="fork", ge=0, lt=1)
+    keep_pruned: bool = setting(True, help="In a fork from a pruned checkpoint: keep the pruned weights at zero while training. If false, they train again.", effect="fork")
     monitor: MetricName = setting("loss", help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs. Not to be confused with the section monitor, which sets what is measured in training.", effect="fork")
     monitor_mode: Literal["auto", "min", "max"] = setting("auto", help="Whether the lowest (min) or highest (max) value of training.monitor is the best; auto chooses by the metric.", effect="fork")
     early_stopping: int = setting(0, help="Patience of early stopping: evaluations without a better value of training.monitor; 0 disables it.", unit="evaluations", effect="live", ge=0, le=1_000_000)

@@ -20,13 +20,13 @@ from gradtop.trainer.inference.data import (
     with_training_part,
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
-from gradtop.trainer.inference.trained import TrainedState, open_trained, read_trained
+from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
 from gradtop.trainer.metrics import ACCURACY, CHARACTERS, FURTHER, LOSS, SAMPLES, TOKENS
 from gradtop.trainer.record import Run, StreamReader
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.evaluate import evaluate, evaluation_batch
+from gradtop.trainer.training.evaluate import Score, evaluate, evaluation_batch
 from gradtop.trainer.training.misfit import changed_data, data_fingerprint
 
 
@@ -47,15 +47,8 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         chosen = with_training_part(source)
     elif data != VALIDATION:
         chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
-    size = evaluation_batch(config.training.batch_size)
-    counted = Counted(chosen.validation(size, trained.device), WorkCounter("evaluating", tell))
     began = time.monotonic()
-    try:
-        score = evaluate(trained.model, trained.forward, counted, characters=characters)
-    except Exception as error:
-        if out_of_memory(error):
-            raise UserError(f"out of memory on {trained.device} in batches of {size}; end what else uses it, or evaluate elsewhere: --device cpu") from error
-        raise
+    score, counted = score_of(trained, chosen, tell)
     further = {name: score.further[name] for name in FURTHER if name in score.further}
     metrics = {LOSS: score.loss, ACCURACY: score.accuracy, **further}
     recorded = read_recorded(run, state) if data == VALIDATION else None
@@ -74,6 +67,21 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
         "notes": notes,
     }
+
+
+def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None) -> tuple[Score, Counted]:
+    """The metrics of a model on the validation part of a source, and what was counted; the model is left in evaluation mode. Raises UserError where memory runs out."""
+    config = trained.state.config
+    size = evaluation_batch(config.training.batch_size)
+    counted = Counted(source.validation(size, trained.device), WorkCounter("evaluating", tell))
+    try:
+        score = evaluate(trained.model, trained.forward, counted, characters=config.data.inputs == "characters")
+    except Exception as error:
+        if out_of_memory(error):
+            raise UserError(f"out of memory on {trained.device} in batches of {size}; end what else uses it, or evaluate elsewhere: --device cpu") from error
+        raise
+    trained.model.eval()
+    return score, counted
 
 
 class Counted:

@@ -16,6 +16,7 @@ from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.models.build import build_model
+from gradtop.trainer.models.pruned import apply_shapes, masks_in, shapes_in
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
@@ -43,6 +44,8 @@ class TrainedState:
     tensors: Mapping[str, Any]
     found: DataFingerprint
     threads: int
+    shapes: Mapping[str, Any]  # of modules whose channels were removed
+    masked: int  # weights that a pruning mask keeps at zero
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
         tensors=decoded(tensors),
         found=state.get("found") or {},
         threads=int(state.get("tuned_threads") or 0),
+        shapes=shapes_in(state),
+        masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
     )
 
 
@@ -106,8 +111,9 @@ def build_trained(state: TrainedState, source: Source) -> nn.Module:
     model = build_model(state.config.model, source.info)
     form_lazy_modules(model, state.config, source.info)
     try:
+        apply_shapes(model, state.shapes)
         model.load_state_dict(dict(state.tensors))
-    except (RuntimeError, KeyError, AttributeError) as error:
+    except (RuntimeError, KeyError, AttributeError, ValueError) as error:
         differences = changed_model(state.tensors, model.state_dict())
         named = f"{', '.join(differences[:3])}{f' and {len(differences) - 3} more' if len(differences) > 3 else ''}" if differences else str(error).splitlines()[0]
         raise UserError(

@@ -8,11 +8,22 @@ from pathlib import Path
 
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
-from gradtop.trainer.job import DEFAULT_JOB
-from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork
+from gradtop.trainer.job import DEFAULT_JOB, find_job
+from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork, read_meta
 from gradtop.trainer.record.run_reader import read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
+
+
+def checkpoints_of(run: Run) -> list[CheckpointInfo]:
+    """What can be used of a run, in order of steps: its checkpoints; of a training without any the one that it was forked from."""
+    reader = RunReader(run)
+    return reader.checkpoints() if find_job(read_meta(run).job).writes_weights else reader.forkable()
+
+
+def usual_checkpoint(run: Run) -> str:
+    """What is used where nobody says: `best`, `last` where no checkpoint was evaluated."""
+    return "best" if any(each.best for each in checkpoints_of(run)) else "last"
 
 
 def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
@@ -20,7 +31,7 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
 
     Raises RecordError with what there is instead.
     """
-    found = RunReader(run).forkable()
+    found = checkpoints_of(run)
     if wanted == "last" and found:
         return found[-1]
     if wanted == "best" and (best := [one for one in found if one.best]):
@@ -31,14 +42,22 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path.absolute())
     if not found:
-        raise RecordError(f"{run.id} has no checkpoint yet. Write one: gradtop checkpoint {run.id}")
+        raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
     there = ", ".join(str(one.step) for one in found)
     raise RecordError(f"{run.id} has no checkpoint {wanted!r}. Use last, best, the path of a file, or one of the steps {there}.")
 
 
+def how_to_write(run: Run) -> str:
+    """The command that gives a run a checkpoint."""
+    job = find_job(read_meta(run).job)
+    if job.command is not None and job.command.write is not None:
+        return f"gradtop {job.command.name or job.name} {run.id} --write {job.command.write[0]}"
+    return f"gradtop checkpoint {run.id}"
+
+
 def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:
     """The newest checkpoint of a run, for a test that starts with its weights; else None and why it starts with initial ones."""
-    found = RunReader(run).forkable()
+    found = checkpoints_of(run)
     if not found:
         return None, f"{run.id} has no checkpoint"
     if anew := [change.key for change in changes if change.effect == "restart"]:

@@ -47,6 +47,7 @@ class Description:
     parameters: tuple[ParameterRow, ...]
     modules: tuple[ModuleRow, ...]
     could_tie: tuple[Shareable, ...] = ()
+    masked: int = 0  # of the parameters, those that a pruning mask keeps at zero
 
     def to_json(self) -> dict[str, Any]:
         table = asdict(self)

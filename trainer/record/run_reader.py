@@ -33,7 +33,7 @@ from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """The fields of a checkpoint's JSON file; `path` is the file of weights."""
+    """The fields of a checkpoint's JSON file; `path` is the file of weights, `note` what was done to them beside training."""
 
     step: int
     epoch: int
@@ -45,6 +45,7 @@ class CheckpointInfo:
     monitor: str = LOSS
     monitor_mode: str = "min"
     score: float | None = None
+    note: str = ""
 
     @property
     def rank(self) -> float:
@@ -217,6 +218,7 @@ CHECKPOINT: Mapping[str, Callable[[Any], Any]] = {
     "monitor": bounds.text,
     "monitor_mode": bounds.text,
     "score": bounds.measured,
+    "note": bounds.text,
 }
 
 

@@ -45,6 +45,7 @@ class Status:
     the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy.
     `tokens_per_sample` is the number of tokens that a sample of a language model has, of a text its characters; 0 for other models.
     `threads` is the number of compute threads on the CPU, 0 while unknown.
+    `masked` is the number of weights that a pruning mask keeps at zero.
     `changes` are the hyperparameters changed live, by key; run.toml has the values before.
     `result` is the result of a job other than training, by name.
     `monitoring` is the cost of measuring each stream in the last minute: `STREAM.share` of the time, and `STREAM.every`, the
@@ -71,6 +72,7 @@ class Status:
     device: str = ""
     model: str = ""
     parameters: int = 0
+    masked: int = 0
     samples_per_s: float = 0.0
     tokens_per_sample: int = 0
     loss: float | None = None

@@ -146,7 +146,7 @@ class Worker:
     def _do_job(self) -> Ending:
         try:
             job = job_of(self.run)
-            self.control.begin(saves=job.forkable)
+            self.control.begin(saves=job.trains)
             if self.context.resume:
                 require_resumable(job, self.run)
             start(job.name)(self.context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from gradtop.trainer.inference.trained import build_trained, read_trained
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import Description, describe
 from gradtop.trainer.models.matching import match
+from gradtop.trainer.models.pruned import apply_shapes, shapes_in
 from gradtop.trainer.optim.lr_preview import POINTS, planned_lr
 from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.record import Run
@@ -49,13 +52,16 @@ def describe_checkpoint(run: Run, path: Path) -> Description:
     """Raises UserError where the model cannot be built, or the checkpoint does not fit it."""
     state = read_trained(run, path)
     model = build_trained(state, outline(state.config, state.found) or load_source(state.config))
-    return describe(model, state.config.model.label, values=True)
+    return replace(describe(model, state.config.model.label, values=True), masked=state.masked)
 
 
 def compare_weights(config: Config, path: str) -> dict[str, Any]:
     """By names and shapes, without reading the checkpoint's values. Raises UserError."""
     state = checkpoint.load(Path(path), mapped=True)
-    matched = match(shapes_of(config), state["model"])
+    model = shapes_of(config)
+    with contextlib.suppress(ValueError):  # the weights of modules that there are not are told below
+        apply_shapes(model, shapes_in(state))
+    matched = match(model, state["model"])
     taken = TransferredState()
     say_match(matched, taken)
     return {"kept": taken.kept, "dropped": taken.dropped, "nothing": "" if matched.parameters else nothing_kept(matched)}

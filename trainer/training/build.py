@@ -8,10 +8,11 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -26,8 +27,8 @@ from gradtop.trainer.config import (
     ConfigProblems,
     TrainingConfig,
     load_config,
-    to_tables,
 )
+from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
@@ -35,6 +36,7 @@ from gradtop.trainer.data.load import load_data
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.models.initialise import initialise as initialise_weights
+from gradtop.trainer.models.pruned import PRUNING, apply_shapes, masks_in, shapes_in
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
@@ -60,6 +62,9 @@ from gradtop.trainer.training.state import restore
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
+from gradtop.trainer.training.weight_mask import WeightMask
+
+NO_SHAPES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,11 @@ def prepare(context: RunContext) -> Session:
         config = with_changes(config, decoded(state["changes"]))
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
-    parts = build_parts(run, writer, config, initialise=not (state or origin))
+    pruned = state or origin or {}
+    parts = build_parts(run, writer, config, initialise=not (state or origin), shapes=shapes_in(pruned))
+    # A resume keeps what the run has, a fork what it is to keep.
+    mask = WeightMask(parts.model, masks_in(pruned) if state or training.keep_pruned else {}, shapes_in(pruned)) if PRUNING in pruned else None
+    parts.compute.mask = mask
     device, model, optimizer, source, per_epoch = parts.device, parts.model, parts.optimizer, parts.source, parts.per_epoch
     step = state["step"] if state else fork.first_step(origin, per_epoch) if origin else 0
     session = Session(
@@ -133,6 +142,8 @@ def prepare(context: RunContext) -> Session:
         _put_back(session, decoded(state))
     elif origin:
         taken = fork.take_over(session, decoded(origin))
+        if mask is not None:
+            fork.take_mask(session, mask, masks_in(origin), taken)
         progress.update(began=session.step)
         writer.event(EventKind.FORKED, step=session.step, kept=taken.kept, dropped=taken.dropped, all_weights=taken.all_weights)
         _log(f"forked at step {session.step}: keeps {', '.join(taken.kept)}{'; drops ' if taken.dropped else ''}{'; '.join(taken.dropped)}")
@@ -150,6 +161,7 @@ def prepare(context: RunContext) -> Session:
         parameters=describe(model).total,
         tokens_per_sample=source.tokens_per_sample,
         threads=torch.get_num_threads(),
+        masked=mask.masked if mask is not None else 0,
         changes=dict(session.changes),
     )
     return session
@@ -161,8 +173,9 @@ class Told(Protocol):
     def event(self, kind: str, /, **fields: object) -> None: ...
 
 
-def build_parts(run: Run, told: Told, config: Config, *, initialise: bool) -> TrainingParts:
-    """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names.
+def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shapes: Mapping[str, Any] = NO_SHAPES) -> TrainingParts:
+    """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names, `shapes` what
+    the removal of channels has left of modules.
 
     Sets the seeds, threads and numerics of the process. Raises UserError with a sentence for whatever the user can put right.
     """
@@ -183,6 +196,10 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool) -> Tr
     if lazy_parameters(model):
         # A batch tells their shapes, before anything asks for these.
         check_fit(config, model, source, torch.device("cpu"))
+    try:
+        apply_shapes(model, shapes)
+    except ValueError as error:
+        raise UserError(f"the checkpoint is of a model whose channels were removed, and the code of the model has changed since: {error}; put back what was there") from error
     check_tensors(model)
     notes = initialise_weights(config.init, model) if initialise else []
     notes += densify_gradients(model)
@@ -209,8 +226,10 @@ def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
     Images are varied as in training. Raises UserError.
     """
     state = fork.read_origin(run)
-    parts = build_parts(run, told, config, initialise=state is None)
+    parts = build_parts(run, told, config, initialise=state is None, shapes=shapes_in(state or {}))
     if state is not None:
+        if config.training.keep_pruned and PRUNING in state:
+            parts.compute.mask = WeightMask(parts.model, masks_in(state), shapes_in(state))
         taken = fork.TransferredState()
         state = decoded(state)
         fork.take_weights(parts.model, state["model"], taken)
@@ -253,7 +272,7 @@ def seed_generators(seed: int) -> None:
 def with_changes(config: Config, changes: dict[str, object]) -> Config:
     """The configuration with what was changed while the run trained."""
     try:
-        return validate(effective(to_tables(config), changes))
+        return validate(effective(to_toml(config), changes))
     except ConfigProblems as error:
         raise UserError(f"what the checkpoint says was changed does not fit run.toml: {error}") from error
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtop.trainer.analysis.formatting import number, percent
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.config.fork_preview import passed_unfreezing
@@ -24,6 +25,7 @@ from gradtop.trainer.training.state import described_data
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
+    from gradtop.trainer.training.weight_mask import WeightMask
 
 
 @dataclass
@@ -85,6 +87,22 @@ def take_over(session: Session, state: State) -> TransferredState:
     if thawed := passed_unfreezing(session.config, session.epoch):
         taken.dropped.append(thawed)
     return taken
+
+
+def take_mask(session: Session, mask: WeightMask, saved: Mapping[str, Tensor], taken: TransferredState) -> None:
+    """Whatever was taken over, the weights that are to stay zero begin at zero."""
+    mask.mask_weights()
+    if session.compute.ema is not None:
+        mask.mask_copy(session.compute.ema.module)
+    if not saved:
+        return
+    weights = sum(kept.numel() for kept in saved.values())
+    if mask.masked:
+        taken.kept.append(f"the pruning mask: {percent(mask.masked / weights, 1)} of {number(weights)} prunable weights stay zero")
+    elif not session.config.training.keep_pruned:
+        taken.dropped.append("the pruning mask, as training.keep_pruned is false: the pruned weights train again, from zero")
+    if mask.unfit:
+        taken.dropped.append(f"the pruning mask of {several(mask.unfit)}, whose shape is another")
 
 
 def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: TransferredState) -> None:

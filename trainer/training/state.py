@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.config import Config, to_tables
+from gradtop.trainer.models.pruned import PRUNING
 from gradtop.trainer.record.streams.registry import LOSS, LR
 from gradtop.trainer.runtime.threads import use_threads
 
@@ -23,6 +24,7 @@ def parts(session: Session) -> dict[str, Any]:
         "schedule": session.schedule,
         "scaler": session.compute.scaler,
         "ema": session.compute.ema,
+        PRUNING: session.compute.mask,
         "guard": session.guard,
         "scores": session.scores,
         "stopwatch": session.stopwatch,

@@ -17,6 +17,7 @@ from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check_tensors import uncopyable
+from gradtop.trainer.training.weight_mask import WeightMask
 
 Batch = tuple[Tensor, Tensor]
 # Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
@@ -64,6 +65,7 @@ class Compute:
         self._right: list[Tensor] = []
         self._forward = Forward(device, training)
         self.scaler = torch.amp.GradScaler(device.type) if training.precision == "fp16" else None
+        self.mask: WeightMask | None = None
         self.ema: AveragedModel | None = None
         if training.ema:
             self.ema = _averaged(model, training.ema)
@@ -94,12 +96,13 @@ class Compute:
         `first` is the number of its first batch. A shorter batch weighs less, so that a group is as one large batch.
         """
         if len(group) == 1:
-            return self._backward(group[0], first, 1.0)
-        samples = sum(len(targets) for _, targets in group)
-        losses = [
-            self._backward(batch, number, len(batch[1]) / samples) for number, batch in enumerate(group, start=first)
-        ]
-        return torch.stack(losses).sum()
+            loss = self._backward(group[0], first, 1.0)
+        else:
+            samples = sum(len(targets) for _, targets in group)
+            loss = torch.stack([self._backward(batch, number, len(batch[1]) / samples) for number, batch in enumerate(group, start=first)]).sum()
+        if self.mask is not None:
+            self.mask.mask_gradients()
+        return loss
 
     def _backward(self, batch: Batch, number: int, weight: float) -> Tensor:
         inputs, targets = batch if self.augment is None else self.augment(*batch, number)
@@ -153,6 +156,8 @@ class Compute:
             self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001 - what the warning looks at
             self.scaler.step(self.optimizer)
             self.scaler.update()
+        if self.mask is not None:
+            self.mask.mask_weights()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
 

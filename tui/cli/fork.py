@@ -54,12 +54,13 @@ def run(options: argparse.Namespace) -> int:
 
     from gradtop.trainer.config import consequences
     from gradtop.trainer.config.fork_preview import fits_surely
+    from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
     from gradtop.trainer.launch.create import require_checkpoint_file
     from gradtop.trainer.launch.run_config import changed_config
 
     checkpoint = find_checkpoint(parent, options.checkpoint)
-    old, new, changes = changed_config(parent, options.changes)
+    old, new, changes = changed_config(parent, options.changes, job=DEFAULT_JOB)
     if any(change.effect == "restart" for change in changes):
         raise UsageError(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
     if problems := fork_problems(old, new, checkpoint):

@@ -41,9 +41,11 @@ class ChosenModel:
     def text(self, answer: Mapping[str, Any]) -> str:
         """quiet-heron, step 450 (best), EMA of the weights"""
         from gradtop.trainer.analysis.formatting import number
+        from gradtop.trainer.record import clean
 
         best = " (best)" if self.checkpoint.best else ""
-        return f"{self.name}, step {number(answer['step'])}{best}{', EMA of the weights' if answer['weights'] == 'ema' else ''}"
+        note = f", {clean(self.checkpoint.note, 100)}" if self.checkpoint.note else ""
+        return f"{self.name}, step {number(answer['step'])}{best}{note}{', EMA of the weights' if answer['weights'] == 'ema' else ''}"
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -60,18 +62,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def chosen_model(options: argparse.Namespace) -> ChosenModel:
     """Raises UsageError or RecordError where the run has no such checkpoint, or where its custom code is not to be run."""
-    from gradtop.trainer.launch.forks import find_checkpoint
-    from gradtop.trainer.record import RunReader
+    from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint
 
     run = chosen_run(options)
     reader = opened(run)
     job = job_of(reader)
-    if not job.forkable:
+    if not job.has_weights:
         raise UsageError(f"{name_of(reader)} is {job.title}, which leaves no checkpoint; name a run that trained")
-    wanted = options.checkpoint
-    if wanted is None:
-        wanted = "best" if any(each.best for each in RunReader(run).forkable()) else "last"
-    checkpoint = find_checkpoint(run, wanted)
+    checkpoint = find_checkpoint(run, options.checkpoint or usual_checkpoint(run))
     agree_to(run, options)
     return ChosenModel(run, name_of(reader), checkpoint)
 

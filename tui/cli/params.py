@@ -90,6 +90,7 @@ def of_run(run: Run, *, server: bool) -> dict[str, Any]:
         "bytes": sum(row["bytes"] for row in own),
         "rows": rows,
         "modules": modules,
+        "masked": read_status(run).masked,
         "could_tie": groups if is_table(groups := stream.extra.get("could_tie"), GROUP) else [],
     }
 
@@ -153,6 +154,8 @@ def print_counts(counts: Mapping[str, Any]) -> None:
         f"total {number(total)} · trainable {number(trainable)} · frozen {number(total - trainable)} · "
         f"tied {sum(bool(row['tied_to']) for row in rows)}{f' (saves {size(saved)})' if saved else ''} · {size(counts['bytes'])}"
     )
+    if masked := counts["masked"]:
+        print_line(f"a pruning mask keeps {number(masked)} of them at zero ({percent(masked / total, 1) if total else '–'})")
     for line in could_tie(counts["could_tie"]):
         print_line(line)
 

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{name} cannot be resumed: run.toml is missing")
     agree_to(found, options)
     # A job that keeps no checkpoints goes on from its records.
-    resume = any(found.checkpoints.glob("step-*.pt")) or (job.resumable and not job.forkable)
+    resume = any(found.checkpoints.glob("step-*.pt")) or (job.resumable and not job.trains)
     if not resume and is_fork(found) and not found.origin.is_file():
         raise UsageError(
             f"{name} cannot be resumed: {found.origin.name}, the checkpoint that it was forked from, cannot be read; put it back, or fork its parent again"

@@ -128,7 +128,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.death import how_it_died
     from gradtop.trainer.analysis.event_text import event_line
     from gradtop.trainer.analysis.findings import report
-    from gradtop.trainer.analysis.formatting import age, duration, moment, number, progress, setting_text
+    from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, progress, setting_text
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
     from gradtop.trainer.analysis.text import (
@@ -222,7 +222,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     checkpoints = reader.checkpoints()
     if checkpoints:
         best = [checkpoint.step for checkpoint in checkpoints if checkpoint.best]
-        yield "checkpoints", f"{len(checkpoints)}, newest at step {checkpoints[-1].step}{f', best at step {best[-1]}' if best else ''}"
+        yield "checkpoints", f"{len(checkpoints)}, newest at step {checkpoints[-1].step}{f', best at step {best[-1]}' if best else ''}{f'; {clean(checkpoints[-1].note, 100)}' if checkpoints[-1].note else ''}"
+    if status.masked:
+        yield "pruning mask", f"{number(status.masked)} weights ({percent(status.masked / max(status.parameters, 1), 1)} of the parameters) stay zero while training"
     if status.dropped:
         yield "lost", f"{number(status.dropped)} telemetry records; the training is not affected"
     for name, why in unreadable(reader).items():

@@ -26,7 +26,7 @@ def is_resumable(state: RunState, job: str, step: int) -> bool:
 
 
 def writes_checkpoints(target: Target) -> bool:
-    return find_job(target.job).forkable
+    return find_job(target.job).trains
 
 
 def stop_consequence(target: Target) -> str:

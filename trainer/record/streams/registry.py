@@ -94,6 +94,10 @@ INIT_LOSSES, INIT_LAYERS = "init_losses", "init_layers"
 INIT, SEED, TRAINING_STEP, LAYER = "init", "seed", "training_step", "layer"
 WEIGHT_STD, ACTIVATION_STD, GRADIENT_RMS = "weight_std", "activation_std", "gradient_rms"
 
+PRUNING, PRUNING_LAYERS = "pruning", "pruning_layers"
+METHOD, AMOUNT, SCORE, PARAMETER_COUNT, NONZERO, FILE_BYTES, COMPRESSED_BYTES = "method", "amount", "score", "parameter_count", "nonzero", "file_bytes", "compressed_bytes"
+LATENCY, BASE_LATENCY, BATCH_LATENCY, BASE_BATCH_LATENCY, DIFFERENCE = "latency", "base_latency", "batch_latency", "base_batch_latency", "difference"
+
 SYSTEM = "system"
 CPU, MEMORY = "cpu", "memory"
 HOST_CPU, HOST_MEMORY, DISK_READ, DISK_WRITTEN, NET_RECEIVED, NET_SENT = (
@@ -232,6 +236,28 @@ REGISTRY: Mapping[str, Stream] = {
             tuple(Column(name) for name in (INIT, SEED, LAYER, WEIGHT_STD, ACTIVATION_STD, GRADIENT_RMS, LOW, HIGH)),
             jobs=("init_comparison",),
             shown_by=("init_comparison",),
+            rollup=False,
+        ),
+        Stream(
+            PRUNING,
+            "Every measurement of a pruning run: the method by its place in `prune.methods` (-1: unpruned), the amount, loss, accuracy and the monitored metric, "
+            "parameters and those that are not zero, bytes of the weights in a file and compressed by zlib, median time of a forward pass of one sample and of a "
+            "batch, each with that of the unpruned model in turns, and how far outputs without the removed channels are from those with zeros there.",
+            (
+                Column(METHOD), Column(AMOUNT), Column(LOSS), Column(ACCURACY), Column(SCORE), Column(PARAMETER_COUNT), Column(NONZERO), Column(FILE_BYTES, "B"),
+                Column(COMPRESSED_BYTES, "B"), Column(LATENCY, "s"), Column(BASE_LATENCY, "s"), Column(BATCH_LATENCY, "s"), Column(BASE_BATCH_LATENCY, "s"),
+                Column(DIFFERENCE, sparse=True),
+            ),
+            jobs=("prune",),
+            shown_by=("show",),
+            rollup=False,
+        ),
+        Stream(
+            PRUNING_LAYERS,
+            "Each layer of each measurement of a pruning run, under the `step` of the measurement: its place among `parameters`, and its weights that are not zero.",
+            (Column(LAYER), Column(NONZERO)),
+            jobs=("prune",),
+            shown_by=("show",),
             rollup=False,
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),

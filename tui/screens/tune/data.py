@@ -43,14 +43,14 @@ def read_tune(source: ReadContext, _view: object) -> TunePart:
     reader = source.run
     if reader is None:
         return NOTHING
-    status = reader.status
+    status, job = reader.status, find_job(reader.meta.job)
     search, searched = search_of(reader)
     return TunePart(
         run=reader.run,
         name=reader.meta.name or reader.run.id,
         tables=reader.config,
         live=status.changes,
-        checkpoints=tuple(reader.forkable()) if find_job(reader.meta.job).forkable else (),
+        checkpoints=tuple(reader.checkpoints() if job.writes_weights else reader.forkable()) if job.forkable else (),
         steps=status.steps,
         steps_per_epoch=status.steps_per_epoch,
         search=search,

@@ -1,0 +1,76 @@
+"""The pruned checkpoint: that of the run, with the pruning made permanent, and with what keeps it so while it trains on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import decoded, encoded
+from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.inference.evaluation import score_of
+from gradtop.trainer.inference.trained import AVERAGED, build_trained
+from gradtop.trainer.jobs.prune.config import NoChoice, choice_of
+from gradtop.trainer.jobs.prune.measure.opened import Pruned, Pruning
+from gradtop.trainer.jobs.prune.trial import choice_text
+from gradtop.trainer.models.pruned import MASKS, PRUNING, SHAPES, zero_masked
+from gradtop.trainer.record import Run
+from gradtop.trainer.runtime.errors import UserError
+
+MODULE = "module."  # what the weights of an EMA begin with
+
+
+def write_pruned(run: Run, choice: str) -> dict[str, Any]:
+    """Prune as `choice` says, METHOD:AMOUNT or AMOUNT, and write the checkpoint into `checkpoints/` of the run, in the place of an earlier one.
+
+    Returns `checkpoint`, its path, and `note`. Raises UserError, also where it cannot be written; then nothing of it is left.
+    """
+    pruning = Pruning(run)
+    try:
+        method, amount = choice_of(choice, pruning.settings.methods)
+    except NoChoice as error:
+        raise UserError(f"--write {choice}: {error}") from error
+    pruned = pruning.pruned(method, amount)
+    score, _ = score_of(pruned.trained, pruned.trained.source)
+    monitored = pruning.state.config.training.best
+    state = pruned_state(run, pruning, pruned)
+    saved = Saved(
+        step=state["step"],
+        epoch=int(state.get("epoch") or 0),
+        val_loss=score.loss,
+        val_accuracy=score.accuracy,
+        best=True,
+        time=time.time(),
+        monitor=monitored.name,
+        monitor_mode=monitored.mode,
+        score=score.of(monitored.name),
+        note=f"pruned: {choice_text(method, amount)}",
+    )
+    try:
+        checkpoint.remove_leftovers(run.checkpoints)
+        path = checkpoint.save(run.checkpoints, encoded(state), saved)
+    except OSError as error:
+        raise UserError(f"the checkpoint cannot be written into {run.checkpoints}: {error.strerror or error}") from error
+    return {"checkpoint": str(path), "note": saved.note}
+
+
+def pruned_state(run: Run, pruning: Pruning, pruned: Pruned) -> dict[str, Any]:
+    """What the checkpoint held, with pruned weights: of the model and, where there is one, of its EMA.
+
+    Where channels were removed of an EMA, whose weights tell which, training goes on from these.
+    """
+    state = {key: value for key, value in decoded(checkpoint.load(run.origin)).items() if key not in {"format", "saved"}}
+    weights = pruned.trained.model.cpu().state_dict()
+    if pruning.state.weights != AVERAGED:
+        state["model"] = weights
+    else:
+        state["ema"] = {key: weights.get(key.removeprefix(MODULE), value) for key, value in state["ema"].items()}
+        if pruned.removed:
+            state["model"] = weights
+        else:
+            trained = build_trained(replace(pruning.state, tensors=state["model"]), pruning.trained.source)
+            zero_masked(trained, pruned.masks)
+            state["model"] = trained.state_dict()
+    state[PRUNING] = {MASKS: {name: kept.cpu() for name, kept in pruned.masks.items()}, SHAPES: pruned.shapes}
+    return state
