@@ -13,6 +13,7 @@ PAGES = {
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",
+    "profiling": "profiling steps: operators, modules, phases, the trace",
     "searching": "searching hyperparameters: the space, trials, storage",
     "models": "trained models: evaluate, predict, export, load in Python",
     "run-directory": "files, streams and events of a run",

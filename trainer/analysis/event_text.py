@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, setting_text, si, significant
+from gradtop.trainer.analysis.profile_text import profile_event_text, steps_text
 from gradtop.trainer.analysis.text import early_text
 from gradtop.trainer.job import job_events
 from gradtop.trainer.metrics import LOSS, monitored
@@ -72,6 +73,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return unavailable_text(event), "warning"
         case EventKind.BLACK_BOX:
             return f"black box: {message or black_box_text(event)}", "error"
+        case EventKind.PROFILE:
+            return profile_event_text(event)
         case EventKind.END:
             state = str(event.get("state") or "ended")
             reason = str(event.get("reason") or message)
@@ -118,6 +121,8 @@ def answer_text(event: Mapping[str, Any]) -> str:
             return f"stopping after step {step}{'' if event.get('unsaved') else ', then writing a checkpoint'}"
         case "kill":
             return f"stopped immediately after step {step}, without a checkpoint"
+        case "profile":
+            return f"{steps_text(event.get('first'), event.get('last'))} will be profiled"
         case "set":
             effects = consequences_text(event)
             return f"{changes_text(event)} from step {next_step(event)} on{f'; {effects}' if effects else ''}"

@@ -47,6 +47,7 @@ class EventKind(StrEnum):
     WARNING = "warning"
     UNAVAILABLE = "unavailable"
     BLACK_BOX = "black_box"
+    PROFILE = "profile"
     END = "end"
 
 
@@ -67,11 +68,13 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.FREEZE: ("step", "frozen", "count"),  # the names of the first frozen parameters, and how many are frozen
     # The answer to a command. reason: why it was refused; was_paused: of continue; path: of checkpoint; the others of set:
     # changes, old; ends: training ends with it; lr_before, lr_after: where the learning rate goes on another curve; unconfirmed:
-    # it does one of these, and was not made as the command has no `confirmed`; unsaved: of a stop, the job writes no checkpoint.
+    # it does one of these, and was not made as the command has no `confirmed`; unsaved: of a stop, the job writes no checkpoint; steps, first,
+    # last: how many steps profile is going to record, and which.
     EventKind.COMMAND: (
         "id", "command", "ok", "step", "reason", "was_paused", "was_queued", "path", "changes", "old", "ends", "lr_before", "lr_after", "unconfirmed",
         "unsaved",
         "unheard",
+        "steps", "first", "last",
     ),
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before", "tokens_per_sample"),  # a trial of fewer threads; samples/s, pace nan at its begin
     # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").
@@ -79,6 +82,9 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.WARNING: ("step", "message"),
     EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first
+    # The profile of steps from `step` to `last`: the file names of its summary and its trace in profiles/, how many times slower these steps
+    # were, and the seconds of each phase of a step that is not profiled. message: why there is none.
+    EventKind.PROFILE: ("step", "last", "path", "trace", "slowdown", "phases", "message"),
     EventKind.END: ("state", "step", "reason"),  # reason: of a failure, or of a stop that was not ordinary
 }
 KEPT = 2000

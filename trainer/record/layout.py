@@ -112,6 +112,11 @@ class Run:
         return self.path / "data.json"
 
     @property
+    def profiles(self) -> Path:
+        """Profiles of training steps, each a JSON file and a Chrome trace."""
+        return self.path / "profiles"
+
+    @property
     def samples(self) -> Path:
         """samples.jsonl: texts that a language model generated."""
         return self.path / "samples.jsonl"

@@ -41,6 +41,7 @@ from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective, is_fork
+from gradtop.trainer.record.profiles import PROFILE
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
@@ -155,6 +156,7 @@ def prepare(context: RunContext) -> Session:
     # What was found in the data holds for whoever goes on with the run.
     session.changes |= source.survey.settings
     progress.gauges = partial(gauges, session)
+    control.commands = {PROFILE: session.profile_steps}
     progress.update(
         device=str(device),
         model=config.model.kind,

@@ -11,6 +11,7 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.training.ending import checkpoint_where_stopped, end
 from gradtop.trainer.training.evaluate import evaluate
+from gradtop.trainer.training.phases import BETWEEN, LOADING, MONITORING, OPTIMIZER
 from gradtop.trainer.training.session import HyperparametersChanged, Session
 from gradtop.trainer.training.thread_tuning import tune_threads
 
@@ -52,20 +53,26 @@ def train_epoch(session: Session) -> None:
                 # What was changed may stand in any of the names above, or in the batches that lie ready.
                 return
             session.end_wait()
-            tune_threads(session)
+            if not session.profiler.busy:
+                tune_threads(session)
             session.data_record.complete_when_ready(compute.label_smoothing)
             compute.want_plain()
+        compute.enter(LOADING)
         asked = clock()
         group = tuple(islice(batches, accumulate))
         waited = clock() - asked
+        compute.enter(OPTIMIZER)
         # What zero_grad(set_to_none=True) does, without its 8 µs of bookkeeping; and not sooner: freed before the batch is
         # gathered, memory on the CPU goes back to the system and must be fetched again, which costs a ResNet18 4 % of a step.
         for parameter in parameters:
             parameter.grad = None
         compute.counts_right = step % every == 0
         loss = compute.backward(group, session.step * accumulate)
+        compute.enter(OPTIMIZER)
         compute.unscale()
+        compute.enter(MONITORING)
         monitor.after_backward(step)
+        compute.enter(OPTIMIZER)
         norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]) if clip else None
         norm = guard.check(step, loss, norm, compute.overflows)
         if norm is not None:
@@ -75,9 +82,11 @@ def train_epoch(session: Session) -> None:
         learning_rate = optimizer.param_groups[0]["lr"]
         compute.update()
         schedule.step()
+        compute.enter(MONITORING)
         samples = sum([len(targets) for _, targets in group])
         monitor.after_step(step, loss, learning_rate, norm, clip, samples, waited, compute.take_plain(), compute.take_accuracy())
         session.step = step
+        compute.enter(BETWEEN)
 
 
 def close_epoch(session: Session) -> None:

@@ -38,6 +38,7 @@ from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import PublishedPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
+from gradtop.trainer.training.profiling.step_profiler import StepProfiler
 from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.state import training_state
 from gradtop.trainer.training.step import Compute
@@ -89,6 +90,7 @@ class Session:
         self.kept = -1  # the step of the newest checkpoint
         self._waited = ""  # what was said of a batch that does not come
         self.text_sampler = TextSampler(self)
+        self.profiler = StepProfiler(self.run, self.writer, self.compute, self.device, compiled=self.config.training.compile)
         self.data_record = DataRecord(self.run, self.source, self.batches)
         self.monitor.chance = self.data_record.chance
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
@@ -183,6 +185,7 @@ class Session:
 
     def enter_epoch(self) -> None:
         """Before the steps of an epoch, and again after a change in it: what trains, and in which mode."""
+        self.profiler.rest()
         self.freeze()
         self.model.train()
         keep_statistics(self.config.freeze, self.model)
@@ -225,6 +228,7 @@ class Session:
         self.progress.update(warning=message)
 
     def pause(self) -> None:
+        self.profiler.rest()
         self.stopwatch.halt()
         self.monitor.flush()
         self.progress.update(state=RunState.PAUSED)
@@ -239,6 +243,10 @@ class Session:
             raise error
         return checkpoint.path_of(self.run.checkpoints, self.step).name
 
+    def profile_steps(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        """Profile the next steps; returns fields of the answer. Raises ValueError with a sentence."""
+        return self.profiler.request(arguments, step=self.step, left=self.last_step - self.step)._asdict()
+
     def set_live(self, changes: Mapping[str, object], *, confirmed: bool = True) -> Applied:
         return live.set_live(self, changes, confirmed=confirmed)
 
@@ -250,6 +258,7 @@ class Session:
 
     def begin_evaluation(self) -> None:
         """Raises NonFinite where there is nothing good to evaluate."""
+        self.profiler.rest()
         self.monitor.before_evaluation()
         self.settle()
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
@@ -332,6 +341,7 @@ class Session:
     def close(self, *, at_once: bool) -> None:
         """Finish what is being written, checkpoints only where there is time for them."""
         self.stopwatch.halt()
+        self.profiler.close(at_once=at_once)
         self.monitor.close()
         if not at_once:
             self.checkpoint_writer.close()

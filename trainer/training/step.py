@@ -17,6 +17,7 @@ from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check_tensors import uncopyable
+from gradtop.trainer.training.phases import BACKWARD, FORWARD, LOADING, Enter, ignore
 from gradtop.trainer.training.weight_mask import WeightMask
 
 Batch = tuple[Tensor, Tensor]
@@ -58,6 +59,7 @@ class Compute:
         self.optimizer = optimizer
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
+        self.enter: Enter = ignore  # told of each phase of a step, by whoever takes it, too
         self._plain_wanted = False  # of the next group also the loss without label smoothing
         self._plain_at = -math.inf
         self._plain: list[Tensor] = []
@@ -105,8 +107,13 @@ class Compute:
         return loss
 
     def _backward(self, batch: Batch, number: int, weight: float) -> Tensor:
-        inputs, targets = batch if self.augment is None else self.augment(*batch, number)
+        inputs, targets = batch
+        if self.augment is not None:
+            self.enter(LOADING)
+            inputs, targets = self.augment(inputs, targets, number)
+        self.enter(FORWARD)
         loss = self.loss(inputs, targets)
+        self.enter(BACKWARD)
         if weight != 1.0:
             loss = loss * weight
             if self._plain_wanted:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import torch
 
@@ -35,6 +36,16 @@ def whole_batches(parts: TrainingParts) -> Iterator[Batch]:
                 yield batch
         epoch += 1
     raise UserError(f"the training data give no batch of {size} samples")
+
+
+def batch_groups(parts: TrainingParts, accumulate: int) -> Iterator[Sequence[Batch]]:
+    """The batches of one optimizer step after the other, over as many epochs as it takes."""
+    epoch = 0
+    while True:
+        batches = parts.batches.epoch(epoch, skip=0)
+        while group := tuple(islice(batches, accumulate)):
+            yield group
+        epoch += 1
 
 
 @contextmanager

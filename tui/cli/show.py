@@ -192,6 +192,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
             yield "classes", f"{classes_text(classes)} (epoch {classes.epoch})"
     if samples := reader.samples():
         yield from sample_lines(samples[-1])
+    if meta.job == DEFAULT_JOB and (newest := next((event for event in reversed(reader.events) if event.get("kind") == EventKind.PROFILE), None)):
+        yield "profile", event_line(newest).text
     if status.model:
         yield "model", f"{clean(status.model)}{f', {number(status.parameters)} parameters' if status.parameters else ''}"
     if status.device:

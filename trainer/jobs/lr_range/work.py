@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -26,7 +25,7 @@ from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.measuring_job import MeasuringJob, job_settings
 from gradtop.trainer.training.plain_step import update
 from gradtop.trainer.training.step import explain_step_error
-from gradtop.trainer.training.trial_steps import Notes
+from gradtop.trainer.training.trial_steps import Notes, batch_groups
 
 
 def start(context: RunContext) -> None:
@@ -97,7 +96,7 @@ class RangeTest(MeasuringJob):
 
     def _train_seed(self, curve: SeedCurve) -> None:
         context, settings = self._context, self._settings
-        smoothing, best, groups = Smoothing(settings.smoothing), math.inf, self._groups()
+        smoothing, best, groups = Smoothing(settings.smoothing), math.inf, batch_groups(self._parts, self._config.training.accumulate)
         for value in self._values:
             if context.control.due():
                 context.control.obey(self)
@@ -112,15 +111,6 @@ class RangeTest(MeasuringJob):
             if not math.isfinite(smoothed) or smoothed > settings.divergence * best:
                 curve.diverged = True
                 break
-
-    def _groups(self) -> Iterator[Sequence[tuple[Tensor, Tensor]]]:
-        """The batches of one optimizer step after the other, over as many epochs as it takes."""
-        accumulate, epoch = self._config.training.accumulate, 0
-        while True:
-            batches = self._parts.batches.epoch(epoch, skip=0)
-            while group := tuple(islice(batches, accumulate)):
-                yield group
-            epoch += 1
 
     def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], value: float, done: int) -> float:
         """The loss before the step, after so many of the same seed, which decide how images are varied; one that is not finite changes no weights."""
