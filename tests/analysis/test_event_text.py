@@ -70,7 +70,7 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
             "success",
         ),
         ({"kind": "lr_range", "step": 3, "steps": 100, "suggestions": {}, "diverged_at": None}, "range test: no suggestion", "warning"),
-        ({"kind": "profile", "steps": 5, "ms": 1.23456}, "profile  steps 5  ms 1.235", "text"),
+        ({"kind": "weather", "steps": 5, "ms": 1.23456}, "weather  steps 5  ms 1.235", "text"),
         ({}, "event", "text"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from gradtop.trainer.analysis.event_text import described
 from gradtop.trainer.analysis.profile_text import phases_text, profile_lines, seconds_text, share_text
 from gradtop.trainer.analysis.profiling.breakdown import Breakdown, break_down
 from gradtop.trainer.analysis.profiling.trace_file import NotATrace, read_trace
-from gradtop.trainer.record.profiles import OperatorRow, PhaseRow, Profile
+from gradtop.trainer.record.profiles import OperatorCost, PhaseCost, Profile
 
 NUMBERS: Iterator[int] = iter(range(1, 10_000))
 
@@ -139,8 +139,8 @@ def test_sentences() -> None:
     assert [share_text(*each) for each in ((1, 2), (1, 1000), (0, 1), (1, 0))] == ["50 %", "< 1 %", "0 %", "0 %"]
     assert phases_text({"forward": 1.0, "backward": 3.0, "loading": 0.0}) == "backward 75 %, forward 25 %"
     profile = Profile(
-        step=3, last=12, steps=10, device="cpu", threads=1, before=0.01, profiled=0.015, after=0.01, phases=(PhaseRow("forward", 0.01, 0.015),),
-        operators=(OperatorRow("aten::mm", 2.0, 0.006, 0.006),), notes=("7 steps",),
+        step=3, last=12, steps=10, device="cpu", threads=1, before=0.01, profiled=0.015, after=0.01, phases=(PhaseCost("forward", 0.01, 0.015),),
+        operators=(OperatorCost("aten::mm", 2.0, 0.006, 0.006),), notes=("7 steps",),
     )  # fmt: skip
     assert dict(profile_lines(profile)) == {
         "profiled": "steps 3 to 12 on cpu, 1 thread", "pace": "10 ms a step, 1.50 × as long while profiled, 10 ms after", "phases": "forward 100 %",
@@ -149,4 +149,4 @@ def test_sentences() -> None:
     assert math.isnan(Profile().slowdown)
     event = {"kind": "profile", "step": 3, "last": 3, "path": "step-000003.json", "slowdown": "nan", "phases": {"forward": 1.0, "odd": "x"}}
     assert described(event) == ("profiled step 3: forward 100 %", "success")
-    assert described({"kind": "profile", "message": "the disk is full"}) == ("no profile: the disk is full", "warning")
+    assert described({"kind": "profile", "reason": "the disk is full"}) == ("no profile: the disk is full", "warning")

@@ -90,7 +90,7 @@ def test_a_resume_before_its_end_begins_anew_and_one_after_it_measures_nothing(t
     assert work(run, signals=SignalAtLook(4)) == 0
     assert read_status(run).state == "stopped"
     (event,) = events(run, "profile")
-    assert event["message"] == "the run ended before its steps were profiled"
+    assert event["reason"] == "the run ended before its steps were profiled"
     assert not list_profiles(run)
 
     assert work(run, resume=True) == 0

@@ -17,7 +17,7 @@ from gradtop.trainer.analysis.profiling import __main__ as summary
 from gradtop.trainer.record import Event, EventReader, Run, read_status, send
 from gradtop.trainer.record.profiles import KEPT, Profile, list_profiles, read_profile, trace_of, write_profile
 from gradtop.trainer.runtime.worker import work
-from gradtop.trainer.training.phases import Phase, ignore
+from gradtop.trainer.training.phases import StepPhase, ignore
 from gradtop.trainer.training.profiling.collector import Collector
 from gradtop.trainer.training.profiling.module_ranges import ModuleRanges
 from gradtop.trainer.training.profiling.stages import (
@@ -199,10 +199,10 @@ def test_a_trace_holds_so_many_steps_as_it_may_have_events() -> None:
 
 
 def test_the_typical_steps_are_those_in_the_middle_and_their_phases_add_up() -> None:
-    times = [{Phase.FORWARD: float(each), Phase.BACKWARD: 1.0} for each in (2, 100, 3, 4, 0.1, 3, 2, 5)]
+    times = [{StepPhase.FORWARD: float(each), StepPhase.BACKWARD: 1.0} for each in (2, 100, 3, 4, 0.1, 3, 2, 5)]
     assert typical(times) == [2, 3, 5, 6] or typical(times) == [0, 2, 3, 5]
     means = phase_means(times)
-    assert means[Phase.FORWARD] == pytest.approx(3.0)
+    assert means[StepPhase.FORWARD] == pytest.approx(3.0)
     assert sum(means.values()) == pytest.approx(4.0)
     assert not phase_means([])
 
@@ -226,7 +226,7 @@ def test_a_stop_in_the_middle_keeps_what_was_recorded_and_the_run_resumes(tmp_pa
     assert read_status(run).state == "stopped"
     (told,) = [event for event in EventReader(run).refresh() if event["kind"] == "profile"]
     if stop == "before":
-        assert "the run ended before" in told["message"]
+        assert "the run ended before" in told["reason"]
         assert not list_profiles(run)
     else:
         _, found = only_profile(run)
@@ -248,7 +248,7 @@ def test_whatever_fails_in_the_profiler_costs_no_step(tmp_path: Path, monkeypatc
     run = tiny_run(tmp_path, epochs=6)
     session = trained(run, asked(5))
     (told,) = events(run, "profile")
-    assert told["message"] == "RuntimeError: Profiler is already enabled on this thread"
+    assert told["reason"] == "RuntimeError: Profiler is already enabled on this thread"
     assert not list_profiles(run)
     assert session.step == 48
     assert session.compute.enter is ignore
@@ -286,7 +286,7 @@ def test_a_profiler_that_user_code_begins_meanwhile_keeps_its_steps(tmp_path: Pa
     others[0].stop()
     assert "aten::addmm" in {row.key for row in others[0].key_averages()}
     (told,) = events(run, "profile")
-    assert told["message"] == "another profiler is active in this process; end it first"
+    assert told["reason"] == "another profiler is active in this process; end it first"
 
 
 def test_a_torch_without_kineto_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_a_full_disk_costs_the_profile_alone(tmp_path: Path, monkeypatch: pytest
         session = trained(run, asked(10))
         assert session.step == 160
         (told,) = events(run, "profile")
-        assert "the disk has" in told["message"]
+        assert "the disk has" in told["reason"]
         assert not list_profiles(run)
         assert not list(run.path.rglob(".profile*"))
 

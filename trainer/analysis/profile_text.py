@@ -47,7 +47,7 @@ def steps_text(first: object, last: object) -> str:
 def profile_event_text(event: Mapping[str, Any]) -> tuple[str, str]:
     """What a profile has found, or why there is none, and the tone."""
     if not event.get("path"):
-        return f"no profile: {event.get('message') or 'unknown reason'}", "warning"
+        return f"no profile: {event.get('reason') or 'unknown reason'}", "warning"
     found, slowdown = event.get("phases"), event.get("slowdown")
     phases = {str(name): float(value) for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)} if isinstance(found, Mapping) else {}
     words = [phases_text(phases), slowdown_text(slowdown) if isinstance(slowdown, int | float) else ""]

@@ -83,8 +83,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first
     # The profile of steps from `step` to `last`: the file names of its summary and its trace in profiles/, how many times slower these steps
-    # were, and the seconds of each phase of a step that is not profiled. message: why there is none.
-    EventKind.PROFILE: ("step", "last", "path", "trace", "slowdown", "phases", "message"),
+    # were, and the seconds of each phase of a step that is not profiled. reason: why there is none.
+    EventKind.PROFILE: ("step", "last", "path", "trace", "slowdown", "phases", "reason"),
     EventKind.END: ("state", "step", "reason"),  # reason: of a failure, or of a stop that was not ordinary
 }
 KEPT = 2000

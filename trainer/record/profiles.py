@@ -28,11 +28,11 @@ LARGEST = 1 << 20  # bytes of a summary
 LONGEST_NAME = 200  # characters of an operator or module
 SUMMARY, TRACE = ".json", ".trace.json.gz"
 
-Row = TypeVar("Row")
+Costs = TypeVar("Costs")
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorRow:
+class OperatorCost:
     """An operator, all its calls together. `self_` is without what the operators that it called took; memory is allocated minus freed."""
 
     name: str = ""
@@ -46,7 +46,7 @@ class OperatorRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRow:
+class ModuleCost:
     """A module of the model, by its path ("" is the model itself) and class. `self_forward` is without the modules inside it; `device` is both ways."""
 
     name: str = ""
@@ -60,7 +60,7 @@ class ModuleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseRow:
+class PhaseCost:
     """A part of the step: `before` in steps that were not profiled, `profiled` in those that were, on the host; `device` is kernel time launched in it."""
 
     name: str = ""
@@ -88,9 +88,9 @@ class Profile:
     before: float = 0.0
     profiled: float = 0.0
     after: float = 0.0
-    phases: tuple[PhaseRow, ...] = ()
-    operators: tuple[OperatorRow, ...] = ()
-    modules: tuple[ModuleRow, ...] = ()
+    phases: tuple[PhaseCost, ...] = ()
+    operators: tuple[OperatorCost, ...] = ()
+    modules: tuple[ModuleCost, ...] = ()
     trace: str = ""
     trace_bytes: int = 0
     events: int = 0
@@ -121,11 +121,11 @@ def _named(value: object) -> str | None:
     return bounds.text(value, LONGEST_NAME)
 
 
-def _rows(declaration: type[Row], most: int) -> bounds.Read:
+def _rows(declaration: type[Costs], most: int) -> bounds.Read:
     special: Mapping[str, bounds.Read] = {"self_memory": _amount, "memory": _amount, "name": _named, "kind": _named}
     make = bounds.Maker(declaration, bounds.reads_of(declaration, **{name: special[name] for name in declaration.__annotations__ if name in special}))
 
-    def read(value: object) -> tuple[Row, ...] | None:
+    def read(value: object) -> tuple[Costs, ...] | None:
         return tuple(make(row) for row in value[:most] if isinstance(row, dict)) if isinstance(value, list) else None
 
     return read
@@ -135,9 +135,9 @@ MAKE = bounds.Maker(
     Profile,
     bounds.reads_of(
         Profile,
-        phases=_rows(PhaseRow, MOST_PHASES),
-        operators=_rows(OperatorRow, MOST_OPERATORS),
-        modules=_rows(ModuleRow, MOST_MODULES),
+        phases=_rows(PhaseCost, MOST_PHASES),
+        operators=_rows(OperatorCost, MOST_OPERATORS),
+        modules=_rows(ModuleCost, MOST_MODULES),
         trace=bounds.file_name,
     ),
 )

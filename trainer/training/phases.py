@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 
-class Phase(StrEnum):
+class StepPhase(StrEnum):
     """`LOADING` includes the augmentation, `OPTIMIZER` zeroing, unscaling and clipping of gradients, and the schedule. `MONITORING` is what
     gradtop measures. A step ends with `BETWEEN`.
     """
@@ -19,9 +19,9 @@ class Phase(StrEnum):
     BETWEEN = "between steps"
 
 
-LOADING, FORWARD, BACKWARD, OPTIMIZER, MONITORING, BETWEEN = Phase
-Enter = Callable[[Phase], object]
+LOADING, FORWARD, BACKWARD, OPTIMIZER, MONITORING, BETWEEN = StepPhase
+Enter = Callable[[StepPhase], object]
 
 
-def ignore(_phase: Phase) -> None:
+def ignore(_phase: StepPhase) -> None:
     """Nobody listens."""

@@ -113,7 +113,7 @@ def printed(reader: RunReader, event: Event | None, options: argparse.Namespace)
     from gradtop.trainer.record.profiles import read_profile, summary_path
 
     name, step = name_of(reader), (event or {}).get("step")
-    problem = "" if event is not None and event.get("path") else str((event or {}).get("message") or f"the run {outcome(reader.state)}")
+    problem = "" if event is not None and event.get("path") else str((event or {}).get("reason") or f"the run {outcome(reader.state)}")
     about = {"id": reader.run.id, "name": name, "path": str(reader.run.path), "state": reader.state}
     if not problem and isinstance(step, int):
         path = summary_path(reader.run, step)

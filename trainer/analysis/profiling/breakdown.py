@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from gradtop.trainer.analysis.profiling.trace_file import MODULE, PHASE, Allocation, HostEvent, Trace
-from gradtop.trainer.record.profiles import LONGEST_NAME, MOST_MODULES, MOST_OPERATORS, ModuleRow, OperatorRow
+from gradtop.trainer.record.profiles import LONGEST_NAME, MOST_MODULES, MOST_OPERATORS, ModuleCost, OperatorCost
 
 FORWARD = "forward"
 BACKWARD_NODE = "autograd::engine::evaluate_function: "
@@ -18,13 +18,13 @@ SLACK = 0.002  # µs by which the times of nested ranges may be rounded
 
 
 @dataclass(slots=True, eq=False)
-class Span:
+class TraceRange:
     """A range on the host with what lies around it. `module` is the innermost module whose forward it belongs to, on the way back, too."""
 
     event: HostEvent
-    parent: Span | None
+    parent: TraceRange | None
     phase: str = ""
-    module: Span | None = None
+    module: TraceRange | None = None
     inside: float = 0.0  # µs of the operators (of a module: the modules) directly in it
     device: float = 0.0
     memory: float = 0.0
@@ -45,7 +45,7 @@ class Span:
     def is_module(self) -> bool:
         return self.event.name.startswith(MODULE)
 
-    def around(self) -> Iterator[Span]:
+    def around(self) -> Iterator[TraceRange]:
         """What it lies in, the innermost first."""
         span = self.parent
         while span is not None:
@@ -71,8 +71,8 @@ class Sums:
 class Breakdown:
     """Rows per step, the most expensive first; `phases` is device time by phase, in seconds per step."""
 
-    operators: tuple[OperatorRow, ...] = ()
-    modules: tuple[ModuleRow, ...] = ()
+    operators: tuple[OperatorCost, ...] = ()
+    modules: tuple[ModuleCost, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
 
 
@@ -92,17 +92,17 @@ def break_down(trace: Trace, counted_steps: Collection[int]) -> Breakdown:
     return Breakdown(_operators(counted, steps), _modules(counted, steps), dict(phases))
 
 
-def _spans(trace: Trace) -> list[Span]:
+def _spans(trace: Trace) -> list[TraceRange]:
     """The ranges of every thread, each with the one that it lies in, in the order in which they begin."""
     threads: dict[object, list[tuple[float, float, HostEvent | Allocation]]] = defaultdict(list)
     for ranged in trace.host:
         threads[ranged.thread].append((ranged.start, -ranged.end, ranged))
     for allocation in trace.memory:
         threads[allocation.thread].append((allocation.at, 0.0, allocation))
-    spans: list[Span] = []
+    spans: list[TraceRange] = []
     for events in threads.values():
         events.sort(key=lambda each: each[:2])
-        stack: list[Span] = []
+        stack: list[TraceRange] = []
         for start, _, event in events:
             while stack and stack[-1].event.end <= start + (SLACK if isinstance(event, HostEvent) else 0.0):
                 stack.pop()
@@ -111,21 +111,21 @@ def _spans(trace: Trace) -> list[Span]:
                 if inner is not None:
                     inner.memory += event.size
                 continue
-            span = Span(event, stack[-1] if stack else None)
+            span = TraceRange(event, stack[-1] if stack else None)
             stack.append(span)
             spans.append(span)
     spans.sort(key=lambda span: span.event.start)
     return spans
 
 
-def _place_device_time(trace: Trace, spans: Iterable[Span]) -> None:
+def _place_device_time(trace: Trace, spans: Iterable[TraceRange]) -> None:
     launched = {span.event.external: span for span in spans if span.event.external >= 0}
     for event in trace.device:
         if (span := launched.get(event.external)) is not None:
             span.device += event.micros
 
 
-def _find_phases(spans: list[Span]) -> None:
+def _find_phases(spans: list[TraceRange]) -> None:
     """By what they lie in, and of other threads, as autograd has them, by the time."""
     phases = [span for span in spans if span.name.startswith(PHASE)]
     starts = [span.event.start for span in phases]
@@ -137,9 +137,9 @@ def _find_phases(spans: list[Span]) -> None:
         span.phase = "" if inside is None or inside is span else inside.name.removeprefix(PHASE)
 
 
-def _find_modules(spans: list[Span]) -> None:
+def _find_modules(spans: list[TraceRange]) -> None:
     """Of the forward pass by what they lie in; of the backward pass by the forward operator whose gradient they compute."""
-    owner: dict[int, Span | None] = {}
+    owner: dict[int, TraceRange | None] = {}
     for span in spans:
         if span.phase == FORWARD:
             span.module = next((each for each in span.around() if each.is_module), None)
@@ -152,7 +152,7 @@ def _find_modules(spans: list[Span]) -> None:
             span.module = owner.get(node.event.sequence) if node is not None else None
 
 
-def _operators(spans: list[Span], steps: int) -> tuple[OperatorRow, ...]:
+def _operators(spans: list[TraceRange], steps: int) -> tuple[OperatorCost, ...]:
     operators = [span for span in spans if span.is_operator]
     for span in operators:
         if (outer := next((each for each in span.around() if each.is_operator), None)) is not None:
@@ -170,7 +170,7 @@ def _operators(spans: list[Span], steps: int) -> tuple[OperatorRow, ...]:
             found[name].device += span.device
             found[name].memory += span.memory
     rows = [
-        OperatorRow(
+        OperatorCost(
             name[:LONGEST_NAME], each.calls / steps, each.own * MICRO / steps, each.whole * MICRO / steps,
             each.own_device * MICRO / steps, each.device * MICRO / steps, each.own_memory / steps, each.memory / steps,
         )
@@ -181,7 +181,7 @@ def _operators(spans: list[Span], steps: int) -> tuple[OperatorRow, ...]:
     return tuple(rows[:MOST_OPERATORS])
 
 
-def _modules(spans: list[Span], steps: int) -> tuple[ModuleRow, ...]:
+def _modules(spans: list[TraceRange], steps: int) -> tuple[ModuleCost, ...]:
     """In the order in which they were first called; of very many the most expensive."""
     found: dict[str, Sums] = defaultdict(Sums)
     for span in spans:
@@ -209,7 +209,7 @@ def _modules(spans: list[Span], steps: int) -> tuple[ModuleRow, ...]:
     for name, each in found.items():
         path, _, kind = name.removeprefix(MODULE).rpartition(" ")
         rows.append(
-            ModuleRow(
+            ModuleCost(
                 path[:LONGEST_NAME], kind.strip("()")[:LONGEST_NAME], each.calls / steps, each.own * MICRO / steps, each.whole * MICRO / steps,
                 each.backward * MICRO / steps, each.device * MICRO / steps, each.memory / steps,
             )

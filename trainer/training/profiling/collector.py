@@ -13,7 +13,7 @@ from torch.autograd.profiler import record_function
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from gradtop.trainer.analysis.profiling.trace_file import PHASE
-from gradtop.trainer.training.phases import Phase
+from gradtop.trainer.training.phases import StepPhase
 from gradtop.trainer.training.profiling.module_ranges import ModuleRanges
 
 EVENT_BYTES = 700  # of one event in an exported trace, more than any usual one
@@ -83,7 +83,7 @@ class Collector:
             if self._ranges is not None and (note := self._ranges.install()):
                 self.notes.append(note)
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: StepPhase) -> None:
         """Begin the range of a phase, after that of the one before."""
         if self.recording:
             self._phase = record_function(f"{PHASE}{phase}")

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gradtop.trainer.record.profiles import MOST_STEPS, USUAL_STEPS, PhaseRow
-from gradtop.trainer.training.phases import Phase
+from gradtop.trainer.record.profiles import MOST_STEPS, USUAL_STEPS, PhaseCost
+from gradtop.trainer.training.phases import StepPhase
 
 MOST_EVENTS = 250_000  # in a trace: about 100 MB before it is compressed
 LEAST_BESIDE, MOST_BESIDE = 5, 20  # steps that are timed before, and after
 OVERHEAD = 3  # steps that are not measured: the one at hand, the one that counts events, and the one that warms up
 
-Times = Mapping[Phase, float]  # seconds of one step
+Times = Mapping[StepPhase, float]  # seconds of one step
 
 
 class Stage(StrEnum):
@@ -82,18 +82,18 @@ def typical(times: Sequence[Times]) -> list[int]:
     return sorted(ordered[cut : len(ordered) - cut])
 
 
-def phase_means(times: Sequence[Times]) -> dict[Phase, float]:
+def phase_means(times: Sequence[Times]) -> dict[StepPhase, float]:
     """The mean of each phase over the typical steps; together they are the mean step."""
     middle = [times[number] for number in typical(times)]
-    return {phase: sum(each.get(phase, 0.0) for each in middle) / len(middle) for phase in Phase if middle and phase is not Phase.BETWEEN}
+    return {phase: sum(each.get(phase, 0.0) for each in middle) / len(middle) for phase in StepPhase if middle and phase is not StepPhase.BETWEEN}
 
 
 def step_seconds(times: Times) -> float:
     return sum(times.values())
 
 
-def phase_rows(before: Sequence[Times], profiled: Sequence[Times]) -> Iterable[PhaseRow]:
+def phase_rows(before: Sequence[Times], profiled: Sequence[Times]) -> Iterable[PhaseCost]:
     quiet, loud = phase_means(before), phase_means(profiled)
     for phase in loud:
         if quiet.get(phase, 0.0) or loud[phase]:
-            yield PhaseRow(str(phase), quiet.get(phase, 0.0), loud[phase])
+            yield PhaseCost(str(phase), quiet.get(phase, 0.0), loud[phase])

@@ -13,7 +13,7 @@ import torch
 from gradtop.trainer.record import EventKind, Run
 from gradtop.trainer.record.profiles import Profile, read_profile, summary_path
 from gradtop.trainer.record.writing import create
-from gradtop.trainer.training.phases import Phase, ignore
+from gradtop.trainer.training.phases import StepPhase, ignore
 from gradtop.trainer.training.profiling.collector import CannotProfile, Collector, check_free
 from gradtop.trainer.training.profiling.stages import (
     Plan,
@@ -54,9 +54,9 @@ class StepProfiler:
         self._run, self._writer, self._compute, self._device, self._compiled, self._clock = run, writer, compute, device, compiled, clock
         self._plan: Plan | None = None
         self._collector: Collector | None = None
-        self._phase: Phase | None = None
+        self._phase: StepPhase | None = None
         self._since = 0.0
-        self._times: dict[Phase, float] = {}
+        self._times: dict[StepPhase, float] = {}
         self._unprepared = self._fresh = False
         self._step = self._first = self._last = 0
         self._raw: Path | None = None
@@ -117,7 +117,7 @@ class StepProfiler:
 
     # In each step while a profile is taken
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter(self, phase: StepPhase) -> None:
         self._attempt(lambda: self._change(phase))
 
     def _attempt(self, act: Callable[[], object]) -> None:
@@ -127,25 +127,25 @@ class StepProfiler:
             first = (str(error).strip().splitlines() or [""])[0][:200]
             self._give_up(first if isinstance(error, CannotProfile) else f"{type(error).__name__}: {first}")
 
-    def _change(self, phase: Phase) -> None:
+    def _change(self, phase: StepPhase) -> None:
         plan, collector = self._plan, self._collector
         if plan is None or collector is None:
             return
         if self._phase is None:
             # Only from the beginning of a step on.
-            if phase is Phase.BETWEEN:
+            if phase is StepPhase.BETWEEN:
                 self._phase = phase
                 self._step += 1
             return
-        if self._phase is not Phase.BETWEEN:
+        if self._phase is not StepPhase.BETWEEN:
             collector.leave()
             self._times[self._phase] = self._times.get(self._phase, 0.0) + self._clock() - self._since
         self._phase = phase
-        if phase is Phase.BETWEEN:
+        if phase is StepPhase.BETWEEN:
             self._step += 1
             self._end_step(plan, collector)
         # With the first batch of an epoch processes are forked that read data: none may be forked while events are recorded.
-        elif phase is Phase.LOADING or not self._fresh:
+        elif phase is StepPhase.LOADING or not self._fresh:
             if not self._fresh:
                 self._prepare(plan, collector)
             collector.enter(phase)
@@ -258,4 +258,4 @@ class StepProfiler:
 
     def _tell(self, problem: str) -> None:
         self.problem = problem
-        self._writer.event(EventKind.PROFILE, step=self._step, message=problem)
+        self._writer.event(EventKind.PROFILE, step=self._step, reason=problem)
