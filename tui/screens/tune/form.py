@@ -27,6 +27,7 @@ COLUMNS = (("model", "data", "optimizer", "schedule"), ("training", "init", "fre
 ORDER = tuple(section for column in COLUMNS for section in column)
 # With nothing but defaults, these are one line each until somebody opens them.
 QUIET = frozenset({"init", "freeze", "augment", "monitor", "sample"})
+CHOSEN = frozenset({"bool", "choice"})  # types of fields that nobody types into
 LEAVE = {"enter": 0, "tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 
 
@@ -115,10 +116,20 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         return self.draft.fields().get(self.key) if self.draft is not None and self.key in self.stops() else None
 
     def take(self, draft: Draft) -> None:
-        """Show another draft."""
-        self.draft, self._edit = draft, None
+        """Show another draft. Whoever types into a field that it has, too, goes on: the next key must not mean something else."""
+        before, self.draft = self.draft, draft
+        self._edit = self._carried_over(before, draft)
         self.draw()
         self.call_after_refresh(self.reveal)
+
+    def _carried_over(self, before: Draft | None, draft: Draft) -> LineEdit | None:
+        edit, spec = self._edit, self.spec
+        if edit is None or before is None or spec is None or spec.type in CHOSEN:
+            return None
+        typed = edit.text != self._before
+        if self._before == before.original(spec):
+            self._before = draft.original(spec)
+        return edit if typed else LineEdit(self._before, len(self._before), selected=True)
 
     # Drawing
 
@@ -309,7 +320,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         self._edit = None
         before = self.key
         self.move(step)
-        if self.key != before and self.spec is not None and self.spec.type not in {"bool", "choice"}:
+        if self.key != before and self.spec is not None and self.spec.type not in CHOSEN:
             self.edit()
 
     def take_back(self) -> None:

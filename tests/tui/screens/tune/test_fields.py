@@ -16,7 +16,7 @@ from tests.tui.screens.tune.tuning import LR, opened
 
 
 async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_path: Path, run: Run) -> None:
-    async with opened(tmp_path, run=run) as screen:
+    async with opened(tmp_path, size=(120, 50), run=run) as screen:
         shown = screen.shown()
         for key in screen.form.stops():
             section, _, name = key.partition(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from gradtop.trainer.config import dump_config, load_config, parse_config
@@ -24,6 +25,21 @@ async def test_nothing_typed_is_lost_by_looking_at_another_mode(tmp_path: Path, 
         assert screen.form.key == LR
         await screen.press("down", "enter")
         assert screen.form.editing
+
+
+@pytest.mark.parametrize("typed", ["", "9"])
+async def test_whoever_types_goes_on_while_the_configuration_of_the_run_changes(tmp_path: Path, run: Run, typed: str) -> None:
+    async with opened(tmp_path, run=run) as screen:
+        await screen.press("enter", *typed)
+        run.config.write_text(dump_config(parse_config("[optimizer]\nlr = 4e-3\n[training]\nclip = 7.0\n")))
+        await screen.until(lambda: screen.draft.base.training.clip == 7, "the configuration that changed")
+        assert screen.form.editing
+        await screen.press("1", "2")
+        assert screen.app.current_mode == "tune"
+        assert screen.text(LR) == f"{typed}12"
+        await screen.press("escape")
+        assert screen.text(LR) == "4e-3"
+        assert not screen.draft.changes_something
 
 
 async def test_escape_asks_before_it_takes_back_changes(tmp_path: Path, run: Run) -> None:
