@@ -231,8 +231,8 @@ def test_the_verdict_is_the_most_that_costs_no_more_than_one_percent_of_the_metr
     trials = [trial("", 0.0, 1.0, 1000), trial("random", 0.1, 1.02, 900), trial("layer_l1", 0.1, 1.0, 900), trial("layer_l1", 0.3, 1.009, 700), trial("layer_l1", 0.5, 1.02, 500)]
     result = json.loads(json.dumps(prune_result(trials, about_of({"metric": "loss", "mode": "min", "batch": 8}))))
     assert largest_free(trials_of(result), about_of(result)) == trials[3]
-    assert headline(Status(result=result)) == "30 % pruned for free"
-    assert "layer_l1 30 %: val loss 1.01, unpruned 1; 30.0 % of the parameters" in describe({"kind": "prune", **result})[0]
+    assert headline(Status(result=result)) == "30 % within 1 %"
+    assert "layer_l1 30 % is within 1 %: val loss 1.01 (unpruned 1), 30.0 % of parameters" in describe({"kind": "prune", **result})[0]
     # Of accuracy, the larger the better.
     high = {**result, "metric": "accuracy", "mode": "max"}
     assert largest_free(trials_of(high), about_of(high)) == trials[4]
@@ -255,4 +255,4 @@ def test_a_whole_sweep_is_recorded_and_told(run: Run, monkeypatch: pytest.Monkey
     said = dict(lines(reader))
     assert "checked: outputs equal those with zeros there" in said["channel_removal 50 %"]
     assert said["written"].startswith("pruned: channel_removal 50 %: checkpoints/step-")
-    assert copy.copy(said["note"]).startswith("a mask makes neither the file smaller nor the model faster")
+    assert copy.copy(said["note"]).startswith("a mask alone makes no file smaller")

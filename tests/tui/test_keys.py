@@ -24,6 +24,7 @@ from gradtop.tui.dialogs.overlay import Overlay
 from gradtop.tui.theme import LIGHT
 from tests.tui.init_fixture import init_run
 from tests.tui.piloting import Piloted, piloted
+from tests.tui.prune_fixture import prune_run
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
 from tests.tui.size_fixture import size_run
@@ -41,6 +42,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return range_run(runs)
         case "batch_size":
             return size_run(runs)
+        case "prune":
+            return prune_run(runs)
         case "speed":
             return speed_run(runs)
         case "init_comparison":

@@ -13,7 +13,7 @@ import torch
 from gradtop.trainer.training.trial_steps import wait_for
 
 WARM_CALLS, WARM_SECONDS = 3, 0.05  # of each, at least, before any is timed
-TURN = 0.004  # seconds of one turn at least: the clock and a switch between models must not count
+TURN = 0.002  # seconds of one turn at least: the clock and a switch between models must not count
 LEAST_ROUNDS, MOST_ROUNDS = 5, 1000
 CHUNK = 1 << 20
 LEVEL = 6  # of zlib, as gzip and zip use it

@@ -75,7 +75,8 @@ def second_line(facts: Facts, width: int) -> list[Piece]:
     if facts.run is None:
         return []
     status, ended = facts.status, facts.state.has_ended
-    model = f"{status.model or facts.setting('model.kind', '')} {formatting.number(status.parameters) + ' parameters' if status.parameters else ''}"
+    masked = f", {formatting.percent(status.masked / status.parameters)} masked" if status.masked and status.parameters else ""
+    model = f"{status.model or facts.setting('model.kind', '')} {formatting.number(status.parameters) + ' parameters' if status.parameters else ''}{masked}"
     optimizer = f"{facts.setting('optimizer.kind', '')}{lr_text(facts, ended=ended)}"
     batch = facts.setting("training.batch_size")
     data = f"{facts.setting('data.kind', '')}{f', batch {batch}' if batch else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from rich.style import Style
 from textual.strip import Strip
@@ -73,3 +74,11 @@ class Lines(Widget):
         if y >= len(self._rows):
             return Strip.blank(self.size.width, self.rich_style)
         return self._rows[y].strip(self._styles)
+
+
+def wrapped(line: TextLine, width: int) -> list[TextLine]:
+    """The last piece of a line over as many as it takes."""
+    *before, (words, tone) = line
+    indent = sum(len(text) for text, _ in before)
+    parts = wrap(words, max(width - indent - 1, 20)) or [""]
+    return [[*before, (parts[0], tone)], *([(" " * indent + part, tone)] for part in parts[1:])]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,3 +32,8 @@ def test_a_run_that_trains_has_the_figures_of_now() -> None:
 def test_another_job_that_has_ended_has_no_learning_rate_neither_its_last_one_nor_a_configured_one() -> None:
     assert "adamw ·" in line(RunState.DONE, job="lr_range")
     assert "adamw lr 0 ·" in line(RunState.TRAINING, job="lr_range")
+
+
+def test_a_mask_that_is_active_is_said_beside_the_parameters() -> None:
+    facts = Facts(run=Run(Path("runs/some")), state=RunState.TRAINING, status=replace(STATUS, masked=300), config=CONFIG, meta=Meta())
+    assert " cnn 1\u202f000 parameters, 30 % masked · adamw" in "".join(text for text, _ in second_line(facts, 140))

@@ -40,7 +40,7 @@ FIELDS = ("metric", "mode", "batch", "layers", "trials")
 COUNTS = frozenset({PARAMETER_COUNT, NONZERO, FILE_BYTES, COMPRESSED_BYTES})
 TOLERATED = 0.01  # of the metric, by which a pruned model counts as good as the whole one
 EXACT = 1e-3  # differences of outputs up to this are rounding
-MASKS_SAVE_NOTHING = "a mask makes neither the file smaller nor the model faster: what it saves is what compression makes of zeros"
+MASKS_SAVE_NOTHING = "a mask alone makes no file smaller and no model faster; zeros compress well"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +169,16 @@ def largest_free(trials: Sequence[PruneTrial], about: PruneAbout) -> PruneTrial 
 
 
 def headline(status: Status) -> str:
-    """The largest amount that costs nothing, as short as a column of a list."""
+    """The share that is zero or gone at the largest amount that costs no more than TOLERATED, as short as a column of a list."""
     trials, about = trials_of(status.result), about_of(status.result)
     found, whole = largest_free(trials, about), whole_of(trials)
     if found is not None and whole is not None:
-        return f"{percent(sparsity(found, whole))} pruned for free"
-    return "each amount costs" if whole is not None and status.state.has_ended else ""
+        return f"{percent(sparsity(found, whole))} within {percent(TOLERATED)}"
+    return f"none within {percent(TOLERATED)}" if whole is not None and status.state.has_ended else ""
 
 
-def verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
-    """How much can be pruned without a loss, and what it saves."""
+def pruning_verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
+    """How much can be pruned for no more than TOLERATED, and what it saves."""
     found, whole = largest_free(trials, about), whole_of(trials)
     if whole is None:
         return ""
@@ -186,15 +186,15 @@ def verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
     if found is None:
         return f"every amount that was measured makes {title} worse than {metric_figure(about.metric, whole.of(SCORE))} by more than {percent(TOLERATED)}"
     return (
-        f"{choice_text(found.method, found.amount)}: {title} {metric_figure(about.metric, found.of(SCORE))}, unpruned {metric_figure(about.metric, whole.of(SCORE))}; "
-        f"{percent(sparsity(found, whole), 1)} of the parameters are zero or gone; {savings(found, whole, about)}"
+        f"{choice_text(found.method, found.amount)} is within {percent(TOLERATED)}: {title} {metric_figure(about.metric, found.of(SCORE))} (unpruned {metric_figure(about.metric, whole.of(SCORE))}), "
+        f"{percent(sparsity(found, whole), 1)} of parameters zero or gone; {savings(found, whole, about)}"
     )
 
 
 def savings(each: PruneTrial, whole: PruneTrial, about: PruneAbout) -> str:
-    """5.2 kB of 5.2 kB, compressed 3.1 kB of 4.9 kB; 1.00 × as fast for one sample, 1.02 × for 64"""
+    """file 5.2 kB of 5.2 kB, compressed 3.1 kB of 4.9 kB; 1.00 × as fast for one sample, 1.02 × for 64"""
     return (
-        f"{size(each.of(FILE_BYTES))} of {size(whole.of(FILE_BYTES))}, compressed {size(each.of(COMPRESSED_BYTES))} of {size(whole.of(COMPRESSED_BYTES))}; "
+        f"file {size(each.of(FILE_BYTES))} of {size(whole.of(FILE_BYTES))}, compressed {size(each.of(COMPRESSED_BYTES))} of {size(whole.of(COMPRESSED_BYTES))}; "
         f"{speedup(each.of(BASE_LATENCY), each.of(LATENCY))} as fast for one sample, {speedup(each.of(BASE_BATCH_LATENCY), each.of(BATCH_LATENCY))} for {number(about.batch)}"
     )
 
@@ -209,7 +209,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     whole = whole_of(trials)
     if whole is None:
         return
-    yield "most pruned" if reader.state is RunState.DONE else "most so far", verdict(trials, about)
+    yield "most" if reader.state is RunState.DONE else "most so far", pruning_verdict(trials, about)
     yield "note", MASKS_SAVE_NOTHING
     if about.output:
         yield "output layer", f"{about.output}: methods of channels leave it whole"
@@ -252,7 +252,7 @@ def record(reader: RunReader) -> Mapping[str, object]:
 def describe(event: Event) -> tuple[str, str]:
     """The sentence of the event at the end of a sweep, and its tone."""
     trials, about = trials_of(event), about_of(event)
-    return f"pruning: {verdict(trials, about) or 'nothing was measured'}", "success" if largest_free(trials, about) is not None else "warning"
+    return f"pruning: {pruning_verdict(trials, about) or 'nothing was measured'}", "success" if largest_free(trials, about) is not None else "warning"
 
 
 def _counted(value: float) -> int | None:

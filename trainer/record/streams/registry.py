@@ -249,7 +249,7 @@ REGISTRY: Mapping[str, Stream] = {
                 Column(DIFFERENCE, sparse=True),
             ),
             jobs=("prune",),
-            shown_by=("show",),
+            shown_by=("prune",),
             rollup=False,
         ),
         Stream(
@@ -257,7 +257,7 @@ REGISTRY: Mapping[str, Stream] = {
             "Each layer of each measurement of a pruning run, under the `step` of the measurement: its place among `parameters`, and its weights that are not zero.",
             (Column(LAYER), Column(NONZERO)),
             jobs=("prune",),
-            shown_by=("show",),
+            shown_by=("prune",),
             rollup=False,
         ),
         Stream(PLAN, "The learning rate of the steps to come.", (Column(LR),), shown_by=("overview", "schedule"), rollup=False),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 
 from textual import events
 from textual.app import ComposeResult
@@ -11,7 +10,7 @@ from textual.containers import Grid
 
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.framework.lines import Lines, wrapped
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.init_comparison.data import InitPart, read_inits
@@ -190,11 +189,3 @@ class InitScreen(ModeScreen):
         if self.part.ranking.inits:
             return f"init.kind={self.part.ranking.inits[self.at].init}", "the initialization"
         return super().copied()
-
-
-def wrapped(line: TextLine, width: int) -> list[TextLine]:
-    """The last piece of a line over as many as it takes."""
-    *before, (words, tone) = line
-    indent = sum(len(text) for text, _ in before)
-    parts = wrap(words, max(width - indent - 1, 20)) or [""]
-    return [[*before, (parts[0], tone)], *([(" " * indent + part, tone)] for part in parts[1:])]

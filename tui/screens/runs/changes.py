@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.run_row import RunRow
+from gradtop.trainer.job import Job
 from gradtop.trainer.record import RecordError, Run, label_run, rename_run
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import CommandAnswer
@@ -52,6 +53,19 @@ def annotate(app: GradtopApp, row: RunRow) -> None:
 def pin(app: GradtopApp, row: RunRow) -> None:
     """Pin it, or take the pin away."""
     change(app, row.run, "pin", partial(label_run, row.run, pinned=not row.pinned), f"{shown_name(row)} is {'not pinned' if row.pinned else 'pinned'}")
+
+
+def start_job(app: GradtopApp, row: RunRow, job: Job) -> None:
+    """Start a job on the run's best checkpoint, the last where none was evaluated, and watch it."""
+
+    def start() -> Run:
+        from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint
+        from gradtop.trainer.launch.run_config import changed_config
+
+        _, config, differing = changed_config(row.run, (), job=job.name)
+        return app.launcher.start(config, parent=row.run, changes=differing, checkpoint=find_checkpoint(row.run, usual_checkpoint(row.run)).path)
+
+    app.launch(start, f"started {job.title} on {shown_name(row)}")
 
 
 def change(app: GradtopApp, run: Run, what: str, work: Callable[[], None], done: str) -> None:

@@ -16,6 +16,7 @@ from gradtop.trainer.analysis.run_fields import FINDING
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
 from gradtop.trainer.analysis.run_row import RunRow
+from gradtop.trainer.job import find_job
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
@@ -241,6 +242,8 @@ class Runs(ModeScreen):
             return True if self._marked else None
         if action == "compare":
             return True if row is not None and self._other(row) is not None else None
+        if action == "start_job":
+            return True if row is not None and find_job(row.job).has_weights else None
         if action in {"choose", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds", "use"}:
             return True if row is not None else None
         if action == "delete":
@@ -345,6 +348,11 @@ class Runs(ModeScreen):
     def action_use(self) -> None:
         if self.row is not None:
             use_model(self.gradtop, self.row)
+
+    def action_start_job(self, name: str) -> None:
+        """A job that works on a checkpoint."""
+        if self.row is not None:
+            changes.start_job(self.gradtop, self.row, find_job(name))
 
     def action_delete(self) -> None:
         if self.row is not None:
