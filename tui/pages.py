@@ -15,6 +15,7 @@ PAGES = {
     "findings": "every finding: what it says, its threshold and its source",
     "profiling": "profiling steps: operators, modules, phases, the trace",
     "searching": "searching hyperparameters: the space, trials, storage",
+    "pruning": "pruning a checkpoint: methods, what it saves, fine-tuning",
     "models": "trained models: evaluate, predict, export, load in Python",
     "run-directory": "files, streams and events of a run",
     "json": "output of --json",

@@ -76,3 +76,15 @@ def test_sizes_are_those_of_the_file_and_of_zlib(tmp_path: Path) -> None:
 def test_a_model_of_torch_is_timed() -> None:
     model, inputs = nn.Linear(4, 2), torch.zeros(3, 4)
     assert latency({"linear": lambda: model(inputs)}, seconds=0.01)["linear"] > 0
+
+
+def test_another_load_on_the_machine_makes_it_take_longer_and_not_fewer_rounds() -> None:
+    alone, crowded = Clock(), Clock()
+    # Of the second, every tenth call waits for the processor.
+    forwards = {alone: alone.forward("one", lambda call: 0.002), crowded: crowded.forward("one", lambda call: 0.012 if call % 10 == 0 else 0.002)}
+    for clock, forward in forwards.items():
+        assert latency({"one": forward}, seconds=0.2, clock=clock) == {"one": pytest.approx(0.002)}
+    assert len(crowded.calls) >= 0.9 * len(alone.calls)
+    stalled = Clock()
+    latency({"one": stalled.forward("one", lambda call: 0.002 if call == 1 else 1.0)}, seconds=0.2, clock=stalled)
+    assert len(stalled.calls) <= WARM_CALLS + LEAST_ROUNDS

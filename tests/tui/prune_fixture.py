@@ -70,6 +70,12 @@ def record_pruning(run: Run, trials: Sequence[PruneTrial]) -> None:
     writer.close()
 
 
+def write_checkpoint(run: Run, note: str) -> None:
+    """What `--write` leaves, but for the weights."""
+    (run.checkpoints / "step-000040.pt").write_bytes(CHECKPOINT)
+    write_sidecar(run.checkpoints / "step-000040.pt", Saved(step=40, epoch=2, val_loss=0.1, val_accuracy=0.9, best=True, time=NOW, note=note))
+
+
 def prune_run(runs: Path, *, state: RunState = RunState.DONE, parent: Run | None = None, trials: Sequence[PruneTrial] | None = None, written: str = "") -> Run:
     """A sweep that has measured so much, and has written a checkpoint with this note."""
     words = [f"prune.methods={','.join(METHODS)}", f"prune.amounts={','.join(map(str, AMOUNTS))}"]
@@ -77,8 +83,7 @@ def prune_run(runs: Path, *, state: RunState = RunState.DONE, parent: Run | None
     trials = prune_trials() if trials is None else trials
     record_pruning(run, trials)
     if written:
-        (run.checkpoints / "step-000040.pt").write_bytes(CHECKPOINT)
-        write_sidecar(run.checkpoints / "step-000040.pt", Saved(step=40, epoch=2, val_loss=0.1, val_accuracy=0.9, best=True, time=NOW, note=written))
+        write_checkpoint(run, written)
     result = prune_result(trials, ABOUT) if trials else {}
     write_status(run, Status(state=state, step=len(trials), steps=10, updated=NOW, ended=NOW, seconds=30.0, parameters=WHOLE, result=result))
     return run

@@ -15,6 +15,7 @@ from gradtop.trainer.training.trial_steps import wait_for
 WARM_CALLS, WARM_SECONDS = 3, 0.05  # of each, at least, before any is timed
 TURN = 0.002  # seconds of one turn at least: the clock and a switch between models must not count
 LEAST_ROUNDS, MOST_ROUNDS = 5, 1000
+PATIENCE = 5  # times as long as without another load on the machine, before fewer rounds must do
 CHUNK = 1 << 20
 LEVEL = 6  # of zlib, as gzip and zip use it
 
@@ -24,8 +25,8 @@ def latency(
 ) -> dict[str, float]:
     """The median time of a call in seconds, by name; each is warm before any is timed.
 
-    They take turns, each round in another order, so that another load on the machine meets all alike; each is timed for about `seconds` and
-    in `LEAST_ROUNDS` rounds at least. Of a `device` that works asynchronously, until the work is done. Gradients are not recorded.
+    They take turns, each round in another order, so that another load on the machine meets all alike; each is timed for about `seconds`, longer
+    where other processes keep it waiting, and in `LEAST_ROUNDS` rounds at least. Of a `device` that works asynchronously, until the work is done. Gradients are not recorded.
     """
     where = device or torch.device("cpu")
 
@@ -38,11 +39,14 @@ def latency(
 
     names = list(forward_by_name)
     with torch.no_grad():
-        calls = {name: _calls_of_a_turn(forward_by_name[name], timed) for name in names}
+        fastest = {name: _warm(forward_by_name[name], timed) for name in names}
+        calls = {name: max(1, round(TURN / call)) for name, call in fastest.items()}
         turns: dict[str, list[float]] = {name: [] for name in names}
+        # By the fastest call: waiting for the processor is no reason for fewer rounds.
+        wanted = max((seconds / (calls[name] * fastest[name]) for name in names), default=0.0)
         spent = dict.fromkeys(names, 0.0)
-        for number in range(MOST_ROUNDS):
-            if number >= LEAST_ROUNDS and min(spent.values(), default=seconds) >= seconds:
+        for number in range(min(max(round(wanted), LEAST_ROUNDS), MOST_ROUNDS)):
+            if number >= LEAST_ROUNDS and max(spent.values()) >= PATIENCE * seconds:
                 break
             begin = number % max(len(names), 1)
             for name in names[begin:] + names[:begin]:
@@ -52,12 +56,12 @@ def latency(
     return {name: median(turns[name]) for name in names}
 
 
-def _calls_of_a_turn(forward: Callable[[], object], timed: Callable[[Callable[[], object], int], float]) -> int:
-    """How many calls make a turn; makes them, so that it is warm."""
+def _warm(forward: Callable[[], object], timed: Callable[[Callable[[], object], int], float]) -> float:
+    """Call it until it is warm; returns the time of the fastest call."""
     taken: list[float] = []
     while len(taken) < WARM_CALLS or (sum(taken) < WARM_SECONDS and len(taken) < MOST_ROUNDS):
         taken.append(timed(forward, 1))
-    return max(1, round(TURN / max(min(taken), 1e-9)))
+    return max(min(taken), 1e-9)
 
 
 def file_sizes(path: Path) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from gradtop.trainer.jobs.prune.result import (
     whole_of,
 )
 from gradtop.trainer.jobs.prune.trial import WHOLE, PruneTrial
-from gradtop.trainer.record import RunReader, RunState, Series, clean
+from gradtop.trainer.record import CheckpointInfo, RunReader, RunState, Series, clean
 from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, SCORE
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class PrunePart:
 
 def read_pruning(source: ReadContext, _view: object) -> PrunePart:
     return prune_part(source.run) if source.run is not None else PrunePart()
+
+
+def written_checkpoints(source: ReadContext) -> tuple[CheckpointInfo, ...]:
+    """What no stream tells of: a checkpoint is written by a process of its own, also after the run has ended."""
+    return tuple(source.run.checkpoints()) if source.run is not None else ()
 
 
 def prune_part(reader: RunReader) -> PrunePart:

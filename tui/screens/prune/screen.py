@@ -14,7 +14,7 @@ from gradtop.tui.framework.carried_out import carry_out
 from gradtop.tui.framework.lines import Lines, wrapped
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
-from gradtop.tui.screens.prune.data import PrunePart, amount_curve, read_pruning
+from gradtop.tui.screens.prune.data import PrunePart, amount_curve, read_pruning, written_checkpoints
 from gradtop.tui.screens.prune.text import head, layer_lines, method_style, pruning_conclusion, remark, trial_rows
 from gradtop.tui.widgets.chart import Curve
 from gradtop.tui.widgets.chart_legend import Legend
@@ -38,6 +38,7 @@ class PruneScreen(ModeScreen):
     mode = "prune"
     streams = shown_by(mode)
     read = staticmethod(read_pruning)
+    news = staticmethod(written_checkpoints)
 
     def __init__(self) -> None:
         super().__init__()

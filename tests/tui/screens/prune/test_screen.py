@@ -15,7 +15,7 @@ from gradtop.tui.screens.runs.screen import Runs
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, Starts, piloted
-from tests.tui.prune_fixture import AMOUNTS, LEFT, prune_run, prune_trials
+from tests.tui.prune_fixture import AMOUNTS, LEFT, prune_run, prune_trials, write_checkpoint
 from tests.tui.runs_fixture import fake_run
 
 
@@ -87,9 +87,13 @@ async def test_f_opens_tune_over_the_written_checkpoint_and_there_is_none_before
         assert isinstance(app.mode, Tune)
         assert [each.step for each in app.mode.base.checkpoints] == [40]
         assert app.app.watched == run
-    async with piloted(tmp_path, prune_run(tmp_path / "more")) as app:
+    later = prune_run(tmp_path / "more")
+    async with piloted(tmp_path, later) as app:
         await app.shows("is within 1 %")
         assert app.mode.check_action("fork", ()) is None
+        write_checkpoint(later, "pruned: layer_l1 75 %")
+        await app.shows("written pruned: layer_l1 75 %")
+        assert app.mode.check_action("fork", ()) is True
 
 
 async def test_while_it_measures_it_says_so_far_and_before_that_what_comes(tmp_path: Path) -> None:
