@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.runtime.errors import UserError
+
 PRUNING = "pruning"  # in a checkpoint
 MASKS, SHAPES = "masks", "shapes"  # in its value
 # What modules of torch keep of their shapes beside their tensors. Of a checkpoint, which may come from anywhere, nothing else is set.
 SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups", "groups", "embedding_dim", "embed_dim", "normalized_shape"})
+
+MOST_UNSAVED = 1 << 24  # elements of a buffer that a checkpoint does not have
+DAMAGED = "the checkpoint says what was pruned in a way that cannot be read: it is damaged, or was not written by gradtop; choose another one with --checkpoint"
 
 # By module: `tensors`, the shapes of its own, and `sizes`, its attributes.
 ModuleShapes = dict[str, dict[str, dict[str, Any]]]
@@ -61,15 +67,44 @@ def _is_size(value: object) -> bool:
     return type(value) is int or (isinstance(value, tuple) and all(type(each) is int for each in value))
 
 
-def shapes_in(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The shapes of which a checkpoint tells; {} where its model is as its configuration says."""
-    found = state.get(PRUNING) or {}
-    return found.get(SHAPES) or {}
+def shapes_in(state: Mapping[str, Any]) -> ModuleShapes:
+    """The shapes of which a checkpoint tells; {} where its model is as its configuration says. Raises UserError for what are no shapes of its tensors."""
+    found = _pruning_in(state).get(SHAPES) or {}
+    model = state.get("model")
+    weights = model if isinstance(model, Mapping) else {}
+    if not (isinstance(found, Mapping) and all(_are_shapes(name, shapes, weights) for name, shapes in found.items())):
+        raise UserError(DAMAGED)
+    return dict(found)
 
 
 def masks_in(state: Mapping[str, Any]) -> Masks:
+    """Raises UserError for what are no masks."""
+    found = _pruning_in(state).get(MASKS) or {}
+    if not (isinstance(found, Mapping) and all(isinstance(kept, Tensor) and kept.dtype == torch.bool for kept in found.values())):
+        raise UserError(DAMAGED)
+    return dict(found)
+
+
+def _pruning_in(state: Mapping[str, Any]) -> Mapping[str, Any]:
     found = state.get(PRUNING) or {}
-    return dict(found.get(MASKS) or {})
+    if not isinstance(found, Mapping):
+        raise UserError(DAMAGED)
+    return found
+
+
+def _are_shapes(name: object, found: object, weights: Mapping[str, Any]) -> bool:
+    """Whether they are of a module; nothing is made larger than the tensor that the checkpoint has of that name."""
+    if not (isinstance(name, str) and isinstance(found, Mapping) and isinstance(tensors := found.get("tensors"), Mapping) and isinstance(sizes := found.get("sizes"), Mapping)):
+        return False
+    if not all(_is_size(tuple(size) if isinstance(size, list) else size) for size in sizes.values()):
+        return False
+    for key, shape in tensors.items():
+        weight = weights.get(f"{name}.{key}" if name else key)
+        if not (isinstance(shape, list) and _is_size(tuple(shape)) and all(length >= 0 for length in shape)):
+            return False
+        if list(weight.shape) != shape if isinstance(weight, Tensor) else prod(shape) > MOST_UNSAVED:
+            return False
+    return True
 
 
 @torch.no_grad()
