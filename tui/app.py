@@ -14,10 +14,11 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtop.trainer.record import Run, RunState, clean, read_meta
+from gradtop.trainer.record.profiles import PROFILE
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from gradtop.tui.framework.target import Target, stop_consequence, writes_checkpoints
+from gradtop.tui.framework.target import NEW_RUN, Target, stop_consequence, way_to_profile, writes_checkpoints
 from gradtop.tui.framework.terminal_app import LONGEST_COPY
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
@@ -232,6 +233,8 @@ class GradtopApp(LaunchingApp):
             return True if self.can("pause") or self.can("continue") else None
         if action == "stop":
             return True if self.can("stop") else None
+        if action == "profile":
+            return True if (target := self.target()) is not None and way_to_profile(target) else None
         if action == "resume":
             return True if (target := self.target()) is not None and target.resumable else None
         if action == "log":
@@ -269,6 +272,19 @@ class GradtopApp(LaunchingApp):
     def action_resume(self) -> None:
         if (target := self.target()) is not None:
             self.launch(partial(self.launcher.resume, target.run), f"{target.name} resumed")
+
+    def action_profile(self) -> None:
+        """Profile the next steps of a training that goes on; else start a profile of the configuration."""
+        target = self.target()
+        way = way_to_profile(target) if target is not None else ""
+        if target is None or not way:
+            return
+        if way == NEW_RUN:
+            self.launch(partial(self.start_profile, target.run), f"started a profile of {target.name}")
+            return
+        self.command(PROFILE)
+        if self.current_mode != keys.PROFILES:
+            self.action_mode(keys.PROFILES)
 
     def on_answered(self, message: Answered) -> None:
         answer = message.answer

@@ -40,11 +40,14 @@ JOB_MODES: tuple[Mode, ...] = tuple(room.MODE for room in ROOMS)
 # Opened by a key of its own, and not among the numbers of the key bar.
 PAGES = (
     Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),
+    Mode("profiles", "P", "Profile", "gradtop.tui.screens.profile.screen:ProfilePage", "Profiles of the run's steps: what their time goes into, by phase, operator and module."),
     Mode("classes", "C", "Classes", "gradtop.tui.screens.classes.screen:Classes", "Of a classification: confusion matrix, accuracy of each class, samples with the largest loss."),
 )
-LISTS = ("parameters", "gradients", "weights", "runs", "search")
+LISTS = ("parameters", "gradients", "weights", "runs", "search", "profile", "profiles")
+PROFILED = ("overview", "parameters", "gradients", "weights", "schedule", "system", "classes", "profile", "profiles")
 SCROLLED = (*LISTS, "overview")
 SORTED = LISTS
+PROFILES = "profiles"
 OVER_STEPS = ("overview", "schedule", "gradients", "system", "metrics")
 CURSORS = (*OVER_STEPS, *(mode.name for mode in JOB_MODES if CURSOR in mode.shares))
 CHARTED = (*OVER_STEPS, *(mode.name for mode in JOB_MODES if CHARTS in mode.shares))
@@ -58,6 +61,7 @@ KEYS: tuple[Key, ...] = (
     Key("c", "app.command('checkpoint')", "run.checkpoint", "checkpoint", "Write a checkpoint after the current step.", "the run", footer=True),
     Key("s", "app.stop", "run.stop", "stop", "Stop the run after the current step, with a checkpoint. Asks first.", "the run", footer=True),
     Key("r", "app.resume", "run.resume", "resume", "Resume the run from its last checkpoint.", "the run", footer=True),
+    Key("p", "app.profile", "run.profile", "profile", "Profile the next 10 steps of the run, which goes on; of one that has ended, steps of its configuration in a run of its own.", "the run", modes=PROFILED, spare="profile"),
     # Everywhere.
     Key("L", "app.log", "log", "log", "Show the worker's log.", "everywhere", footer=True),
     Key("y", "app.copy", "copy", "copy", "Copy the current value or path (also over ssh and in tmux).", "everywhere"),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.record import RecordError, Run
+from gradtop.trainer.record.profiles import PROFILE
 from gradtop.tui.framework.terminal_app import TerminalApp
 from gradtop.tui.launcher import Starts
 from gradtop.tui.reading.messages import CodeNeedsConsent, Launched, ServerChecked
@@ -46,6 +47,18 @@ class LaunchingApp(TerminalApp):
                 self.post_message(Launched(None, problem=str(error)))
 
         self.run_worker(begin, thread=True, name="launch")
+
+    def start_profile(self, run: Run) -> Run:
+        """A profile of a run's configuration, with its newest weights; blocks. Raises OSError, RecordError and ValueError."""
+        from gradtop.trainer.config import ConfigProblems
+        from gradtop.trainer.launch.forks import newest_weights
+        from gradtop.trainer.launch.run_config import changed_config
+
+        try:
+            _, config, changes = changed_config(run, (), job=PROFILE)
+        except ConfigProblems as error:
+            raise ValueError(str(error)) from None
+        return self.launcher.start(config, parent=run, changes=changes, checkpoint=newest_weights(run, changes)[0])
 
     def on_launched(self, message: Launched) -> None:
         self.set_timer(UNTIL_PREPARED, self.expect_start)

@@ -20,7 +20,7 @@ EDGES: tuple[Any, ...] = (
 )  # fmt: skip
 NUMBERS = [each for each in EDGES if isinstance(each, int | float)]
 DOUBLES = (0.0, -0.0, 1.0, -1.0, 64.0, 65.0, 4097.0, 0.5, 5e-324, 1e-308, 1.7e308, -1.7e308, 1e154, 1e300, 2.0**53, 2.0**53 + 2, 1e11, 1e12, math.nan, math.inf, -math.inf)  # fmt: skip
-OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json", "classes.json")  # each has more to say than a segment
+OFTEN = ("meta.json", "status.json", "events.jsonl", "run.toml", "origin.json", "data.json", "classes.json", "profiles/step-000143.json")  # each has more to say than a segment
 # So often, at most, is one of its values changed where all files are: of those that decide what else is read, seldom.
 VALUES = {".bin": 12, ".roll": 6, ".json": 3, ".jsonl": 8, "status.json": 12, "events.jsonl": 80, "meta.json": 4, "run.toml": 1}
 REPLACEMENTS = ("nothing", "empty", "large", "folder", "pipe", "loop", "nowhere", "endless", "other", "no permission")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gradtop.trainer.analysis.compare import compare
 from gradtop.trainer.analysis.index import RunIndex, RunsView
+from gradtop.trainer.analysis.profile_text import profile_lines
 from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.launch.run_config import effective_config
@@ -52,6 +53,19 @@ from gradtop.tui.screens.lr_range.data import read_range
 from gradtop.tui.screens.metrics.data import MetricsView, read_metrics
 from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.parameters.data import matching_rows, open_at_first, read_parameters, visible
+from gradtop.tui.screens.profile.data import profile_news, read_profiles
+from gradtop.tui.screens.profile.text import (
+    cells_of,
+    costs_of,
+    detail_line,
+    module_columns,
+    news_line,
+    operator_columns,
+    phase_lines,
+    profiled_line,
+    sorted_rows,
+    trace_line,
+)
 from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, run_cells
@@ -99,6 +113,7 @@ class Screen:
         yield lambda: read_metrics(source, MetricsView(EVERYTHING, "o", 0, 12))
         yield lambda: self._parameters(source)
         yield lambda: read_range(source, None)
+        yield lambda: self._profiles(source)
         yield lambda: self._speeds(source)
         yield lambda: self._inits(source)
         yield lambda: read_tune(source, None)
@@ -139,6 +154,24 @@ class Screen:
         part = read_inits(source, None)
         list(init_rows(part, 0, ["-"]))
         conclusion(part)
+
+    @staticmethod
+    def _profiles(source: ReadContext) -> None:
+        profile_news(source)
+        part = read_profiles(source, 0)
+        profiled_line(part)
+        news_line(part)
+        trace_line(part)
+        if (found := part.profile) is None:
+            return
+        list(phase_lines(found, 100))
+        list(profile_lines(found))
+        for modules in (False, True):
+            (module_columns if modules else operator_columns)(found)
+            costs = costs_of(found, modules=modules)
+            for _, row in sorted_rows(found, modules=modules, sort="memory", reverse=False, words=""):
+                cells_of(found, row, costs, "memory")
+                detail_line(found, row)
 
     @staticmethod
     def _speeds(source: ReadContext) -> None:

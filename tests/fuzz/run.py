@@ -43,6 +43,7 @@ from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, 
 from tests.fuzz.mutations import mutate, mutate_all
 from tests.fuzz.readers import PICTURES as LOOKED_AT
 from tests.fuzz.readers import Screen, commands, read_everything
+from tests.tui.profile_fixture import profile, put_profile
 from tests.tui.runs_fixture import PARAMETERS, fake_run
 
 # What stands in the fields of events; 3 in all others.
@@ -115,6 +116,7 @@ class Place:
         write_status(self.run, replace(read_status(self.run), monitoring=costs, device="cuda:0", threads=2, changes={"optimizer.lr": 0.1}))
         facts = DataFacts((50, 40, 60), 150, True, 0.1, 0.3, 0.0, 1.0, 1.1, 1.2)
         self.run.data.write_text(json.dumps({"fingerprint": "0" * 64, FACTS: facts.record()}))
+        put_profile(self.run, profile(notes=("a note",)))
         for name, text in OTHER_FILES.items():
             (self.run.path / name).write_text(text)
         status = read_status(self.run)

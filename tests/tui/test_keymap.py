@@ -41,11 +41,11 @@ def test_without_a_file_the_keys_are_the_default_ones(tmp_path: Path) -> None:
 
 def test_a_file_assigns_keys_by_id(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    file.write_text('[keys]\n"run.pause" = "P"\n"tune.start" = "f5"\n"mode.overview" = "f1, 1"\n"help" = "§"\n', encoding="utf-8")
+    file.write_text('[keys]\n"run.pause" = "Z"\n"tune.start" = "f5"\n"mode.overview" = "f1, 1"\n"help" = "§"\n', encoding="utf-8")
     keymap = load_keymap(file)
     assert keymap.problems == ()
     names = {row.id: row.name for row in keymap.table}
-    assert [names[id_] for id_ in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["P", "f5", "f1 1", "s"]
+    assert [names[id_] for id_ in ("run.pause", "tune.start", "mode.overview", "run.stop")] == ["Z", "f5", "f1 1", "s"]
     assert keymap.overrides["help"] == "section_sign"
 
 

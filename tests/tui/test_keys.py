@@ -24,6 +24,7 @@ from gradtop.tui.dialogs.overlay import Overlay
 from gradtop.tui.theme import LIGHT
 from tests.tui.init_fixture import init_run
 from tests.tui.piloting import Piloted, piloted
+from tests.tui.profile_fixture import profile_run
 from tests.tui.prune_fixture import prune_run
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
@@ -48,6 +49,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return speed_run(runs)
         case "init_comparison":
             return init_run(runs)
+        case "profile":
+            return profile_run(runs)
     return fake_run(runs)[0]
 
 

@@ -16,6 +16,7 @@ from gradtop.tui.app import GradtopApp
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState
 from tests.tui.piloting import Starts
+from tests.tui.profile_fixture import profile_run
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.system.machine import GPU, run_with
@@ -71,6 +72,17 @@ def test_a_search(tmp_path: Path, snap_compare: Any, size: tuple[int, int], keys
         await pilot.pause()
 
     assert snap_compare(app(tmp_path, "search", run=search_run(tmp_path / "runs", state=RunState.DONE, objectives=2)), terminal_size=size, run_before=press)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("keys", [(), ("m",)], ids=["operators", "modules"])
+def test_a_profile(tmp_path: Path, snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    async def press(pilot: Pilot[None]) -> None:
+        await is_read(pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    assert snap_compare(app(tmp_path, "overview", run=profile_run(tmp_path / "runs")), terminal_size=size, run_before=press)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))

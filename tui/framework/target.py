@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gradtop.trainer.job import find_job
+from gradtop.trainer.job import DEFAULT_JOB, find_job
 from gradtop.trainer.record import Run, RunState
 
+IN_RUN, NEW_RUN = "in the run", "in a new run"
 RESUMABLE = frozenset({RunState.STOPPED, RunState.FAILED, RunState.DIED})
 
 
@@ -23,6 +24,13 @@ class Target(NamedTuple):
 def is_resumable(state: RunState, job: str, step: int) -> bool:
     """Whether a run ended before its time and can go on; one that did not begin can always be started again."""
     return state in RESUMABLE and (find_job(job).resumable or not step)
+
+
+def way_to_profile(target: Target) -> str:
+    """How its steps can be profiled now: in the run that goes on, in a new run, or not (""), as while it waits for its start."""
+    if target.state.has_ended:
+        return NEW_RUN
+    return IN_RUN if target.job == DEFAULT_JOB and target.state in {RunState.TRAINING, RunState.PAUSED} else ""
 
 
 def writes_checkpoints(target: Target) -> bool:
