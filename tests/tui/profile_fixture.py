@@ -32,7 +32,8 @@ MODULES = (
 
 
 def profile(step: int = 143, *, device: bool = False, notes: tuple[str, ...] = ()) -> Profile:
-    operators, phases = OPERATORS, PHASES
+    operators: tuple[OperatorCost, ...] = OPERATORS
+    phases: tuple[PhaseCost, ...] = PHASES
     if device:
         operators = tuple(OperatorCost(row.name, row.calls, row.self_cpu / 4, row.cpu / 4, row.self_cpu, row.cpu, row.self_memory, row.memory) for row in OPERATORS)
         phases = tuple(PhaseCost(row.name, row.before, row.profiled, row.before / 2) for row in PHASES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import RunState, append_event
+from gradtop.trainer.record import Run, append_event
 from gradtop.trainer.record.profiles import summary_path
 from gradtop.tui.launching import LaunchingApp
 from tests.tui.piloting import Piloted, Starts, piloted
@@ -113,7 +113,12 @@ async def test_p_on_a_run_that_has_ended_starts_a_profile_of_its_configuration(t
     grower.close()
     starts = Starts()
     asked: list[object] = []
-    monkeypatch.setattr(LaunchingApp, "start_profile", lambda app, of: asked.append((app.launcher, of)) or of)
+
+    def start(app: LaunchingApp, of: Run) -> Run:
+        asked.append((app.launcher, of))
+        return of
+
+    monkeypatch.setattr(LaunchingApp, "start_profile", start)
     async with piloted(tmp_path, run, mode="profiles", launcher=starts) as screen:
         await screen.shows("p takes one of its configuration, in a run of its own")
         await screen.press("p")
@@ -136,4 +141,3 @@ async def test_a_run_that_waits_cannot_be_profiled(tmp_path: Path) -> None:
         assert screen.app.check_action("profile", ()) is None
         await screen.press("p")
         assert screen.app.current_mode == "overview"
-    assert RunState.QUEUED
