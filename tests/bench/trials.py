@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from gradtop.trainer.config import parse_config
-from gradtop.trainer.jobs.search.trials import read_trials
 from gradtop.trainer.record import Run, StreamReader, list_runs, read_meta, read_status
 from gradtop.trainer.record.streams.registry import STEPS
+from gradtop.trainer.trials.recorded import read_trials
 from tests.bench.figure import Figure
 from tests.bench.sandbox import Sandbox, sandboxed
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.jobs.search.outcome import SearchOutcome
-from gradtop.trainer.jobs.search.trials import Trial, TrialState, append_trial
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunState, Status, write_status
 from gradtop.trainer.record.status import process_start, this_host
+from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial
 from tests.tui.runs_fixture import NOW
 
 SPACE = '[search]\nworkers = 2\nspace = { "optimizer.lr" = "log(1e-5, 1e-1)" }'

@@ -34,15 +34,16 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError(f"--{asked[0].replace('_', '-')} is of a search that exists, and takes no --space and no settings")
         return control(options)
     if options.space:
-        from gradtop.trainer.jobs.search.space import NotASpace
-        from gradtop.trainer.jobs.search.written import space_of, space_override
+        from gradtop.trainer.jobs.search.written import space_override
+        from gradtop.trainer.trials.space import NotASpace
+        from gradtop.trainer.trials.written import space_of
 
         try:
             options.changes = [*options.changes, space_override(space_of(options.space))]
         except NotASpace as wrong:
             raise UsageError(f"--space: {wrong}") from None
     if options.objectives is not None:
-        from gradtop.trainer.jobs.search.written import listed
+        from gradtop.trainer.trials.written import listed
 
         options.objectives = listed(options.objectives)
     return job.run(options)

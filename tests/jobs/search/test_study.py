@@ -14,11 +14,11 @@ from gradtop.trainer.config import ConfigProblems, parse_config
 from gradtop.trainer.jobs.search import study as studies
 from gradtop.trainer.jobs.search.commands import in_space
 from gradtop.trainer.jobs.search.config import Settings
-from gradtop.trainer.jobs.search.space import parse_parameter, parse_space
 from gradtop.trainer.jobs.search.study import Study
 from gradtop.trainer.jobs.search.written import overrides_of
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.trials.space import parse_parameter, parse_space
 
 # GP, Wilcoxon and PED-ANOVA are experimental in Optuna, and say so.
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -12,7 +12,7 @@ from gradtop.trainer.jobs.search import summary as search_summary
 from gradtop.trainer.jobs.search.outcome import SearchOutcome
 from gradtop.trainer.jobs.search.study import Study
 from gradtop.trainer.jobs.search.summary import Summary
-from gradtop.trainer.jobs.search.trials import Trial, TrialState
+from gradtop.trainer.trials.recorded import Trial, TrialState
 from tests.support import wait_until
 
 

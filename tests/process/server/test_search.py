@@ -15,10 +15,10 @@ from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.jobs.search.asking import ask
 from gradtop.trainer.jobs.search.outcome import outcome_of
 from gradtop.trainer.jobs.search.study import JOURNAL
-from gradtop.trainer.jobs.search.trials import TrialState, read_trials
 from gradtop.trainer.launch import create_run, start_worker
 from gradtop.trainer.record import Run, RunState, list_runs, read_meta, read_status, send
 from gradtop.trainer.record.control import wait_for_answer
+from gradtop.trainer.trials.recorded import TrialState, read_trials
 from gradtop.tui.cli.main import main
 from tests.process.support import Process, wait_for_state
 from tests.support import wait_until

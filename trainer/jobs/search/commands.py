@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.config.text import to_text
-from gradtop.trainer.jobs.search.space import Parameter, Value, configure
-from gradtop.trainer.jobs.search.trials import TrialState
+from gradtop.trainer.trials.recorded import TrialState
+from gradtop.trainer.trials.space import Parameter, Value, configure
 
 if TYPE_CHECKING:
     from gradtop.trainer.jobs.search.work import TrialSearch

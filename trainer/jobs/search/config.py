@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.jobs.search.space import NotASpace, dotted_keys, parse_parameter, space_problems
 from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured
+from gradtop.trainer.trials.space import NotASpace, dotted_keys, parse_parameter, space_problems
 
 OTHER = {"seconds": "min", "parameters": "min"}  # objectives that no evaluation measures
 LABELS = {"characters": "characters", "images": "samples"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from gradtop.trainer.record import bounds
 
+EVALUATORS = {"ped_anova": "PED-ANOVA", "fanova": "fANOVA"}  # of importances
 MOST = 1000  # trials of a Pareto front, keys, objectives
 
 

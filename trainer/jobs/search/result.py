@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.job import Result
 from gradtop.trainer.jobs.search.outcome import outcome_of
-from gradtop.trainer.jobs.search.trials import Trial, read_trials
 from gradtop.trainer.record import RunReader, Status
+from gradtop.trainer.trials.recorded import Trial, read_trials
 
 MOST = 10  # trials of a Pareto front that are shown
 

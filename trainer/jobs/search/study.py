@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.search.config import Settings
-from gradtop.trainer.jobs.search.space import Parameter, Value, grid_point, is_active
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.trials.space import Parameter, Value, grid_point, is_active
 
 if TYPE_CHECKING:
     import optuna
 
 JOURNAL = "optuna.journal"
 LOCK_AGE = 5  # seconds after which the lock of a process that was killed is taken; it is held for milliseconds
-HAND, GRID, BUDGET, REPEATS = "gradtop:hand", "gradtop:grid", "gradtop:budget", "gradtop:repeats"  # attributes in the storage
+HAND, GRID, BUDGET = "gradtop:hand", "gradtop:grid", "gradtop:budget"  # attributes in the storage
 EXTRA = "pip install 'gradtop[search]'"
 PARZEN, FANOVA = "ped_anova", "fanova"
 FEWEST = 4  # completed trials before an importance says anything

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gradtop.trainer.jobs.search.outcome import SearchOutcome
 from gradtop.trainer.jobs.search.study import Study
-from gradtop.trainer.jobs.search.trials import Trial
+from gradtop.trainer.trials.recorded import Trial
 
 EVERY = 2.0  # seconds, at least, between two computations of importances while trials end
 SHARE = 0.02  # of the time that these may take, from the cores that the trials train on

@@ -1,45 +1,11 @@
-"""A space as people write it: files, and KEY=DISTRIBUTION on one line; made into overrides of the configuration."""
+"""A search as people write it on one line, made into overrides of the configuration."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import tomli
-
 from gradtop.trainer.jobs.search.config import Settings
-from gradtop.trainer.jobs.search.space import NotASpace
-
-
-def space_of(words: Iterable[str]) -> dict[str, Any]:
-    """The keys of files and of the words together; a file is a space, or a configuration with one. Raises NotASpace."""
-    found: dict[str, Any] = {}
-    for word in words:
-        path = Path(word).expanduser()
-        key, equals, written = word.partition("=")
-        if path.suffix == ".toml" or path.is_file():
-            found |= read_space(path)
-        elif equals and key.strip():
-            found[key.strip()] = written.strip()
-        else:
-            raise NotASpace(f"{word!r} is neither a TOML file nor KEY=DISTRIBUTION, such as optimizer.lr=log(1e-5,1e-2)")
-    return found
-
-
-def read_space(path: Path) -> dict[str, Any]:
-    try:
-        tables = tomli.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NotASpace(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise NotASpace(f"{path}: is not TOML: {error}") from None
-    inside = tables.get("search", tables)
-    found = inside.get("space", inside) if isinstance(inside, dict) else None
-    if not isinstance(found, dict):
-        raise NotASpace(f"{path}: has no table [search.space]")
-    return found
+from gradtop.trainer.trials.written import inline, listed, space_of
 
 
 def overrides_of(line: str) -> list[str]:
@@ -56,23 +22,3 @@ def overrides_of(line: str) -> list[str]:
 
 def space_override(space: dict[str, Any]) -> str:
     return f"search.space={inline(space)}"
-
-
-def listed(names: str) -> str:
-    """accuracy,parameters as a list of TOML."""
-    return f"[{', '.join(repr(word.strip()) for word in names.strip(' []').split(','))}]"
-
-
-def inline(value: object) -> str:
-    """As TOML writes it on one line."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{json.dumps(name)} = {inline(each)}" for name, each in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(inline, value)) + "]"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value)
-        case _:
-            return repr(value)

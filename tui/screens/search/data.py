@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gradtop.trainer.analysis.formatting import setting_text
-from gradtop.trainer.jobs.search.trials import Trial, TrialState
 from gradtop.trainer.record import Run, RunState
+from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.tui.screens.search.scales import Extent, extent_of
 
 STATES = frozenset(TrialState)
-EVALUATORS = {"ped_anova": "PED-ANOVA", "fanova": "fANOVA"}
 BY_VALUE, BY_NUMBER, BY_TIME = "value", "trial", "took"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gradtop.trainer.analysis.formatting import setting_text, significant
-from gradtop.trainer.jobs.search.trials import Trial, read_trials
+from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.record import RunReader, clean
+from gradtop.trainer.trials.recorded import Trial, read_trials
 from gradtop.tui import plotting
-from gradtop.tui.screens.search.data import EVALUATORS, SearchRecord
+from gradtop.tui.screens.search.data import SearchRecord
 from gradtop.tui.screens.search.plots import ticks_up
 from gradtop.tui.screens.search.read import record_of
 from gradtop.tui.screens.search.scales import extent_of

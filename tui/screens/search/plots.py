@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.record import clean
 from gradtop.tui.format import ellipsis
-from gradtop.tui.screens.search.data import EVALUATORS, SearchRecord
+from gradtop.tui.screens.search.data import SearchRecord
 from gradtop.tui.screens.search.field import TONE, Plot, explained, framed, lay, polyline
 from gradtop.tui.screens.search.scales import Scale, extent_of
 from gradtop.tui.widgets.braille import Canvas, trace

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.job import find_job
-from gradtop.trainer.jobs.search.outcome import outcome_of
-from gradtop.trainer.jobs.search.trials import FILE, Trial, TrialReader
+from gradtop.trainer.jobs.search.outcome import EVALUATORS, outcome_of
 from gradtop.trainer.record import Meta, Run, RunReader, RunState, clean, read_meta
 from gradtop.trainer.record.config_values import value_of
+from gradtop.trainer.trials.recorded import FILE, Trial, TrialReader
 from gradtop.tui.screens.search.data import (
-    EVALUATORS,
     FoundSearch,
     Objective,
     SearchPart,

@@ -9,8 +9,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from gradtop.trainer.jobs.search.trials import Trial
 from gradtop.trainer.record import Run, clean
+from gradtop.trainer.trials.recorded import Trial
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from gradtop.trainer.analysis.formatting import duration, number, setting_text, significant
-from gradtop.trainer.jobs.search.trials import Trial, TrialState
 from gradtop.trainer.record import clean
+from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.tui.framework import states
 from gradtop.tui.framework.header import bar, joined, length
 from gradtop.tui.framework.lines import TextLine

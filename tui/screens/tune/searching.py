@@ -33,8 +33,8 @@ class StartSearch(TextPrompt):
 
     def take(self, text: str) -> None:
         from gradtop.trainer.config import ConfigProblems, apply_overrides
-        from gradtop.trainer.jobs.search.space import NotASpace
         from gradtop.trainer.jobs.search.written import overrides_of
+        from gradtop.trainer.trials.space import NotASpace
 
         try:
             apply_overrides(self._config, overrides_of(text), job=JOB)

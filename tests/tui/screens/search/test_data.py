@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.jobs.search.trials import Trial, TrialState
 from gradtop.trainer.record import RunReader
+from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.tui.screens.search.data import Objective, SearchRecord, SearchView, listed_trials, short_names
 from gradtop.tui.screens.search.plot import draw
 from gradtop.tui.screens.search.plots import HISTORY, IMPORTANCE, PARALLEL, PARETO, SLICE, PlotView, plot

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from gradtop.trainer.jobs.search.trials import append_trial, read_trials
 from gradtop.trainer.record import Run, RunState
 from gradtop.trainer.record.control import Inbox
+from gradtop.trainer.trials.recorded import append_trial, read_trials
 from gradtop.tui.screens.search.screen import TrialsScreen
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.terminal import Capabilities

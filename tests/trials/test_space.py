@@ -8,10 +8,10 @@ import pytest
 
 from gradtop.trainer.config import ConfigProblems, dump_config, load_config, parse_config
 from gradtop.trainer.jobs.search.config import Settings
-from gradtop.trainer.jobs.search.space import NotASpace, Parameter, configure, grid_point, parse_parameter, parse_space
+from gradtop.trainer.trials.space import NotASpace, Parameter, configure, grid_point, parse_parameter, parse_space
 
 BASE = parse_config('[model]\nkind = "mlp"\n[optimizer]\nkind = "sgd"\n')
-CONFIGS = Path(__file__).parents[3] / "configs" / "search"
+CONFIGS = Path(__file__).parents[2] / "configs" / "search"
 
 
 @pytest.mark.parametrize(

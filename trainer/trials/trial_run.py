@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradtop.trainer.config import Change, Config
-from gradtop.trainer.jobs.search.space import Value, base_value, configure
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import Run, RunReader, list_runs, read_meta, send
 from gradtop.trainer.record.files import identity
 from gradtop.trainer.record.streams.registry import EPOCH, EVALS
 from gradtop.trainer.runtime.cores import cores
+from gradtop.trainer.trials.space import Value, base_value, configure
 
 AT_LEAST_EVERY = 0.25  # seconds; a worker that was killed writes nothing
 
@@ -31,13 +31,13 @@ def create_trial_run(search: Run, name: str, base: Config, number: int, params: 
     return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)
 
 
-def find_trial_run(search: Run, number: int) -> Run | None:
-    """The run of a trial that was created, but not recorded, by a process that was killed; the newest of several."""
+def trial_runs(search: Run) -> dict[int, Run]:
+    """The runs of all trials by their number, those too that a process created and was killed before it recorded them; of several the newest."""
+    found: dict[int, Run] = {}
     for run in list_runs(search.path.parent):
-        meta = read_meta(run) if run.id.endswith(f"-{number}") or f"-{number}-" in run.id else None
-        if meta is not None and meta.search == search.id and meta.trial == number:
-            return run
-    return None
+        if (meta := read_meta(run)).search == search.id:
+            found.setdefault(meta.trial, run)
+    return found
 
 
 class TrialRun:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.jobs.search.outcome import SearchOutcome, outcome_of
-from gradtop.trainer.jobs.search.trials import FILE, Trial, TrialReader, TrialState, append_trial, read_trials
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.events import plain
+from gradtop.trainer.trials.recorded import FILE, Trial, TrialReader, TrialState, append_trial, read_trials
 
 TRIAL = Trial(3, TrialState.TRAINING, {"optimizer.lr": 1e-3, "model.kind": "mlp", "training.batch_size": 64, "monitor.pictures": True}, run="a", queued=1.0, started=2.0)
 

@@ -47,7 +47,8 @@ class Trial:
     """`params` are values by dotted key of the configuration; `values` those of the objectives by name, for a pruned trial of its newest evaluation.
 
     `run` is the id of its run in the directory that holds the search, "" before it has one. `source` is "sampler" or "hand".
-    `step` is the step of the evaluation that `values` are of. Times in unix seconds, 0 where it has not come to that.
+    `step` is the step of the evaluation that `values` are of. `repeats` counts how often it was repeated because its process had died.
+    Times in unix seconds, 0 where it has not come to that.
     """
 
     number: int = 0
@@ -61,6 +62,7 @@ class Trial:
     started: float = 0.0
     ended: float = 0.0
     error: str = ""
+    repeats: int = 0
 
     def record(self) -> dict[str, object]:
         """The trial as a JSON object, `number` first."""

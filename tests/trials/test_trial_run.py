@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.jobs.search.trial_run import TrialRun
 from gradtop.trainer.metrics import FURTHER
 from gradtop.trainer.record import Status, StreamReader, StreamWriter, new_run, write_status
 from gradtop.trainer.record.streams.registry import EVALS
+from gradtop.trainer.trials.trial_run import TrialRun
 
 
 def test_each_evaluation_is_read_once_however_often_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

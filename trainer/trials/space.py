@@ -168,6 +168,11 @@ def _kinds(base: Config) -> dict[str, str]:
     return {name: str(table["kind"]) for name, table in to_tables(base).items() if "kind" in table}
 
 
+def key_in(key: str, base: Config) -> str:
+    """The whole key of lr, which is optimizer.lr. Raises ConfigProblems where the configuration has no such key."""
+    return _full(key, _kinds(base))
+
+
 def _full(key: str, kinds: Mapping[str, str]) -> str:
     """Raises ConfigProblems where no kind has such a key."""
     try:
