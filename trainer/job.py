@@ -28,6 +28,10 @@ def _no_headline(_status: Status) -> str:
     return ""
 
 
+def _no_announcement(_run: Run) -> str:
+    return ""
+
+
 class JobEvent(NamedTuple):
     """A kind of event that one job alone records: its fields besides time and kind, and how it is told.
 
@@ -60,13 +64,15 @@ class Result(NamedTuple):
     """How the result of a job is told: `RESULT` in the `result.py` of its room.
 
     `lines` gives (title, text) pairs for `gradtop show`, `record` the same as data for `show --json`, `headline` the result
-    in a few words for lists; each "" or empty where there is nothing yet. `events` are those that the job alone records, by kind.
+    in a few words for lists; each "" or empty where there is nothing yet. `announcement` says of a run that was created what it will do,
+    where that is much. `events` are those that the job alone records, by kind.
     """
 
     lines: Callable[[RunReader], Iterable[tuple[str, str]]] = _nothing
     record: Callable[[RunReader], Mapping[str, object]] = _no_record
     headline: Callable[[Status], str] = _no_headline
     events: Mapping[str, JobEvent] = MappingProxyType({})
+    announcement: Callable[[Run], str] = _no_announcement
 
 
 class Job(NamedTuple):

@@ -16,6 +16,7 @@ PAGES = {
     "profiling": "profiling steps: operators, modules, phases, the trace",
     "searching": "searching hyperparameters: the space, trials, storage",
     "pruning": "pruning a checkpoint: methods, what it saves, fine-tuning",
+    "sensitivity-analysis": "how much a metric depends on each hyperparameter",
     "models": "trained models: evaluate, predict, export, load in Python",
     "run-directory": "files, streams and events of a run",
     "json": "output of --json",

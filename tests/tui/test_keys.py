@@ -28,6 +28,7 @@ from tests.tui.profile_fixture import profile_run
 from tests.tui.prune_fixture import prune_run
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
+from tests.tui.sensitivity_fixture import sensitivity_run
 from tests.tui.size_fixture import size_run
 from tests.tui.speed_fixture import speed_run
 
@@ -51,6 +52,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return init_run(runs)
         case "profile":
             return profile_run(runs)
+        case "sensitivity":
+            return sensitivity_run(runs)
     return fake_run(runs)[0]
 
 

@@ -79,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
         new = created(runs, source, options, *of_run(source, job, command, words, quiet=options.json))
     if options.json:
         return as_json(new, options)
+    if announced := job.result.announcement(new):
+        print_line(f"{announced}.")
     code = begin(new, runs, options)
     if code == 0 and not options.detach and not (options.watch and has_screen()):
         print_result(new)

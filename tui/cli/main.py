@@ -69,8 +69,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 LOST = "the current directory was deleted, and relative paths lead nowhere: change to another one (cd ~), or name absolute paths"
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
-# `continue` is no module's name; the four plain commands are one. A search can also be controlled by its command, and a running run be profiled.
-MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin", "search": "search", "profile": "profile"}
+# `continue` is no module's name; the four plain commands are one. These jobs' commands do more than start them from their settings.
+MODULES = {**dict.fromkeys(("pause", "continue", "checkpoint", "stop"), "control"), "unpin": "pin", **{name: name for name in ("search", "profile", "sensitivity")}}
 
 EPILOG = """\
 A RUN is a run's name or id, a prefix of one, a path, or `last`. Runs are stored
