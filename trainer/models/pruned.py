@@ -17,7 +17,7 @@ MASKS, SHAPES = "masks", "shapes"  # in its value
 SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups", "groups", "embedding_dim", "embed_dim", "normalized_shape"})
 
 MOST_UNSAVED = 1 << 24  # elements of a buffer that a checkpoint does not have
-DAMAGED = "the checkpoint says what was pruned in a way that cannot be read: it is damaged, or was not written by gradtop; choose another one with --checkpoint"
+DAMAGED = "the checkpoint says what was pruned in a way that cannot be read: it is damaged, or was not written by gradtop; use another checkpoint"
 
 # By module: `tensors`, the shapes of its own, and `sizes`, its attributes.
 ModuleShapes = dict[str, dict[str, dict[str, Any]]]
