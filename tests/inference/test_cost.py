@@ -41,6 +41,13 @@ def test_the_median_is_that_of_warm_calls() -> None:
     assert found == {"slow": 0.5, "fast": 0.25}
 
 
+def test_turns_that_waited_for_the_processor_do_not_count_even_where_most_did() -> None:
+    clock = Clock()
+    held_up = {"one": lambda call: 0.002 * (50 if call % 3 else 1), "other": lambda call: 0.003 * (40 if call % 5 > 1 else 1)}
+    found = latency({name: clock.forward(name, seconds) for name, seconds in held_up.items()}, seconds=0.1, clock=clock)
+    assert found == {"one": pytest.approx(0.002), "other": pytest.approx(0.003)}
+
+
 def test_they_take_turns_and_each_round_begins_with_another() -> None:
     clock = Clock()
     names = ("a", "b", "c")
