@@ -62,6 +62,14 @@ def test_the_plan_has_the_base_then_each_value_of_one_field_at_a_time_with_the_s
     assert [field.values for field in plan.fields] == [(0.005, 0.05, 0.5), (0.0, 0.25, 0.5)]
 
 
+def test_a_field_of_one_kind_can_vary_beside_the_kind_as_only_one_of_them_does_at_a_time() -> None:
+    words = ["optimizer.kind=adamw", 'sensitivity.vary={"optimizer.kind" = "choice(sgd, adamw)", "betas" = "choice([0.8, 0.99], [0.9, 0.999])"}', "sensitivity.seeds=1"]
+    config = parse_config("", overrides=words, job="sensitivity")
+    settings = config.part("sensitivity")
+    assert isinstance(settings, Settings)
+    assert len(plan_of(config, settings).trainings) == 3
+
+
 def test_a_pair_is_a_grid_whose_axes_are_trained_once() -> None:
     plan = planned('sensitivity.pairs=["lr,dropout"]')
     assert len(plan.points) == 9

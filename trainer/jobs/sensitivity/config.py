@@ -37,7 +37,8 @@ class Settings(Section):
             yield "search", f"must be the id of a run, not {self.search!r}"
 
     def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:
-        wrong = [(f"sensitivity.vary.{key}", sentence) for key, sentence in space_problems(self.vary, config)] if self.vary else []
+        # Each by itself: the others are as in the configuration while one varies.
+        wrong = [(f"sensitivity.vary.{key}", sentence) for one, written in self.vary.items() for key, sentence in space_problems({one: written}, config)]
         wrong = wrong or list(self._misfits(config))
         yield from wrong or self._wrong_pairs(config)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.job import find_job
-from gradtop.trainer.record import CheckpointInfo, Run, RunReader
+from gradtop.trainer.record import CheckpointInfo, Run, RunReader, read_meta
 from gradtop.trainer.record.run_reader import read_config
 
 if TYPE_CHECKING:
@@ -62,9 +62,8 @@ def search_of(reader: RunReader) -> tuple[Run | None, tuple[str, ...]]:
     """The search that a run is or is a trial of, and the keys of its space."""
     if reader.meta.job == "search":
         search, config = reader.run, reader.config
-    elif reader.meta.search:
-        search = Run(reader.run.path.parent / reader.meta.search)
-        config = read_config(search)
+    elif reader.meta.search and read_meta(search := Run(reader.run.path.parent / reader.meta.search)).job == "search":
+        config = read_config(search)  # and not of a sensitivity analysis, which takes no trials by hand
     else:
         return None, ()
     space = config.get("search", {}).get("space")
