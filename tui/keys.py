@@ -40,7 +40,7 @@ JOB_MODES: tuple[Mode, ...] = tuple(room.MODE for room in ROOMS)
 # Opened by a key of its own, and not among the numbers of the key bar.
 PAGES = (
     Mode("metrics", "M", "Metrics", "gradtop.tui.screens.metrics.screen:Metrics", "Every recorded metric of the run as a chart."),
-    Mode("profiles", "P", "Profiles", "gradtop.tui.screens.profile.screen:ProfilePage", "Profiles of the run's steps: what their time goes into, by phase, operator and module."),
+    Mode("profiles", "F", "Profiles", "gradtop.tui.screens.profile.screen:ProfilePage", "Profiles of the run's steps: what their time goes into, by phase, operator and module."),
     Mode("classes", "C", "Classes", "gradtop.tui.screens.classes.screen:Classes", "Of a classification: confusion matrix, accuracy of each class, samples with the largest loss."),
 )
 LISTS = ("parameters", "gradients", "weights", "runs", "search", "profile", "profiles")

@@ -1,4 +1,4 @@
-"""P Profile: what the time of training steps goes into."""
+"""F Profiles: what the time of training steps goes into."""
 
 from __future__ import annotations
 

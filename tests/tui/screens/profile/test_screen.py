@@ -57,7 +57,7 @@ async def test_older_profiles_of_a_run_are_a_key_away_and_y_copies_the_path_of_t
     for place, step in enumerate((20, 143)):
         put_profile(run, profile(step, notes=(NOTE,) if step == 20 else ()), at=place)
     async with piloted(tmp_path, run) as screen:
-        await screen.press("P")
+        await screen.press("F")
         await screen.shows("steps 143 to 152")
         assert "profile 2 of 2" in screen.shown()
         assert screen.mode.check_action("older", (-1,)) is None
