@@ -98,6 +98,20 @@ def test_the_output_layer_is_the_last_that_runs_and_a_weight_with_two_names_is_o
     assert list(prunable(model)) == ["head", "first"]
 
 
+def test_a_weight_that_is_tied_is_pruned_under_the_name_of_its_first_place_and_stays_tied() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.head = nn.Embedding(6, 4), nn.Linear(4, 6)
+            self.head.weight = self.embedding.weight
+
+    model = Tied()
+    masks = find_masks(model, prunable(model), "global_l1", 0.5, seed=0, before={}, output="head")
+    assert list(masks) == ["embedding.weight"]
+    assert model.head.weight is model.embedding.weight
+    assert int((model.embedding.weight == 0).sum()) == 12
+
+
 @pytest.mark.parametrize(
     ("model", "patterns", "method", "said"),
     [

@@ -21,7 +21,7 @@ from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.trial_steps import Notes
 from tests.training.forks import said, trained
-from tests.training.runs import check_alike, every_checkpoint, newest_state, stop_and_resume
+from tests.training.runs import SignalAtLook, check_alike, every_checkpoint, newest_state, stop_and_resume
 from tests.training.runs import trained as watched_training
 
 CNN = """
@@ -121,6 +121,21 @@ def test_stopped_and_resumed_it_is_what_it_would_have_been(tmp_path: Path) -> No
     check_alike(whole, parted)
     assert not bool(newest_state(parted)["model"]["head.weight"][~masks_of(parted)["head.weight"]].any())
     assert all(torch.equal(kept, masks_of(parent)[name]) for name, kept in masks_of(parted).items())
+
+
+def test_killed_after_steps_that_no_checkpoint_has_it_is_still_what_it_would_have_been(tmp_path: Path) -> None:
+    parent = pruned(tmp_path, "layer_l1:0.5", training="ema = 0.9")
+    whole, killed = fork(parent, runs=tmp_path / "whole"), fork(parent, runs=tmp_path / "killed")
+    trained(whole)
+    with every_checkpoint():
+        assert work(killed, signals=SignalAtLook(18)) == 0
+    # As a kill leaves it: the steps since the end of the epoch are recorded, and their checkpoint is not written.
+    newest = find_checkpoint(killed)
+    assert newest.step % 8
+    newest.path.unlink()
+    assert find_checkpoint(killed).step == 24
+    assert work(killed, resume=True) == 0
+    check_alike(whole, killed)
 
 
 def test_a_fork_of_the_fork_keeps_it_and_one_can_let_it_go(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from gradtop.trainer.runtime.errors import UserError
 PRUNING = "pruning"  # in a checkpoint
 MASKS, SHAPES = "masks", "shapes"  # in its value
 # What modules of torch keep of their shapes beside their tensors. Of a checkpoint, which may come from anywhere, nothing else is set.
-SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups", "groups", "embedding_dim", "embed_dim", "normalized_shape"})
+SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups", "groups", "embedding_dim", "embed_dim", "kdim", "vdim", "head_dim", "num_heads", "input_size", "hidden_size", "normalized_shape"})
 
 MOST_UNSAVED = 1 << 24  # elements of a buffer that a checkpoint does not have
 DAMAGED = "the checkpoint says what was pruned in a way that cannot be read: it is damaged, or was not written by gradtop; use another checkpoint"

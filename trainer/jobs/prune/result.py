@@ -214,9 +214,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if about.output:
         yield "output layer", f"{about.output}: methods of channels leave it whole"
     yield "unpruned", f"{METRICS[about.metric].title} {metric_figure(about.metric, whole.of(SCORE))}, {number(whole.of(PARAMETER_COUNT))} parameters"
-    for each in trials:
-        if each.method:
-            yield choice_text(each.method, each.amount), told(each, whole, about)
+    for place, each in enumerate(each for each in trials if each.method):
+        yield "" if place else "measured", f"{choice_text(each.method, each.amount)}: {told(each, whole, about)}"
     yield from written_lines(reader)
 
 

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradtop.trainer.inference.cost import latency, saved_sizes
 from gradtop.trainer.inference.evaluation import as_text, score_of
 from gradtop.trainer.jobs.prune.config import REMOVAL
-from gradtop.trainer.jobs.prune.measure.masks import weight_name
+from gradtop.trainer.jobs.prune.measure.masks import WEIGHT
 from gradtop.trainer.jobs.prune.measure.opened import Pruning
 from gradtop.trainer.jobs.prune.measure.removal import require_torch_pruning
 from gradtop.trainer.jobs.prune.measure.written import write_pruned
@@ -89,8 +89,4 @@ def measured(pruning: Pruning, method: str, amount: float) -> dict[str, Any]:
         BASE_BATCH_LATENCY: times[1]["whole"],
         DIFFERENCE: pruned.difference,
     }
-    return {**{name: as_text(float(figures[name])) for name in FIGURES}, "layers": [nonzero(parameters.get(weight_name(name))) for name in pruning.layers]}
-
-
-def nonzero(weight: nn.Parameter | None) -> int:
-    return int(weight.count_nonzero()) if weight is not None else 0
+    return {**{name: as_text(float(figures[name])) for name in FIGURES}, "layers": [int(trained.model.get_submodule(name).get_parameter(WEIGHT).count_nonzero()) for name in pruning.layers]}

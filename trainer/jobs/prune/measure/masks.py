@@ -36,9 +36,10 @@ def prunable(model: nn.Module, patterns: Sequence[str] = ()) -> dict[str, nn.Mod
     return {name: module for name, module in found.items() if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)}
 
 
-def weight_name(layer: str) -> str:
-    """The name of a layer's weight among the parameters."""
-    return f"{layer}.{WEIGHT}" if layer else WEIGHT
+def weight_names(model: nn.Module, layers: Layers) -> dict[str, str]:
+    """The names of the layers' weights among the parameters: of one that is tied that of its first place."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {layer: names[id(module.get_parameter(WEIGHT))] for layer, module in layers.items()}
 
 
 def output_layer(model: nn.Module, inputs: Tensor) -> str:
@@ -65,6 +66,7 @@ def without(layers: Layers, output: str, method: str) -> dict[str, nn.Module]:
 def find_masks(model: nn.Module, layers: Layers, method: str, amount: float, *, seed: int, before: Masks, output: str) -> Masks:
     """The masks of a method, by parameter, which keep nothing that one `before` did not; made permanent in the model. Raises UserError."""
     chosen = without(layers, output, method) if method == CHANNEL else layers
+    names = weight_names(model, chosen)
     if method == GLOBAL:
         prune.global_unstructured([(module, WEIGHT) for module in chosen.values()], pruning_method=prune.L1Unstructured, amount=float(amount))
     elif method == RANDOM:
@@ -78,7 +80,7 @@ def find_masks(model: nn.Module, layers: Layers, method: str, amount: float, *, 
             prune.ln_structured(module, WEIGHT, amount=float(amount), n=2, dim=1 if isinstance(module, _ConvTransposeNd) else 0)
     masks: Masks = {}
     for name, module in chosen.items():
-        masks[weight_name(name)] = module.get_buffer(f"{WEIGHT}_mask").bool()
+        masks[names[name]] = module.get_buffer(f"{WEIGHT}_mask").bool()
         prune.remove(module, WEIGHT)
     masks = {**before, **{name: kept & before[name].to(kept.device) if name in before else kept for name, kept in masks.items()}}
     zero_masked(model, masks)
