@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +17,7 @@ WARM_CALLS, WARM_SECONDS = 3, 0.05  # of each, at least, before any is timed
 TURN = 0.002  # seconds of one turn at least: the clock and a switch between models must not count
 LEAST_ROUNDS, MOST_ROUNDS = 5, 1000
 UNDISTURBED, LEAST_COUNTED = 4, 3  # one in so many turns, on a crowded machine
+AGREE = 1.3  # how many times as long the one half may take
 PATIENCE = 10  # times as long as without another load on the machine, before fewer rounds must do
 CHUNK = 1 << 20
 LEVEL = 6  # of zlib, as gzip and zip use it
@@ -25,7 +27,8 @@ def latency(
     forward_by_name: Mapping[str, Callable[[], object]], *, device: torch.device | None = None, seconds: float = 0.5, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
     """The time of a call in seconds, by name: the median of the fastest quarter of its turns, as another load on the machine only ever
-    makes one longer, some of them a hundred times. Each is warm before any is timed.
+    makes one longer, some of them a hundred times. NaN where so many were held up that one half of the turns tells another time than the
+    other. Each is warm before any is timed.
 
     They take turns, each round in another order, so that another load on the machine meets all alike; each is timed for about `seconds`, longer
     where other processes keep it waiting, and in `LEAST_ROUNDS` rounds at least. Of a `device` that works asynchronously, until the work is done. Gradients are not recorded.
@@ -55,7 +58,14 @@ def latency(
                 taken = timed(forward_by_name[name], calls[name])
                 spent[name] += taken
                 turns[name].append(taken / calls[name])
-    return {name: median(sorted(turns[name])[: max(len(turns[name]) // UNDISTURBED, LEAST_COUNTED)]) for name in names}
+    return {name: _undisturbed(turns[name]) for name in names}
+
+
+def _undisturbed(turns: Sequence[float]) -> float:
+    halves = [median(sorted(turns[half::2])[: max(len(turns) // (2 * UNDISTURBED), 1)]) for half in (0, 1)]
+    if max(halves) > AGREE * min(halves):
+        return math.nan
+    return median(sorted(turns)[: max(len(turns) // UNDISTURBED, LEAST_COUNTED)])
 
 
 def _warm(forward: Callable[[], object], timed: Callable[[Callable[[], object], int], float]) -> float:
