@@ -70,6 +70,9 @@ from gradtop.tui.screens.runs.columns import USUAL as COLUMNS
 from gradtop.tui.screens.runs.data import read_runs
 from gradtop.tui.screens.runs.text import about, run_cells
 from gradtop.tui.screens.schedule.data import read_schedule
+from gradtop.tui.screens.sensitivity.data import ranked_effects, read_sensitivity
+from gradtop.tui.screens.sensitivity.pair_map import draw_map
+from gradtop.tui.screens.sensitivity.text import effect_in_full, effect_rows, importance_rows, summary_rows, value_rows
 from gradtop.tui.screens.speed.data import read_speeds
 from gradtop.tui.screens.speed.text import in_full
 from gradtop.tui.screens.speed.text import rows as speed_rows
@@ -79,6 +82,7 @@ from gradtop.tui.screens.tune.data import read_tune
 from gradtop.tui.screens.weights.data import WeightsView, movement, read_weights, span
 from gradtop.tui.screens.weights.pictures import heat, picture_title, why_none
 from gradtop.tui.widgets.binning import rebinned
+from gradtop.tui.widgets.cells import Cells
 
 PARAMETER = "head.weight"
 PICTURES = (
@@ -116,6 +120,7 @@ class Screen:
         yield lambda: self._profiles(source)
         yield lambda: self._speeds(source)
         yield lambda: self._inits(source)
+        yield lambda: self._sensitivity(source)
         yield lambda: read_tune(source, None)
         yield lambda: self._runs(source)
         yield self._log.read
@@ -172,6 +177,20 @@ class Screen:
             for _, row in sorted_rows(found, modules=modules, sort="memory", reverse=False, words=""):
                 cells_of(found, row, costs, "memory")
                 detail_line(found, row)
+
+    @staticmethod
+    def _sensitivity(source: ReadContext) -> None:
+        part = read_sensitivity(source, None)
+        for normalised in (False, True):
+            summary_rows(part, normalised=normalised)
+            effects = ranked_effects(part.outcome, normalised=normalised)
+            list(effect_rows(effects, 0, 120, 20, normalised=normalised))
+            for each in effects:
+                effect_in_full(each, normalised=normalised)
+                list(value_rows(each, 120, 20))
+        list(importance_rows(part.outcome))
+        for pair in part.outcome.pairs:
+            draw_map([Cells(120) for _ in range(20)], pair, part.metric, ("", ""), coloured=True)
 
     @staticmethod
     def _speeds(source: ReadContext) -> None:

@@ -164,10 +164,10 @@ def half(top: int, bottom: int) -> int:
 
 
 def level_of(value: float, low: float, high: float, levels: int) -> int:
-    """Of so many levels; the lowest where the range has no width."""
+    """Of so many levels; the lowest where the range has no width, or one beyond all numbers."""
     if not math.isfinite(value):
         return BAD
-    if not high > low:
+    if not high > low or not math.isfinite(high - low):
         return 0
     return max(0, min(levels - 1, math.floor((value - low) / (high - low) * levels)))
 

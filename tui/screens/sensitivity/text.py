@@ -72,14 +72,20 @@ def short(value: object) -> str:
     return ellipsis(setting_text(value), VALUE - 1)
 
 
+def part_of(value: float, most: float) -> float:
+    """From 0 to 1, whatever a file says that both are."""
+    share = value / most if most > 0 else 0.0
+    return min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
+
+
 def interval_bar(size: tuple[float, float, float], most: float, width: int, *, tone: str) -> list[tuple[str, str]]:
     """A bar as long as the deviation, with its interval over it."""
     value, low, high = size
     if not math.isfinite(value) or not most > 0:
         return [(" " * width, tone)]
-    cells = [(BAR, tone) if place < round(value / most * width) else (" ", tone) for place in range(width)]
+    cells = [(BAR, tone) if place < round(part_of(value, most) * width) else (" ", tone) for place in range(width)]
     if math.isfinite(low) and math.isfinite(high):
-        first, last = (min(max(round(each / most * width) - 1, 0), width - 1) for each in (low, high))
+        first, last = (max(round(part_of(each, most) * width) - 1, 0) for each in (low, high))
         for place in range(first, last + 1):
             cells[place] = (NARROW if first == last else LOW if place == first else HIGH if place == last else BETWEEN, "warning")
     return cells
@@ -138,7 +144,7 @@ def dotted(value: float, base: float, low: float, high: float, width: int) -> li
     """A dot at the value, and a line where that of the base is."""
 
     def place(of: float) -> int:
-        return round((of - low) / (high - low) * (width - 1)) if high > low else 0
+        return round(part_of(of - low, high - low) * (width - 1))
 
     cells = [(TRACK, "faint")] * width
     if math.isfinite(base):

@@ -119,6 +119,12 @@ def test_a_bar_is_as_long_as_the_deviation_and_has_its_interval_over_it() -> Non
     assert "".join(text for text, _ in interval_bar((math.nan, math.nan, math.nan), 10.0, 20, tone="text")).strip() == ""
 
 
+@pytest.mark.parametrize("size", [(-1e308, 1e308, 1e-320), (1e-320, -1e308, 1e308), (1e308, 0.0, -1.0)])
+def test_figures_that_no_analysis_writes_are_drawn_all_the_same(size: tuple[float, float, float]) -> None:
+    for most in (1e-320, 1e308, -1.0):
+        assert len("".join(text for text, _ in interval_bar(size, most, 20, tone="text"))) == 20
+
+
 def test_what_is_not_measured_has_a_dash_and_long_keys_keep_their_ends() -> None:
     effect = FieldEffect(key="model.a_rather_long_name_of_a_field", written="float(0, 1)", scale="linear", base=0.5, failed=2)
     row = "".join(text for text, _ in effect_row(effect, 80, 1.0, cursor=False, normalised=False))
