@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 import zlib
 from collections.abc import Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,8 @@ def test_what_is_measured_is_what_torch_gives(run: Run, pruning: Run) -> None:
 
 
 def test_sizes_are_those_of_the_file_and_a_mask_alone_does_not_change_it(run: Run, pruning: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # By the time of the processor, of which no other load takes any.
-    monkeypatch.setattr("gradtop.trainer.jobs.prune.measure.latency", partial(latency, clock=time.process_time))
+    # Each call takes a second: no other load on the machine makes it longer.
+    monkeypatch.setattr("gradtop.trainer.jobs.prune.measure.latency", partial(latency, clock=map(float, count()).__next__))
     whole, pruned = (measure(pruning, {"method": method, "amount": 0.9}) for method in ("", "layer_l1"))
     path = tmp_path / "weights.pt"
     torch.save(read_trained(run, find_checkpoint(run).path).tensors, path)
@@ -124,8 +124,7 @@ def test_sizes_are_those_of_the_file_and_a_mask_alone_does_not_change_it(run: Ru
     assert pruned["file_bytes"] == whole["file_bytes"]
     assert pruned["compressed_bytes"] < 0.4 * whole["compressed_bytes"]
     for name in ("latency", "base_latency", "batch_latency", "base_batch_latency"):
-        assert pruned[name] > 0
-    assert pruned["base_latency"] == pytest.approx(whole["base_latency"], rel=1)  # both were timed
+        assert pruned[name] == 1
 
 
 def test_removed_channels_make_the_file_smaller(pruning: Run) -> None:

@@ -38,7 +38,7 @@ HIDDEN = 0.5  # seconds
 CUTS, ANSWERS, SIZES, REGIONS = 1024, 32, 4, 64
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
-PILED, PILED_EVERY = 30, 5.0
+PILED, PILED_EVERY = 10, 5.0
 
 
 def forget_regions(widgets: Iterable[object]) -> None:
