@@ -65,6 +65,7 @@ class Collector:
         """The events of the step, ranges of modules not included."""
         found = self._stopped()
         results = found.profiler.kineto_results if found.profiler is not None else None
+        found.profiler = None
         return len(results.events()) if results is not None else 0
 
     def begin(self, steps: int) -> None:
@@ -116,6 +117,8 @@ class Collector:
         if needed > free:
             raise CannotProfile(f"its trace would take up to {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left")
         found.export_chrome_trace(os.fspath(path))
+        # It refers to itself, and would keep the events until the next full garbage collection.
+        found.profiler = None
 
     def abort(self) -> None:
         """Stop whatever goes on; raises nothing."""
