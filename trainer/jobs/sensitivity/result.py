@@ -44,13 +44,15 @@ def failed_words(count: int) -> str:
 
 
 def base_words(outcome: SensitivityOutcome) -> str:
-    """val loss 0.412 ± 0.013 (3 seeds)"""
+    """val loss 0.412 ± 0.013 (3 seeds), of how many seeds it is so far."""
     title = Monitored(outcome.metric, outcome.mode).title
     if not math.isfinite(outcome.base):
         return ""
-    seeds = len(outcome.seeds)
+    wanted = len(outcome.seeds)
+    measured = next((each.seeds for field in outcome.fields for each in field.points if each.value == field.base), wanted)
+    count = f"{measured} of {wanted} seeds" if measured < wanted else f"{wanted} seeds" if wanted > 1 else "1 seed: no intervals"
     spread = f" ± {significant(outcome.base_std)}" if math.isfinite(outcome.base_std) else ""
-    return f"{title} {significant(outcome.base)}{spread} ({seeds} {'seeds' if seeds > 1 else 'seed: no intervals'})"
+    return f"{title} {significant(outcome.base)}{spread} ({count})"
 
 
 def ranked_words(outcome: SensitivityOutcome) -> str:

@@ -93,7 +93,7 @@ async def test_enter_puts_the_best_value_or_combination_into_tune_over_the_run_t
 
 async def test_while_it_trains_it_says_how_far_it_is(tmp_path: Path) -> None:
     async with piloted(tmp_path, sensitivity_run(tmp_path / "runs", state=RunState.PAUSED, trainings=9)) as app:
-        await app.shows("9 of 99 trainings, so far")
+        await app.shows("(1 of 3 seeds)   9 of 99 trainings, so far")
         await app.shows("–")
     async with piloted(tmp_path, sensitivity_run(tmp_path / "more", state=RunState.PAUSED, trainings=0)) as app:
         await app.shows("the configuration as it is is being trained")
