@@ -196,6 +196,20 @@ def test_of_one_seed_there_are_deviations_and_no_intervals() -> None:
     assert not outcome.fields[0].in_the_noise
 
 
+def test_a_field_has_no_interval_until_each_of_its_values_has_two_seeds() -> None:
+    measured = noisy(1)
+    for seed in (11, 12, 13):
+        del measured[((LR, 0.5),)][seed]  # not the largest change
+    lr = next(each for each in analysed(measured).fields if each.key == LR)
+    assert math.isfinite(lr.deviation)
+    assert math.isnan(lr.low)
+    assert lr.change_low < lr.change < lr.change_high
+    for seed in (11, 12, 13):
+        del measured[((LR, 0.005),)][seed]
+    lr = next(each for each in analysed(measured).fields if each.key == LR)
+    assert math.isnan(lr.change_low)
+
+
 def test_the_best_value_follows_the_direction_of_the_metric_and_one_that_diverged_is_none() -> None:
     measured: dict[Point, dict[int, float]] = {(): {10: 0.8, 11: 0.8}, ((LR, 0.005),): {10: 0.7, 11: 0.7}, ((LR, 0.5),): {10: 0.9}}
     best = {metric: {each.key: each.best for each in analysed(measured, {((LR, 0.5),): 1}, metric=metric).fields} for metric in ("loss", "accuracy")}

@@ -94,8 +94,10 @@ def _effect(field: VariedField, metric: Monitored, measured: Mapping[Point, Seed
     ]
     known = [place for place, change in enumerate(changes) if math.isfinite(change) and place != field.base]
     largest = max(known, key=lambda place: abs(changes[place]), default=None)
-    interval = percentile_interval(sampled, lambda sample: spread(values, base, sample))
-    change_interval = percentile_interval(sampled, lambda sample: difference(values[largest], base, sample)) if largest is not None else UNKNOWN
+    # Of a value that one seed alone was trained with so far, nothing is known of the noise: an interval would have no width.
+    alone = {place for place in known if len(values[place].keys() & base.keys()) < 2}
+    interval = percentile_interval(sampled, lambda sample: spread(values, base, sample)) if not alone else UNKNOWN
+    change_interval = percentile_interval(sampled, lambda sample: difference(values[largest], base, sample)) if largest is not None and largest not in alone else UNKNOWN
     # A value with which a seed diverged is no best value, whatever the others gave.
     whole = [place for place, change in enumerate(changes) if math.isfinite(change) and not means[place].failed]
     best = min(whole, key=lambda place: metric.rank(changes[place]), default=None)
