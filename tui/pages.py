@@ -13,6 +13,7 @@ PAGES = {
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",
+    "quantization": "quantizing a checkpoint: methods, formulas, the written file",
     "profiling": "profiling steps: operators, modules, phases, the trace",
     "searching": "searching hyperparameters: the space, trials, storage",
     "pruning": "pruning a checkpoint: methods, what it saves, fine-tuning",

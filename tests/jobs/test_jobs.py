@@ -57,7 +57,7 @@ def test_every_room_is_whole(name: str) -> None:
     job = find_job(name)
     assert job.name == name
     assert job.title
-    assert written_by(name) or name in {"search", "sensitivity", "profile"}  # whose records are trials.jsonl and profiles/
+    assert written_by(name) or name in {"search", "sensitivity", "profile", "quantize"}  # whose records are trials.jsonl, profiles/ and events
     assert callable(start(name))
     settings = settings_of(name)
     assert settings is None or settings.model_fields

@@ -55,6 +55,7 @@ OTHER = {"event", "state", "group", "schedule", "answer", "request", "note", "ca
 UNMISTAKABLE = {word for word in DECLARED if "_" in word and word not in job_names()} | {EVALS, "histograms"}
 # Where the words mean something else: fields of the status, of an epoch's event, of the table of parameters, of parameter groups.
 ELSEWHERE = {
+    ("trainer/jobs/quantize/__init__.py", "batch_sizes"),  # a field
     ("trainer/jobs/lr_range/work.py", "lr"),
     ("trainer/jobs/lr_range/work.py", "samples_per_s"),
     ("trainer/monitor/epoch_means.py", "samples_per_s"),

@@ -26,6 +26,7 @@ from tests.tui.init_fixture import init_run
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.profile_fixture import profile_run
 from tests.tui.prune_fixture import prune_run
+from tests.tui.quantize_fixture import quantize_run
 from tests.tui.range_fixture import range_run
 from tests.tui.runs_fixture import fake_run, living_run
 from tests.tui.sensitivity_fixture import sensitivity_run
@@ -46,6 +47,8 @@ def run(runs: Path, request: pytest.FixtureRequest) -> Run:
             return size_run(runs)
         case "prune":
             return prune_run(runs)
+        case "quantize":
+            return quantize_run(runs)
         case "speed":
             return speed_run(runs)
         case "init_comparison":

@@ -20,14 +20,13 @@ from gradtop.trainer.inference.data import (
     with_training_part,
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
-from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
+from gradtop.trainer.inference.trained import TrainedModel, TrainedState, changes_of_data, open_trained, read_trained
 from gradtop.trainer.metrics import ACCURACY, CHARACTERS, FURTHER, LOSS, SAMPLES, TOKENS
 from gradtop.trainer.record import Run, StreamReader
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.evaluate import Score, evaluate, evaluation_batch
-from gradtop.trainer.training.misfit import changed_data, data_fingerprint
 
 
 def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -41,7 +40,6 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     trained = open_trained(state, load_source, compiled=True)
     config, source = state.config, trained.source
     characters = config.data.inputs == "characters"
-    notes = [f"the data have changed since the checkpoint: {'; '.join(changed)}"] if (changed := changed_data(state.found, data_fingerprint(source))) else []
     chosen: Source = source
     if data == TRAINING:
         chosen = with_training_part(source)
@@ -65,7 +63,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         "metrics": {name: as_text(value) for name, value in metrics.items()},
         "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
         "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
-        "notes": notes,
+        "notes": changes_of_data(trained),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,20 @@ from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.pruned import apply_shapes, masks_in, shapes_in
+from gradtop.trainer.models.quantized import (
+    ACTIVATIONS,
+    METHOD_KEY,
+    quantization_in,
+    round_activations,
+    with_float_weights,
+)
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
 from gradtop.trainer.training.check import form_lazy_modules
-from gradtop.trainer.training.misfit import DataFingerprint, changed_model
+from gradtop.trainer.training.misfit import DataFingerprint, changed_data, changed_model, data_fingerprint
 from gradtop.trainer.training.step import Forward
 
 AVERAGED, TRAINED = "ema", "model"  # whose weights they are: the parts of a checkpoint
@@ -46,6 +53,8 @@ class TrainedState:
     threads: int
     shapes: Mapping[str, Any]  # of modules whose channels were removed
     masked: int  # weights that a pruning mask keeps at zero
+    activations: Mapping[str, str]  # of quantized layers, how they round their inputs
+    quantized: str  # the method of quantization
 
 
 @dataclass(frozen=True)
@@ -69,18 +78,34 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
     tensors = state.get("model") if averaged is None else {key.removeprefix("module."): value for key, value in averaged.items() if key != "n_averaged"}
     if not isinstance(tensors, Mapping):
         raise UserError(f"the checkpoint {path.name} holds no weights; choose another one with --checkpoint")
+    quantization = quantization_in(state)
     return TrainedState(
         path=path,
         step=state["step"],
         epoch=int(state.get("epoch") or 0),
         config=config,
         weights=TRAINED if averaged is None else AVERAGED,
-        tensors=decoded(tensors),
+        tensors=_float_weights(decoded(tensors), quantization, path),
         found=state.get("found") or {},
         threads=int(state.get("tuned_threads") or 0),
         shapes=shapes_in(state),
         masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
+        activations=quantization.get(ACTIVATIONS) or {},
+        quantized=str(quantization.get(METHOD_KEY) or ""),
     )
+
+
+def _float_weights(tensors: Mapping[str, Any], quantization: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    try:
+        return with_float_weights(tensors, quantization) if quantization else tensors
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise UserError(f"the quantized weights in {path.name} cannot be read: {str(error).splitlines()[0][:200]}; write the checkpoint again") from error
+
+
+def require_float(state: TrainedState) -> None:
+    """Raises UserError where the weights are quantized: what is made of them begins at those of the training."""
+    if state.quantized:
+        raise UserError(f"the checkpoint {state.path.name} is quantized ({state.quantized}); name the run that trained instead")
 
 
 def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compiled: bool = False) -> TrainedModel:
@@ -113,6 +138,7 @@ def build_trained(state: TrainedState, source: Source) -> nn.Module:
     try:
         apply_shapes(model, state.shapes)
         model.load_state_dict(dict(state.tensors))
+        round_activations(model, state.activations)
     except (RuntimeError, KeyError, AttributeError, ValueError) as error:
         differences = changed_model(state.tensors, model.state_dict())
         named = f"{', '.join(differences[:3])}{f' and {len(differences) - 3} more' if len(differences) > 3 else ''}" if differences else str(error).splitlines()[0]
@@ -121,3 +147,25 @@ def build_trained(state: TrainedState, source: Source) -> nn.Module:
             "have changed since; put back what was there"
         ) from error
     return model.eval()
+
+
+def build_again(trained: TrainedModel) -> TrainedModel:
+    """The model once more, from its state: a model of somebody's own may not allow a copy."""
+    training = trained.state.config.training
+    model = build_trained(trained.state, trained.source).to(trained.device)
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return replace(trained, model=model, forward=partial(Forward(trained.device, training), model))
+
+
+def first_inputs(trained: TrainedModel, most: int) -> Tensor:
+    """The first inputs of the validation data, `most` at most. Raises UserError where there are none."""
+    for inputs, _ in trained.source.validation(most, trained.device):
+        return inputs[:most]
+    raise UserError("the validation data have no samples to evaluate on")
+
+
+def changes_of_data(trained: TrainedModel) -> list[str]:
+    """A sentence where the data are not those of the training any more."""
+    changed = changed_data(trained.state.found, data_fingerprint(trained.source))
+    return [f"the data have changed since the checkpoint: {'; '.join(changed)}"] if changed else []

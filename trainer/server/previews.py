@@ -25,7 +25,7 @@ from gradtop.trainer.optim.schedules import Span
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.check import form_lazy_modules
-from gradtop.trainer.training.fork import TransferredState, nothing_kept, say_match
+from gradtop.trainer.training.fork import TransferredState, nothing_kept, require_trainable, say_match
 
 
 def plan(config: Config, steps_per_epoch: int = 0, points: int = POINTS) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def describe_checkpoint(run: Run, path: Path) -> Description:
 def compare_weights(config: Config, path: str) -> dict[str, Any]:
     """By names and shapes, without reading the checkpoint's values. Raises UserError."""
     state = checkpoint.load(Path(path), mapped=True)
+    require_trainable(state, Path(path).name)
     model = shapes_of(config)
     with contextlib.suppress(ValueError):  # the weights of modules that there are not are told below
         apply_shapes(model, shapes_in(state))

@@ -15,6 +15,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.config.fork_preview import passed_unfreezing
 from gradtop.trainer.models.matching import Match, match, several
+from gradtop.trainer.models.quantized import quantization_in
 from gradtop.trainer.optim.lr_scheduler import advance, take_history
 from gradtop.trainer.optim.optimizer import complete_state, named_parameters, state_by_name
 from gradtop.trainer.optim.optimizers import OptimizerConfig
@@ -45,13 +46,21 @@ def read_origin(run: Run) -> State | None:
     if not is_fork(run):
         return None
     try:
-        return checkpoint.load(run.origin)
+        state = checkpoint.load(run.origin)
     except UserError as error:
         parent = read_meta(run).parent
         raise UserError(
             f"{error}; this run was forked from it and does not start from the beginning: put {run.origin.name} back, or fork "
             f"{parent or 'its parent'} again"
         ) from error
+    require_trainable(state, run.origin.name)
+    return state
+
+
+def require_trainable(state: State, name: str) -> None:
+    """Raises UserError for weights that are integers, which have no gradients."""
+    if quantization_in(state):
+        raise UserError(f"{name} holds quantized weights, which do not train on; fork the run that trained them")
 
 
 def first_step(state: State, per_epoch: int) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gradtop.trainer.inference.cost import latency, saved_sizes
 from gradtop.trainer.inference.evaluation import as_text, score_of
+from gradtop.trainer.inference.trained import changes_of_data
 from gradtop.trainer.jobs.prune.config import REMOVAL
 from gradtop.trainer.jobs.prune.measure.masks import WEIGHT
 from gradtop.trainer.jobs.prune.measure.opened import Pruning
@@ -35,7 +36,6 @@ from gradtop.trainer.record.streams.registry import (
     PARAMETER_COUNT,
     SCORE,
 )
-from gradtop.trainer.training.misfit import changed_data, data_fingerprint
 
 SECONDS = 0.2  # each model is timed with one sample, and with a batch
 
@@ -53,7 +53,6 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
     if REMOVAL in pruning.settings.methods:
         require_torch_pruning()
     state, trained = pruning.state, pruning.trained
-    changed = changed_data(state.found, data_fingerprint(trained.source))
     return {
         "prunable": [[name, module.get_parameter("weight").numel()] for name, module in pruning.layers.items()],
         "output": pruning.output,
@@ -62,7 +61,7 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
         "device": str(trained.device),
         "threads": torch.get_num_threads(),
         "step": state.step,
-        "notes": [f"the data have changed since the checkpoint: {'; '.join(changed)}"] if changed else [],
+        "notes": changes_of_data(trained),
     }
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.inference.data import load_source
-from gradtop.trainer.inference.trained import TrainedModel, TrainedState, build_trained, open_trained, read_trained
+from gradtop.trainer.inference.trained import (
+    TrainedModel,
+    TrainedState,
+    build_again,
+    first_inputs,
+    open_trained,
+    read_trained,
+    require_float,
+)
 from gradtop.trainer.jobs.prune.config import REMOVAL, Settings
 from gradtop.trainer.jobs.prune.measure.masks import find_masks, output_layer, prunable
 from gradtop.trainer.jobs.prune.measure.removal import remove_channels
@@ -42,15 +48,12 @@ class Pruning:
     def __init__(self, run: Run) -> None:
         """Raises UserError."""
         self.state: TrainedState = read_trained(run, run.origin)
+        require_float(self.state)
         self.trained = open_trained(self.state, load_source)
         self.settings = job_settings(self.state.config, Settings)
         self.layers = prunable(self.trained.model, self.settings.layers)
         self.before = masks_in(checkpoint.load(run.origin, mapped=True))
-        for inputs, _ in self.trained.source.validation(self.settings.batch_size, self.trained.device):
-            self.inputs: Tensor = inputs[: self.settings.batch_size]
-            break
-        else:
-            raise UserError("the validation data have no samples to evaluate on")
+        self.inputs: Tensor = first_inputs(self.trained, self.settings.batch_size)
         self.output = output_layer(self.trained.model, self.inputs)
 
     def pruned(self, method: str, amount: float) -> Pruned:
@@ -71,10 +74,4 @@ class Pruning:
         return Pruned(copied, {}, {**self.state.shapes, **removed.shapes}, removed.difference)
 
     def copy(self) -> TrainedModel:
-        """The model once more, from the checkpoint: a model of somebody's own may not allow a copy."""
-        model = build_trained(self.state, self.trained.source).to(self.trained.device)
-        if self.state.config.training.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return replace(self.trained, model=model, forward=partial(Forward(self.trained.device, self.state.config.training), model))
-
-
+        return build_again(self.trained)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.checkpoint.encoding import decoded, encoded
-from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.inference.evaluation import score_of
 from gradtop.trainer.inference.trained import AVERAGED, build_trained
+from gradtop.trainer.inference.written import write_checkpoint
 from gradtop.trainer.jobs.prune.config import NoChoice, choice_of
 from gradtop.trainer.jobs.prune.measure.opened import Pruned, Pruning
 from gradtop.trainer.jobs.prune.trial import choice_text
@@ -33,26 +32,7 @@ def write_pruned(run: Run, choice: str) -> dict[str, Any]:
         raise UserError(f"--write {choice}: {error}") from error
     pruned = pruning.pruned(method, amount)
     score, _ = score_of(pruned.trained, pruned.trained.source)
-    monitored = pruning.state.config.training.best
-    state = pruned_state(run, pruning, pruned)
-    saved = Saved(
-        step=state["step"],
-        epoch=int(state.get("epoch") or 0),
-        val_loss=score.loss,
-        val_accuracy=score.accuracy,
-        best=True,
-        time=time.time(),
-        monitor=monitored.name,
-        monitor_mode=monitored.mode,
-        score=score.of(monitored.name),
-        note=f"pruned: {choice_text(method, amount)}",
-    )
-    try:
-        checkpoint.remove_leftovers(run.checkpoints)
-        path = checkpoint.save(run.checkpoints, encoded(state), saved)
-    except OSError as error:
-        raise UserError(f"the checkpoint cannot be written into {run.checkpoints}: {error.strerror or error}") from error
-    return {"checkpoint": str(path), "note": saved.note}
+    return write_checkpoint(run, pruned_state(run, pruning, pruned), score, pruning.state.config.training, note=f"pruned: {choice_text(method, amount)}")
 
 
 def pruned_state(run: Run, pruning: Pruning, pruned: Pruned) -> dict[str, Any]:
