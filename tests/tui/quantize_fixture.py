@@ -10,7 +10,7 @@ from gradtop.trainer.jobs.quantize.trial import BatchLatency, LayerNoise, Quanti
 from gradtop.trainer.jobs.quantize.verdict import LeftKind, QuantizeAbout, TouchedLayer
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Run, RunState, Status, write_status
-from tests.tui.prune_fixture import NOW
+from tests.tui.runs_fixture import NOW
 
 ABOUT = QuantizeAbout(
     "loss", "min", 93_322, (*(TouchedLayer(f"blocks.{place}.linear", "Linear", 9000, dynamic=True) for place in range(10)), TouchedLayer("head", "Linear", 650, dynamic=True)),

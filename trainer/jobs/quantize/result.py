@@ -78,7 +78,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "float", f"{METRICS[about.metric].title} {metric_figure(about.metric, whole.score)}, {size(whole.file_bytes)}, compressed {size(whole.compressed_bytes)}"
         for each in trials:
             if each.method != FLOAT:
-                yield each.method, told(each, whole, about)
+                yield "method", f"{each.method}: {told(each, whole, about)}"
     for written in reader.checkpoints()[-1:]:
         yield "written", f"{clean(written.note, 100)}: checkpoints/{written.path.name}; evaluate it: gradtop eval {reader.run.id}"
 
