@@ -133,7 +133,7 @@ class KeyBar(Widget):
                 entry = (name, label, binding.action, "label" if row is None or row.footer else SPARE)
                 if label and entry not in found:  # two keys may do the same, under one name
                     found.append(entry)
-        order = {key.action: index for index, key in enumerate(keys.KEYS)}
+        order = {key.action: index for index, key in enumerate(keys.KEYS) if not key.modes or self._mode in key.modes}
         return sorted(found, key=lambda entry: (entry[2] in GENERAL, order.get(entry[2], 0)))
 
     def _label(self, label: str, identity: str | None) -> str:
