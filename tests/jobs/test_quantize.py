@@ -334,6 +334,8 @@ def test_the_claim_is_checked_for_size_and_for_speed() -> None:
     assert '"2–4 times as fast" holds at batch size 8 alone' in claim_checked([whole, trial("dynamic_int8", 260.0, 1.5, 3.0)], about)
     assert headline(Status(result=json.loads(json.dumps(quantize_result([whole, trial("dynamic_int8", 260.0, 1.5, 3.0)], about))))) == "74 % smaller, 3.00 ×"
     assert claim_checked([whole], about) == ""
+    unknown = claim_checked([whole, trial("dynamic_int8", 260.0, math.nan)], about)
+    assert '"2–4 times as fast" is not known, as no latency could be told: by dynamic_int8 the model is 74 % smaller; 91 %' in unknown
 
 
 def test_records_are_read_back_and_damaged_ones_passed_over() -> None:

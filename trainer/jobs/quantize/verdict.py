@@ -110,18 +110,21 @@ def claim_checked(trials: Sequence[QuantizeTrial], about: QuantizeAbout) -> str:
     if whole is None or found is None:
         return ""
     smaller = smaller_by(found, whole)
-    fast = [each.batch for each in found.latencies if each.speedup >= FASTER]
+    timed = [each for each in found.latencies if each.speedup > 0]
+    fast = [each.batch for each in timed if each.speedup >= FASTER]
     size_holds = smaller >= SMALLER
-    if len(fast) == len(found.latencies) > 0:
+    if not timed:
+        speed = "is not known, as no latency could be told"
+    elif len(fast) == len(timed):
         speed = "holds"
     elif fast:
         speed = f"holds at batch size{'s' if len(fast) > 1 else ''} {', '.join(map(number, fast))} alone"
     else:
         speed = "does not hold"
-    times = ", ".join(f"{times_text(each.speedup)} {'at' if place else 'as fast at batch size'} {number(each.batch)}" for place, each in enumerate(found.latencies))
+    times = ", ".join(f"{times_text(each.speedup)} {'at' if place else 'as fast at batch size'} {number(each.batch)}" for place, each in enumerate(timed))
     left = [f"{percent(parameters / about.parameters)} of its parameters are in {name}" for name, parameters in about.undynamic if about.parameters and parameters >= MOSTLY * about.parameters][:2]
     why = f"; {' and '.join(left)}, which dynamic quantization does not touch" if left else ""
-    return f"{SIZE_CLAIM} {'holds' if size_holds else 'does not hold'}, {SPEED_CLAIM} {speed}: by {found.method} the model is {size_text(smaller)} and {times}{why}"
+    return f"{SIZE_CLAIM} {'holds' if size_holds else 'does not hold'}, {SPEED_CLAIM} {speed}: by {found.method} the model is {size_text(smaller)}{f' and {times}' if times else ''}{why}"
 
 
 def size_text(smaller: float) -> str:
