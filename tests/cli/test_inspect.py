@@ -279,7 +279,7 @@ def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Pat
 
 def test_params_of_a_run_are_what_its_worker_counted(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("params", "amber", "--json").out)
-    assert list(found) == ["model", "total", "trainable", "bytes", "rows", "modules", "masked", "could_tie"]
+    assert list(found) == ["model", "total", "trainable", "bytes", "rows", "modules", "masked", "quantized", "could_tie"]
     assert found["total"] == found["trainable"] == sum(row["count"] for row in found["rows"]) == 25_866
     assert found["bytes"] == 4 * 25_866
     out = gradtop("params", "amber").out

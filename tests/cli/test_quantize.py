@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
 
+from gradtop.trainer.jobs.quantize.measure import measure
+from gradtop.trainer.launch import create_run, find_checkpoint
+from gradtop.trainer.launch.run_config import changed_config
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop, Starts
@@ -39,6 +45,67 @@ def test_a_run_is_quantized_one_method_is_written_and_evaluated(gradtop: Gradtop
     assert (refused.code, "quantization run" in refused.err) == (2, True), refused.err
     again = gradtop("quantize", "swift-otter")
     assert (again.code, "is quantized (weight_int8); name the run that trained instead" in again.err + again.out) == (1, True), again.err
+
+
+def quantized_run(run: Run, method: str, name: str) -> tuple[Run, dict[str, torch.Tensor]]:
+    """A quantization run with the checkpoint of a method, and the float weights that its integers stand for."""
+    path = find_checkpoint(run).path
+    _, config, changes = changed_config(run, ["quantize.batch_sizes=1"], job="quantize")
+    made = create_run(run.path.parent, config, name=name, parent=run, checkpoint=path, changes=changes)
+    measure(made, {"write": method})
+    state = torch.load(find_checkpoint(made).path, weights_only=True)
+    stored = state["quantization"]["tensors"]
+    return made, {**state["model"], **{key: stored[key]["values"].float() * stored[key]["scales"] for key in stored}}
+
+
+def test_a_quantized_checkpoint_predicts_as_a_model_with_its_weights(gradtop: Gradtop, running_server: int, run: Run, tmp_path: Path) -> None:
+    quantized, weights = quantized_run(run, "weight_int8", "swift-otter")
+    assert {key for key in weights if key.endswith("weight")} == {"linear1.weight", "head.weight"}
+    Image.new("L", (4, 4), 200).save(tmp_path / "grey.png")
+
+    def probabilities(run: Run) -> list[float]:
+        said = gradtop("predict", run.id, "grey.png", "--json")
+        assert (said.code, said.err) == (0, "")
+        return [each["probability"] for each in json.loads(said.out)["predictions"][0]["top"]]
+
+    found, before = probabilities(quantized), probabilities(run)
+    path = find_checkpoint(run).path
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "model": weights}, path)
+    assert found == pytest.approx(probabilities(run), abs=1e-7)
+    assert found != pytest.approx(before, abs=1e-7)
+
+
+def test_the_parameters_and_exports_of_a_quantized_checkpoint_say_that_they_are_float(gradtop: Gradtop, running_server: int, run: Run) -> None:
+    quantized, weights = quantized_run(run, "dynamic_int8_torch", "swift-otter")
+    counted = json.loads(gradtop("params", "swift-otter", "--checkpoint", "last", "--json").out)
+    assert (counted["total"], counted["quantized"], {row["dtype"] for row in counted["rows"]}) == (16 * 8 + 8 + 8 * 3 + 3, "dynamic_int8_torch", {"float32"})
+    assert "quantized (dynamic_int8_torch): the checkpoint holds integers" in gradtop("params", "swift-otter", "--checkpoint", "best").out
+    assert "quantized" not in gradtop("params", run.id, "--checkpoint", "last").out
+    said = gradtop("export", "swift-otter", "--model", "safetensors")
+    assert (said.code, said.err) == (
+        0,
+        "the weights are float32 with the values of dynamic_int8_torch: the file is as large as that of a float model; the rounding of activations is not in the file\n",
+    )
+    exported = load_file(quantized.path / "export" / "safetensors" / "model.safetensors")
+    assert exported.keys() == weights.keys()
+    assert all(torch.equal(exported[key], weights[key]) for key in weights)
+
+
+def test_a_quantized_checkpoint_that_was_tampered_with_is_refused_with_a_sentence(gradtop: Gradtop, running_server: int, run: Run, tmp_path: Path) -> None:
+    quantized, _ = quantized_run(run, "weight_int8", "swift-otter")
+    Image.new("L", (4, 4)).save(tmp_path / "grey.png")
+    path = find_checkpoint(quantized).path
+    state = torch.load(path, weights_only=True)
+    state["quantization"]["tensors"]["head.weight"]["shape"] = [10**9, 10**9]
+    torch.save(state, path)
+    for words in (("eval", "swift-otter"), ("predict", "swift-otter", "grey.png"), ("params", "swift-otter", "--checkpoint", "last"), ("export", "swift-otter", "--model", "safetensors")):
+        said = gradtop(*words)
+        assert (said.code, said.out) == (2, ""), words
+        assert said.err.startswith("gradtop: ")
+        assert "the quantized weights in the checkpoint cannot be read: it is damaged" in said.err
+        assert len(said.err.splitlines()) == 1
+    assert not (quantized.path / "export").exists()
 
 
 def test_what_cannot_be_quantized_is_said_before_anything_starts(gradtop: Gradtop, starts: Starts, tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_damaged_quantized_checkpoint_is_told_in_a_sentence(quantizing: Run) -
     state = checkpoint.load(path)
     state["quantization"]["tensors"]["head.weight"]["shape"] = [7, 7]
     torch.save(state, path)
-    with pytest.raises(UserError, match=r"the quantized weights in step-\d+\.pt cannot be read: "):
+    with pytest.raises(UserError, match="the quantized weights in the checkpoint cannot be read"):
         read_trained(quantizing, path)
 
 

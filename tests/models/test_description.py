@@ -155,7 +155,7 @@ def test_the_json_has_the_keys_that_the_screen_reads() -> None:
     found = describe(nn.Linear(2, 3)).to_json()
     expected = layer_table()
 
-    assert found.keys() == {*expected, "total", "trainable", "bytes"}
+    assert found.keys() == {*expected, "total", "trainable", "bytes", "masked", "quantized"}
     for table in ("parameters", "modules"):
         wanted = expected[table]
         assert isinstance(wanted, list)

@@ -46,6 +46,12 @@ def test_what_are_no_shapes_of_its_tensors_is_refused(shapes: Any) -> None:
         shapes_in({"model": WEIGHTS, PRUNING: {SHAPES: shapes}})
 
 
+def test_a_tensor_is_as_large_as_its_elements_in_the_file_whatever_its_strides_say() -> None:
+    one = torch.zeros(1).expand(10**6, 10**6)
+    with pytest.raises(UserError, match="cannot be read"):
+        shapes_in({"model": {"0.weight": one}, PRUNING: {SHAPES: {"0": {"tensors": {"weight": [10**6, 10**6]}, "sizes": {}}}}})
+
+
 @pytest.mark.parametrize("pruning", [5, {MASKS: 3}, {MASKS: {"0.weight": "x"}}, {MASKS: {"0.weight": torch.ones(3, 8)}}])
 def test_what_are_no_masks_is_refused(pruning: Any) -> None:
     with pytest.raises(UserError, match="cannot be read"):

@@ -79,27 +79,21 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
     if not isinstance(tensors, Mapping):
         raise UserError(f"the checkpoint {path.name} holds no weights; choose another one with --checkpoint")
     quantization = quantization_in(state)
+    weights = with_float_weights(decoded(tensors), quantization)
     return TrainedState(
         path=path,
         step=state["step"],
         epoch=int(state.get("epoch") or 0),
         config=config,
         weights=TRAINED if averaged is None else AVERAGED,
-        tensors=_float_weights(decoded(tensors), quantization, path),
+        tensors=weights,
         found=state.get("found") or {},
         threads=int(state.get("tuned_threads") or 0),
-        shapes=shapes_in(state),
+        shapes=shapes_in({**state, TRAINED: weights}),  # also those of weights that are integers
         masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
-        activations=quantization.get(ACTIVATIONS) or {},
-        quantized=str(quantization.get(METHOD_KEY) or ""),
+        activations=quantization.get(ACTIVATIONS, {}),
+        quantized=quantization.get(METHOD_KEY, ""),
     )
-
-
-def _float_weights(tensors: Mapping[str, Any], quantization: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    try:
-        return with_float_weights(tensors, quantization) if quantization else tensors
-    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise UserError(f"the quantized weights in {path.name} cannot be read: {str(error).splitlines()[0][:200]}; write the checkpoint again") from error
 
 
 def require_float(state: TrainedState) -> None:

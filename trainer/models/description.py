@@ -48,6 +48,7 @@ class Description:
     modules: tuple[ModuleRow, ...]
     could_tie: tuple[Shareable, ...] = ()
     masked: int = 0  # of the parameters, those that a pruning mask keeps at zero
+    quantized: str = ""  # the method by which a checkpoint holds them as integers; what is counted is computed with
 
     def to_json(self) -> dict[str, Any]:
         table = asdict(self)

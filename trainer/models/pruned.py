@@ -102,9 +102,16 @@ def _are_shapes(name: object, found: object, weights: Mapping[str, Any]) -> bool
         weight = weights.get(f"{name}.{key}" if name else key)
         if not (isinstance(shape, list) and _is_size(tuple(shape)) and all(length >= 0 for length in shape)):
             return False
-        if list(weight.shape) != shape if isinstance(weight, Tensor) else prod(shape) > MOST_UNSAVED:
+        if isinstance(weight, Tensor) and list(weight.shape) != shape:
+            return False
+        if prod(shape) > max(MOST_UNSAVED, _held(weight) if isinstance(weight, Tensor) else 0):
             return False
     return True
+
+
+def _held(tensor: Tensor) -> int:
+    """The elements that the file has of it: by its strides a tensor of a single one may have any shape."""
+    return tensor.untyped_storage().nbytes() // tensor.element_size() if tensor.layout == torch.strided and tensor.device.type == "cpu" else 0
 
 
 @torch.no_grad()

@@ -52,7 +52,7 @@ def describe_checkpoint(run: Run, path: Path) -> Description:
     """Raises UserError where the model cannot be built, or the checkpoint does not fit it."""
     state = read_trained(run, path)
     model = build_trained(state, outline(state.config, state.found) or load_source(state.config))
-    return replace(describe(model, state.config.model.label, values=True), masked=state.masked)
+    return replace(describe(model, state.config.model.label, values=True), masked=state.masked, quantized=state.quantized)
 
 
 def compare_weights(config: Config, path: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def of_run(run: Run, *, server: bool) -> dict[str, Any]:
         "rows": rows,
         "modules": modules,
         "masked": read_status(run).masked,
+        "quantized": "",
         "could_tie": groups if is_table(groups := stream.extra.get("could_tie"), GROUP) else [],
     }
 
@@ -156,6 +157,8 @@ def print_counts(counts: Mapping[str, Any]) -> None:
     )
     if masked := counts["masked"]:
         print_line(f"a pruning mask keeps {number(masked)} of them at zero ({percent(masked / total, 1) if total else '–'})")
+    if method := clean(str(counts["quantized"]), 60):
+        print_line(f"quantized ({method}): the checkpoint holds integers; dtype and bytes are those of the float weights that the model computes with")
     for line in could_tie(counts["could_tie"]):
         print_line(line)
 

@@ -17,7 +17,7 @@ from gradtop.trainer.inference.export.program import require_onnx, write_onnx, w
 from gradtop.trainer.inference.export.weights import write_safetensors
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel
 from gradtop.trainer.inference.progress import Tell
-from gradtop.trainer.inference.trained import build_trained, open_trained, read_trained
+from gradtop.trainer.inference.trained import TrainedState, build_trained, open_trained, read_trained
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 
@@ -62,6 +62,8 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
 
     about = {"run": run.id, "step": str(state.step)}
     tell({"doing": f"writing {to}"})
+    if state.quantized:
+        notes.append(quantized_note(state, to))
     written = FORMATS[to](ToExport(trained.model, batches[0], fresh, about), part)
     tell({"doing": "comparing the file with the model"})
     deviation, largest = _compare(trained.model, written, batches)
@@ -80,6 +82,12 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
         "tied": written.facts.get("tied", {}),
         "notes": notes,
     }
+
+
+def quantized_note(state: TrainedState, to: str) -> str:
+    """What becomes of a quantized checkpoint in a file: integers are no weights that the formats compute with."""
+    unrounded = "; the rounding of activations is not in the file" if state.activations and to == "safetensors" else ""
+    return f"the weights are float32 with the values of {state.quantized}: the file is as large as that of a float model{unrounded}"
 
 
 def _batches(source: Source, *, real: bool) -> list[Tensor]:

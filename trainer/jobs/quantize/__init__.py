@@ -21,8 +21,8 @@ and compiled; signal-to-quantization-noise ratio of the weights and outputs of
 each layer. What does not run on this device is told with its reason.
 
 --write METHOD writes a checkpoint with integer weights: at the end, or at once
-where RUN is a quantization run. gradtop show, eval and predict take it as any
-other; it cannot train on. RUN itself is not modified.
+where RUN is a quantization run. gradtop show, eval, predict, params and export
+take it as any other; it cannot train on. RUN itself is not modified.
 
 --json prints one object at the end: id, name, path, state, error, metric, mode,
 verdict, layers, untouched, trials and checkpoint (gradtop help json); with
