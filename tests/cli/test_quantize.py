@@ -43,8 +43,11 @@ def test_a_run_is_quantized_one_method_is_written_and_evaluated(gradtop: Gradtop
     assert "by torch.ao" in shown
     refused = gradtop("fork", "swift-otter")
     assert (refused.code, "quantization run" in refused.err) == (2, True), refused.err
-    again = gradtop("quantize", "swift-otter")
-    assert (again.code, "is quantized (weight_int8); name the run that trained instead" in again.err + again.out) == (1, True), again.err
+    for job in ("quantize", "prune"):
+        again = gradtop(job, "swift-otter")
+        assert (again.code, again.err) == (2, "gradtop: swift-otter is a quantization run, whose checkpoint holds integers; name the run that trained instead\n")
+    given = gradtop("quantize", run.id, "--checkpoint", f"{found['path']}/checkpoints/step-000016.pt", "--name", "calm-otter")
+    assert (given.code, "is quantized (weight_int8); name the run that trained instead" in given.err + given.out) == (1, True), given.err
 
 
 def quantized_run(run: Run, method: str, name: str) -> tuple[Run, dict[str, torch.Tensor]]:

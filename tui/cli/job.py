@@ -120,6 +120,8 @@ def of_checkpoint(source: Run, job: Job, words: list[str], options: argparse.Nam
     reader = opened(source)
     if not job_of(reader).has_weights:
         raise UsageError(f"{name_of(reader)} is {job_of(reader).title}, which leaves no checkpoint; name a run that trained")
+    if not job_of(reader).forkable:
+        raise UsageError(f"{name_of(reader)} is {job_of(reader).title}, whose checkpoint holds integers; name the run that trained instead")
     checkpoint = find_checkpoint(source, options.checkpoint or usual_checkpoint(source))
     require_checkpoint_file(checkpoint.path)
     _, config, changes = changed_config(source, words, job=job.name)

@@ -97,7 +97,7 @@ def told(each: QuantizeTrial, whole: QuantizeTrial, about: QuantizeAbout) -> str
     words = [
         f"{METRICS[about.metric].title} {metric_figure(about.metric, each.score)}",
         f"{size(each.file_bytes)} ({size_text(smaller_by(each, whole))}), compressed {size(each.compressed_bytes)}",
-        f"as fast at batch size {speeds(each)}" if each.latencies else "",
+        f"speedup at batch size {speeds(each)}" if each.latencies else "",
         noisiest(each),
         f"{percent(each.quantized_share, 1)} of the parameters, by {each.backend}",
         *each.notes,
@@ -134,7 +134,7 @@ def describe_measured(event: Event) -> tuple[str, str]:
         return f"quantization: {trial.method}: {trial.error}", "warning"
     if trial.method == FLOAT:
         return f"quantization: float weights take {size(trial.file_bytes)}", "text"
-    return f"quantization: {trial.method}: {size(trial.file_bytes)}{f'; as fast at batch size {speeds(trial)}' if trial.latencies else ''}", "text"
+    return f"quantization: {trial.method}: {size(trial.file_bytes)}{f'; speedup at batch size {speeds(trial)}' if trial.latencies else ''}", "text"
 
 
 def describe_end(event: Event) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from gradtop.tui.screens.quantize.text import method_remarks, method_row, noise_
 from gradtop.tui.widgets.glyphs import draws_unicode
 
 BLOCK, ASCII_BLOCK = "▆", "#"
-HEAD_ROWS, LEAST_METHODS, MOST_SAID = 2, 2, 5
+HEAD_ROWS, LEAST_METHODS, MOST_SAID, PADDING = 2, 2, 5, 2
 
 
 class QuantizeScreen(ModeScreen):
@@ -70,12 +70,12 @@ class QuantizeScreen(ModeScreen):
         if not self.is_mounted:
             return
         part, chosen, width = self.part, self.chosen, self.size.width
-        self._say("#conclusion", [wrapped([(part.verdict or "comes with the first dynamic method", "strong" if part.verdict else "muted")], width)])
+        self._say("#conclusion", [wrapped([(part.verdict or "comes with the first dynamic method", "strong" if part.verdict else "muted")], width - PADDING)])
         methods = self.query_one("#methods", Lines)
         methods.styles.height = HEAD_ROWS + max(len(part.trials), LEAST_METHODS)
         rows = [method_row(part, each, width, cursor=place == self.at) for place, each in enumerate(part.trials)]
         methods.show([*quantize_head(part, width), *rows] if rows else [])
-        self._say("#remarks", [wrapped([(text, "muted")], width) for text in method_remarks(part, chosen, width)])
+        self._say("#remarks", [wrapped([(text, "muted")], width - PADDING) for text in method_remarks(part, chosen, width)])
         self.call_after_refresh(self._draw_layers)
 
     def _say(self, name: str, paragraphs: list[list[TextLine]]) -> None:

@@ -16,8 +16,9 @@ from gradtop.tui.screens.quantize.data import QuantizePart
 
 METHOD_WIDTH, FIGURE_WIDTH, SIZE_WIDTH, SMALLER_WIDTH, FACTOR_WIDTH = 19, 9, 10, 14, 8
 WIDE = 100  # columns from which on there is room for the size of the file
+SPEEDUP = "speedup by batch size"
 NAME_SHARE, LEAST_BAR, NOISE_WIDTH = 0.4, 6, 10
-CALM = 40.0  # dB of a full bar
+FULL_BAR, NOISY, NOISIER = 60.0, 20.0, 10.0  # dB; 8 bits give about 45, 4 bits about 20
 
 
 def left_of_factors(width: int) -> int:
@@ -41,8 +42,9 @@ def quantize_head(part: QuantizePart, width: int) -> list[TextLine]:
     file = f"{'file':>{SIZE_WIDTH}}{'':>{SMALLER_WIDTH}}" if width >= WIDE else f"{'file':>{SMALLER_WIDTH}}"
     words = f"{'':<3}{'method':<{METHOD_WIDTH}}{'accuracy':>{FIGURE_WIDTH}}{monitored}{file}"
     columns = "".join(f"{number(batch):>{FACTOR_WIDTH}}" for batch in batches)
-    groups = ["as fast for", *(["compiled"] if beside_compiled(part, width) else [])]
-    above = " " * len(words) + "".join(f"{group:>{FACTOR_WIDTH * max(len(batches), 1)}}" for group in groups)
+    room = FACTOR_WIDTH * max(len(batches), 1)
+    groups = [SPEEDUP if len(SPEEDUP) < room else "speedup", *(["compiled"] if beside_compiled(part, width) else [])]
+    above = " " * len(words) + "".join(f"{group:>{room}}" for group in groups)
     return [[(above, "muted")], [(words + columns * len(groups), "muted")]]
 
 
@@ -76,13 +78,16 @@ def method_remarks(part: QuantizePart, chosen: QuantizeTrial | None, width: int)
     elif chosen is not None and chosen.method:
         hidden = chosen.latencies and not (beside_compiled(part, width) or (not part.compiled and len(shown_batches(part, width)) == len(part.batches)))
         found.append(
-            f"{chosen.method}: {percent(chosen.quantized_share, 1)} of the parameters, by {chosen.backend}{f'; as fast at batch size {speeds(chosen)}' if hidden else ''}"
+            f"{chosen.method}: {percent(chosen.quantized_share, 1)} of the parameters, by {chosen.backend}{f'; speedup at batch size {speeds(chosen)}' if hidden else ''}"
         )
+        compiles = any(time.compiled_speedup > 0 for time in chosen.latencies)
+        if any(not time.speedup > 0 or (compiles and not time.compiled_speedup > 0) for time in chosen.latencies):
+            found.append("–: the load of the machine left no latency to tell")
         found += chosen.notes
     if left := left_text(part.about):
         found.append(f"not quantized: {left}")
     if part.written:
-        found.append(f"written: {part.written}")
+        found.append(f"written checkpoint: {part.written.removeprefix('quantized: ')}")
     return found
 
 
@@ -95,7 +100,7 @@ def noise_lines(chosen: QuantizeTrial, first: int, width: int, height: int, *, o
         value = each.outputs if outputs else each.weights
         name = each.name or "the model"
         name = name if len(name) <= names else "…" + name[len(name) - names + 1 :]
-        length = round(min(max(value, 0.0), CALM) / CALM * room) if math.isfinite(value) else 0
-        tone = "error" if value < CALM / 4 else "warning" if value < CALM / 2 else "success"
+        length = round(min(max(value, 0.0), FULL_BAR) / FULL_BAR * room) if math.isfinite(value) else 0
+        tone = "error" if value < NOISIER else "warning" if value < NOISY else "success"
         words = f"{f'{significant(value)} dB' if math.isfinite(value) else '–':>{NOISE_WIDTH}}"
         yield [(f"{name:<{names}} ", "text"), (words + " ", "text"), (block * length, tone)]

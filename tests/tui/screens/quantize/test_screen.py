@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.jobs.quantize.trial import BatchLatency, QuantizeTrial
 from gradtop.tui.dialogs.confirm import Confirm
 from gradtop.tui.framework.lines import Lines
+from gradtop.tui.screens.quantize.data import QuantizePart
+from gradtop.tui.screens.quantize.text import method_remarks
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.quantize_fixture import quantize_run
 
@@ -55,3 +58,18 @@ async def test_writing_asks_first_and_is_done_by_the_command(tmp_path: Path, mon
 async def test_before_anything_is_measured_it_says_so(tmp_path: Path) -> None:
     async with piloted(tmp_path, quantize_run(tmp_path / "runs", measured=0)) as app:
         await app.shows("comes with the first dynamic method")
+
+
+@pytest.mark.parametrize(
+    ("latencies", "told"),
+    [
+        ((BatchLatency(1, 1.0, 2.0), BatchLatency(8, 1.0, 2.0)), True),  # nothing was compiled
+        ((BatchLatency(1, 1.0, 2.0, 1.0, 2.0), BatchLatency(8, 1.0, 2.0, 1.0, 2.0)), True),
+        ((BatchLatency(1, 1.0, 2.0), BatchLatency(8)), False),
+        ((BatchLatency(1, 1.0, 2.0, 1.0, 2.0), BatchLatency(8, 1.0, 2.0)), False),
+    ],
+)
+def test_a_dash_in_place_of_a_speedup_is_explained(latencies: tuple[BatchLatency, ...], *, told: bool) -> None:
+    trial = QuantizeTrial("weight_int8", latencies=latencies)
+    remarks = method_remarks(QuantizePart(trials=(QuantizeTrial(""), trial)), trial, 120)
+    assert ("–: the load of the machine left no latency to tell" in remarks) is not told
