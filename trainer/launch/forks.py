@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
-from gradtop.trainer.job import DEFAULT_JOB, find_job
+from gradtop.trainer.job import DEFAULT_JOB, Job, find_job
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork, read_meta
 from gradtop.trainer.record.run_reader import read_checkpoint
 
@@ -45,6 +45,13 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
         raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
     there = ", ".join(str(one.step) for one in found)
     raise RecordError(f"{run.id} has no checkpoint {wanted!r}. Use last, best, the path of a file, or one of the steps {there}.")
+
+
+def why_no_float_weights(job: Job, name: str) -> str:
+    """Why the run `name` of this job has no checkpoint that pruning or quantization may begin with; "" where it may have one."""
+    if not job.has_weights:
+        return f"{name} is {job.title}, which leaves no checkpoint; name a run that trained"
+    return "" if job.forkable else f"{name} is {job.title}, whose checkpoint holds integers; name the run that trained instead"
 
 
 def how_to_write(run: Run) -> str:

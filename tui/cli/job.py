@@ -114,14 +114,12 @@ def of_run(source: Run, job: Job, command: JobCommand, words: list[str], *, quie
 def of_checkpoint(source: Run, job: Job, words: list[str], options: argparse.Namespace) -> tuple[Config, list[Change], Path]:
     """As `of_run`, of a job that works on what a checkpoint holds. Raises UsageError and RecordError where there is none."""
     from gradtop.trainer.launch.create import require_checkpoint_file
-    from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint
+    from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint, why_no_float_weights
     from gradtop.trainer.launch.run_config import changed_config
 
     reader = opened(source)
-    if not job_of(reader).has_weights:
-        raise UsageError(f"{name_of(reader)} is {job_of(reader).title}, which leaves no checkpoint; name a run that trained")
-    if not job_of(reader).forkable:
-        raise UsageError(f"{name_of(reader)} is {job_of(reader).title}, whose checkpoint holds integers; name the run that trained instead")
+    if why := why_no_float_weights(job_of(reader), name_of(reader)):
+        raise UsageError(why)
     checkpoint = find_checkpoint(source, options.checkpoint or usual_checkpoint(source))
     require_checkpoint_file(checkpoint.path)
     _, config, changes = changed_config(source, words, job=job.name)

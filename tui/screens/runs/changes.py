@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.run_row import RunRow
-from gradtop.trainer.job import Job
+from gradtop.trainer.job import Job, find_job
 from gradtop.trainer.record import RecordError, Run, label_run, rename_run
 from gradtop.tui.reading.messages import Answered
 from gradtop.tui.reading.poll import CommandAnswer
@@ -59,9 +59,11 @@ def start_job(app: GradtopApp, row: RunRow, job: Job) -> None:
     """Start a job on the run's best checkpoint, the last where none was evaluated, and watch it."""
 
     def start() -> Run:
-        from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint
+        from gradtop.trainer.launch.forks import find_checkpoint, usual_checkpoint, why_no_float_weights
         from gradtop.trainer.launch.run_config import changed_config
 
+        if why := why_no_float_weights(find_job(row.job), shown_name(row)):
+            raise RecordError(why)
         _, config, differing = changed_config(row.run, (), job=job.name)
         return app.launcher.start(config, parent=row.run, changes=differing, checkpoint=find_checkpoint(row.run, usual_checkpoint(row.run)).path)
 

@@ -242,9 +242,7 @@ class Runs(ModeScreen):
             return True if self._marked else None
         if action == "compare":
             return True if row is not None and self._other(row) is not None else None
-        if action == "start_job":
-            return True if row is not None and find_job(row.job).has_weights else None
-        if action in {"choose", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds", "use"}:
+        if action in {"choose", "start_job", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds", "use"}:
             return True if row is not None else None
         if action == "delete":
             return True if row is not None and not row.state.is_alive else None

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from textual.command import CommandPalette
 
 from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.config import parse_config
+from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import Inbox, RecordError, Run, read_meta, read_status, write_meta, write_status
 from gradtop.tui.cli.main import parse
 from gradtop.tui.dialogs.choose import Choose
@@ -23,6 +26,7 @@ from gradtop.tui.screens.runs.screen import Runs
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.table import Table
 from tests.tui.piloting import Piloted, Starts, piloted
+from tests.tui.quantize_fixture import quantize_run
 from tests.tui.runs_fixture import NOW, Grower, fake_run
 
 
@@ -182,6 +186,28 @@ async def test_why_a_run_was_not_resumed_is_told(tmp_path: Path, family: Family)
         await screen.press("r")
         await screen.shows("it has no checkpoint to go on from")
         assert screen.app.watched == family.training
+
+
+def told(screen: Piloted, sentence: str) -> bool:
+    return any(sentence in each.message for each in screen.app._notifications)
+
+
+@pytest.mark.parametrize("key", ["P", "Q"])
+async def test_why_a_run_is_not_pruned_or_quantized_is_told(tmp_path: Path, runs: Path, key: str) -> None:
+    trained, _ = fake_run(runs, "amber-finch", state="done", steps=40)
+    tested = create_run(runs, parse_config("", job="lr_range"), name="tidy-wren")
+    quantized = quantize_run(runs, parent=trained)
+    starts = Starts()
+    async with piloted(tmp_path, None, mode="runs", launcher=starts) as screen:
+        for run, sentence in (
+            (trained, "has no checkpoint yet"),
+            (tested, "tidy-wren is a learning-rate range test, which leaves no checkpoint; name a run that trained"),
+            (quantized, "swift-otter is a quantization run, whose checkpoint holds integers; name the run that trained"),
+        ):
+            await go(screen, run)
+            await screen.press(key)
+            await screen.until(partial(told, screen, sentence), sentence)
+    assert not [what for what, _run in starts.asked if what == "start"]
 
 
 async def test_n_renames_a_run_whose_directory_stays(tmp_path: Path, family: Family) -> None:
