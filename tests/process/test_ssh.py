@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
@@ -57,8 +58,12 @@ class Server:
 
     def sessions(self) -> list[psutil.Process]:
         """The processes of sshd that serve one connection each."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if child.name().startswith("sshd")]
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+                if child.name().startswith("sshd"):
+                    found.append(child)
+        return found
 
 
 @pytest.fixture
@@ -106,7 +111,8 @@ def test_a_connection_that_is_cut_leaves_the_run_and_the_next_one_finds_it(
 
     os.kill(here.pid, signal.SIGKILL)
     for session in server.sessions():
-        session.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            session.kill()
 
     wait_until(lambda: here.ended, 60, "the connection to end")
     assert there
