@@ -90,7 +90,10 @@ def test_a_run_that_is_stopped_while_it_writes_is_resumed_to_the_bit(written: Ca
     assert not read_samples(parted)
     assert work(parted, resume=True) == 0
     check_alike(whole, parted)
-    assert [each.text for each in read_samples(parted)] == [each.text for each in read_samples(whole)[1:]]
+    # The sample in which it was stopped is lost; where waiting for a checkpoint took the looks, it had not begun.
+    texts, all_texts = ([each.text for each in read_samples(run)] for run in (parted, whole))
+    assert len(texts) >= len(all_texts) - 1
+    assert texts == all_texts[-len(texts) :]
 
 
 def test_an_empty_prompt_is_the_beginning_of_the_validation_text_and_the_settings_change_live(written: Callable[[str], Run]) -> None:
