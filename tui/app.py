@@ -185,6 +185,7 @@ class GradtopApp(LaunchingApp):
     def hidden_long(self) -> None:
         screen = self.screen_stack[0]
         if isinstance(screen, ModeScreen) and screen.is_mounted:
+            self.hide_at_most()
             screen.read_late()
         else:
             self.is_whole()

@@ -40,6 +40,16 @@ async def test_a_mode_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, 
             assert frames.count((mode, True)) == 1, frames
 
 
+async def test_a_mode_is_painted_though_it_never_says_that_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.until(lambda: not screen.app.hides, "the first frame")
+        # As if a widget that it waits for were gone.
+        monkeypatch.setattr("gradtop.tui.framework.mode_screen.ModeScreen._settle", lambda *_, **__: None)
+        await screen.press("6")
+        await screen.until(lambda: screen.app.current_mode == "tune" and not screen.app.hides, "a frame of it")
+
+
 async def test_no_other_thread_reads_while_the_first_frame_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
     polling: list[bool] = []

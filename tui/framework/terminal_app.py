@@ -169,6 +169,10 @@ class TerminalApp(App[None]):
         """What is hidden is not whole yet."""
         self.is_whole()
 
+    def hide_at_most(self) -> None:
+        """Whatever is waited for, what is there is painted after another while: a key that seems to do nothing is worse than half a screen."""
+        self._hidden = self.set_timer(HIDDEN, self.is_whole)
+
     def is_whole(self) -> None:
         """The screen that is being opened shows what it has to show."""
         if self.hides:
