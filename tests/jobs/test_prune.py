@@ -236,12 +236,12 @@ def test_the_verdict_is_the_most_that_costs_no_more_than_one_percent_of_the_metr
     result = json.loads(json.dumps(prune_result(trials, about_of({"metric": "loss", "mode": "min", "batch": 8}))))
     assert largest_free(trials_of(result), about_of(result)) == trials[3]
     assert headline(Status(result=result)) == "30 % within 1 %"
-    assert "layer_l1 30 % is within 1 %: val loss 1.01 (unpruned 1), 30.0 % of parameters" in describe({"kind": "prune", **result})[0]
+    assert "largest amount with val loss at most 1 % worse: layer_l1 30 %, 1.01 (unpruned 1), 30.0 % of parameters" in describe({"kind": "prune", **result})[0]
     # Of accuracy, the larger the better.
     high = {**result, "metric": "accuracy", "mode": "max"}
     assert largest_free(trials_of(high), about_of(high)) == trials[4]
     dear = prune_result([trials[0], trials[1]], about_of({"mode": "min"}))
-    assert describe({"kind": "prune", **dear})[0].startswith("pruning: every amount that was measured makes val loss worse")
+    assert describe({"kind": "prune", **dear})[0].startswith("pruning: with every amount that was measured, val loss is more than 1 % worse than 1")
     damaged: list[dict[str, object]] = [{}, {"trials": 3, "layers": "x", "metric": 7, "batch": []}, {"trials": [3, {"method": 3}, {"method": "random", "amount": "x"}], "mode": "up"}]
     for nonsense in damaged:
         assert (trials_of(nonsense), headline(Status(result=nonsense)), about_of(nonsense).layers) == ([], "", ())

@@ -31,8 +31,8 @@ def start(context: RunContext) -> None:
         return
     context.explain = explain_step_error
     job = ProfileJob(context, config, settings)
-    context.explain, context.close = job.explain, job.close
-    job.run()
+    context.explain = job.explain
+    job.run_to_the_end()
 
 
 class ProfileJob(MeasuringJob):

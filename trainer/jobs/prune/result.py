@@ -184,9 +184,9 @@ def pruning_verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
         return ""
     title = METRICS[about.metric].title
     if found is None:
-        return f"every amount that was measured makes {title} worse than {metric_figure(about.metric, whole.of(SCORE))} by more than {percent(TOLERATED)}"
+        return f"with every amount that was measured, {title} is more than {percent(TOLERATED)} worse than {metric_figure(about.metric, whole.of(SCORE))}"
     return (
-        f"{choice_text(found.method, found.amount)} is within {percent(TOLERATED)}: {title} {metric_figure(about.metric, found.of(SCORE))} (unpruned {metric_figure(about.metric, whole.of(SCORE))}), "
+        f"largest amount with {title} at most {percent(TOLERATED)} worse: {choice_text(found.method, found.amount)}, {metric_figure(about.metric, found.of(SCORE))} (unpruned {metric_figure(about.metric, whole.of(SCORE))}), "
         f"{percent(sparsity(found, whole), 1)} of parameters zero or gone; {savings(found, whole, about)}"
     )
 
@@ -209,7 +209,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     whole = whole_of(trials)
     if whole is None:
         return
-    yield "most" if reader.state is RunState.DONE else "most so far", pruning_verdict(trials, about)
+    yield "verdict" if reader.state is RunState.DONE else "so far", pruning_verdict(trials, about)
     yield "note", MASKS_SAVE_NOTHING
     if about.output:
         yield "output layer", f"{about.output}: methods of channels leave it whole"

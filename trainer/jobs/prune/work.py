@@ -32,12 +32,7 @@ LONGEST = 6 * 3600.0  # seconds of one measurement
 def start(context: RunContext) -> None:
     """Measure every method with every amount. On a resume, what was measured before stands."""
     config, settings = read_job_config(context.run, Settings)
-    sweep = Sweep(context, config, settings)
-    context.close = sweep.close
-    try:
-        sweep.run()
-    finally:
-        sweep.conclude()
+    Sweep(context, config, settings).run_to_the_end()
 
 
 class Sweep(MeasuringJob):

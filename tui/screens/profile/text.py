@@ -30,7 +30,7 @@ def profiled_line(part: ProfilePart) -> TextLine:
         return [(f" {part.unreadable}", "warning"), *which] if part.unreadable else []
     threads = f", {number(found.threads)} thread{'s' * (found.threads != 1)}" if found.device == "cpu" else ""
     pace = f"   {seconds_text(found.before or found.profiled)} a step" if found.before or found.profiled else ""
-    slow = f"{found.slowdown:.2f} × while profiled" if found.slowdown > 0 else ""
+    slow = f"{found.slowdown:.2f} × that while profiled" if found.slowdown > 0 else ""
     after = f", {seconds_text(found.after)} after" if found.after else ""
     where = clean(found.device_name or found.device, 60)
     return [(f" {steps_text(found.step, found.last)}", "strong"), (f" on {where}{threads}", "text"), (pace, "strong"), (f"{f', {slow}' if slow else ''}{after}", "muted"), *which]

@@ -42,7 +42,7 @@ def head(part: PrunePart, width: int) -> tuple[TextLine, TextLine]:
     words += f"{'parameters':>{COUNT_WIDTH}}" if width >= WIDE else ""
     words += f"{'file':>{SIZE_WIDTH}}{'zlib':>{SIZE_WIDTH}}" if width >= WIDE else f"{'zlib':>{SIZE_WIDTH}}"
     factor = FACTOR_WIDTH + 2 * (width >= WIDE)
-    above = f"{'as fast for':>{len(words) + 2 * factor}}"
+    above = f"{'speedup for':>{len(words) + 2 * factor}}"
     words += f"{'1':>{factor}}{f'{part.about.batch}':>{factor}}"
     return [(above, "muted")], [(words, "muted")]
 
@@ -71,7 +71,7 @@ def row(part: PrunePart, each: PruneTrial, sample: tuple[str, str], width: int, 
     words += f"{number(each.of(PARAMETER_COUNT)):>{COUNT_WIDTH}}{size(each.of(FILE_BYTES)):>{SIZE_WIDTH}}" if width >= WIDE else ""
     factor = FACTOR_WIDTH + 2 * (width >= WIDE)
     words += f"{size(each.of(COMPRESSED_BYTES)):>{SIZE_WIDTH}}{speedup(each.of(BASE_LATENCY), each.of(LATENCY)):>{factor}}{speedup(each.of(BASE_BATCH_LATENCY), each.of(BATCH_LATENCY)):>{factor}}"
-    return [*start, (words, tone), *([("  most", "success")] if best else [])]
+    return [*start, (words, tone), *([("  largest", "success")] if best else [])]
 
 
 def figure(metric: str, value: float) -> str:
@@ -85,7 +85,7 @@ def pruning_conclusion(part: PrunePart, chosen: PruneTrial | None) -> TextLine:
     told = pruning_verdict(part.trials, part.about)
     if not told:
         return [(" nothing was measured" if part.ended else " the unpruned model is being measured", "muted")]
-    return [(" most " if part.ended else " most so far ", "muted"), (told, "text")]
+    return [(" " if part.ended else " so far ", "muted"), (told, "text")]
 
 
 def remark(part: PrunePart) -> TextLine:

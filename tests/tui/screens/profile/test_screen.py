@@ -26,7 +26,7 @@ async def test_phases_operators_and_modules_are_shown_the_most_expensive_first(t
         await screen.shows("aten::addmm")
         assert screen.app.current_mode == "profile"
         shown = screen.shown()
-        for words in ("steps 24 to 33 on cpu, 2 threads", "19.0 ms a step, 1.38 × while profiled", "m shows modules", "profiles/step-000024.trace.json.gz"):
+        for words in ("steps 24 to 33 on cpu, 2 threads", "19.0 ms a step, 1.38 × that while profiled", "m shows modules", "profiles/step-000024.trace.json.gz"):
             assert words in shown
         found = lines(screen)
         bars = {line.split()[0]: line.count("▆") for line in found if any(line.startswith(name) for name in ("loading", "forward", "backward", "optimizer"))}

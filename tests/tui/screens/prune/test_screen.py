@@ -26,7 +26,7 @@ def rows(app: Piloted) -> list[str]:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 24)])
 async def test_it_tells_each_amount_draws_each_method_and_marks_the_most_that_costs_little(tmp_path: Path, size: tuple[int, int]) -> None:
     async with piloted(tmp_path, prune_run(tmp_path / "runs"), size=size) as app:
-        await app.shows("global_l1 50 % is within 1 %")
+        await app.shows("largest amount with accuracy at most 1 % worse: global_l1")
         await app.until(lambda: any(row.startswith("▸ ") and "global_l1 50 % 0.9550" in row for row in rows(app)), "the row of the most")
         assert any("no file smaller and no model faster" in row for row in rows(app))
         chart = app.mode.query_one("#curve", LineChart)
@@ -66,7 +66,7 @@ def test_a_curve_begins_with_the_unpruned_model(tmp_path: Path) -> None:
 
 async def test_enter_asks_and_has_the_checkpoint_written_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, Sequence[str]]] = []
-    monkeypatch.setattr("gradtop.tui.screens.prune.screen.carry_out", lambda _, title, words: asked.append((title, words)))
+    monkeypatch.setattr("gradtop.tui.screens.sweep_screen.carry_out", lambda _, title, words: asked.append((title, words)))
     run = prune_run(tmp_path / "runs", written="pruned: random 25 %")
     async with piloted(tmp_path, run) as app:
         await app.shows("written pruned: random 25 %")
@@ -89,7 +89,7 @@ async def test_f_opens_tune_over_the_written_checkpoint_and_there_is_none_before
         assert app.app.watched == run
     later = prune_run(tmp_path / "more")
     async with piloted(tmp_path, later) as app:
-        await app.shows("is within 1 %")
+        await app.shows("largest amount with")
         assert app.mode.check_action("fork", ()) is None
         write_checkpoint(later, "pruned: layer_l1 75 %")
         await app.shows("written pruned: layer_l1 75 %")
@@ -98,7 +98,7 @@ async def test_f_opens_tune_over_the_written_checkpoint_and_there_is_none_before
 
 async def test_while_it_measures_it_says_so_far_and_before_that_what_comes(tmp_path: Path) -> None:
     async with piloted(tmp_path, prune_run(tmp_path / "runs", state=RunState.PAUSED, trials=prune_trials()[:3])) as app:
-        await app.shows("most so far")
+        await app.shows("so far largest amount")
     async with piloted(tmp_path, prune_run(tmp_path / "more", state=RunState.PAUSED, trials=[])) as app:
         await app.shows("the unpruned model is being measured")
         assert app.mode.check_action("choose", (1,)) is None

@@ -44,7 +44,7 @@ async def test_the_cursor_chooses_a_method_and_an_error_says_why(tmp_path: Path)
 
 async def test_writing_asks_first_and_is_done_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[object] = []
-    monkeypatch.setattr("gradtop.tui.screens.quantize.screen.carry_out", lambda _app, *words: done.append(words))
+    monkeypatch.setattr("gradtop.tui.screens.sweep_screen.carry_out", lambda _app, *words: done.append(words))
     run = quantize_run(tmp_path / "runs")
     async with piloted(tmp_path, run) as app:
         await app.shows("by layer, dynamic_int8_torch")
