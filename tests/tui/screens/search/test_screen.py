@@ -91,6 +91,7 @@ async def test_a_run_without_a_search_is_told_how_to_start_one_and_which_there_a
     async with piloted(tmp_path, run, mode="search") as app:
         await app.shows("quiet-heron is no search and no trial of one")
         await app.shows("gradtop search CONFIG --space")
+        await app.shows("or in Tune (6), with ctrl+w.")
         await app.shows("sweep-lr")
         await app.press("enter")
         await app.shows("41/100 trials")
