@@ -192,6 +192,7 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
         "plot": ["plot", run.id, other.id],
         "lineage": ["lineage", run.id],
         "params": ["params", run.id],
+        "wait": ["wait", run.id],
     }
     found = {}
     for name, command in words.items():

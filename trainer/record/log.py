@@ -1,20 +1,23 @@
-"""The last lines of worker.log, without control characters; the read is bounded, whatever the size of the file."""
+"""worker.log without control characters: its last lines, or line by line as it grows. Each read is bounded, whatever the size of the file."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import takewhile
 
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.layout import LOG, Run
+from gradtop.trainer.record.lines import LineReader, start_of_last
 from gradtop.trainer.record.text import clean
 
 LOG_END = 64 * 1024
 LAST = 16 * 1024  # bytes among which the last words are
 LAST_LINES = 200
 LONGEST_LINE = 1000
+AT_ONCE = 256 * 1024  # bytes that are read at a time; of a longer line only the end is kept
 # A warning of Python's with the place that gave it, and one of PyTorch's C++ or its loggers: none of them ends a run.
 WARNING = re.compile(r"\S.*:\d+: \w*Warning: |\[?W\d{4} ")
 # What faulthandler writes when a signal ends the process: the signal, then the frames of each thread, the innermost first.
@@ -36,6 +39,29 @@ def last_log_lines(run: Run, lines: int) -> tuple[str, ...]:
         if len(found) == lines:
             break
     return tuple(reversed(found))
+
+
+class LogReader:
+    """All of worker.log, or its last `lines`, as text: `read` returns the lines since the last call, `rest` one without an end."""
+
+    def __init__(self, run: Run, lines: int | None = None) -> None:
+        self._lines = LineReader(run.file(LOG), AT_ONCE, begin=None if lines is None else partial(start_of_last, lines))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there was a log at the last call."""
+        return self._lines.is_there
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last call has read all that was there."""
+        return self._lines.is_whole
+
+    def read(self) -> list[str]:
+        return [_shown(line.decode("utf-8", "replace")) for line in self._lines.read()]
+
+    def rest(self) -> list[str]:
+        return [_shown(line.decode("utf-8", "replace")) for line in self._lines.rest()]
 
 
 def _crash(told: Sequence[str], lines: int) -> tuple[str, ...]:

@@ -41,6 +41,18 @@ def chosen_run(options: argparse.Namespace) -> Run:
     return find_run(runs_directory(options), options.run)
 
 
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs_named", metavar="RUN", nargs="+", help=RUN)
+
+
+def chosen_runs(options: argparse.Namespace) -> list[Run]:
+    """The runs that RUN … name, each once. Raises RecordError with a suggestion."""
+    from gradtop.trainer.record import find_run
+
+    runs = runs_directory(options)
+    return list(dict.fromkeys(find_run(runs, word) for word in options.runs_named))
+
+
 def opened(run: Run) -> RunReader:
     """A reader of the run, refreshed once; twice where the clock of the run's host may be wrong."""
     from gradtop.trainer.record import RunReader

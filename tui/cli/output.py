@@ -68,6 +68,11 @@ def json_text(value: object) -> str:
     return json.dumps(finite(value), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f")
 
 
+def print_json_line(value: object) -> None:
+    """One line of JSON Lines in ASCII, at once, as whoever reads it may wait for it."""
+    print(json.dumps(finite(value), default=str, allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
+
+
 def finite(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
