@@ -193,6 +193,9 @@ def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, obj
         "lineage": ["lineage", run.id],
         "params": ["params", run.id],
         "wait": ["wait", run.id],
+        "rename": ["rename", other.id, "new"],
+        "clean": ["clean", "--failed", "--dry-run"],
+        "rm": ["rm", other.id, "--yes"],
     }
     found = {}
     for name, command in words.items():

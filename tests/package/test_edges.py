@@ -12,7 +12,7 @@ FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TRUNC"}
 # What writes something else than a run.
 OTHER_FILES = {
     "trainer/record/writing.py": "the place itself",
-    "trainer/record/layout.py": "the runs directory, and the run's own, which it claims",
+    "trainer/record/creation.py": "the runs directory, and the run's own, which it claims",
     "trainer/record/runs.py": "the trash",
     "tui/cli/search.py": "a configuration that the user names",
     "trainer/record/export.py": "a folder that the user names",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gradtop.trainer.record.effective import effective
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
 from gradtop.trainer.record.events import Event, EventKind, EventReader, append_event
-from gradtop.trainer.record.layout import Run, new_run
+from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.meta import Meta, RecordedChange, is_fork, read_meta, write_meta
 from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
@@ -35,6 +35,7 @@ from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
     from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
+    from gradtop.trainer.record.creation import new_run
     from gradtop.trainer.record.labels import label_run, require_note, require_tags
     from gradtop.trainer.record.lease import Lease, drop_lease, read_leases, write_lease
     from gradtop.trainer.record.queue import QueuedRun, queue_order, queued_runs, requested_device
@@ -43,6 +44,7 @@ else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
+        "creation": ("new_run",),
         "labels": ("label_run", "require_note", "require_tags"),
         "lease": ("Lease", "drop_lease", "read_leases", "write_lease"),
         "queue": ("QueuedRun", "requested_device", "queue_order", "queued_runs"),

@@ -70,14 +70,14 @@ def examine_seen_meta(run: Run) -> tuple[Meta, str, os.stat_result | None]:
     try:
         found, seen = bounds.read_seen_note(run.file(META))
     except bounds.Unreadable as error:
-        return Meta(name=name_of(run)), str(error), None
+        return Meta(name=name_of_id(run.id)), str(error), None
     meta = MAKE(found)
-    return meta if meta.name else dataclasses.replace(meta, name=name_of(run)), "", seen
+    return meta if meta.name else dataclasses.replace(meta, name=name_of_id(run.id)), "", seen
 
 
-def name_of(run: Run) -> str:
+def name_of_id(identity: str) -> str:
     """The name of a run without one in its metadata, from its id."""
-    return run.id.split("-", 2)[-1]
+    return identity.split("-", 2)[-1]
 
 
 def _changes(found: object) -> tuple[RecordedChange, ...] | None:

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from pathlib import Path
+from shlex import quote
 from typing import TypeAlias
 
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
@@ -103,9 +104,11 @@ def require_name(name: str) -> None:
 
 
 def rename_run(run: Run, name: str) -> None:
-    """Change the name of a run; its directory and id stay, so that a worker and other screens keep it. Raises RecordError."""
+    """Change the name of a run; its directory and id, by which others refer to it, stay. Raises RecordError, also where another run has the name."""
     name = name.strip()
     require_name(name)
+    if other := next((each for each in list_runs(run.path.parent) if each != run and name in {each.id, read_meta(each).name}), None):
+        raise RecordError(f"{name} is the name of another run ({other.id}); choose another name.")
     try:
         change_meta(run, name=name)
     except OSError as error:
@@ -123,7 +126,7 @@ def trash_run(run: Run) -> Path:
         state = status.state  # another host's clock is wrong
     if state.is_alive:
         raise RunBusy(f"{run.id} is {state}: stop it first.")
-    trash = run.path.parent / TRASH
+    trash = trash_of(run)
     target, number = trash / run.id, 1
     try:
         trash.mkdir(mode=0o700, exist_ok=True)
@@ -134,3 +137,13 @@ def trash_run(run: Run) -> Path:
     except OSError as error:
         raise RecordError(f"{run.id} cannot be moved to {trash}: {error.strerror}.") from None
     return target
+
+
+def trash_of(run: Run) -> Path:
+    """The trash folder of its runs directory."""
+    return run.path.parent / TRASH
+
+
+def restore_command(where: Path, run: Run) -> str:
+    """What to type to take a run out of the trash."""
+    return f"mv {quote(str(where))} {quote(str(run.path))}"

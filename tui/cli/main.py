@@ -55,6 +55,14 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("note", "write a note on a run, or print it"),
             ("pin", "pin a run to the top of lists"),
             ("unpin", "unpin a run"),
+            ("rename", "rename a run"),
+        ),
+    ),
+    (
+        "remove",
+        (
+            ("rm", "move runs to the trash"),
+            ("clean", "move failed, old or inferior runs to the trash, or empty it"),
         ),
     ),
     (

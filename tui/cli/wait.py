@@ -65,11 +65,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_runs(parser)
     parser.add_argument("--until", action="append", default=[], metavar="CONDITION", help="such as epoch=5, 'val_loss<0.1', finding:error; may be repeated")
-    parser.add_argument("--timeout", type=span, default=None, metavar="TIME", help="give up after 90s, 10m, 2h or so many seconds (default: never)")
+    parser.add_argument("--timeout", type=time_span, default=None, metavar="TIME", help="give up after 90s, 10m, 2h or so many seconds (default: never)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def span(text: str) -> float:
+def time_span(text: str) -> float:
     """Seconds. Raises ArgumentTypeError, which argparse words."""
     from gradtop.trainer.analysis.run_filter import number_of
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from shlex import quote
+from pathlib import Path
 
 from textual.message import Message
 
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.record import RecordError, Run, trash_run
+from gradtop.trainer.record.runs import restore_command, trash_of
 from gradtop.tui.framework.mode_screen import ModeScreen
 from gradtop.tui.screens.runs.text import shown_name
 
@@ -15,7 +16,7 @@ from gradtop.tui.screens.runs.text import shown_name
 class Deletion(Message):
     """A run was moved to `where`, or could not be moved, for the reason `problem`; `watched` is whether it was the one watched."""
 
-    def __init__(self, run: Run, name: str, *, watched: bool, where: str = "", problem: str = "") -> None:
+    def __init__(self, run: Run, name: str, *, watched: bool, where: Path | None = None, problem: str = "") -> None:
         super().__init__()
         self.run, self.name, self.watched, self.where, self.problem = run, name, watched, where, problem
 
@@ -35,26 +36,25 @@ def confirm_deletion(screen: ModeScreen, row: RunRow) -> None:
             screen.request_data()
         screen.gradtop.poll.change(run, lambda: _delete(screen, run, name, watched=watched))
 
-    consequence = f"It is moved to {run.path.parent / '.trash'} with all its checkpoints."
+    consequence = f"It is moved to {trash_of(run)} with all its checkpoints."
     screen.app.push_screen(Confirm(f"Delete {name}?", consequence, "delete", "keep"), delete)
 
 
 def _delete(screen: ModeScreen, run: Run, name: str, *, watched: bool) -> None:
     """In the poll thread."""
     try:
-        where, problem = str(trash_run(run)), ""
+        screen.post_message(Deletion(run, name, watched=watched, where=trash_run(run)))
     except RecordError as error:
-        where, problem = "", str(error)
-    screen.post_message(Deletion(run, name, watched=watched, where=where, problem=problem))
+        screen.post_message(Deletion(run, name, watched=watched, problem=str(error)))
 
 
 def report_deletion(screen: ModeScreen, deletion: Deletion) -> None:
     """Say where the run is now; one that could not be moved is watched again."""
-    if deletion.problem:
+    if deletion.where is None:
         screen.notify(deletion.problem, title="not deleted", severity="error", timeout=10)
         if deletion.watched and screen.gradtop.watched is None:
             screen.gradtop.watched = deletion.run
             screen.request_data()
         return
-    notice = f"{deletion.name} was moved to the trash. To restore it: mv {quote(deletion.where)} {quote(str(deletion.run.path))}"
+    notice = f"{deletion.name} was moved to the trash. To restore it: {restore_command(deletion.where, deletion.run)}"
     screen.notify(notice, title="deleted", timeout=15)
