@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from rich.segment import Segment
 from textual._styles_cache import StylesCache
 from textual.geometry import Region
+from textual.map_geometry import MapGeometry
 from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtop.trainer.record import Run
+from gradtop.tui.framework.caches import ANSWERS, CUTS, OF_STRIP, SIZES
 from gradtop.tui.framework.header import Header
-from gradtop.tui.framework.terminal_app import ANSWERS, CUTS, REGIONS, SIZES, forget_regions
+from gradtop.tui.framework.terminal_app import REGIONS, forget_regions
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -70,3 +76,69 @@ def test_cut_texts_are_remembered_in_bounds() -> None:
     for number in range(2 * CUTS):
         assert Segment(f"text {number}").split_cells(4)[0].text == "text"
     assert Segment._split_cells.cache_info().currsize <= CUTS  # type: ignore[attr-defined]
+
+
+def test_a_line_has_no_caches_but_those_it_used() -> None:
+    line = Strip([Segment("abcdef")], 6)
+    assert caches_of(line) == {}
+    assert line.crop(1, 3).text == "bc"
+    assert caches_of(line) == {"_crop_cache": OF_STRIP["_crop_cache"]}
+    assert line.crop(1, 3) is line.crop(1, 3)
+    with pytest.raises(AttributeError, match="another"):
+        _ = line.another  # type: ignore[attr-defined]
+
+
+def test_the_caches_of_a_line_are_as_large_as_textuals() -> None:
+    spec = importlib.util.find_spec("textual.strip")
+    assert spec is not None
+    assert spec.loader is not None
+    textuals = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(textuals)  # as it is before anything of it is replaced
+    assert caches_of(textuals.Strip([])) == OF_STRIP
+
+
+def caches_of(line: Strip) -> dict[str, int]:
+    """The caches that a line has, with their limits."""
+    found = {}
+    for name in OF_STRIP:
+        with contextlib.suppress(AttributeError):
+            found[name] = vars(type(line))[name].__get__(line)._maxsize
+    return found
+
+
+def test_a_line_that_is_cut_into_itself_goes_with_its_last_use() -> None:
+    line = Strip([Segment("abc")], 3)
+    with uncollected():
+        assert [line.divide(cuts) for cuts in ([3], [3, 9])] == [[line], [line]]
+        assert [piece.text for piece in line.divide([1, 3])] == ["a", "bc"]
+        del line
+        assert gc.collect() == 0
+
+
+async def test_a_layout_goes_with_the_next_one(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        mode = screen.app.screen
+        with uncollected():
+            before = places()
+            for _ in range(3):
+                laid_out, widgets = mode._compositor._arrange_root(mode, mode.size)
+                assert laid_out[mode.query_one(Header)].region.width == mode.size.width
+                assert mode.query_one(Header) in widgets
+                del laid_out, widgets
+            assert places() <= before
+
+
+def places() -> int:
+    return sum(type(each) is MapGeometry for each in gc.get_objects())
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Nothing goes but what nothing holds."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

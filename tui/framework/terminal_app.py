@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import sys
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from rich.console import RenderableType
-from rich.segment import Segment
-from textual import dom, widget
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.await_complete import AwaitComplete
-from textual.cache import LRUCache
-from textual.color import Color
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.style import Style
 from textual.theme import Theme
 from textual.timer import Timer
 from textual.widget import Widget
 
 from gradtop.trainer.record import clean
+from gradtop.tui.framework.caches import keep_small
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
 
 # A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
 FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.5  # seconds
-CUTS, ANSWERS, SIZES, REGIONS = 1024, 32, 4, 64
+REGIONS = 64
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
 PILED, PILED_EVERY = 10, 5.0
@@ -56,24 +49,6 @@ def collect_what_piled_up() -> None:
         gc.collect()
 
 
-@lru_cache(1024)
-def backgrounds(base: Color, background: Color) -> tuple[Style, Style]:
-    """A widget's background inside and outside of its border."""
-    return Style(background=base + background), Style(background=base)
-
-
-# Textual's own (8.2) is remembered by the widget's cache of drawn lines too, and keeps those of a thousand widgets that are gone: 60 MB.
-StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignment,method-assign]  # it is called as a method
-
-# Rich's own (15) remembers 16,384 cuts of texts, and each frame brings new ones: it grows for half an hour, to more than 10 MB.
-if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
-    Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
-
-# Textual's own (8.2) remember 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next
-# dialog or mode: for hours they grow.
-dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
-widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
-
 dismiss, pump_timer = Screen.dismiss, MessagePump.set_timer
 
 
@@ -91,6 +66,7 @@ def set_timer(pump: MessagePump, *arguments: Any, **options: Any) -> Timer:
 
 Screen.dismiss = dismiss_once  # type: ignore[method-assign,assignment]
 MessagePump.set_timer = set_timer  # type: ignore[method-assign,assignment]
+keep_small()
 
 
 class TerminalApp(App[None]):

@@ -1,0 +1,88 @@
+"""What Textual (8.2) and Rich (15) remember, in less memory and let go of at once: theirs grows for hours, or waits for a full collection."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from rich.segment import Segment
+from textual import dom, widget
+from textual._compositor import Compositor
+from textual._styles_cache import StylesCache
+from textual.cache import FIFOCache, LRUCache
+from textual.color import Color
+from textual.geometry import Size
+from textual.map_geometry import MapGeometry
+from textual.strip import Strip
+from textual.style import Style
+from textual.widget import Widget
+
+CUTS, BACKGROUNDS, ANSWERS, SIZES = 1024, 1024, 32, 4
+OF_STRIP = {
+    "_divide_cache": 4,
+    "_crop_cache": 16,
+    "_style_cache": 16,
+    "_filter_cache": 4,
+    "_line_length_cache": 4,
+    "_crop_extend_cache": 4,
+    "_offsets_cache": 4,
+}
+
+
+divide, arrange = Strip.divide, Compositor._arrange_root  # noqa: SLF001
+
+
+@lru_cache(BACKGROUNDS)
+def backgrounds(base: Color, background: Color) -> tuple[Style, Style]:
+    """A widget's background inside and outside of its border."""
+    return Style(background=base + background), Style(background=base)
+
+
+def begin_strip(strip: Strip, segments: Iterable[Segment], cell_length: int | None = None) -> None:
+    """Begin a strip without its caches; `cache_of_strip` makes those that are used."""
+    strip._segments = list(segments)  # noqa: SLF001
+    strip._cell_length = cell_length  # noqa: SLF001
+    strip._render_cache = strip._link_ids = strip._cell_count = None  # noqa: SLF001
+
+
+def cache_of_strip(strip: Strip, name: str) -> FIFOCache[Any, Any]:
+    """A strip's cache when it is first asked for, as an attribute that is not there yet."""
+    if name not in OF_STRIP:
+        raise AttributeError(name)
+    cache: FIFOCache[Any, Any] = FIFOCache(OF_STRIP[name])
+    setattr(strip, name, cache)
+    return cache
+
+
+def divide_strip(strip: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
+    """Theirs has a strip that is all of itself remember that, and so hold itself, until a full collection."""
+    cuts = [cut for cut in cuts if cut <= strip.cell_length]
+    return [strip] if cuts == [strip.cell_length] else divide(strip, cuts)
+
+
+def arrange_root(compositor: Compositor, root: Widget, size: Size, visible_only: bool = True) -> tuple[dict[Widget, MapGeometry], set[Widget]]:
+    """Theirs is filled by a function that holds itself: each layout would stay until a full collection, with the widgets that it shows."""
+    places, widgets = arrange(compositor, root, size, visible_only)
+    kept = dict(places), set(widgets)
+    places.clear()
+    widgets.clear()
+    return kept
+
+
+def keep_small() -> None:
+    """Put them in the place of theirs."""
+    # Remembered by the widget's cache of drawn lines too, theirs keeps those of a thousand widgets that are gone: 60 MB.
+    StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignment,method-assign]  # it is called as a method
+    # Of cuts of texts 16,384 are remembered, and each frame brings new ones: more than 10 MB.
+    if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
+        Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
+    # 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next dialog or mode.
+    dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
+    widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
+    # Seven caches for each line that is drawn, of which most lines use one: four fifths of what a line takes, and a sixth of all objects.
+    Strip.__init__ = begin_strip  # type: ignore[assignment,method-assign]
+    Strip.__getattr__ = cache_of_strip  # type: ignore[attr-defined]
+    Strip.divide = divide_strip  # type: ignore[assignment,method-assign]
+    Compositor._arrange_root = arrange_root  # type: ignore[assignment,method-assign]  # noqa: SLF001
