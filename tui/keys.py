@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +13,9 @@ from gradtop.tui.mode import CHARTS, CURSOR, NAMES, Key, Mode
 if TYPE_CHECKING:
     from textual.binding import Binding
 
+    from gradtop.trainer.config import Config
+    from gradtop.tui.dialogs.start_job import StartJob
+
 MODES = (
     Mode("overview", "1", "Overview", "gradtop.tui.screens.overview.screen:Overview", "Loss, accuracy, gradient norm, learning rate, findings and events."),
     Mode("parameters", "2", "Parameters", "gradtop.tui.screens.parameters.screen:Parameters", "Model tree: kind, shape, formula, parameter count, bytes."),
@@ -21,7 +24,7 @@ MODES = (
     Mode("schedule", "5", "Schedule", "gradtop.tui.screens.schedule.screen:Schedule", "Learning rate: recorded and planned."),
     Mode("tune", "6", "Tune", "gradtop.tui.screens.tune.screen:Tune", "Change the configuration and start the next run."),
     Mode("runs", "7", "Runs", "gradtop.tui.screens.runs.screen:Runs", "All runs with their changes and results; compare, fork, resume."),
-    Mode("search", "8", "Search", "gradtop.tui.screens.search.screen:TrialsScreen", "A search: history, importances, parallel coordinates, slices, Pareto front, trials."),
+    Mode("search", "8", "Search", "gradtop.tui.screens.search.screen:TrialsScreen", "A search: history, importances, parallel coordinates, slices, Pareto front, trials.", asks="gradtop.tui.screens.search.asking:AskSearch"),
     Mode("system", "9", "System", "gradtop.tui.screens.system.screen:System", "Processor, memory, disk, network and GPU: usage by the run and by the whole host."),
 )
 
@@ -150,7 +153,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+l", "screen.apply_live", "tune.live", "apply live", "Apply live changes to the running training after the current step.", modes=("tune",), footer=True),
     Key("ctrl+f", "screen.fork", "tune.fork", "fork", "Fork: start a new run from a checkpoint that you choose.", modes=("tune",), footer=True),
     Key("ctrl+r", "screen.restart", "tune.restart", "restart", "Restart: start a new run from the beginning, even if a fork is possible.", modes=("tune",), footer=True),
-    Key("ctrl+w", "screen.start_search", "tune.search", "search", "Search hyperparameters of this configuration: asks for the space.", modes=("tune",)),
+    Key("ctrl+w", "screen.start_job('search')", "tune.search", "search", "Search hyperparameters of this configuration: asks for the space.", modes=("tune",)),
     Key("ctrl+e", "screen.enqueue_trial", "tune.enqueue", "enqueue trial", "Over a search or one of its trials: have the search train a trial with these values.", modes=("tune",), footer=True),
     Key("ctrl+o", "screen.save", "tune.save", "save as", "Save this configuration as a TOML file. Asks before overwriting.", modes=("tune",), footer=True),
     Key("escape", "app.back", "tune.discard", "discard", "Discard all edits. Asks first.", modes=("tune",), footer=True),
@@ -246,6 +249,16 @@ def all_modes() -> tuple[Mode, ...]:
 
 def mode_named(name: str) -> Mode:
     return next(mode for mode in all_modes() if mode.name == name)
+
+
+def start_question(job: str) -> Callable[[Config, float], StartJob] | None:
+    """The dialog that asks how Tune is to start a job; None where it asks nothing."""
+    asks = next((mode.asks for mode in (*JOB_MODES, *MODES) if mode.name == job), "")
+    if not asks:
+        return None
+    module, _, name = asks.partition(":")
+    found: Callable[[Config, float], StartJob] = getattr(import_module(module), name)
+    return found
 
 
 def front_of(job: str) -> str:

@@ -11,7 +11,9 @@ CURSOR, CHARTS = "cursor", "charts"
 class Mode(NamedTuple):
     """One screen on a number key; `screen` is imported on the first visit.
 
-    `shares` are the groups of keys that it has in common with others, by what they move: CURSOR, CHARTS.
+    `shares` are the groups of keys that it has in common with others, by what they move: CURSOR, CHARTS. `asks`, of a job's mode, is the
+    dialog that asks how Tune is to start it: imported then, made with the configuration and the seconds that a training of it takes (nan where
+    that is not known), it gives overrides.
     """
 
     name: str
@@ -20,6 +22,7 @@ class Mode(NamedTuple):
     screen: str
     help: str
     shares: frozenset[str] = frozenset()
+    asks: str = ""
 
 
 NAMES = {

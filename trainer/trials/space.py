@@ -189,6 +189,8 @@ def space_problems(table: Mapping[str, Any], base: Config) -> Iterator[tuple[str
     for key, written in table.items():
         try:
             full = _full(key, kinds)
+            if full in found:
+                yield key, f"is given twice: it is {full}"
             found[full] = parse_parameter(full, written)
         except ConfigProblems as wrong:
             yield from ((key, problem.explanation) for problem in wrong.problems)

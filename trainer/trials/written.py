@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import tomli
 
 from gradtop.trainer.trials.space import NotASpace
+
+
+def parts_of(line: str, names: Collection[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The settings of these names with their values, and all else that the line has between semicolons."""
+    settings, others = [], []
+    for part in filter(None, map(str.strip, line.split(";"))):
+        name, equals, value = map(str.strip, part.partition("="))
+        if equals and name in names:
+            settings.append((name, value))
+        else:
+            others.append(part)
+    return settings, others
 
 
 def space_of(words: Iterable[str]) -> dict[str, Any]:

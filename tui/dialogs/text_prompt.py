@@ -24,11 +24,16 @@ class TextPrompt(ModalScreen[str | None]):
             yield Static(self._question, id="question", markup=False)
             yield Input(self._proposed, compact=True, select_on_focus=self._selected)
             yield Static(id="problem", markup=False)
+            yield Static(id="consequence", markup=False)
             yield Static(self._keys, id="keys", markup=False)
 
     def take(self, text: str) -> None:
         """Dismiss with the text, or refuse it."""
         raise NotImplementedError
+
+    def consequence(self, text: str) -> str:  # noqa: ARG002 - most have none to tell
+        """What the text would lead to, said below it while it is written; "" where there is nothing to say."""
+        return ""
 
     def refuse(self, problem: str) -> None:
         label = self.query_one("#problem", Static)
@@ -37,9 +42,16 @@ class TextPrompt(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+        self._tell(self._proposed)
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
         self.query_one("#problem").display = False
+        self._tell(event.value)
+
+    def _tell(self, text: str) -> None:
+        label, told = self.query_one("#consequence", Static), self.consequence(text.strip())
+        label.update(told)
+        label.display = bool(told)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.take(event.value.strip())

@@ -15,7 +15,7 @@ from gradtop.trainer.jobs.search import study as studies
 from gradtop.trainer.jobs.search.commands import in_space
 from gradtop.trainer.jobs.search.config import Settings
 from gradtop.trainer.jobs.search.study import Study
-from gradtop.trainer.jobs.search.written import overrides_of
+from gradtop.trainer.jobs.search.written import search_overrides
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.trials.space import parse_parameter, parse_space
@@ -114,12 +114,12 @@ def test_what_is_missing_is_named_with_its_extra(tmp_path: Path, monkeypatch: py
 
 
 def test_what_is_typed_into_one_line_becomes_overrides_and_a_storage_is_a_url() -> None:
-    config = parse_config("", overrides=overrides_of("lr=log(1e-4, 1e-1); dropout=float(0, 0.5); trials=7; objectives=accuracy, seconds"), job="search")
+    config = parse_config("", overrides=search_overrides("lr=log(1e-4, 1e-1); dropout=float(0, 0.5); trials=7; objectives=accuracy, seconds"), job="search")
     settings = config.part("search")
     assert isinstance(settings, Settings)
     assert (settings.trials, settings.objectives, set(settings.space)) == (7, ("accuracy", "seconds"), {"lr", "dropout"})
     with pytest.raises(ConfigProblems, match="must be a URL"):
-        parse_config("", overrides=overrides_of("lr=log(1e-4, 1e-1); storage='search.db'"), job="search")
+        parse_config("", overrides=search_overrides("lr=log(1e-4, 1e-1); storage='search.db'"), job="search")
 
 
 def test_a_list_is_a_choice_by_its_text() -> None:

@@ -43,8 +43,12 @@ class Settings(Section):
         yield from wrong or self._wrong_pairs(config)
 
     def _misfits(self, config: Any) -> Iterator[tuple[str, str]]:
+        seen: set[str] = set()
         for key, written in self.vary.items():
             each, full = parse_parameter(key, written), key_in(key, config)
+            if full in seen:
+                yield f"sensitivity.vary.{key}", f"is given twice: it is {full}"
+            seen.add(full)
             if each.condition is not None:
                 yield f"sensitivity.vary.{key}", "takes no condition: the other values are those of the configuration"
             elif full == SEED:

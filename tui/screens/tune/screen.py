@@ -20,9 +20,9 @@ from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.tune.data import TunePart, read_tune
 from gradtop.tui.screens.tune.draft_loader import DraftLoaded, DraftLoader
 from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
+from gradtop.tui.screens.tune.enqueueing import EnqueueAction
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import LrPreview
-from gradtop.tui.screens.tune.searching import SearchActions
 from gradtop.tui.screens.tune.starting import Starter
 from gradtop.tui.screens.tune.text import (
     Differences,
@@ -43,7 +43,7 @@ WIDE = 100  # from this many columns on two columns of fields, and both panes be
 LOW = 16  # rows below which only the fields are shown
 
 
-class Tune(ModeScreen, SearchActions):
+class Tune(ModeScreen, EnqueueAction):
     """A form over the declarations; nothing typed is lost before it is started, saved or taken back."""
 
     AUTO_FOCUS = "#form"
@@ -187,7 +187,7 @@ class Tune(ModeScreen, SearchActions):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         draft = self.draft if self.is_mounted else None
         can: bool
-        if action in {"start", "start_next", "save", "start_job", "start_search"}:
+        if action in {"start", "start_next", "save", "start_job"}:
             can = draft is not None and draft.config is not None and not self.starter.busy
         elif action == "restart":
             can = draft is not None and draft.config is not None and not self.starter.busy and self.way.checkpoint is not None
@@ -283,7 +283,7 @@ class Tune(ModeScreen, SearchActions):
             self.starter.start(self.gradtop, self.draft, self.base, checkpoint, queue=queue)
 
     def action_start_job(self, name: str) -> None:
-        """Start another job than training on what the form has; the screen shows it."""
+        """Start another job than training on what the form has, after its questions where it has some; the screen shows it."""
         self.form.leave()
         if self.draft is not None:
             self.starter.start_job(self.gradtop, find_job(name), self.draft, self.base)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.job import DEFAULT_JOB
+from gradtop.trainer.record import RunState
 from gradtop.tui import keys
 from gradtop.tui.screens.tune.effect import place
 
@@ -39,8 +42,24 @@ class Starter:
 
         self._launch(app, start, started_text(checkpoint, app.snapshot.facts, queue=queue), watch=not queue)
 
-    def start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart, words: Sequence[str] = ()) -> None:
-        """Another job than training on the draft, with the overrides `words`, with the newest weights of the base where it takes them and they fit."""
+    def start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart) -> None:
+        """Another job than training on the draft, after the question that it may have."""
+        if draft.config is None or self.busy:
+            return
+
+        def answered(line: str | None) -> None:
+            if line is not None and dialog is not None:
+                self._start_job(app, job, draft, base, dialog.overrides_of(line))
+
+        question = keys.start_question(job.name)
+        dialog = question(draft.config, training_seconds(app.snapshot.facts)) if question else None
+        if dialog is None:
+            self._start_job(app, job, draft, base)
+        else:
+            app.push_screen(dialog, answered)
+
+    def _start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart, overrides: Sequence[str] = ()) -> None:
+        """With the newest weights of the base where the job takes them and they fit."""
         if draft.config is None or self.busy:
             return
         config, changes = draft.config, draft.changes()
@@ -51,7 +70,7 @@ class Starter:
 
             takes = job.command is None or job.command.takes_weights
             checkpoint = newest_weights(base.run, changes)[0] if takes and base.run is not None and base.checkpoints else None
-            return app.launcher.start(apply_overrides(config, words, job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
+            return app.launcher.start(apply_overrides(config, overrides, job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
 
         self._launch(app, start, f"started {job.title}")
 
@@ -65,6 +84,11 @@ class Starter:
                 self.busy = False
 
         app.launch(work, text, watch=watch)
+
+
+def training_seconds(facts: Facts) -> float:
+    """How long the training took that is watched; nan where it is none that has come to its end."""
+    return facts.status.seconds if facts.state is RunState.DONE and facts.meta.job == DEFAULT_JOB else math.nan
 
 
 def started_text(checkpoint: CheckpointInfo | None, facts: Facts, *, queue: bool) -> str:
