@@ -31,6 +31,7 @@ NAMES = {
     "changes": "a hundred live changes to a run of ten million steps",
     "server": "the torch server: counts, plans, a screen that opens beside a training, memory",
     "training": "monitoring, and a plain PyTorch loop",
+    "choosing": "what a speed test chooses, beside all combinations, and a plain loop",
     "augmentation": "images varied on the device, and by workers",
 }
 
