@@ -1,21 +1,19 @@
+"""The monitor as a whole: its size limit, its instruments, who looks on."""
+
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 import torch
-from torch import nn
 
-from gradtop.trainer.analysis.event_text import black_box_text, event_line
+from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.monitor.instruments.instrument import Instrument, Setup
 from gradtop.trainer.monitor.instruments.norms import NormRing, Norms
-from gradtop.trainer.monitor.instruments.steps import Noted, PaceMeter
 from gradtop.trainer.monitor.viewers import Viewers as Leases
 from gradtop.trainer.record import (
     Column,
@@ -31,112 +29,6 @@ from gradtop.trainer.record.streams import registry
 from gradtop.trainer.record.streams.registry import Stream
 from tests.monitor.support import CPU, Clock, Viewers, events, monitored, small_model, table
 from tests.support import wait_until
-
-
-def test_every_step_has_a_record_once_and_in_order(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        for count in (1, 7, 100, 3):
-            training.train(count)
-            training.monitor.flush()
-        training.train(30)
-
-    steps = table(run, "steps")
-    assert steps["step"] == list(range(1, 142))
-    assert steps["loss"] == training.losses
-    assert steps["lr"] == [0.1] * 141
-    assert steps["time"] == sorted(steps["time"])
-
-
-def test_without_clipping_the_norm_is_that_of_the_sampled_steps(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        training.train(40)
-
-    sampled = set(table(run, "layers")["step"])
-    assert 10 < len(sampled) < 40
-    steps = table(run, "steps")
-    for step, norm, expected in zip(steps["step"], steps["grad_norm"], training.norms, strict=True):
-        assert norm == pytest.approx(expected) if step in sampled else math.isnan(norm)
-    assert all(math.isnan(clipped) for clipped in steps["clipped"])
-
-
-def test_with_clipping_every_norm_is_there_and_what_was_clipped(tmp_path: Path) -> None:
-    with monitored(tmp_path, clip=0.6) as (training, run, _):
-        training.train(40)
-
-    steps = table(run, "steps")
-    assert steps["grad_norm"] == training.norms
-    assert steps["clipped"] == [float(norm > 0.6) for norm in training.norms]
-    assert 0 < sum(steps["clipped"]) < 40
-
-
-def test_a_loss_that_is_not_finite_is_recorded_as_it_is(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        for step, loss in enumerate((1.0, math.nan, math.inf, -math.inf), 1):
-            training.monitor.after_step(step, torch.tensor(loss), 0.1, None, 0.0, 6)
-
-    losses = table(run, "steps")["loss"]
-    assert losses[0] == 1.0
-    assert math.isnan(losses[1])
-    assert losses[2:] == [math.inf, -math.inf]
-
-
-def test_the_newest_figures_are_none_and_then_those_of_the_last_step(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        assert training.monitor.latest == {"loss": None, "grad_norm": None, "lr": None, "samples_per_s": None}
-        training.train(50)
-        training.monitor.flush()
-        latest = training.monitor.latest
-
-    assert latest["loss"] == training.losses[-1]
-    assert latest["lr"] == 0.1
-    assert latest["grad_norm"] == pytest.approx(training.norms[-1], rel=1)
-    assert latest["samples_per_s"] == pytest.approx(6 / 0.05)
-    rates = table(run, "steps")["samples_per_s"]
-    assert math.isnan(rates[0])
-    assert rates[-1] == pytest.approx(6 / 0.05)
-
-
-def test_a_pause_is_no_part_of_the_rate(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, _, _):
-        training.train(50)
-        training.monitor.flush()
-        training.clock.now += 1000
-        training.train(50)
-        training.monitor.flush()
-
-        assert training.monitor.latest["samples_per_s"] == pytest.approx(6 / 0.05)
-
-
-def test_evaluations_after_every_few_steps_do_not_make_steps_seem_slow() -> None:
-    pace, now = PaceMeter(), 0.0
-    found: float | None = None
-    for _ in range(20):
-        for gaps in ((10.0,), (0.05,) * 5):  # the first step after an evaluation is handed over by itself
-            noted: list[Noted] = []
-            for gap in gaps:
-                now += gap
-                noted.append((1, now, torch.zeros(()), 0.1, None, 0.0, 6, 0.4 * gap, None, None))
-            found = pace.look(noted)
-
-    assert found == pytest.approx(0.05)
-    assert pace.loading == pytest.approx(0.4)
-
-
-def test_steps_are_handed_over_several_times_a_second_and_not_each_by_itself(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, _, writer):
-        given: list[int] = []
-        put_many = writer.put_many
-
-        def noted(stream: str, rows: Sequence[tuple[float, ...]]) -> None:
-            given.extend([len(rows)] if stream == "steps" else [])
-            put_many(stream, rows)
-
-        writer.put_many = noted  # type: ignore[method-assign]
-        training.train(100)  # in 5 s
-        training.monitor.flush()
-
-    assert sum(given) == 100
-    assert 20 <= len(given) <= 51
 
 
 def test_what_measuring_costs_stays_within_the_budget(tmp_path: Path) -> None:
@@ -257,105 +149,6 @@ def test_an_instrument_is_added_by_its_class_and_the_declaration_of_its_stream(t
     assert found["step"] == [1, 4, 7, 10]
     assert found["total"][-1] == total
     assert table(run, "layers")["step"]
-
-
-def test_a_spike_of_the_loss_is_told_once_a_minute(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        training.train(100)
-        for _ in range(3):
-            training.monitor.after_step(training.step + 1, torch.tensor(50.0), 0.1, None, 0.0, 6)
-            training.step += 1
-            training.train(100)
-
-    (spike,) = events(run, "black_box")
-    assert spike["step"] == 101
-    assert "the loss rose to 50, from 1." in str(spike["what"])
-
-
-def test_a_spike_is_what_the_finding_says_it_is(tmp_path: Path) -> None:
-    """A rise of less than the loss was in the beginning, in a single step, is none; in several steps it is; where the process began does not matter."""
-    with monitored(tmp_path) as (training, run, _):
-        training.monitor.first_losses.extend([100.0] * 3)
-        training.train(100)
-
-        def rise_to(loss: float, steps: int) -> None:
-            for _ in range(steps):
-                training.monitor.after_step(training.step + 1, torch.tensor(loss), 0.1, None, 0.0, 6)
-                training.step += 1
-            training.monitor.flush()
-
-        rise_to(60.0, 1)
-        training.train(50)
-        rise_to(60.0, 4)
-
-    (spike,) = events(run, "black_box")
-    assert spike["step"] == 152
-    assert "the loss rose to 60, from 1." in str(spike["what"])
-
-
-def test_a_training_that_only_goes_well_has_no_spike(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, run, _):
-        training.train(500)
-
-    assert events(run, "black_box") == []
-
-
-@pytest.mark.parametrize("clip", [0.0, 1.0])
-def test_the_black_box_names_the_parameter_that_went_wrong(tmp_path: Path, clip: float) -> None:
-    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3))
-    with monitored(tmp_path, model, clip=clip) as (training, _, _):
-        training.train(200)
-
-        def spoil(step: int) -> None:
-            for place in (0, 1):
-                for parameter in model[place].parameters():
-                    assert parameter.grad is not None
-                    parameter.grad[0] = math.nan
-            told.append(training.monitor.black_box(step, "the gradient of 1.weight"))
-
-        told: list[dict[str, object]] = []
-        training.between = spoil
-        training.train(1)
-
-    (box,) = told
-    assert box["parameter"] == "1.weight"
-    assert box["step"] == 201
-    assert black_box_text(box) == "step 201: the gradient of 1.weight is not finite"
-    steps = box["steps"]
-    assert isinstance(steps, dict)
-    assert steps["step"] == list(range(169, 201))
-    assert steps["loss"] == pytest.approx(training.losses[168:200], rel=1e-4)
-    assert len(json.dumps(box)) < 6000
-
-
-def test_the_black_box_of_a_device_that_noticed_late_goes_by_the_samples(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, _, _):
-        training.train(99)
-
-        measure = training.monitor.after_backward
-
-        def spoil(step: int) -> None:
-            for parameter in training.model.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.mul_(math.nan)
-            measure(step)
-
-        training.monitor.after_backward = spoil  # type: ignore[method-assign]
-        training.train(1)
-        box = training.monitor.black_box(100, "")
-
-    assert box["parameter"] == "2.weight"
-    assert (box["parameter"], box["wrong"]) == ("2.weight", True)
-    assert black_box_text(box) == "step 100: a gradient is not finite; 2.weight is the first non-finite one"
-
-
-def test_a_black_box_before_the_first_step_is_empty(tmp_path: Path) -> None:
-    with monitored(tmp_path) as (training, _, _):
-        box = training.monitor.black_box(1, "the loss")
-
-    assert box["parameter"] == ""
-    assert black_box_text(box) == "step 1: the loss is not finite"
-    json.dumps(box)
 
 
 def test_a_monitor_may_be_closed_again(tmp_path: Path) -> None:

@@ -4,61 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from gradtop.trainer.analysis.profiling import __main__ as summary
-from gradtop.trainer.record import Event, EventReader, Run, read_status, send
+from gradtop.trainer.record import EventReader, Run, read_status, send
 from gradtop.trainer.record.profiles import KEPT, Profile, list_profiles, read_profile, trace_of, write_profile
 from gradtop.trainer.runtime.worker import work
-from gradtop.trainer.training.phases import StepPhase, ignore
-from gradtop.trainer.training.profiling.collector import Collector
-from gradtop.trainer.training.profiling.module_ranges import ModuleRanges
-from gradtop.trainer.training.profiling.stages import (
-    MOST_EVENTS,
-    Stage,
-    bounded_steps,
-    checked_steps,
-    phase_means,
-    planned,
-    typical,
-)
+from gradtop.trainer.training.phases import ignore
+from gradtop.trainer.training.profiling.stages import Stage, planned
 from gradtop.trainer.training.session import Session
-from tests.disk import mounted, occupy
-from tests.training.runs import SignalAtLook, check_alike, events, tiny_run, trained
+from tests.training.profiles import answers, asked, only_profile, profiler_enabled
+from tests.training.runs import check_alike, tiny_run, trained
 
 PHASES = ["loading", "forward", "backward", "optimizer", "monitoring"]
-
-
-def asked(steps: int | None = None) -> Callable[[Session], object]:
-    """Asks for a profile before the first step."""
-    return lambda session: send(session.run, "profile", **({"steps": steps} if steps else {}))
-
-
-def profiler_enabled() -> bool:
-    """Whether any profiler is active in this thread."""
-    return bool(torch.autograd._profiler_enabled())  # type: ignore[attr-defined]
-
-
-def answers(run: Run) -> list[Event]:
-    return [event for event in EventReader(run).refresh() if event["kind"] == "command"]
 
 
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Session]:
     run = tiny_run(tmp_path_factory.mktemp("runs"), epochs=12)
     return run, trained(run, asked(6))
-
-
-def only_profile(run: Run) -> tuple[Path, Profile]:
-    (path,) = list_profiles(run)
-    return path, read_profile(path)
 
 
 def test_the_phases_of_the_steps_add_up_and_operators_and_modules_are_told(profiled: tuple[Run, Session]) -> None:
@@ -159,12 +126,6 @@ def test_a_slow_layer_and_slow_data_show_on_top(tmp_path: Path) -> None:
     assert max(only_profile(run)[1].phases, key=lambda row: row.before).name == "loading"
 
 
-@pytest.mark.parametrize("steps", [0, -1, 51, 10**9, 1.5, "many", True])
-def test_a_number_of_steps_that_cannot_be_profiled_is_refused_with_the_bounds(steps: object) -> None:
-    with pytest.raises(ValueError, match="from 1 to 50 steps"):
-        checked_steps(steps)
-
-
 def test_a_second_profile_is_refused_while_one_is_taken(tmp_path: Path) -> None:
     def twice(session: Session) -> None:
         asked(3)(session)
@@ -190,21 +151,6 @@ def test_fewer_steps_are_taken_where_fewer_are_left_and_none_where_there_are_too
     assert found.steps < 50
     assert found.asked == 50
     assert "no more were left" in found.notes[0]
-
-
-def test_a_trace_holds_so_many_steps_as_it_may_have_events() -> None:
-    assert bounded_steps(10, 500) == 10
-    assert bounded_steps(50, MOST_EVENTS // 4) == 4
-    assert bounded_steps(50, 10**9) == bounded_steps(1, 0) == 1
-
-
-def test_the_typical_steps_are_those_in_the_middle_and_their_phases_add_up() -> None:
-    times = [{StepPhase.FORWARD: float(each), StepPhase.BACKWARD: 1.0} for each in (2, 100, 3, 4, 0.1, 3, 2, 5)]
-    assert typical(times) == [2, 3, 5, 6] or typical(times) == [0, 2, 3, 5]
-    means = phase_means(times)
-    assert means[StepPhase.FORWARD] == pytest.approx(3.0)
-    assert sum(means.values()) == pytest.approx(4.0)
-    assert not phase_means([])
 
 
 @pytest.mark.parametrize("stop", ["before", "active"])
@@ -239,107 +185,6 @@ def test_a_stop_in_the_middle_keeps_what_was_recorded_and_the_run_resumes(tmp_pa
     check_alike(whole, run)
 
 
-@pytest.mark.parametrize("method", ["count_begin", "begin", "step", "enter", "end", "rest"])
-def test_whatever_fails_in_the_profiler_costs_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    def fails(*_: object) -> None:
-        raise RuntimeError("Profiler is already enabled on this thread\nC++ stack")
-
-    monkeypatch.setattr(Collector, method, fails)
-    run = tiny_run(tmp_path, epochs=6)
-    session = trained(run, asked(5))
-    (told,) = events(run, "profile")
-    assert told["reason"] == "RuntimeError: Profiler is already enabled on this thread"
-    assert not list_profiles(run)
-    assert session.step == 48
-    assert session.compute.enter is ignore
-    assert not profiler_enabled()
-    assert not any(module._forward_hooks for module in session.model.modules())
-
-
-def test_another_profiler_that_is_active_is_left_alone(tmp_path: Path) -> None:
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as others:
-        run = tiny_run(tmp_path, epochs=6)
-        trained(run, asked(5))
-        assert profiler_enabled()
-    assert list(others.key_averages())
-    (answer,) = answers(run)
-    assert (answer["ok"], answer["reason"]) == (False, "another profiler is active in this process; end it first")
-
-
-def test_a_profiler_that_user_code_begins_meanwhile_keeps_its_steps(tmp_path: Path) -> None:
-    others: list[torch.profiler.profile] = []
-
-    def user_code(session: Session) -> None:
-        asked(5)(session)
-        begin = session.profiler._prepare
-
-        def first_another(plan: Any, collector: Any) -> None:
-            if plan.stage is Stage.COUNT and not others:
-                others.append(torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]))
-                others[0].start()
-            begin(plan, collector)
-
-        session.profiler._prepare = first_another  # type: ignore[method-assign]
-
-    run = tiny_run(tmp_path, epochs=6)
-    trained(run, user_code)
-    others[0].stop()
-    assert "aten::addmm" in {row.key for row in others[0].key_averages()}
-    (told,) = events(run, "profile")
-    assert told["reason"] == "another profiler is active in this process; end it first"
-
-
-def test_a_torch_without_kineto_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.profiler, "kineto_available", lambda: False)
-    run = tiny_run(tmp_path, epochs=1)
-    trained(run, asked(1))
-    (answer,) = answers(run)
-    assert answer["ok"] is False
-    assert "without Kineto" in answer["reason"]
-
-
-def test_a_full_disk_costs_the_profile_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with mounted(tmp_path, "3m") as disk:
-        run = tiny_run(disk, epochs=20)
-        (run.path / "profiles").mkdir(0o700)
-        end = Collector.end
-
-        def full(self: Collector, path: Path) -> None:
-            ballast = occupy(disk)
-            try:
-                end(self, path)
-            finally:
-                ballast.unlink()
-
-        monkeypatch.setattr(Collector, "end", full)
-        session = trained(run, asked(10))
-        assert session.step == 160
-        (told,) = events(run, "profile")
-        assert "the disk has" in told["reason"]
-        assert not list_profiles(run)
-        assert not list(run.path.rglob(".profile*"))
-
-
-def test_a_trace_that_was_written_in_part_makes_no_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    run, raw = tiny_run(tmp_path), tmp_path / "raw"
-    raw.write_text('{"traceEvents": [{"ph": "X", "na')
-    monkeypatch.setattr("sys.stdin", StringIO('{"profile": {}, "counted": []}'))
-    assert summary.main([str(run.path), str(raw)]) == 1
-    assert "is the disk full?" in capsys.readouterr().out
-    assert not list_profiles(run)
-    assert not raw.exists()
-
-
-def test_a_trace_that_is_too_large_is_not_kept_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "LARGEST_TRACE", 100)
-    run, raw = tiny_run(tmp_path), tmp_path / "raw"
-    raw.write_text('{"traceEvents": [' + ",".join(f'{{"ph": "X", "name": "{each * 7919}"}}' for each in range(200)) + "]}")
-    found = summary.completed(run, raw, Profile(step=1, steps=1), [0])
-    assert (found.trace, found.trace_bytes) == ("", 0)
-    assert "was not kept" in found.notes[0]
-    assert not list(run.profiles.iterdir())
-
-
 def test_only_the_newest_profiles_are_kept(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     for step in range(1, KEPT + 4):
@@ -369,46 +214,3 @@ def test_a_profile_waits_while_the_run_is_paused(tmp_path: Path) -> None:
     trained(run, paused)
     assert [event["ok"] for event in answers(run)] == [True] * 3
     assert only_profile(run)[1].steps == 3
-
-
-def test_modules_have_ranges_only_while_installed_and_one_that_takes_no_hooks_is_named() -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU()))
-    ranges = ModuleRanges(model)
-    assert ranges.install() == ""
-    assert all(module._forward_hooks for module in model.modules())
-    model(torch.ones(1, 2))
-    ranges.remove()
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-
-    class Closed(nn.ReLU):
-        def register_forward_hook(self, *_: Any, **__: Any) -> Any:
-            raise RuntimeError("closed")
-
-    closed = Closed()
-    assert ModuleRanges(nn.Sequential(closed)).install() == "1 of the model's 2 modules are not told apart"
-    assert not closed._forward_pre_hooks
-
-
-def test_a_module_that_fails_leaves_no_range_open() -> None:
-    class Fails(nn.Module):
-        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            raise ValueError("no")
-
-    ranges = ModuleRanges(model := nn.Sequential(Fails()))
-    ranges.install()
-    with pytest.raises(ValueError, match="no"):
-        model(torch.ones(1))
-    assert not ranges._open
-    ranges.remove()
-
-
-def test_a_kill_leaves_a_run_that_resumes_and_no_half_profile(tmp_path: Path) -> None:
-    """As after kill -9: what was being written has a temporary name, and is no profile."""
-    run = tiny_run(tmp_path, epochs=3)
-    assert work(run, signals=SignalAtLook(5)) == 0
-    run.profiles.mkdir(mode=0o700)
-    (run.profiles / ".step-000003.json.1.0123abcd.tmp").write_text('{"format": 1')
-    (run.profiles / "step-000002.trace.json.gz").write_bytes(b"\x1f\x8b")
-    assert not list_profiles(run)
-    assert work(run, resume=True) == 0
-    assert read_status(run).state == "done"
