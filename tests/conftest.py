@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -102,6 +103,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mutations", type=int, default=220, help="changes in the files of a run that is then read (tests/fuzz/test_readers.py)")
     group.addoption("--examples", type=int, default=18, help="configurations drawn and trained (tests/training/test_sweep.py)")
     group.addoption("--all-pairs", action="store_true", help="every optimizer with every schedule, instead of each with two (tests/training/test_resume_kinds.py)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays, a million objects: no collection of garbage looks through them, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
