@@ -125,6 +125,15 @@ def exported_model(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
     return export_model(run, checkpoint, str(arguments["format"]), Path(arguments["part"]), tell=tell)
 
 
+def config_check(arguments: RequestArguments, tell: Tell) -> dict[str, Any]:
+    """What can be known of a training with a configuration before it begins, as `check_config` has it, with `problems` that would not end it."""
+    from gradtop.trainer.server.config_check import check_config, problems_of
+
+    config, _ = _configuration(arguments)
+    found = check_config(config, Path(arguments["runs"]), tell)
+    return {**found, "problems": problems_of(found)}
+
+
 def _entered(arguments: RequestArguments) -> tuple[Run, Path]:
     """The `run`, whose directory this process is in from now on, and the `checkpoint`."""
     from gradtop.trainer.record import Run
@@ -191,7 +200,7 @@ WORK: dict[str, Callable[[RequestArguments, Child], int]] = {"work": work}
 ANSWERS: dict[str, AnswerFunction] = {
     "lr_plan": lr_plan, "parameters": parameters, "fork_weights": fork_weights, "picture": picture, MEASURE: measure,
 }  # fmt: skip
-TELLING: dict[str, TellingFunction] = {"evaluate": evaluation, "predict": prediction, "export_model": exported_model}
+TELLING: dict[str, TellingFunction] = {"evaluate": evaluation, "predict": prediction, "export_model": exported_model, "check": config_check}
 
 
 def answer_to(kind: str, arguments: RequestArguments, say: Tell) -> dict[str, Any]:

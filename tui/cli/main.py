@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("plot", "plot curves in the terminal or into a file"),
             ("diff", "compare configurations and results of two runs"),
             ("lineage", "show ancestors and descendants of a run"),
+            ("check", "check a configuration before training"),
             ("schedule", "plot the learning-rate schedule of a configuration"),
             ("params", "count model parameters"),
             ("export", "export the records of a run, or its model"),
