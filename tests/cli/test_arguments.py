@@ -36,7 +36,7 @@ def test_the_version_is_said(gradtop: Gradtop) -> None:
     ("arguments", "sentence"),
     [
         (["tran"], "'tran' is not a command; did you mean 'train'?"),
-        (["frobnicate"], "'frobnicate' is not a command. Available: train, resume"),
+        (["frobnicate"], "'frobnicate' is not a command. Available: new, train, resume"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["--runs"], "argument --runs: expected one argument"),
         (["show"], "the following arguments are required: RUN"),

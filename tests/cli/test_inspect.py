@@ -29,6 +29,25 @@ from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import NOW, fake_run
 
 
+def test_ls_prints_the_columns_that_are_asked_for(gradtop: Gradtop, runs: Path) -> None:
+    said = gradtop("ls", "--columns", "state, optimizer.lr,batch_size,change", "--sort", "name")
+    assert (said.code, said.err) == (0, "")
+    title, *lines = said.out.splitlines()
+    assert title.split() == ["run", "state", "optimizer.lr", "batch", "change"]
+    assert [line.split()[:5] for line in lines] == [
+        ["amber-finch", "■", "done", "1e-3", "64"],
+        ["brave-otter", "✕", "failed", "1e-3", "512"],
+        ["tidy-wren", "□", "stopped", "1e-3", "64"],
+    ]
+    assert lines[2].endswith("lr 1e-3 → 3e-4")
+    (row,) = json.loads(gradtop("ls", "amber-finch", "--columns", "optimizer.lr,tag,val_loss", "--json").out)
+    assert row["columns"] == {"optimizer.lr": 1e-3, "tag": [], "val_loss": row["val_loss"]}
+    assert "columns" not in json.loads(gradtop("ls", "--json").out)[0]
+    said = gradtop("ls", "--columns", "optimzer.lr")
+    assert (said.code, said.out, said.err) == (2, "", "gradtop: no run has the key optimzer.lr; did you mean optimizer.lr?\n")
+    assert gradtop("ls", "--columns", ",").code == 2
+
+
 def test_ls_has_a_line_for_each_run_families_together_the_newest_first(gradtop: Gradtop, runs: Path) -> None:
     said = gradtop("ls")
     title, otter, finch, wren = said.out.splitlines()

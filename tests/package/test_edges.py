@@ -15,6 +15,7 @@ OTHER_FILES = {
     "trainer/record/creation.py": "the runs directory, and the run's own, which it claims",
     "trainer/record/runs.py": "the trash",
     "tui/cli/search.py": "a configuration that the user names",
+    "tui/cli/new.py": "files that the user names",
     "trainer/record/export.py": "a folder that the user names",
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 METRIC = "metric:"  # before the name of a column of `evals`, among what is looked up
 FINDING = "finding"
+CHANGE = "change"  # a column that is no field: what was changed against its parent, in prose
 DATA = f"data{WHOLE_TABLE}"  # looked up as a text: see `data_of`
 NOT_DATA = frozenset({"kind", "workers"})  # of the section: how it is loaded does not change what it is
 LONGEST = 80

@@ -24,7 +24,8 @@ EPILOG = """\
 FILTER is words that name, state, model, changes, tags or note contain, and
 conditions: a name, then : (contains) = != < <= > >=, then a value. Names are
 those of columns (gradtop help keys lists them), keys of the configuration and
-metrics of evaluations. All must hold.
+metrics of evaluations. All must hold. --sort and --columns take the same names,
+--columns also `change`: what was changed, or why it failed.
 
 `best loss` is the lowest validation loss, or `best` the best value of another
 training.monitor, with its name; `accuracy` is that of the same evaluation.
@@ -37,6 +38,7 @@ more than 200 of them are not in it, they are null, unless --findings is given.
 
   gradtop ls failed
   gradtop ls 'optimizer.lr>1e-3' state:done tag:base --sort best
+  gradtop ls --columns state,optimizer.lr,best,f1,note --sort f1
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
 TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
@@ -52,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", metavar="FILTER", help="only runs that match: words, and conditions such as state:done or optimizer.lr>1e-3")
     parser.add_argument("--filter", dest="more", action="append", default=[], metavar="FILTER", help="the same as an option; may be repeated")
     parser.add_argument("--sort", metavar="NAME", help="sort by a column, a key of the configuration or a metric")
+    parser.add_argument("--columns", type=column_names, default=(), metavar="A,B", help="columns to print beside the name, such as state,lr,best")
     parser.add_argument("--reverse", action="store_true", help="reverse the order")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--findings", action="store_true", help="with --json: the findings of every run, however many there are")
@@ -63,6 +66,14 @@ def at_least_one(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
+
+
+def column_names(text: str) -> tuple[str, ...]:
+    """Raises ArgumentTypeError, which argparse words."""
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not found:
+        raise argparse.ArgumentTypeError("names of columns are expected, separated by commas")
+    return found
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,7 +96,7 @@ def list_all(options: argparse.Namespace) -> int:
     index.refresh()
     view = view_of(options)
     index.gather(view)
-    if problem := index.problem(view) or (index.unknown([view.sort]) if view.sort != NEWEST else ""):
+    if problem := index.problem(view) or index.unknown([*([view.sort] if view.sort != NEWEST else []), *view.columns]):
         raise UsageError(problem)
     rows = index.rows(view)
     if options.json and not options.sort:
@@ -93,9 +104,10 @@ def list_all(options: argparse.Namespace) -> int:
     apart = groups(rows, view.sort)
     rows = rows[: options.n]
     if options.json:
-        print_json(records(rows, index, every=options.findings))
+        found = records(rows, index, every=options.findings)
+        print_json([{**each, "columns": values_of(row, options.columns)} for each, row in zip(found, rows, strict=True)] if options.columns else found)
     elif rows:
-        print_table(rows, view)
+        print_chosen(rows, options.columns) if options.columns else print_table(rows, view)
         if apart > 1:
             print_line(f"Runs of different data are not ranked against each other: sorted within each of {apart} groups.", sys.stderr)
     elif options.filter or options.more:
@@ -107,9 +119,16 @@ def list_all(options: argparse.Namespace) -> int:
 
 def view_of(options: argparse.Namespace) -> RunsView:
     from gradtop.trainer.analysis.index import RunsView
+    from gradtop.trainer.analysis.run_fields import CHANGE
     from gradtop.trainer.analysis.run_order import NEWEST
 
-    return RunsView(options.sort or NEWEST, " ".join([*options.filter, *options.more]), options.reverse)
+    return RunsView(options.sort or NEWEST, " ".join([*options.filter, *options.more]), options.reverse, tuple(name for name in options.columns if name != CHANGE))
+
+
+def values_of(row: RunRow, names: Sequence[str]) -> dict[str, object]:
+    from gradtop.trainer.analysis.run_fields import CHANGE, field_of
+
+    return {name: row.change if name == CHANGE else field_of(name).value(row) for name in names}
 
 
 def record(row: RunRow) -> dict[str, object]:
@@ -208,6 +227,25 @@ def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
     tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     print_line("\n".join(table(titles, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+
+
+def print_chosen(rows: Sequence[RunRow], names: Sequence[str]) -> None:
+    """The name of each run and the columns that were asked for."""
+    from gradtop.trainer.analysis.run_fields import CHANGE, field_of
+    from gradtop.trainer.analysis.text import state_text
+    from gradtop.trainer.record import clean
+    from gradtop.tui.framework import states
+
+    numbers = [name for name in names if all(isinstance(values_of(row, [name])[name], int | float | None) for row in rows)]
+    titles = {name: clean(name if name == CHANGE else field_of(name).title or name, 40) for name in names}
+    lines = []
+    for row in rows:
+        mark = f"{PINNED} " if row.pinned else f"{row.branch} " if row.branch else ""
+        special = {"state": f"{states.symbol(row.state)} {state_text(row)}", CHANGE: row.change}
+        lines.append((f"{mark}{clean(row.name, 40)}", *(special[name] if name in special else text_of(row, name) for name in names)))
+    tones = {titles["state"]: [states.tone(row.state) for row in rows]} if "state" in titles else {}
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    print_line("\n".join(table(("run", *titles.values()), lines, right=[titles[name] for name in numbers], tones=tones, limit=limit)))
 
 
 def extra_columns(rows: Sequence[RunRow], view: RunsView) -> list[str]:

@@ -18,6 +18,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "train",
         (
+            ("new", "write a commented configuration to start from"),
             ("train", "start a run in the background and follow it"),
             ("resume", "continue a run from its last checkpoint"),
             ("fork", "start a new run from a checkpoint, with changes"),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.run_fields import FIELDS, field_of
+from gradtop.trainer.analysis.run_fields import CHANGE, FIELDS, field_of
 from gradtop.trainer.record import clean
 from gradtop.tui.widgets.columns import TableColumn
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 KEY = "runs.columns"
 MOST = 24
-CHANGE = "change"  # what was changed against its parent: prose, and so no field
 EPOCH = BEST = 8
 ALWAYS = (TableColumn("run", 24, 15, sort="name"), TableColumn("state", 12, sort="state"))
 # Where there is no room, the highest priority goes first.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gradtop.trainer.analysis.formatting import number, si, significant
-from gradtop.trainer.analysis.run_fields import FINDING, field_of
+from gradtop.trainer.analysis.run_fields import CHANGE, FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.analysis.run_text import value_text
@@ -14,7 +14,7 @@ from gradtop.trainer.analysis.text import best_cell, queue_text, state_text
 from gradtop.trainer.record import Status, clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.screens.runs.columns import BEST, CHANGE, EPOCH
+from gradtop.tui.screens.runs.columns import BEST, EPOCH
 from gradtop.tui.widgets.columns import Cell, Piece
 
 ROWS = 3
