@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.driver import Driver
 from textual.filter import LineFilter
@@ -22,6 +21,7 @@ from textual.widget import Widget
 
 from gradtop.trainer.record import clean
 from gradtop.tui.framework.caches import keep_small
+from gradtop.tui.framework.key_order import OrderedKeys
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
 
@@ -69,7 +69,7 @@ MessagePump.set_timer = set_timer  # type: ignore[method-assign,assignment]
 keep_small()
 
 
-class TerminalApp(App[None]):
+class TerminalApp(OrderedKeys):
     """An app for a terminal of these capabilities.
 
     `written` counts the bytes sent to it, `failure` is the exception that ended the app, `comes_back` whether the screen
