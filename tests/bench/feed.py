@@ -25,7 +25,8 @@ from gradtop.trainer.record.streams.registry import (
 )
 from tests.bench.sandbox import Sandbox
 from tests.bench.terminal import Terminal
-from tests.tui.runs_fixture import BINS, PARAMETERS, fake_run, layer_table
+from tests.tui.fake_model import BINS, PARAMETERS, layer_table
+from tests.tui.runs_fixture import fake_run
 
 BEATS = 0.5
 MOVED = 20  # weights that are in another bin at the next measurement

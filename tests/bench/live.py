@@ -12,7 +12,7 @@ from tests.bench.feed import Feed
 from tests.bench.figure import Figure, quantile
 from tests.bench.sandbox import sandboxed
 from tests.bench.terminal import CHART, Terminal, Used
-from tests.tui.runs_fixture import PARAMETERS
+from tests.tui.fake_model import PARAMETERS
 
 WINDOW = 8.0  # seconds in each mode
 TURN, TURNS = 1.5, 8  # seconds, how often, with the screen stopped and going on; in each mode

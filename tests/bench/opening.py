@@ -15,7 +15,8 @@ from gradtop.trainer.record import Column, Run, SegmentWriter
 from tests.bench.figure import Figure, in_turns, median_ratio
 from tests.bench.sandbox import Sandbox, sandboxed
 from tests.bench.terminal import CHART, Terminal
-from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run, planned
+from tests.tui.fake_model import planned
+from tests.tui.runs_fixture import EPOCHS, STEPS_PER_EPOCH, fake_run
 
 TIMES = 11
 STEPS = 1_000_000

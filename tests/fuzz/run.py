@@ -43,8 +43,9 @@ from gradtop.trainer.record.streams.registry import PICTURES, REGISTRY, SYSTEM, 
 from tests.fuzz.mutations import mutate, mutate_all
 from tests.fuzz.readers import PICTURES as LOOKED_AT
 from tests.fuzz.readers import Screen, commands, read_everything
+from tests.tui.fake_model import PARAMETERS
 from tests.tui.profile_fixture import profile, put_profile
-from tests.tui.runs_fixture import PARAMETERS, fake_run
+from tests.tui.runs_fixture import fake_run
 
 # What stands in the fields of events; 3 in all others.
 OF_EVENTS: Mapping[str, object] = {

@@ -8,7 +8,7 @@ from torchvision.models import resnet18, vit_b_16
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.models.sharing import Shareable
 from tests.models.formulas import evaluated
-from tests.tui.runs_fixture import layer_table
+from tests.tui.fake_model import layer_table
 
 
 def total(module: nn.Module) -> int:

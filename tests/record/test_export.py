@@ -15,7 +15,8 @@ from gradtop.trainer.record import Column, RecordError, Run, SegmentWriter, Stre
 from gradtop.trainer.record.event_file import masked_crc, varint
 from gradtop.trainer.record.export import ExportFolder, export_run, readable_streams, write_csv
 from tests.record.event_files import events
-from tests.tui.runs_fixture import PARAMETERS, fake_run
+from tests.tui.fake_model import PARAMETERS
+from tests.tui.runs_fixture import fake_run
 
 NAN, INF = math.nan, math.inf
 

@@ -1,18 +1,14 @@
 """Run directories as a worker would have left them, written with gradtop.trainer.record alone: quick, seeded, without torch.
 
-`fake_run` writes one in any state; `Grower` lets it go on, step by step. For looking by hand::
-
-    python -m tests.tui.runs_fixture RUNS            # a run of each state, and one that keeps growing until ctrl+c
+`fake_run` writes one in any state; `Grower` lets it go on, step by step.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
 import random
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,19 +16,8 @@ from typing import Any
 
 from gradtop.trainer.record import Column, Run, RunState, SegmentWriter, Status, append_event, new_run, write_status
 from gradtop.trainer.record.status import process_start, this_host
+from tests.tui.fake_model import BINS, MODULES, PARAMETERS, layer_table, planned
 
-PARAMETERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-    ("stem.weight", "Conv2d", (16, 1, 3, 3)),
-    ("stem.bias", "Conv2d", (16,)),
-    ("block1.conv.weight", "Conv2d", (32, 16, 3, 3)),
-    ("block1.conv.bias", "Conv2d", (32,)),
-    ("block2.conv.weight", "Conv2d", (64, 32, 3, 3)),
-    ("block2.conv.bias", "Conv2d", (64,)),
-    ("head.weight", "Linear", (10, 256)),
-    ("head.bias", "Linear", (10,)),
-)
-MODULES = (("stem", "Conv2d"), ("relu1", "ReLU"), ("block1.conv", "Conv2d"), ("relu2", "ReLU"), ("block2.conv", "Conv2d"), ("relu3", "ReLU"), ("head", "Linear"))
-BINS = 64
 EPOCHS = 30
 STEPS_PER_EPOCH = 172
 NOW = 1_795_617_000.0  # 2026-11-25, so that what is shown does not depend on today
@@ -70,39 +55,6 @@ seed = 0
 healthy_low = 1.0
 healthy_high = 100.0
 """
-
-
-def layer_table() -> dict[str, object]:
-    """What the `layers` stream says about the model."""
-    rows = [
-        {
-            "name": name,
-            "module": name.rpartition(".")[0],
-            "shape": list(shape),
-            "count": math.prod(shape),
-            "trainable": True,
-            "dtype": "float32",
-            "bytes": 4 * math.prod(shape),
-            "tied_to": "",
-        }
-        for name, _kind, shape in PARAMETERS
-    ]
-    modules = [
-        {"path": "", "kind": "CNN", "formula": "", "shape": ""},
-        {"path": "stem", "kind": "Conv2d", "formula": "1·3·3·16 + 16", "shape": "16×1×3×3"},
-        {"path": "block1", "kind": "Sequential", "formula": "", "shape": ""},
-        {"path": "block1.conv", "kind": "Conv2d", "formula": "16·3·3·32 + 32", "shape": "32×16×3×3"},
-        {"path": "block2", "kind": "Sequential", "formula": "", "shape": ""},
-        {"path": "block2.conv", "kind": "Conv2d", "formula": "32·3·3·64 + 64", "shape": "64×32×3×3"},
-        {"path": "head", "kind": "Linear", "formula": "256 × 10 + 10", "shape": "10×256"},
-    ]
-    return {"parameters": rows, "modules": modules, "model": "cnn", "could_tie": []}
-
-
-def planned(step: float, steps: int, lr: float, warmup: int = 200) -> float:
-    if step < warmup:
-        return lr * (step + 1) / warmup
-    return 0.5 * lr * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
 class Grower:
@@ -328,46 +280,3 @@ def living_run(runs: Path, name: str = "quiet-heron", *, state: str = "training"
     if state not in {"silent", "died", "done", "stopped", "failed"}:
         grower.status(state, updated=now + 3600)
     return run, grower
-
-
-def gallery(runs: Path, now: float) -> None:
-    """One run of each state."""
-    whole = EPOCHS * STEPS_PER_EPOCH
-    old, _ = fake_run(runs, "amber-finch", state="done", steps=whole, created=now - 4000)
-    fake_run(runs, "tidy-wren", state="stopped", steps=900, created=now - 3600, parent=old, changes=[("optimizer.lr", 1e-3, 3e-4)], lr=3e-4)
-    sentence = "out of memory on cuda:0 with batch_size 512: try training.batch_size=256"
-    fake_run(runs, "brave-otter", state="failed", steps=40, created=now - 3000, error=sentence, batch_size=512)
-    fake_run(runs, "grey-lynx", state="died", steps=700, created=now - 2400, log="epoch 3: loss 0.402\nKilled\n")
-    fake_run(runs, "calm-ibex", state="silent", steps=300, created=now - 1200)
-    fake_run(runs, "new-moth", state="starting", steps=0, created=now - 2)
-    fake_run(runs, "slow-toad", state="paused", steps=500, created=now - 500)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--rate", type=float, default=20, help="steps per second")
-    parser.add_argument("--steps", type=int, default=1000, help="steps that are there at once")
-    parser.add_argument("--alone", action="store_true", help="only the run that grows")
-    options = parser.parse_args()
-    now = time.time()
-    if not options.alone:
-        gallery(options.runs, now)
-    pace = 1 / options.rate
-    run = new_run(options.runs, CONFIG.format(lr=1e-3, epochs=EPOCHS, batch_size=64), {"name": "quiet-heron", "created": now}, name="quiet-heron", now=now)
-    run.log.write_text("gradtop worker on cpu\n")
-    grower = Grower(run, start=now - options.steps * pace, pace=pace)
-    grower.grow(options.steps)
-    print(run.path, flush=True)
-    try:
-        while grower.step < grower.steps:
-            time.sleep(max(0.0, grower.now - time.time()))
-            grower.grow()
-            grower.status("training", updated=time.time())
-    except KeyboardInterrupt:
-        grower.status("stopped")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,7 +15,8 @@ from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.poll import ReadContext
 from gradtop.tui.screens.overview.data import read_overview
 from gradtop.tui.screens.schedule.data import read_schedule, turn_marks
-from tests.tui.runs_fixture import NOW, fake_run, planned
+from tests.tui.fake_model import planned
+from tests.tui.runs_fixture import NOW, fake_run
 
 STEPS, PER_EPOCH = 200, 10
 

@@ -16,8 +16,9 @@ from gradtop.trainer.record.streams.registry import CELLS, PICTURES, columns_of,
 from gradtop.tui.screens.weights.pictures import Shown, blocks, heat, picture_title, why_none
 from gradtop.tui.terminal import Capabilities
 from gradtop.tui.widgets.heat_map import ASCII, BAD, FEW, GROUND, Heat, HeatMap, Pixels, arranged, level_of
+from tests.tui.fake_model import PARAMETERS
 from tests.tui.piloting import Starts, piloted
-from tests.tui.runs_fixture import NOW, PARAMETERS, Grower, fake_run
+from tests.tui.runs_fixture import NOW, Grower, fake_run
 
 KERNELS, MEAN, MAX = PictureKind
 NAMES = [name for name, _kind, _shape in PARAMETERS]

@@ -11,8 +11,9 @@ from gradtop.tui.terminal import Capabilities
 from gradtop.tui.ui_state import UiState
 from gradtop.tui.widgets.histogram import HistogramPlot
 from gradtop.tui.widgets.table import Table
+from tests.tui.fake_model import PARAMETERS
 from tests.tui.piloting import piloted
-from tests.tui.runs_fixture import NOW, PARAMETERS, Grower, fake_run
+from tests.tui.runs_fixture import NOW, Grower, fake_run
 
 SHAPES = {name: shape for name, _kind, shape in PARAMETERS}
 NAMES = [name for name, _kind, _shape in PARAMETERS]
