@@ -28,8 +28,8 @@ hypothesis.settings.load_profile("gradtop")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of processes, terminals and screens wait much of their time."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Two more than there are cores: tests of processes, terminals and screens wait for half of their time."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
 from gradtop.tui.reading.chart_view import ChartView, Window
 from gradtop.tui.reading.overlay import Overlaid, OverlayView
-from gradtop.tui.screens.runs.data import numbered
+from gradtop.tui.screens.runs.marks import numbered
 from gradtop.tui.screens.runs.screen import Runs
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, Grower, fake_run

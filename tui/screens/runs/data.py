@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.index import RunsView
@@ -73,15 +73,6 @@ def judge(rows: Iterable[RunRow], clock: Callable[[], float], seconds: float) ->
         found.append(Judgement(row, clock(), clean(said.text(), SENTENCE), clean(sentence, SENTENCE), said.tone))
         if time.monotonic() > until:
             break
-    return found
-
-
-def numbered(marked: Sequence[str], before: Mapping[str, int]) -> dict[str, int]:
-    """A number for each marked run, for its colour: the one it had, else the lowest that is free."""
-    found = {run: before[run] for run in marked if run in before}
-    for run in marked:
-        if run not in found:
-            found[run] = next(number for number in range(len(marked)) if number not in found.values())
     return found
 
 

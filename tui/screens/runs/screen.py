@@ -26,17 +26,9 @@ from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
-from gradtop.tui.screens.runs.data import (
-    AT_FIRST,
-    AT_ONCE,
-    Judgement,
-    RunsPart,
-    judge,
-    numbered,
-    read_runs,
-    sorted_column,
-)
+from gradtop.tui.screens.runs.data import AT_FIRST, AT_ONCE, Judgement, RunsPart, judge, read_runs, sorted_column
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
+from gradtop.tui.screens.runs.marks import RunMarks
 from gradtop.tui.screens.runs.model import use_model
 from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
 from gradtop.tui.widgets.cells import collected
@@ -73,8 +65,7 @@ class Runs(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sort, self._reverse = NEWEST, False
-        self._filter = ""
+        self._sort, self._reverse, self._filter = NEWEST, False, ""
         self._rows: dict[str, RunRow] = {}
         self._known: frozenset[str] = frozenset()
         self._state: tuple[str, str] = ("", "")
@@ -83,8 +74,7 @@ class Runs(ModeScreen):
         self._judging = False
         self._columns: tuple[str, ...] = ()  # by the names of their fields
         self._looked_up: tuple[str, ...] = ()  # those of them that fit
-        self._marked: list[str] = []  # the runs to draw over each other, of which the newest is compared with others
-        self._numbers: dict[str, int] = {}  # of the marked runs, for their colours
+        self._marks = RunMarks()
 
     def body(self) -> ComposeResult:
         yield Table(filters=True, hint=HINT)
@@ -92,8 +82,7 @@ class Runs(ModeScreen):
 
     def on_mount(self) -> None:
         wanted = self.gradtop.memory.get(KEY)
-        self._sort, self._reverse = wanted.removeprefix(REVERSED), wanted.startswith(REVERSED)
-        self._sort = self._sort or NEWEST
+        self._sort, self._reverse = wanted.removeprefix(REVERSED) or NEWEST, wanted.startswith(REVERSED)
         self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), spared=["tag"])
         self.table.set_columns(columns)
         super().on_mount()
@@ -192,7 +181,7 @@ class Runs(ModeScreen):
     def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
         known = self._judged.get(row.run.id)
         finding = (known.words, known.tone) if known is not None else ("…", "muted")
-        return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marked)
+        return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marks)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""
@@ -239,9 +228,9 @@ class Runs(ModeScreen):
         if action == "overlay":
             return True if row is not None and self._overlaid() else None
         if action == "unmark":
-            return True if self._marked else None
+            return True if self._marks else None
         if action == "compare":
-            return True if row is not None and self._other(row) is not None else None
+            return True if row is not None and self._marks.other(self._known, row) is not None else None
         if action in {"choose", "start_job", "rerun", "rename", "fork", "mark", "tag", "note", "pin", "seeds", "use"}:
             return True if row is not None else None
         if action == "delete":
@@ -264,38 +253,30 @@ class Runs(ModeScreen):
         if self.row is not None:
             # Charts are about to be wanted: their modules are there by the time that the overlay is opened.
             self.gradtop.poll.do(partial(import_module, "gradtop.tui.dialogs.overlay"))
-            marked = self.row.run.id
-            self._mark([each for each in self._marked if each != marked] if marked in self._marked else [*self._marked, marked])
+            self._marks.toggle(self.row.run.id)
+            self._show_marks()
 
     def action_unmark(self) -> None:
-        self._mark([])
+        self._marks.clear()
+        self._show_marks()
 
-    def _mark(self, marked: list[str]) -> None:
-        self._marked = marked
-        self._numbers = numbered(marked, self._numbers)
+    def _show_marks(self) -> None:
         self.show(self.snapshot)
         self.refresh_bindings()
 
     def _overlaid(self) -> list[Run]:
-        """The marked runs, whatever the filter hides, in the order in which they were marked; without marks the one under the cursor."""
-        marked = [each for each in self._marked if each in self._known] or ([self.row.run.id] if self.row is not None else [])
-        return [Run(self.gradtop.runs / each) for each in marked]
+        return self._marks.overlaid(self.gradtop.runs, self._known, self.row)
 
     def action_overlay(self) -> None:
         from gradtop.tui.dialogs.overlay import Overlay
 
         if runs := self._overlaid():
-            self.app.push_screen(Overlay(runs, self._numbers))
-
-    def _other(self, row: RunRow) -> Run | None:
-        """What a run is compared with: the one marked last, else its parent; a filter may hide it."""
-        found = next((each for each in (*reversed(self._marked), row.parent) if each in self._known and each != row.run.id), None)
-        return Run(row.run.path.parent / found) if found is not None else None
+            self.app.push_screen(Overlay(runs, self._marks.numbers))
 
     def action_compare(self) -> None:
         from gradtop.tui.dialogs.compare import Compare
 
-        if (row := self.row) is not None and (other := self._other(row)) is not None:
+        if (row := self.row) is not None and (other := self._marks.other(self._known, row)) is not None:
             self.app.push_screen(Compare(other, row.run))
 
     def action_sort(self) -> None:
