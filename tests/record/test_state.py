@@ -12,14 +12,17 @@ ROOT = Path(__file__).parents[2]
 UNMISTAKABLE = {RunState.QUEUED, RunState.SILENT, RunState.DIED}
 
 
+def literals(node: ast.expr) -> set[str]:
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
 def test_no_module_compares_a_state_with_a_literal() -> None:
     found = []
     for path in [*ROOT.glob("trainer/**/*.py"), *ROOT.glob("tui/**/*.py")]:
         if path.name == "state.py":
             continue
         for node in (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.expr)):
-            literals = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
-            names_a_state = isinstance(node, ast.Compare) and "state" in ast.unparse(node.left) and literals & set(RunState)
+            names_a_state = isinstance(node, ast.Compare) and "state" in ast.unparse(node.left) and literals(node) & set(RunState)
             assigns = isinstance(node, ast.Constant) and node.value in UNMISTAKABLE
             if names_a_state or assigns:
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
