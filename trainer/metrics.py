@@ -7,7 +7,7 @@ configuration, run directory, analysis and training all need it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal, NamedTuple
 
 MetricMode = Literal["min", "max"]
@@ -15,10 +15,12 @@ MetricMode = Literal["min", "max"]
 LOSS, ACCURACY = "loss", "accuracy"
 BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
 PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
+R2, MAE, RMSE = "r2", "mae", "rmse"
 # What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
-MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character"]
-# A character is a token; other tokens are those of custom data.
-SAMPLES, CHARACTERS, TOKENS = "samples", "characters", "tokens"
+MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse"]
+# What there is a label for; a character is a token, and other tokens are those of custom data. Values are numbers to predict in place of labels.
+SAMPLES, CHARACTERS, TOKENS, VALUES = "samples", "characters", "tokens", "values"
+OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS)
 TOP = 5
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
 
@@ -26,7 +28,7 @@ TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the c
 class Metric(NamedTuple):
     """`title` stands beside its value, `short` in a table, where there is little room. `mode` says which value is better.
 
-    It is measured where there is a label for each of the `labels` (samples, characters, tokens, "" for any), of at least `classes` classes. `share` is
+    It is measured where there is a label for each of one of the `labels` (empty: of any), of at least `classes` classes. `share` is
     True for a value between 0 and 1.
     """
 
@@ -35,7 +37,7 @@ class Metric(NamedTuple):
     short: str
     mode: MetricMode
     help: str
-    labels: str = ""
+    labels: tuple[str, ...] = ()
     classes: int = 0
     share: bool = True
 
@@ -43,44 +45,64 @@ class Metric(NamedTuple):
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(LOSS, "val loss", "loss", "min", "Mean cross-entropy without label smoothing.", share=False),
-        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters) whose class is predicted."),
+        Metric(LOSS, "val loss", "loss", "min", "Mean loss of the task without label smoothing; of a classification the cross-entropy.", share=False),
+        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters) whose class is predicted.", labels=OF_CLASSES),
         Metric(
             BALANCED_ACCURACY, "balanced accuracy", "bal", "max",
             "Mean over the classes of their recall, that is of the share of a class's samples that are predicted; classes without samples are "
             "left out (scikit-learn's balanced_accuracy_score).",
-            labels=SAMPLES,
+            labels=(SAMPLES,),
         ),
         Metric(
             F1, "F1", "F1", "max",
             "Macro F1: mean over the classes of 2 TP / (2 TP + FP + FN); classes that neither occur nor are predicted are left out "
             "(scikit-learn's f1_score with average='macro').",
-            labels=SAMPLES,
+            labels=(SAMPLES,),
         ),
         Metric(
             TOP5_ACCURACY, "top-5 accuracy", "top", "max",
             "Share of the samples whose class is among the five with the largest outputs; from 10 classes on.",
-            labels=SAMPLES, classes=TOP_CLASSES,
+            labels=(SAMPLES,), classes=TOP_CLASSES,
         ),
-        Metric(PERPLEXITY, "perplexity", "ppl", "min", "exp of the mean cross-entropy per token; of a text a token is a character.", labels=TOKENS, share=False),
+        Metric(PERPLEXITY, "perplexity", "ppl", "min", "exp of the mean cross-entropy per token; of a text a token is a character.", labels=(TOKENS, CHARACTERS), share=False),
         Metric(
             BITS_PER_CHARACTER, "bits per character", "bpc", "min", "Mean cross-entropy per character in bits, that is divided by ln 2.",
-            labels=CHARACTERS, share=False,
+            labels=(CHARACTERS,), share=False,
+        ),
+        Metric(
+            R2, "R²", "R²", "max", "Coefficient of determination of a regression, the mean over the targets (scikit-learn's r2_score); a constant prediction has 0 at most.",
+            labels=(VALUES,), share=False,
+        ),
+        Metric(MAE, "MAE", "MAE", "min", "Mean absolute error of a regression, in the units of the targets.", labels=(VALUES,), share=False),
+        Metric(
+            RMSE, "RMSE", "RMSE", "min", "Root mean squared error of a regression, in the units of the targets; of several the mean of theirs.",
+            labels=(VALUES,), share=False,
         ),
     )
 }  # fmt: skip
-# Beside loss and accuracy, which every evaluation has.
+# Beside loss and accuracy, which a column of each evaluation is for.
+# What stands beside the loss where it is measured: of a language model nobody reads the accuracy.
+HEADLINES = (PERPLEXITY, R2)
 FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
 
 
 def not_measured(name: str, labels: str, classes: int) -> str:
     """Why a metric is not measured where there is a label for each of these, and so many classes (0: not known): as it stands after "requires"; "" where it is."""
     metric = METRICS[name]
-    if metric.labels and labels and metric.labels != labels and (metric.labels, labels) != (TOKENS, CHARACTERS):
-        return f"labels of {metric.labels}, and these data have labels of {labels}"
+    if metric.labels and labels and labels not in metric.labels:
+        return f"{_labels_text(metric.labels[0])}, and these data have {_labels_text(labels)}"
     if 0 < classes < metric.classes:
         return f"at least {metric.classes} classes, and these data have {classes}"
     return ""
+
+
+def _labels_text(labels: str) -> str:
+    return "numbers as targets" if labels == VALUES else f"labels of {labels}"
+
+
+def headline_of(further: Container[str]) -> str:
+    """The metric that stands beside the loss, by the metrics of an evaluation beside loss and accuracy."""
+    return next((name for name in HEADLINES if name in further), ACCURACY)
 
 
 class Monitored(NamedTuple):

@@ -59,6 +59,7 @@ def tables(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
             layers = len(model.setdefault("channels", [8, 8]))
             model["kernel_size"] = draw(st.lists(st.integers(1, 3), min_size=layers, max_size=layers))
     _put_right(made)
+    made["task"] = _fitting_task(made)
     made["optimizer"].pop("nesterov", None)
     if "min_lr" in made["schedule"]:
         made["optimizer"]["lr"] = made["schedule"]["min_lr"] + draw(st.sampled_from([0.0, 1e-3, 0.1]))
@@ -88,6 +89,17 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
     made["training"].pop("monitor", None)  # which data have which metric is tested by itself
     if made["training"].get("clip"):
         made["training"].pop("clip_value", None)
+
+
+def _fitting_task(made: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The task, where these data have such targets."""
+    task, data = made["task"], made["data"]["kind"]
+    if task["kind"] == "regression" and data == "custom":
+        made["augment"], made["training"] = ({name: value for name, value in made[table].items() if name not in {"mixup", "cutmix", "label_smoothing"}} for table in ("augment", "training"))
+        return task
+    if task["kind"] == "classification" and data not in {"text", "custom"}:
+        return {"kind": "classification"}  # how weights are combined with other fields is tested by itself
+    return {"kind": "language_model" if task["kind"] == "language_model" and data == "text" else "auto"}
 
 
 @st.composite

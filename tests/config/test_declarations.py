@@ -44,7 +44,7 @@ def test_a_field_that_two_kinds_share_takes_effect_in_one_way() -> None:
 
 
 def test_the_sections_stand_in_the_order_of_the_file_and_kind_stands_first() -> None:
-    assert [part.name for part in sections()] == ["model", "init", "freeze", "data", "augment", "optimizer", "schedule", "training", "monitor", "sample"]
+    assert [part.name for part in sections()] == ["model", "init", "freeze", "data", "task", "augment", "optimizer", "schedule", "training", "monitor", "sample"]
     for part in sections():
         for kind in part.kinds:
             assert part.of(kind)[0].name == "kind"
@@ -95,7 +95,7 @@ def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(spec: FieldSpec,
     if config is None:
         keys = {problem.key for problem in problems}
         # A wrong kind may make other fields of its section wrong; a size or a count may disagree with another section.
-        assert spec.key in keys or {key.partition(".")[0] for key in keys} <= {"model", "schedule", "monitor"}
+        assert spec.key in keys or {key.partition(".")[0] for key in keys} <= {"model", "schedule", "monitor", "task"}
         assert all(str(problem).isprintable() for problem in problems)
     else:
         assert to_tables(config)[spec.section][spec.name] in (value, [value], value[0] if isinstance(value, list) and value else value)

@@ -58,7 +58,7 @@ def test_a_change_is_taken_by_its_path_or_by_a_name_that_no_other_field_has(chan
         ("enabled=yes", 'monitor.enabled: must be true or false, not "yes"'),
         ("channels=8,x", 'model.channels: must be a list of integers, each ≥ 1, not "8,x"'),
         ("lr=1\nx = 2", 'optimizer.lr: must be a number > 0, not "1\\nx = 2"'),
-        ("kind=mlp", "kind: is ambiguous; did you mean one of these: model.kind, init.kind, freeze.kind, data.kind, optimizer.kind, schedule.kind"),
+        ("kind=mlp", "kind: is ambiguous; did you mean one of these: model.kind, init.kind, freeze.kind, data.kind, task.kind, optimizer.kind, schedule.kind"),
         ("momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
         ("optimizer.momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
         ("optimizer.lrr=1", "optimizer.lrr: unknown key; did you mean lr?"),

@@ -50,7 +50,7 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
         ("[data]\nkind = 'mnist'\nroot = ''", 'data.root: must be a folder, not ""'),
         ("[data]\nkind = 'mnist'\nroot = \"a\\u001b[2J\"", 'data.root: must be printable, which "a\\x1b[2J" is not'),
         ("[optimiser]\nlr = 1", "optimiser: unknown section; did you mean optimizer?"),
-        ("[nonsense]", "nonsense: unknown section; there are: model, init, freeze, data, augment, optimizer, schedule, training, monitor, sample"),
+        ("[nonsense]", "nonsense: unknown section; there are: model, init, freeze, data, task, augment, optimizer, schedule, training, monitor, sample"),
         ("lr = 1", "lr: stands outside any section; did you mean optimizer.lr?"),
         ("channels = 1", "channels: stands outside any section; did you mean model.channels or data.channels?"),
         ("trainin = 1", "trainin: unknown key; did you mean training?"),

@@ -120,7 +120,8 @@ class Odd(nn.Module):
 
 def check(model: nn.Module, given: Any = None) -> None:
     config = Config(data=CustomData(target="x:y"), model=CustomModel(target="x:y"))
-    fit.check_fit(config, model, of(given or (tensors(), tensors())), CPU)
+    source = of(given or (tensors(), tensors()))
+    fit.check_fit(config, model, source, config.task.build(source, {}), CPU)
 
 
 def test_a_model_that_does_not_fit_is_refused_and_one_that_fits_is_left_as_it_was() -> None:

@@ -149,11 +149,11 @@ def stop_and_resume(run: Run, *stops: int) -> None:
     assert work(run, resume=True) == 0, read_status(run).error
 
 
-def check_alike(whole: Run, parted: Run) -> None:
+def check_alike(whole: Run, parted: Run, score: str = "accuracy") -> None:
     """Both runs are done, with the same states bit for bit, and have recorded the same figures."""
     assert not (found := differences(finished(whole), finished(parted))), found
     assert rows(whole, "steps", "loss", "lr") == rows(parted, "steps", "loss", "lr")
-    assert rows(whole, "evals", "loss", "accuracy") == rows(parted, "evals", "loss", "accuracy")
+    assert rows(whole, "evals", "loss", score) == rows(parted, "evals", "loss", score)
 
 
 def differences(one: object, other: object, path: str = "") -> list[str]:

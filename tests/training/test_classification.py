@@ -19,8 +19,9 @@ from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1, LOSS, TOP5_
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.record.classification import NEWEST, drop_later, read_classification
 from gradtop.trainer.runtime.worker import work
-from gradtop.trainer.training import classification
-from gradtop.trainer.training.evaluate import Score, evaluate
+from gradtop.trainer.tasks.kinds.classification import counts as class_counts
+from gradtop.trainer.tasks.task import Score
+from gradtop.trainer.training.evaluate import evaluate
 from gradtop.tui.cli.main import main
 from tests.data.files import mnist_files, put
 from tests.training.runs import rows, stop_and_resume, tiny_run
@@ -81,7 +82,7 @@ def test_the_metrics_are_those_of_a_plain_computation(classes: int, samples: int
 def test_counts_and_worst_samples_are_those_of_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     outputs, labels = drawn(10, 300, spoilt=5)
     whole = scored(outputs, labels).classes
-    monkeypatch.setattr(classification, "FOLD", 64)  # counted in several turns
+    monkeypatch.setattr(class_counts, "FOLD", 64)  # counted in several turns
     found = scored(outputs, labels).classes
     assert found is not None
     assert whole is not None

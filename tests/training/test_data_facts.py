@@ -12,8 +12,8 @@ import torch
 from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
-from gradtop.trainer.training import data_facts
-from gradtop.trainer.training.data_facts import count_labels, entropy
+from gradtop.trainer.tasks.kinds.classification import labels
+from gradtop.trainer.tasks.kinds.classification.labels import count_labels, least_cross_entropy
 from tests.training.runs import tiny_run, trained
 
 CUSTOM = '\n[data]\nkind = "custom"\ntarget = "tests.training.project:{}"\narguments = {{ {} }}\n'
@@ -62,7 +62,7 @@ def test_labels_that_come_one_by_one_are_those_of_the_first_batches(tmp_path: Pa
 
 
 def test_of_very_many_labels_some_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_facts, "MOST_LABELS", 100)
+    monkeypatch.setattr(labels, "MOST_LABELS", 100)
     counts, counted, sampled = count_labels(torch.arange(1000) % 10 - 1, 10)
     assert sampled
     assert sum(counts) == counted <= 100
@@ -71,8 +71,8 @@ def test_of_very_many_labels_some_are_counted(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_entropy_is_the_loss_of_the_best_constant() -> None:
-    assert entropy([0.5, 0.5, 0.0]) == pytest.approx(math.log(2))
-    assert entropy([]) is None
+    assert least_cross_entropy([0.5, 0.5, 0.0]) == pytest.approx(math.log(2))
+    assert least_cross_entropy([]) is None
 
 
 def test_a_text_has_the_entropy_of_its_characters(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_text_has_the_entropy_of_its_characters(tmp_path: Path) -> None:
     facts = read_data_facts(run)
     counts = facts.class_counts
     assert facts == DataFacts(class_counts=counts, counted=sum(counts), constant_loss=facts.constant_loss)
-    assert facts.constant_loss == pytest.approx(entropy([count / sum(counts) for count in counts]))
+    assert facts.constant_loss == pytest.approx(least_cross_entropy([count / sum(counts) for count in counts]))
 
 
 def test_samples_for_validation_are_looked_for_among_those_of_training() -> None:

@@ -19,7 +19,7 @@ from gradtop.trainer.config.validate import validate
 from gradtop.trainer.metrics import METRICS, MetricName, Monitored, monitored
 from gradtop.trainer.record import Run, RunReader, RunState, Status, new_run, read_status
 from gradtop.trainer.record.status import parse_status, write_status
-from gradtop.trainer.training.evaluate import Score
+from gradtop.trainer.tasks.task import Score
 from gradtop.trainer.training.scores import Scores, monitored_in
 from gradtop.tui.cli.main import main
 from tests.training.runs import events, newest_state, rows, stop_and_resume, tiny_run, trained

@@ -99,7 +99,8 @@ def skipped_text(status: Status) -> str:
 
 
 def best_text(status: Status) -> str:
-    """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`.
+    """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`;
+    without classes what stands beside the loss in the best evaluation.
 
     "" before the first evaluation with a finite loss.
     """
@@ -109,10 +110,37 @@ def best_text(status: Status) -> str:
     for name, value, epoch in ((LOSS, status.best_val_loss, status.best_loss_epoch), (ACCURACY, status.best_val_accuracy, status.best_accuracy_epoch)):
         if value is not None:
             found.setdefault(name, (metric_text(name, value), epoch))
+    if (score := status.metric_at_best(status.beside_loss)) is not None and status.best_val_accuracy is None:
+        found.setdefault(status.beside_loss, (metric_text(status.beside_loss, score), status.best_epoch))
     by_epoch: dict[int, list[str]] = {}
     for text, epoch in found.values():
         by_epoch.setdefault(epoch, []).append(text)
     return ", ".join(f"{', '.join(texts)}{in_epoch(epoch)}" for epoch, texts in by_epoch.items())
+
+
+def validation_text(status: Status) -> str:
+    """loss 0.041, accuracy 0.9889 (baseline 0.1012), F1 0.9887; the baseline is that of a constant prediction"""
+    values = {ACCURACY: status.val_accuracy, **status.metrics}
+    said = (f"{metric_text(name, value)}{baseline_text(status, name)}" for name, value in values.items() if isinstance(value, int | float))
+    return ", ".join([f"loss {significant(status.val_loss) if status.val_loss is not None else '–'}{baseline_text(status, LOSS)}", *said])
+
+
+def baseline_text(status: Status, name: str) -> str:
+    value = status.baselines.get(name)
+    return f" (baseline {metric_figure(name, value)})" if isinstance(value, int | float) and name in {LOSS, status.beside_loss} else ""
+
+
+def score_cell(status: Status) -> str:
+    """The accuracy of the best evaluation, and where there is none what stands beside the loss, with its name: 0.912 R²; – where there is neither."""
+    if status.accuracy_at_best is not None:
+        return share(status.accuracy_at_best)
+    value = status.metric_at_best(status.beside_loss)
+    return "–" if value is None else f"{metric_figure(status.beside_loss, value)} {METRICS[status.beside_loss].short}"
+
+
+def score_title(statuses: Iterable[Status]) -> str:
+    """Of a column of these: accuracy, or score where there are other metrics among them."""
+    return "score" if any(status.accuracy_at_best is None and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
 
 
 def best_cell(status: Status) -> str:

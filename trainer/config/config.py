@@ -17,7 +17,7 @@ from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
 from gradtop.trainer.job import DEFAULT_JOB
-from gradtop.trainer.metrics import CHARACTERS, SAMPLES, not_measured
+from gradtop.trainer.metrics import not_measured
 from gradtop.trainer.models.init_config import DefaultInit, InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
@@ -25,6 +25,8 @@ from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.optim.optimizers.adamw import AdamW
 from gradtop.trainer.optim.schedules import ScheduleConfig
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.tasks.kinds import TaskConfig
+from gradtop.trainer.tasks.kinds.auto import AutoTask
 
 
 class Config(Section):
@@ -40,6 +42,7 @@ class Config(Section):
     init: InitConfig = DefaultInit.model_construct()
     freeze: FreezeConfig = NoFreeze.model_construct()
     data: DataConfig = Digits.model_construct()
+    task: TaskConfig = AutoTask.model_construct()
     augment: AugmentConfig = AugmentConfig.model_construct()
     optimizer: OptimizerConfig = AdamW.model_construct()
     schedule: ScheduleConfig = CosineSchedule.model_construct()
@@ -71,7 +74,8 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
     if config.settings is not None:
         yield from config.settings.disagreements_with(config)
     training = config.training
-    labels = {"characters": CHARACTERS, "images": SAMPLES}.get(config.data.inputs, "")
+    yield from config.task.disagreements_with(config)
+    labels = config.task.labels(config.data.inputs)
     if missing := not_measured(training.monitor, labels, config.data.shape.classes):
         yield "training.monitor", f"{training.monitor} requires {missing} (data.kind is {config.data.kind})"
     samples = config.data.shape.samples

@@ -21,11 +21,17 @@ _NUMBERS = 1 << 18
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a model must know of the data it is made for; images are square."""
+    """What a model must know of the data it is made for; images are square. `targets` are the numbers to predict for each sample, where there are no classes."""
 
     channels: int
     size: int
     classes: int
+    targets: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """How many values a model gives for each sample, or each token."""
+        return self.targets or self.classes
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class Source(Protocol):
 
     @property
     def labels(self) -> Tensor | None:
-        """Of training, where all of them lie in memory."""
+        """Class numbers or values to predict, of training, where all of them lie in memory."""
         ...
 
     @property
@@ -168,7 +174,7 @@ class Dataset:
 
 def labels_per_sample(labels: Tensor) -> int:
     """Labels of one sample where it has several, else 0."""
-    return labels[0].numel() if labels.dim() > 1 and len(labels) else 0
+    return labels[0].numel() if labels.dim() > 1 and len(labels) and not labels.is_floating_point() else 0
 
 
 @dataclass(frozen=True)

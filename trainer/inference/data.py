@@ -29,7 +29,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 def load_source(config: Config) -> Source:
     """The data of a run. Raises UserError."""
-    return load_data(config.data, seed=config.training.seed, context=config.model.window)
+    return load_data(config.data, seed=config.training.seed, context=config.model.window, wanted=config.task.wanted)
 
 
 def with_training_part(source: Source) -> Source:

@@ -21,12 +21,13 @@ from gradtop.trainer.inference.data import (
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, changes_of_data, open_trained, read_trained
-from gradtop.trainer.metrics import ACCURACY, CHARACTERS, FURTHER, LOSS, SAMPLES, TOKENS
+from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, TOKENS
 from gradtop.trainer.record import Run, StreamReader
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.evaluate import Score, evaluate, evaluation_batch
+from gradtop.trainer.tasks.task import Score, TrainingTask
+from gradtop.trainer.training.evaluate import evaluate, evaluation_batch
 
 
 def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -39,7 +40,6 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     tell({"doing": "loading the data"})
     trained = open_trained(state, load_source, compiled=True)
     config, source = state.config, trained.source
-    characters = config.data.inputs == "characters"
     chosen: Source = source
     if data == TRAINING:
         chosen = with_training_part(source)
@@ -47,20 +47,20 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
     began = time.monotonic()
     score, counted = score_of(trained, chosen, tell)
-    further = {name: score.further[name] for name in FURTHER if name in score.further}
-    metrics = {LOSS: score.loss, ACCURACY: score.accuracy, **further}
+    metrics = {name: score.metrics[name] for name in METRICS if name in score.metrics}
     recorded = read_recorded(run, state) if data == VALIDATION else None
     return {
         "step": state.step,
         "epoch": state.epoch,
         "weights": state.weights,
         "data": data,
-        "of": SAMPLES if counted.one_label else CHARACTERS if characters else TOKENS,
+        "of": counted.of,
         "samples": counted.labels,
         "device": str(trained.device),
         "precision": config.training.precision,
         "seconds": time.monotonic() - began,
         "metrics": {name: as_text(value) for name, value in metrics.items()},
+        "baselines": {name: as_text(value) for name, value in score.baselines.items()},
         "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
         "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
         "notes": changes_of_data(trained),
@@ -71,9 +71,9 @@ def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None)
     """The metrics of a model on the validation part of a source, and what was counted; the model is left in evaluation mode. Raises UserError where memory runs out."""
     config = trained.state.config
     size = evaluation_batch(config.training.batch_size)
-    counted = Counted(source.validation(size, trained.device), WorkCounter("evaluating", tell))
+    counted = Counted(source.validation(size, trained.device), trained.task, WorkCounter("evaluating", tell))
     try:
-        score = evaluate(trained.model, trained.forward, counted, characters=config.data.inputs == "characters")
+        score = evaluate(trained.model, trained.forward, counted, trained.task)
     except Exception as error:
         if out_of_memory(error):
             raise UserError(f"out of memory on {trained.device} in batches of {size}; end what else uses it, or evaluate elsewhere: --device cpu") from error
@@ -83,11 +83,11 @@ def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None)
 
 
 class Counted:
-    """Batches, the labels of which are counted as they pass."""
+    """Batches, the labels of which are counted as they pass; `of` is what they are labels of."""
 
-    def __init__(self, batches: Iterable[tuple[Tensor, Tensor]], counter: WorkCounter) -> None:
-        self.one_label = True
-        self._batches, self._counter = batches, counter
+    def __init__(self, batches: Iterable[tuple[Tensor, Tensor]], task: TrainingTask, counter: WorkCounter) -> None:
+        self.of = SAMPLES
+        self._batches, self._task, self._counter = batches, task, counter
 
     @property
     def labels(self) -> int:
@@ -96,8 +96,9 @@ class Counted:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for inputs, targets in self._batches:
             yield inputs, targets
-            self.one_label = targets.dim() == 1
-            self._counter.add(targets.numel())
+            labels = self._task.labels(targets)
+            self.of = labels if labels in {CHARACTERS, TOKENS} else SAMPLES
+            self._counter.add(len(targets) if self.of == SAMPLES else targets.numel())
 
 
 def read_recorded(run: Run, state: TrainedState) -> dict[str, float] | None:

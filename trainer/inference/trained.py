@@ -28,6 +28,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
+from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
 from gradtop.trainer.training.check import form_lazy_modules
 from gradtop.trainer.training.misfit import DataFingerprint, changed_data, changed_model, data_fingerprint
@@ -50,6 +51,7 @@ class TrainedState:
     weights: str
     tensors: Mapping[str, Any]
     found: DataFingerprint
+    task: Mapping[str, Any]  # what the task had learned from the training set
     threads: int
     shapes: Mapping[str, Any]  # of modules whose channels were removed
     masked: int  # weights that a pruning mask keeps at zero
@@ -63,6 +65,7 @@ class TrainedModel:
 
     state: TrainedState
     source: Source
+    task: TrainingTask
     device: torch.device
     model: nn.Module
     forward: Callable[[Tensor], Tensor]
@@ -88,6 +91,7 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
         weights=TRAINED if averaged is None else AVERAGED,
         tensors=weights,
         found=state.get("found") or {},
+        task=decoded(state.get("task") or {}),
         threads=int(state.get("tuned_threads") or 0),
         shapes=shapes_in({**state, TRAINED: weights}),  # also those of weights that are integers
         masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
@@ -115,6 +119,7 @@ def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compi
         use_threads(state.threads)
     seed_generators(training.seed)
     source = load(config)
+    task: TrainingTask = config.task.build(source, state.task)
     model = build_trained(state, source)
     model.to(device)
     if training.channels_last:
@@ -122,7 +127,7 @@ def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compi
     # A training compiles the model, and its EMA is not compiled.
     if compiled and training.compile and state.weights == TRAINED:
         model.compile()
-    return TrainedModel(state, source, device, model.eval(), partial(Forward(device, training), model))
+    return TrainedModel(state, source, task, device, model.eval(), partial(Forward(device, training), model))
 
 
 def build_trained(state: TrainedState, source: Source) -> nn.Module:

@@ -11,7 +11,7 @@ from gradtop.trainer.checkpoint.format import Saved, State
 from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.evaluate import Score
+from gradtop.trainer.tasks.task import Score
 
 
 def write_checkpoint(run: Run, state: State, score: Score, training: TrainingConfig, *, note: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def write_checkpoint(run: Run, state: State, score: Score, training: TrainingCon
         step=state["step"],
         epoch=int(state.get("epoch") or 0),
         val_loss=score.loss,
-        val_accuracy=score.accuracy,
+        val_accuracy=score.known_accuracy,
         best=True,
         time=time.time(),
         monitor=training.best.name,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.metrics import BALANCED_ACCURACY, F1
+from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.writing import unlink
@@ -62,6 +62,12 @@ class Classification:
         # 2 TP / (2 TP + FP + FN), where TP + FN is the support and TP + FP how often the class was predicted.
         scores = [2 * hits / (support + predicted) for hits, support, predicted in zip(self.hits, self.support, self.predicted, strict=True) if support + predicted]
         return {BALANCED_ACCURACY: _mean(recalls), F1: _mean(scores)}
+
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        """Of always naming the class that occurs most often; nothing where none does."""
+        occurring = sum(1 for count in self.support if count)
+        return {ACCURACY: max(self.support) / sum(self.support), BALANCED_ACCURACY: 1 / occurring} if occurring else {}
 
     def recall(self, number: int) -> float:
         """The accuracy of one class: the share of its samples that are predicted; nan where there are none."""

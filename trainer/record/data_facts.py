@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
 
-FACTS = "facts"  # in data.json
+FACTS, TASK = "facts", "task"  # in data.json
 MOST_CLASSES = 10_000
 
 

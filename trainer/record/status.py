@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.metrics import LOSS, Monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, PERPLEXITY, Monitored, headline_of
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run
@@ -42,7 +42,8 @@ class Status:
     `skipped_steps` counts the steps that the gradient scaler skipped because a gradient overflowed in fp16.
     `monitor` is the metric that decides which evaluation is the best, `monitor_mode` "min" or "max"; `best`, its value, `val_loss_at_best`,
     `accuracy_at_best` and `metrics_at_best` are of that evaluation, at the end of `best_epoch`. `best_val_loss` and `best_val_accuracy`,
-    the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy.
+    the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy, `baselines`
+    those that the best constant prediction would have there. `headline` is the metric that stands beside the loss; "" in older runs.
     `tokens_per_sample` is the number of tokens that a sample of a language model has, of a text its characters; 0 for other models.
     `threads` is the number of compute threads on the CPU, 0 while unknown.
     `masked` is the number of weights that a pruning mask keeps at zero.
@@ -75,12 +76,14 @@ class Status:
     masked: int = 0
     samples_per_s: float = 0.0
     tokens_per_sample: int = 0
+    headline: str = ""
     loss: float | None = None
     grad_norm: float | None = None
     lr: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
     metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    baselines: Mapping[str, object] = dataclasses.field(default_factory=dict)
     monitor: str = LOSS
     monitor_mode: str = "min"
     best: float | None = None
@@ -106,12 +109,31 @@ class Status:
     def monitored(self) -> Monitored:
         return Monitored(self.monitor, self.monitor_mode)
 
+    @property
+    def beside_loss(self) -> str:
+        """The metric that stands beside the loss; of an older run by what it has measured."""
+        if self.headline in METRICS:
+            return self.headline
+        return PERPLEXITY if self.tokens_per_sample else headline_of(self.metrics)
+
+    def metric(self, name: str) -> float | None:
+        """Of the newest evaluation; None where it was not measured."""
+        return _number({**self.metrics, LOSS: self.val_loss, ACCURACY: self.val_accuracy}.get(name))
+
+    def metric_at_best(self, name: str) -> float | None:
+        """Of the best evaluation; None where it was not measured."""
+        return _number({**self.metrics_at_best, LOSS: self.val_loss_at_best, ACCURACY: self.accuracy_at_best, self.monitor: self.best}.get(name))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
 
 READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(word, str) else None)
 MAKE = bounds.Maker(Status, READS)
 STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
 ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
-MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best"})
+MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best", "baselines"})
 
 
 def write_status(run: Run, status: Status) -> None:

@@ -132,7 +132,7 @@ class SmallTraining:
         self.model = build_model(self.config.model, source.info)
         initialise(self.config.init, self.model)
         self.optimizer = build_optimizer(self.config.optimizer, self.model, device)
-        self.compute = Compute(self.model, self.optimizer, device, self.config.training)
+        self.compute = Compute(self.model, self.optimizer, device, self.config.training, self.config.task.build(source, {}))
         batch = next(iter(source.training(self.config.training.batch_size, seed=0, device=device).epoch(0)))
         augment = augmentation(self.config.augment, source, seed=0)
         self.batch = augment(*batch, 0) if augment is not None else batch

@@ -70,7 +70,7 @@ def compare_weights(config: Config, path: str) -> dict[str, Any]:
 
 def shapes_of(config: Config) -> nn.Module:
     """The model of a configuration, without values where it can be built so. Raises UserError."""
-    info = info_of(config.data)
+    info = info_of(config.data, config.task.wanted)
     try:
         # Shapes only: no memory, no random numbers.
         with torch.device("meta"):

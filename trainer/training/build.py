@@ -48,6 +48,7 @@ from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
+from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind, check_monitor
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
@@ -162,6 +163,7 @@ def prepare(context: RunContext) -> Session:
         model=config.model.kind,
         parameters=describe(model).total,
         tokens_per_sample=source.tokens_per_sample,
+        headline=parts.compute.task.headline,
         threads=torch.get_num_threads(),
         masked=mask.masked if mask is not None else 0,
         changes=dict(session.changes),
@@ -189,15 +191,16 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
         told.event(EventKind.WARNING, message=crowded)
 
     seed_generators(training.seed)
-    source = load_data(config.data, seed=training.seed, context=config.model.window)
+    source = load_data(config.data, seed=training.seed, context=config.model.window, wanted=config.task.wanted)
     _tell_of_data(source, told)
     check_kind(config, source.info)
-    check_monitor(config, source, torch.device("cpu"))
+    task: TrainingTask = config.task.build(source, {})
+    check_monitor(config, source, task)
     check_prompt(config, source)
     model = build_model(config.model, source.info)
     if lazy_parameters(model):
         # A batch tells their shapes, before anything asks for these.
-        check_fit(config, model, source, torch.device("cpu"))
+        check_fit(config, model, source, task, torch.device("cpu"))
     try:
         apply_shapes(model, shapes)
     except ValueError as error:
@@ -208,7 +211,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     model.to(device)
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    check_fit(config, model, source, device)
+    check_fit(config, model, source, task, device)
     check_tensors(model)
     check_trains(config, model, device)
     fixed = fixed_names(model)
@@ -218,7 +221,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     batches = source.training(training.batch_size, seed=training.seed, device=device)
     if training.compile:
         model.compile()
-    compute = Compute(model, optimizer, device, training)
+    compute = Compute(model, optimizer, device, training, task)
     return TrainingParts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
 
 
@@ -235,6 +238,7 @@ def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
         taken = fork.TransferredState()
         state = decoded(state)
         fork.take_weights(parts.model, state["model"], taken)
+        parts.compute.task.inherit(state.get("task") or {})
         taken_over = f"{', '.join(taken.kept)} of the checkpoint of step {state['step']}"
         if taken.dropped:
             taken_over += f"; dropped: {'; '.join(taken.dropped)}"

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
-from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, TOKENS, not_measured
+from gradtop.trainer.metrics import METRICS, not_measured
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
+from gradtop.trainer.tasks.task import TrainingTask, shape_text
 from gradtop.trainer.training.check_tensors import lazy_parameters
 
 # What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
@@ -38,7 +39,7 @@ def check_kind(config: Config, info: DataInfo) -> None:
         raise UserError(f"model.{field}: {sentence}")
 
 
-def check_fit(config: Config, model: nn.Module, source: Source, device: torch.device) -> None:
+def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTask, device: torch.device) -> None:
     """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
     if "any" not in {config.model.inputs, config.data.inputs}:
         return
@@ -49,7 +50,7 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
             f"data.{'target' if isinstance(config.data, CustomData) else 'kind'}: an input is the number {strange}, and by the labels there are "
             f"{source.info.classes} characters, 0 to {source.info.classes - 1}; inputs and labels must be numbered alike"
         )
-    given = f"{config.data.kind} gives inputs of {_shape(inputs)} for a batch of {len(inputs)}"
+    given = f"{config.data.kind} gives inputs of {shape_text(inputs)} for a batch of {len(inputs)}"
     # A batch of one is more than batch norm can train on, and says nothing of larger ones.
     for training in (False, True) if len(inputs) > 1 else (False,):
         try:
@@ -63,7 +64,7 @@ def check_fit(config: Config, model: nn.Module, source: Source, device: torch.de
                 f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
                 f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
-        _check_outputs(outputs, targets, source.info.classes, "in training " if training else "")
+        _check_outputs(outputs, targets, task, "in training " if training else "")
 
 
 def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
@@ -78,14 +79,14 @@ def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Mo
     return model
 
 
-def check_monitor(config: Config, source: Source, device: torch.device) -> None:
+def check_monitor(config: Config, source: Source, task: TrainingTask) -> None:
     """Refuse a `training.monitor` that is not measured on these data, where the config does not tell. Raises UserError."""
     name, labels = config.training.monitor, ""
     if METRICS[name].labels:
-        _, targets = next(iter(source.validation(2, device)))
-        labels = SAMPLES if targets.dim() == 1 else CHARACTERS if config.data.inputs == "characters" else TOKENS
+        _, targets = next(iter(source.validation(2, torch.device("cpu"))))
+        labels = task.labels(targets)
     if missing := not_measured(name, labels, source.info.classes):
-        raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or accuracy")
+        raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or {task.headline}")
 
 
 @torch.no_grad()
@@ -103,24 +104,9 @@ def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
                 buffer.copy_(kept[name])
 
 
-def _check_outputs(outputs: object, targets: Tensor, classes: int, when: str) -> None:
+def _check_outputs(outputs: object, targets: Tensor, task: TrainingTask, when: str) -> None:
     if not isinstance(outputs, Tensor):
-        raise UserError(f"the model {when}returns {type(outputs).__name__}; a tensor with a value for each class is expected")
+        raise UserError(f"the model {when}returns {type(outputs).__name__}; a tensor with a value for each {task.each} is expected")
     if not outputs.is_floating_point():
-        raise UserError(f"the model {when}returns numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are expected, a value for each class")
-    wanted = (*targets.shape, classes)
-    if outputs.shape == wanted:
-        return
-    if outputs.shape[:-1] == targets.shape:
-        raise UserError(
-            f"the model does not fit the data: it {when}returns {outputs.shape[-1]} values for each label, and the data have {classes} classes; "
-            f"give its last layer {classes} outputs"
-        )
-    raise UserError(
-        f"the model does not fit the data: for labels of {_shape(targets)} it {when}returns {_shape(outputs)}; "
-        f"{'×'.join(map(str, wanted))} is expected, a value for each label and class"
-    )
-
-
-def _shape(tensor: Tensor) -> str:
-    return f"{'×'.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}"
+        raise UserError(f"the model {when}returns numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are expected, a value for each {task.each}")
+    task.check_outputs(outputs, targets, when)

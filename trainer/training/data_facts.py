@@ -15,17 +15,16 @@ from gradtop.trainer.data.dataset import Dataset
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.monitor.transfer import Transfer
-from gradtop.trainer.record.data_facts import MOST_CLASSES, DataFacts
+from gradtop.trainer.record.data_facts import DataFacts
 
 if TYPE_CHECKING:
     from gradtop.trainer.data.dataset import Source, TrainingBatches
+    from gradtop.trainer.tasks.task import TrainingTask
     from gradtop.trainer.training.step import Batch
 
 BATCHES = 4  # whose inputs are looked at
 LABEL_BATCHES = 64  # whose labels are counted, where these do not all lie in memory
 MOST_VALUES = 1 << 18  # of the inputs of a batch
-MOST_LABELS = 1 << 24
-ENOUGH = 20  # labels of a sample for each class, below which their entropy says little
 
 
 class Look(NamedTuple):
@@ -41,6 +40,7 @@ class FactFinder:
 
     source: Source
     batches: TrainingBatches
+    task: TrainingTask
     _looks: list[Look] = field(default_factory=list)
     _labels: list[Tensor] = field(default_factory=list)
     _passed: bool = False  # whether all that is looked at has come by
@@ -95,39 +95,16 @@ class FactFinder:
         source = self.source
         moments, labels = (each.values() if each is not None else None for each in self._sent or (None, None))
         columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * 4
-        counts, counted, sampled = count_labels(source.labels if labels is None else torch.tensor(labels), source.info.classes)
-        sampled = sampled or labels is not None
-        sure = counted > 0 and (not sampled or counted >= ENOUGH * source.info.classes)
-        shares = [count / counted for count in counts] if sure else []
-        smoothed = [(1 - label_smoothing) * share + label_smoothing / len(shares) for share in shares] if label_smoothing else []
+        targets = source.labels if labels is None else torch.tensor(labels)
+        facts = self.task.target_facts(targets, sampled=labels is not None, smoothing=label_smoothing)
         return DataFacts(
-            class_counts=tuple(counts) if len(counts) <= MOST_CLASSES else (),
-            counted=counted,
-            sampled=sampled and counted > 0,
+            **facts._asdict(),
             input_mean=columns[0],
             input_std=_deviation(columns[0], columns[1]),
             model_input_mean=columns[2],
             model_input_std=_deviation(columns[2], columns[3]),
-            constant_loss=entropy(shares),
-            constant_training_loss=entropy(smoothed),
             overlap=overlap(source.train_images, source.val_images) if isinstance(source, Dataset) else None,
         )
-
-
-def count_labels(labels: Tensor | None, classes: int) -> tuple[list[int], int, bool]:
-    """How many there are of each class, and in all; whether only some were counted."""
-    if labels is None:
-        return [], 0, False
-    every = max(1, -(-labels.numel() // MOST_LABELS))
-    some = labels.reshape(-1)[::every]
-    some = some[some >= 0]
-    counts = torch.bincount(some, minlength=classes).tolist()
-    return counts, some.numel(), every > 1
-
-
-def entropy(shares: Sequence[float]) -> float | None:
-    """In nats: the cross entropy of the best constant prediction. None where nothing is known."""
-    return -sum(share * math.log(share) for share in shares if share > 0) if shares else None
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

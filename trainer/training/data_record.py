@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.record import Run
-from gradtop.trainer.record.data_facts import FACTS, DataFacts
+from gradtop.trainer.record.data_facts import FACTS, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.training.data_facts import FactFinder
 from gradtop.trainer.training.misfit import data_fingerprint
 
 if TYPE_CHECKING:
     from gradtop.trainer.data.dataset import Source, TrainingBatches
+    from gradtop.trainer.tasks.task import TrainingTask
     from gradtop.trainer.training.step import Batch
 
 
@@ -25,10 +26,10 @@ class DataRecord:
     Where the file cannot be written the run goes on without it.
     """
 
-    def __init__(self, run: Run, source: Source, batches: TrainingBatches) -> None:
-        self._run, self._source = run, source
+    def __init__(self, run: Run, source: Source, batches: TrainingBatches, task: TrainingTask) -> None:
+        self._run, self._source, self._task = run, source, task
         self._fingerprint: dict[str, dict[str, Any]] | None = None
-        self._finder: FactFinder | None = FactFinder(source, batches)
+        self._finder: FactFinder | None = FactFinder(source, batches, task)
         self._facts: DataFacts | None = None
 
     @property
@@ -60,5 +61,7 @@ class DataRecord:
 
     def _write(self) -> None:
         facts = {FACTS: self._facts.record()} if self._facts is not None else {}
+        # What predictions are scaled by, for whoever reads a run without torch.
+        task = {TASK: state} if (state := self._task.state_dict()) else {}
         with contextlib.suppress(OSError):
-            write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts}, indent=1))
+            write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts, **task}, indent=1))

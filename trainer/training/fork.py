@@ -72,6 +72,8 @@ def take_over(session: Session, state: State) -> TransferredState:
     """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
     taken = TransferredState()
     take_weights(session.model, state["model"], taken)
+    if scale := session.compute.task.inherit(state.get("task") or {}):
+        taken.kept.append(scale)
     _take_optimizer(session.optimizer, session.config.optimizer, state, taken)
     _take_running_mean(session, state, taken)
     if session.compute.scaler is not None and "scaler" in state:

@@ -98,7 +98,7 @@ def close_epoch(session: Session) -> None:
         compute.evaluated,
         lambda inputs: compute.forward(inputs, compute.evaluated),
         session.validation,
-        characters=session.config.data.inputs == "characters",
+        compute.task,
         between=lambda: session.control.obey(session) if session.control.due() else None,
     )
     session.record_score(score)

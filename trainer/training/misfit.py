@@ -26,7 +26,7 @@ DataFingerprint = dict[str, dict[str, Any]]
 
 def data_fingerprint(source: Source) -> DataFingerprint:
     """Of each part of the data how many samples it has, a digest of its file names or of some samples, and its classes."""
-    found: DataFingerprint = {"data": {"classes": source.info.classes}}
+    found: DataFingerprint = {"data": {"classes": source.info.classes, **({"targets": source.info.targets} if source.info.targets else {})}}
     for name, part in vars(source).items():
         if isinstance(part, Tensor) and part.dim():
             some = part[:: max(len(part) // LOOKED_AT, 1)].detach().cpu().contiguous()

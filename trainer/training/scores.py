@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradtop.trainer.metrics import Monitored
-from gradtop.trainer.training.evaluate import Score
+from gradtop.trainer.tasks.task import Score
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Scores:
             self.without_better += 1
         if math.isfinite(score.loss) and (self.best_loss is None or score.loss < self.best_loss):
             self.best_loss, self.best_loss_epoch = score.loss, epoch
-        if self.best_accuracy is None or score.accuracy > self.best_accuracy:
+        if score.known_accuracy is not None and (self.best_accuracy is None or score.accuracy > self.best_accuracy):
             self.best_accuracy, self.best_accuracy_epoch = score.accuracy, epoch
         return best
 
@@ -76,4 +76,8 @@ def monitored_in(state: Mapping[str, Any]) -> Monitored:
 
 
 def _plain(score: Score | None) -> dict[str, Any] | None:
-    return {"loss": score.loss, "accuracy": score.accuracy, "further": dict(score.further)} if score else None
+    if score is None:
+        return None
+    # Without an accuracy there is none to compare: NaN is equal to nothing.
+    accuracy = {} if score.known_accuracy is None else {"accuracy": score.accuracy}
+    return {"loss": score.loss, **accuracy, "further": dict(score.further), "baselines": dict(score.baselines)}

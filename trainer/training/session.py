@@ -32,9 +32,9 @@ from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
+from gradtop.trainer.tasks.task import Score
 from gradtop.trainer.training import live
 from gradtop.trainer.training.data_record import DataRecord
-from gradtop.trainer.training.evaluate import Score
 from gradtop.trainer.training.freeze import freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import PublishedPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
@@ -91,7 +91,7 @@ class Session:
         self._waited = ""  # what was said of a batch that does not come
         self.text_sampler = TextSampler(self)
         self.profiler = StepProfiler(self.run, self.writer, self.compute, self.device, compiled=self.config.training.compile)
-        self.data_record = DataRecord(self.run, self.source, self.batches)
+        self.data_record = DataRecord(self.run, self.source, self.batches, self.compute.task)
         self.monitor.chance = self.data_record.chance
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
@@ -289,7 +289,7 @@ class Session:
             **self.monitor.epoch_means.take(),
             **({"skipped": skipped} if (skipped := self.guard.take_skipped()) else {}),
             val_loss=score.loss,
-            val_accuracy=score.accuracy,
+            val_accuracy=score.known_accuracy,
             **({"metrics": score.further} if score.further else {}),
             best=best,
             monitor=self.scores.monitored.name,
@@ -323,7 +323,7 @@ class Session:
             step=self.step,
             epoch=self.epoch,
             val_loss=score.loss if score else None,
-            val_accuracy=score.accuracy if score else None,
+            val_accuracy=score.known_accuracy if score else None,
             best=score is not None and score is self.scores.best,
             time=time.time(),
             monitor=monitored.name,

@@ -30,6 +30,8 @@ def parts(session: Session) -> dict[str, Any]:
         "stopwatch": session.stopwatch,
         "random": session.generators,
     }
+    if session.compute.task.state_dict():
+        named["task"] = session.compute.task
     return {name: part for name, part in named.items() if part is not None}
 
 

@@ -9,13 +9,14 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
+from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.check_tensors import uncopyable
 from gradtop.trainer.training.phases import BACKWARD, FORWARD, LOADING, Enter, ignore
 from gradtop.trainer.training.weight_mask import WeightMask
@@ -50,12 +51,12 @@ class Forward:
 class Compute:
     """Forward in the wanted precision, gradients of a group of batches, the update, and the EMA of the weights.
 
-    Inputs are (batch, …), outputs (batch, classes) or (batch, positions, classes); targets are class numbers, or shares
-    of the classes where images were mixed.
+    Inputs are (batch, …); what outputs and targets are, the task knows.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer, device: torch.device, training: TrainingConfig) -> None:
+    def __init__(self, model: nn.Module, optimizer: Optimizer, device: torch.device, training: TrainingConfig, task: TrainingTask | None = None) -> None:
         self.model = model
+        self.task = task or Classifier()
         self.optimizer = optimizer
         self.label_smoothing = training.label_smoothing
         self.augment: Augment | None = None
@@ -83,30 +84,28 @@ class Compute:
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs = self.forward(inputs)
-        if outputs.dim() > 2:
-            outputs, targets = outputs.flatten(0, -2), targets.flatten()
-        if self.counts_right:
-            # Of mixed images, whose targets are shares, the class that has most of it.
-            self._right.append((outputs.detach().argmax(1) == (targets if targets.dim() == 1 else targets.argmax(1))).float().mean())
+        if self.counts_right and (right := self.task.accuracy(outputs.detach(), targets)) is not None:
+            self._right.append(right)
         if self._plain_wanted:
-            self._plain.append(functional.cross_entropy(outputs.detach(), targets))
-        return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
+            self._plain.append(self.task.loss(outputs.detach(), targets))
+        return self.task.loss(outputs, targets, smoothing=self.label_smoothing)
 
     def backward(self, group: Sequence[Batch], first: int) -> Tensor:
         """Leave the gradient of the mean loss over all samples of a group of batches; returns that loss, detached.
 
-        `first` is the number of its first batch. A shorter batch weighs less, so that a group is as one large batch.
+        `first` is the number of its first batch. A batch weighs as much as its samples, so that a group is as one large batch.
         """
         if len(group) == 1:
-            loss = self._backward(group[0], first, 1.0)
+            loss = self._backward(group[0], first, None)
         else:
-            samples = sum(len(targets) for _, targets in group)
-            loss = torch.stack([self._backward(batch, number, len(batch[1]) / samples) for number, batch in enumerate(group, start=first)]).sum()
+            weights = [self.task.weight(targets) for _, targets in group]
+            whole = sum(weights)
+            loss = torch.stack([self._backward(batch, number, weight / whole) for number, (batch, weight) in enumerate(zip(group, weights, strict=True), start=first)]).sum()
         if self.mask is not None:
             self.mask.mask_gradients()
         return loss
 
-    def _backward(self, batch: Batch, number: int, weight: float) -> Tensor:
+    def _backward(self, batch: Batch, number: int, weight: Tensor | float | None) -> Tensor:
         inputs, targets = batch
         if self.augment is not None:
             self.enter(LOADING)
@@ -114,7 +113,7 @@ class Compute:
         self.enter(FORWARD)
         loss = self.loss(inputs, targets)
         self.enter(BACKWARD)
-        if weight != 1.0:
+        if weight is not None:
             loss = loss * weight
             if self._plain_wanted:
                 self._plain[-1] = self._plain[-1] * weight

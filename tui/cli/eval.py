@@ -15,7 +15,9 @@ EPILOG = """\
 Evaluates as the training does: same data, batch size, precision, number of
 threads and device, with the EMA of the weights where there is one. On the
 validation data the metrics are compared with those that the run recorded at
-the step of the checkpoint. The run is not affected and may still be training.
+the step of the checkpoint. Beside a metric stands its baseline, that of a
+constant prediction: the most frequent class, or the mean of the targets. The
+run is not affected and may still be training.
 
 DATA is validation (default), train, or a path: a text for a language model of
 characters; for a classifier of pictures a folder with a folder of images for
@@ -56,8 +58,9 @@ def print_evaluation(chosen: ChosenModel, answer: Mapping[str, Any]) -> None:
     metrics, recorded = answer["metrics"], answer["recorded"]
     titles = {name: METRICS[name].title if what.startswith("validation") else METRICS[name].title.removeprefix("val ") for name in metrics}
     if recorded is None or answer["as_recorded"]:
-        rows = [(titles[name], metric_text(name, value)) for name, value in metrics.items()]
-        lines = table(("metric", "value"), rows, right=("value",))
+        known = answer["baselines"]
+        rows = [(titles[name], metric_text(name, value), metric_text(name, known[name]) if name in known else "") for name, value in metrics.items()]
+        lines = table(("metric", "value", "baseline"), rows, right=("value", "baseline")) if known else table(("metric", "value"), [row[:2] for row in rows], right=("value",))
     else:
         full = [(titles[name], exact(value), exact(recorded[name]), difference(value, recorded[name])) for name, value in metrics.items()]
         lines = table(("metric", "value", "recorded", "difference"), full, right=("value", "recorded", "difference"))

@@ -13,12 +13,12 @@ from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.analysis.text import loss_terms, metric_figure
-from gradtop.trainer.metrics import ACCURACY, LOSS, PERPLEXITY, Monitored, monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, Monitored, headline_of, monitored
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
 from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.tui.cli.ending import background_text, print_outcome
 from gradtop.tui.cli.locate import name_of, reference, shown
-from gradtop.tui.cli.output import accuracy, environment, figure, print_in_place, print_line
+from gradtop.tui.cli.output import environment, figure, metric_cell, print_in_place, print_line
 from gradtop.tui.cli.signals import PassOn
 from gradtop.tui.terminal import capabilities
 
@@ -26,10 +26,9 @@ LOOK_EVERY = 0.2
 BEGINS_WITHIN = 60.0
 LOOKS_AGAIN = 3  # at a run that died: the torch server notes the signal or exit code a moment later
 SILENT = "no heartbeat from the worker; the worker or its disk may hang"
-TITLES = ("epoch", "step", "loss", "val loss", "accuracy", "lr", "samples/s", "left")
+HEADLINE = "accuracy"  # the column of the metric that stands beside the loss
+TITLES = ("epoch", "step", "loss", "val loss", HEADLINE, "lr", "samples/s", "left")
 WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9, 9)
-COLUMNS = frozenset({LOSS, ACCURACY})  # the metrics that have one in any case
-WRITTEN_COLUMNS = frozenset({LOSS, PERPLEXITY})  # the same of a language model
 BEST = "◆"
 SAMPLE_INDENT, SAMPLE_WIDTH = " " * 7 + "   ", sum(WIDTHS) - 10
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
@@ -74,7 +73,7 @@ class Follower:
         self.reader = RunReader(run)
         self.last_line = ""
         self.titled = False
-        self.writes = False  # whether it is a language model
+        self.headline = ACCURACY
         self.extra: tuple[str, ...] = ()  # title of the column of a monitored metric that has none of its own
         self.sampled = 0  # the step of the sample that was printed last
         self.live = capabilities(environment(), sys.stdout).screen
@@ -125,13 +124,12 @@ class Follower:
             self.titled = True
             if terms := loss_terms(self.reader):
                 print_line(f"loss is with {' and '.join(terms)}")
-            best, self.writes = monitor_of(event), metric(event, PERPLEXITY) is not None
-            columns = WRITTEN_COLUMNS if self.writes else COLUMNS
-            self.extra = (best.short,) if best.name not in columns else ()
-            names = {"accuracy": "ppl"} if self.writes else {}
+            best, self.headline = monitor_of(event), headline_of(metrics_of(event))
+            self.extra = (best.short,) if best.name not in {LOSS, self.headline} else ()
+            names = {HEADLINE: Monitored(self.headline).short} if self.headline != ACCURACY else {}
             names |= {"samples/s": "tokens/s"} if self.reader.status.tokens_per_sample else {}
             titles = [names.get(title, title) for title in (*TITLES, *self.extra)]
-            marked = best.title if best.name in COLUMNS else best.short
+            marked = best.title if best.name in {LOSS, ACCURACY} else best.short
             print_line(row(*(f"{BEST}{title}" if title == marked else title for title in titles)))
         print_line(
             row(
@@ -139,7 +137,7 @@ class Follower:
                 whole(event.get("step")),
                 figure(event.get("loss")),
                 best_mark(event, LOSS) + figure(event.get("val_loss")),
-                best_mark(event, PERPLEXITY) + figure(metric(event, PERPLEXITY)) if self.writes else best_mark(event, ACCURACY) + accuracy(event.get("val_accuracy")),
+                best_mark(event, self.headline) + metric_cell(self.headline, metric(event, self.headline)),
                 figure(event.get("lr")),
                 si(rate * (self.reader.status.tokens_per_sample or 1)) if isinstance(rate, int | float) else "–",
                 "–" if left is None else duration(left),
@@ -203,8 +201,13 @@ def best_mark(event: Mapping[str, object], name: str) -> str:
 
 def metric(event: Mapping[str, object], name: str) -> object:
     """The value of a metric of an epoch's evaluation."""
+    return {LOSS: event.get("val_loss"), ACCURACY: event.get("val_accuracy"), **metrics_of(event)}.get(name)
+
+
+def metrics_of(event: Mapping[str, object]) -> Mapping[str, object]:
+    """Those of an epoch's evaluation beside loss and accuracy."""
     metrics = event.get("metrics")
-    return {LOSS: event.get("val_loss"), ACCURACY: event.get("val_accuracy"), **(metrics if isinstance(metrics, Mapping) else {})}.get(name)
+    return metrics if isinstance(metrics, Mapping) else {}
 
 
 def monitored_figure(event: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.locate import add_run, chosen_run
-from gradtop.tui.cli.output import accuracy, print_json, print_line, toned
+from gradtop.tui.cli.output import print_json, print_line, toned
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Meta, Run, RunState, Status
@@ -76,10 +76,12 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) 
 
 
 def at_best(status: Status) -> str:
-    """The accuracy of the best evaluation, where another metric says which that is."""
-    from gradtop.trainer.metrics import ACCURACY
+    """What stands beside the loss of the best evaluation, the accuracy for one, where another metric says which that is."""
+    from gradtop.trainer.analysis.text import metric_text
 
-    return f", accuracy {accuracy(status.accuracy_at_best)}" if status.monitor != ACCURACY and status.accuracy_at_best is not None else ""
+    name = status.beside_loss
+    value = status.metric_at_best(name)
+    return f", {metric_text(name, value)}" if status.monitor != name and value is not None else ""
 
 
 def begins(meta: Meta, *, parent_there: bool = True) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import runs_directory, shown
-from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, table
+from gradtop.tui.cli.output import figure, print_json, print_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ metrics of evaluations. All must hold. --sort and --columns take the same names,
 
 `best loss` is the lowest validation loss, or `best` the best value of another
 training.monitor, with its name; `accuracy` is that of the same evaluation.
+Runs without classes have their own metric there, with its name, under `score`.
 Sorted by a result, runs are ranked only among those of the same data, by best
 only of the same monitor. Pinned runs come first.
 
@@ -153,6 +154,8 @@ def record(row: RunRow) -> dict[str, object]:
         "val_loss": status.val_loss,
         "val_accuracy": status.val_accuracy,
         "metrics": status.metrics,
+        "headline": status.beside_loss,
+        "baselines": status.baselines,
         "stopped_early": status.stopped_early,
         "skipped_steps": status.skipped_steps,
         "monitor": status.monitor,
@@ -196,8 +199,8 @@ def records(rows: Sequence[RunRow], index: RunIndex, *, every: bool) -> list[dic
 
 def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
     from gradtop.trainer.analysis.formatting import duration, moment
-    from gradtop.trainer.analysis.text import best_cell, state_text
-    from gradtop.trainer.metrics import LOSS
+    from gradtop.trainer.analysis.text import best_cell, score_cell, score_title, state_text
+    from gradtop.trainer.metrics import ACCURACY, LOSS
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
@@ -217,12 +220,14 @@ def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",
                 figure(status.val_loss),
                 best_cell(status),
-                accuracy(status.accuracy_at_best),
+                score_cell(status),
                 *(texts[number] for texts in named.values()),
                 row.change,
             )
         )
     known = TITLES if all(row.status.monitor == LOSS for row in rows) else tuple("best" if title == "best loss" else title for title in TITLES)
+    score = score_title(row.status for row in rows)
+    known = tuple(score if title == ACCURACY else title for title in known)
     titles = (*known[:-1], *(clean(name, 40) for name in named), known[-1])
     tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0

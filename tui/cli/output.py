@@ -160,8 +160,11 @@ def figure(value: object) -> str:
     return significant(value) if isinstance(value, int | float) else "–"
 
 
-def accuracy(value: object) -> str:
-    """A share with all the digits by which two runs may differ; – where there is none."""
+def metric_cell(name: str, value: object) -> str:
+    """The value of a metric in a table: a share with all the digits by which two runs may differ; – where there is none."""
     from gradtop.trainer.analysis.formatting import share
+    from gradtop.trainer.metrics import METRICS
 
+    if not (name in METRICS and METRICS[name].share):
+        return figure(value)
     return share(value) if isinstance(value, int | float) else "–"

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, VAL_LOSS
+from gradtop.trainer.metrics import headline_of
+from gradtop.trainer.record.streams.registry import LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, runs_directory, shown
 from gradtop.tui.cli.output import colours_wanted, json_text, print_line, unicode_wanted
@@ -48,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Plot curves of one run or several in any terminal or into a file."
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("words", metavar="RUN|METRIC", nargs="*", help="further runs, then metrics to plot (default: loss, val_loss and accuracy)")
+    parser.add_argument("words", metavar="RUN|METRIC", nargs="*", help="further runs, then metrics to plot (default: loss, val_loss and accuracy, of a regression r2)")
     parser.add_argument("--by", choices=("step", "epoch", "time", "clock"), default="step", help="quantity of the horizontal axis (default: step)")
     parser.add_argument("--log", action="store_true", help="logarithmic axis if all values are positive")
     parser.add_argument("--from", dest="first", type=float, metavar="STEP", help="first step")
@@ -171,8 +172,8 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def usual(there: Mapping[str, RecordedMetric]) -> list[RecordedMetric]:
-    """What there is of loss, validation loss and accuracy; else the first there is."""
-    return [there[name] for name in (LOSS, VAL_LOSS, ACCURACY) if name in there] or list(there.values())[:1]
+    """What there is of loss, validation loss and the metric beside it, the accuracy for one; else the first there is."""
+    return [there[name] for name in (LOSS, VAL_LOSS, headline_of(there)) if name in there] or list(there.values())[:1]
 
 
 def group(metrics: list[RecordedMetric]) -> list[list[RecordedMetric]]:

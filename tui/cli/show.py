@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import last_printed
 from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened
-from gradtop.tui.cli.output import accuracy, figure, print_json, print_line, toned
+from gradtop.tui.cli.output import figure, print_json, print_line, toned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,11 +136,11 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         changes_text,
         classes_text,
         loss_text,
-        metric_text,
         pace_text,
         queue_text,
         skipped_text,
         stopped_early_text,
+        validation_text,
         waits_for,
     )
     from gradtop.trainer.job import DEFAULT_JOB
@@ -185,8 +185,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         what = f" ({said})" if (said := loss_text(reader)) else ""
         yield "training", f"loss {figure(status.loss)}{what}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
-        further = "".join(f", {metric_text(name, value)}" for name, value in status.metrics.items() if isinstance(value, int | float))
-        yield "validation", clean(f"loss {figure(status.val_loss)}, accuracy {accuracy(status.val_accuracy)}{further}")
+        yield "validation", clean(validation_text(status), 400)
         yield "best", best_text(status) or "–"
         if (classes := read_classification(reader.run)) is not None:
             yield "classes", f"{classes_text(classes)} (epoch {classes.epoch})"

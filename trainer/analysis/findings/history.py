@@ -100,6 +100,11 @@ class RunHistory:
         return bool(self.reader.meta.parent_checkpoint) or self.status.began > 0 or bool(self.setting("init.pretrained"))
 
     @property
+    def weights_classes(self) -> bool:
+        """Whether the loss is not the plain cross-entropy: some samples count more than others."""
+        return any(self.setting(f"task.{name}") for name in ("class_weights", "balanced", "focal"))
+
+    @property
     def is_adaptive(self) -> bool:
         """Whether the optimizer divides by the size of the gradients, as Adam does: their scale then changes nothing."""
         return str(self.setting("optimizer.kind", "")) not in {"sgd", ""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, NamedTuple
 
+from gradtop.trainer.data.targets import CLASSES, TargetKind
 from gradtop.trainer.declare import Kind
 
 
@@ -22,6 +23,8 @@ class DataConfig(Kind, defer_build=True):
     package = "gradtop.trainer.data.kinds"
     # "any" is only known when it is opened.
     inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
+    # What can stand beside the inputs.
+    targets: ClassVar[tuple[TargetKind, ...]] = (CLASSES,)
     # In the order of their numbers, where they are known without opening it.
     class_names: ClassVar[tuple[str, ...]] = ()
     # "package.module:callable" that makes data of so many classes without any sample, (config, classes), for a model that is only used; "" where it takes the data.

@@ -12,7 +12,6 @@ from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured
 from gradtop.trainer.trials.space import NotASpace, dotted_keys, parse_parameter, space_problems
 
 OTHER = {"seconds": "min", "parameters": "min"}  # objectives that no evaluation measures
-LABELS = {"characters": "characters", "images": "samples"}
 
 
 class Settings(Section):
@@ -75,5 +74,5 @@ class Settings(Section):
             yield "search.space", 'is empty: give a space file or keys, such as --space "optimizer.lr=log(1e-5, 1e-2)"'
         yield from ((f"search.space.{key}", sentence) for key, sentence in space_problems(self.space, config))
         for name in self.objectives:
-            if name in METRICS and (missing := not_measured(name, LABELS.get(config.data.inputs, ""), config.data.shape.classes)):
+            if name in METRICS and (missing := not_measured(name, config.task.labels(config.data.inputs), config.data.shape.classes)):
                 yield "search.objectives", f"{name} requires {missing} (data.kind is {config.data.kind})"

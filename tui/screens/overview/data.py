@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.analysis.text import loss_terms
-from gradtop.trainer.metrics import PERPLEXITY, Monitored
+from gradtop.trainer.metrics import METRICS, Monitored
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -47,7 +47,7 @@ class OverviewPart(NamedTuple):
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
     `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `val_score` is the metric `score` beside the
-    loss: the accuracy, of a language model the perplexity. `best_loss` and `best_score` are (step, value) of the best evaluation, which is so by `monitored`.
+    loss: the accuracy, of a language model the perplexity; `baseline` is that of a constant prediction, NaN where it is not known. `best_loss` and `best_score` are (step, value) of the best evaluation, which is so by `monitored`.
     `writes`: a language model leaves texts, of which `samples` are the newest, the newest first. `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
@@ -60,6 +60,7 @@ class OverviewPart(NamedTuple):
     val_loss: Series = EMPTY_SERIES
     score: str = ACCURACY
     val_score: Series = EMPTY_SERIES
+    baseline: float = math.nan
     train_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
     lr: Series = EMPTY_SERIES
@@ -93,8 +94,7 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
     planned = {"first": 0.0, "last": planned_end} if window is None else seen
     healthy = (monitor_setting(reader, "healthy_low", 1.0), monitor_setting(reader, "healthy_high", 100.0))
     loss, grad_norm, plain_loss, train_accuracy = steps.series_of([LOSS, GRAD_NORM, PLAIN_LOSS, TRAIN_ACCURACY], bins=BINS, **seen)
-    # Of a language model nobody reads the accuracy.
-    score = PERPLEXITY if reader.status.tokens_per_sample or PERPLEXITY in reader.status.metrics else ACCURACY
+    score = reader.status.beside_loss
     val_loss, val_score = evals.series_of([LOSS, score], bins=BINS, **seen)
     all_loss, all_scores = (val_loss, val_score) if window is None else evals.series_of([LOSS, score], bins=BINS, first=0.0, last=end)
     best = best_points(reader, {LOSS: all_loss, score: all_scores})
@@ -110,6 +110,7 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         val_loss=val_loss,
         score=score,
         val_score=val_score,
+        baseline=float(known) if isinstance(known := reader.status.baselines.get(score), int | float) else math.nan,
         train_accuracy=train_accuracy,
         grad_norm=grad_norm,
         lr=lr,
@@ -153,7 +154,7 @@ def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricC
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
     """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
-    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), **{name: (evals, name) for name in (ACCURACY, PERPLEXITY)}}
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), **{name: (evals, name) for name in METRICS if name != LOSS}}
     found = {}
     for name, series in drawn.items():
         stream, column = places[name]
@@ -170,8 +171,8 @@ def best_points(reader: RunReader, there: Mapping[str, Series]) -> dict[str, tup
     best = best_of(series, lowest=status.monitor_mode != "max")
     if best is None:
         return {}
-    values = {**status.metrics_at_best, LOSS: status.val_loss_at_best, ACCURACY: status.accuracy_at_best, status.monitor: best[1]}
-    return {name: (best[0], float(value)) for name in there if isinstance(value := values.get(name), int | float)}
+    values = {name: best[1] if name == status.monitor else status.metric_at_best(name) for name in there}
+    return {name: (best[0], value) for name, value in values.items() if value is not None}
 
 
 def best_of(series: Series, *, lowest: bool) -> tuple[float, float] | None:

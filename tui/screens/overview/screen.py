@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from gradtop.trainer.analysis.text import mixes_images
+from gradtop.trainer.analysis.text import metric_figure, mixes_images
 from gradtop.trainer.metrics import METRICS, PERPLEXITY
 from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import (
@@ -107,7 +108,8 @@ class Overview(PanedScreen):
         if chart["accuracy"].border_title != METRICS[part.score].title:
             chart["accuracy"].border_title = METRICS[part.score].title
             self.recall_axis(chart["accuracy"])
-        chart["accuracy"].set_series([*right, *score], log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
+        baseline = [("baseline", metric_figure(part.score, part.baseline))] if math.isfinite(part.baseline) and part.val_score.x else []
+        chart["accuracy"].set_series([*right, *score], notes=baseline, log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.run_fields import CHANGE, FIELDS, field_of
+from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import clean
 from gradtop.tui.widgets.columns import TableColumn
 
@@ -24,7 +25,7 @@ DECLARED: Mapping[str, TableColumn] = {
     "epoch": TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
     "val_loss": TableColumn("val loss", 8, priority=1, right=True, sort="val_loss"),
     "best": TableColumn("best", BEST, right=True, sort="best"),
-    "accuracy": TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
+    ACCURACY: TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
     "finding": TableColumn("finding", 26, 15, priority=6),
     CHANGE: TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
     "lr": TableColumn("lr", 8, priority=9, right=True, sort="lr"),
@@ -33,7 +34,7 @@ DECLARED: Mapping[str, TableColumn] = {
     "tag": TableColumn("tags", 16, 8, priority=12, sort="tag"),
     "note": TableColumn("note", 30, 12, priority=13, grow=True, sort="note"),
 }
-USUAL = ("started", "duration", "epoch", "val_loss", "best", "accuracy", "finding", CHANGE, "lr", "model", "data", "tag")
+USUAL = ("started", "duration", "epoch", "val_loss", "best", ACCURACY, "finding", CHANGE, "lr", "model", "data", "tag")
 NUMBERS = frozenset({"batch_size", "step", "loss", "parameters"})
 NOT_COLUMNS = frozenset({"name", "state", "pinned"})
 WIDEST = 24
@@ -55,14 +56,14 @@ def written(names: Sequence[str]) -> str:
     return "" if tuple(names) == USUAL else json.dumps(list(names[:MOST]))
 
 
-def shown_columns(names: Sequence[str], *, forced: Collection[str] = (), spared: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[TableColumn, ...]]:
-    """The names and their columns; `forced` stand there whatever was chosen, and are left out late; `spared` only where somebody chose them."""
+def shown_columns(names: Sequence[str], *, forced: Collection[str] = (), spared: Collection[str] = (), score: str = ACCURACY) -> tuple[tuple[str, ...], tuple[TableColumn, ...]]:
+    """The names and their columns; `forced` stand there whatever was chosen, and are left out late; `spared` only where somebody chose them; `score` is the title of the accuracy."""
     usual = tuple(names) == USUAL
     chosen = [name for name in names if not (usual and name in spared)]
     for name in forced:
         chosen = [each for each in chosen if each != name]
         chosen.insert(chosen.index("best") + 1 if "best" in chosen else 0, name)
-    columns = [column_of(name) for name in chosen]
+    columns = [column_of(name)._replace(name=score) if name == ACCURACY else column_of(name) for name in chosen]
     if not usual:
         columns = [column._replace(priority=place) for place, column in enumerate(columns, 1)]
     columns = [column._replace(priority=1) if name in forced else column for name, column in zip(chosen, columns, strict=True)]

@@ -16,6 +16,7 @@ from gradtop.trainer.analysis.run_fields import FINDING
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
 from gradtop.trainer.analysis.run_row import RunRow
+from gradtop.trainer.analysis.text import score_title
 from gradtop.trainer.job import find_job
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
@@ -144,7 +145,7 @@ class Runs(ModeScreen):
         """Those that were chosen, and what else must be said: the data, where results on different ones stand below each other."""
         forced = ["data"] if part.groups > 1 else []
         spared = [] if any(row.tags for row in part.rows) else ["tag"]
-        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), forced=forced, spared=spared)
+        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), forced=forced, spared=spared, score=score_title(row.status for row in part.rows))
         self.table.set_columns(columns)
         self._look_up()
 

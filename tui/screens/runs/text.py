@@ -10,7 +10,8 @@ from gradtop.trainer.analysis.run_fields import CHANGE, FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.analysis.run_text import value_text
-from gradtop.trainer.analysis.text import best_cell, queue_text, state_text
+from gradtop.trainer.analysis.text import best_cell, queue_text, score_cell, state_text
+from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import Status, clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -49,6 +50,8 @@ def cell(row: RunRow, column: str, now: float, finding: Piece) -> Cell:
         return epochs(row.status.epoch, row.status.epochs)
     if column == "best":
         return best(row.status)
+    if column == ACCURACY and row.status.accuracy_at_best is None:
+        return score(row.status)
     field = field_of(column)
     value = field.value(row)
     if field.result and isinstance(value, float | int):
@@ -78,6 +81,12 @@ def best(status: Status) -> list[Piece]:
         value = next((text for text in shorter if len(text) <= room), value)
     found: list[Piece] = [(value, "faint" if status.best is None else "text")]
     return [*found, (f" {name}", "muted")] if name else found
+
+
+def score(status: Status) -> list[Piece]:
+    """Without an accuracy what stands beside the loss, with its name."""
+    value, _, name = score_cell(status).partition(" ")
+    return [(value, "text"), (f" {name}", "muted")] if name else [(value, "faint")]
 
 
 def change(row: RunRow) -> list[Piece]:

@@ -28,7 +28,7 @@ def bounded(run: RunHistory) -> Iterator[Finding]:
     Source: PyTorch, CrossEntropyLoss ("unnormalized logits"); the least loss by arithmetic.
     """
     classes, lowest = len(run.facts.class_counts), min((low for low in run.loss.curve.low if low == low), default=math.nan)
-    if classes < 2 or run.loss.records < run.settled or run.figure("training.label_smoothing") > 0:
+    if classes < 2 or run.loss.records < run.settled or run.figure("training.label_smoothing") > 0 or run.weights_classes:
         return
     kind = run.activations.last_kind
     least = least_loss(classes, WIDTHS.get(kind, 1.0))

@@ -19,6 +19,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, VALUES, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -30,27 +31,32 @@ _LOOKED_AT = 256
 _SAY_EVERY = 2.0
 
 
-def load(config: CustomData, *, seed: int, context: int = 0) -> Source:
+def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS) -> Source:
     """`seed` and `context` are given to a callable that takes them. Raises UserError for whatever does not fit."""
     name = f"data.target: {config.target}"
     given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise UserError(f"{name} returns {_kind(given)}; it must return two sets, for training and for validation, each {_WANTED}")
-    training, validation = (_part(part, f"{name}: the {which} set") for part, which in zip(given, ("training", "validation"), strict=True))
+    training, validation = (_part(part, f"{name}: the {which} set", wanted) for part, which in zip(given, ("training", "validation"), strict=True))
     one, other = training.inputs[0], validation.inputs[0]
     if one.shape != other.shape or one.dtype != other.dtype:
         raise UserError(f"{name}: a training input is {_like(one)}, a validation input {_like(other)}; they must match")
     if training.labels.shape[1:] != validation.labels.shape[1:]:
         raise UserError(f"{name}: a training label is {_like(training.labels[0])}, a validation label {_like(validation.labels[0])}; they must match")
-    classes = training.classes or 1 + int(training.labels.max())
-    for part in (training, validation):
-        part.check_labels(classes)
-    info = _info(one, classes)
+    if wanted.kind == VALUES:
+        info = _info(one, targets=training.labels[0].numel())
+    else:
+        info = _info(one, training.classes or _count_classes(training.labels, wanted.ignored))
+        for part in (training, validation):
+            part.check_labels(info.classes, wanted.ignored)
     prepare = _normalise(training.inputs) if one.dtype == torch.uint8 and info.channels else None
     if training.items is None and validation.items is None:
         return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
     tones = tones_of(training.inputs)
-    return CustomSource(training.as_items(classes), validation.as_items(classes), info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
+    train, val = (part.as_items(info.classes) for part in (training, validation))
+    if wanted.kind == VALUES:
+        return CustomSource(train, val, info, prepare, tones, labels=training.labels)
+    return CustomSource(train, val, info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class CustomSource:
     tones: Tones | None
     reading: Reading = field(default_factory=Reading)
     survey: Survey = field(default_factory=Survey)
-    labels: None = None
+    labels: Tensor | None = None
     tokens_per_sample: int = 0
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
@@ -88,16 +94,20 @@ class Part:
     labels: Tensor
     items: Items | None = None
     classes: int = 0
+    wanted: WantedTargets = ONE_CLASS
 
-    def check_labels(self, classes: int) -> None:
-        least, largest = int(self.labels.min()), int(self.labels.max())
+    def check_labels(self, classes: int, ignored: int | None) -> None:
+        labels = self.labels if ignored is None else self.labels[self.labels != ignored]
+        if not len(labels):
+            raise UserError(f"{self.title} has no label but {ignored}, which task.ignore_index leaves out")
+        least, largest = int(labels.min()), int(labels.max())
         if least < 0 or largest >= classes:
             raise UserError(f"{self.title} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
         if classes < 2:
             raise UserError(f"{self.title} has a single class; a classifier needs at least two")
 
     def as_items(self, classes: int) -> Items:
-        items = self.items or Items(TensorDataset(self.inputs, self.labels), self.title)
+        items = self.items or Items(TensorDataset(self.inputs, self.labels), self.title, self.wanted)
         items.classes = classes
         return items
 
@@ -105,8 +115,9 @@ class Part:
 class Items:
     """A torch Dataset whose samples are looked at as they come: whatever is wrong with one is said with its number."""
 
-    def __init__(self, samples: Any, title: str) -> None:
+    def __init__(self, samples: Any, title: str, wanted: WantedTargets) -> None:
         self._samples = samples
+        self._wanted = wanted
         self._title = title
         self._like: tuple[Any, ...] = ()
         self.classes = 0
@@ -115,6 +126,11 @@ class Items:
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    @property
+    def counts_classes(self) -> bool:
+        """Whether its labels are numbers of classes."""
+        return self._wanted.kind == CLASSES
 
     def instead(self, index: int) -> tuple[int, ...]:  # noqa: ARG002 - one that cannot be read ends the training
         return ()
@@ -136,18 +152,18 @@ class Items:
             given, label = (torch.as_tensor(each) for each in sample)
         except (TypeError, ValueError, RuntimeError):
             kinds = " and ".join(type(each).__name__ for each in sample)
-            raise UserError(f"{title} is {kinds}; a tensor and an integer are expected") from None
-        given, label = _of_use(given, label, title)
+            raise UserError(f"{title} is {kinds}; a tensor and {'a number' if self._wanted.kind == VALUES else 'an integer'} are expected") from None
+        given, label = _of_use(given, label, title, self._wanted)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
             raise UserError(f"{title} is {_like(given)}, and others are not; all samples must have the same shape and type")
         self._like = like
-        if self.classes and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
+        if self.classes and not bool(((label >= 0) & (label < self.classes) | (label == self._wanted.ignored)).all()):
             raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
         return given, label
 
 
-def _part(given: Any, title: str) -> Part:
+def _part(given: Any, title: str, wanted: WantedTargets) -> Part:
     if isinstance(given, TensorDataset):
         given = given.tensors
     if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Tensor) for each in given):
@@ -156,20 +172,20 @@ def _part(given: Any, title: str) -> Part:
             counts = " and ".join(f"{len(each):,}" if each.dim() else "no" for each in given)
             raise UserError(f"{title} has {counts} inputs and labels; the numbers must be equal")
         _check_filled(len(inputs), title)
-        inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), title)
+        inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), title, wanted)
         if not labels[0].numel() or not inputs[0].numel():
             raise UserError(f"{title} has empty samples: inputs {_like(inputs)}, labels {_like(labels)}")
-        return Part(title, inputs, labels)
+        return Part(title, inputs, labels, wanted=wanted)
     if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
         raise UserError(f"{title} is {_kind(given)}; {_WANTED} is expected")
     _check_filled(len(given), title)
-    items = Items(given, title)
+    items = Items(given, title, wanted)
     step = max(len(given) // _LOOKED_AT, 1)
     some = [items[index] for index in range(0, len(given), step)][:_LOOKED_AT]
     inputs = torch.stack([each for each, _ in some])
-    classes = _classes_of(given)
+    classes = _classes_of(given) if wanted.kind == CLASSES else 0
     labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, title)
-    return Part(title, inputs, labels, items, classes)
+    return Part(title, inputs, labels, items, classes, wanted)
 
 
 def _classes_of(samples: Any) -> int:
@@ -179,13 +195,14 @@ def _classes_of(samples: Any) -> int:
 
 
 def _all_labels(items: Items, title: str) -> Tensor:
-    """Every sample read once, as only that tells how many classes there are."""
+    """Every sample read once, as only that tells how many classes there are, or the scale of values."""
     labels, say_at = [], time.monotonic() + _SAY_EVERY
     for index in range(len(items)):
         labels.append(items[index][1])
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _SAY_EVERY
-            print(f"{title}: {index + 1:,} of {len(items):,} labels read; an attribute `classes` would save that", flush=True)
+            saved = "; an attribute `classes` would save that" if items.counts_classes else ""
+            print(f"{title}: {index + 1:,} of {len(items):,} labels read{saved}", flush=True)
     return torch.stack(labels)
 
 
@@ -194,10 +211,14 @@ def _check_filled(count: int, title: str) -> None:
         raise UserError(f"{title} is empty")
 
 
-def _of_use(inputs: Tensor, labels: Tensor, title: str) -> tuple[Tensor, Tensor]:
-    """As a model takes them: bytes, float32 or int64, and int64 labels. Raises UserError."""
-    if labels.dtype not in _WHOLE:
-        raise UserError(f"{title} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes")
+def _count_classes(labels: Tensor, ignored: int | None) -> int:
+    counted = labels if ignored is None else labels[labels != ignored]
+    return 1 + int(counted.max()) if counted.numel() else 0
+
+
+def _of_use(inputs: Tensor, labels: Tensor, title: str, wanted: WantedTargets) -> tuple[Tensor, Tensor]:
+    """As a model takes them: bytes, float32 or int64, and int64 labels or float32 values. Raises UserError."""
+    labels = _values(labels, title) if wanted.kind == VALUES else _class_numbers(labels, title)
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
@@ -207,16 +228,34 @@ def _of_use(inputs: Tensor, labels: Tensor, title: str) -> tuple[Tensor, Tensor]
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
     else:
         raise UserError(f"{title} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are expected")
-    return inputs, labels.long()
+    return inputs, labels
 
 
-def _info(one: Tensor, classes: int) -> DataInfo:
+def _class_numbers(labels: Tensor, title: str) -> Tensor:
+    if labels.dtype not in _WHOLE:
+        floats = "; for numbers to predict set task.kind = regression" if labels.dtype in _FLOATS else ""
+        raise UserError(f"{title} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes{floats}")
+    return labels.long()
+
+
+def _values(labels: Tensor, title: str) -> Tensor:
+    if labels.dtype not in (*_WHOLE, *_FLOATS, torch.bool):
+        raise UserError(f"{title} has targets of {_name(labels.dtype)}; numbers are expected")
+    values = labels.float()
+    wrong = ~values.isfinite()
+    if bool(wrong.any()):
+        where = f"; the first is that of sample {int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0])}" if values.dim() else ""
+        raise UserError(f"{title} has targets that are not finite{where}; remove NaN and infinity")
+    return values
+
+
+def _info(one: Tensor, classes: int = 0, targets: int = 0) -> DataInfo:
     """A vector is as an image of one pixel; a size of 0 is of what is not square, channels of 0 of what is no image."""
     if one.dim() == 3 and one.dtype in (torch.uint8, torch.float32):
-        return DataInfo(channels=one.shape[0], size=one.shape[1] if one.shape[1] == one.shape[2] else 0, classes=classes)
+        return DataInfo(channels=one.shape[0], size=one.shape[1] if one.shape[1] == one.shape[2] else 0, classes=classes, targets=targets)
     if one.dim() == 1 and one.dtype == torch.float32:
-        return DataInfo(channels=len(one), size=1, classes=classes)
-    return DataInfo(channels=0, size=0, classes=classes)
+        return DataInfo(channels=len(one), size=1, classes=classes, targets=targets)
+    return DataInfo(channels=0, size=0, classes=classes, targets=targets)
 
 
 def _normalise(images: Tensor) -> Normalise:

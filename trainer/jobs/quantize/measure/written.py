@@ -16,7 +16,7 @@ from gradtop.trainer.models.quantized import ACTIVATIONS, QUANTIZATION, with_flo
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 
-KEPT = ("step", "epoch", "changes", "found", "tuned_threads")  # of the checkpoint, beside its weights
+KEPT = ("step", "epoch", "changes", "found", "task", "tuned_threads")  # of the checkpoint, beside its weights
 
 
 def write_quantized(run: Run, method: str) -> dict[str, Any]:

@@ -41,5 +41,5 @@ class CNN(nn.Sequential):
         layers["flatten"] = nn.Flatten()
         # There even where it drops nothing, so that a running worker can be told to drop.
         layers["dropout"] = nn.Dropout(config.dropout)
-        layers["head"] = nn.Linear(seen * size * size, info.classes)
+        layers["head"] = nn.Linear(seen * size * size, info.outputs)
         super().__init__(layers)

@@ -12,9 +12,9 @@ from gradtop.trainer.runtime.errors import UserError
 
 
 def build(config: CustomModel, info: DataInfo) -> nn.Module:
-    """`channels`, `size` and `classes` are given to a callable that takes them."""
+    """`channels`, `size`, `classes` and `outputs` are given to a callable that takes them; `outputs` is the number of classes, or of targets."""
     made = user_code.call(
-        config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes
+        config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes, outputs=info.outputs
     )
     if not isinstance(made, nn.Module):
         raise UserError(f"model.target: {config.target} returns {type(made).__name__}, not a torch.nn.Module")

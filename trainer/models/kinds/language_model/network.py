@@ -20,7 +20,7 @@ class CharacterModel(nn.Module):
         self.position = nn.Parameter(nn.init.normal_(torch.empty(config.context, config.hidden_size), std=POSITION_STD))
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = blocks(config.num_layers, config.hidden_size, config.num_heads, config.dropout)
-        self.head = nn.Linear(config.hidden_size, info.classes, bias=False)
+        self.head = nn.Linear(config.hidden_size, info.outputs, bias=False)
         if config.tied:
             self.head.weight = self.embed.weight
         # True is masked out. What follows from the config needs no place in a checkpoint.

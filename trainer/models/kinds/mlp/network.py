@@ -23,5 +23,5 @@ class MLP(nn.Sequential):
             # There even where it drops nothing, so that a running worker can be told to drop.
             layers[f"dropout{number}"] = nn.Dropout(config.dropout)
             width = hidden
-        layers["head"] = nn.Linear(width, info.classes)
+        layers["head"] = nn.Linear(width, info.outputs)
         super().__init__(layers)

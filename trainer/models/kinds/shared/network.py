@@ -28,5 +28,5 @@ class SharedMLP(nn.Sequential):
                 layer.weight = first.weight
             layers[f"shared{number}"] = layer
         layers[config.activation] = ACTIVATIONS[config.activation]()
-        layers["head"] = nn.Linear(config.hidden_size, info.classes)
+        layers["head"] = nn.Linear(config.hidden_size, info.outputs)
         super().__init__(layers)

@@ -23,7 +23,7 @@ def build_torchvision(config: TorchvisionModel, info: DataInfo) -> nn.Module:
         near = difflib.get_close_matches(config.name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"such are {', '.join(names[:3])} … {names[-1]}"
         raise UserError(f"model.name: torchvision has no classification model {config.name!r}; {hint}")
-    ours = {"weights": None, "num_classes": info.classes}
+    ours = {"weights": None, "num_classes": info.outputs}
     if taken := sorted(ours.keys() & config.arguments.keys()):
         raise UserError(f"model.arguments: {' and '.join(taken)} cannot be given, as the data and init.pretrained decide them")
     model = _build(models, config, {**ours, **_options(config.name, info), **config.arguments}, info.size)

@@ -20,7 +20,7 @@ class VisionTransformer(nn.Module):
         self.position = nn.Parameter(nn.init.normal_(torch.empty(patches, config.hidden_size), std=POSITION_STD))
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = blocks(config.num_layers, config.hidden_size, config.num_heads, config.dropout)
-        self.head = nn.Linear(config.hidden_size, info.classes)
+        self.head = nn.Linear(config.hidden_size, info.outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, size, size) to (batch, classes)."""

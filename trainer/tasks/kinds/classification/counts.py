@@ -11,7 +11,7 @@ FOLD = 1 << 20  # samples that are kept on the device before they are counted
 WORST = 16  # samples with the largest loss
 
 
-class Counts:
+class ClassCounts:
     """Collects labels, predictions and losses of the samples of one evaluation."""
 
     def __init__(self, classes: int) -> None:

@@ -1,0 +1,39 @@
+"""docs/tasks.md is true: its Python predicts as gradtop does, as written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gradtop.trainer.config import load_config
+from gradtop.trainer.config.load import dump_config
+from gradtop.trainer.inference.data import load_source
+from gradtop.trainer.inference.trained import open_trained, read_trained
+from gradtop.trainer.launch.forks import find_checkpoint
+from gradtop.trainer.record import new_run
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.tasks.kinds.regression.regressor import Regressor
+from tests.docs import DOCS, ROOT
+
+
+def test_the_python_of_the_page_predicts_in_the_units_of_the_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = load_config(ROOT / "configs" / "regression.toml", ["training.steps=3", "training.device=cpu"])
+    run = new_run(tmp_path / "runs", dump_config(config), {})
+    assert work(run) == 0
+    checkpoint = find_checkpoint(run).path
+    trained = open_trained(read_trained(run, checkpoint), load_source)
+    shutil.copy(checkpoint, tmp_path / "checkpoint.pt")
+    shutil.copy(run.config, tmp_path / "run.toml")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "tasks.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(block, found)  # noqa: S102 - our own documentation
+    assert isinstance(trained.task, Regressor)
+    with torch.no_grad():
+        torch.testing.assert_close(found["predicted"].detach(), trained.task.in_units(trained.forward(found["images"])))

@@ -1,0 +1,59 @@
+"""Small data sets with targets of every kind, for `data.target` of the tests."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Parts = tuple[Any, Any]
+
+
+class Samples(Dataset[tuple[Tensor, Tensor]]):
+    """Read one by one."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
+        self.inputs, self.targets = inputs, targets
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.inputs[index], self.targets[index]
+
+
+def noise(samples: int = 1600) -> Parts:
+    """Three numbers that tell nothing of the target."""
+    generator = torch.Generator().manual_seed(4)
+    return split(torch.randn(samples, 3, generator=generator), torch.randn(samples, generator=generator), one_by_one=False)
+
+
+def split(inputs: Tensor, targets: Tensor, *, one_by_one: bool) -> Parts:
+    cut = 4 * len(inputs) // 5
+    parts = (inputs[:cut], targets[:cut]), (inputs[cut:], targets[cut:])
+    return (Samples(*parts[0]), Samples(*parts[1])) if one_by_one else parts
+
+
+def slope(samples: int = 60, targets: int = 1, scale: float = 50.0, offset: float = 1000.0, spoilt: int = -1, one_by_one: bool = False) -> Parts:
+    """Three numbers, and linear functions of them; the target of the sample `spoilt` is NaN."""
+    generator = torch.Generator().manual_seed(5)
+    inputs = torch.randn(samples, 3, generator=generator)
+    found = offset + scale * (inputs @ torch.randn(3, targets, generator=generator))
+    found = found.squeeze(1) if targets == 1 else found
+    if spoilt >= 0:
+        found[spoilt] = math.nan
+    return split(inputs, found, one_by_one=one_by_one)
+
+
+def rare(samples: int = 100, ignored: int = -100) -> Parts:
+    """Two classes, 9 to 1; where `ignored` is given every seventh sample has it for a label."""
+    generator = torch.Generator().manual_seed(6)
+    inputs = torch.randn(samples, 3, generator=generator)
+    labels = (torch.arange(samples) % 10 == 0).long()
+    inputs[:, 0] += 3 * labels
+    if ignored != -100:
+        labels[::7] = ignored
+    return split(inputs, labels, one_by_one=False)

@@ -1,0 +1,111 @@
+"""What every task becomes: a loss, a meter for evaluations, and what it must know of the training set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from gradtop.trainer.metrics import ACCURACY, LOSS
+from gradtop.trainer.record.classification import Classification
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean loss of the task without label smoothing, the share of samples (of a text: of characters) named rightly, NaN where there are no classes,
+    and `further` metrics by name; `baselines` are those of the best constant prediction, where they are known.
+
+    `classes` is what they were counted from, None where a sample has several labels; it belongs to one evaluation and to no checkpoint.
+    """
+
+    loss: float
+    accuracy: float = math.nan
+    further: Mapping[str, float] = field(default_factory=dict)
+    classes: Classification | None = field(default=None, compare=False, repr=False)
+    baselines: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    def of(self, metric: str) -> float:
+        """The value of a metric; nan where it is not measured."""
+        return self.metrics.get(metric, math.nan)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All that was measured: the accuracy where there are classes."""
+        return {LOSS: self.loss, **({} if self.known_accuracy is None else {ACCURACY: self.accuracy}), **self.further}
+
+    @property
+    def known_accuracy(self) -> float | None:
+        """None where it was not measured."""
+        return None if math.isnan(self.accuracy) else self.accuracy
+
+
+class TargetFacts(NamedTuple):
+    """What is known of the training targets, as `DataFacts` has it."""
+
+    class_counts: tuple[int, ...] = ()
+    counted: int = 0
+    sampled: bool = False
+    constant_loss: float | None = None
+    constant_training_loss: float | None = None
+
+
+class EvaluationMeter(Protocol):
+    """Collects one evaluation on the device."""
+
+    def add(self, outputs: Tensor, targets: Tensor) -> None:
+        """Of one batch; the device is not waited for."""
+        ...
+
+    def result(self) -> Score:
+        """Waits for the device. Without any sample all values are NaN."""
+        ...
+
+
+class TrainingTask(Protocol):
+    """Outputs are float32; targets are as the data give them, or shares of the classes where images were mixed."""
+
+    headline: str  # the metric that stands beside the loss
+    each: str  # what an output is of: class, target
+
+    def loss(self, outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
+        """The mean over a batch, with label smoothing where the task has that."""
+        ...
+
+    def weight(self, targets: Tensor) -> Tensor | int:
+        """What the loss of a batch counts among those of others: the number of its samples, or the sum of their weights."""
+        ...
+
+    def accuracy(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
+        """The share of a batch that is predicted rightly; None where there are no classes."""
+        ...
+
+    def meter(self) -> EvaluationMeter: ...
+
+    def labels(self, targets: Tensor) -> str:
+        """What there is a label for, as `metrics` has it."""
+        ...
+
+    def check_outputs(self, outputs: Tensor, targets: Tensor, when: str) -> None:
+        """Raises UserError where the model does not return what the task takes; `when` is "in training " or ""."""
+        ...
+
+    def target_facts(self, targets: Tensor | None, *, sampled: bool, smoothing: float) -> TargetFacts:
+        """By the targets of the training set, or of its first batches."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has learned from the training set, and a checkpoint keeps; empty where that is nothing."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+    def inherit(self, state: Mapping[str, Any]) -> str:
+        """Take over from the state of another run what its weights go by; returns what that is, "" for nothing."""
+        ...
+
+
+def shape_text(tensor: Tensor) -> str:
+    return f"{'×'.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}"
