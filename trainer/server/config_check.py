@@ -48,7 +48,7 @@ def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
     usage = Usage(parts.device) if parts.device.type == "cuda" else usage
     tell({"doing": "taking two steps of a few samples"})
     training = config.training
-    facts = FactFinder(parts.source, parts.batches)
+    facts = FactFinder(parts.source, parts.batches, parts.compute.task)
     batches = facts.watch(parts.batches.epoch(0))
     first = next(batches, None)
     if first is None:
@@ -83,6 +83,7 @@ def data_of(config: Config, parts: TrainingParts, facts: DataFacts) -> dict[str,
         "training": found.training,
         "validation": found.validation,
         "classes": parts.source.info.classes,
+        "targets": parts.source.info.targets,
         "names": list((config.data.class_names or found.classes)[:MOST_NAMED]),
         "class_counts": list(facts.class_counts),
         "sampled": facts.sampled,
@@ -107,7 +108,7 @@ def batch_of(parts: TrainingParts, first: Batch) -> dict[str, Any]:
         "mean": finite(values.mean()) if spread else None,
         "std": finite(values.std()) if spread else None,
         "nonfinite": int((~values.isfinite()).sum()) if spread else 0,
-        "classes": int(classes[classes >= 0].unique().numel()),
+        "classes": int(classes[classes >= 0].unique().numel()) if parts.source.info.classes else 0,
     }
 
 

@@ -89,7 +89,10 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     data, batch, model, frozen, memory = (found[name] for name in ("data", "batch", "model", "frozen", "memory"))
     unit = "characters" if data["kind"] == "text" else "samples"
     yield "data", f"{data['kind']}: {number(data['training'])} {unit} for training, {number(data['validation'])} for validation"
-    yield "classes", classes_text(data, batch)
+    if data["targets"]:
+        yield "targets", f"{number(data['targets'])} for each sample"
+    else:
+        yield "classes", classes_text(data, batch)
     spread = f", mean {figure(batch['mean'])}, standard deviation {figure(batch['std'])}" if batch["mean"] is not None else ""
     yield "first batch", f"{shape(batch['inputs'])} {batch['dtype']}, {figure(batch['low'])} to {figure(batch['high'])}{spread}"
     yield "model", f"{model['kind']}: {number(model['parameters'])} parameters, {number(model['trainable'])} train; outputs {shape(model['outputs'])}"
