@@ -13,12 +13,17 @@ def main() -> int:
     try:
         if getsignal(SIGINT) == SIG_DFL:
             signal(SIGINT, default_int_handler)
+        import os
         import sys
 
         sys.unraisablehook = unraisable
         from gradtop.tui.cli import installation
 
         installation.begin()
+        if "_ARGCOMPLETE" in os.environ:
+            from gradtop.tui.cli.complete import complete
+
+            complete()
         from gradtop.tui.cli.main import main as command
 
         code = command()

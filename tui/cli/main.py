@@ -78,7 +78,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("set", "change hyperparameters of a live run"),
         ),
     ),
-    ("help", (("doctor", "check Python, PyTorch, devices, terminal and disk"),)),
+    (
+        "help",
+        (
+            ("doctor", "check Python, PyTorch, devices, terminal and disk"),
+            ("completion", "print a script that completes commands in bash, zsh or fish"),
+        ),
+    ),
 )
 LOST = "the current directory was deleted, and relative paths lead nowhere: change to another one (cd ~), or name absolute paths"
 COMMANDS = {name: summary for _title, rows in GROUPS for name, summary in rows}
@@ -154,6 +160,12 @@ def parser_for(command: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    add_command(parser, command)
+    return parser
+
+
+def add_command(parser: Parser, command: str) -> None:
+    """Give a parser the arguments of a command."""
     parser.set_defaults(command=command)
     module = import_module(f"gradtop.tui.cli.{MODULES.get(command, command if command in COMMANDS else 'job')}")
     module.configure(parser)
@@ -161,7 +173,6 @@ def parser_for(command: str) -> Parser:
         parser.description = COMMANDS[command][0].upper() + COMMANDS[command][1:] + "."
     parser.add_argument("--runs", metavar="DIR", help="directory of the runs (default: $GRADTOP_RUNS, or ./runs)")
     parser.set_defaults(run_command=module.run)
-    return parser
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
