@@ -46,13 +46,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from gradtop.trainer.job import DEFAULT_JOB, find_job
-from gradtop.trainer.record import RunState
-from gradtop.trainer.record.streams.registry import written_by
 from gradtop.tui import keys
 from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
+from gradtop.tui.framework.notices import foreign_text, notice_lines
 from gradtop.tui.framework.target import Target, is_resumable
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.measurements import MEASUREMENTS
@@ -66,10 +64,6 @@ if TYPE_CHECKING:
 SMALLEST = (40, 12)
 READING = "Reading …"
 SHADOWED = ("tab", "shift+tab")  # Textual's own screen binds these, unseen, before the app could
-
-
-def no_run_text() -> str:
-    return f"No run is selected. {keys.name('mode.runs')} lists the runs, {keys.name('mode.tune')} starts one."
 
 
 def bindings(mode: str) -> list[BindingType]:
@@ -256,7 +250,7 @@ class ModeScreen(Screen[None]):
                 self._notice(snapshot.facts)
                 if before.facts.state != snapshot.facts.state or before.facts.run is not snapshot.facts.run:
                     self.refresh_bindings()
-            if foreign := self._foreign(snapshot.facts):
+            if foreign := foreign_text(snapshot.facts, self.streams):
                 self.explain(foreign)
             else:
                 if before.facts.run is not snapshot.facts.run:
@@ -311,13 +305,6 @@ class ModeScreen(Screen[None]):
             if not widget.call_later(has_drawn):
                 has_drawn()
 
-    def _foreign(self, facts: Facts) -> str:
-        """Why there is nothing to show of a run whose job writes none of this mode's streams; "" where there is something."""
-        if facts.run is None or not self.streams or facts.meta.job == DEFAULT_JOB:
-            return ""
-        job = find_job(facts.meta.job)
-        return "" if set(self.streams) & set(written_by(job.name)) else f"{facts.name} is {job.title}, of which nothing is recorded for this screen. {keys.name('mode.overview')} shows it."
-
     def paint(self, changed: set[Widget]) -> None:
         """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""
         waits = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
@@ -343,20 +330,7 @@ class ModeScreen(Screen[None]):
 
     def notice(self, facts: Facts) -> Sequence[str]:
         """What stands under the header; a key that it names acts in this mode."""
-        if facts.gone:
-            return [f"The directory of {facts.name} was deleted or moved. The data read so far is still shown. {keys.name('mode.runs')} lists the runs."]
-        if facts.state is RunState.FAILED:
-            return [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
-        if facts.state is RunState.DIED:
-            words = facts.last_words[-3:]
-            how = facts.death or "it was killed, ran out of memory, or the machine went down"
-            lines = [f"The worker died: {how}{'' if how.endswith('?') else '.'}{' Its last lines:' if words else ''}", *words]
-            if facts.resumes_from:
-                lines.append(f"{keys.name('run.resume')} resumes it from {facts.resumes_from}.")
-            return lines
-        if facts.state is RunState.SILENT:
-            return ["The worker does not respond: a very long step, a stopped process, or a hung device."]
-        return [facts.status.warning] if facts.status.warning else []
+        return notice_lines(facts)
 
     def _notice(self, facts: Facts) -> None:
         lines, notice = self.notice(facts), self.query_one("#notice", Static)

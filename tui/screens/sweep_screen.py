@@ -9,7 +9,8 @@ from textual import events
 
 from gradtop.tui.framework.carried_out import carry_out
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import ModeScreen, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.widgets.glyphs import draws_unicode
 

@@ -9,7 +9,8 @@ from textual.message import Message
 
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.classes.data import ClassesPart, ClassesView, read_classes, shares
 from gradtop.tui.screens.classes.text import class_lines, copied, fits, matrix_lines, title_line, worst_lines

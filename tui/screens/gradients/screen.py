@@ -9,7 +9,8 @@ from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.chart_actions import CHART_ACTIONS
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.chart_view import WHOLE_RUN
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.gradients.data import (

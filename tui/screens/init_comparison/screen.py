@@ -11,7 +11,8 @@ from textual.containers import Grid
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Lines, wrapped
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.init_comparison.data import InitPart, read_inits
 from gradtop.tui.screens.init_comparison.text import HEAD, WIDE, conclusion, init_rows, style_of

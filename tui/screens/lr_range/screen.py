@@ -12,7 +12,8 @@ from gradtop.trainer.jobs.lr_range.result import LABELS, none_text, ranged_text
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.lr_range.data import RangePart, read_range

@@ -10,8 +10,9 @@ from textual.geometry import Size
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.name_filter import NameFilter
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.framework.picks import axis_of, keep_picks, kept_picks, metric_line
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.metrics.data import MetricsPart, MetricsView, read_metrics

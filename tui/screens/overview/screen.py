@@ -23,7 +23,8 @@ from gradtop.trainer.record.streams.registry import (
 )
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
-from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.framework.paned import PanedScreen
 from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView

@@ -12,7 +12,8 @@ from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.model import NO_MODEL, Model, Node
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.parameters.data import (

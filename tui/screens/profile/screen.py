@@ -8,7 +8,8 @@ from textual.app import ComposeResult
 from gradtop.trainer.record.profiles import Profile
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.profile.data import ProfilePart, profile_news, read_profiles
 from gradtop.tui.screens.profile.mode import MODE, PAGE

@@ -10,7 +10,8 @@ from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.charted import ChartedScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.schedule.data import SchedulePart, read_schedule

@@ -13,7 +13,8 @@ from gradtop.trainer.jobs.sensitivity.outcome import FieldEffect, PairGrid
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.trainer.trials.space import Value
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.sensitivity.data import SensitivityPart, best_of_pair, ranked_effects, read_sensitivity
 from gradtop.tui.screens.sensitivity.pair_map import PairMap

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.speed.data import SpeedPart, read_speeds
 from gradtop.tui.screens.speed.text import HEAD, assignments, in_full, rows

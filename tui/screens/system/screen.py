@@ -19,7 +19,8 @@ from gradtop.trainer.record.streams.registry import (
     shown_by,
 )
 from gradtop.tui.framework.lines import Lines
-from gradtop.tui.framework.mode_screen import bindings, no_run_text
+from gradtop.tui.framework.mode_screen import bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.framework.paned import PanedScreen
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot

@@ -13,7 +13,8 @@ from textual.containers import Horizontal, Vertical
 from gradtop.trainer.analysis.formatting import number, shape
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings, no_run_text
+from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.weights.data import WeightsPart, WeightsView, read_weights
 from gradtop.tui.screens.weights.picture_pane import PicturePane
