@@ -16,10 +16,12 @@ LOSS, ACCURACY = "loss", "accuracy"
 BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
 PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
 R2, MAE, RMSE = "r2", "mae", "rmse"
+AVERAGE_PRECISION, MICRO_F1 = "average_precision", "micro_f1"
 # What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
-MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse"]
+MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse", "average_precision", "micro_f1"]
 # What there is a label for; a character is a token, and other tokens are those of custom data. Values are numbers to predict in place of labels.
 SAMPLES, CHARACTERS, TOKENS, VALUES = "samples", "characters", "tokens", "values"
+LABEL_SETS = "label_sets"  # several labels for each sample, each of which is there or not
 OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS)
 TOP = 5
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
@@ -56,8 +58,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             F1, "F1", "F1", "max",
             "Macro F1: mean over the classes of 2 TP / (2 TP + FP + FN); classes that neither occur nor are predicted are left out "
-            "(scikit-learn's f1_score with average='macro').",
-            labels=(SAMPLES,),
+            "(scikit-learn's f1_score with average='macro'); of several labels for each sample likewise.",
+            labels=(SAMPLES, LABEL_SETS),
         ),
         Metric(
             TOP5_ACCURACY, "top-5 accuracy", "top", "max",
@@ -75,6 +77,13 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(MAE, "MAE", "MAE", "min", "Mean absolute error of a regression, in the units of the targets.", labels=(VALUES,), share=False),
         Metric(
+            AVERAGE_PRECISION, "average precision", "AP", "max",
+            "Mean over the labels of a multi-label task that occur of their average precision, the area under precision over recall "
+            "(scikit-learn's average_precision_score); whatever the threshold.",
+            labels=(LABEL_SETS,),
+        ),
+        Metric(MICRO_F1, "micro F1", "µF1", "max", "F1 over all pairs of sample and label (scikit-learn's f1_score with average='micro').", labels=(LABEL_SETS,)),
+        Metric(
             RMSE, "RMSE", "RMSE", "min", "Root mean squared error of a regression, in the units of the targets; of several the mean of theirs.",
             labels=(VALUES,), share=False,
         ),
@@ -82,7 +91,7 @@ METRICS: Mapping[str, Metric] = {
 }  # fmt: skip
 # Beside loss and accuracy, which a column of each evaluation is for.
 # What stands beside the loss where it is measured: of a language model nobody reads the accuracy.
-HEADLINES = (PERPLEXITY, R2)
+HEADLINES = (PERPLEXITY, R2, AVERAGE_PRECISION)
 FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
 
 
@@ -97,7 +106,7 @@ def not_measured(name: str, labels: str, classes: int) -> str:
 
 
 def _labels_text(labels: str) -> str:
-    return "numbers as targets" if labels == VALUES else f"labels of {labels}"
+    return {VALUES: "numbers as targets", LABEL_SETS: "several labels for each sample"}.get(labels, f"labels of {labels}")
 
 
 def headline_of(further: Container[str]) -> str:

@@ -94,7 +94,7 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
 def _fitting_task(made: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The task, where these data have such targets."""
     task, data = made["task"], made["data"]["kind"]
-    if task["kind"] == "regression" and data == "custom":
+    if task["kind"] in {"regression", "multi_label"} and data == "custom" and not (task.get("pos_weight") and task.get("balanced")):
         made["augment"], made["training"] = ({name: value for name, value in made[table].items() if name not in {"mixup", "cutmix", "label_smoothing"}} for table in ("augment", "training"))
         return task
     if task["kind"] == "classification" and data not in {"text", "custom"}:

@@ -48,6 +48,15 @@ def slope(samples: int = 60, targets: int = 1, scale: float = 50.0, offset: floa
     return split(inputs, found, one_by_one=one_by_one)
 
 
+def tags(samples: int = 60, spoilt: int = -1) -> Parts:
+    """Three numbers, and for each whether it is above 0.5; a target of the sample `spoilt` is 2."""
+    inputs = torch.randn(samples, 3, generator=torch.Generator().manual_seed(7))
+    targets = (inputs > 0.5).long()
+    if spoilt >= 0:
+        targets[spoilt, 1] = 2
+    return split(inputs, targets, one_by_one=False)
+
+
 def rare(samples: int = 100, ignored: int = -100) -> Parts:
     """Two classes, 9 to 1; where `ignored` is given every seventh sample has it for a label."""
     generator = torch.Generator().manual_seed(6)

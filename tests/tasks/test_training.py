@@ -101,9 +101,22 @@ def test_a_regression_that_does_not_learn_is_compared_with_the_constant_predicti
     assert "a constant prediction has 1" in found.sentence
 
 
+def test_several_labels_for_each_sample_are_learned(tmp_path: Path) -> None:
+    run = task_run(tmp_path, 'kind = "multi_label"\nbalanced = true', "tags", epochs=15, training='monitor = "micro_f1"')
+    trained(run)
+    status = read_status(run)
+    assert status.beside_loss == "average_precision"
+    assert status.metrics["average_precision"] > 0.9  # type: ignore[operator]
+    assert status.best == pytest.approx(status.metrics_at_best["micro_f1"])
+    (_, targets), _ = data.tags()
+    positives = targets.sum(0)
+    assert newest_state(run)["task"]["pos_weight"] == pytest.approx(((len(targets) - positives) / positives).tolist())
+
+
 @pytest.mark.parametrize(
     ("task", "target", "arguments", "score"),
     [
+        ('kind = "multi_label"\nbalanced = true', "tags", "", "average_precision"),
         ('kind = "regression"\nloss = "huber"', "slope", "targets = 2", "r2"),
         ('kind = "regression"', "slope", "one_by_one = true", "mae"),
         ('kind = "classification"\nbalanced = true\nignore_index = 255', "rare", "ignored = 255", "f1"),
@@ -132,6 +145,7 @@ def test_weights_of_the_classes_are_those_of_the_training_set(tmp_path: Path) ->
         ('kind = "regression"', "slope", "spoilt = 7", "the training set has targets that are not finite; the first is that of sample 7"),
         ('kind = "regression"', "slope", "spoilt = 55, one_by_one = true", "the validation set, sample 7 has targets that are not finite"),
         ('kind = "regression"', "slope", "scale = 0", "every training target is 1000; there is nothing to learn"),
+        ('kind = "multi_label"', "tags", "spoilt = 7", "the training set has targets that are neither 0 nor 1; the first is that of sample 7"),
         ('kind = "auto"', "slope", "", "for numbers to predict set task.kind = regression"),
         ('kind = "language_model"', "rare", "", "each sample has one; set task.kind = classification"),
         ('kind = "classification"\nclass_weights = [1, 2, 3]', "rare", "", "task.class_weights must be 2, one for each class of the data, not 3"),

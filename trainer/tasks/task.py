@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gradtop.trainer.metrics import ACCURACY, LOSS
 from gradtop.trainer.record.classification import Classification
+from gradtop.trainer.runtime.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,17 @@ class TrainingTask(Protocol):
     def inherit(self, state: Mapping[str, Any]) -> str:
         """Take over from the state of another run what its weights go by; returns what that is, "" for nothing."""
         ...
+
+
+def check_rows(outputs: Tensor, targets: Tensor, each: str, when: str) -> None:
+    """Raises UserError where there is not a value for each sample and target."""
+    if len(outputs) == len(targets) and outputs.numel() == targets.numel():
+        return
+    count = targets[0].numel()
+    raise UserError(
+        f"the model does not fit the data: for {len(targets)} samples of {f'one {each}' if count == 1 else f'{count} {each}s'} it {when}returns {shape_text(outputs)}; "
+        f"{len(targets)}×{count} is expected, a value for each sample and {each}"
+    )
 
 
 def shape_text(tensor: Tensor) -> str:

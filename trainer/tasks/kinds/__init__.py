@@ -16,6 +16,8 @@ class TaskConfig(Kind, defer_build=True):
     package = "gradtop.trainer.tasks.kinds"
     # What stands beside an input.
     targets: ClassVar[TargetKind] = CLASSES
+    # Whether a sample is of one class, which can be smoothed and mixed.
+    has_classes: ClassVar[bool] = True
     # "images" or "characters", where it takes no other data.
     inputs: ClassVar[str] = ""
 
@@ -34,6 +36,15 @@ class TaskConfig(Kind, defer_build=True):
             yield "task.kind", f"{self.kind} requires {self.inputs}, and data.kind is {data.kind}"
         if self.targets not in data.targets:
             yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = custom"
+        if self.has_classes:
+            return
+        if config.training.label_smoothing:
+            yield "training.label_smoothing", f"requires classes; task.kind is {self.kind}"
+        for name in ("mixup", "cutmix"):
+            if getattr(config.augment, name):
+                yield f"augment.{name}", f"requires classes; task.kind is {self.kind}"
+        if config.model.inputs == "characters":
+            yield "task.kind", f"{self.kind} requires one output for each target, and model.kind = {config.model.kind} has one for each character"
 
 
-TARGET_WORDS = {"classes": "classes", "values": "numbers as targets"}
+TARGET_WORDS = {"classes": "classes", "values": "numbers as targets", "label_sets": "several labels for each sample"}

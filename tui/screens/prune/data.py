@@ -44,8 +44,10 @@ class PrunePart:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Figures that can be drawn: accuracy, loss, and the monitored metric where it is another."""
-        return (ACCURACY, LOSS) if self.about.metric in {ACCURACY, LOSS} else (ACCURACY, LOSS, SCORE)
+        """Figures that can be drawn: accuracy, where there are classes, loss, and the monitored metric where it is another."""
+        measured = [each.of(ACCURACY) for each in self.trials if not each.error]
+        accuracy = () if measured and not any(map(math.isfinite, measured)) else (ACCURACY,)
+        return (*accuracy, LOSS) if self.about.metric in {ACCURACY, LOSS} else (*accuracy, LOSS, SCORE)
 
 
 def read_pruning(source: ReadContext, _view: object) -> PrunePart:

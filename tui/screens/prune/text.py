@@ -37,8 +37,9 @@ def method_style(place: int) -> str:
 
 def head(part: PrunePart, width: int) -> tuple[TextLine, TextLine]:
     """The names of the columns."""
-    metric = f"{METRICS[part.about.metric].short:>{FIGURE_WIDTH}}" if len(part.metrics) > 2 else ""
-    words = f"{'':<{3 + SAMPLE}}{'method':<{METHOD_WIDTH}}{'amount':>{AMOUNT_WIDTH}}{'accuracy':>{FIGURE_WIDTH}}{'val loss':>{FIGURE_WIDTH}}{metric}{'zeros':>{FIGURE_WIDTH}}"
+    names = {ACCURACY: "accuracy", LOSS: "val loss", SCORE: METRICS[part.about.metric].short}
+    figures = "".join(f"{names[each]:>{FIGURE_WIDTH}}" for each in part.metrics)
+    words = f"{'':<{3 + SAMPLE}}{'method':<{METHOD_WIDTH}}{'amount':>{AMOUNT_WIDTH}}{figures}{'zeros':>{FIGURE_WIDTH}}"
     words += f"{'parameters':>{COUNT_WIDTH}}" if width >= WIDE else ""
     words += f"{'file':>{SIZE_WIDTH}}{'zlib':>{SIZE_WIDTH}}" if width >= WIDE else f"{'zlib':>{SIZE_WIDTH}}"
     factor = FACTOR_WIDTH + 2 * (width >= WIDE)
@@ -65,8 +66,7 @@ def row(part: PrunePart, each: PruneTrial, sample: tuple[str, str], width: int, 
     if each.error:
         return [*start, (f"  {each.error}", "warning")]
     whole = part.whole or each
-    words = f"{figure(ACCURACY, each.of(ACCURACY))}{figure(LOSS, each.of(LOSS))}"
-    words += figure(part.about.metric, each.of(SCORE)) if len(part.metrics) > 2 else ""
+    words = "".join(figure(part.about.metric if name == SCORE else name, each.of(name)) for name in part.metrics)
     words += f"{percent(sparsity(each, whole), 1):>{FIGURE_WIDTH}}"
     words += f"{number(each.of(PARAMETER_COUNT)):>{COUNT_WIDTH}}{size(each.of(FILE_BYTES)):>{SIZE_WIDTH}}" if width >= WIDE else ""
     factor = FACTOR_WIDTH + 2 * (width >= WIDE)

@@ -35,12 +35,22 @@ def beside_compiled(part: QuantizePart, width: int) -> bool:
     return part.compiled and left_of_factors(width) + 2 * FACTOR_WIDTH * len(part.batches) <= width
 
 
+def shown_metrics(part: QuantizePart) -> tuple[str, ...]:
+    """Accuracy, and the monitored metric or the loss; without classes the loss and the monitored metric."""
+    measured = [each.accuracy for each in part.trials if not each.error]
+    other = part.about.metric if part.about.metric not in {ACCURACY, LOSS} else ""
+    if measured and not any(map(math.isfinite, measured)):
+        return (LOSS, other) if other else (LOSS,)
+    return (ACCURACY, other or LOSS)
+
+
 def quantize_head(part: QuantizePart, width: int) -> list[TextLine]:
     """The names of the columns."""
     batches = shown_batches(part, width)
-    monitored = f"{METRICS[part.about.metric].short:>{FIGURE_WIDTH}}" if part.about.metric not in {ACCURACY, LOSS} else f"{'val loss':>{FIGURE_WIDTH}}"
+    names = {ACCURACY: "accuracy", LOSS: "val loss"}
+    figures = "".join(f"{names.get(name) or METRICS[name].short:>{FIGURE_WIDTH}}" for name in shown_metrics(part))
     file = f"{'file':>{SIZE_WIDTH}}{'':>{SMALLER_WIDTH}}" if width >= WIDE else f"{'file':>{SMALLER_WIDTH}}"
-    words = f"{'':<3}{'method':<{METHOD_WIDTH}}{'accuracy':>{FIGURE_WIDTH}}{monitored}{file}"
+    words = f"{'':<3}{'method':<{METHOD_WIDTH}}{figures}{file}"
     columns = "".join(f"{number(batch):>{FACTOR_WIDTH}}" for batch in batches)
     room = FACTOR_WIDTH * max(len(batches), 1)
     groups = [SPEEDUP if len(SPEEDUP) < room else "speedup", *(["compiled"] if beside_compiled(part, width) else [])]
@@ -54,8 +64,8 @@ def method_row(part: QuantizePart, each: QuantizeTrial, width: int, *, cursor: b
     if each.error:
         return [*start, (each.error, "warning")]
     whole = part.whole or each
-    other = (part.about.metric, each.score) if part.about.metric not in {ACCURACY, LOSS} else (LOSS, each.loss)
-    words = f"{metric_column(ACCURACY, each.accuracy)}{metric_column(*other)}"
+    values = {part.about.metric: each.score, LOSS: each.loss, ACCURACY: each.accuracy}
+    words = "".join(metric_column(name, values[name]) for name in shown_metrics(part))
     words += f"{size(each.file_bytes):>{SIZE_WIDTH}}" if width >= WIDE else ""
     words += f"{size_text(smaller_by(each, whole)) if each.method else '':>{SMALLER_WIDTH}}"
     known = {time.batch: time for time in each.latencies}

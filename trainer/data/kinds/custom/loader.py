@@ -19,7 +19,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
-from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, VALUES, WantedTargets
+from gradtop.trainer.data.targets import CLASSES, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -43,7 +43,7 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
         raise UserError(f"{name}: a training input is {_like(one)}, a validation input {_like(other)}; they must match")
     if training.labels.shape[1:] != validation.labels.shape[1:]:
         raise UserError(f"{name}: a training label is {_like(training.labels[0])}, a validation label {_like(validation.labels[0])}; they must match")
-    if wanted.kind == VALUES:
+    if wanted.kind in NUMBERS:
         info = _info(one, targets=training.labels[0].numel())
     else:
         info = _info(one, training.classes or _count_classes(training.labels, wanted.ignored))
@@ -54,7 +54,7 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
         return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
-    if wanted.kind == VALUES:
+    if wanted.kind in NUMBERS:
         return CustomSource(train, val, info, prepare, tones, labels=training.labels)
     return CustomSource(train, val, info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
 
@@ -152,7 +152,7 @@ class Items:
             given, label = (torch.as_tensor(each) for each in sample)
         except (TypeError, ValueError, RuntimeError):
             kinds = " and ".join(type(each).__name__ for each in sample)
-            raise UserError(f"{title} is {kinds}; a tensor and {'a number' if self._wanted.kind == VALUES else 'an integer'} are expected") from None
+            raise UserError(f"{title} is {kinds}; a tensor and {'a number' if self._wanted.kind in NUMBERS else 'an integer'} are expected") from None
         given, label = _of_use(given, label, title, self._wanted)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
@@ -218,7 +218,7 @@ def _count_classes(labels: Tensor, ignored: int | None) -> int:
 
 def _of_use(inputs: Tensor, labels: Tensor, title: str, wanted: WantedTargets) -> tuple[Tensor, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels or float32 values. Raises UserError."""
-    labels = _values(labels, title) if wanted.kind == VALUES else _class_numbers(labels, title)
+    labels = _numbers_to_predict(labels, title, wanted.kind) if wanted.kind in NUMBERS else _class_numbers(labels, title)
     if inputs.dtype in _FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
@@ -238,14 +238,15 @@ def _class_numbers(labels: Tensor, title: str) -> Tensor:
     return labels.long()
 
 
-def _values(labels: Tensor, title: str) -> Tensor:
+def _numbers_to_predict(labels: Tensor, title: str, kind: TargetKind) -> Tensor:
     if labels.dtype not in (*_WHOLE, *_FLOATS, torch.bool):
         raise UserError(f"{title} has targets of {_name(labels.dtype)}; numbers are expected")
     values = labels.float()
-    wrong = ~values.isfinite()
+    wrong = ~values.isfinite() if kind == VALUES else (values != 0) & (values != 1)
     if bool(wrong.any()):
-        where = f"; the first is that of sample {int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0])}" if values.dim() else ""
-        raise UserError(f"{title} has targets that are not finite{where}; remove NaN and infinity")
+        what = "not finite" if kind == VALUES else "neither 0 nor 1"
+        where = f"; the first is that of sample {int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0])}" if " sample " not in title else ""
+        raise UserError(f"{title} has targets that are {what}{where}; {'remove NaN and infinity' if kind == VALUES else 'give 1 for each label that a sample has, else 0'}")
     return values
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
 from gradtop.trainer.metrics import VALUES
@@ -17,17 +16,8 @@ class RegressionTask(TaskConfig):
     standardize: bool = setting(True, help="Have the model predict (target - mean) / deviation of the training set; metrics and predictions are in the units of the targets.", effect="fork")
 
     targets: ClassVar = "values"
+    has_classes: ClassVar = False
     builder: ClassVar = "gradtop.trainer.tasks.kinds.regression.regressor:build"
 
     def labels(self, inputs: str) -> str:  # noqa: ARG002 - whatever they are
         return VALUES
-
-    def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:
-        yield from super().disagreements_with(config)
-        if config.training.label_smoothing:
-            yield "training.label_smoothing", "requires classes; task.kind is regression"
-        for name in ("mixup", "cutmix"):
-            if getattr(config.augment, name):
-                yield f"augment.{name}", "requires classes; task.kind is regression"
-        if config.model.inputs == "characters":
-            yield "task.kind", f"regression requires one output for each target, and model.kind = {config.model.kind} has one for each character"

@@ -14,7 +14,7 @@ from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.metrics import LOSS, MAE, R2, RMSE, VALUES
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.regression import RegressionTask
-from gradtop.trainer.tasks.task import Score, TargetFacts, shape_text
+from gradtop.trainer.tasks.task import Score, TargetFacts, check_rows
 
 Criterion = Callable[..., Tensor]
 
@@ -96,13 +96,7 @@ class Regressor:
         return VALUES
 
     def check_outputs(self, outputs: Tensor, targets: Tensor, when: str) -> None:
-        if len(outputs) == len(targets) and outputs.numel() == targets.numel():
-            return
-        many = "one target" if self._targets == 1 else f"{self._targets} targets"
-        raise UserError(
-            f"the model does not fit the data: for {len(targets)} samples of {many} it {when}returns {shape_text(outputs)}; "
-            f"{len(targets)}×{self._targets} is expected, a value for each sample and target"
-        )
+        check_rows(outputs, targets, self.each, when)
 
     def target_facts(self, targets: Tensor | None, *, sampled: bool, smoothing: float) -> TargetFacts:  # noqa: ARG002 - of classes
         if targets is None or not targets.numel():

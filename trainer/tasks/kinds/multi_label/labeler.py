@@ -1,0 +1,166 @@
+"""Loss and metrics of labels, each of which is there or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.metrics import AVERAGE_PRECISION, F1, LABEL_SETS, LOSS, MICRO_F1
+from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.tasks.kinds.multi_label import MultiLabelTask
+from gradtop.trainer.tasks.task import Score, TargetFacts, check_rows
+
+SURE = 30.0  # logit of a label that is always, or never, there
+
+
+def build(config: MultiLabelTask, source: Source, saved: Mapping[str, Any]) -> Labeler:
+    """With the weights that a checkpoint has `saved`, else those of the configuration or the training set. Raises UserError."""
+    labels = source.info.targets
+    weights = None
+    if config.pos_weight:
+        if len(config.pos_weight) != labels:
+            raise UserError(f"task.pos_weight must be {labels}, one for each label of the data, not {len(config.pos_weight)}")
+        weights = torch.tensor(config.pos_weight)
+    elif config.balanced and isinstance(found := saved.get("pos_weight"), list) and len(found) == labels:
+        weights = torch.tensor(found, dtype=torch.float32)
+    elif config.balanced:
+        weights = _balanced(source)
+    return Labeler(labels, threshold=config.threshold, pos_weight=weights)
+
+
+def _balanced(source: Source) -> Tensor:
+    if source.labels is None:
+        raise UserError("task.balanced requires the targets of all training samples; set task.pos_weight")
+    positives = source.labels.reshape(len(source.labels), -1).sum(0)
+    if missing := (positives == 0).nonzero().flatten().tolist():
+        raise UserError(f"task.balanced: no training sample has label {missing[0]}, so that its positives have no weight; set task.pos_weight")
+    # Of a label that every sample has, the positives keep some weight.
+    return ((len(source.labels) - positives).clamp_min(1) / positives).float()
+
+
+class Labeler:
+    """Outputs are logits (samples, labels), targets 0 and 1 of the same shape."""
+
+    headline, each = AVERAGE_PRECISION, "label"
+
+    def __init__(self, labels: int, *, threshold: float = 0.5, pos_weight: Tensor | None = None) -> None:
+        self._labels = labels
+        self._pos_weight = pos_weight
+        self.threshold = threshold
+
+    def _weight_on(self, device: torch.device) -> Tensor | None:
+        if self._pos_weight is not None and self._pos_weight.device != device:
+            self._pos_weight = self._pos_weight.to(device)
+        return self._pos_weight
+
+    def loss(self, outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:  # noqa: ARG002 - of classes
+        return functional.binary_cross_entropy_with_logits(*as_rows(outputs, targets), pos_weight=self._weight_on(outputs.device))
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(samples, labels)"""
+        return functional.binary_cross_entropy_with_logits(outputs, targets, pos_weight=self._weight_on(outputs.device), reduction="none")
+
+    def weight(self, targets: Tensor) -> int:
+        return len(targets)
+
+    def accuracy(self, outputs: Tensor, targets: Tensor) -> None:  # noqa: ARG002 - a sample has several
+        return None
+
+    def meter(self) -> LabelMeter:
+        return LabelMeter(self)
+
+    def labels(self, targets: Tensor) -> str:  # noqa: ARG002 - whatever their shape
+        return LABEL_SETS
+
+    def check_outputs(self, outputs: Tensor, targets: Tensor, when: str) -> None:
+        check_rows(outputs, targets, "label", when)
+
+    def target_facts(self, targets: Tensor | None, *, sampled: bool, smoothing: float) -> TargetFacts:  # noqa: ARG002 - of classes
+        if targets is None or not targets.numel():
+            return TargetFacts()
+        rows = targets.reshape(-1, self._labels).cpu()
+        return TargetFacts(counted=len(rows), sampled=sampled, constant_loss=self.constant_loss(rows.double().mean(0)))
+
+    def constant_loss(self, shares: Tensor) -> float:
+        """The least loss of the same logits for every sample, where labels have these shares of the samples."""
+        weights = torch.ones_like(shares) if self._pos_weight is None else self._pos_weight.to(shares)
+        best = torch.logit(weights * shares / (weights * shares + 1 - shares)).clamp(-SURE, SURE)
+        return float((weights * shares * functional.softplus(-best) + (1 - shares) * functional.softplus(best)).mean())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self._pos_weight is None else {"pos_weight": self._pos_weight.tolist()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._pos_weight = torch.tensor(state["pos_weight"], dtype=torch.float32)
+
+    def inherit(self, state: Mapping[str, Any]) -> str:  # noqa: ARG002 - the weights are of the new data
+        return ""
+
+
+class LabelMeter:
+    """Keeps outputs and targets on the device: the order of all outputs makes the average precision."""
+
+    def __init__(self, labeler: Labeler) -> None:
+        self._labeler = labeler
+        self._outputs: list[Tensor] = []
+        self._targets: list[Tensor] = []
+        self._loss = torch.zeros(())
+
+    def add(self, outputs: Tensor, targets: Tensor) -> None:
+        outputs, targets = as_rows(outputs, targets)
+        self._loss = self._loss.to(outputs.device) + self._labeler.losses(outputs, targets).sum()
+        self._outputs.append(outputs)
+        self._targets.append(targets.bool())
+
+    def result(self) -> Score:
+        if not self._outputs:
+            return Score(math.nan)
+        outputs, targets = torch.cat(self._outputs), torch.cat(self._targets)
+        wrong = bool(outputs.isnan().any())
+        predicted = outputs.sigmoid() >= self._labeler.threshold
+        shares = targets.double().mean(0).cpu() if outputs.device.type != "mps" else targets.cpu().double().mean(0)
+        further = {F1: math.nan, MICRO_F1: math.nan, AVERAGE_PRECISION: math.nan} if wrong else {
+            **f1_scores(predicted, targets), AVERAGE_PRECISION: average_precision(outputs, targets)
+        }  # fmt: skip
+        # The best constant gives each label the probability that is its share.
+        constant = (shares >= self._labeler.threshold).to(targets.device).expand_as(targets)
+        occurring = shares[shares > 0]
+        baselines = {
+            LOSS: self._labeler.constant_loss(shares),
+            **f1_scores(constant, targets),
+            AVERAGE_PRECISION: occurring.mean().item() if len(occurring) else math.nan,
+        }
+        return Score(self._loss.item() / targets.numel(), further=further, baselines=baselines)
+
+
+def as_rows(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """(samples, labels) of both, where a single label lacks its dimension."""
+    return outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
+
+
+def f1_scores(predicted: Tensor, targets: Tensor) -> dict[str, float]:
+    """Macro and micro: labels that neither occur nor are predicted are left out of the first."""
+    hits = (predicted & targets).sum(0).tolist()
+    both = [one + other for one, other in zip(predicted.sum(0).tolist(), targets.sum(0).tolist(), strict=True)]
+    scores = [2 * hit / count for hit, count in zip(hits, both, strict=True) if count]
+    return {F1: sum(scores) / len(scores) if scores else math.nan, MICRO_F1: 2 * sum(hits) / sum(both) if sum(both) else math.nan}
+
+
+def average_precision(outputs: Tensor, targets: Tensor) -> float:
+    """The mean over the labels that occur, as in scikit-learn: the sum of precisions weighted by the gains of recall, equal outputs together."""
+    found = []
+    for scores, wanted in zip(outputs.unbind(1), targets.unbind(1), strict=True):
+        scores, order = scores.sort(descending=True)  # noqa: PLW2901 - the same, in order
+        hits = wanted[order].cumsum(0)
+        last = torch.cat([scores[1:] != scores[:-1], scores.new_ones(1, dtype=torch.bool)])
+        hits, seen = hits[last].cpu().double(), (last.nonzero().flatten() + 1).cpu()
+        if hits[-1]:
+            gained = torch.diff(hits, prepend=hits.new_zeros(1))
+            found.append(float((gained * hits / seen).sum() / hits[-1]))
+    return sum(found) / len(found) if found else math.nan
