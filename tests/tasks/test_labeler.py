@@ -75,6 +75,13 @@ def test_balanced_weights_are_negatives_over_positives() -> None:
     assert MultiLabelTask(balanced=True).build(source_of(1 - targets), made.state_dict()).state_dict() == made.state_dict()
 
 
+def test_the_labels_from_the_threshold_on_are_predicted() -> None:
+    (said, nothing) = Labeler(3, threshold=0.7).describe(torch.tensor([[1.0, 0.5, 2.0], [0.0, 0.0, 0.0]]), ("red", "green"), 5)
+    assert [(each["label"], each["name"]) for each in said["labels"]] == [(2, None), (0, "red")]
+    assert said["labels"][1]["probability"] == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert nothing == {"labels": []}
+
+
 def test_weights_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UserError, match=r"task\.pos_weight must be 2, one for each label of the data, not 1"):
         MultiLabelTask(pos_weight=(1.0,)).build(source_of(torch.ones(3, 2)), {})

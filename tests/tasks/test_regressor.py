@@ -108,6 +108,11 @@ def test_an_output_that_is_nan_leaves_no_metric() -> None:
     assert all(math.isnan(value) for value in (meter.result().loss, *meter.result().further.values()))
 
 
+def test_a_prediction_is_in_the_units_of_the_targets() -> None:
+    task = regressor(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
+    assert task.describe(torch.tensor([[0.0, 1.0], [-1.0, 0.5]]), (), 5) == [{"values": [2.0, 30.0]}, {"values": [1.0, 25.0]}]
+
+
 def test_the_scale_of_a_checkpoint_is_kept() -> None:
     made = regressor(torch.tensor([1.0, 3.0]))
     other = regressor(torch.tensor([10.0, 30.0]))

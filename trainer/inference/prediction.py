@@ -40,7 +40,8 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
         return {**about, "predictions": continue_texts(trained, trained.source, files, options, tell), "notes": []}
     if trained.source.tokens_per_sample or not trained.source.info.channels:
         raise UserError("predict takes pictures for a classifier, or texts for a model of the characters of a text; use the model in Python instead: gradtop help models")
-    _refuse(options, ("length", "temperature", "seed"), "a classifier")
+    kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
+    _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
     names, notes = _names(state, trained.source, known=shape is None)
     return {**about, "predictions": classify_pictures(trained, files, names, int(options.get("top") or TOP), tell), "notes": notes}
 
@@ -62,7 +63,7 @@ def _names(state: TrainedState, source: Source, *, known: bool) -> tuple[Sequenc
 
 
 def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequence[str], top: int, tell: Tell) -> list[Prediction]:
-    """The `top` classes of each picture with their probabilities, the most probable first; pictures are transformed as those for validation."""
+    """What the task says of each picture: the `top` classes for one; pictures are transformed as those for validation."""
     from gradtop.trainer.data.kinds.image_folder.images import Unopenable, check_decoder, read_picture
 
     check_decoder()
@@ -83,11 +84,8 @@ def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequen
         if pictures:
             with torch.no_grad():
                 outputs = trained.forward(prepare(torch.stack(pictures).to(trained.device)))
-            probabilities, classes = outputs.float().softmax(1).topk(min(top, outputs.shape[1]))
-            for prediction, values, numbers in zip(readable, probabilities.tolist(), classes.tolist(), strict=True):
-                prediction["top"] = [
-                    {"class": number, "name": names[number] if number < len(names) else None, "probability": value} for number, value in zip(numbers, values, strict=True)
-                ]
+            for prediction, described in zip(readable, trained.task.describe(outputs.float(), names, top), strict=True):
+                prediction.update(described)
         counter.add(len(some))
     return found
 

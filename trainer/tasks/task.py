@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -84,6 +84,10 @@ class TrainingTask(Protocol):
         ...
 
     def meter(self) -> EvaluationMeter: ...
+
+    def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
+        """Of each sample what is predicted, as JSON: the `top` classes with their `names`, or values, or labels."""
+        ...
 
     def labels(self, targets: Tensor) -> str:
         """What there is a label for, as `metrics` has it."""

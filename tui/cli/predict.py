@@ -17,8 +17,9 @@ from gradtop.tui.cli.output import print_json, print_line
 
 EPILOG = """\
 Classifiers take pictures, transformed as those for validation, whatever their
-size, and give the most probable classes. Language models take texts and write
-on after them; a line break at the end of a text does not count. FILE may be a
+size, and give the most probable classes, a regression its values, a model of
+several labels those that it predicts. Language models take texts and write on
+after them; a line break at the end of a text does not count. FILE may be a
 folder, for all files in it, or - for the standard input. A file that cannot be
 read is reported and makes the exit code 2. JSON: gradtop help json.
 
@@ -88,15 +89,18 @@ def read_stdin(words: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def print_predictions(predictions: Sequence[Mapping[str, Any]]) -> None:
-    from gradtop.trainer.analysis.formatting import percent
+    from gradtop.trainer.analysis.formatting import percent, significant
     from gradtop.trainer.record import clean
 
     several = len(predictions) > 1
-    width = max((len(each["file"]) for each in predictions if "top" in each), default=0)
+    width = max((len(each["file"]) for each in predictions if "text" not in each), default=0)
     for each in predictions:
-        if "top" in each:
-            classes = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['probability'], 1)}" for one in each["top"]]
-            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(classes)}")
+        if "top" in each or "labels" in each:
+            kind = "class" if "top" in each else "label"
+            named = [f"{clean(name, 60) if (name := one['name']) is not None else f'{kind} {one[kind]}'} {percent(one['probability'], 1)}" for one in each.get("top", each.get("labels"))]
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(named) or 'no label'}")
+        elif "values" in each:
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(significant(value, 4) for value in each['values'])}")
         elif "text" in each:
             if several:
                 print_line(f"── {clean(each['file'], 400)}")

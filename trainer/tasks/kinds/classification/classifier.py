@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -138,6 +138,14 @@ class Classifier:
 
     def meter(self) -> ClassMeter:
         return ClassMeter(self, ignored=self._ignored, characters=self._characters)
+
+    def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
+        """The most probable first."""
+        probabilities, classes = outputs.softmax(1).topk(min(top, outputs.shape[1]))
+        return [
+            {"top": [{"class": number, "name": names[number] if number < len(names) else None, "probability": value} for number, value in zip(numbers, values, strict=True)]}
+            for numbers, values in zip(classes.tolist(), probabilities.tolist(), strict=True)
+        ]
 
     def labels(self, targets: Tensor) -> str:
         return SAMPLES if targets.dim() == 1 else CHARACTERS if self._characters else TOKENS

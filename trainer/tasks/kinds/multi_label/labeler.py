@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -74,6 +74,14 @@ class Labeler:
 
     def meter(self) -> LabelMeter:
         return LabelMeter(self)
+
+    def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:  # noqa: ARG002 - all labels from the threshold on
+        """The labels that are predicted, the most probable first."""
+        found = []
+        for row in outputs.sigmoid().tolist():
+            there = sorted((number for number, value in enumerate(row) if value >= self.threshold), key=lambda number: -row[number])
+            found.append({"labels": [{"label": number, "name": names[number] if number < len(names) else None, "probability": row[number]} for number in there]})
+        return found
 
     def labels(self, targets: Tensor) -> str:  # noqa: ARG002 - whatever their shape
         return LABEL_SETS

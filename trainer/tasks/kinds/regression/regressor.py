@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -91,6 +91,9 @@ class Regressor:
 
     def meter(self) -> RegressionMeter:
         return RegressionMeter(self)
+
+    def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:  # noqa: ARG002 - of classes
+        return [{"values": values} for values in self.in_units(outputs).tolist()]
 
     def labels(self, targets: Tensor) -> str:  # noqa: ARG002 - whatever their shape
         return VALUES
