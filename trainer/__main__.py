@@ -12,7 +12,8 @@ from gradtop.trainer.runtime.children import end_all_children
 from gradtop.trainer.runtime.death import watch_over
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.signals import Signals
-from gradtop.trainer.runtime.worker import log_plainly, work
+from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.runtime.worker_log import log_plainly
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import read_status, send, wait_for_answer
 from gradtop.tui.cli.main import main
 from tests.disk import mounted, occupy
-from tests.process.support import FOREVER, Worker, make_run, state_of, wait_for_step
+from tests.process.support import CONFIG, FOREVER, Worker, make_run, state_of, wait_for_step
 from tests.support import wait_until
 from tests.training.runs import events
 
@@ -97,6 +97,18 @@ def test_where_the_reserve_is_used_up_too_the_end_is_asked_for_by_a_signal(
     out, err = capfd.readouterr()
     assert out.endswith(" was stopped.\n")
     assert f"cannot be written (No space left on device); sent SIGTERM{' and SIGINT' if command[0] == 'kill' else ''} to its process {worker.pid} instead" in err
+
+
+def test_a_model_that_prints_trains_on_while_its_log_lies_on_a_full_disk(small_disk: Path, start: Start) -> None:
+    # 100 bytes for each batch.
+    model = '[model]\nkind = "custom"\ntarget = "tests.process.printing:printing"\n'
+    tables = CONFIG.format(epochs=150)
+    run = make_run(small_disk, config=model + tables[tables.index("[data]") :])
+    worker = start(run, log=run.log)
+    wait_for_step(run, 20)
+    occupy(small_disk)
+    assert worker.wait(90) == 1
+    assert (read_status(run).step, read_status(run).error[:21]) == (150 * 25, f"trained to step {150 * 25},")
 
 
 def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, small_disk: Path, start: Start) -> None:

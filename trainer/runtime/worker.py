@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
-import io
 import os
 import sys
 import time
@@ -293,17 +291,6 @@ def first_status(run: Run, *, resume: bool) -> Status:
         error="",
         warning="",
     )
-
-
-def log_plainly() -> None:
-    """Line-buffer stdout and stderr as UTF-8 with replacement, so that no locale makes printing fail.
-
-    A crash leaves the frames of each thread there.
-    """
-    faulthandler.enable(2)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _say(message: str) -> None:

@@ -26,7 +26,8 @@ def work(arguments: RequestArguments, child: Child) -> int:
     from gradtop.trainer.record import Run, clean
     from gradtop.trainer.record.writing import open_to_append
     from gradtop.trainer.runtime.signals import Signals
-    from gradtop.trainer.runtime.worker import log_plainly, work
+    from gradtop.trainer.runtime.worker import work
+    from gradtop.trainer.runtime.worker_log import log_plainly
     from gradtop.trainer.server.process import redirect, set_title
 
     run = Run(arguments["run"])

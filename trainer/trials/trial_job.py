@@ -18,6 +18,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import EndNow
 from gradtop.trainer.training.measuring_job import MeasuringJob
 from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial, read_trials
+from gradtop.trainer.trials.room import require_room
 from gradtop.trainer.trials.trial_run import TrialRun, create_trial_run
 
 LOOK_EVERY = 0.02  # seconds
@@ -140,11 +141,11 @@ class TrialJob(MeasuringJob):
         """The run of a trial that was there before: goes on by itself, has ended, or is resumed in its turn."""
         watched = TrialRun(self._run.path.parent, self.trials[number].run)
         watched.look()
-        if watched.reader.state.is_alive or watched.reader.state in {RunState.DONE, RunState.FAILED}:
+        if watched.reader.state.is_alive or watched.reader.state is RunState.DONE:
             self.runs[number] = watched
             self.record(replace(self.trials[number], state=TrialState.TRAINING, started=self.trials[number].started or time.time()))
         else:
-            self.record(self.trials[number])
+            self.record(self.trials[number])  # one that failed, too: why this job ended before it could say so may be why that one failed
 
     def create(self, number: int) -> None:
         """The run of a queued trial, before it is its turn."""
@@ -152,6 +153,7 @@ class TrialJob(MeasuringJob):
         try:
             made = create_trial_run(self._run, self._name, self.config, number, dict(trial.params), workers=self.workers)
         except (ConfigProblems, RecordError) as error:
+            require_room(self._run)
             self.end(number, TrialState.FAILED, error=(str(error).splitlines() or [""])[0])
             return
         self.trials[number] = replace(trial, run=made.id)
@@ -169,6 +171,7 @@ class TrialJob(MeasuringJob):
         try:
             start_worker(watched.run, resume=resume, server=self._context.forked)
         except (OSError, RecordError) as error:
+            require_room(self._run, watched.run)
             self.end(number, TrialState.FAILED, error=str(error))
             return
         self.runs[number] = watched
@@ -181,6 +184,8 @@ class TrialJob(MeasuringJob):
         state = watched.reader.state
         if not state.has_ended and not watched.reader.gone:
             return
+        if state in {RunState.FAILED, RunState.DIED}:
+            require_room(self._run, watched.run)
         watched.look(whole=True)
         best = watched.best(self.objectives)
         early = self.ended_early(number)

@@ -14,6 +14,7 @@ from gradtop.trainer.jobs.sensitivity.outcome import sensitivity_of
 from gradtop.trainer.launch import create_run, start_worker
 from gradtop.trainer.record import Run, RunState, list_runs, read_meta, read_status
 from gradtop.trainer.trials.recorded import TrialState, read_trials
+from tests.disk import mounted, occupy
 from tests.process.support import Process, wait_for_state
 from tests.support import wait_until
 
@@ -77,6 +78,21 @@ def test_each_value_is_trained_with_each_seed_as_a_run_and_compared(tmp_path: Pa
     first, base = (read_meta(Run(tmp_path / trials[place].run)) for place in (1, 0))
     assert (first.parent, [(each.key, each.new) for each in first.changes]) == (run.id, [("optimizer.lr", 0.01)])
     assert not base.changes
+
+
+def test_a_full_disk_ends_the_analysis_with_a_sentence_and_costs_no_training(tmp_path: Path, running_server: int) -> None:
+    with mounted(tmp_path, "4m") as disk:
+        run = analysis(disk, "training.epochs=40", "training.threads=1")
+        start_worker(run)
+        wait_until(lambda: any(trial.state is TrialState.DONE for trial in read_trials(run)), why="the first training", timeout=60)
+        ballast = occupy(disk)
+        assert ended(run) is RunState.FAILED
+        assert "No space left on device" in (error := read_status(run).error), error
+        assert error.endswith("resume the sensitivity analysis when that is mended")
+        ballast.unlink()
+        start_worker(run, resume=True)
+        assert ended(run) is RunState.DONE, read_status(run).error
+        whole(run)
 
 
 def test_an_analysis_and_a_training_that_are_killed_go_on_and_nothing_is_lost_or_counted_twice(tmp_path: Path, running_server: int) -> None:
