@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,20 @@ def test_the_command_reaches_the_worker_and_its_answer_is_printed(gradtop: Gradt
         said = gradtop(command, "quiet-heron")
     assert (said.code, said.out, said.err) == (0, f"quiet-heron: {command} it is\n", "")
     assert worker.seen == [(command, {})]
+
+
+@pytest.mark.parametrize("words", [["pause", "last"], ["continue", "last"], ["checkpoint", "last"], ["stop", "last"], ["kill", "last", "--yes"], ["set", "last", "lr=3e-4"]], ids=lambda each: each[0])
+def test_the_answer_is_printed_as_json(gradtop: Gradtop, living: tuple[Run, Grower], words: list[str]) -> None:
+    with FakeWorker(*living):
+        said = gradtop(*words, "--json")
+    assert said.code == 0
+    found = json.loads(said.out)
+    answer = found.pop("answer")
+    assert found.pop("state") in {"training", "paused", "stopped"}  # it follows the reply a moment later
+    assert (answer["command"], answer["ok"]) == (words[0], True)
+    run = living[0]
+    about = {"schema": 1, "id": run.id, "name": "quiet-heron", "path": str(run.path)}
+    assert found == {**about, "command": words[0], "message": f"{words[0]} it is"}
 
 
 def test_kill_asks_and_is_sent_where_that_is_confirmed(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:

@@ -43,7 +43,7 @@ def test_a_sound_machine_has_nothing_in_the_way(gradtop: Gradtop, probe: Probe) 
     assert "✓ torch        2.14.1+cu130, 2 threads\n✓ torchvision  0.29.1\n" in said.out
     assert said.out.endswith("\nNo problems found.\n")
     assert [row["state"] for row in findings(gradtop).values()].count("problem") == 0
-    assert set(findings(gradtop)["torch"]) == {"name", "state", "found", "todo"}
+    assert set(findings(gradtop)["torch"]) == {"schema", "name", "state", "found", "todo"}
 
 
 def test_the_torch_server_is_looked_for_and_a_directory_that_others_may_write_is_told(gradtop: Gradtop, probe: Probe, own_servers: Path) -> None:

@@ -65,7 +65,7 @@ def test_ls_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("ls", "--json").out)
     assert [row["name"] for row in found] == ["brave-otter", "tidy-wren", "amber-finch"]
     keys = (
-        "id name job path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
+        "schema id name job path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
         "metrics headline baselines stopped_early skipped_steps monitor monitor_mode best best_epoch val_loss_at_best accuracy_at_best metrics_at_best best_val_loss best_loss_epoch best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable tags note pinned findings"
     )
     assert all(list(row) == keys.split() for row in found)
@@ -116,7 +116,7 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
 
 def test_show_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("show", "tidy-wren", "--json").out)
-    assert list(found) == ["id", "name", "path", "state", "status", "meta", "result", "config", "run_toml", "waits", "classes", "checkpoints", "events", "findings", "samples", "death", "last_words", "health"]
+    assert list(found) == ["schema", "id", "name", "path", "state", "status", "meta", "result", "config", "run_toml", "waits", "classes", "checkpoints", "events", "findings", "samples", "death", "last_words", "health"]
     assert found["state"] == found["status"]["state"] == "stopped"
     assert found["config"]["optimizer"]["lr"] == found["run_toml"]["optimizer"]["lr"] == 1e-3
     assert found["waits"] is None
@@ -298,7 +298,7 @@ def test_a_run_that_has_recorded_nothing_is_said(gradtop: Gradtop, tmp_path: Pat
 
 def test_params_of_a_run_are_what_its_worker_counted(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("params", "amber", "--json").out)
-    assert list(found) == ["model", "total", "trainable", "bytes", "rows", "modules", "masked", "quantized", "could_tie"]
+    assert list(found) == ["schema", "model", "total", "trainable", "bytes", "rows", "modules", "masked", "quantized", "could_tie"]
     assert found["total"] == found["trainable"] == sum(row["count"] for row in found["rows"]) == 25_866
     assert found["bytes"] == 4 * 25_866
     out = gradtop("params", "amber").out

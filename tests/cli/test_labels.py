@@ -26,6 +26,20 @@ def test_labels_are_written_by_their_commands_and_read_by_show_and_ls(gradtop: G
     assert "is not a tag" in said.err
 
 
+def test_labels_are_printed_as_json(gradtop: Gradtop, runs: Path) -> None:
+    run = find_run(runs, "amber-finch")
+    about = {"schema": 1, "id": run.id, "name": "amber-finch", "path": str(run.path)}
+    for words, labels in (
+        (["tag", "amber-finch", "base"], (["base"], "", False)),
+        (["note", "amber-finch", "first"], (["base"], "first", False)),
+        (["pin", "amber-finch"], (["base"], "first", True)),
+        (["unpin", "amber-finch"], (["base"], "first", False)),
+    ):
+        said = gradtop(*words, "--json")
+        assert (said.code, said.err) == (0, "")
+        assert json.loads(said.out) == {**about, **dict(zip(("tags", "note", "pinned"), labels, strict=True))}
+
+
 def test_a_new_run_has_the_labels_it_was_given_and_not_those_of_its_parent(gradtop: Gradtop, runs: Path, starts: Starts) -> None:
     gradtop("tag", "tidy-wren", "base")
     gradtop("note", "tidy-wren", "of the parent")

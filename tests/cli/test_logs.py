@@ -117,6 +117,7 @@ def test_events_are_numbered_and_continued(gradtop: Gradtop, runs: Path) -> None
     assert (said.code, said.err) == (0, "")
     records = [json.loads(line) for line in said.out.splitlines()]
     written = [json.loads(line) for line in (next(runs.glob("*amber-finch")) / "events.jsonl").read_text().splitlines()]
+    assert {each.pop("schema") for each in records} == {1}
     assert [each.pop("number") for each in records] == list(range(1, len(written) + 1))
     assert records == written
     assert gradtop("events", "amber-finch", "--json", "--since", "3").out.splitlines() == said.out.splitlines()[3:]

@@ -98,5 +98,5 @@ def test_nothing_is_overwritten_and_nothing_half_written(gradtop: Gradtop, tmp_p
 
 def test_it_says_in_json_what_it_wrote(gradtop: Gradtop, tmp_path: Path) -> None:
     found = json.loads(gradtop("new", "data", "a b.toml", "--json").out)
-    assert found == {"kind": "data", "files": [str(tmp_path / "a b.toml"), str(tmp_path / "my_data.py")]}
+    assert found == {"schema": 1, "kind": "data", "files": [str(tmp_path / "a b.toml"), str(tmp_path / "my_data.py")]}
     assert "gradtop check 'a b.toml'" in (tmp_path / "a b.toml").read_text()

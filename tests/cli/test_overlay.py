@@ -44,7 +44,7 @@ def test_what_one_run_lacks_is_said_of_it_and_the_others_are_drawn(gradtop: Grad
 @pytest.mark.usefixtures("runs")
 def test_json_has_each_metric_of_each_run_over_the_quantity_asked_for(gradtop: Gradtop) -> None:
     (found,) = json.loads(gradtop("plot", "amber", "tidy", "val_loss", "--by", "epoch", "--json").out)
-    assert list(found) == ["metric", "unit", "by", "runs"]
+    assert list(found) == ["schema", "metric", "unit", "by", "runs"]
     assert (found["metric"], found["by"]) == ("val_loss", "epoch")
     keys = ["id", "name", "path", "problem", "last", "x", "x_last", "low", "mean", "high", "finite", "nonfinite"]
     assert [list(each) for each in found["runs"]] == [keys, keys]

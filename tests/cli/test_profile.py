@@ -51,12 +51,12 @@ def test_a_run_that_trains_is_profiled_as_it_runs(training: Run, gradtop: Gradto
 def test_it_prints_one_object(training: Run, gradtop: Gradtop) -> None:
     said = gradtop("profile", training.path, "--steps", 2, "--json")
     found = json.loads(said.out)
-    assert {"id", "name", "path", "state", "error", "summary", "trace", "profile"} == set(found)
+    assert {"schema", "id", "name", "path", "state", "error", "summary", "trace", "profile"} == set(found)
     assert found["profile"]["steps"] == 2
     assert Path(found["trace"]).is_file()
     assert {"name", "calls", "self_cpu", "cpu", "self_device", "device", "self_memory", "memory"} == set(found["profile"]["operators"][0])
     detached = json.loads(gradtop("profile", training.path, "--steps", 2, "--json", "--detach").out)
-    assert {"id", "name", "path", "steps", "first", "last"} == set(detached)
+    assert {"schema", "id", "name", "path", "steps", "first", "last"} == set(detached)
     wait_until(lambda: any(path.name == f"step-{detached['first']:06d}.json" for path in list_profiles(training)), timeout=60)
 
 

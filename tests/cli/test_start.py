@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,25 @@ def test_a_worker_that_fails_at_once_is_one_sentence_and_exit_code_1(gradtop: Gr
         "gradtop: quiet-heron failed: cuda:7 is not there; this machine has no GPU: training.device=cpu",
         f"The worker's log: runs/{run.id}/worker.log",
     ]
+
+
+def test_what_starts_a_run_tells_of_it_as_json(gradtop: Gradtop, starts: Starts, config: Path, tmp_path: Path) -> None:
+    starts.becomes = lambda run: write_status(run, Status(state=RunState.DONE, step=90, epoch=2, best=0.25))
+    said = gradtop("train", config, "--json", "--name", "base")
+    found = json.loads(said.out)
+    assert (said.code, said.err) == (0, "")
+    assert (found["schema"], found["name"], found["state"], found["step"], found["best"], found["error"]) == (1, "base", "done", 90, 0.25, "")
+    again = json.loads(gradtop("rerun", "base", "--json", "--detach").out)
+    assert set(again) == {"schema", "id", "name", "path"}
+    assert Path(again["path"]).is_dir()
+    starts.becomes = lambda run: write_status(run, Status(state=RunState.FAILED, error="boom"))
+    said = gradtop("train", config, "--json")
+    assert (said.code, json.loads(said.out)["error"]) == (1, "boom")
+    known = len(list((tmp_path / "runs").iterdir()))
+    for words in (["train", config], ["rerun", "base"], ["resume", "base"]):
+        refused = gradtop(*words, "--json", "--watch")
+        assert (refused.code, refused.out, refused.err) == (2, "", "gradtop: --json cannot be combined with --watch\n")
+    assert len(list((tmp_path / "runs").iterdir())) == known
 
 
 @pytest.mark.parametrize("option", ["", "--watch", "--detach"])

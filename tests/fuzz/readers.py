@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from gradtop.trainer.analysis.cleaning import Selection, select
 from gradtop.trainer.analysis.compare import compare
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.analysis.profile_text import profile_lines
@@ -33,8 +34,10 @@ from gradtop.trainer.record.data_facts import read_data_facts
 from gradtop.trainer.record.export import export_run
 from gradtop.trainer.record.pictures import ALL_CHANNELS, PictureKind, Wanted
 from gradtop.trainer.record.streams.registry import REGISTRY
-from gradtop.tui.cli import curves, lineage, ls, show
+from gradtop.tui.cli import curves, events, lineage, ls, show, wait
+from gradtop.tui.cli.conditions import parse_condition
 from gradtop.tui.cli.follow import Follower
+from gradtop.tui.cli.logs import print_log
 from gradtop.tui.cli.output import print_json
 from gradtop.tui.cli.plot import drawing_of, usual
 from gradtop.tui.dialogs.compare import composed
@@ -231,6 +234,10 @@ def commands(run: Run, other: Run, out: Path, chance: float, intact: Container[s
     yield reader.forkable
     yield lambda: find_checkpoint(run, "best")
     yield lambda: reader.log_tail(50)
+    yield lambda: print_log(reader, 20, follow=True, wait=_enough)
+    yield lambda: _events(reader)
+    yield lambda: wait.wait_for([reader], [parse_condition(text) for text in CONDITIONS], 0.0, lambda *_: None, wait=_enough)
+    yield lambda: select(runs, Selection(failed=chance < 0.5, older_than=1.0, keep_best=1), time.time())
     yield lambda: read_data_facts(run)
     yield lambda: _classes(run)
     yield lambda: read_leases(run, time.time())
@@ -265,6 +272,13 @@ def _ls(runs: Path) -> None:
     rows = index.rows(view)
     print_json([ls.record(row) for row in rows])
     ls.print_table(rows, view)
+    ls.print_chosen(rows, ("state", "best", "training.seed", "change"))
+
+
+def _events(reader: RunReader) -> None:
+    for show_event in (events.print_event, events.print_record):
+        with contextlib.suppress(RecordError):  # where it would go on
+            events.print_events(reader, 3, follow=True, show=show_event, wait=_enough)
 
 
 def _enough(_seconds: float) -> None:
@@ -305,6 +319,7 @@ def _plot(reader: RunReader) -> None:
         draw(reader, 60, 10, colours=False, unicode=True)
 
 
+CONDITIONS = ("loss<-1e9", "grad_norm/head.weight>1e300", "epoch=1000000", "finding:loss-spike", "state:queued")
 EXPECTED = (RecordError, ConfigProblems)  # sentences for the user
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradtop.tui.cli.ending import next_step_text, outcome
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import print_line
+from gradtop.tui.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
     add_timeout(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_timeout(parser: argparse.ArgumentParser, default: float = 60.0) -> None:
@@ -63,7 +64,7 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
     try:
         identity = send(reader.run, command, **arguments)
     except OSError as error:
-        return send_as_signal(reader, command, error, options.timeout)
+        return send_as_signal(reader, command, error, options)
     answer = answered(reader, identity, options.timeout)
     if answer is not None and answer.get("unconfirmed") and confirm is not None:
         if not confirm(f"{name}: {clean(answer_text(answer))}"):
@@ -71,7 +72,7 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
             return 1
         answer = answered(reader, send(reader.run, command, **arguments, confirmed=True), options.timeout)
     if answer is not None and answer.get("ok"):
-        print_line(f"{name}: {clean(answer_text(answer))}")
+        print_answer(reader, command, answer, options)
         return 0
     if answer is not None:
         raise UsageError(f"{name}: {clean(answer_text(answer))}")
@@ -82,7 +83,25 @@ def send_command(options: argparse.Namespace, command: str, *, confirm: Callable
     return 1
 
 
-def send_as_signal(reader: RunReader, command: str, error: OSError, timeout: float) -> int:
+def print_answer(reader: RunReader, command: str, answer: Mapping[str, object], options: argparse.Namespace) -> None:
+    """What the worker has replied to a command that it carried out."""
+    from gradtop.trainer.analysis.event_text import answer_text
+    from gradtop.trainer.record import clean
+
+    message = clean(answer_text(answer))
+    if not options.json:
+        print_line(f"{name_of(reader)}: {message}")
+        return
+    reader.refresh()
+    print_json({**about_run(reader, command), "message": message, "answer": {key: value for key, value in answer.items() if key not in {"id", "kind"}}})
+
+
+def about_run(reader: RunReader, command: str) -> dict[str, object]:
+    """What the JSON of every command to a run begins with."""
+    return {"id": reader.run.id, "name": name_of(reader), "path": str(reader.run.path), "state": reader.state, "command": command}
+
+
+def send_as_signal(reader: RunReader, command: str, error: OSError, options: argparse.Namespace) -> int:
     """Ask by a signal what could not be put into the run's inbox, and wait for its end. Raises UsageError where no signal means it."""
     from gradtop.trainer.record.process import ask_by_signal
 
@@ -90,11 +109,12 @@ def send_as_signal(reader: RunReader, command: str, error: OSError, timeout: flo
     if not sent:
         raise UsageError(f"the inbox of {name} cannot be written ({error.strerror}); nothing was sent to its worker") from error
     print_line(f"gradtop: the inbox of {name} cannot be written ({error.strerror}); sent {sent} to its process {reader.status.pid} instead.", sys.stderr)
-    return end_of(reader, timeout)
+    return end_of(reader, command, options)
 
 
-def end_of(reader: RunReader, timeout: float) -> int:
+def end_of(reader: RunReader, command: str, options: argparse.Namespace) -> int:
     """Wait for the end of a run and print how it stands then; returns the exit code."""
+    timeout = options.timeout
     until = time.monotonic() + timeout
     while run_is_alive(reader) and time.monotonic() < until:
         time.sleep(LOOK_EVERY / 10)
@@ -102,7 +122,11 @@ def end_of(reader: RunReader, timeout: float) -> int:
     if run_is_alive(reader):
         print_line(f"gradtop: {name_of(reader)} has not ended within {timeout:g} s.", sys.stderr)
         return 1
-    print_line(f"{name_of(reader)} {outcome(reader.state)}.")
+    message = f"{name_of(reader)} {outcome(reader.state)}"
+    if options.json:
+        print_json({**about_run(reader, command), "message": message, "answer": None})
+    else:
+        print_line(f"{message}.")
     return 0
 
 

@@ -69,9 +69,10 @@ def run(options: argparse.Namespace) -> int:
     own = checkpoint.path.parent == parent.checkpoints
     weights = None if own and fits_surely(old, new) else compared(new, checkpoint.path, server=not options.no_server)
     result = consequences(old, new, epoch=checkpoint.epoch, weights=weights)
-    print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.")
+    told = sys.stderr if options.json else sys.stdout
+    print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.", told)
     for what in result.dropped:
-        print_line(f"Drops {what}.")
+        print_line(f"Drops {what}.", told)
     made = agreed(
         options,
         lambda: create_run(runs, new, name=options.name, parent=parent, checkpoint=checkpoint.path, changes=changes, command=sys.argv, tags=options.tags, note=options.note),

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.job import Job, JobCommand, job_commands
 from gradtop.tui.cli.consent import agree_to, agree_to_file, agreed
-from gradtop.tui.cli.ending import background_text
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, has_screen, job_of, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, has_screen, job_of, name_of, opened, runs_directory
 from gradtop.tui.cli.output import print_json, print_line
-from gradtop.tui.cli.start import add_settings, begin, check_settings, print_start_error
+from gradtop.tui.cli.start import add_settings, begin, check_settings
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import Change, Config
@@ -45,13 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=metavar, help=text)
     if command.write is not None:
         parser.add_argument("--write", metavar=command.write[0], help=command.write[1])
-    parser.add_argument("--json", action="store_true", help="print the result as JSON instead of progress and plot")
 
 
 def run(options: argparse.Namespace) -> int:
     check_settings(options)
-    if options.json and options.watch:
-        raise UsageError("--json cannot be combined with --watch")
 
     from gradtop.trainer.launch import create_run
 
@@ -78,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         runs = runs_directory(options) if options.runs else source.path.parent
         new = created(runs, source, options, *of_run(source, job, command, words, quiet=options.json))
     if options.json:
-        return as_json(new, options)
+        return begin(new, runs, options)
     if announced := job.result.announcement(new):
         print_line(f"{announced}.")
     code = begin(new, runs, options)
@@ -144,31 +139,6 @@ def write_weights(source: Run, job: Job, options: argparse.Namespace) -> int:
     else:
         print_line(f"{written['note']}, written to {written['checkpoint']}")
     return 0
-
-
-def as_json(new: Run, options: argparse.Namespace) -> int:
-    """Start the job, wait for its end unless detached, and print one object; returns the exit code."""
-    from gradtop.trainer.launch import queue_worker, start_worker
-
-    try:
-        (queue_worker if options.queue else start_worker)(new, server=not options.no_server)
-    except OSError as error:
-        print_start_error(new, error)
-        return 1
-    reader = opened(new)
-    about = {"id": new.id, "name": name_of(reader), "path": str(new.path)}
-    if options.detach:
-        print_json(about)
-        return 0
-    try:
-        while not reader.state.has_ended and not reader.gone:
-            time.sleep(LOOK_EVERY)
-            reader.refresh()
-    except KeyboardInterrupt:
-        print_line(background_text(name_of(reader), reference(new, runs_directory(options))), sys.stderr)
-        return 130
-    print_json({**about, "state": reader.state, "error": reader.status.error, **job_of(reader).result.record(reader)})
-    return 1 if reader.state.went_wrong or reader.gone else 0
 
 
 def print_result(ended: Run) -> None:

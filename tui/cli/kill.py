@@ -8,7 +8,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import confirmed
-from gradtop.tui.cli.control import add_timeout, answered, end_of, require_alive, run_is_alive, send_as_signal
+from gradtop.tui.cli.control import (
+    add_timeout,
+    answered,
+    end_of,
+    print_answer,
+    require_alive,
+    run_is_alive,
+    send_as_signal,
+)
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line
@@ -31,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     add_timeout(parser, TIMEOUT)
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,13 +55,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         answer = answered(reader, send(reader.run, "kill"), options.timeout)
     except OSError as error:
-        return send_as_signal(reader, "kill", error, options.timeout)
+        return send_as_signal(reader, "kill", error, options)
     if answer is not None and answer.get("ok"):
-        print_line(f"{name}: {clean(answer_text(answer))}")
+        print_answer(reader, "kill", answer, options)
         return 0
     if answer is not None:
         raise UsageError(f"{name}: {clean(answer_text(answer))}")
-    return end_by_force(reader, options.timeout) if run_is_alive(reader) else end_of(reader, 0.0)
+    return end_by_force(reader, options) if run_is_alive(reader) else end_of(reader, "kill", options)
 
 
 def consequence(reader: RunReader) -> str:
@@ -66,13 +75,13 @@ def consequence(reader: RunReader) -> str:
     return f"{name} will end without a checkpoint; it can be resumed from {resumes_from(reader)}"
 
 
-def end_by_force(reader: RunReader, timeout: float) -> int:
+def end_by_force(reader: RunReader, options: argparse.Namespace) -> int:
     from gradtop.trainer.record.process import send_signals
 
     name, status = name_of(reader), reader.status
-    print_line(f"gradtop: {name} did not reply within {timeout:g} s.", sys.stderr)
+    print_line(f"gradtop: {name} did not reply within {options.timeout:g} s.", sys.stderr)
     if not send_signals(status, signal.SIGKILL):
         print_line(f"gradtop: its process {status.pid} on {status.host} cannot be killed from here; the command stays in its inbox.", sys.stderr)
         return 1
     print_line(f"gradtop: its process {status.pid} was killed (SIGKILL).", sys.stderr)
-    return end_of(reader, timeout)
+    return end_of(reader, "kill", options)

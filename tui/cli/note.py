@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gradtop.tui.cli.label import print_labels
 from gradtop.tui.cli.locate import add_run, chosen_run
 from gradtop.tui.cli.output import print_line
 
@@ -22,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
     parser.add_argument("text", nargs="?", metavar="TEXT", help='replaces the note; "" removes it')
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,5 +32,8 @@ def run(options: argparse.Namespace) -> int:
     found = chosen_run(options)
     if options.text is not None:
         label_run(found, note=options.text)
+    if options.json:
+        print_labels(found)
+        return 0
     print_line(read_meta(found).note or "no note")
     return 0

@@ -15,6 +15,7 @@ from gradtop.tui.ascii import to_ascii
 
 TONES = {"success": "32", "warning": "33", "error": "31", "primary": "36", "muted": "2"}
 REWRITE = "\r\x1b[K"
+SCHEMA = 1  # of the JSON: another number where a key has gone or means something else; keys may be added without
 NARROWEST = 12  # cells of the last column of a table, before whole columns are left out
 
 
@@ -65,12 +66,19 @@ def print_json(value: object) -> None:
 
 def json_text(value: object) -> str:
     """JSON in ASCII, without NaN and Infinity, which the standard has not: such a value becomes null."""
-    return json.dumps(finite(value), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f")
+    return json.dumps(versioned(finite(value)), indent=2, default=str, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def print_json_line(value: object) -> None:
     """One line of JSON Lines in ASCII, at once, as whoever reads it may wait for it."""
-    print(json.dumps(finite(value), default=str, allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
+    print(json.dumps(versioned(finite(value)), default=str, allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
+
+
+def versioned(value: object) -> object:
+    """An object, or each of a list, with the version of the schema in front."""
+    if isinstance(value, Mapping):
+        return {"schema": SCHEMA, **value}
+    return [versioned(each) for each in value] if isinstance(value, list) else value
 
 
 def finite(value: object) -> object:

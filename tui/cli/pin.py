@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gradtop.tui.cli.label import print_labels
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line
 
@@ -16,6 +17,7 @@ meta.json, so that every screen shows it.
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_run(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,5 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
     found = chosen_run(options)
     label_run(found, pinned=options.command == "pin")
+    if options.json:
+        print_labels(found)
+        return 0
     print_line(f"{name_of(opened(found))} is {'pinned' if options.command == 'pin' else 'not pinned'}")
     return 0

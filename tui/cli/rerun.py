@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import print_line
+from gradtop.tui.cli.output import print_json_line, print_line
 from gradtop.tui.cli.start import add_settings, begin, check_settings, print_start_error
 
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ def queue_seeds(parent: Run, runs: Path, options: argparse.Namespace) -> int:
     found = begin_seeds(parent, options.seeds, create, lambda run: queue_worker(run, server=not options.no_server), changes=options.changes, name=options.name or "")
     try:
         for run, seed in found:
+            if options.json:
+                print_json_line({"id": run.id, "name": name_of(opened(run)), "path": str(run.path), "seed": seed})
+                continue
             print_line(f"{name_of(opened(run))} is queued with seed {seed}. Remove it from the queue: gradtop stop {reference(run, runs)}")
     except OSError as error:
         if not made:

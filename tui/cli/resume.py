@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 
 from gradtop.tui.cli.consent import agree_to
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import add_run, chosen_run, has_screen, job_of, name_of, opened, reference, runs_directory
 from gradtop.tui.cli.output import print_line
-from gradtop.tui.cli.start import add_way, begin
+from gradtop.tui.cli.start import add_way, begin, check_way
 
 EPILOG = """\
 Restores weights, optimizer, schedule, random states and the position in the
@@ -33,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.record import RunState, is_fork
 
+    check_way(options)
     runs, found = runs_directory(options), chosen_run(options)
     reader = opened(found)
     name, word = name_of(reader), reference(found, runs)
@@ -61,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
             f"{name} cannot be resumed: {found.origin.name}, the checkpoint that it was forked from, cannot be read; put it back, or fork its parent again"
         )
     if not resume and not is_fork(found):
-        print_line(f"{name} has no checkpoint; it starts from the beginning.")
+        print_line(f"{name} has no checkpoint; it starts from the beginning.", sys.stderr if options.json else sys.stdout)
     code = begin(found, runs, options, resume=resume)
-    if code == 0 and job.command is not None and not options.detach and not (options.watch and has_screen()):
+    if code == 0 and job.command is not None and not (options.detach or options.json) and not (options.watch and has_screen()):
         from gradtop.tui.cli.job import print_result
 
         print_result(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import confirmed
@@ -45,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="with a learning rate: end the schedule and keep the rate constant")
     parser.add_argument("-y", "--yes", action="store_true", help="confirm a change that ends the run or changes the learning rate by a factor of 2 or more")
     add_timeout(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if options.replace:
         changes["schedule.kind"] = "constant"
     if said := learning_rate_text(reader, changes):
-        print_line(f"{name_of(reader)}: {said}")
+        print_line(f"{name_of(reader)}: {said}", sys.stderr if options.json else sys.stdout)
     return send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import add_yes
 from gradtop.tui.cli.ending import background_text, print_outcome
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import has_screen, name_of, opened, reference, shown
-from gradtop.tui.cli.output import print_line
+from gradtop.tui.cli.locate import has_screen, job_of, name_of, opened, reference, shown
+from gradtop.tui.cli.output import print_json, print_line
 from gradtop.tui.cli.signals import PassOn
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import EventReader, Run
+
+LOOK_EVERY = 0.2
+RESULTS = ("epoch", "epochs", "step", "steps", "seconds", "loss", "val_loss", "val_accuracy", "metrics", "monitor", "monitor_mode", "best", "best_epoch")  # of a training
 
 
 def add_way(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +27,15 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--watch", action="store_true", help="open the screen (without a terminal: print one line per epoch)")
     way.add_argument("--detach", action="store_true", help="start and return immediately")
     parser.add_argument("--queue", action="store_true", help="queue the run until the device is free")
+    parser.add_argument("--json", action="store_true", help="print JSON at the end, or with --detach at once, instead of progress")
     add_yes(parser)
     add_no_server(parser)
+
+
+def check_way(options: argparse.Namespace) -> None:
+    """Raises UsageError where the ways to start a run exclude each other."""
+    if options.json and options.watch:
+        raise UsageError("--json cannot be combined with --watch")
 
 
 def add_no_server(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +56,7 @@ def check_settings(options: argparse.Namespace) -> None:
     from gradtop.trainer.record import require_name, require_note, require_tags
 
     check_changes(options.changes)
+    check_way(options)
     if options.name is not None:
         require_name(options.name)
     options.tags, options.note = require_tags(options.tags), require_note(options.note)
@@ -62,6 +74,8 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     from gradtop.trainer.launch import queue_worker, start_worker
     from gradtop.trainer.record import EventReader
 
+    if options.json:
+        return begin_quietly(run, runs, options, resume=resume)
     events = EventReader(run)
     events.refresh()  # only new events are printed
     signals = PassOn(run)
@@ -83,6 +97,33 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
     else:
         print_started(run, runs, resume=resume, detached=options.detach)
     return 0 if options.detach else followed(run, runs, events, signals)
+
+
+def begin_quietly(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool) -> int:
+    """Start the worker, wait for the end of the run unless detached, and print one object; returns the exit code."""
+    from gradtop.trainer.launch import queue_worker, start_worker
+
+    try:
+        (queue_worker if options.queue else start_worker)(run, resume=resume, server=not options.no_server)
+    except OSError as error:
+        print_start_error(run, error)
+        return 1
+    reader = opened(run)
+    about = {"id": run.id, "name": name_of(reader), "path": str(run.path)}
+    if options.detach:
+        print_json(about)
+        return 0
+    try:
+        while not reader.state.has_ended and not reader.gone:
+            time.sleep(LOOK_EVERY)
+            reader.refresh()
+    except KeyboardInterrupt:
+        print_line(background_text(name_of(reader), reference(run, runs)), sys.stderr)
+        return 130
+    status, job = reader.status, job_of(reader)
+    result = {name: getattr(status, name) for name in RESULTS} if job.trains else job.result.record(reader)
+    print_json({**about, "state": reader.state, "error": status.error, **result})
+    return 1 if reader.state.went_wrong or reader.gone else 0
 
 
 def watched(run: Run, runs: Path, *, server: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gradtop.tui.cli.label import print_labels
 from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened
 from gradtop.tui.cli.output import print_line
 
@@ -24,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("tags", nargs="*", metavar="TAG", help="tags to add")
     parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="remove a tag; may be repeated")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,5 +34,8 @@ def run(options: argparse.Namespace) -> int:
     found = chosen_run(options)
     if options.tags or options.remove:
         label_run(found, add=options.tags, remove=options.remove)
+    if options.json:
+        print_labels(found)
+        return 0
     print_line(f"{name_of(opened(found))}: {', '.join(read_meta(found).tags) or 'no tags'}")
     return 0
