@@ -5,9 +5,11 @@ No torch: whatever a kind needs of it is built by its `builder`, which is import
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import pkgutil
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -21,7 +23,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic._internal import _model_construction
+from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 Effect = Literal["live", "fork", "restart"]
 EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
@@ -29,6 +32,8 @@ EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
 LIVE_KINDS: dict[str, tuple[str, ...]] = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
 # What is computed with it is computed in float32, which holds 3.4e38 at most.
 LARGEST = 1e30
+
+_building = threading.RLock()
 
 
 def setting(
@@ -79,6 +84,22 @@ def target(default: str, *, help: str, effect: Effect) -> Any:  # noqa: A002 - i
     )
 
 
+def _plain_validator(schema: CoreSchema, _type: Any, _module: str, _name: str, _kind: str, config: Any = None, _settings: Any = None, **options: Any) -> Any:
+    return SchemaValidator(schema, config, **options)
+
+
+@contextlib.contextmanager
+def _without_plugins() -> Iterator[None]:
+    construction: Any = _model_construction
+    with _building:
+        theirs = construction.create_schema_validator
+        construction.create_schema_validator = _plain_validator
+        try:
+            yield
+        finally:
+            construction.create_schema_validator = theirs
+
+
 class Section(BaseModel):
     """A table of the config: frozen, strict (`true` is not 1, `"3"` is not 3), closed to unknown keys and to nan and inf."""
 
@@ -91,6 +112,12 @@ class Section(BaseModel):
     def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - of a job's section, which overrides it
         """(key, sentence) of what in a job's own section cannot be combined with the rest of the configuration."""
         return iter(())
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """Build what validates it, when it is first used. No plugin of pydantic's is looked for: that reads what each installed package declares."""
+        with _without_plugins():
+            return super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
 
     @model_validator(mode="before")
     @classmethod
@@ -150,7 +177,8 @@ class Kind(Section):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         if "package" not in vars(cls):
             return handler(source)
-        choices = {name: handler.generate_schema(kind) for name, kind in cls.kinds().items()}
+        # Of many kinds a configuration has one: only what validates that one is built, when it is first met.
+        choices: dict[Any, CoreSchema] = {name: core_schema.no_info_plain_validator_function(kind.model_validate) for name, kind in cls.kinds().items()}
         return core_schema.tagged_union_schema(choices, discriminator="kind")
 
     def build(self, *arguments: Any, **keywords: Any) -> Any:

@@ -19,7 +19,7 @@ START = 0.5  # seconds of a processor that a start may take
 SHARE_AHEAD = SHARE / 6  # of one core, where a training wants them: nobody waits for it
 # What Tune needs to show anything, and the command palette, in pieces of a fiftieth of a second, which no key and no share is spoilt by. No other mode takes a tenth of a second.
 SLOW = (
-    "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main", "importlib.metadata",
+    "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main",
     "gradtop.trainer.declare", "gradtop.trainer.models.kinds.cnn", "gradtop.trainer.models.init_config", "gradtop.trainer.data.kinds.digits",
     "gradtop.trainer.optim.optimizers.adamw", "gradtop.trainer.optim.schedules.cosine", "gradtop.trainer.config",
     "gradtop.tui.screens.tune.draft", "gradtop.tui.screens.tune.screen", "gradtop.tui.framework.palette",

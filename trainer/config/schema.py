@@ -68,21 +68,33 @@ def sections() -> tuple[SectionSpec, ...]:
 
 
 @cache
+def _job_section(job: str) -> SectionSpec | None:
+    settings = settings_of(job)
+    return SectionSpec(job, job, (), "", {"": _fields(job, settings)}) if settings is not None else None
+
+
 def job_sections() -> tuple[SectionSpec, ...]:
     """The sections that jobs add, each named after its job."""
-    declarations = ((job, settings_of(job)) for job in job_names())
-    return tuple(SectionSpec(job, job, (), "", {"": _fields(job, settings)}) for job, settings in declarations if settings is not None)
+    return tuple(filter(None, map(_job_section, job_names())))
 
 
 def sections_of(job: str) -> tuple[SectionSpec, ...]:
     """The sections of a run that does this job: the shared ones, and the job's own."""
-    return (*sections(), *(part for part in job_sections() if part.name == job))
+    own = _job_section(job)
+    return sections() if own is None else (*sections(), own)
+
+
+def find_section(name: str) -> SectionSpec | None:
+    """The section of this name, of all jobs or of one: of the jobs' own no other is imported."""
+    return next((part for part in sections() if part.name == name), None) or _job_section(name)
 
 
 @cache
 def section(name: str) -> SectionSpec:
     """Raises KeyError."""
-    return {spec.name: spec for spec in (*sections(), *job_sections())}[name]
+    if (found := find_section(name)) is None:
+        raise KeyError(name)
+    return found
 
 
 @cache
@@ -94,7 +106,7 @@ def all_keys(job: str = DEFAULT_JOB) -> tuple[str, ...]:
 def find_spec(key: str, kind: str = "") -> FieldSpec | None:
     """The field of this key in that kind, or in the first kind that has it."""
     table, _, name = key.partition(".")
-    part = next((part for part in (*sections(), *job_sections()) if part.name == table), None)
+    part = find_section(table)
     if part is None:
         return None
     if found := part.find(kind or part.default_kind, name):

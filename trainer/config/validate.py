@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
-from gradtop.trainer.config.schema import SectionSpec, all_keys, group, job_sections, section, sections
+from gradtop.trainer.config.schema import SectionSpec, all_keys, find_section, group, section, sections
 from gradtop.trainer.config.text import float_text
 from gradtop.trainer.config.typed import Typed, TypedInt, as_fields
 from gradtop.trainer.declare import LARGEST, Section
@@ -114,10 +114,6 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _known(name: str) -> bool:
-    return any(part.name == name for part in (*sections(), *job_sections()))
-
-
 def _with_kind(name: str, table: dict[str, Any]) -> dict[str, Any]:
     """With a kind that exists, so that the other fields are judged too; a wrong one is a problem of its own."""
     part = section(name)
@@ -139,7 +135,7 @@ def _misplaced(tables: Mapping[str, Any], file: str) -> Iterator[Problem]:
             yield from _unknown_format(table, file)
         elif name == "job":
             yield from _unknown_job(table, file)
-        elif not _known(name):
+        elif find_section(name) is None:
             yield _unknown_section(name, table, file)
         elif not isinstance(table, Mapping):
             yield Problem(file, name, f"must be a table, [{name}], not {shown(table)}")
