@@ -97,22 +97,23 @@ class KeyBar(Widget):
             if sum(map(_width, right)) + _width(entry) <= room:
                 right.insert(place, entry)
                 place += 1
-        segments = [Segment(" ", self.rich_style)]
+        plain = self.rich_style  # looked for anew each time that it is asked for, up to the app
+        styles = {name: self.get_component_rich_style(f"keybar--{name}") for name in ("key", "label", "here")}
+        segments = [Segment(" ", plain)]
         self._entries, x = [], 1
         gap = width - 1 - sum(map(_width, (*modes, *right)))
         for entry in (*modes, ("", "", "", ""), *right):
             if not entry[2]:
-                segments.append(Segment(" " * max(0, gap), self.rich_style))
+                segments.append(Segment(" " * max(0, gap), plain))
                 x += max(0, gap)
                 continue
             key, label, action, tone = entry
-            segments += [Segment(key, self.get_component_rich_style("keybar--key")), Segment(" ", self.rich_style)]
+            segments += [Segment(key, styles["key"]), Segment(" ", plain)]
             if label:
-                style = self.get_component_rich_style("keybar--here" if tone == "here" else "keybar--label")
-                segments += [Segment(label, style), Segment(" ", self.rich_style)]
+                segments += [Segment(label, styles["here" if tone == "here" else "label"]), Segment(" ", plain)]
             self._entries.append((x, x + _width(entry), action))
             x += _width(entry)
-        self._strip = Strip(segments).adjust_cell_length(width, self.rich_style)
+        self._strip = Strip(segments).adjust_cell_length(width, plain)
         return self._strip
 
     @property

@@ -320,8 +320,15 @@ class ModeScreen(Screen[None]):
         if sentence != self._explained:
             self._explained = sentence
             self.query_one("#explanation", Static).update(sentence)
-            self.set_class(bool(sentence), "-explained")
+            self._set_own_class("-explained", bool(sentence), "#explanation", "#body")
             self.refresh_bindings()
+
+    def _set_own_class(self, name: str, there: bool, *concerned: str) -> None:
+        """Set or remove a class of the screen that concerns these widgets alone: Textual (8.2) styles all that a screen has anew for it."""
+        if there != self.has_class(name):
+            self.set_class(there, name, update=False)
+            for each in concerned:
+                self.app.stylesheet.apply(self.query_one(each))
 
     @property
     def is_explained(self) -> bool:
@@ -339,7 +346,7 @@ class ModeScreen(Screen[None]):
             self._noticed = noticed
             notice.set_class(noticed[1], "-error")
             notice.update(noticed[0])  # lays the whole screen out anew
-            self.set_class(bool(lines), "-noticed")
+            self._set_own_class("-noticed", bool(lines), "#notice")
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - as Textual calls it
         width, height = self.size

@@ -21,6 +21,7 @@ from textual.widget import Widget
 
 from gradtop.trainer.record import clean
 from gradtop.tui.framework.caches import keep_small
+from gradtop.tui.framework.callbacks import count_quickly
 from gradtop.tui.framework.key_order import OrderedKeys
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
@@ -31,7 +32,7 @@ HIDDEN = 0.5  # seconds
 REGIONS = 64
 LONGEST_COPY = 1 << 20  # characters
 # Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
-PILED, PILED_EVERY = 10, 5.0
+PILED, PILED_EVERY = 4, 5.0
 
 
 def forget_regions(widgets: Iterable[object]) -> None:
@@ -67,6 +68,7 @@ def set_timer(pump: MessagePump, *arguments: Any, **options: Any) -> Timer:
 Screen.dismiss = dismiss_once  # type: ignore[method-assign,assignment]
 MessagePump.set_timer = set_timer  # type: ignore[method-assign,assignment]
 keep_small()
+count_quickly()
 
 
 class TerminalApp(OrderedKeys):
