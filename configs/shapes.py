@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SIDE = 16
 Part = tuple[Tensor, Tensor]
@@ -27,6 +27,27 @@ def scenes(samples: int = 1500, noise: float = 0.2) -> tuple[Part, Part]:
     parts = (disc_masks(disc, sizes[:, :1]), square_masks(square, sizes[:, 1:]), (torch.arange(SIDE) % 4 == 0).expand(samples, 1, SIDE, SIDE))
     images = sum(part.float() * there[:, each, None, None, None] for each, part in enumerate(parts))
     return split(images + noise * torch.randn(samples, 1, SIDE, SIDE, generator=generator), there.float())
+
+
+def discs_and_squares(samples: int = 600, noise: float = 0.3) -> tuple[Part, Part]:
+    """A disc and a square in each picture; the targets are masks: 0 nothing, 1 disc, 2 square, and 255, which is ignored, where they lie over each other."""
+    generator = torch.Generator().manual_seed(0)
+    disc, square = (4 + (SIDE - 8) * torch.rand(2, samples, 2, generator=generator)).unbind()
+    sizes = 1.5 + 2 * torch.rand(samples, 2, generator=generator)
+    one, other = disc_masks(disc, sizes[:, :1]), square_masks(square, sizes[:, 1:])
+    masks = (one + 2 * other.long()).squeeze(1)
+    images = (one | other).float() + noise * torch.randn(samples, 1, SIDE, SIDE, generator=generator)
+    return split(images, masks.where(masks < 3, 255))
+
+
+def segmenter(channels: int, classes: int, width: int = 16) -> nn.Module:
+    """A value for each class and pixel: (samples, classes, side, side)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=2, dilation=2), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=4, dilation=4), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, classes, 1),
+    )  # fmt: skip
 
 
 def disc_masks(centres: Tensor, radii: Tensor) -> Tensor:

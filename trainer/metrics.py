@@ -17,10 +17,12 @@ BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy
 PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
 R2, MAE, RMSE = "r2", "mae", "rmse"
 AVERAGE_PRECISION, MICRO_F1 = "average_precision", "micro_f1"
+MEAN_IOU, DICE = "mean_iou", "dice"
 # What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
-MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse", "average_precision", "micro_f1"]
+MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse", "average_precision", "micro_f1", "mean_iou", "dice"]
 # What there is a label for; a character is a token, and other tokens are those of custom data. Values are numbers to predict in place of labels.
 SAMPLES, CHARACTERS, TOKENS, VALUES = "samples", "characters", "tokens", "values"
+PIXELS = "pixels"
 LABEL_SETS = "label_sets"  # several labels for each sample, each of which is there or not
 OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS)
 TOP = 5
@@ -48,7 +50,7 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(LOSS, "val loss", "loss", "min", "Mean loss of the task without label smoothing; of a classification the cross-entropy.", share=False),
-        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters) whose class is predicted.", labels=OF_CLASSES),
+        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters, of a segmentation: of the pixels) whose class is predicted.", labels=(*OF_CLASSES, PIXELS)),
         Metric(
             BALANCED_ACCURACY, "balanced accuracy", "bal", "max",
             "Mean over the classes of their recall, that is of the share of a class's samples that are predicted; classes without samples are "
@@ -82,6 +84,13 @@ METRICS: Mapping[str, Metric] = {
             "(scikit-learn's average_precision_score); whatever the threshold.",
             labels=(LABEL_SETS,),
         ),
+        Metric(
+            MEAN_IOU, "mean IoU", "IoU", "max",
+            "Mean over the classes of TP / (TP + FP + FN), counted over the pixels of all validation masks (scikit-learn's jaccard_score with average='macro'); "
+            "classes that neither occur nor are predicted are left out.",
+            labels=(PIXELS,),
+        ),
+        Metric(DICE, "Dice", "Dice", "max", "Mean over the classes of 2 TP / (2 TP + FP + FN), counted as the mean IoU.", labels=(PIXELS,)),
         Metric(MICRO_F1, "micro F1", "µF1", "max", "F1 over all pairs of sample and label (scikit-learn's f1_score with average='micro').", labels=(LABEL_SETS,)),
         Metric(
             RMSE, "RMSE", "RMSE", "min", "Root mean squared error of a regression, in the units of the targets; of several the mean of theirs.",
@@ -91,7 +100,7 @@ METRICS: Mapping[str, Metric] = {
 }  # fmt: skip
 # Beside loss and accuracy, which a column of each evaluation is for.
 # What stands beside the loss where it is measured: of a language model nobody reads the accuracy.
-HEADLINES = (PERPLEXITY, R2, AVERAGE_PRECISION)
+HEADLINES = (PERPLEXITY, R2, AVERAGE_PRECISION, MEAN_IOU)
 FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
 
 

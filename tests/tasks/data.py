@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 Parts = tuple[Any, Any]
@@ -55,6 +55,22 @@ def tags(samples: int = 60, spoilt: int = -1) -> Parts:
     if spoilt >= 0:
         targets[spoilt, 1] = 2
     return split(inputs, targets, one_by_one=False)
+
+
+def masks(samples: int = 40, side: int = 6, other_side: int = 0, one_by_one: bool = False, classes: int = 2) -> Parts:
+    """Noise, brighter on one side of a line; masks of that side, whose last column is ignored (255)."""
+    generator = torch.Generator().manual_seed(8)
+    edge = torch.randint(1, side, (samples, 1, 1), generator=generator)
+    found = (torch.arange(side) < edge).long().expand(samples, side, side).clone()
+    pictures = found.float().unsqueeze(1) + 0.2 * torch.randn(samples, 1, side, side, generator=generator)
+    found[:, :, -1] = 255
+    if other_side:
+        found = found[:, :, :other_side]
+    return split(pictures, found * (classes > 1), one_by_one=one_by_one)
+
+
+def pixel_classifier(channels: int, classes: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, classes, 1))
 
 
 def rare(samples: int = 100, ignored: int = -100) -> Parts:

@@ -12,6 +12,7 @@ from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.record import Run, RunReader, new_run, read_status
+from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.data_facts import read_data_facts
 from gradtop.trainer.runtime.worker import work
 from tests.tasks import data
@@ -19,8 +20,7 @@ from tests.training.runs import check_alike, events, newest_state, stop_and_resu
 
 RUN = """
 [model]
-kind = "mlp"
-hidden = [8]
+{model}
 
 [data]
 kind = "custom"
@@ -42,7 +42,8 @@ device = "cpu"
 
 
 def task_run(folder: Path, task: str, target: str, *, arguments: str = "", epochs: int = 2, training: str = "") -> Run:
-    return new_run(folder, RUN.format(task=task, target=target, arguments=arguments, epochs=epochs, training=training), {})
+    model = 'kind = "custom"\ntarget = "tests.tasks.data:pixel_classifier"' if "segmentation" in task else 'kind = "mlp"\nhidden = [8]'
+    return new_run(folder, RUN.format(model=model, task=task, target=target, arguments=arguments, epochs=epochs, training=training), {})
 
 
 def refusal(run: Run) -> str:
@@ -113,9 +114,32 @@ def test_several_labels_for_each_sample_are_learned(tmp_path: Path) -> None:
     assert newest_state(run)["task"]["pos_weight"] == pytest.approx(((len(targets) - positives) / positives).tolist())
 
 
+@pytest.fixture(scope="module")
+def segmentation(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = task_run(tmp_path_factory.mktemp("segmentation"), 'kind = "segmentation"', "masks", epochs=12)
+    trained(run)
+    return run
+
+
+def test_pixels_are_told_apart(segmentation: Run) -> None:
+    status = read_status(segmentation)
+    assert status.beside_loss == "mean_iou"
+    assert status.metrics["mean_iou"] > 0.8  # type: ignore[operator]
+    assert newest_state(segmentation)["found"]["data"]["classes"] == 2  # 255 is none
+    found = read_classification(segmentation)
+    assert found is not None
+    assert sum(found.support) == 8 * 6 * 5  # the last column is ignored
+    assert found.mean_iou == pytest.approx(status.metrics["mean_iou"])
+    assert status.tokens_per_sample == 0
+    reader = RunReader(segmentation)
+    reader.refresh()
+    assert not [each for each in report(reader).findings if "sample" in each.sentence]
+
+
 @pytest.mark.parametrize(
     ("task", "target", "arguments", "score"),
     [
+        ('kind = "segmentation"\nloss = "both"', "masks", "one_by_one = true", "mean_iou"),
         ('kind = "multi_label"\nbalanced = true', "tags", "", "average_precision"),
         ('kind = "regression"\nloss = "huber"', "slope", "targets = 2", "r2"),
         ('kind = "regression"', "slope", "one_by_one = true", "mae"),
@@ -146,6 +170,10 @@ def test_weights_of_the_classes_are_those_of_the_training_set(tmp_path: Path) ->
         ('kind = "regression"', "slope", "spoilt = 55, one_by_one = true", "the validation set, sample 7 has targets that are not finite"),
         ('kind = "regression"', "slope", "scale = 0", "every training target is 1000; there is nothing to learn"),
         ('kind = "multi_label"', "tags", "spoilt = 7", "the training set has targets that are neither 0 nor 1; the first is that of sample 7"),
+        ('kind = "segmentation"', "masks", "other_side = 4", "a mask is int64 6×4, and its picture float32 1×6×6"),
+        ('kind = "segmentation"', "masks", "other_side = 5, one_by_one = true", "a mask is int64 6×5, and its picture float32 1×6×6"),
+        ('kind = "segmentation"', "masks", "classes = 1", "has a single class"),
+        ('kind = "segmentation"\nclass_weights = [1, 2, 3]', "masks", "", "task.class_weights must be 2, one for each class of the data, not 3"),
         ('kind = "auto"', "slope", "", "for numbers to predict set task.kind = regression"),
         ('kind = "language_model"', "rare", "", "each sample has one; set task.kind = classification"),
         ('kind = "classification"\nclass_weights = [1, 2, 3]', "rare", "", "task.class_weights must be 2, one for each class of the data, not 3"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
 from gradtop.trainer.job import find_job
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, Monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, METRICS, PERPLEXITY, Monitored
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.record.classification import Classification
 
 FEW = 3  # classes that are named
+MANY = 8  # classes whose IoU is told
 
 
 def state_text(row: RunRow) -> str:
@@ -100,7 +101,7 @@ def skipped_text(status: Status) -> str:
 
 def best_text(status: Status) -> str:
     """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`;
-    without classes what stands beside the loss in the best evaluation.
+    where that is no accuracy, what stands beside the loss in the best evaluation.
 
     "" before the first evaluation with a finite loss.
     """
@@ -110,12 +111,16 @@ def best_text(status: Status) -> str:
     for name, value, epoch in ((LOSS, status.best_val_loss, status.best_loss_epoch), (ACCURACY, status.best_val_accuracy, status.best_accuracy_epoch)):
         if value is not None:
             found.setdefault(name, (metric_text(name, value), epoch))
-    if (score := status.metric_at_best(status.beside_loss)) is not None and status.best_val_accuracy is None:
+    if (score := status.metric_at_best(status.beside_loss)) is not None and status.beside_loss not in ACCURATE:
         found.setdefault(status.beside_loss, (metric_text(status.beside_loss, score), status.best_epoch))
     by_epoch: dict[int, list[str]] = {}
     for text, epoch in found.values():
         by_epoch.setdefault(epoch, []).append(text)
     return ", ".join(f"{', '.join(texts)}{in_epoch(epoch)}" for epoch, texts in by_epoch.items())
+
+
+# Beside the loss of runs that tell their accuracy.
+ACCURATE = frozenset({ACCURACY, PERPLEXITY})
 
 
 def validation_text(status: Status) -> str:
@@ -131,8 +136,8 @@ def baseline_text(status: Status, name: str) -> str:
 
 
 def score_cell(status: Status) -> str:
-    """The accuracy of the best evaluation, and where there is none what stands beside the loss, with its name: 0.912 R²; – where there is neither."""
-    if status.accuracy_at_best is not None:
+    """What stands beside the loss in the best evaluation, with its name: 0.912 R²; of classes and language models the accuracy as it is; – where there is none."""
+    if status.accuracy_at_best is not None and status.beside_loss in ACCURATE:
         return share(status.accuracy_at_best)
     value = status.metric_at_best(status.beside_loss)
     return "–" if value is None else f"{metric_figure(status.beside_loss, value)} {METRICS[status.beside_loss].short}"
@@ -140,7 +145,7 @@ def score_cell(status: Status) -> str:
 
 def score_title(statuses: Iterable[Status]) -> str:
     """Of a column of these: accuracy, or score where there are other metrics among them."""
-    return "score" if any(status.accuracy_at_best is None and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
+    return "score" if any(status.beside_loss not in ACCURATE and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
 
 
 def best_cell(status: Status) -> str:
@@ -150,8 +155,11 @@ def best_cell(status: Status) -> str:
     return significant(status.best) if status.monitor == LOSS else f"{significant(status.best)} {clean(status.monitored.short, 12)}"
 
 
-def classes_text(found: Classification) -> str:
-    """The classes with the lowest accuracy, and which are confused most often: lowest accuracy cat 0.71 of 120, dog 0.8 of 90; cat as dog 12×"""
+def classes_text(found: Classification, headline: str = ACCURACY) -> str:
+    """The classes with the lowest accuracy, and which are confused most often: lowest accuracy cat 0.71 of 120, dog 0.8 of 90; cat as dog 12×. Of a segmentation by their IoU."""
+    if headline == MEAN_IOU:
+        each_iou = ", ".join(f"{clean(found.name(each), 30)} {significant(found.iou(each))}" for each in found.lowest_iou_first()[:MANY])
+        return f"IoU {each_iou}{f' and {len(found.lowest_iou_first()) - MANY} more' if len(found.lowest_iou_first()) > MANY else ''}"
     lowest = ", ".join(f"{clean(found.name(each), 30)} {significant(found.recall(each))} of {number(found.support[each])}" for each in found.worst_first()[:FEW])
     confused = ", ".join(f"{clean(found.name(label), 30)} as {clean(found.name(other), 30)} {number(count)}×" for label, other, count in found.confused[:FEW])
     return f"lowest accuracy {lowest}{f'; most confused {confused}' if confused else ''}"

@@ -21,12 +21,15 @@ _NUMBERS = 1 << 18
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a model must know of the data it is made for; images are square. `targets` are the numbers to predict for each sample, where there are no classes."""
+    """What a model must know of the data it is made for; images are square. `targets` are the numbers to predict for each sample, where there are no classes;
+    `pixels` is whether there is a class for each pixel.
+    """
 
     channels: int
     size: int
     classes: int
     targets: int = 0
+    pixels: bool = False
 
     @property
     def outputs(self) -> int:
@@ -157,7 +160,7 @@ class Dataset:
 
     @property
     def tokens_per_sample(self) -> int:
-        return labels_per_sample(self.train_labels)
+        return 0 if self.info.pixels else labels_per_sample(self.train_labels)
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
         images, labels = self.train_images.to(device), self.train_labels.to(device)

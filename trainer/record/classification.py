@@ -73,6 +73,20 @@ class Classification:
         """The accuracy of one class: the share of its samples that are predicted; nan where there are none."""
         return self.hits[number] / self.support[number] if self.support[number] else math.nan
 
+    def iou(self, number: int) -> float:
+        """Intersection over union of one class; nan where it neither occurs nor is predicted."""
+        union = self.support[number] + self.predicted[number] - self.hits[number]
+        return self.hits[number] / union if union else math.nan
+
+    @property
+    def mean_iou(self) -> float:
+        """Over the classes that occur or are predicted; nan where none does."""
+        return _mean([iou for each in range(self.classes) if math.isfinite(iou := self.iou(each))])
+
+    def lowest_iou_first(self) -> list[int]:
+        """The classes that occur or are predicted, by their IoU."""
+        return sorted((each for each in range(self.classes) if math.isfinite(self.iou(each))), key=lambda each: (self.iou(each), each))
+
     def worst_first(self) -> list[int]:
         """The classes that occur, by their accuracy."""
         return sorted((each for each in range(self.classes) if self.support[each]), key=lambda each: (self.recall(each), -self.support[each], each))

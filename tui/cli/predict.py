@@ -99,6 +99,9 @@ def print_predictions(predictions: Sequence[Mapping[str, Any]]) -> None:
             kind = "class" if "top" in each else "label"
             named = [f"{clean(name, 60) if (name := one['name']) is not None else f'{kind} {one[kind]}'} {percent(one['probability'], 1)}" for one in each.get("top", each.get("labels"))]
             print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(named) or 'no label'}")
+        elif "pixels" in each:
+            shares = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['share'], 1)}" for one in each["pixels"]]
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(shares)} of the pixels")
         elif "values" in each:
             print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(significant(value, 4) for value in each['values'])}")
         elif "text" in each:

@@ -47,4 +47,4 @@ class TaskConfig(Kind, defer_build=True):
             yield "task.kind", f"{self.kind} requires one output for each target, and model.kind = {config.model.kind} has one for each character"
 
 
-TARGET_WORDS = {"classes": "classes", "values": "numbers as targets", "label_sets": "several labels for each sample"}
+TARGET_WORDS = {"classes": "classes", "values": "numbers as targets", "label_sets": "several labels for each sample", "masks": "a class for each pixel"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.metrics import MEAN_IOU
 from gradtop.trainer.record import Status
 from gradtop.trainer.record.classification import Classification, read_classification
 
@@ -26,6 +27,11 @@ class ClassesPart:
     found: Classification | None = None
     best: bool = False
     status: Status = Status()
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether pixels were counted, not samples."""
+        return self.status.beside_loss == MEAN_IOU
 
 
 def read_classes(source: ReadContext, view: ClassesView) -> ClassesPart:

@@ -16,8 +16,9 @@ from gradtop.tui.screens.classes.data import ClassesPart, ClassesView, read_clas
 from gradtop.tui.screens.classes.text import class_lines, copied, fits, matrix_lines, title_line, worst_lines
 from gradtop.tui.widgets.heat_map import Heat, HeatMap
 
+NO_WORST = "not kept of pixels"
 NONE_YET = "The classes are counted in the evaluation at the end of an epoch."
-NO_CLASSES = "The classes of this run's samples were not counted: a text has none, and a run of an older version has not recorded them."
+NO_CLASSES = "The classes of this run's samples were not counted: texts, values and several labels for each sample have none, and a run of an older version has not recorded them."
 WIDE = 100  # from so many columns on the lists stand beside the matrix
 
 
@@ -60,8 +61,9 @@ class Classes(ModeScreen):
         self._name_lists()
 
     def _name_lists(self) -> None:
-        wide = self.size.width >= WIDE
-        self.query_one("#per-class").border_title = f"lowest accuracy first{': class, accuracy, samples' if wide else ''}"
+        wide, part = self.size.width >= WIDE, self.snapshot.part
+        measure, unit = ("IoU", "pixels") if isinstance(part, ClassesPart) and part.of_pixels else ("accuracy", "samples")
+        self.query_one("#per-class").border_title = f"lowest {measure} first{f': class, {measure}, {unit}' if wide else ''}"
         self.query_one("#worst").border_title = f"largest losses: sample, loss{', class' if wide else ''}"
 
     def view(self) -> ClassesView:
@@ -76,9 +78,10 @@ class Classes(ModeScreen):
         if part.found is None:
             return
         self.query_one("#title", Lines).show([title_line(part, self.size.width)])
-        self._listed = class_lines(part.found, bars=self.size.width >= WIDE)
+        self._name_lists()
+        self._listed = class_lines(part.found, bars=self.size.width >= WIDE, of_pixels=part.of_pixels)
         self._scroll(0)
-        self.query_one("#worst", Lines).show(list(worst_lines(part.found)))
+        self.query_one("#worst", Lines).show([[(f" {NO_WORST}", "muted")]] if part.of_pixels else list(worst_lines(part.found)))
         self._show_matrix(part)
         self.refresh_bindings()
 

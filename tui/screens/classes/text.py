@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from gradtop.trainer.analysis.formatting import number, si, significant
 from gradtop.trainer.analysis.text import metric_text
-from gradtop.trainer.metrics import ACCURACY
+from gradtop.trainer.metrics import ACCURACY, MEAN_IOU
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.classification import Classification
 from gradtop.tui.format import ellipsis
@@ -32,7 +32,8 @@ def title_line(part: ClassesPart, width: int) -> TextLine:
         return [(" classes", "strong")]
     of = "the best" if part.best else "the newest"
     by = f" by {clean(part.status.monitored.title, 30)}" if part.best else ""
-    figures = {ACCURACY: found.right / max(sum(found.support), 1), **found.metrics}
+    accuracy = found.right / max(sum(found.support), 1)
+    figures = {MEAN_IOU: found.mean_iou, ACCURACY: accuracy} if part.of_pixels else {ACCURACY: accuracy, **found.metrics}
     head = f"epoch {found.epoch}, {of}{by}   "
     said = [metric_text(name, value) for name, value in figures.items()]
     while len(said) > 1 and cell_len(f" classes  {head}{' · '.join(said)}") > width:
@@ -84,21 +85,22 @@ def cell(count: int, of: int, *, right: bool) -> Piece:
     return f"{mark + text:>{CELL}}", tone
 
 
-def class_lines(found: Classification, *, bars: bool = True) -> list[TextLine]:
-    """The classes that occur, the one with the lowest accuracy first, and what each is taken for most often."""
+def class_lines(found: Classification, *, bars: bool = True, of_pixels: bool = False) -> list[TextLine]:
+    """The classes that occur, the one with the lowest accuracy first (of pixels: the lowest IoU), and what each is taken for most often."""
     mistaken: dict[int, tuple[int, int]] = {}
     for label, predicted, count in found.confused:
         mistaken.setdefault(label, (predicted, count))
-    return [class_line(found, each, mistaken.get(each), bars=bars) for each in found.worst_first()]
+    if of_pixels:
+        return [class_line(found, each, mistaken.get(each), found.iou(each), bars=bars) for each in found.lowest_iou_first()]
+    return [class_line(found, each, mistaken.get(each), found.recall(each), bars=bars) for each in found.worst_first()]
 
 
-def class_line(found: Classification, number_: int, mistaken: tuple[int, int] | None, *, bars: bool) -> TextLine:
-    recall = found.recall(number_)
-    tone = "error" if not recall else "warning" if recall < 0.5 else "text"
+def class_line(found: Classification, number_: int, mistaken: tuple[int, int] | None, share: float, *, bars: bool) -> TextLine:
+    tone = "error" if not share else "warning" if share < 0.5 else "text"
     line: list[Piece] = [
         (f" {ellipsis(clean(found.name(number_), NAME), NAME):<{NAME}}", "text"),
-        (f" {100 * recall:5.1f} %", tone),
-        (f" {'━' * round(BAR * recall):<{BAR}}" if bars else "", "primary"),
+        (f" {100 * share:5.1f} %", tone),
+        (f" {'━' * round(BAR * share):<{BAR}}" if bars else "", "primary"),
         (f" {number(found.support[number_]):>5}", "muted"),
     ]
     if mistaken is not None:

@@ -10,7 +10,7 @@ from gradtop.trainer.analysis.run_fields import CHANGE, FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.analysis.run_text import value_text
-from gradtop.trainer.analysis.text import best_cell, queue_text, score_cell, state_text
+from gradtop.trainer.analysis.text import ACCURATE, best_cell, queue_text, score_cell, state_text
 from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import Status, clean
 from gradtop.tui.framework import states
@@ -50,7 +50,7 @@ def cell(row: RunRow, column: str, now: float, finding: Piece) -> Cell:
         return epochs(row.status.epoch, row.status.epochs)
     if column == "best":
         return best(row.status)
-    if column == ACCURACY and row.status.accuracy_at_best is None:
+    if column == ACCURACY and row.status.beside_loss not in ACCURATE:
         return score(row.status)
     field = field_of(column)
     value = field.value(row)
@@ -84,7 +84,7 @@ def best(status: Status) -> list[Piece]:
 
 
 def score(status: Status) -> list[Piece]:
-    """Without an accuracy what stands beside the loss, with its name."""
+    """What stands beside the loss, with its name."""
     value, _, name = score_cell(status).partition(" ")
     return [(value, "text"), (f" {name}", "muted")] if name else [(value, "faint")]
 

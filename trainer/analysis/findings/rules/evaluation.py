@@ -12,6 +12,7 @@ from gradtop.trainer.analysis.findings.history import Evaluation, RunHistory
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
 from gradtop.trainer.analysis.text import some_of
+from gradtop.trainer.metrics import MEAN_IOU
 from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.streams.rollup import mean
 
@@ -97,7 +98,7 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
     names = some_of([found.name(each) for each in never])
     samples = sum(found.support[each] for each in never)
     sentence = f"class {names} is never predicted" if len(never) == 1 else f"classes {names} are never predicted"
-    sentence += f": {number(samples)} of {number(sum(found.support))} validation samples, while half of the classes have an accuracy of {percent(usual)}{' or more' * (usual < 1)}"
+    sentence += f": {number(samples)} of {number(sum(found.support))} validation {'pixels' if run.status.beside_loss == MEAN_IOU else 'samples'}, while half of the classes have an accuracy of {percent(usual)}{' or more' * (usual < 1)}"
     advice = "check that the labels mean the same in training and validation; give rare classes a larger weight, or sample them more often"
     yield Finding(Severity.WARNING, "class never predicted" if len(never) == 1 else f"{len(never)} classes never predicted", sentence, advice, {"classes": len(never), "samples": samples}, found.step)
 

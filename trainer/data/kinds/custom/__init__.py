@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from gradtop.trainer.data.kinds import DataConfig
-from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, VALUES
+from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, MASKS, VALUES
 from gradtop.trainer.declare import Arguments, setting, target
 
 
@@ -15,5 +15,5 @@ class CustomData(DataConfig):
     arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
 
     inputs: ClassVar = "any"
-    targets: ClassVar = (CLASSES, VALUES, LABEL_SETS)
+    targets: ClassVar = (CLASSES, VALUES, LABEL_SETS, MASKS)
     builder: ClassVar = "gradtop.trainer.data.kinds.custom.loader:load"

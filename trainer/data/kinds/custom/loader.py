@@ -17,14 +17,22 @@ from gradtop.trainer.data.batches import Prepare
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, labels_per_sample, tones_of
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
+from gradtop.trainer.data.kinds.custom.labels import (
+    FLOATS,
+    WHOLE,
+    check_masks,
+    class_numbers,
+    count_classes,
+    dtype_name,
+    like_text,
+    numbers_to_predict,
+)
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
-from gradtop.trainer.data.targets import CLASSES, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
+from gradtop.trainer.data.targets import MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
-_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _WANTED = "a torch Dataset of (input, label), or a tuple of tensors (inputs, labels)"
 # So many of a Dataset's inputs say what black, white, mean and deviation are.
 _LOOKED_AT = 256
@@ -40,13 +48,15 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
     training, validation = (_part(part, f"{name}: the {which} set", wanted) for part, which in zip(given, ("training", "validation"), strict=True))
     one, other = training.inputs[0], validation.inputs[0]
     if one.shape != other.shape or one.dtype != other.dtype:
-        raise UserError(f"{name}: a training input is {_like(one)}, a validation input {_like(other)}; they must match")
+        raise UserError(f"{name}: a training input is {like_text(one)}, a validation input {like_text(other)}; they must match")
     if training.labels.shape[1:] != validation.labels.shape[1:]:
-        raise UserError(f"{name}: a training label is {_like(training.labels[0])}, a validation label {_like(validation.labels[0])}; they must match")
+        raise UserError(f"{name}: a training label is {like_text(training.labels[0])}, a validation label {like_text(validation.labels[0])}; they must match")
     if wanted.kind in NUMBERS:
         info = _info(one, targets=training.labels[0].numel())
     else:
-        info = _info(one, training.classes or _count_classes(training.labels, wanted.ignored))
+        if wanted.kind == MASKS:
+            check_masks(training.inputs, training.labels, name)
+        info = _info(one, training.classes or count_classes(training.labels, wanted.ignored), pixels=wanted.kind == MASKS)
         for part in (training, validation):
             part.check_labels(info.classes, wanted.ignored)
     prepare = _normalise(training.inputs) if one.dtype == torch.uint8 and info.channels else None
@@ -56,6 +66,8 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
     train, val = (part.as_items(info.classes) for part in (training, validation))
     if wanted.kind in NUMBERS:
         return CustomSource(train, val, info, prepare, tones, labels=training.labels)
+    if info.pixels:
+        return CustomSource(train, val, info, prepare, tones)
     return CustomSource(train, val, info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
 
 
@@ -128,9 +140,14 @@ class Items:
         return len(self._samples)
 
     @property
+    def ignored(self) -> int | None:
+        """The label that is of no class."""
+        return self._wanted.ignored
+
+    @property
     def counts_classes(self) -> bool:
         """Whether its labels are numbers of classes."""
-        return self._wanted.kind == CLASSES
+        return self._wanted.kind not in NUMBERS
 
     def instead(self, index: int) -> tuple[int, ...]:  # noqa: ARG002 - one that cannot be read ends the training
         return ()
@@ -156,7 +173,7 @@ class Items:
         given, label = _of_use(given, label, title, self._wanted)
         like = (given.shape, given.dtype, label.shape)
         if like != (self._like or like):
-            raise UserError(f"{title} is {_like(given)}, and others are not; all samples must have the same shape and type")
+            raise UserError(f"{title} is {like_text(given)}, and others are not; all samples must have the same shape and type")
         self._like = like
         if self.classes and not bool(((label >= 0) & (label < self.classes) | (label == self._wanted.ignored)).all()):
             raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
@@ -174,7 +191,7 @@ def _part(given: Any, title: str, wanted: WantedTargets) -> Part:
         _check_filled(len(inputs), title)
         inputs, labels = _of_use(inputs.detach().cpu(), labels.detach().cpu(), title, wanted)
         if not labels[0].numel() or not inputs[0].numel():
-            raise UserError(f"{title} has empty samples: inputs {_like(inputs)}, labels {_like(labels)}")
+            raise UserError(f"{title} has empty samples: inputs {like_text(inputs)}, labels {like_text(labels)}")
         return Part(title, inputs, labels, wanted=wanted)
     if not isinstance(given, TorchDataset) or isinstance(given, IterableDataset) or not isinstance(given, Sized):
         raise UserError(f"{title} is {_kind(given)}; {_WANTED} is expected")
@@ -183,7 +200,9 @@ def _part(given: Any, title: str, wanted: WantedTargets) -> Part:
     step = max(len(given) // _LOOKED_AT, 1)
     some = [items[index] for index in range(0, len(given), step)][:_LOOKED_AT]
     inputs = torch.stack([each for each, _ in some])
-    classes = _classes_of(given) if wanted.kind == CLASSES else 0
+    classes = 0 if wanted.kind in NUMBERS else _classes_of(given)
+    if wanted.kind == MASKS and not classes:
+        classes = _classes_in_masks(items, title)
     labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, title)
     return Part(title, inputs, labels, items, classes, wanted)
 
@@ -192,6 +211,17 @@ def _classes_of(samples: Any) -> int:
     """How many it says, as torchvision's sets do; 0 where it does not."""
     names = getattr(samples, "classes", None)
     return len(names) if isinstance(names, list | tuple) else 0
+
+
+def _classes_in_masks(items: Items, title: str) -> int:
+    """As all masks have them; not all of these are kept."""
+    found, say_at = 0, time.monotonic() + _SAY_EVERY
+    for index in range(len(items)):
+        found = max(found, count_classes(items[index][1], items.ignored))
+        if time.monotonic() >= say_at:
+            say_at = time.monotonic() + _SAY_EVERY
+            print(f"{title}: {index + 1:,} of {len(items):,} masks read; an attribute `classes` would save that", flush=True)
+    return found
 
 
 def _all_labels(items: Items, title: str) -> Tensor:
@@ -211,49 +241,25 @@ def _check_filled(count: int, title: str) -> None:
         raise UserError(f"{title} is empty")
 
 
-def _count_classes(labels: Tensor, ignored: int | None) -> int:
-    counted = labels if ignored is None else labels[labels != ignored]
-    return 1 + int(counted.max()) if counted.numel() else 0
-
-
 def _of_use(inputs: Tensor, labels: Tensor, title: str, wanted: WantedTargets) -> tuple[Tensor, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels or float32 values. Raises UserError."""
-    labels = _numbers_to_predict(labels, title, wanted.kind) if wanted.kind in NUMBERS else _class_numbers(labels, title)
-    if inputs.dtype in _FLOATS:
+    labels = numbers_to_predict(labels, title, wanted.kind) if wanted.kind in NUMBERS else class_numbers(labels, title)
+    if inputs.dtype in FLOATS:
         inputs = inputs.float()
         if not bool(inputs.isfinite().all()):
             raise UserError(f"{title} has inputs that are not finite; remove NaN and infinity")
-    elif inputs.dtype in _WHOLE:
+    elif inputs.dtype in WHOLE:
         # Bytes of pixels stay bytes; other integers name something, as characters.
         inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
     else:
-        raise UserError(f"{title} has inputs of {_name(inputs.dtype)}; floats, bytes or integers are expected")
+        raise UserError(f"{title} has inputs of {dtype_name(inputs.dtype)}; floats, bytes or integers are expected")
     return inputs, labels
 
 
-def _class_numbers(labels: Tensor, title: str) -> Tensor:
-    if labels.dtype not in _WHOLE:
-        floats = "; for numbers to predict set task.kind = regression" if labels.dtype in _FLOATS else ""
-        raise UserError(f"{title} has labels of {_name(labels.dtype)}; integers are expected, the numbers of the classes{floats}")
-    return labels.long()
-
-
-def _numbers_to_predict(labels: Tensor, title: str, kind: TargetKind) -> Tensor:
-    if labels.dtype not in (*_WHOLE, *_FLOATS, torch.bool):
-        raise UserError(f"{title} has targets of {_name(labels.dtype)}; numbers are expected")
-    values = labels.float()
-    wrong = ~values.isfinite() if kind == VALUES else (values != 0) & (values != 1)
-    if bool(wrong.any()):
-        what = "not finite" if kind == VALUES else "neither 0 nor 1"
-        where = f"; the first is that of sample {int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0])}" if " sample " not in title else ""
-        raise UserError(f"{title} has targets that are {what}{where}; {'remove NaN and infinity' if kind == VALUES else 'give 1 for each label that a sample has, else 0'}")
-    return values
-
-
-def _info(one: Tensor, classes: int = 0, targets: int = 0) -> DataInfo:
+def _info(one: Tensor, classes: int = 0, targets: int = 0, *, pixels: bool = False) -> DataInfo:
     """A vector is as an image of one pixel; a size of 0 is of what is not square, channels of 0 of what is no image."""
     if one.dim() == 3 and one.dtype in (torch.uint8, torch.float32):
-        return DataInfo(channels=one.shape[0], size=one.shape[1] if one.shape[1] == one.shape[2] else 0, classes=classes, targets=targets)
+        return DataInfo(channels=one.shape[0], size=one.shape[1] if one.shape[1] == one.shape[2] else 0, classes=classes, targets=targets, pixels=pixels)
     if one.dim() == 1 and one.dtype == torch.float32:
         return DataInfo(channels=len(one), size=1, classes=classes, targets=targets)
     return DataInfo(channels=0, size=0, classes=classes, targets=targets)
@@ -271,11 +277,3 @@ def _kind(given: Any) -> str:
         inside = ", ".join(type(each).__name__ for each in given[:4]) + (" …" if len(given) > 4 else "")
         return f"a {type(given).__name__} of {len(given)} ({inside})" if given else f"an empty {type(given).__name__}"
     return type(given).__name__
-
-
-def _like(tensor: Tensor) -> str:
-    return f"{_name(tensor.dtype)} {'×'.join(map(str, tensor.shape)) or 'number'}"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
