@@ -75,7 +75,7 @@ def matrix_lines(found: Classification) -> list[TextLine]:
 
 
 def cell(count: int, of: int, *, right: bool) -> Piece:
-    text = str(count) if count < 10_000 else si(count)
+    text = str(count) if count < 10_000 else si(float(f"{count:.2g}"))
     if not count:
         return f"{'·':>{CELL}}", "faint"
     share = count / of if of else 0.0
