@@ -75,35 +75,38 @@ async def entered(piloted: Piloted, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_every_key_of_the_table_is_bound_to_an_action_that_exists(tmp_path: Path, run: Run, mode: str) -> None:
+async def test_the_keys_of_the_table_are_bound_and_what_is_bound_stands_in_the_table(tmp_path: Path, run: Run, mode: str) -> None:
     async with piloted(tmp_path, run, mode=mode) as screen:
-        bound = {(binding.key, binding.action) for _node, binding in _all_bindings(screen.mode)}
-        for key in (*keys.app_keys(), *(key for key in keys.mode_keys(mode) if key.bound)):
-            assert hasattr(owner(key.action, screen.app), method(key.action)), key
+        assert_bound_to_actions_that_exist(screen, mode)
+        assert_widgets_bind_the_others(screen, mode)
+        assert_every_binding_is_in_the_help(screen, mode)
+
+
+def assert_bound_to_actions_that_exist(screen: Piloted, mode: str) -> None:
+    bound = {(binding.key, binding.action) for _node, binding in _all_bindings(screen.mode)}
+    for key in (*keys.app_keys(), *(key for key in keys.mode_keys(mode) if key.bound)):
+        assert hasattr(owner(key.action, screen.app), method(key.action)), key
+        for each in key.key.split(","):
+            assert (each, key.action) in bound, key
+
+
+def assert_widgets_bind_the_others(screen: Piloted, mode: str) -> None:
+    """Keys of the table that are bound neither on the screen nor in the app are bound in one of its widgets."""
+    here = [(widget, binding) for widget in screen.mode.query(Widget) for binding in _own(widget)]
+    handlers = _sources(screen.mode)
+    for key in keys.mode_keys(mode):
+        if not key.bound:
+            bound = {binding.key for widget, binding in here if hasattr(widget, method(binding.action))}
             for each in key.key.split(","):
-                assert (each, key.action) in bound, key
+                assert each in bound or re.search(rf'"{each}"', handlers), key
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_every_key_that_widgets_bind_themselves_is_bound_in_one_of_them(tmp_path: Path, run: Run, mode: str) -> None:
-    async with piloted(tmp_path, run, mode=mode) as screen:
-        here = [(widget, binding) for widget in screen.mode.query(Widget) for binding in _own(widget)]
-        handlers = _sources(screen.mode)
-        for key in keys.mode_keys(mode):
-            if not key.bound:
-                bound = {binding.key for widget, binding in here if hasattr(widget, method(binding.action))}
-                for each in key.key.split(","):
-                    assert each in bound or re.search(rf'"{each}"', handlers), key
-
-
-@pytest.mark.parametrize("mode", MODES)
-async def test_no_key_of_a_mode_is_in_no_help(tmp_path: Path, run: Run, mode: str) -> None:
+def assert_every_binding_is_in_the_help(screen: Piloted, mode: str) -> None:
     """What is bound on the screen or in the app stands in the table, and so in the help, the footer and the README."""
-    async with piloted(tmp_path, run, mode=mode) as screen:
-        known = {each for key in keys.KEYS if not key.modes or mode in key.modes for each in key.key.split(",")}
-        for node, binding in _all_bindings(screen.mode):
-            if node is screen.mode or node is screen.app:
-                assert binding.key in known | {"super+c"}, binding
+    known = {each for key in keys.KEYS if not key.modes or mode in key.modes for each in key.key.split(",")}
+    for node, binding in _all_bindings(screen.mode):
+        if node is screen.mode or node is screen.app:
+            assert binding.key in known | {"super+c"}, binding
 
 
 @pytest.mark.parametrize("mode", MODES)
