@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,3 +133,10 @@ def table(run: Run, stream: str) -> dict[str, list[float]]:
 
 def events(run: Run, kind: str) -> list[Event]:
     return [event for event in EventReader(run).refresh() if event["kind"] == kind]
+
+
+def set_gradients(model: nn.Module, value: float) -> list[float]:
+    """Have all of them be of this value; returns their norms."""
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, value)
+    return [abs(value) * math.sqrt(parameter.numel()) for parameter in model.parameters()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from gradtop.trainer.record import Column, Run, SegmentWriter, Series, StreamReader, new_run
 
 NAN, INF = math.nan, math.inf
+COLUMNS = [Column("loss"), Column("lr")]
 
 
 def make_run(folder: Path, name: str = "quiet-heron") -> Run:

@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
-from gradtop.trainer.record import Column, EventReader, Run, RunState, Status, StreamWriter, read_status
-from tests.record.support import make_run, read
+from gradtop.trainer.record import Column, EventReader, RunState, Status, StreamWriter, read_status
+from tests.record.support import COLUMNS, make_run, read
 from tests.support import wait_until
-
-COLUMNS = [Column("loss"), Column("lr")]
 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def drain(pipe: int) -> None:
-    try:
-        while os.read(pipe, 1 << 16):
-            pass
-    except BlockingIOError:
-        return
-
-
-def drained(writer: StreamWriter, pipe: int) -> bool:
-    drain(pipe)
-    return writer.close(timeout=0.1)
-
-
-@pytest.fixture
-def blocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run, int]]:
-    """A run whose events go into a full pipe: who writes to it waits, as for a disk that does not answer."""
-    run = make_run(tmp_path)
-    os.mkfifo(run.events)
-    pipe = os.open(run.events, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        while True:
-            os.write(pipe, bytes(1 << 16))
-    except BlockingIOError:
-        pass
-    # A pipe is not written to in place of a file, unless it is taken for one.
-    monkeypatch.setattr("gradtop.trainer.record.events.open_to_append", lambda _run, path: os.open(path, os.O_RDWR))
-    yield run, pipe
-    drain(pipe)
-    os.close(pipe)
 
 
 def test_records_of_all_streams_are_there_after_a_flush(tmp_path: Path) -> None:
@@ -175,163 +137,6 @@ def test_an_event_is_written_at_once(tmp_path: Path) -> None:
     assert (event["kind"], event["id"], event["ok"]) == ("command", "7", True)
     assert before <= float(str(event["time"])) <= time.time()
     writer.close()
-
-
-@pytest.mark.parametrize(
-    "put",
-    [
-        lambda writer: writer.put("steps", 1, 0.0, [1.0]),
-        lambda writer: writer.put("steps", 1, 0.0, [1.0, "x"]),
-        lambda writer: writer.put("steps", 1, 0.0, [1.0, 10**400]),
-        lambda writer: writer.put("steps", 1, 0.0, None),
-        lambda writer: writer.put("steps", None, 0.0, [1.0, 2.0]),
-        lambda writer: writer.put("nowhere", 1, 0.0, [1.0, 2.0]),
-        lambda writer: writer.put_many("nowhere", [(1, 0.0, 1.0, 2.0)]),
-        lambda writer: writer.put_many("steps", [(1, 0.0, 1.0)]),
-    ],
-)
-def test_a_record_that_does_not_fit_is_lost_alone(tmp_path: Path, put: Callable[[StreamWriter], None]) -> None:
-    run = make_run(tmp_path)
-    said: list[str] = []
-    writer = StreamWriter(run, on_loss=said.append)
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 0, 0.0, [1.0, 2.0])
-    put(writer)
-    writer.put("steps", 2, 0.0, [1.0, 2.0])
-    writer.flush()
-    assert [row[0] for row in read(run).rows()] == [0, 2]
-    assert writer.dropped == 1
-    assert said == [writer.trouble]
-    writer.close()
-
-
-def test_a_disk_that_does_not_answer_holds_up_neither_training_nor_the_end(blocked: tuple[Run, int]) -> None:
-    run, pipe = blocked
-    said: list[str] = []
-    writer = StreamWriter(run, maximum=100, on_loss=said.append)
-    writer.open("steps", COLUMNS)
-    writer.flush()
-    writer.event("epoch", epoch=1)
-    assert not writer.flush(timeout=0.1)  # the thread waits for the disk
-    start = time.monotonic()
-    for step in range(1000):
-        writer.put("steps", step, 0.0, [1.0, 2.0])
-    writer.put_many("steps", [(step, 0.0, 1.0, 2.0) for step in range(1000, 1010)])
-    for _ in range(1000):
-        writer.event("epoch")
-    writer.status(Status())
-    assert time.monotonic() - start < 30  # the disk would not answer for ever
-    assert writer.dropped >= 1800
-    assert "slower" in writer.trouble
-    start = time.monotonic()
-    assert not writer.close(timeout=0.2)
-    assert time.monotonic() - start < 30  # the disk would not answer for ever
-    drain(pipe)
-    assert wait_until(lambda: drained(writer, pipe), 60, "the writer to go on")
-    assert [row[0] for row in read(run).rows()] == list(range(100))
-    assert said == [writer.trouble]
-
-
-def test_wide_records_wait_in_smaller_numbers(blocked: tuple[Run, int]) -> None:
-    run, _pipe = blocked
-    writer = StreamWriter(run)
-    writer.open("layers", [Column(f"v{number}") for number in range(9_998)])
-    writer.flush()
-    writer.event("epoch")
-    writer.flush(timeout=0.1)
-    for step in range(1000):
-        writer.put("layers", step, 0.0, (0.0,) * 9_998)
-    assert writer.dropped == 900
-    writer.close(timeout=0.0)
-
-
-def test_what_comes_after_the_end_is_counted_as_lost(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    writer = StreamWriter(run)
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 0, 0.0, [1.0, 2.0])
-    assert writer.close()
-    writer.put("steps", 1, 0.0, [1.0, 2.0])
-    writer.put_many("steps", [(2, 0.0, 1.0, 2.0)] * 3)
-    writer.event("late")
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 3, 0.0, [1.0, 2.0])
-    assert writer.dropped == 6
-    assert not writer.flush()
-    assert read(run).count == 1
-
-
-def test_a_deleted_run_costs_telemetry_and_one_made_again_is_written_to(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    said: list[str] = []
-    writer = StreamWriter(run, on_loss=said.append)
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 0, 0.0, [1.0, 2.0])
-    writer.flush()
-    trash = run.path.rename(run.path.with_name("trash"))
-    shutil.rmtree(trash)
-
-    def lost() -> bool:
-        writer.put("steps", 1, 0.0, [1.0, 2.0])
-        writer.event("epoch")
-        writer.status(Status())
-        writer.flush()
-        return writer.dropped > 20
-
-    wait_until(lost, 60, "the loss to be noticed")
-    assert said == [writer.trouble]
-    run.streams.mkdir(parents=True)
-
-    def written() -> bool:
-        writer.put("steps", 2, 0.0, [1.0, 2.0])
-        return writer.flush() and read(run).count > 0
-
-    wait_until(written, 60, "the new directory to be used")
-    assert {row[0] for row in read(run).rows()} == {2.0}
-    writer.close()
-
-
-def test_a_segment_that_cannot_be_begun_leaves_no_litter(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    writer = StreamWriter(run)
-    writer.open("steps", [Column("x" * 300)] * 2, extra={})
-    writer.open("y" * 240, COLUMNS)  # its schema's temporary name is too long for the file system
-    writer.put("y" * 240, 0, 0.0, [1.0, 2.0])
-    writer.flush()
-    assert writer.dropped == 1
-    assert "too long" in writer.trouble
-    assert sorted(path.name for path in run.streams.iterdir()) == ["steps.0.bin", "steps.0.json", "steps.0.roll"]
-    writer.close()
-
-
-def test_a_listener_that_fails_does_not_end_the_writing(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-
-    def fail(sentence: str) -> None:
-        raise RuntimeError(sentence)
-
-    writer = StreamWriter(run, on_loss=fail)
-    writer.put("nowhere", 0, 0.0, [1.0])
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 0, 0.0, [1.0, 2.0])
-    assert writer.flush()
-    assert read(run).count == 1
-    assert writer.close()
-
-
-def test_an_event_that_cannot_be_told_does_not_end_the_writing(tmp_path: Path) -> None:
-    class Mute:
-        def __str__(self) -> str:
-            raise RuntimeError("nothing to say")
-
-    run = make_run(tmp_path)
-    writer = StreamWriter(run)
-    writer.event("epoch", what=Mute())
-    writer.open("steps", COLUMNS)
-    writer.put("steps", 0, 0.0, [1.0, 2.0])
-    assert writer.close()
-    assert writer.dropped == 1
-    assert read(run).count == 1
 
 
 def test_a_new_segment_comes_after_all_there_are_even_where_some_were_removed(tmp_path: Path) -> None:
