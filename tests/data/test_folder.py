@@ -169,9 +169,10 @@ def test_a_class_of_which_no_file_begins_as_an_image_is_refused_before_training(
         path.write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"none of the 11 images of class dog can be read; the last of them: .*/dog/"):
         of(root)
-    for path in list((root / "dog").iterdir())[:-2]:
+    paths = sorted((root / "dog").iterdir())
+    for path in paths[:-2]:
         path.write_bytes(b"")
-    for path in list((root / "dog").iterdir())[-2:]:
+    for path in paths[-2:]:
         Image.new("L", (9, 9)).save(path)
     with pytest.raises(UserError, match=r"at least 2 of the .* images of class dog for training cannot be read; .*\(empty\)"):
         of(root)

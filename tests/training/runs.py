@@ -87,6 +87,10 @@ class SignalAtLook(Signals):
         self.name = "SIGTERM"
         self.nothing_to_save = False
 
+    def come(self) -> None:
+        """At the next look."""
+        self._left = 0
+
     @property
     def received(self) -> int:
         self._left -= 1

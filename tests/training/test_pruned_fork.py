@@ -127,9 +127,20 @@ def test_killed_after_steps_that_no_checkpoint_has_it_is_still_what_it_would_hav
     parent = pruned(tmp_path, "layer_l1:0.5", training="ema = 0.9")
     whole, killed = fork(parent, runs=tmp_path / "whole"), fork(parent, runs=tmp_path / "killed")
     trained(whole)
+    signals = SignalAtLook()
+
+    def stopping(session: Session) -> None:
+        update = session.compute.update
+
+        def updated() -> None:
+            update()
+            if session.step >= 27:
+                signals.come()
+
+        session.compute.update = updated  # type: ignore[method-assign]
+
     with every_checkpoint():
-        # Far from both ends of the epoch: waiting for a checkpoint takes some looks, too.
-        assert work(killed, signals=SignalAtLook(14)) == 0
+        watched_training(killed, stopping, signals=signals)
     # As a kill leaves it: the steps since the end of the epoch are recorded, and their checkpoint is not written.
     newest = find_checkpoint(killed)
     assert newest.step % 8
