@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.record import Event, Run, RunReader, Status
 
 DEFAULT_JOB = "train"
+PROFILE = "profile"  # the job, and the command to a training to profile its next steps
 JOBS = "gradtop.trainer.jobs"
 
 

@@ -13,8 +13,8 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from gradtop.trainer.job import PROFILE
 from gradtop.trainer.record import Run, RunState, clean, read_meta
-from gradtop.trainer.record.profiles import PROFILE
 from gradtop.tui import keys, theme
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce

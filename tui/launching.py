@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.job import PROFILE
 from gradtop.trainer.record import RecordError, Run
-from gradtop.trainer.record.profiles import PROFILE
 from gradtop.tui.framework.terminal_app import TerminalApp
 from gradtop.tui.launcher import Starts
 from gradtop.tui.reading.messages import CodeNeedsConsent, Launched, ServerChecked

@@ -94,7 +94,7 @@ def test_the_run_directory_needs_the_standard_library_alone() -> None:
 def test_showing_a_run_imports_nothing_that_writes_one() -> None:
     found = {name.removeprefix("gradtop.trainer.record.") for name in imported("import gradtop.tui.app, gradtop.tui.screens.overview.screen")}
     assert "streams.reader" in found
-    assert not {"control", "lease", "queue", "streams.writer"} & found
+    assert not {"control", "lease", "profiles", "queue", "streams.writer"} & found
 
 
 def test_the_first_frame_waits_for_no_mode_but_the_overview() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.formatting import number, significant
-from gradtop.trainer.record.profiles import Profile
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record.profiles import Profile
 
 
 def seconds_text(seconds: float) -> str:

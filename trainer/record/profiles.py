@@ -20,7 +20,6 @@ from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.writing import make_folder, remove, write_atomically
 
 FORMAT = 1
-PROFILE = "profile"  # the command to a training
 USUAL_STEPS, MOST_STEPS = 10, 50
 KEPT = 10  # profiles of a run
 MOST_OPERATORS, MOST_MODULES, MOST_PHASES = 300, 1000, 20

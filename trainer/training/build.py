@@ -33,6 +33,7 @@ from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.load import load_data
+from gradtop.trainer.job import PROFILE
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.models.initialise import initialise as initialise_weights
@@ -41,7 +42,6 @@ from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
 from gradtop.trainer.record import EventKind, Run, StreamWriter, effective, is_fork
-from gradtop.trainer.record.profiles import PROFILE
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device

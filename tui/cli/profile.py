@@ -50,8 +50,8 @@ def running(options: argparse.Namespace) -> RunReader | None:
 def profile_running(reader: RunReader, options: argparse.Namespace) -> int:
     """Have the worker profile its next steps, and print what it found; returns the exit code."""
     from gradtop.trainer.analysis.event_text import answer_text
+    from gradtop.trainer.job import PROFILE
     from gradtop.trainer.record import RunState, clean, send
-    from gradtop.trainer.record.profiles import PROFILE
 
     name = name_of(reader)
     if options.changes or options.watch or options.queue:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.analysis.profile_text import steps_text
-from gradtop.trainer.job import DEFAULT_JOB
+from gradtop.trainer.job import DEFAULT_JOB, PROFILE
 from gradtop.trainer.record import EventKind, RunReader, RunState, clean
 from gradtop.trainer.record.bounds import Unreadable
-from gradtop.trainer.record.profiles import PROFILE, Profile, list_profiles, profiles_stamp, read_profile, trace_of
+from gradtop.trainer.record.profiles import Profile, list_profiles, profiles_stamp, read_profile, trace_of
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import ReadContext
