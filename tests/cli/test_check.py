@@ -131,7 +131,7 @@ def test_people_read_it_in_lines(gradtop: Gradtop, config: Path) -> None:
     said = gradtop("check", config)
     assert (said.code, said.err) == (0, "")
     titles = [line[2:17].strip() for line in said.out.splitlines()[:-1]]
-    assert titles == ["data", "classes", "first batch", "model", "frozen", "loss", "steps", "learning rate", "memory", ""]
+    assert titles == ["data", "classes", "first batch", "model", "frozen", "loss", "steps", "learning rate", "memory", "", ""]
     assert "32×1×8×8 float32" in said.out
     assert said.out.endswith("mlp.toml can be trained.\n")
 

@@ -39,7 +39,7 @@ def test_the_answer_is_printed_as_json(gradtop: Gradtop, living: tuple[Run, Grow
     assert (answer["command"], answer["ok"]) == (words[0], True)
     run = living[0]
     about = {"schema": 1, "id": run.id, "name": "quiet-heron", "path": str(run.path)}
-    assert found == {**about, "command": words[0], "message": f"{words[0]} it is"}
+    assert found == {**about, "command": words[0], "text": f"{words[0]} it is"}
 
 
 def test_kill_asks_and_is_sent_where_that_is_confirmed(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:

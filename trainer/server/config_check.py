@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.findings.rules.data import OVERLAP
 from gradtop.trainer.config import Config
 from gradtop.trainer.inference.progress import Tell
@@ -33,6 +34,7 @@ from gradtop.trainer.training.trial_steps import Notes, with_a_sentence
 SIZES = (2, 4)  # samples of the two steps from which the memory of a batch follows
 LOOKED = 64  # samples of the first batch whose loss is computed
 MOST_NAMED = 200
+NOTED = frozenset({EventKind.DATA, EventKind.LEFT_OUT, EventKind.INIT, EventKind.WARNING})
 
 
 def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
     rates = dict(planned["points"])
     about |= {"steps": planned["steps"], "steps_per_epoch": parts.per_epoch}
     about["lr"] = [{"step": step, "lr": rates[step]} for step in dict.fromkeys((1, *planned["turns"], planned["steps"])) if step in rates]
-    about["notes"] = [str(fields["message"]) for kind, fields in notes.found if kind in {EventKind.DATA, EventKind.WARNING, EventKind.INIT} and "message" in fields]
+    about["notes"] = [event_line({"kind": kind, **fields}).text for kind, fields in notes.found if kind in NOTED]
     return about
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ gradtop help json.
   gradtop check configs/digits.toml training.batch_size=4096 --json
 """
 NAMED = 5
+INDENT, NARROWEST = 17, 30  # cells before a text, and of one
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +77,10 @@ def print_check(path: Path, found: Mapping[str, Any]) -> None:
 
     problems = found["problems"]
     if "model" in found:
+        width = max(NARROWEST, shutil.get_terminal_size().columns - INDENT) if sys.stdout.isatty() else 10_000
         for title, text in lines(found):
-            print_line(f"  {title:<15}{clean(text, 400)}")
+            for number, line in enumerate(textwrap.wrap(clean(text, 400), width)):
+                print_line(f"  {'' if number else title:<15}{line}")
     for problem in problems:
         print_line(f"gradtop: {clean(problem, 1000)}", sys.stderr)
     if not problems:
@@ -93,17 +98,18 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "targets", f"{number(data['targets'])} for each sample"
     else:
         yield "classes", classes_text(data, batch)
-    spread = f", mean {figure(batch['mean'])}, standard deviation {figure(batch['std'])}" if batch["mean"] is not None else ""
+    spread = f", mean {figure(batch['mean'])}, std {figure(batch['std'])}" if batch["mean"] is not None else ""
     yield "first batch", f"{shape(batch['inputs'])} {batch['dtype']}, {figure(batch['low'])} to {figure(batch['high'])}{spread}"
     yield "model", f"{model['kind']}: {number(model['parameters'])} parameters, {number(model['trainable'])} train; outputs {shape(model['outputs'])}"
     yield "frozen", frozen_text(frozen)
-    chance = f"; {figure(data['chance'])} is that of the best constant prediction" if data["chance"] is not None else ""
-    yield "loss", f"{figure(found['loss']['value'])} with the initial weights ({found['loss']['samples']} samples){chance}"
+    chance = f", {figure(data['chance'])} for the best constant prediction" if data["chance"] is not None else ""
+    yield "loss", f"{figure(found['loss']['value'])} with the initial weights{chance}"
     yield "steps", f"{number(found['steps'])}, {number(found['steps_per_epoch'])} per epoch, batch size {number(found['batch_size'])}"
     yield "learning rate", ", ".join(f"{significant(each['lr'])} at {number(each['step'])}" for each in some_of(found["lr"]))
     parts = [("parameters", "parameters"), ("gradients", "gradients"), ("optimizer", "optimizer"), ("ema", "EMA"), ("activations", "activations")]
     shares = ", ".join(f"{title} {size(memory[name])}" for name, title in parts if memory[name])
-    yield "memory", f"about {size(memory['total'])} of {size(memory['free'])} free on {found['device']}, {found['precision']}: {shares}"
+    yield "memory", f"about {size(memory['total'])} of {size(memory['free'])} free on {found['device']}, {found['precision']}"
+    yield "", shares
     yield "", f"{size(memory['per_sample'])} for each further sample of a batch"
     for note in found["notes"]:
         yield "note", note

@@ -129,7 +129,7 @@ def print_selected(found: Cleaning, sizes: Mapping[Run, int], total: int, runs: 
             for row, data in zip(found.rows, found.data, strict=True)
         ]
         print_line("\n".join(table(("run", "state", "ended", "best", "size", "data"), cells, right=("best", "size"))))
-        print_line(f"{runs_text(len(found.rows))}, {size_text(total)}; the space is free once the trash is emptied: gradtop clean --trash")
+        print_line(f"{runs_text(len(found.rows))}, {size_text(total)}; once moved, gradtop clean --trash frees the space")
     else:
         print_line(f"No run in {shown(runs)} is selected.")
     if found.groups > 1:

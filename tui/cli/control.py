@@ -88,12 +88,12 @@ def print_answer(reader: RunReader, command: str, answer: Mapping[str, object], 
     from gradtop.trainer.analysis.event_text import answer_text
     from gradtop.trainer.record import clean
 
-    message = clean(answer_text(answer))
+    text = clean(answer_text(answer))
     if not options.json:
-        print_line(f"{name_of(reader)}: {message}")
+        print_line(f"{name_of(reader)}: {text}")
         return
     reader.refresh()
-    print_json({**about_run(reader, command), "message": message, "answer": {key: value for key, value in answer.items() if key not in {"id", "kind"}}})
+    print_json({**about_run(reader, command), "text": text, "answer": {key: value for key, value in answer.items() if key not in {"id", "kind"}}})
 
 
 def about_run(reader: RunReader, command: str) -> dict[str, object]:
@@ -122,11 +122,11 @@ def end_of(reader: RunReader, command: str, options: argparse.Namespace) -> int:
     if run_is_alive(reader):
         print_line(f"gradtop: {name_of(reader)} has not ended within {timeout:g} s.", sys.stderr)
         return 1
-    message = f"{name_of(reader)} {outcome(reader.state)}"
+    text = f"{name_of(reader)} {outcome(reader.state)}"
     if options.json:
-        print_json({**about_run(reader, command), "message": message, "answer": None})
+        print_json({**about_run(reader, command), "text": text, "answer": None})
     else:
-        print_line(f"{message}.")
+        print_line(f"{text}.")
     return 0
 
 
