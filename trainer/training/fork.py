@@ -21,6 +21,7 @@ from gradtop.trainer.optim.optimizer import complete_state, named_parameters, st
 from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.record import Run, is_fork, read_meta
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.class_rows import by_class_name
 from gradtop.trainer.training.scores import monitored_in
 from gradtop.trainer.training.state import described_data
 
@@ -71,7 +72,14 @@ def first_step(state: State, per_epoch: int) -> int:
 def take_over(session: Session, state: State) -> TransferredState:
     """Put a session that has just been built where a checkpoint of another run stands, as far as it fits."""
     taken = TransferredState()
+    rows_kept: list[str] = []
+    rows_dropped: list[str] = []
+    state = by_class_name(session, state, rows_kept, rows_dropped)
     take_weights(session.model, state["model"], taken)
+    if rows_kept or rows_dropped:
+        taken.all_weights = False
+        taken.kept += rows_kept
+        taken.dropped += rows_dropped
     if scale := session.compute.task.inherit(state.get("task") or {}):
         taken.kept.append(scale)
     _take_optimizer(session.optimizer, session.config.optimizer, state, taken)

@@ -12,6 +12,7 @@ from torch import Tensor
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.config import to_tables
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
 
 if TYPE_CHECKING:
     from gradtop.trainer.checkpoint.format import State
@@ -45,7 +46,8 @@ def check_unchanged(session: Session, state: State) -> None:
     """Raises UserError where the data or the length of an epoch are no more what the checkpoint was made with."""
     before = state.get("found")
     counted = before is not None and _without_digests(before) != _without_digests(session.data_record.fingerprint)
-    if counted or state.get("per_epoch", session.per_epoch) != session.per_epoch:
+    renamed = CLASS_NAMES in state and list(state[CLASS_NAMES]) != numbered_names(session)
+    if counted or renamed or state.get("per_epoch", session.per_epoch) != session.per_epoch:
         raise UserError(explain_misfit(session, state))
 
 
@@ -62,7 +64,11 @@ def explain_misfit(session: Session, state: State) -> str:
     reasons = []
     if changed := _changed_settings(state.get("config") or {}, to_tables(session.config)):
         reasons.append(f"run.toml has changed ({_several(changed)})")
-    if changed := changed_data(state.get("found") or {}, session.data_record.fingerprint):
+    now, before = numbered_names(session), list(state.get(CLASS_NAMES, ()))
+    changed = changed_data(state.get("found") or {}, session.data_record.fingerprint)
+    if before and before != now and not changed:
+        changed = [f"the classes are {_several(now)}, and were {_several(before)}"]
+    if changed:
         reasons.append(f"the data have changed ({_several(changed)})")
     if changed := changed_model(state["model"], session.model.state_dict()):
         code = "" if reasons else "the code of the model has changed: "

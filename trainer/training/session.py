@@ -279,7 +279,7 @@ class Session:
             evaluated(score.loss)
         self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy, *(score.of(name) for name in FURTHER)))
         if classes is not None and classes.classes <= MOST_CLASSES:
-            self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self._class_names), best=best)
+            self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self.class_names), best=best)
         self.monitor.collect()
         self.writer.event(
             EventKind.EPOCH,
@@ -303,7 +303,8 @@ class Session:
             self.writer.replace(name, text)
 
     @cached_property
-    def _class_names(self) -> Sequence[str]:
+    def class_names(self) -> Sequence[str]:
+        """In the order of their numbers; empty where the data name none."""
         return (self.config.data.class_names or self.source.fingerprint().classes)[: self.source.info.classes]
 
     def keep_checkpoint_if_due(self) -> None:

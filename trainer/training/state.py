@@ -11,6 +11,7 @@ from gradtop.trainer.config import Config, to_tables
 from gradtop.trainer.models.pruned import PRUNING
 from gradtop.trainer.record.streams.registry import LOSS, LR
 from gradtop.trainer.runtime.threads import use_threads
+from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -67,6 +68,7 @@ def training_state(session: Session) -> State:
             # What tells at a resume why something does not fit.
             "config": to_tables(session.config),
             "found": session.data_record.fingerprint,
+            **({CLASS_NAMES: names} if (names := numbered_names(session)) else {}),
         }
     )
     return state
