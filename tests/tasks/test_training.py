@@ -11,51 +11,20 @@ import torch
 from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
-from gradtop.trainer.record import Run, RunReader, new_run, read_status
+from gradtop.trainer.launch.custom_code import code_of_run, remember
+from gradtop.trainer.record import Run, RunReader, read_status
 from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.data_facts import read_data_facts
 from gradtop.trainer.runtime.worker import work
 from tests.tasks import data
+from tests.tasks.support import task_run
+from tests.training.forks import fork
 from tests.training.runs import check_alike, events, newest_state, stop_and_resume, trained
-
-RUN = """
-[model]
-{model}
-
-[data]
-kind = "custom"
-target = "tests.tasks.data:{target}"
-arguments = {{ {arguments} }}
-
-[task]
-{task}
-
-[optimizer]
-lr = 0.03
-
-[training]
-epochs = {epochs}
-batch_size = 8
-device = "cpu"
-{training}
-"""
-
-
-def task_run(folder: Path, task: str, target: str, *, arguments: str = "", epochs: int = 2, training: str = "") -> Run:
-    model = 'kind = "custom"\ntarget = "tests.tasks.data:pixel_classifier"' if "segmentation" in task else 'kind = "mlp"\nhidden = [8]'
-    return new_run(folder, RUN.format(model=model, task=task, target=target, arguments=arguments, epochs=epochs, training=training), {})
 
 
 def refusal(run: Run) -> str:
     assert work(run) != 0
     return read_status(run).error
-
-
-@pytest.fixture(scope="module")
-def regression(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = task_run(tmp_path_factory.mktemp("regression"), 'kind = "regression"', "slope", epochs=30)
-    trained(run)
-    return run
 
 
 def test_a_regression_learns_in_the_units_of_its_targets(regression: Run) -> None:
@@ -87,6 +56,24 @@ def test_a_checkpoint_is_evaluated_as_it_was_recorded(regression: Run) -> None:
     assert checkpoint.load(path)["task"]
 
 
+def test_a_fork_predicts_in_the_scale_of_its_origin(tmp_path: Path, regression: Run) -> None:
+    origin = newest_state(regression)
+    remember(code_of_run(regression))
+    run = fork(regression, "data.arguments={scale = 500.0}", "training.epochs=31", runs=tmp_path)
+    assert work(run) == 0, read_status(run).error
+    assert newest_state(run)["task"] == origin["task"]
+    (forked,) = events(run, "forked")
+    assert "the scale of the targets" in forked["kept"]
+
+
+def test_a_fork_with_another_loss_waits_for_none_of_the_old_ones(tmp_path: Path, regression: Run) -> None:
+    remember(code_of_run(regression))
+    run = fork(regression, "task.loss=l1", "training.epochs=31", "training.early_stopping=5", runs=tmp_path)
+    assert work(run) == 0, read_status(run).error
+    (forked,) = events(run, "forked")
+    assert [words for words in forked["dropped"] if "early stopping" in words]
+
+
 def test_findings_of_a_regression_speak_of_no_classes(regression: Run) -> None:
     reader = RunReader(regression)
     reader.refresh()
@@ -112,13 +99,6 @@ def test_several_labels_for_each_sample_are_learned(tmp_path: Path) -> None:
     (_, targets), _ = data.tags()
     positives = targets.sum(0)
     assert newest_state(run)["task"]["pos_weight"] == pytest.approx(((len(targets) - positives) / positives).tolist())
-
-
-@pytest.fixture(scope="module")
-def segmentation(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = task_run(tmp_path_factory.mktemp("segmentation"), 'kind = "segmentation"', "masks", epochs=12)
-    trained(run)
-    return run
 
 
 def test_pixels_are_told_apart(segmentation: Run) -> None:

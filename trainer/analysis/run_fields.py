@@ -107,10 +107,10 @@ def compares_by(name: str) -> tuple[str, ...]:
 
 
 def comparable(row: RunRow, name: str) -> tuple[str, ...]:
-    """Runs of which this is equal can be ranked by the field: those of the same data, and for `best` of the same monitor."""
+    """Runs of which this is equal can be ranked by the field: those of the same data and kind of metrics, and for `best` of the same monitor."""
     if not field_of(name).result:
         return ()
-    return (str(row.values.get(DATA) or ""), f"{row.status.monitor} {row.status.monitor_mode}" if name == "best" else "")
+    return (f"{row.values.get(DATA) or ''} {row.status.beside_loss}", f"{row.status.monitor} {row.status.monitor_mode}" if name == "best" else "")
 
 
 def finite(value: Any) -> Any:

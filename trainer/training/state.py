@@ -43,7 +43,10 @@ def kinds(config: Config) -> dict[str, str]:
 
 def described_data(config: Config) -> str:
     """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
-    return json.dumps(to_tables(config)["data"], default=str)
+    tables = to_tables(config)
+    # As of before there were tasks, where the data tell it.
+    found = tables["data"] if config.task.kind == "auto" else {"data": tables["data"], "task": tables["task"]}
+    return json.dumps(found, default=str)
 
 
 def training_state(session: Session) -> State:
