@@ -168,6 +168,15 @@ def test_data_that_say_little_are_a_problem(gradtop: Gradtop, config: Path, tmp_
     assert "Traceback" not in said.err
 
 
+def test_a_label_that_is_ignored_is_no_class(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "masks.toml").write_text((ROOT / "configs" / "segmentation.toml").read_text())
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(ROOT)
+    found = found_in(gradtop, tmp_path / "masks.toml")
+    assert (found["data"]["classes"], found["batch"]["classes"]) == (3, 3)
+    assert found["model"]["outputs"] == [16, 3, 16, 16]
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(gradtop: Gradtop) -> None:
     said = gradtop("check", "nowhere.toml")
     assert (said.code, said.out) == (2, "")

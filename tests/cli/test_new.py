@@ -18,6 +18,7 @@ from gradtop.trainer.record import find_run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.tui.cli.new import KINDS, STDOUT
 from tests.cli.conftest import Gradtop
+from tests.disk import mounted, occupy
 
 QUICK = ["training.steps=2", "training.epochs=1", "training.device=cpu", "schedule.warmup_epochs=0"]
 
@@ -94,6 +95,18 @@ def test_nothing_is_overwritten_and_nothing_half_written(gradtop: Gradtop, tmp_p
     assert said.code == 2
     assert not (tmp_path / "my_data.py").exists()
     assert gradtop("new", "table").code == 2
+
+
+def test_a_full_disk_leaves_nothing_half_written(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounted(tmp_path, "64k") as disk:
+        occupy(disk)
+        monkeypatch.chdir(disk)
+        said = gradtop("new", "model")
+        left = [path.name for path in disk.iterdir()]
+        monkeypatch.chdir(tmp_path)
+    assert (said.code, said.out) == (2, "")
+    assert "No space left on device" in said.err
+    assert left == ["ballast"]
 
 
 def test_it_says_in_json_what_it_wrote(gradtop: Gradtop, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def batch_of(parts: TrainingParts, first: Batch) -> dict[str, Any]:
     inputs = prepare(stored) if parts.batches.prepare is None and prepare is not None else stored
     values = inputs.float() if inputs.is_floating_point() else inputs
     spread = inputs.is_floating_point()
-    classes = targets.reshape(-1)
+    labels, classes = targets.reshape(-1), parts.source.info.classes
     return {
         "inputs": list(inputs.shape),
         "dtype": str(inputs.dtype).removeprefix("torch."),
@@ -110,7 +110,7 @@ def batch_of(parts: TrainingParts, first: Batch) -> dict[str, Any]:
         "mean": finite(values.mean()) if spread else None,
         "std": finite(values.std()) if spread else None,
         "nonfinite": int((~values.isfinite()).sum()) if spread else 0,
-        "classes": int(classes[classes >= 0].unique().numel()) if parts.source.info.classes else 0,
+        "classes": int(labels[(labels >= 0) & (labels < classes)].unique().numel()) if classes else 0,  # one that is ignored is none
     }
 
 
