@@ -1,0 +1,45 @@
+"""What of a task cannot be combined with the rest of a configuration is said before anything is built."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradtop.trainer.config import load_config, parse_config
+from tests.config.strategies import problems_of
+from tests.docs import ROOT
+
+CUSTOM = '[data]\nkind = "custom"\ntarget = "a:b"\n'
+TEXT = '[model]\nkind = "language_model"\n[data]\nkind = "text"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[task]\nkind = "multi_label"\nthreshold = 2\n' + CUSTOM, "task.threshold: must be a number > 0 and < 1, not 2"),
+        ('[task]\nkind = "multi_label"\n', "task.kind: multi_label requires several labels for each sample, and data.kind = digits has classes; use data.kind = custom"),
+        ('[task]\nkind = "regression"\n[augment]\nmixup = 0.2\n' + CUSTOM, "augment.mixup: requires classes; task.kind is regression"),
+        ('[task]\nkind = "regression"\n[training]\nmonitor = "f1"\n' + CUSTOM, "training.monitor: f1 requires labels of samples, and these data have numbers as targets (data.kind is custom)"),
+        ('[task]\nkind = "classification"\nclass_weights = [1, 2]\n', "task.class_weights: must be 10, one for each class of data.kind = digits, not 2"),
+        ('[task]\nkind = "classification"\nclass_weights = [0, 0]\n' + CUSTOM, "task.class_weights: are all 0, so that no sample counts"),
+        ('[task]\nkind = "classification"\nclass_weights = [1, 2]\nbalanced = true\n' + CUSTOM, "task.class_weights: cannot be combined with task.balanced, which computes the weights; leave one out"),
+        ('[task]\nkind = "classification"\nfocal = 2.0\n[training]\nlabel_smoothing = 0.1\n', "task.focal: cannot be combined with training.label_smoothing"),
+        ('[task]\nkind = "classification"\nbalanced = true\n[augment]\ncutmix = 1.0\n', "task.balanced: cannot be combined with augment.cutmix, which mixes the classes of two images"),
+        ('[task]\nkind = "classification"\n' + TEXT, "task.kind: classification requires images, and data.kind is text"),
+        ('[task]\nkind = "language_model"\n', "task.kind: language_model requires characters, and data.kind is digits"),
+        ('[task]\nkind = "segmentation"\n' + CUSTOM, "task.kind: segmentation requires outputs for each pixel, which model.kind = cnn has not; use model.kind = custom"),
+        ('[task]\nkind = "segmentation"\n[augment]\nflip = 0.5\n[model]\nkind = "custom"\ntarget = "a:b"\n' + CUSTOM, "augment.flip: changes the picture and not its mask, so that it cannot be used where task.kind is segmentation"),
+    ],
+)
+def test_what_cannot_be_combined_is_said(text: str, sentence: str) -> None:
+    assert sentence in problems_of(text)
+
+
+def test_without_a_task_the_data_tell() -> None:
+    assert parse_config("").task.kind == "auto"
+    assert parse_config(TEXT).task.kind == "auto"
+    assert parse_config('[task]\nkind = "language_model"\n' + TEXT).task.kind == "language_model"
+
+
+@pytest.mark.parametrize("name", ["regression", "multi_label", "segmentation"])
+def test_the_examples_are_of_their_task(name: str) -> None:
+    assert load_config(ROOT / "configs" / f"{name}.toml").task.kind == name
