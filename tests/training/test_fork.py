@@ -122,7 +122,7 @@ def end_badly(run: Run, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         signals = SignalAtLook(after, die)
         signals.name = ""  # no signal came: what fails with one is a run that was stopped
         assert work(run, signals=signals) == 1
-    assert len(rows(run, "steps")) > 5
+    assert rows(run, "steps")  # fewer than `after`, where waiting took some of the looks
     assert checkpoint.saved_steps(run.checkpoints) == []
 
 

@@ -83,7 +83,16 @@ FREEZES = {
     "backbone": ["optimizer.lr=0.2"],
     "pattern": ["freeze.patterns=linear1.*"],
 }
-CASES = {"model": MODELS, "data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "init": INITIALISATIONS, "freeze": FREEZES}
+TARGETS = "tests.tasks.data"
+TASKS = {
+    "auto": [],
+    "classification": [],
+    "language_model": ["model.kind=language_model", *MODELS["language_model"]],
+    "regression": ["data.kind=custom", f"data.target={TARGETS}:slope"],
+    "multi_label": ["data.kind=custom", f"data.target={TARGETS}:tags"],
+    "segmentation": ["data.kind=custom", f"data.target={TARGETS}:masks", "model.kind=custom", f"model.target={TARGETS}:pixel_classifier"],
+}
+CASES = {"task": TASKS, "model": MODELS, "data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "init": INITIALISATIONS, "freeze": FREEZES}
 KINDS = [(part.name, kind) for part in sections() for kind in part.kinds]
 # What its help says: that hidden layers learn nothing.
 LEARNS_NOT = ("init", "zeros")
