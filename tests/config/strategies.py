@@ -71,9 +71,11 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
     """What must hold between sections."""
     if (made["data"]["kind"] == "text") != (made["model"]["kind"] == "language_model"):
         made["data"], made["model"] = {"kind": "digits"}, {"kind": "mlp"}
-    if made["data"]["kind"] == "text":
+    if made["data"]["kind"] == "table":
+        made["data"], made["model"] = {"kind": "table"}, {"kind": "mlp"}
+    if made["data"]["kind"] in {"text", "table"}:
         made["augment"] = {}
-    else:
+    if made["data"]["kind"] != "text":
         made["sample"] = {}
     if "hidden_size" in made["model"] and made["model"]["kind"] != "shared":
         made["model"]["num_heads"] = 1
@@ -94,7 +96,7 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
 def _fitting_task(made: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The task, where these data have such targets."""
     task, data = made["task"], made["data"]["kind"]
-    if task["kind"] in {"regression", "multi_label"} and data == "custom" and not (task.get("pos_weight") and task.get("balanced")):
+    if task["kind"] in {"regression", "multi_label"} and data in {"custom", "table"} and not (task.get("pos_weight") and task.get("balanced")):
         made["augment"], made["training"] = ({name: value for name, value in made[table].items() if name not in {"mixup", "cutmix", "label_smoothing"}} for table in ("augment", "training"))
         return task
     if task["kind"] == "classification" and data not in {"text", "custom"}:

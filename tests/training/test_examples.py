@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ def test_every_example_trains(tmp_path: Path, name: str) -> None:
     changes = [*STAND_INS.get(name, []), "training.steps=2", "training.device=cpu"]
     # Two steps are shorter than any warm-up.
     changes += [f"schedule.{key}=0" for key in ("warmup_steps", "warmup_epochs") if hasattr(load_config(CONFIGS / f"{name}.toml").schedule, key)]
+    if name == "table_regression":
+        runpy.run_path(str(CONFIGS / "houses.py"))["main"](tmp_path / "houses.csv")
+        changes += [f"data.file={tmp_path / 'houses.csv'}"]
     if name == "finetune":
         weights = tmp_path / "weights.pth"
         torch.save(resnet18(num_classes=7).state_dict(), weights)

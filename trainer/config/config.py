@@ -90,13 +90,14 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
 
 def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
     model, data = config.model, config.data
-    takes = "characters" if model.inputs == "characters" else "images"
-    if "any" not in {model.inputs, data.inputs} and takes != data.inputs:
+    # What takes vectors takes images, as vectors.
+    takes = {"images", "vectors"} if model.inputs == "vectors" else {model.inputs}
+    if "any" not in {model.inputs, data.inputs} and data.inputs not in takes:
         fitting = [name for name, kind in ModelConfig.kinds().items() if kind.inputs == data.inputs]
         wanted = fitting[0] if len(fitting) == 1 else f"a model of {data.inputs}"
         yield "model.kind", f"must be {wanted} where data.kind is {data.kind}, not {model.kind}"
         return
-    if data.inputs == "characters" and any(vars(config.augment).values()):
+    if data.inputs in {"characters", "vectors"} and any(vars(config.augment).values()):
         key = next(key for key, value in vars(config.augment).items() if value)
         yield f"augment.{key}", f"requires images; data.kind is {data.kind}"
     if data.inputs != "characters" and config.sample != (plain := SampleConfig()):

@@ -23,6 +23,8 @@ _NUMBERS = 1 << 18
 class DataInfo:
     """What a model must know of the data it is made for; images are square. `targets` are the numbers to predict for each sample, where there are no classes;
     `pixels` is whether there is a class for each pixel.
+
+    Of a table the last columns are categories, of which there are so many numbers each; the others are numbers.
     """
 
     channels: int
@@ -30,6 +32,7 @@ class DataInfo:
     classes: int
     targets: int = 0
     pixels: bool = False
+    categories: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> int:

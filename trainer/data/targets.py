@@ -13,10 +13,11 @@ NUMBERS = frozenset({VALUES, LABEL_SETS})  # of which the model has an output fo
 
 
 class WantedTargets(NamedTuple):
-    """What the task wants; a label that equals `ignored` is of no class."""
+    """What the task wants; a label that equals `ignored` is of no class. `open`: data that name what they have may have another kind."""
 
     kind: TargetKind = CLASSES
     ignored: int | None = None
+    open: bool = False
 
 
 ONE_CLASS = WantedTargets()

@@ -6,18 +6,22 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import Characters, encode_file
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.loading import LoadedParts, Reading
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from gradtop.trainer.inference.trained import TrainedState
 
 VALIDATION, TRAINING = "validation", "train"
 # The fields of the sources that hold the samples of each part.
@@ -27,9 +31,10 @@ COLOURS = 3  # channels of a picture as it is read
 LUMA = (0.299, 0.587, 0.114)
 
 
-def load_source(config: Config) -> Source:
-    """The data of a run. Raises UserError."""
-    return load_data(config.data, seed=config.training.seed, context=config.model.window, wanted=config.task.wanted)
+def load_source(state: TrainedState) -> Source:
+    """The data of a run, encoded as its checkpoint has it. Raises UserError."""
+    config = state.config
+    return load_data(config.data, seed=config.training.seed, context=config.model.window, wanted=config.task.wanted, saved=state.encoding)
 
 
 def with_training_part(source: Source) -> Source:
@@ -43,10 +48,13 @@ def with_training_part(source: Source) -> Source:
 def with_samples_of(source: Source, path: Path, config: Config, names: Sequence[str]) -> Source:
     """The same data with the samples of a file or folder in place of those for validation: all of them, numbered as the model numbers them.
 
-    A text for a model of characters; for a classifier of pictures a folder with one folder of images for each class. Raises UserError.
+    A text for a model of characters; a table for one of a table; for a classifier of pictures a folder with one folder of images for each class. Raises UserError.
     """
     if not path.exists():
         raise UserError(f"--data {path}: there is no such file or folder")
+    if isinstance(source, TableSource):
+        inputs, labels = read_rows(path.absolute(), source.encoding, "--data", targets=True)
+        return replace(source, val_images=inputs, val_labels=labels)  # type: ignore[arg-type]
     if isinstance(source, Characters):
         return replace(source, validation_part=encode_file(path, source.vocabulary, source.info.classes))
     return PictureFolder(source, path, config, names)  # type: ignore[return-value]
@@ -126,11 +134,12 @@ def class_names(config: Config, found: Mapping[str, Any], source: Source | None 
     return tuple(source.fingerprint().classes)
 
 
-def outline(config: Config, found: Mapping[str, Any]) -> Source | None:
+def outline(state: TrainedState) -> Source | None:
     """Data of the same shape without any sample, where the checkpoint and the configuration tell all that a model must know of them."""
-    classes = (found.get("data") or {}).get("classes")
-    module, _, name = config.data.outline.partition(":")
+    data, classes = state.config.data, (state.found.get("data") or {}).get("classes")
+    module, _, name = data.outline.partition(":")
     if not module or not isinstance(classes, int):
         return None
-    made: Source = getattr(importlib.import_module(module), name)(config.data, classes)
+    saved = {"saved": state.encoding} if data.keeps_encoding else {}
+    made: Source = getattr(importlib.import_module(module), name)(data, classes, **saved)
     return made

@@ -10,6 +10,7 @@ import torch
 
 from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import Characters, read_text
 from gradtop.trainer.inference.data import PicturePrepare, class_names, load_source, outline, pixel_range
 from gradtop.trainer.inference.progress import Tell, WorkCounter
@@ -20,7 +21,7 @@ from gradtop.trainer.models.matching import several
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 
-BATCH = 64
+BATCH, ROWS = 64, 1024  # pictures, and rows of a table, that are predicted at once
 Prediction = dict[str, Any]
 
 
@@ -32,12 +33,15 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     """
     tell({"doing": "reading the checkpoint"})
     state = read_trained(run, path, device=device)
-    shape = outline(state.config, state.found)
+    shape = outline(state)
     trained = open_trained(state, load_source if shape is None else lambda _: shape)
     about = {"step": state.step, "epoch": state.epoch, "weights": state.weights, "device": str(trained.device)}
     if isinstance(trained.source, Characters):
         _refuse(options, ("top",), "a language model")
         return {**about, "predictions": continue_texts(trained, trained.source, files, options, tell), "notes": []}
+    if isinstance(trained.source, TableSource):
+        _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), "a model of a table")
+        return {**about, "targets": list(trained.source.encoding.targets), "predictions": predict_tables(trained, trained.source, files, options, tell), "notes": []}
     if trained.source.tokens_per_sample or not trained.source.info.channels:
         raise UserError("predict takes pictures for a classifier, or texts for a model of the characters of a text; use the model in Python instead: gradtop help models")
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
@@ -57,7 +61,7 @@ def _names(state: TrainedState, source: Source, *, known: bool) -> tuple[Sequenc
     if names or known or not hasattr(source, "reading"):
         return names, []
     try:
-        return class_names(state.config, state.found, load_source(state.config)), []
+        return class_names(state.config, state.found, load_source(state)), []
     except UserError as error:
         return (), [f"classes are given by number, as their names cannot be had: {error}"]
 
@@ -87,6 +91,28 @@ def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequen
             for prediction, described in zip(readable, trained.task.describe(outputs.float(), names, top), strict=True):
                 prediction.update(described)
         counter.add(len(some))
+    return found
+
+
+def predict_tables(trained: TrainedModel, source: TableSource, files: Sequence[str], options: Mapping[str, Any], tell: Tell) -> list[Prediction]:
+    """What the task says of each row of each file: `rows`, in their order."""
+    found: list[Prediction] = []
+    for file in files:
+        prediction: Prediction = {"file": file}
+        found.append(prediction)
+        try:
+            rows, _ = read_rows(Path(file), source.encoding, "FILE", targets=False)
+        except UserError as error:
+            prediction["error"] = str(error).removeprefix(f"FILE: {file}").removeprefix(":").strip()
+            continue
+        counter = WorkCounter("predicting", tell, of=len(rows))
+        described: list[dict[str, Any]] = []
+        for some in rows.split(ROWS):
+            with torch.no_grad():
+                outputs = trained.forward(some.to(trained.device))
+            described += trained.task.describe(outputs.float(), source.encoding.classes or source.encoding.targets, int(options.get("top") or TOP))
+            counter.add(len(some))
+        prediction["rows"] = described
     return found
 
 

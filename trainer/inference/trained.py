@@ -32,6 +32,7 @@ from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
 from gradtop.trainer.training.check import form_lazy_modules
 from gradtop.trainer.training.misfit import DataFingerprint, changed_data, changed_model, data_fingerprint
+from gradtop.trainer.training.state import ENCODING
 from gradtop.trainer.training.step import Forward
 
 AVERAGED, TRAINED = "ema", "model"  # whose weights they are: the parts of a checkpoint
@@ -52,6 +53,7 @@ class TrainedState:
     tensors: Mapping[str, Any]
     found: DataFingerprint
     task: Mapping[str, Any]  # what the task had learned from the training set
+    encoding: Mapping[str, Any]  # how samples became inputs; empty where the data tell
     threads: int
     shapes: Mapping[str, Any]  # of modules whose channels were removed
     masked: int  # weights that a pruning mask keeps at zero
@@ -92,6 +94,7 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
         tensors=weights,
         found=state.get("found") or {},
         task=decoded(state.get("task") or {}),
+        encoding=decoded(state.get(ENCODING) or {}),
         threads=int(state.get("tuned_threads") or 0),
         shapes=shapes_in({**state, TRAINED: weights}),  # also those of weights that are integers
         masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
@@ -106,7 +109,7 @@ def require_float(state: TrainedState) -> None:
         raise UserError(f"the checkpoint {state.path.name} is quantized ({state.quantized}); name the run that trained instead")
 
 
-def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compiled: bool = False) -> TrainedModel:
+def open_trained(state: TrainedState, load: Callable[[TrainedState], Source], *, compiled: bool = False) -> TrainedModel:
     """The model as the training evaluates it, with the data that `load` gives: on the same device, in the same precision, with as many threads.
 
     Sets the seeds, threads and numerics of the process. `compiled` compiles it where the training does so. Raises UserError.
@@ -118,7 +121,7 @@ def open_trained(state: TrainedState, load: Callable[[Config], Source], *, compi
     if device.type == "cpu" and state.threads and not training.threads:
         use_threads(state.threads)
     seed_generators(training.seed)
-    source = load(config)
+    source = load(state)
     task: TrainingTask = config.task.build(source, state.task)
     model = build_trained(state, source)
     model.to(device)

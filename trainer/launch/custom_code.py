@@ -61,8 +61,11 @@ def code_of(tables: Mapping[str, Any], directory: str | None = None) -> tuple[Co
 
 
 def _is_custom(table: Mapping[str, Any]) -> bool:
-    # Without a kind it is told by its fields.
-    return "target" in table or table.get("kind", "custom" if "arguments" in table else "") == "custom"
+    # Without a kind it is told by its fields. What a table is to predict are columns, and no callable.
+    target = table.get("target", "")
+    is_column = table.get("kind") == "table" and not (isinstance(target, str) and ":" in target)
+    names_callable = "target" in table and not is_column
+    return names_callable or table.get("kind", "custom" if "arguments" in table else "") == "custom"
 
 
 def directory_of(run: Run | None) -> str:

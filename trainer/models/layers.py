@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from gradtop.trainer.data.dataset import DataInfo
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -18,6 +22,43 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 _GROUPS = 32
 # Standard deviation of the initial embeddings (Dosovitskiy et al., 2021).
 POSITION_STD = 0.02
+_WIDEST_EMBEDDING = 50  # of a category
+
+
+class TableEmbedding(nn.Module):
+    """Numbers of categories, the last columns, replaced by an embedding `column1`, `column2`, … of each; `sizes` says how many numbers each has."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self._count = len(sizes)
+        for place, size in enumerate(sizes, start=1):
+            self.add_module(f"column{place}", nn.Embedding(size, embedding_size(size)))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(batch, numbers + categories) to (batch, numbers + embeddings)."""
+        parts = [rows[:, : -self._count]]
+        for place, embed in enumerate(self.children(), start=-self._count):
+            # Inputs that are drawn at random, as to measure with, are no numbers of a category.
+            parts.append(embed(rows[:, place].long().clamp(0, embed.num_embeddings - 1)))  # type: ignore[operator]
+        return torch.cat(parts, 1)
+
+
+def embedding_size(count: int) -> int:
+    """Of so many categories."""
+    return min(_WIDEST_EMBEDDING, (count + 1) // 2)
+
+
+def vectors(info: DataInfo) -> OrderedDict[str, nn.Module]:
+    """The first layers of what takes vectors."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    if info.categories:
+        layers["embed"] = TableEmbedding(info.categories)
+    return layers
+
+
+def vector_width(info: DataInfo) -> int:
+    """How many numbers these layers give for each sample."""
+    return info.channels * info.size * info.size - len(info.categories) + sum(map(embedding_size, info.categories))
 
 
 def norm(kind: str, channels: int) -> nn.Module:

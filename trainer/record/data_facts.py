@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
 
-FACTS, TASK = "facts", "task"  # in data.json
+FACTS, TASK, TABLE = "facts", "task", "table"  # in data.json
 MOST_CLASSES = 10_000
 
 

@@ -51,7 +51,7 @@ def describe_config(config: Config) -> Description:
 def describe_checkpoint(run: Run, path: Path) -> Description:
     """Raises UserError where the model cannot be built, or the checkpoint does not fit it."""
     state = read_trained(run, path)
-    model = build_trained(state, outline(state.config, state.found) or load_source(state.config))
+    model = build_trained(state, outline(state) or load_source(state))
     return replace(describe(model, state.config.model.label, values=True), masked=state.masked, quantized=state.quantized)
 
 

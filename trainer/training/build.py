@@ -50,7 +50,7 @@ from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.check import check_fit, check_kind, check_monitor
+from gradtop.trainer.training.check import check_fit, check_kind, check_monitor, check_smoothing
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.evaluate import evaluation_batch
@@ -60,7 +60,7 @@ from gradtop.trainer.training.live import repeat_changes
 from gradtop.trainer.training.misfit import check_unchanged, data_warning, explain_misfit
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.session import Session
-from gradtop.trainer.training.state import restore
+from gradtop.trainer.training.state import ENCODING, restore
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
@@ -107,7 +107,7 @@ def prepare(context: RunContext) -> Session:
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
     pruned = state or origin or {}
-    parts = build_parts(run, writer, config, initialise=not (state or origin), shapes=shapes_in(pruned))
+    parts = build_parts(run, writer, config, initialise=not (state or origin), shapes=shapes_in(pruned), encoding=pruned.get(ENCODING))
     # A resume keeps what the run has, a fork what it is to keep.
     mask = WeightMask(parts.model, masks_in(pruned) if state or training.keep_pruned else {}, shapes_in(pruned)) if PRUNING in pruned else None
     parts.compute.mask = mask
@@ -177,9 +177,9 @@ class Told(Protocol):
     def event(self, kind: str, /, **fields: object) -> None: ...
 
 
-def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shapes: Mapping[str, Any] = NO_SHAPES) -> TrainingParts:
+def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shapes: Mapping[str, Any] = NO_SHAPES, encoding: Any = None) -> TrainingParts:
     """Load the data and build the model and its optimizer on the device; `initialise` gives the weights that `[init]` names, `shapes` what
-    the removal of channels has left of modules.
+    the removal of channels has left of modules, `encoding` how the data of a checkpoint were encoded.
 
     Sets the seeds, threads and numerics of the process. Raises UserError with a sentence for whatever the user can put right.
     """
@@ -191,9 +191,10 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
         told.event(EventKind.WARNING, message=crowded)
 
     seed_generators(training.seed)
-    source = load_data(config.data, seed=training.seed, context=config.model.window, wanted=config.task.wanted)
+    source = load_data(config.data, seed=training.seed, context=config.model.window, wanted=config.task.wanted, saved=decoded(encoding))
     _tell_of_data(source, told)
     check_kind(config, source.info)
+    check_smoothing(config, source.info)
     task: TrainingTask = config.task.build(source, {})
     check_monitor(config, source, task)
     check_prompt(config, source)
@@ -231,7 +232,7 @@ def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
     Images are varied as in training. Raises UserError.
     """
     state = fork.read_origin(run)
-    parts = build_parts(run, told, config, initialise=state is None, shapes=shapes_in(state or {}))
+    parts = build_parts(run, told, config, initialise=state is None, shapes=shapes_in(state or {}), encoding=(state or {}).get(ENCODING))
     if state is not None:
         if config.training.keep_pruned and PRUNING in state:
             parts.compute.mask = WeightMask(parts.model, masks_in(state), shapes_in(state))

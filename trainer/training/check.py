@@ -39,6 +39,12 @@ def check_kind(config: Config, info: DataInfo) -> None:
         raise UserError(f"model.{field}: {sentence}")
 
 
+def check_smoothing(config: Config, info: DataInfo) -> None:
+    """Refuse label smoothing where the data turn out to have no classes. Raises UserError."""
+    if config.training.label_smoothing and info.targets:
+        raise UserError("training.label_smoothing requires classes, and the targets are numbers; set it to 0")
+
+
 def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTask, device: torch.device) -> None:
     """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
     if "any" not in {config.model.inputs, config.data.inputs}:

@@ -68,6 +68,9 @@ class FactFinder:
     def _moments_of(self, look: Look) -> Tensor:
         """Mean and mean square of some inputs as they are stored, and as the model takes them; NaN where that is unknown."""
         some = look.inputs
+        if categories := len(self.source.info.categories):
+            # Their numbers have no scale.
+            some = some[:, :-categories]
         prepare, stored, ready = self.source.prepare, some, some
         if not look.prepared:
             ready = prepare(some) if prepare is not None else some

@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.data.load import encoding_record
 from gradtop.trainer.record import Run
-from gradtop.trainer.record.data_facts import FACTS, TASK, DataFacts
+from gradtop.trainer.record.data_facts import FACTS, TABLE, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.training.data_facts import FactFinder
 from gradtop.trainer.training.misfit import data_fingerprint
@@ -63,5 +64,6 @@ class DataRecord:
         facts = {FACTS: self._facts.record()} if self._facts is not None else {}
         # What predictions are scaled by, for whoever reads a run without torch.
         task = {TASK: state} if (state := self._task.state_dict()) else {}
+        table = {TABLE: found} if (found := encoding_record(self._source)) else {}
         with contextlib.suppress(OSError):
-            write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts, **task}, indent=1))
+            write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts, **task, **table}, indent=1))

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.config import Config, to_tables
+from gradtop.trainer.data.load import encoding_record
 from gradtop.trainer.models.pruned import PRUNING
 from gradtop.trainer.record.streams.registry import LOSS, LR
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
+
+ENCODING = "encoding"  # in a checkpoint
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -72,6 +75,7 @@ def training_state(session: Session) -> State:
             "config": to_tables(session.config),
             "found": session.data_record.fingerprint,
             **({CLASS_NAMES: names} if (names := numbered_names(session)) else {}),
+            **({ENCODING: found} if (found := encoding_record(session.source)) else {}),
         }
     )
     return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import sys
 import tempfile
@@ -19,23 +20,26 @@ EPILOG = """\
 Classifiers take pictures, transformed as those for validation, whatever their
 size, and give the most probable classes, a regression its values, a model of
 several labels those that it predicts. Language models take texts and write on
-after them; a line break at the end of a text does not count. FILE may be a
+after them; a line break at the end of a text does not count. A model of a table
+takes CSV and Parquet files with its columns, and prints a line of CSV for each
+row: its number and the prediction. FILE may be a
 folder, for all files in it, or - for the standard input. A file that cannot be
 read is reported and makes the exit code 2. JSON: gradtop help json.
 
   gradtop predict last photos/*.jpg
+  gradtop predict last new.csv > predictions.csv
   echo "Alice was" | gradtop predict last - --length 200 --temperature 0.7
 """
 STDIN = "-"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Classify pictures, or continue texts, with the model of a run."
+    parser.description = "Predict pictures or the rows of a table, or continue texts, with the model of a run."
     parser.epilog = EPILOG
     add_model(parser)
     add_device(parser)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures or texts, folders, or - for the standard input")
-    parser.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 5)")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, tables or texts, folders, or - for the standard input")
+    parser.add_argument("--top", type=int, metavar="N", help="classes per picture or row (default: 5)")
     parser.add_argument("--length", type=int, metavar="N", help="characters to write (default: sample.length of the run)")
     parser.add_argument("--temperature", type=float, metavar="T", help="divides the outputs before the softmax; 0 takes the largest (default: sample.temperature of the run)")
     parser.add_argument("--seed", type=int, metavar="N", help="of the characters that are drawn (default: training.seed of the run)")
@@ -52,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(chosen.about({**answer, "predictions": predictions}))
     else:
-        print_predictions(predictions)
+        print_predictions(predictions, answer.get("targets", ()))
     for note in answer["notes"]:
         print_line(note, sys.stderr)
     failed = [each for each in predictions if "error" in each]
@@ -88,7 +92,8 @@ def read_stdin(words: Sequence[str]) -> Iterator[dict[str, str]]:
         yield found
 
 
-def print_predictions(predictions: Sequence[Mapping[str, Any]]) -> None:
+def print_predictions(predictions: Sequence[Mapping[str, Any]], targets: Sequence[str] = ()) -> None:
+    """`targets` are the columns that a model of a table predicts."""
     from gradtop.trainer.analysis.formatting import percent, significant
     from gradtop.trainer.record import clean
 
@@ -102,9 +107,29 @@ def print_predictions(predictions: Sequence[Mapping[str, Any]]) -> None:
         elif "pixels" in each:
             shares = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['share'], 1)}" for one in each["pixels"]]
             print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(shares)} of the pixels")
+        elif "rows" in each:
+            print_rows(each["file"] if several else "", each["rows"], targets)
         elif "values" in each:
             print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(significant(value, 4) for value in each['values'])}")
         elif "text" in each:
             if several:
                 print_line(f"── {clean(each['file'], 400)}")
             print_line(clean(each["prompt"] + each["text"], 1_000_000, keep_newlines=True))
+
+
+def print_rows(file: str, rows: Sequence[Mapping[str, Any]], targets: Sequence[str]) -> None:
+    """As CSV, which other programs read: numbers of full precision, the name of a class as the training data have it."""
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    about, which = ([file], ["file"]) if file else ([], [])
+    for number, row in enumerate(rows, start=1):
+        if number == 1:
+            lines.writerow([*which, "row", *targets, *(["probability"] if "top" in row else [])])
+        if "top" in row:
+            best = row["top"][0]
+            found = [best["class"] if best["name"] is None else best["name"], f"{best['probability']:.6g}"]
+        elif "labels" in row:
+            predicted = {each["label"] for each in row["labels"]}
+            found = [int(place in predicted) for place in range(len(targets))]
+        else:
+            found = [f"{value:.9g}" for value in row["values"]]
+        lines.writerow([*about, number, *found])

@@ -22,13 +22,15 @@ class DataConfig(Kind, defer_build=True):
 
     package = "gradtop.trainer.data.kinds"
     # "any" is only known when it is opened.
-    inputs: ClassVar[Literal["images", "characters", "any"]] = "images"
+    inputs: ClassVar[Literal["images", "characters", "vectors", "any"]] = "images"
     # What can stand beside the inputs.
     targets: ClassVar[tuple[TargetKind, ...]] = (CLASSES,)
     # In the order of their numbers, where they are known without opening it.
     class_names: ClassVar[tuple[str, ...]] = ()
     # "package.module:callable" that makes data of so many classes without any sample, (config, classes), for a model that is only used; "" where it takes the data.
     outline: ClassVar[str] = ""
+    # Whether a checkpoint keeps how its samples become inputs; the builder and the outline then take that as `saved`.
+    keeps_encoding: ClassVar[bool] = False
 
     @property
     def shape(self) -> DataShape:

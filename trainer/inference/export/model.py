@@ -39,11 +39,11 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
     state = read_trained(run, path, device="cpu")
     notes: list[str] = []
 
-    def load(config: Any) -> Source:
+    def load(state: TrainedState) -> Source:
         try:
-            return load_source(config)
+            return load_source(state)
         except UserError as error:
-            shape = outline(config, state.found)
+            shape = outline(state)
             if shape is None:
                 raise
             notes.append(f"compared on random inputs, as the data cannot be had: {error}")

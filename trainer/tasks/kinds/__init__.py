@@ -20,6 +20,8 @@ class TaskConfig(Kind, defer_build=True):
     has_classes: ClassVar[bool] = True
     # "images" or "characters", where it takes no other data.
     inputs: ClassVar[str] = ""
+    # Whether what takes images takes vectors as well.
+    takes_vectors: ClassVar[bool] = True
 
     @property
     def wanted(self) -> WantedTargets:
@@ -32,7 +34,8 @@ class TaskConfig(Kind, defer_build=True):
 
     def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:
         data = config.data
-        if "any" not in {data.inputs, self.inputs or data.inputs} and self.inputs != data.inputs and self.inputs:
+        fits = data.inputs in {self.inputs, "any"} or (data.inputs == "vectors" and self.inputs == "images" and self.takes_vectors)
+        if self.inputs and not fits:
             yield "task.kind", f"{self.kind} requires {self.inputs}, and data.kind is {data.kind}"
         if self.targets not in data.targets:
             yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = custom"

@@ -8,15 +8,15 @@ from torch import nn
 
 from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.models.kinds.shared import Shared
-from gradtop.trainer.models.layers import ACTIVATIONS
+from gradtop.trainer.models.layers import ACTIVATIONS, vector_width, vectors
 
 
 class SharedMLP(nn.Sequential):
-    """A linear layer `inlet`, then `shared1`, `shared2`, …: one weight, each with a bias of its own; then `head`."""
+    """Of a table first `embed`, the embeddings of its categories; a linear layer `inlet`, then `shared1`, `shared2`, …: one weight, each with a bias of its own; then `head`."""
 
     def __init__(self, config: Shared, info: DataInfo) -> None:
-        layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-        layers["inlet"] = nn.Linear(info.channels * info.size * info.size, config.hidden_size)
+        layers: OrderedDict[str, nn.Module] = vectors(info)
+        layers["inlet"] = nn.Linear(vector_width(info), config.hidden_size)
         first: nn.Linear | None = None
         for number in range(1, config.num_layers + 1):
             layers[f"{config.activation}{number}"] = ACTIVATIONS[config.activation]()

@@ -1,0 +1,102 @@
+"""What is wrong with a CSV file, by its lines. Slow, and only asked when something is. Imports no torch."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+NAMED = 3  # lines
+DELIMITERS = ",;\t"
+# As pyarrow has them.
+NULLS = frozenset({"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"})
+_NUMBER = re.compile(r"\s*-?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf|infinity|nan)\s*", re.IGNORECASE)
+
+
+def is_number(word: str) -> bool:
+    return _NUMBER.fullmatch(word) is not None
+
+
+def delimiter_of(header: str) -> str:
+    """The one that the header has most of."""
+    return max(DELIMITERS, key=header.count)
+
+
+def wrong_encoding(path: Path) -> str:
+    """Where a file is no UTF-8; "" where it is."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8")(), 1
+    with path.open("rb") as file:
+        while True:
+            part = file.read(1 << 20)
+            try:
+                decoder.decode(part, final=not part)
+            except UnicodeDecodeError as error:
+                line = lines + error.object[: error.start].count(b"\n")
+                return f"line {line:,} is not UTF-8 (byte 0x{error.object[error.start]:02x}); convert it, as with iconv -f latin1 -t utf-8"
+            if not part:
+                return ""
+            lines += part.count(b"\n")
+
+
+def rows_of(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines on which rows end, and their fields, without the header and empty lines."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        next(reader, None)
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+
+
+def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delimiter: str) -> str:
+    """The first line that has another number of fields, or no number in one of the columns `numbers`; "" where there is none."""
+    if wrong := wrong_encoding(path):
+        return wrong
+    wanted = [(place, name) for place, name in enumerate(names) if name in numbers]
+    try:
+        for line, row in rows_of(path, delimiter):
+            if len(row) != len(names):
+                return f"line {line:,} has {len(row)} field{'s' if len(row) != 1 else ''}, and the header names {len(names)} columns; correct the line or remove it"
+            for place, name in wanted:
+                if row[place] not in NULLS and not is_number(row[place]):
+                    return changed_type(line, name, row[place])
+    except csv.Error as error:
+        return f"the file is no CSV: {error}"
+    return ""
+
+
+def changed_type(line: int, name: str, word: str) -> str:
+    return (
+        f"line {line:,}, column {name}: {word[:60]!r} is no number, and other values of the column are; correct it, "
+        f"leave the column out with data.drop, or take its values as categories with data.categories"
+    )
+
+
+def lines_where(path: Path, delimiter: str, place: int, wrong: Callable[[str], bool]) -> list[int]:
+    """The lines whose field at `place` is `wrong`, a few of them."""
+    found = []
+    for line, row in rows_of(path, delimiter):
+        if wrong(row[place]):
+            found.append(line)
+            if len(found) > NAMED:
+                break
+    return found
+
+
+def lines_of_rows(path: Path, delimiter: str, rows: Sequence[int]) -> list[int]:
+    """The lines of rows, counted from 0, in ascending order."""
+    wanted, found = iter(rows), []
+    number = next(wanted, -1)
+    for row, (line, _) in enumerate(rows_of(path, delimiter)):
+        if row == number:
+            found.append(line)
+            if (number := next(wanted, -1)) < 0:
+                break
+    return found
+
+
+def lines_text(lines: Sequence[int], word: str = "line") -> str:
+    shown = ", ".join(f"{line:,}" for line in lines[:NAMED])
+    return f"{word}{'s' if len(lines) > 1 else ''} {shown}{' …' if len(lines) > NAMED else ''}"
