@@ -210,7 +210,7 @@ def test_a_file_that_does_not_fit_into_memory_is_refused_before_it_is_read(file:
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 100}))
-    assert "in memory, and 100 B are free; take fewer rows or columns" in refused(file)
+    assert "in memory, and 0 MiB are free; take fewer rows or columns" in refused(file)
 
 
 def test_without_pyarrow_the_extra_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

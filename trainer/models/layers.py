@@ -30,16 +30,16 @@ class TableEmbedding(nn.Module):
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
-        self._count = len(sizes)
+        self._sizes = tuple(sizes)
         for place, size in enumerate(sizes, start=1):
             self.add_module(f"column{place}", nn.Embedding(size, embedding_size(size)))
 
     def forward(self, rows: Tensor) -> Tensor:
         """(batch, numbers + categories) to (batch, numbers + embeddings)."""
-        parts = [rows[:, : -self._count]]
-        for place, embed in enumerate(self.children(), start=-self._count):
+        parts = [rows[:, : -len(self._sizes)]]
+        for place, (size, embed) in enumerate(zip(self._sizes, self.children(), strict=True), start=-len(self._sizes)):
             # Inputs that are drawn at random, as to measure with, are no numbers of a category.
-            parts.append(embed(rows[:, place].long().clamp(0, embed.num_embeddings - 1)))  # type: ignore[operator]
+            parts.append(embed(rows[:, place].long().clamp(0, size - 1)))
         return torch.cat(parts, 1)
 
 

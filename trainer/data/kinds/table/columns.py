@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.kinds.table.encoding import MISSING, CategoryColumn, NumberColumn, TableEncoding
+from gradtop.trainer.data.kinds.table.encoding import WITHOUT_MISSING, CategoryColumn, NumberColumn, TableEncoding
 from gradtop.trainer.data.kinds.table.reading import RawColumn, RawTable
 
 SEQUENCE = 10  # rows, from which on integers that follow one another number the rows
@@ -28,7 +28,8 @@ class FoundColumns:
     def inputs(self, part: int) -> Tensor:
         """(rows, columns): numbers, then categories."""
         columns = self.parts[part]
-        return torch.stack([columns.pop(column.name) for column in (*self.numbers, *self.categories)], 1)
+        order: list[Encoded] = [*self.numbers, *self.categories]
+        return torch.stack([columns.pop(column.name) for column in order], 1)
 
 
 def find_columns(table: RawTable, names: Sequence[str], rows: tuple[Tensor, Tensor], policy: str, *, named: bool) -> FoundColumns:
@@ -44,7 +45,10 @@ def find_columns(table: RawTable, names: Sequence[str], rows: tuple[Tensor, Tens
             continue
         if lacking := int(column.missing.sum()):
             found.filled.append(f"{name} {lacking:,}")
-        (found.numbers if isinstance(encoding, NumberColumn) else found.categories).append(encoding)  # type: ignore[arg-type]
+        if isinstance(encoding, NumberColumn):
+            found.numbers.append(encoding)
+        else:
+            found.categories.append(encoding)
         encoded = encode(column, encoding)
         for part, some in zip(found.parts, rows, strict=True):
             part[name] = encoded[some]
@@ -95,9 +99,9 @@ def encode(column: RawColumn, encoding: Encoded) -> Tensor:
 def encode_rows(table: RawTable, encoding: TableEncoding) -> Tensor:
     """(rows, columns), as a model takes them. Raises UserError where a value is missing that must not be."""
     made = []
-    for column in (*encoding.numbers, *encoding.categories):
+    for column in encoding.columns:
         raw = table.column(column.name)
-        if encoding.missing in MISSING and bool(raw.missing.any()):
+        if encoding.missing in WITHOUT_MISSING and bool(raw.missing.any()):
             rows = raw.missing.nonzero().flatten().tolist()
             table.refuse(f"{table.place_of(rows)}: {column.name} has no value, and the model was trained with data.missing = {encoding.missing}; give one, or remove the row")
         made.append(encode(raw if isinstance(column, NumberColumn) else raw.as_words(), column))

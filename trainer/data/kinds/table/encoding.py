@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from gradtop.trainer.data.targets import CLASSES, TargetKind
+from gradtop.trainer.data.targets import CLASSES, VALUES, TargetKind
 
-MISSING = "drop", "refuse"  # the policies by which no row has a missing value
+WITHOUT_MISSING = frozenset({"drop", "refuse"})  # the policies by which no row has a missing value
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,13 @@ class TableEncoding:
     seed: int
 
     @property
+    def columns(self) -> tuple[NumberColumn | CategoryColumn, ...]:
+        """In the order of the inputs."""
+        return (*self.numbers, *self.categories)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in (*self.numbers, *self.categories))
+        return tuple(column.name for column in self.columns)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -71,8 +76,8 @@ class TableEncoding:
         booleans = [column.name for column in self.numbers if column.boolean]
         categories = [f"{column.name} ({len(column.words)})" for column in self.categories]
         found = [("numbers", numbers), ("booleans", booleans), ("categories", categories)]
-        target = f"{', '.join(self.targets)} ({f'{len(self.classes)} classes: {several_words(self.classes)}' if self.target_kind == CLASSES else 'values' if self.classes == () and self.target_kind != 'label_sets' else 'labels'})"
-        return [("target", target), *((title, several_words(names, 20)) for title, names in found if names), ("missing", missing_text(self.missing))]
+        what = {CLASSES: f"{len(self.classes)} classes: {several_words(self.classes)}", VALUES: "values"}.get(self.target_kind, "labels")
+        return [("target", f"{', '.join(self.targets)} ({what})"), *((title, several_words(names, 20)) for title, names in found if names), ("missing", missing_text(self.missing))]
 
 
 def encoding_from(record: Mapping[str, Any]) -> TableEncoding:

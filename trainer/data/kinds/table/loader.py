@@ -15,7 +15,7 @@ from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.columns import encode_rows, find_columns
-from gradtop.trainer.data.kinds.table.encoding import TableEncoding, encoding_from
+from gradtop.trainer.data.kinds.table.encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
 from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, read_targets
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
@@ -140,7 +140,7 @@ def split_rows(rows: Tensor, targets: TargetColumns, share: float, seed: int) ->
 def _kept_rows(table: RawTable, names: Sequence[str], policy: str) -> tuple[Tensor, int]:
     """The rows that are used, and how many others there are. Raises UserError where a value is missing that must not be."""
     rows = torch.ones(table.rows, dtype=torch.bool)
-    for name in names if policy in {"drop", "refuse"} else ():
+    for name in names if policy in WITHOUT_MISSING else ():
         lacking = table.has_missing(name)
         if lacking is None:
             continue

@@ -13,13 +13,13 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
-from gradtop.trainer.analysis.formatting import size
 from gradtop.trainer.data.kinds.table import faults
 from gradtop.trainer.runtime.errors import UserError
 
 MOSTLY = 0.9  # of the words of a column that are numbers: the others are taken for mistakes
-BLOCK = 1 << 20
+BLOCK = MIB = 1 << 20
 BYTES_OF_VALUE = 12  # as it is read, and as the model takes it
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
@@ -229,13 +229,13 @@ def _header(path: Path, delimiter: str) -> list[str]:
 
 def _check_memory(path: Path, key: str, needed: int) -> None:
     if needed > (free := psutil.virtual_memory().available):
-        raise UserError(f"{key}: {path} takes about {size(needed)} in memory, and {size(free)} are free; take fewer rows or columns")
+        raise UserError(f"{key}: {path} takes about {needed / MIB:,.0f} MiB in memory, and {free / MIB:,.0f} MiB are free; take fewer rows or columns")
 
 
 def _tensor(column: Any) -> Tensor:
     """Of a column without missing values, as a copy."""
     chunks = column.chunks if hasattr(column, "chunks") else [column]
-    parts = [torch.from_dlpack(chunk) for chunk in chunks if len(chunk)]
+    parts = [from_dlpack(chunk) for chunk in chunks if len(chunk)]
     return torch.cat(parts) if parts else torch.zeros(0)
 
 
