@@ -34,7 +34,7 @@ STDIN = "-"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Predict pictures or the rows of a table, or continue texts, with the model of a run."
+    parser.description = "Predict pictures or rows of a table, or continue texts, with a run's model."
     parser.epilog = EPILOG
     add_model(parser)
     add_device(parser)
