@@ -11,7 +11,7 @@ PAGES = {
     "keys": "every key, and how to remap them",
     "configuration": "models, data, optimizers, schedules; changing a run",
     "tasks": "classification, regression, …: loss, metrics, baselines",
-    "tables": "CSV and Parquet files: columns, categories, missing values, predicting",
+    "tables": "CSV and Parquet files: columns, missing values",
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",

@@ -47,7 +47,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "use the model",
         (
             ("eval", "evaluate a checkpoint with all metrics"),
-            ("predict", "classify pictures, or continue texts"),
+            ("predict", "predict pictures or rows, or continue texts"),
         ),
     ),
     (
