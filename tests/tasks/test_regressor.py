@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.regression import RegressionTask
-from gradtop.trainer.tasks.kinds.regression.regressor import Regressor
+from gradtop.trainer.tasks.kinds.regression.regressor import Regressor, scale_note
 
 SEEDS = st.integers(0, 2**31)
 
@@ -120,3 +120,6 @@ def test_the_scale_of_a_checkpoint_is_kept() -> None:
     assert other.state_dict() == made.state_dict() == {"mean": [2.0], "std": [1.0]}
     assert regressor(torch.randn(3, 2)).inherit(made.state_dict()) == ""
     assert regressor(torch.tensor([1.0, 3.0])).inherit({}) == ""
+    as_they_are = Regressor(RegressionTask(standardize=False), 1)
+    assert as_they_are.inherit(made.state_dict()) == ""
+    assert (scale_note(as_they_are.state_dict()), scale_note({})) == ("", "")

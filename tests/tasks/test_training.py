@@ -11,6 +11,7 @@ import torch
 from gradtop.trainer.analysis.findings import report
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
+from gradtop.trainer.inference.export.model import export_model
 from gradtop.trainer.launch.custom_code import code_of_run, remember
 from gradtop.trainer.record import Run, RunReader, read_status
 from gradtop.trainer.record.classification import read_classification
@@ -72,6 +73,12 @@ def test_a_fork_with_another_loss_waits_for_none_of_the_old_ones(tmp_path: Path,
     assert work(run) == 0, read_status(run).error
     (forked,) = events(run, "forked")
     assert [words for words in forked["dropped"] if "early stopping" in words]
+
+
+def test_an_exported_regression_says_what_its_outputs_are(tmp_path: Path, regression: Run) -> None:
+    (part := tmp_path / "model.safetensors").touch()
+    exported = export_model(regression, max(regression.checkpoints.glob("*.pt")), "safetensors", part)
+    assert exported["notes"] == ["the outputs are standardized targets: a prediction is output × std + mean, which are those of `task` in data.json and in the checkpoint"]
 
 
 def test_findings_of_a_regression_speak_of_no_classes(regression: Run) -> None:

@@ -20,6 +20,7 @@ from gradtop.trainer.inference.progress import Tell
 from gradtop.trainer.inference.trained import TrainedState, build_trained, open_trained, read_trained
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.tasks.kinds.regression.regressor import scale_note
 
 FORMATS: Mapping[str, Callable[[ToExport, Path], WrittenModel]] = {"safetensors": write_safetensors, "pt2": write_pt2, "onnx": write_onnx}
 BATCHES, SAMPLES = 2, 32  # of the validation data, on which the file is compared with the model
@@ -64,6 +65,8 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
     tell({"doing": f"writing {to}"})
     if state.quantized:
         notes.append(quantized_note(state, to))
+    if note := scale_note(state.task):
+        notes.append(note)
     written = FORMATS[to](ToExport(trained.model, batches[0], fresh, about), part)
     tell({"doing": "comparing the file with the model"})
     deviation, largest = _compare(trained.model, written, batches)

@@ -48,6 +48,7 @@ class Regressor:
 
     def __init__(self, config: RegressionTask, targets: int) -> None:
         self._criterion = criterion_of(config)
+        self._standardize = config.standardize
         self._targets = targets
         self._mean, self._std = torch.zeros(targets), torch.ones(targets)
 
@@ -121,11 +122,21 @@ class Regressor:
 
     def inherit(self, state: Mapping[str, Any]) -> str:
         """The weights predict in this scale."""
+        if not self._standardize:
+            return ""
         try:
             self.load_state_dict(state)
         except (KeyError, ValueError, TypeError):
             return ""
         return "the scale of the targets"
+
+
+def scale_note(state: Mapping[str, Any]) -> str:
+    """What is to be known of the outputs of a model by itself, from the state of its task; "" where that is nothing."""
+    mean, std = state.get("mean", ()), state.get("std", ())
+    if not any(mean) and all(each == 1 for each in std):
+        return ""
+    return "the outputs are standardized targets: a prediction is output × std + mean, which are those of `task` in data.json and in the checkpoint"
 
 
 class RegressionMeter:
