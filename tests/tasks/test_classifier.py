@@ -103,7 +103,7 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 
 
 def test_weights_of_another_number_are_refused() -> None:
-    with pytest.raises(UserError, match=r"task\.class_weights must be 3, one for each class of the data, not 2"):
+    with pytest.raises(UserError, match=r"task\.class_weights must be 3 weights, one for each class of the data, not 2"):
         ClassificationTask(class_weights=(1.0, 2.0)).build(source_of([0, 1, 2], 3), {})
 
 

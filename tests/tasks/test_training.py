@@ -160,10 +160,10 @@ def test_weights_of_the_classes_are_those_of_the_training_set(tmp_path: Path) ->
         ('kind = "segmentation"', "masks", "other_side = 4", "a mask is int64 6×4, and its picture float32 1×6×6"),
         ('kind = "segmentation"', "masks", "other_side = 5, one_by_one = true", "a mask is int64 6×5, and its picture float32 1×6×6"),
         ('kind = "segmentation"', "masks", "classes = 1", "has a single class"),
-        ('kind = "segmentation"\nclass_weights = [1, 2, 3]', "masks", "", "task.class_weights must be 2, one for each class of the data, not 3"),
+        ('kind = "segmentation"\nclass_weights = [1, 2, 3]', "masks", "", "task.class_weights must be 2 weights, one for each class of the data, not 3"),
         ('kind = "auto"', "slope", "", "for numbers to predict set task.kind = regression"),
         ('kind = "language_model"', "rare", "", "each sample has one; set task.kind = classification"),
-        ('kind = "classification"\nclass_weights = [1, 2, 3]', "rare", "", "task.class_weights must be 2, one for each class of the data, not 3"),
+        ('kind = "classification"\nclass_weights = [1, 2, 3]', "rare", "", "task.class_weights must be 2 weights, one for each class of the data, not 3"),
         ('kind = "classification"', "rare", "ignored = 255", "one class fewer"),
     ],
 )

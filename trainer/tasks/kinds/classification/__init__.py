@@ -40,7 +40,7 @@ class ClassificationTask(TaskConfig):
         yield from super().disagreements_with(config)
         classes = config.data.shape.classes
         if self.class_weights and classes and len(self.class_weights) != classes:
-            yield "task.class_weights", f"must be {classes}, one for each class of data.kind = {config.data.kind}, not {len(self.class_weights)}"
+            yield "task.class_weights", f"must be {classes} weights, one for each class of data.kind = {config.data.kind}, not {len(self.class_weights)}"
         if self.focal and config.training.label_smoothing:
             yield "task.focal", "cannot be combined with training.label_smoothing"
         mixing = next((name for name in ("mixup", "cutmix") if getattr(config.augment, name)), "")

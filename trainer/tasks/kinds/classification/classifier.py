@@ -52,7 +52,7 @@ def build(config: ClassificationTask, source: Source, saved: Mapping[str, Any]) 
         raise UserError("task.kind = classification requires one label for each sample, and these have several; set task.kind = language_model, or leave it out")
     if config.class_weights:
         if len(config.class_weights) != classes:
-            raise UserError(f"task.class_weights must be {classes}, one for each class of the data, not {len(config.class_weights)}")
+            raise UserError(f"task.class_weights must be {classes} weights, one for each class of the data, not {len(config.class_weights)}")
         weights = torch.tensor(config.class_weights)
     elif config.balanced:
         weights = _saved_weights(saved, classes)

@@ -26,7 +26,7 @@ def build(config: SegmentationTask, source: Source, _saved: Mapping[str, Any]) -
     """Raises UserError."""
     classes = source.info.classes
     if config.class_weights and len(config.class_weights) != classes:
-        raise UserError(f"task.class_weights must be {classes}, one for each class of the data, not {len(config.class_weights)}")
+        raise UserError(f"task.class_weights must be {classes} weights, one for each class of the data, not {len(config.class_weights)}")
     return Segmenter(config, classes)
 
 
