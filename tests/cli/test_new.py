@@ -33,14 +33,22 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("table") / "prices.csv"
+    file.write_text("size,city,target\n" + "".join(f"{number / 3:.3f},{'AB'[number % 2]},{number * 1.5}\n" for number in range(200)))
+    return file
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_starter_trains(gradtop: Gradtop, images: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_starter_trains(gradtop: Gradtop, images: Path, table: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = gradtop("new", kind)
     name = f"{kind.replace('-', '_')}.toml"
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[-1] == f"Check it: gradtop check {name} · train: gradtop train {name} --watch"
     assert said.out.count("wrote ") == (2 if STARTERS[kind].module else 1)
-    changes = [*QUICK, *([f"data.root={images}", "data.workers=0", "data.image_size=8"] if kind == "image-folder" else [])]
+    own = {"image-folder": [f"data.root={images}", "data.workers=0", "data.image_size=8"], "table": [f"data.file={table}"]}
+    changes = [*QUICK, *own.get(kind, [])]
     config = load_config(name, changes)
     if STARTERS[kind].module:
         monkeypatch.syspath_prepend(tmp_path)
@@ -94,7 +102,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(gradtop: Gradtop, tmp_p
     said = gradtop("new", "data", "/dev/full/x")
     assert said.code == 2
     assert not (tmp_path / "my_data.py").exists()
-    assert gradtop("new", "table").code == 2
+    assert gradtop("new", "spreadsheet").code == 2
 
 
 def test_a_full_disk_leaves_nothing_half_written(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

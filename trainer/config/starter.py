@@ -83,6 +83,16 @@ STARTERS: Mapping[str, StarterConfig] = {
         {"model": {"kind": "cnn", "channels": [32, 64, 128]}, "data": {"kind": "image_folder", "root": "images", "image_size": 64}, "augment": {"flip": 0.5}, **USUAL},
         ("data.root has one folder of images for each class, or the folders train and val with such folders.",),
     ),
+    "table": StarterConfig(
+        "a network on the rows of a CSV or Parquet file",
+        {
+            "model": {"kind": "mlp", "hidden": [64, 32]},
+            "data": {"kind": "table", "file": "table.csv", "target": ["target"]},
+            **USUAL,
+            "training": {"epochs": 30, "batch_size": 64, "seed": 0},
+        },
+        ("data.target is the column to predict: words and few integers are classes, other numbers values. Requires pip install 'gradtop[table]'.",),
+    ),
     "text": StarterConfig(
         "a language model of characters on a text",
         {

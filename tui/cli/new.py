@@ -15,6 +15,7 @@ from gradtop.tui.cli.output import print_json, print_line
 KINDS = {
     "digits": "handwritten digits, which come with gradtop",
     "image-folder": "a folder of images, one folder for each class",
+    "table": "the rows of a CSV or Parquet file, one column to predict",
     "text": "a language model of characters",
     "model": "a model of your own, with a Python module to fill in",
     "data": "data of your own, with a Python module to fill in",
