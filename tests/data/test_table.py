@@ -13,7 +13,7 @@ import torch
 
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.data.kinds.table import TableData
-from gradtop.trainer.data.kinds.table.loader import TableSource
+from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.load import encoding_record, load_data
 from gradtop.trainer.data.targets import LABEL_SETS, VALUES, WantedTargets
 from gradtop.trainer.launch.custom_code import code_of
@@ -163,6 +163,15 @@ def test_what_a_checkpoint_keeps_numbers_other_files_as_before(tmp_path: Path, f
     rows[4]["dear"] = "perhaps"
     with pytest.raises(UserError, match="line 6, column dear: 'perhaps' is not among the classes of the model: no, yes"):
         opened(write_csv(tmp_path / "third.csv", rows), "dear", saved=saved)
+
+
+def test_a_column_without_any_value_is_filled_in_a_file_to_predict(tmp_path: Path, file: Path) -> None:
+    encoding = opened(file).encoding
+    rows = [{**row, "area": "", "garden": "", "district": "", "heating": ""} for row in houses(3)]
+    inputs, targets = read_rows(write_csv(tmp_path / "new.csv", rows), encoding, "FILE", targets=False)
+    assert targets is None
+    # The mean, standardized; a word that is missing where training had none is unknown.
+    assert inputs[:, [0, 2, 3, 4]].tolist() == [[0, 0, 0, 3]] * 3
 
 
 def test_validation_may_be_a_file_of_its_own(tmp_path: Path, file: Path) -> None:

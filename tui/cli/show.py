@@ -131,6 +131,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, progress, setting_text
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
+    from gradtop.trainer.analysis.table_text import columns_text
     from gradtop.trainer.analysis.text import (
         best_text,
         changes_text,
@@ -195,6 +196,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "profile", event_line(newest).text
     if status.model:
         yield "model", f"{clean(status.model)}{f', {number(status.parameters)} parameters' if status.parameters else ''}"
+    if columns := columns_text(reader.run):
+        yield "table", columns
     if status.device:
         yield "device", f"{clean(status.device)}{f', {pace}' if (pace := pace_text(status)) else ''}"
     if status.changes:

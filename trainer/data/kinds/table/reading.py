@@ -134,8 +134,10 @@ class RawTable:
             column = column.chunk(0) if column.num_chunks else pa.array([], pa.string()).dictionary_encode()
         words = tuple(column.dictionary.to_pylist())
         codes = _tensor(pc.fill_null(pc.cast(column.indices, "int32"), -1)).long()
-        if name in self.as_words or not words:
+        if name in self.as_words:
             return RawColumn(name, codes, words)
+        if not words:
+            return RawColumn(name, torch.full((self.rows,), math.nan, dtype=torch.float64))
         if all(word.lower() in _BOOLEANS for word in words):
             known = torch.tensor([*(_BOOLEANS[word.lower()] for word in words), math.nan], dtype=torch.float64)
             return RawColumn(name, known[codes], boolean=True)
