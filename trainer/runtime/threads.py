@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -15,6 +17,17 @@ AT_START = torch.get_num_threads()
 def use_threads(count: int) -> None:
     """Set the number of threads, at most one per core; 0 means OMP_NUM_THREADS if set, else PyTorch's default."""
     torch.set_num_threads(min(count, cores()) if count else default_threads())
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """For many short operations: where other processes use the cores, each one that is shared among threads waits for the last of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def default_threads() -> int:

@@ -20,6 +20,7 @@ from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
 from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, read_targets
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.threads import one_thread
 
 FILE, VALIDATION_FILE = "data.file", "data.validation_file"
 
@@ -41,7 +42,8 @@ class TableSource(Dataset):
 
 def load(config: TableData, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS, saved: Mapping[str, Any] | None = None) -> TableSource:  # noqa: ARG001 - the model's
     """Encoded as a checkpoint has `saved` it, else by the training rows, which `seed` draws. Raises UserError."""
-    return _load_as_saved(config, _read_saved(saved), wanted) if saved else _load_new(config, seed, wanted)
+    with one_thread():
+        return _load_as_saved(config, _read_saved(saved), wanted) if saved else _load_new(config, seed, wanted)
 
 
 def outline_table(_config: TableData, _classes: int, saved: Mapping[str, Any]) -> TableSource:
@@ -55,9 +57,10 @@ def outline_table(_config: TableData, _classes: int, saved: Mapping[str, Any]) -
 
 def read_rows(path: Path, encoding: TableEncoding, key: str, *, targets: bool) -> tuple[Tensor, Tensor | None]:
     """Inputs of all rows of a file, and targets where they are wanted. Raises UserError."""
-    table = _read_encoded(path, encoding, key, targets=targets)
-    labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes) if targets else None
-    return encode_rows(table, encoding), labels
+    with one_thread():
+        table = _read_encoded(path, encoding, key, targets=targets)
+        labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes) if targets else None
+        return encode_rows(table, encoding), labels
 
 
 def _load_new(config: TableData, seed: int, wanted: WantedTargets) -> TableSource:
