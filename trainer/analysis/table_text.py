@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.data.kinds.table.encoding import encoding_from
+from gradtop.trainer.data.table_encoding import encoding_from
 from gradtop.trainer.record import Run, bounds, clean
 from gradtop.trainer.record.data_facts import TABLE
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.kinds.table.encoding import WITHOUT_MISSING, CategoryColumn, NumberColumn, TableEncoding
 from gradtop.trainer.data.kinds.table.reading import RawColumn, RawTable
+from gradtop.trainer.data.table_encoding import WITHOUT_MISSING, CategoryColumn, NumberColumn, TableEncoding
 
 SEQUENCE = 10  # rows, from which on integers that follow one another number the rows
 Encoded = NumberColumn | CategoryColumn

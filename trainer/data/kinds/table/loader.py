@@ -15,9 +15,9 @@ from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.columns import encode_rows, find_columns
-from gradtop.trainer.data.kinds.table.encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
 from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, read_targets
+from gradtop.trainer.data.table_encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import one_thread

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.kinds.table.encoding import several_words
 from gradtop.trainer.data.kinds.table.reading import RawColumn, RawTable, number_word
+from gradtop.trainer.data.table_encoding import several_words
 from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, VALUES, TargetKind, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
