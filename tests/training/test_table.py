@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.inference.prediction import predict
@@ -96,6 +97,24 @@ def test_a_fork_on_other_rows_keeps_the_numbers_of_categories_and_refuses_other_
     refused = fork(classifier, "data.drop=price,district", "training.epochs=3", runs=tmp_path / "runs")
     assert work(refused) != 0
     assert read_status(refused).error == "data.drop: the checkpoint takes the column district; start from the beginning with gradtop rerun"
+
+
+def test_a_fork_takes_over_classes_by_name_and_a_resume_refuses_new_ones(tmp_path: Path) -> None:
+    rows = houses(60)
+    file = write_csv(tmp_path / "houses.csv", rows)
+    parent = new_run(tmp_path / "runs", table_config(file, ["dear"], data='drop = ["price"]'), {})
+    trained(parent)
+    before = newest_state(parent)["model"]["head.weight"]
+    write_csv(file, [{**row, "dear": "a third"} if number % 3 == 0 else row for number, row in enumerate(rows)])
+    child = fork(parent, "training.epochs=3", "optimizer.lr=0.000000001")
+    trained(child)
+    after = newest_state(child)
+    assert after["encoding"]["classes"] == ["no", "yes", "a third"]
+    torch.testing.assert_close(after["model"]["head.weight"][:2], before)
+    (said,) = events(child, "forked")
+    assert "the outputs of 2 classes, by name (no, yes)" in said["kept"]  # type: ignore[operator]
+    assert work(parent, resume=True) != 0
+    assert "data: classes 2 → 3" in read_status(parent).error
 
 
 def test_label_smoothing_of_values_is_refused(tmp_path: Path, file: Path) -> None:

@@ -11,6 +11,6 @@ def columns_text(run: Run) -> str:
     """By data.json; "" of a run on other data, and where it cannot be read."""
     try:
         titles = encoding_from(bounds.read_note(run.data)[TABLE]).describe()
-    except (bounds.Unreadable, KeyError, TypeError, ValueError, AttributeError):
+    except (bounds.Unreadable, KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return ""
     return clean("; ".join(f"{title}: {text}" for title, text in titles), 1000)

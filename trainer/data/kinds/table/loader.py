@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.columns import encode_rows, find_columns
 from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
-from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, read_targets
+from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, new_classes, read_targets
 from gradtop.trainer.data.table_encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
@@ -105,6 +105,9 @@ def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTar
     if strange := [name for name in (*config.columns,) if name not in encoding.names] or [name for name in config.drop if name in encoding.names]:
         raise UserError(f"data.{'columns' if strange[0] in config.columns else 'drop'}: the checkpoint {'lacks' if strange[0] in config.columns else 'takes'} the column {strange[0]}; start from the beginning with gradtop rerun")
     table = _read_encoded(path, encoding, FILE, targets=True)
+    if encoding.target_kind == CLASSES:
+        # After those that the checkpoint knows: a fork takes over their outputs, and whatever cannot refuses the data by itself.
+        encoding = replace(encoding, classes=(*encoding.classes, *new_classes(table, encoding.targets[0], encoding.classes)))
     labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes)
     found = TargetColumns(encoding.target_kind, labels, encoding.classes)
     kept, _ = _kept_rows(table, encoding.names, config.missing)

@@ -52,6 +52,11 @@ def encode_targets(table: RawTable, names: Sequence[str], kind: TargetKind, clas
     return labels
 
 
+def new_classes(table: RawTable, name: str, classes: Sequence[str]) -> tuple[str, ...]:
+    """Those of a target column that are not among `classes`."""
+    return tuple(sorted({*(table.column(name, forget=False).as_words().words or ())} - {*classes}))
+
+
 def _complete(table: RawTable, name: str) -> RawColumn:
     column = table.column(name)
     missing = column.missing
