@@ -136,6 +136,12 @@ def test_rows_with_missing_values_are_dropped_or_refused(file: Path) -> None:
     source = opened(file, missing="drop")
     assert len(source.train_images) + len(source.val_images) == whole
     assert f"{120 - whole} rows with a missing value were dropped" in source.survey.notes[-1]
+    again = opened(file, missing="drop", saved=encoding_record(source))
+    assert torch.equal(again.train_images, source.train_images)
+    assert torch.equal(again.val_labels, source.val_labels)
+    inputs, targets = read_rows(file, source.encoding, "--data", targets=True)
+    assert targets is not None
+    assert len(inputs) == len(targets) == whole
     lines = [number for number, row in enumerate(houses(), start=2) if row["area"] == ""]
     assert f"column area has no value in {len(lines)} rows (lines {', '.join(map(str, lines[:3]))} …)" in refused(file, missing="refuse")
 

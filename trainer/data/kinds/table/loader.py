@@ -56,10 +56,10 @@ def outline_table(_config: TableData, _classes: int, saved: Mapping[str, Any]) -
 
 
 def read_rows(path: Path, encoding: TableEncoding, key: str, *, targets: bool) -> tuple[Tensor, Tensor | None]:
-    """Inputs of all rows of a file, and targets where they are wanted. Raises UserError."""
+    """Inputs of all rows of a file, and targets where they are wanted: then without the rows that training would have dropped. Raises UserError."""
     with one_thread():
         table = _read_encoded(path, encoding, key, targets=targets)
-        labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes) if targets else None
+        labels = _labels_of_kept(table, encoding) if targets else None
         return encode_rows(table, encoding), labels
 
 
@@ -108,12 +108,7 @@ def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTar
     if encoding.target_kind == CLASSES:
         # After those that the checkpoint knows: a fork takes over their outputs, and whatever cannot refuses the data by itself.
         encoding = replace(encoding, classes=(*encoding.classes, *new_classes(table, encoding.targets[0], encoding.classes)))
-    labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes)
-    found = TargetColumns(encoding.target_kind, labels, encoding.classes)
-    kept, _ = _kept_rows(table, encoding.names, config.missing)
-    if encoding.missing == "drop":
-        labels, table.table = labels[kept], table.table.take(_indices(kept))
-        found, kept = TargetColumns(found.kind, labels, found.classes), torch.arange(len(labels))
+    labels = _labels_of_kept(table, encoding)
     notes: list[str] = []
     inputs = encode_rows(table, encoding)
     new = [column.name for place, column in enumerate(encoding.categories, start=len(encoding.numbers)) if bool((inputs[:, place] == 0).any())]
@@ -122,7 +117,8 @@ def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTar
     if config.validation_file:
         validation, others = _validation_of_file(config, encoding)
         return _made(inputs, labels, validation, others, encoding, notes)
-    training, rest = split_rows(kept, found, config.validation, encoding.seed)
+    found = TargetColumns(encoding.target_kind, labels, encoding.classes)
+    training, rest = split_rows(torch.arange(len(labels)), found, config.validation, encoding.seed)
     return _made(inputs[training], labels[training], inputs[rest], labels[rest], encoding, notes)
 
 
@@ -157,6 +153,17 @@ def _kept_rows(table: RawTable, names: Sequence[str], policy: str) -> tuple[Tens
     if not bool(rows.any()):
         table.refuse("every row has a missing value; set data.missing = mean or median, or leave columns out with data.drop")
     return rows.nonzero().flatten(), int((~rows).sum())
+
+
+def _labels_of_kept(table: RawTable, encoding: TableEncoding) -> Tensor:
+    """Of the rows that are used; the others are taken out of the table. Raises UserError."""
+    labels = encode_targets(table, encoding.targets, encoding.target_kind, encoding.classes)
+    if encoding.missing != "drop":
+        return labels
+    kept, dropped = _kept_rows(table, encoding.names, encoding.missing)
+    if dropped:
+        table.table = table.table.take(_indices(kept))
+    return labels[kept]
 
 
 def _validation_of_file(config: TableData, encoding: TableEncoding) -> tuple[Tensor, Tensor]:
