@@ -57,8 +57,8 @@ def find_columns(table: RawTable, names: Sequence[str], rows: tuple[Tensor, Tens
 
 def encoding_of(column: RawColumn, rows: Tensor, policy: str) -> tuple[Encoded | None, str]:
     """How a column is encoded by these rows of it; else why it is of no use."""
-    values = column.values[rows]
-    present = values[~column.missing[rows]]
+    values, missing = column.values[rows], column.missing
+    present = values[~missing[rows]] if bool(missing.any()) else values
     if not len(present):
         return None, "has no value"
     if column.words is not None:
@@ -81,13 +81,14 @@ def encoding_of(column: RawColumn, rows: Tensor, policy: str) -> tuple[Encoded |
 
 def numbers_rows(values: Tensor) -> bool:
     """Whether values are integers that follow one another row by row."""
-    return len(values) >= SEQUENCE and bool((values[1:] - values[:-1] == 1).all())
+    # The first ones mostly tell.
+    return len(values) >= SEQUENCE and all(bool((some[1:] - some[:-1] == 1).all()) for some in (values[:SEQUENCE], values))
 
 
 def encode(column: RawColumn, encoding: Encoded) -> Tensor:
     """(rows,) float32, which holds the numbers of 16 million categories exactly."""
     if isinstance(encoding, NumberColumn):
-        values = column.values.nan_to_num(nan=encoding.fill, posinf=None, neginf=None)
+        values = column.values.nan_to_num(nan=encoding.fill)
         return values.sub_(encoding.mean).div_(encoding.std).float()
     numbers = {word: number for number, word in enumerate(encoding.words, start=1)}
     lacking = encoding.size - 1 if encoding.missing else 0

@@ -201,15 +201,15 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
 
     _check_memory(path, key, length)
     with path.open("rb") as file:
-        line = file.readline(1 << 20)
-    delimiter = faults.delimiter_of(line.decode("utf-8", "replace"))
+        head = file.read(2 * BLOCK)
+    delimiter = faults.delimiter_of(head.partition(b"\n")[0].decode("utf-8", "replace"))
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     names: list[str] = []
     taken: dict[str, Any] = {}
     try:
-        # What stands in the first block tells the types. Whole numbers may go on with a fraction.
+        # What stands in the first block tells the types; of the file itself the reader would read ahead. Whole numbers may go on with a fraction.
         convert = csv.ConvertOptions(strings_can_be_null=True)
-        with csv.open_csv(path, read_options=csv.ReadOptions(block_size=min(BLOCK, max(length, 1 << 10))), parse_options=parse, convert_options=convert) as reader:
+        with csv.open_csv(pa.BufferReader(head), read_options=csv.ReadOptions(block_size=BLOCK, use_threads=False), parse_options=parse, convert_options=convert) as reader:
             seen = reader.schema
         names = list(seen.names)
         for name, kind in zip(names, seen.types, strict=True):
