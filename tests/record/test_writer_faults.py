@@ -101,6 +101,15 @@ def test_a_disk_that_does_not_answer_holds_up_neither_training_nor_the_end(block
     assert said == [writer.trouble]
 
 
+def test_an_end_that_came_after_the_wait_for_it_is_known_to_who_asks_again(blocked: tuple[Run, int]) -> None:
+    run, pipe = blocked
+    writer = StreamWriter(run)
+    writer.event("epoch", epoch=1)
+    assert not writer.close(timeout=0.1)
+    wait_until(lambda: (drain(pipe), not writer._thread.is_alive())[1], 60, "the end of the thread")
+    assert writer.close(timeout=0.1)
+
+
 def test_wide_records_wait_in_smaller_numbers(blocked: tuple[Run, int]) -> None:
     run, _pipe = blocked
     writer = StreamWriter(run)

@@ -19,7 +19,7 @@ TEXT = '[model]\nkind = "language_model"\n[data]\nkind = "text"\n'
         ('[task]\nkind = "multi_label"\n', "task.kind: multi_label requires several labels for each sample, and data.kind = digits has classes; use data.kind = custom"),
         ('[task]\nkind = "regression"\n[augment]\nmixup = 0.2\n' + CUSTOM, "augment.mixup: requires classes; task.kind is regression"),
         ('[task]\nkind = "regression"\n[training]\nmonitor = "f1"\n' + CUSTOM, "training.monitor: f1 requires labels of samples, and these data have numbers as targets (data.kind is custom)"),
-        ('[task]\nkind = "classification"\nclass_weights = [1, 2]\n', "task.class_weights: must be 10, one for each class of data.kind = digits, not 2"),
+        ('[task]\nkind = "classification"\nclass_weights = [1, 2]\n', "task.class_weights: must be 10 weights, one for each class of data.kind = digits, not 2"),
         ('[task]\nkind = "classification"\nclass_weights = [0, 0]\n' + CUSTOM, "task.class_weights: are all 0, so that no sample counts"),
         ('[task]\nkind = "classification"\nclass_weights = [1, 2]\nbalanced = true\n' + CUSTOM, "task.class_weights: cannot be combined with task.balanced, which computes the weights; leave one out"),
         ('[task]\nkind = "classification"\nfocal = 2.0\n[training]\nlabel_smoothing = 0.1\n', "task.focal: cannot be combined with training.label_smoothing"),

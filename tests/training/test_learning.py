@@ -63,6 +63,7 @@ DATA = {
     "cifar100": [],
     "image_folder": ["data.root=images", "data.image_size=8", "data.workers=0"],
     "text": ["model.kind=language_model", *MODELS["language_model"]],
+    "table": ["data.file=rows.csv", "data.target=kind"],
     "fake": [],
     "custom": [f"data.target={__name__}:blobs", "data.arguments={count = 40}"],
 }
@@ -127,6 +128,9 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
                     (tmp_path / "images" / label).mkdir(parents=True)
                     for number in range(16):
                         Image.new("RGB", (8, 8), (shade + number,) * 3).save(tmp_path / "images" / label / f"{number}.png")
+            case "table":
+                rows = "".join(f"{number % 3 + number / 1000},{'ab'[number % 2]},{('low', 'middle', 'high')[number % 3]}\n" for number in range(90))
+                (tmp_path / "rows.csv").write_text(f"size,word,kind\n{rows}")
             case "text":
                 (tmp_path / "text.txt").write_text("over and over and over again. " * 15)
             case _:

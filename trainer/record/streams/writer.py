@@ -72,6 +72,7 @@ class StreamWriter:
         self._wake = threading.Event()
         self._written = threading.Condition()
         self._asked = self._answered = 0
+        self._finished = False  # all that was queued is written or dropped, and the thread has come to its end
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="gradtop-writer", daemon=True)
         self._thread.start()
@@ -166,7 +167,7 @@ class StreamWriter:
         self._wake.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(max(0.0, until - clock.monotonic()))
-        return done and not self._thread.is_alive()
+        return (done or self._finished) and not self._thread.is_alive()
 
     def _lose(self, records: int, why: str) -> None:
         with self._losing:
@@ -195,6 +196,7 @@ class StreamWriter:
             drop_reserve(self.run)
         with self._written:
             self._answered = self._asked
+            self._finished = True
             self._written.notify_all()
 
     def _report(self) -> None:
