@@ -44,10 +44,9 @@ def rows_of(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The lines on which rows end, and their fields, without the header and empty lines."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
-        next(reader, None)
-        for row in reader:
-            if row:
-                yield reader.line_num, row
+        rows = ((reader.line_num, row) for row in reader if row)
+        next(rows, None)
+        yield from rows
 
 
 def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delimiter: str) -> str:
