@@ -189,6 +189,7 @@ WRONG = {
     "a broken line": ("a,price\n1,2.5\n1,2,3\n4,5.5\n", "line 3 has 3 fields, and the header names 2 columns"),
     "a broken line below empty ones": ("\n\na,price\n1,2.5\n\n1,2,3\n", "line 6 has 3 fields, and the header names 2 columns"),
     "a quoted line break before a broken line": ('a,price\n"x\ny",2.5\n1,2,3\n', "line 4 has 3 fields"),
+    "no CSV": ("x" * 3_000_000, "the file is no CSV"),
     "a number that is a word": ("a,price\n" + "1,2.5\n2,3.5\n" * 20 + "many,4.5\n", "line 42, column a: 'many' is no number, and other values of the column are"),
     "a target that is missing": ("a,price\n1,2.5\n2,\n3,NaN\n4,4.5\n", "2 rows have no value of the target price (lines 3, 4)"),
     "an unknown column": ("a,prize\n1,2.5\n", "has no column 'price'; did you mean prize?"),

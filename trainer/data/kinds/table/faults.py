@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,15 @@ def is_number(word: str) -> bool:
 def delimiter_of(header: str) -> str:
     """The one that the header has most of."""
     return max(DELIMITERS, key=header.count)
+
+
+def header_of(head: bytes, delimiter: str) -> list[str]:
+    """The names in the first line that is not empty; none where that is no CSV."""
+    lines = io.StringIO(head.decode("utf-8-sig", "replace"), newline="")
+    try:
+        return next((row for row in csv.reader(lines, delimiter=delimiter) if row), [])
+    except csv.Error:
+        return []
 
 
 def wrong_encoding(path: Path) -> str:
@@ -56,13 +66,13 @@ def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delim
     wanted = [(place, name) for place, name in enumerate(names) if name in numbers]
     try:
         for line, row in rows_of(path, delimiter):
-            if len(row) != len(names):
+            if names and len(row) != len(names):
                 return f"line {line:,} has {len(row)} field{'s' if len(row) != 1 else ''}, and the header names {len(names)} columns; correct the line or remove it"
             for place, name in wanted:
                 if row[place] not in NULLS and not is_number(row[place]):
                     return changed_type(line, name, row[place])
     except csv.Error as error:
-        return f"the file is no CSV: {error}"
+        return f"the file is no CSV ({error}); write it as CSV or Parquet"
     return ""
 
 

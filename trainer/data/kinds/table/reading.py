@@ -202,7 +202,7 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
     _check_memory(path, key, length)
     with path.open("rb") as file:
         head = file.read(2 * BLOCK)
-    delimiter = faults.delimiter_of(head.partition(b"\n")[0].decode("utf-8", "replace"))
+    delimiter = faults.delimiter_of(head.lstrip().partition(b"\n")[0].decode("utf-8", "replace"))
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     names: list[str] = []
     taken: dict[str, Any] = {}
@@ -218,15 +218,10 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
         convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken)
         table = csv.read_csv(path, parse_options=parse, convert_options=convert)
     except pa.ArrowException as error:
-        found = faults.find_fault(path, names or _header(path, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
+        found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
         raise UserError(f"{key}: {path}: {found or f'cannot be read as CSV ({_first_line(error)})'}") from None
     shown = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
     return RawTable(path, key, table, delimiter, names=shown)
-
-
-def _header(path: Path, delimiter: str) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return file.readline().rstrip("\r\n").split(delimiter)
 
 
 def _check_memory(path: Path, key: str, needed: int) -> None:
