@@ -43,7 +43,7 @@ async def test_escape_leaves_the_name(tmp_path: Path, family: Family) -> None:
 async def test_a_name_that_cannot_be_written_is_told(tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(run: Run, _name: str) -> None:
         # Without its folder, whose length says where the lines break.
-        raise RecordError(f"{run.meta.name}: cannot be written: Read-only file system.")
+        raise RecordError(f"{run.meta.name}: Read-only file system.")
 
     monkeypatch.setattr("gradtop.tui.screens.runs.changes.rename_run", refuse)
     async with piloted(tmp_path, None, mode="runs") as screen:
