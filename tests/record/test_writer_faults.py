@@ -106,7 +106,12 @@ def test_an_end_that_came_after_the_wait_for_it_is_known_to_who_asks_again(block
     writer = StreamWriter(run)
     writer.event("epoch", epoch=1)
     assert not writer.close(timeout=0.1)
-    wait_until(lambda: (drain(pipe), not writer._thread.is_alive())[1], 60, "the end of the thread")
+
+    def has_ended() -> bool:
+        drain(pipe)
+        return not writer._thread.is_alive()
+
+    wait_until(has_ended, 60, "the end of the thread")
     assert writer.close(timeout=0.1)
 
 
