@@ -73,3 +73,22 @@ def test_models_of_other_packages_keep_their_plugins(monkeypatch: pytest.MonkeyP
 
     assert Theirs(number=2).number == 2
     assert made == ["theirs"]
+
+
+WARMED = """
+import typing
+from gradtop.trainer.config import Config
+from gradtop.trainer.config.job import settings_of
+from gradtop.trainer.config.schema import job_sections, sections
+from gradtop.trainer.server.preload import warm_up
+warm_up()
+annotations = [Config.model_fields[part.name].annotation for part in sections() if part.kinds]
+kinds = [kind for each in annotations for kind in (typing.get_args(each) or each.kinds().values())]
+settings = [settings_of(part.name) for part in job_sections()]
+print(len(kinds) > 40, all(each.__pydantic_complete__ for each in (*kinds, *settings)))
+"""
+
+
+def test_the_torch_server_builds_every_kind_before_it_forks() -> None:
+    done = subprocess.run([sys.executable, "-P", "-c", WARMED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -97,6 +97,16 @@ def section(name: str) -> SectionSpec:
     return found
 
 
+def build_all() -> None:
+    """Build what validates each kind and each section now: for a process whose forks would all build it again."""
+    for name in (part.name for part in sections()):
+        for each in _classes(Config.model_fields[name].annotation):
+            each.model_rebuild()
+    for part in job_sections():
+        if (settings := settings_of(part.name)) is not None:
+            settings.model_rebuild()
+
+
 @cache
 def all_keys(job: str = DEFAULT_JOB) -> tuple[str, ...]:
     """Every dotted key of any kind in a run that does this job, once."""

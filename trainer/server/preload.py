@@ -84,11 +84,13 @@ def warm_up() -> None:
     import torch
 
     from gradtop.trainer.checkpoint.generators import random_states, restore_random_states
+    from gradtop.trainer.config.schema import build_all
     from gradtop.trainer.models.description import describe
     from gradtop.trainer.optim.lr_preview import planned_lr
     from gradtop.trainer.training.build import seed_generators
 
     torch.set_num_threads(1)
+    build_all()
     # The first look at all that is random takes torch milliseconds; a forked process seeds its own.
     seed_generators(0)
     restore_random_states(random_states())
