@@ -6,6 +6,7 @@ import pytest
 
 from gradtop.trainer import __version__
 from gradtop.tui.cli.main import commands
+from gradtop.tui.pages import PAGES
 from tests.cli.conftest import Gradtop
 
 
@@ -26,6 +27,7 @@ def test_help_about_a_command_is_its_help(gradtop: Gradtop) -> None:
 def test_the_overview_names_every_command(gradtop: Gradtop) -> None:
     out = gradtop("--help").out
     assert all(f"  {name} " in out and summary in out for name, summary in commands().items())
+    assert all(f"  {page}  " in out and f"  {summary}" in out for page, summary in PAGES.items())
 
 
 def test_the_version_is_said(gradtop: Gradtop) -> None:

@@ -140,8 +140,8 @@ def overview() -> str:
     lines += ["Train PyTorch models in the background, monitor and control them.", ""]
     lines += ["Without a command, opens the screen on the newest live run, or on the list of", "runs if there is none.", ""]
     for title, rows in (GROUPS[0], ("other jobs", jobs), *GROUPS[1:]):
-        lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in rows), ""]
-    lines += ["documentation (gradtop help PAGE):", *(f"  {page:<17}{summary}" for page, summary in PAGES.items()), ""]
+        lines += [f"{title}:", *(f"  {name:<11} {summary}" for name, summary in rows), ""]
+    lines += ["documentation (gradtop help PAGE):", *(f"  {page:<15}  {summary}" for page, summary in PAGES.items()), ""]
     lines += [
         "options:",
         "  --runs DIR       directory of the runs (default: $GRADTOP_RUNS, or ./runs)",
