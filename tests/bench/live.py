@@ -24,6 +24,8 @@ CPU, BYTES, LEFT = 2.5, 2000.0, 0.97
 SLOW_CPU, SLOW_BYTES = 1.5, 600.0  # at one step a second
 AGES = 15
 PRESSES = 15
+LEFT_KEY, RIGHT_KEY = "\x1b[D", "\x1b[C"
+AWAY = 4  # columns from the newest end before the keys are timed
 # What stands in a mode alone, and in the help alone.
 MODES = {
     "1": "accuracy ─", "2": "formula", "3": "over time", "4": "since the start", "5": "learning rate ─", "6": "what will change", "7": "changed against",
@@ -134,9 +136,11 @@ def keys(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
     for number in VISITED:
         press("mode", number, MODES[number])
     taken["mode"].clear()
+    for _ in range(AWAY):
+        answer(feed, terminal, LEFT_KEY, "")
     for turn in range(PRESSES):
-        for _ in range(2):
-            press("chart", "\x1b[D")
+        for _ in range(2):  # to and fro, as the chart of a young run has few columns
+            press("chart", RIGHT_KEY if turn % 2 else LEFT_KEY)
         press("mode", "4", MODES["4"])
         press("list", "j", f"─ {PARAMETERS[1][0]}  ")
         press("list", "k", f"─ {PARAMETERS[0][0]}  ")
