@@ -24,6 +24,7 @@ from gradtop.trainer.record import Run, RunReader, new_run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training.fork import read_origin
+from tests.documented import python_of
 
 MODEL = """
 [model]
@@ -302,9 +303,8 @@ def test_a_damaged_quantized_checkpoint_is_told_in_a_sentence(quantizing: Run) -
 
 @pytest.mark.parametrize("method", ["weight_int8", "weight_int4"])
 def test_plain_pytorch_reads_the_file_as_the_documentation_says(run: Run, quantizing: Run, method: str) -> None:
-    text = (Path(__file__).parents[2] / "docs/quantization.md").read_text()
     names: dict[str, Any] = {}
-    exec(text.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 - of our documentation
+    exec(python_of("quantization")[0], names)  # noqa: S102 - of our documentation
     path = measure(quantizing, {"write": method})["checkpoint"]
     weights, exact = names["read_quantized"](path), read_trained(run, find_checkpoint(run).path).tensors
     assert weights.keys() == exact.keys()

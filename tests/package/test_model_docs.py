@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from gradtop.trainer.inference.export.model import FORMATS, export_model
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import new_run
 from gradtop.trainer.runtime.worker import work
-from tests.docs import DOCS, ROOT
+from tests.docs import ROOT
+from tests.documented import python_of
 
 
 def test_the_python_of_the_page_loads_what_a_run_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_the_python_of_the_page_loads_what_a_run_leaves(tmp_path: Path, monkeypa
         assert (exported["shape"], exported["dtype"], exported["weights"]) == (["any", 1, 8, 8], "float32", "ema")
         assert exported["deviation"] <= 1e-4
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "models.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = python_of("models")
     assert len(blocks) == 5
     found: dict[str, Any] = {}
     for block in blocks:

@@ -21,6 +21,7 @@ from gradtop.trainer.launch.run_config import changed_config
 from gradtop.trainer.record import new_run
 from gradtop.trainer.runtime.worker import work
 from tests.docs import DOCS, ROOT
+from tests.documented import python_of
 
 PAGE = (DOCS / "pruning.md").read_text(encoding="utf-8")
 
@@ -36,7 +37,7 @@ def test_the_python_of_the_page_loads_what_was_written(tmp_path: Path, monkeypat
     checkpoint = find_checkpoint(pruning).path
     shutil.copy(checkpoint, tmp_path / "checkpoint.pt")
     monkeypatch.chdir(tmp_path)
-    first, second = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    first, second = python_of("pruning")
     info = DataInfo(channels=1, size=8, classes=10)
     found: dict[str, Any] = {"model": config.model.build(info).eval(), "whole": config.model.build(info).eval()}
     if method == "channel_removal":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import runpy
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,10 +14,11 @@ from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.data.tables import write_csv
-from tests.docs import DOCS, ROOT
+from tests.docs import ROOT
+from tests.documented import executed, python_of
 
 
-def test_the_example_is_learned_and_the_python_of_the_page_predicts_as_gradtop_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_is_learned_and_the_python_of_the_page_predicts_as_gradtop_does(tmp_path: Path) -> None:
     runpy.run_path(str(ROOT / "configs" / "houses.py"))["main"](tmp_path / "houses.csv")
     config = load_config(ROOT / "configs" / "table_regression.toml", [f"data.file={tmp_path / 'houses.csv'}", "training.epochs=4", "training.device=cpu"])
     run = new_run(tmp_path / "runs", dump_config(config), {})
@@ -28,12 +26,8 @@ def test_the_example_is_learned_and_the_python_of_the_page_predicts_as_gradtop_d
     assert read_status(run).metrics["r2"] > 0.8  # type: ignore[operator]
 
     checkpoint = find_checkpoint(run).path
-    shutil.copy(checkpoint, tmp_path / "checkpoint.pt")
-    shutil.copy(run.config, tmp_path / "run.toml")
-    monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "tables.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    found: dict[str, Any] = {}
-    exec(block, found)  # noqa: S102 - our own documentation
+    (block,) = python_of("tables")
+    found = executed(block, run, checkpoint, tmp_path)
     row = {**found["house"], "garden": "true"}
     (prediction,) = predict(run, checkpoint, [str(write_csv(tmp_path / "new.csv", [row, {**row, "garden": "false"}]))], {})["predictions"]
     assert prediction["rows"][0]["values"] == pytest.approx(found["price"][0].tolist(), rel=1e-4)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,7 +15,8 @@ from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import new_run
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.tasks.kinds.regression.regressor import Regressor
-from tests.docs import DOCS, ROOT
+from tests.docs import ROOT
+from tests.documented import executed, python_of
 
 
 def test_the_python_of_the_page_predicts_in_the_units_of_the_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,12 +26,8 @@ def test_the_python_of_the_page_predicts_in_the_units_of_the_targets(tmp_path: P
     assert work(run) == 0
     checkpoint = find_checkpoint(run).path
     trained = open_trained(read_trained(run, checkpoint), load_source)
-    shutil.copy(checkpoint, tmp_path / "checkpoint.pt")
-    shutil.copy(run.config, tmp_path / "run.toml")
-    monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "tasks.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    found: dict[str, Any] = {}
-    exec(block, found)  # noqa: S102 - our own documentation
+    (block,) = python_of("tasks")
+    found = executed(block, run, checkpoint, tmp_path)
     assert isinstance(trained.task, Regressor)
     with torch.no_grad():
         torch.testing.assert_close(found["predicted"].detach(), trained.task.in_units(trained.forward(found["images"])))
