@@ -6,8 +6,10 @@ configuration, run directory, analysis and training all need it.
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Container, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 MetricMode = Literal["min", "max"]
@@ -18,8 +20,6 @@ PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
 R2, MAE, RMSE = "r2", "mae", "rmse"
 AVERAGE_PRECISION, MICRO_F1 = "average_precision", "micro_f1"
 MEAN_IOU, DICE = "mean_iou", "dice"
-# What `training.monitor` can name: every metric, as a type that the form and the messages take their choices from.
-MetricName = Literal["loss", "accuracy", "balanced_accuracy", "f1", "top5_accuracy", "perplexity", "bits_per_character", "r2", "mae", "rmse", "average_precision", "micro_f1", "mean_iou", "dice"]
 # What there is a label for; a character is a token, and other tokens are those of custom data. Values are numbers to predict in place of labels.
 SAMPLES, CHARACTERS, TOKENS, VALUES = "samples", "characters", "tokens", "values"
 PIXELS = "pixels"
@@ -98,15 +98,45 @@ METRICS: Mapping[str, Metric] = {
         ),
     )
 }  # fmt: skip
-# Beside loss and accuracy, which a column of each evaluation is for.
 # What stands beside the loss where it is measured: of a language model nobody reads the accuracy.
 HEADLINES = (PERPLEXITY, R2, AVERAGE_PRECISION, MEAN_IOU)
+# Beside loss and accuracy, which a column of each evaluation is for.
 FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
+
+
+# What the code of a user measures beside these: a name that is a column of `evals` and can be typed in a condition.
+OWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,59}")
+MOST_OWN = 64
+NO_NAMES = frozenset({"step", "time", "epoch", "val_loss", "seconds", "parameters"})  # of what stands beside them
+
+
+def metric_of(name: str) -> Metric:
+    """A declared metric; of another one, which a run measures by code of its own, what its name tells."""
+    return METRICS.get(name) or Metric(name, name.replace("_", " "), name, "min", "", share=False)
+
+
+def is_own(name: str) -> bool:
+    """Whether a metric may have this name that is declared nowhere."""
+    return name not in METRICS and name not in NO_NAMES and OWN_NAME.fullmatch(name) is not None
+
+
+def unknown_metric(name: str, *, own: bool) -> str:
+    """Why no evaluation measures a metric of this name, as it stands after a key; "" where one may. `own` is whether code of a user measures any."""
+    if name in METRICS or (own and is_own(name)):
+        return ""
+    near = difflib.get_close_matches(name[:80], METRICS, n=1, cutoff=0.6)
+    return f"must be one of {', '.join(METRICS)}, not {name!r}{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def metrics_in_order(names: Iterable[str]) -> list[str]:
+    """The declared ones first, in their order."""
+    there = list(dict.fromkeys(names))
+    return [*(name for name in METRICS if name in there), *(name for name in there if name not in METRICS)]
 
 
 def not_measured(name: str, labels: str, classes: int) -> str:
     """Why a metric is not measured where there is a label for each of these, and so many classes (0: not known): as it stands after "requires"; "" where it is."""
-    metric = METRICS[name]
+    metric = metric_of(name)
     if metric.labels and labels and labels not in metric.labels:
         return f"{_labels_text(metric.labels[0])}, and these data have {_labels_text(labels)}"
     if 0 < classes < metric.classes:
@@ -131,12 +161,12 @@ class Monitored(NamedTuple):
 
     @property
     def title(self) -> str:
-        """val loss; the name itself of a metric of another version."""
-        return METRICS[self.name].title if self.name in METRICS else self.name
+        """val loss"""
+        return metric_of(self.name).title
 
     @property
     def short(self) -> str:
-        return METRICS[self.name].short if self.name in METRICS else self.name
+        return metric_of(self.name).short
 
     @property
     def comparative(self) -> str:
@@ -159,5 +189,4 @@ def rank_of(val_loss: float | None, name: str, mode: str, score: float | None) -
 
 def monitored(name: str, mode: str = "auto") -> Monitored:
     """`mode` is "min", "max", or anything else for the metric's own."""
-    own = METRICS[name].mode if name in METRICS else "min"
-    return Monitored(name, mode if mode in {"min", "max"} else own)
+    return Monitored(name, mode if mode in {"min", "max"} else metric_of(name).mode)

@@ -16,7 +16,7 @@ from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
 from gradtop.trainer.analysis.run_fields import data_of
 from gradtop.trainer.analysis.significance import ASSUMPTIONS, NAME, Welch, welch
 from gradtop.trainer.analysis.text import metric_figure
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, metric_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.streams.registry import VAL_LOSS
@@ -150,10 +150,6 @@ def measured(reader: RunReader) -> dict[str, object]:
     return {name: reader.state if name == "state" else getattr(status, name) for name in RESULTS}
 
 
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric
-
-
 def seed_tests(one: RunReader, other: RunReader) -> tuple[SeedTest, ...]:
     """Of each result a test over the seeds of both configurations, their runs that are done; none where one of them has a single seed."""
     if one.run.path.parent != other.run.path.parent:
@@ -166,7 +162,7 @@ def seed_tests(one: RunReader, other: RunReader) -> tuple[SeedTest, ...]:
     ended = [[(runs[name], status) for name in family if (status := read_status(runs[name])).state is RunState.DONE] for family in families]
     samples = [[{**_best(status), **_metrics(run)} for run, status in family] for family in ended]
     names = {"best_val_loss": "best val loss", "best_val_accuracy": "best accuracy"}
-    names |= {key: clean(key.replace("best_", "best ") if key.startswith("best_") else f"last {_title(key)}", 60) for family in samples for each in family for key in each if key not in names}
+    names |= {key: clean(key.replace("best_", "best ") if key.startswith("best_") else f"last {metric_of(key).title}", 60) for family in samples for each in family for key in each if key not in names}
     found = []
     for key, words in names.items():
         values = [[float(value) for each in family if (value := each.get(key)) is not None] for family in samples]
@@ -240,7 +236,7 @@ def results(readers: Sequence[RunReader], metrics: Sequence[Mapping[str, float]]
         of_status("best val loss", "best_val_loss", significant, lower=True),
         of_status("last val loss", "val_loss", significant, lower=True),
         of_status("best accuracy", "best_val_accuracy", share, lower=False),
-        *(compared(f"last {clean(_title(name), 60)}", [each.get(name) for each in metrics], partial(metric_figure, name), lower=METRICS[name].mode == "min" if name in METRICS else None) for name in dict.fromkeys([*metrics[0], *metrics[1]])),
+        *(compared(f"last {clean(metric_of(name).title, 60)}", [each.get(name) for each in metrics], partial(metric_figure, name), lower=METRICS[name].mode == "min" if name in METRICS else None) for name in dict.fromkeys([*metrics[0], *metrics[1]])),
         pair("epoch", lambda status: f"{status.epoch}/{status.epochs}{', stopped early' if status.stopped_early else ''}" if status.epochs else "–"),
         pair("step", lambda status: f"{number(status.step)}/{number(status.steps)}" if status.steps else "–"),
         pair("trained", lambda status: duration(status.seconds) if status.seconds else "–", lambda status: status.seconds, duration),

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gradtop.trainer.metrics import ACCURACY, FURTHER, LOSS, monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, monitored
 from gradtop.trainer.record import RunReader, RunState, Status, StreamReader
-from gradtop.trainer.record.streams.registry import EPOCH, EVALS, GRAD_NORM, LR, STEP, STEPS
+from gradtop.trainer.record.streams.registry import EPOCH, EVALS, GRAD_NORM, LR, STEP, STEPS, TIME
 
+NOT_FURTHER = frozenset({STEP, TIME, EPOCH, LOSS, ACCURACY})  # columns of an evaluation
 MOST = 256  # evaluations since the status, which is written at least every few seconds
 
 
@@ -39,7 +40,7 @@ def recorded_since(status: Status, evals: StreamReader, steps: StreamReader) -> 
 
 def evaluated(status: Status, record: Mapping[str, float]) -> Status:
     """The status after an evaluation."""
-    further = {name: record[name] for name in FURTHER if finite(record.get(name)) is not None}
+    further = {name: value for name, value in record.items() if name not in NOT_FURTHER and math.isfinite(value)}
     loss, accuracy, ended = record.get(LOSS), finite(record.get(ACCURACY)), finite(record.get(EPOCH)) or 0.0
     epoch = int(ended) if 0 <= ended <= status.epochs else 0
     found = replace(status, val_loss=loss, val_accuracy=accuracy, metrics=further)

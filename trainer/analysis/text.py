@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
 from gradtop.trainer.job import find_job
-from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, METRICS, PERPLEXITY, Monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, Monitored, metric_of
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
@@ -140,7 +140,7 @@ def score_cell(status: Status) -> str:
     if status.accuracy_at_best is not None and status.beside_loss in ACCURATE:
         return share(status.accuracy_at_best)
     value = status.metric_at_best(status.beside_loss)
-    return "–" if value is None else f"{metric_figure(status.beside_loss, value)} {METRICS[status.beside_loss].short}"
+    return "–" if value is None else f"{metric_figure(status.beside_loss, value)} {clean(metric_of(status.beside_loss).short, 12)}"
 
 
 def score_title(statuses: Iterable[Status]) -> str:
@@ -172,7 +172,7 @@ def metric_text(name: str, value: float) -> str:
 
 def metric_figure(name: str, value: float) -> str:
     """With all the digits by which two runs may differ."""
-    return share(value) if name in METRICS and METRICS[name].share else significant(value)
+    return share(value) if metric_of(name).share else significant(value)
 
 
 def pace_text(status: Status) -> str:

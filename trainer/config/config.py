@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: F401 - imported by pydantic's compiled part, which aborts with a panic if an interrupt comes meanwhile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -17,7 +17,7 @@ from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
 from gradtop.trainer.job import DEFAULT_JOB
-from gradtop.trainer.metrics import not_measured
+from gradtop.trainer.metrics import METRICS, not_measured, unknown_metric
 from gradtop.trainer.models.init_config import DefaultInit, InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
@@ -76,6 +76,10 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
     training = config.training
     yield from config.task.disagreements_with(config)
     labels = config.task.labels(config.data.inputs)
+    if unknown := unknown_metric(training.monitor, own=config.task.own_metrics):
+        yield "training.monitor", unknown
+    elif training.monitor not in METRICS and training.monitor_mode == "auto":
+        yield "training.monitor_mode", f"must be min or max where training.monitor is {training.monitor}, of which only its code knows which is better"
     if missing := not_measured(training.monitor, labels, config.data.shape.classes):
         yield "training.monitor", f"{training.monitor} requires {missing} (data.kind is {config.data.kind})"
     samples = config.data.shape.samples
@@ -86,6 +90,13 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
         steps_per_epoch=training.steps_per_epoch(samples) if samples else 0,
     )
     yield from ((f"schedule.{field}", sentence) for field, sentence in misfits)
+
+
+def may_measure_own(tables: Mapping[str, object]) -> bool:
+    """Whether the evaluations of a run with these tables may have metrics that are declared nowhere."""
+    task = tables.get("task")
+    kind = TaskConfig.kinds().get(str(task.get("kind"))) if isinstance(task, Mapping) else None
+    return kind is not None and kind.own_metrics
 
 
 def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:

@@ -162,6 +162,8 @@ def _with_kinds(spec: FieldSpec, kinds: tuple[str, ...]) -> FieldSpec:
 def _spec(table: str, model: type[BaseModel], name: str) -> FieldSpec:
     about, extra = model.model_fields[name], declared(model, name)
     kind, choices = _type(about.annotation)
+    if extra.get("choices"):
+        kind, choices = "choice", extra["choices"]
     bounds, per_layer = _bounds(extra.get("bounds", {})), bool(extra.get("per_layer"))
     limits = f"from {bounds}" if " to " in bounds else bounds
     return FieldSpec(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.metrics import MetricName, Monitored, monitored
+from gradtop.trainer.metrics import METRICS, Monitored, monitored
 
 
 class TrainingConfig(Section):
@@ -19,8 +19,11 @@ class TrainingConfig(Section):
     label_smoothing: float = setting(0.0, help="Label smoothing (Szegedy et al., 2016).", effect="live", ge=0, lt=1)
     ema: float = setting(0.0, help="Decay of an exponential moving average of the weights, which is then evaluated; 0 disables it.", effect="fork", ge=0, lt=1)
     keep_pruned: bool = setting(True, help="In a fork from a pruned checkpoint: keep the pruned weights at zero while training. If false, they train again.", effect="fork")
-    monitor: MetricName = setting("loss", help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs. Not to be confused with the section monitor, which sets what is measured in training.", effect="fork")
-    monitor_mode: Literal["auto", "min", "max"] = setting("auto", help="Whether the lowest (min) or highest (max) value of training.monitor is the best; auto chooses by the metric.", effect="fork")
+    monitor: str = setting(
+        "loss", choices=tuple(METRICS), effect="fork",
+        help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs; also one that code of yours measures. Not to be confused with the section monitor, which sets what is measured in training.",
+    )
+    monitor_mode: Literal["auto", "min", "max"] = setting("auto", help="Whether the lowest (min) or highest (max) value of training.monitor is the best; auto chooses by the metric, where it is one of these.", effect="fork")
     early_stopping: int = setting(0, help="Patience of early stopping: evaluations without a better value of training.monitor; 0 disables it.", unit="evaluations", effect="live", ge=0, le=1_000_000)
     precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", help="Precision of the forward pass: autocast to bf16 or fp16, the latter with gradient scaling.", effect="fork")
     channels_last: bool = setting(False, help="Channels-last memory format; faster convolutions on GPUs.", effect="fork")

@@ -21,7 +21,7 @@ from gradtop.trainer.inference.data import (
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, changes_of_data, open_trained, read_trained
-from gradtop.trainer.metrics import CHARACTERS, METRICS, SAMPLES, TOKENS
+from gradtop.trainer.metrics import CHARACTERS, SAMPLES, TOKENS, metrics_in_order
 from gradtop.trainer.record import Run, StreamReader
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
@@ -47,7 +47,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
     began = time.monotonic()
     score, counted = score_of(trained, chosen, tell)
-    metrics = {name: score.metrics[name] for name in METRICS if name in score.metrics}
+    metrics = {name: score.metrics[name] for name in metrics_in_order(score.metrics)}
     recorded = read_recorded(run, state) if data == VALIDATION else None
     return {
         "step": state.step,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, PERPLEXITY, Monitored, headline_of
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, PERPLEXITY, Monitored, headline_of, is_own
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run
@@ -112,7 +112,7 @@ class Status:
     @property
     def beside_loss(self) -> str:
         """The metric that stands beside the loss; of an older run by what it has measured."""
-        if self.headline in METRICS:
+        if self.headline in METRICS or is_own(self.headline):
             return self.headline
         return PERPLEXITY if self.tokens_per_sample else headline_of(self.metrics)
 

@@ -24,17 +24,16 @@ from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.readers import Wait
-from gradtop.trainer.metrics import FURTHER
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.record import EventKind, Run, RunState, StreamWriter
 from gradtop.trainer.record.classification import BEST, MOST_CLASSES, NEWEST, Classification, drop_later, text_of
-from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.control import Applied, Control
 from gradtop.trainer.runtime.errors import NonFinite
 from gradtop.trainer.runtime.progress import Progress, Stopwatch
 from gradtop.trainer.tasks.task import Score
 from gradtop.trainer.training import live
 from gradtop.trainer.training.data_record import DataRecord
+from gradtop.trainer.training.evaluation_stream import EvaluationStream
 from gradtop.trainer.training.freeze import freeze, keep_statistics
 from gradtop.trainer.training.lr_plan import PublishedPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
@@ -179,7 +178,7 @@ class Session:
                 self._record_frozen()
         with contextlib.suppress(OSError):
             drop_later(self.run, self.evaluated)
-        self.writer.open(EVALS, first_step=self.evaluated + 1)
+        self.evaluations = EvaluationStream(self.writer, first_step=self.evaluated + 1, newest=self.scores.newest)
         self.monitor.begin()
         self.lr_plan.publish(self.config, self.steps, after=self.step)
 
@@ -277,7 +276,7 @@ class Session:
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
             evaluated(score.loss)
-        self.writer.put(EVALS, self.step, time.time(), (epoch, score.loss, score.accuracy, *(score.of(name) for name in FURTHER)))
+        self.evaluations.record(self.step, epoch, score)
         if classes is not None and classes.classes <= MOST_CLASSES:
             self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self.class_names), best=best)
         self.monitor.collect()

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradtop.trainer.analysis.run_filter import ORDERS, number_of
-from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.metrics import METRICS, is_own
 from gradtop.trainer.record import EventKind, RunState, clean
 from gradtop.trainer.record.streams.registry import REGISTRY, shown_by, without_parameter
 from gradtop.tui.cli.errors import UsageError
@@ -73,8 +73,8 @@ def epochs_done(reader: RunReader) -> int:
     return next((epoch for epoch in found if isinstance(epoch, int)), 0)
 
 
-def parse_condition(text: str) -> RunCondition:
-    """Raises UsageError with what is wrong."""
+def parse_condition(text: str, readers: Sequence[RunReader] = ()) -> RunCondition:
+    """For these runs, some of which may measure what is declared nowhere. Raises UsageError with what is wrong."""
     found = WRITTEN.fullmatch(text.strip())
     if found is None:
         raise UsageError(f"{clean(text, 60)!r} is not a condition, {HINT}")
@@ -91,7 +91,7 @@ def parse_condition(text: str) -> RunCondition:
         return RunCondition(text, key, ">=", "", number)
     if order not in ORDERS:
         raise UsageError(f"{clean(key, 60)} is measured: compare it by <, <=, > or >=, not {order}")
-    if without_parameter(key.partition("@")[0]) not in metric_names():
+    if without_parameter(key.partition("@")[0]) not in metric_names() and not (is_own(key) and any(map(measures_own, readers))):
         raise UsageError(f"there is no metric {clean(key, 60)!r}{near(key, sorted(metric_names()))}")
     return RunCondition(text, key, order, "", number)
 
@@ -120,6 +120,13 @@ def findings() -> list[str]:
     from gradtop.trainer.analysis.findings.rules import RULES
 
     return [*map(str, Severity), *dict.fromkeys(rule.name for rule in RULES)]
+
+
+def measures_own(reader: RunReader) -> bool:
+    """Whether evaluations of a run may have metrics that are declared nowhere."""
+    from gradtop.trainer.config.config import may_measure_own
+
+    return may_measure_own(reader.config)
 
 
 @cache

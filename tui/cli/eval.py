@@ -50,13 +50,13 @@ def run(options: argparse.Namespace) -> int:
 
 def print_evaluation(chosen: ChosenModel, answer: Mapping[str, Any]) -> None:
     from gradtop.trainer.analysis.formatting import duration, number
-    from gradtop.trainer.metrics import METRICS
+    from gradtop.trainer.metrics import metric_of
     from gradtop.trainer.record import clean
 
     what = f"{answer['data']} data" if answer["data"] in NAMED_DATA else clean(answer["data"], 200)
     print_line(f"{chosen.text(answer)}: {number(answer['samples'])} {answer['of']} of {what} on {answer['device']}, {duration(answer['seconds'])}")
     metrics, recorded = answer["metrics"], answer["recorded"]
-    titles = {name: METRICS[name].title if what.startswith("validation") else METRICS[name].title.removeprefix("val ") for name in metrics}
+    titles = {name: metric_of(name).title if what.startswith("validation") else metric_of(name).title.removeprefix("val ") for name in metrics}
     if recorded is None or answer["as_recorded"]:
         known = answer["baselines"]
         rows = [(titles[name], metric_text(name, value), metric_text(name, known[name]) if name in known else "") for name, value in metrics.items()]

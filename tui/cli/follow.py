@@ -124,7 +124,7 @@ class Follower:
             self.titled = True
             if terms := loss_terms(self.reader):
                 print_line(f"loss is with {' and '.join(terms)}")
-            best, self.headline = monitor_of(event), headline_of(metrics_of(event))
+            best, self.headline = monitor_of(event), self.reader.status.headline or headline_of(metrics_of(event))
             self.extra = (best.short,) if best.name not in {LOSS, self.headline} else ()
             names = {HEADLINE: Monitored(self.headline).short} if self.headline != ACCURACY else {}
             names |= {"samples/s": "tokens/s"} if self.reader.status.tokens_per_sample else {}

@@ -171,8 +171,8 @@ def figure(value: object) -> str:
 def metric_cell(name: str, value: object) -> str:
     """The value of a metric in a table: a share with all the digits by which two runs may differ; – where there is none."""
     from gradtop.trainer.analysis.formatting import share
-    from gradtop.trainer.metrics import METRICS
+    from gradtop.trainer.metrics import metric_of
 
-    if not (name in METRICS and METRICS[name].share):
+    if not metric_of(name).share:
         return figure(value)
     return share(value) if isinstance(value, int | float) else "–"

@@ -82,8 +82,8 @@ def time_span(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     from gradtop.tui.cli.conditions import parse_condition
 
-    conditions = [parse_condition(text) for text in options.until]
     readers = [opened(each) for each in chosen_runs(options)]
+    conditions = [parse_condition(text, readers) for text in options.until]
     runs = runs_directory(options)
 
     def tell(reader: RunReader, verdict: Verdict) -> None:

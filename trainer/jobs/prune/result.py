@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.job import JobEvent, Result
 from gradtop.trainer.jobs.prune.config import METHODS, REMOVAL
 from gradtop.trainer.jobs.prune.trial import FIGURES, WHOLE, PruneTrial, choice_text, layer_sparsity, sparsity
-from gradtop.trainer.metrics import LOSS, METRICS
+from gradtop.trainer.metrics import LOSS, METRICS, is_own, metric_of
 from gradtop.trainer.record import Event, RunReader, RunState, Status
 from gradtop.trainer.record.streams.open_streams import Row
 from gradtop.trainer.record.streams.reader import StreamReader
@@ -140,7 +140,7 @@ def about_of(result: Mapping[str, object]) -> PruneAbout:
         if isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("weights"), int)
     )
     return PruneAbout(
-        metric if isinstance(metric, str) and metric in METRICS else LOSS,
+        metric if isinstance(metric, str) and (metric in METRICS or is_own(metric)) else LOSS,
         mode if mode in {"min", "max"} else "min",
         batch if isinstance(batch, int) else 0,
         clean(output, 300) if isinstance(output, str) else "",
@@ -182,7 +182,7 @@ def pruning_verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
     found, whole = largest_free(trials, about), whole_of(trials)
     if whole is None:
         return ""
-    title = METRICS[about.metric].title
+    title = metric_of(about.metric).title
     if found is None:
         return f"with every amount that was measured, {title} is more than {percent(TOLERATED)} worse than {metric_figure(about.metric, whole.of(SCORE))}"
     return (
@@ -213,7 +213,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     yield "note", MASKS_SAVE_NOTHING
     if about.output:
         yield "output layer", f"{about.output}: methods of channels leave it whole"
-    yield "unpruned", f"{METRICS[about.metric].title} {metric_figure(about.metric, whole.of(SCORE))}, {number(whole.of(PARAMETER_COUNT))} parameters"
+    yield "unpruned", f"{metric_of(about.metric).title} {metric_figure(about.metric, whole.of(SCORE))}, {number(whole.of(PARAMETER_COUNT))} parameters"
     for place, each in enumerate(each for each in trials if each.method):
         yield "" if place else "measured", f"{choice_text(each.method, each.amount)}: {told(each, whole, about)}"
     yield from written_lines(reader)
@@ -223,7 +223,7 @@ def told(each: PruneTrial, whole: PruneTrial, about: PruneAbout) -> str:
     """What one measurement has found, or why there is none."""
     if each.error:
         return each.error
-    words = f"{METRICS[about.metric].title} {metric_figure(about.metric, each.of(SCORE))}, {percent(sparsity(each, whole), 1)} zero or gone; {savings(each, whole, about)}"
+    words = f"{metric_of(about.metric).title} {metric_figure(about.metric, each.of(SCORE))}, {percent(sparsity(each, whole), 1)} zero or gone; {savings(each, whole, about)}"
     return f"{words}; {checked_text(each)}" if each.method == REMOVAL else words
 
 

@@ -28,7 +28,7 @@ from gradtop.trainer.jobs.quantize.verdict import (
     size_text,
     times_text,
 )
-from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import Event, EventReader, RunReader, Status
 from gradtop.trainer.record.text import clean
 
@@ -75,7 +75,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if left := left_text(about):
         yield "not quantized", left
     if whole is not None:
-        yield "float", f"{METRICS[about.metric].title} {metric_figure(about.metric, whole.score)}, {size(whole.file_bytes)}, compressed {size(whole.compressed_bytes)}"
+        yield "float", f"{metric_of(about.metric).title} {metric_figure(about.metric, whole.score)}, {size(whole.file_bytes)}, compressed {size(whole.compressed_bytes)}"
         for each in trials:
             if each.method != FLOAT:
                 yield "method", f"{each.method}: {told(each, whole, about)}"
@@ -95,7 +95,7 @@ def told(each: QuantizeTrial, whole: QuantizeTrial, about: QuantizeAbout) -> str
     if each.error:
         return each.error
     words = [
-        f"{METRICS[about.metric].title} {metric_figure(about.metric, each.score)}",
+        f"{metric_of(about.metric).title} {metric_figure(about.metric, each.score)}",
         f"{size(each.file_bytes)} ({size_text(smaller_by(each, whole))}), compressed {size(each.compressed_bytes)}",
         f"speedup at batch size {speeds(each)}" if each.latencies else "",
         noisiest(each),

@@ -10,7 +10,7 @@ from typing import Any
 from gradtop.trainer.analysis.formatting import number, percent
 from gradtop.trainer.jobs.quantize.config import DYNAMIC
 from gradtop.trainer.jobs.quantize.trial import QuantizeTrial, float_of, smaller_by
-from gradtop.trainer.metrics import LOSS, METRICS
+from gradtop.trainer.metrics import LOSS, METRICS, is_own
 from gradtop.trainer.record.text import clean
 
 SMALLER = 0.725  # rounds to 75 % in steps of 5 %
@@ -74,7 +74,7 @@ def plural(kind: str) -> str:
 def about_quantized(result: Mapping[str, object]) -> QuantizeAbout:
     metric, mode, parameters = (result.get(name) for name in ("metric", "mode", "parameters"))
     return QuantizeAbout(
-        metric if isinstance(metric, str) and metric in METRICS else LOSS,
+        metric if isinstance(metric, str) and (metric in METRICS or is_own(metric)) else LOSS,
         mode if mode in {"min", "max"} else "min",
         parameters if isinstance(parameters, int) else 0,
         tuple(TouchedLayer(clean(row["name"], 300), clean(row["kind"], 60), row["parameters"], row.get("dynamic") is True) for row in _rows(result.get("layers"), "name")),

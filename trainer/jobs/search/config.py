@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured
+from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured, unknown_metric
 from gradtop.trainer.trials.space import NotASpace, dotted_keys, parse_parameter, space_problems
 
 OTHER = {"seconds": "min", "parameters": "min"}  # objectives that no evaluation measures
@@ -38,10 +38,6 @@ class Settings(Section):
         return tuple(Monitored(name, mode if mode in {"min", "max"} else OTHER[name]) if name in OTHER else monitored(name, mode) for name, mode in zip(names, modes, strict=False))
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
-        known = [*METRICS, *OTHER]
-        for name in self.objectives:
-            if name not in known:
-                yield "objectives", f"{name!r} is not a metric; there are: {', '.join(known)}"
         if len(set(self.objectives)) < len(self.objectives):
             yield "objectives", "names a metric twice"
         if self.objectives and self.objectives[0] in OTHER:
@@ -73,6 +69,12 @@ class Settings(Section):
         if not self.space:
             yield "search.space", 'is empty: give a space file or keys, such as --space "optimizer.lr=log(1e-5, 1e-2)"'
         yield from ((f"search.space.{key}", sentence) for key, sentence in space_problems(self.space, config))
-        for name in self.objectives:
-            if name in METRICS and (missing := not_measured(name, config.task.labels(config.data.inputs), config.data.shape.classes)):
+        for place, name in enumerate(self.objectives):
+            if name in OTHER:
+                continue
+            if unknown_metric(name, own=config.task.own_metrics):
+                yield "search.objectives", f"{name!r} is not a metric; there are: {', '.join([*METRICS, *OTHER])}"
+            elif name not in METRICS and self.directions[place : place + 1] not in {("min",), ("max",)}:
+                yield "search.directions", f"must have min or max for {name}, of which only its code knows which is better"
+            elif (missing := not_measured(name, config.task.labels(config.data.inputs), config.data.shape.classes)):
                 yield "search.objectives", f"{name} requires {missing} (data.kind is {config.data.kind})"

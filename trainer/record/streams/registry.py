@@ -132,7 +132,7 @@ REGISTRY: Mapping[str, Stream] = {
         ),
         Stream(
             EVALS,
-            "Every evaluation on the validation set: loss, accuracy, and the further metrics that the data allow.",
+            "Every evaluation on the validation set: loss, accuracy, the further metrics that the data allow, and those that code of the user measures, each a column after these.",
             (Column(EPOCH), Column(LOSS), Column(ACCURACY), *(Column(name, sparse=True) for name in metrics.FURTHER)),
             shown_by=("overview", "metrics", "classes", "plot"),
             metrics={LOSS: VAL_LOSS, EPOCH: ""},

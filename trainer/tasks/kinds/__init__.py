@@ -18,6 +18,8 @@ class TaskConfig(Kind, defer_build=True):
     targets: ClassVar[TargetKind] = CLASSES
     # Whether a sample is of one class, which can be smoothed and mixed.
     has_classes: ClassVar[bool] = True
+    # Whether its evaluations may measure what is declared nowhere.
+    own_metrics: ClassVar[bool] = False
     # "images" or "characters", where it takes no other data.
     inputs: ClassVar[str] = ""
     # Whether what takes images takes vectors as well.

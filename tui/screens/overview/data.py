@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.analysis.text import loss_terms
-from gradtop.trainer.metrics import METRICS, Monitored
+from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -154,10 +154,10 @@ def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricC
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:
     """The newest finite values of what is drawn, by the names of `gradtop plot`: those that events, `show` and `plot` give."""
-    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS), **{name: (evals, name) for name in METRICS if name != LOSS}}
+    places = {LOSS: (steps, LOSS), GRAD_NORM: (steps, GRAD_NORM), LR: (steps, LR), PLAIN_LOSS: (steps, PLAIN_LOSS), TRAIN_ACCURACY: (steps, TRAIN_ACCURACY), VAL_LOSS: (evals, LOSS)}
     found = {}
     for name, series in drawn.items():
-        stream, column = places[name]
+        stream, column = places.get(name, (evals, name))
         # Where nothing was measured, all of the stream would be searched.
         if any(series.finite) and (last := stream.last_finite(column)) is not None:
             found[name] = last[1]

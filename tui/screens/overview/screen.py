@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from gradtop.trainer.analysis.text import metric_figure, mixes_images
-from gradtop.trainer.metrics import METRICS, PERPLEXITY
+from gradtop.trainer.metrics import PERPLEXITY, metric_of
 from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,
@@ -106,8 +106,8 @@ class Overview(PanedScreen):
         )
         right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x and part.score == ACCURACY else []
         score = [Curve("val", part.val_score, "b", value=last.get(part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
-        if chart["accuracy"].border_title != METRICS[part.score].title:
-            chart["accuracy"].border_title = METRICS[part.score].title
+        if chart["accuracy"].border_title != metric_of(part.score).title:
+            chart["accuracy"].border_title = metric_of(part.score).title
             self.recall_axis(chart["accuracy"])
         baseline = [("baseline", metric_figure(part.score, part.baseline))] if math.isfinite(part.baseline) and part.val_score.x else []
         chart["accuracy"].set_series([*right, *score], notes=baseline, log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui import plotting
 from gradtop.tui.ascii import to_ascii
@@ -19,7 +19,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
 
     part = prune_part(reader)
     figure = part.metrics[0]
-    title = f"{clean(reader.meta.name or reader.run.id, 80)}  {METRICS[figure].title} by amount"
+    title = f"{clean(reader.meta.name or reader.run.id, 80)}  {metric_of(figure).title} by amount"
     if not part.trials:
         return f"{title}\nnothing to plot: nothing was measured"
     curves = [(method, list(zip((series := amount_curve(part.trials, method, figure)).x, series.mean, strict=True))) for method in part.methods]

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from gradtop.trainer.jobs.prune.trial import PruneTrial, choice_text
-from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import EMPTY_SERIES
 from gradtop.trainer.record.streams.registry import SCORE, shown_by
 from gradtop.tui.framework.lines import Lines, wrapped
@@ -98,7 +98,7 @@ class PruneScreen(SweepScreen):
     def _draw_curves(self) -> None:
         part, chart = self.part, self.query_one("#curve", LineChart)
         figure = part.metrics[self._metric % len(part.metrics)]
-        chart.border_title = f"{METRICS[part.about.metric if figure == SCORE else figure].title} by amount"
+        chart.border_title = f"{metric_of(part.about.metric if figure == SCORE else figure).title} by amount"
         lines = [Curve("", series, method_style(place), text="") for place, method in enumerate(part.methods) if (series := amount_curve(part.trials, method, figure)).x]
         marks = [(100 * self.chosen.amount, "")] if self.chosen is not None and self.chosen.method else []
         chart.set_series(lines, marks=marks, x_min=0.0, x_max=100.0, smooth=False)

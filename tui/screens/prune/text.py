@@ -10,7 +10,7 @@ from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.jobs.prune.config import REMOVAL
 from gradtop.trainer.jobs.prune.result import MASKS_SAVE_NOTHING, PruneAbout, checked_text, pruning_verdict, speedup
 from gradtop.trainer.jobs.prune.trial import PruneTrial, layer_sparsity, sparsity
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS
+from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
 from gradtop.trainer.record.streams.registry import (
     BASE_BATCH_LATENCY,
     BASE_LATENCY,
@@ -37,7 +37,7 @@ def method_style(place: int) -> str:
 
 def head(part: PrunePart, width: int) -> tuple[TextLine, TextLine]:
     """The names of the columns."""
-    names = {ACCURACY: "accuracy", LOSS: "val loss", SCORE: METRICS[part.about.metric].short}
+    names = {ACCURACY: "accuracy", LOSS: "val loss", SCORE: metric_of(part.about.metric).short}
     figures = "".join(f"{names[each]:>{FIGURE_WIDTH}}" for each in part.metrics)
     words = f"{'':<{3 + SAMPLE}}{'method':<{METHOD_WIDTH}}{'amount':>{AMOUNT_WIDTH}}{figures}{'zeros':>{FIGURE_WIDTH}}"
     words += f"{'parameters':>{COUNT_WIDTH}}" if width >= WIDE else ""

@@ -10,7 +10,7 @@ from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.jobs.quantize.result import left_text, speeds
 from gradtop.trainer.jobs.quantize.trial import QuantizeTrial, smaller_by
 from gradtop.trainer.jobs.quantize.verdict import size_text, times_text
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS
+from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.screens.quantize.data import QuantizePart
 
@@ -48,7 +48,7 @@ def quantize_head(part: QuantizePart, width: int) -> list[TextLine]:
     """The names of the columns."""
     batches = shown_batches(part, width)
     names = {ACCURACY: "accuracy", LOSS: "val loss"}
-    figures = "".join(f"{names.get(name) or METRICS[name].short:>{FIGURE_WIDTH}}" for name in shown_metrics(part))
+    figures = "".join(f"{names.get(name) or metric_of(name).short:>{FIGURE_WIDTH}}" for name in shown_metrics(part))
     file = f"{'file':>{SIZE_WIDTH}}{'':>{SMALLER_WIDTH}}" if width >= WIDE else f"{'file':>{SMALLER_WIDTH}}"
     words = f"{'':<3}{'method':<{METHOD_WIDTH}}{figures}{file}"
     columns = "".join(f"{number(batch):>{FACTOR_WIDTH}}" for batch in batches)

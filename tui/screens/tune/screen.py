@@ -245,7 +245,7 @@ class Tune(ModeScreen, EnqueueAction):
             if word is not None:
                 self.form.set_text(word)
 
-        self.app.push_screen(Choose(message.spec.name, message.spec.choices, message.chosen, message.at), take)
+        self.app.push_screen(Choose(message.spec.name, tuple(dict.fromkeys((*message.spec.choices, message.chosen))), message.chosen, message.at), take)
 
     # What can be done with it
 
