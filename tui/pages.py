@@ -11,6 +11,7 @@ PAGES = {
     "keys": "every key, and how to remap them",
     "configuration": "models, data, optimizers, schedules; changing a run",
     "tasks": "classification, regression, …: loss, metrics, baselines",
+    "data": "your own data: Datasets, arrays, frames; samplers",
     "tables": "CSV and Parquet files: columns, missing values",
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",

@@ -12,6 +12,7 @@ _GATHER_BYTES = 1 << 20
 _FLOAT_BYTES = 4
 
 Prepare = Callable[[Tensor], Tensor]
+Draw = Callable[[int, int], Tensor]  # the sample indices of an epoch, by seed and epoch
 
 
 def generator_of(seed: int, epoch: int) -> torch.Generator:
@@ -22,6 +23,11 @@ def generator_of(seed: int, epoch: int) -> torch.Generator:
 def order_of(samples: int, seed: int, epoch: int) -> Tensor:
     """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
     return torch.randperm(samples, generator=generator_of(seed, epoch))
+
+
+def drawn_order(draw: Draw | None, samples: int, seed: int, epoch: int) -> Tensor:
+    """As `order_of`, or what is drawn in place of each sample once."""
+    return order_of(samples, seed, epoch) if draw is None else draw(seed, epoch)
 
 
 def batch_count(samples: int, batch_size: int) -> int:
@@ -55,6 +61,7 @@ class Batches:
         self.labels = labels
         self.batch_size = batch_size
         self.prepare = prepare
+        self.draw: Draw | None = None
         self._seed = seed
         samples = len(images)
         self.per_epoch = batch_count(samples, batch_size)
@@ -64,7 +71,7 @@ class Batches:
 
     def order(self, epoch: int) -> Tensor:
         """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
-        return order_of(len(self.images), self._seed, epoch)
+        return drawn_order(self.draw, len(self.images), self._seed, epoch)
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of `epoch`, from batch number `skip` on."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.batches import Batches, Prepare
+from gradtop.trainer.data.batches import Batches, Draw, Prepare
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.loading import Reading
 
@@ -75,9 +75,12 @@ def spread_rows(values: Tensor, most: int = _NUMBERS) -> bytes:
 
 
 class TrainingBatches(Protocol):
-    """Seed, epoch and position alone decide what a batch holds. `prepare` may be set to None: inputs then come as stored."""
+    """Seed, epoch and position alone decide what a batch holds. `prepare` may be set to None: inputs then come as stored. `draw` may be set: it
+    decides which samples an epoch trains on.
+    """
 
     prepare: Prepare | None
+    draw: Draw | None
 
     @property
     def batch_size(self) -> int: ...
@@ -148,6 +151,7 @@ class Dataset:
     info: DataInfo
     prepare: Prepare | None = None
     survey: Survey = field(default_factory=Survey)
+    weights: Tensor | None = None  # by which training samples may be drawn
 
     @property
     def reading(self) -> None:

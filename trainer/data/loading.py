@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gradtop.trainer.data.batches import Prepare, batch_count, order_of, split_batches
+from gradtop.trainer.data.batches import Draw, Prepare, batch_count, drawn_order, split_batches
 from gradtop.trainer.data.readers import SHARED, LoaderBatches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import UserError
 
@@ -169,6 +169,7 @@ class LoadedBatches:
     ) -> None:
         self.batch_size = batch_size
         self.prepare = prepare
+        self.draw: Draw | None = None
         self._samples = samples
         self._reading = reading
         self._seed = seed
@@ -177,7 +178,7 @@ class LoadedBatches:
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[LabeledSample]:
         """Inputs and targets of `epoch` (counted from 0), from batch number `skip` on."""
-        order = order_of(len(self._samples), self._seed, epoch)
+        order = drawn_order(self.draw, len(self._samples), self._seed, epoch)
         batches = split_batches(order, self.batch_size)[skip:]
         for inputs, targets in self._reading.read(self._samples, batches, self._device, fill=True):
             yield (self.prepare(inputs) if self.prepare is not None else inputs), targets

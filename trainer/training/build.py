@@ -33,6 +33,7 @@ from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.data.dataset import Source, TrainingBatches
 from gradtop.trainer.data.load import load_data
+from gradtop.trainer.data.sampling import draw_of, draw_text
 from gradtop.trainer.job import PROFILE
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
@@ -220,6 +221,9 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     freeze(config.freeze, model, 1, fixed)  # what trains decides what is measured
     optimizer = build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)
+    batches.draw = draw_of(config.data, source, config.task.wanted.ignored)
+    if batches.draw is not None:
+        told.event(EventKind.DATA, message=draw_text(config.data, source))
     if training.compile:
         model.compile()
     compute = Compute(model, optimizer, device, training, task)

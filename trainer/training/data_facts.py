@@ -100,6 +100,10 @@ class FactFinder:
         columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * 4
         targets = source.labels if labels is None else torch.tensor(labels)
         facts = self.task.target_facts(targets, sampled=labels is not None, smoothing=label_smoothing)
+        if self.batches.draw is not None and source.labels is not None:
+            # What is trained on has classes of other shares, and with them another best constant prediction.
+            drawn = self.task.target_facts(source.labels[self.batches.draw(0, 0)], sampled=False, smoothing=label_smoothing)
+            facts = facts._replace(constant_training_loss=drawn.constant_loss if drawn.constant_training_loss is None else drawn.constant_training_loss)
         return DataFacts(
             **facts._asdict(),
             input_mean=columns[0],

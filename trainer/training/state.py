@@ -47,6 +47,8 @@ def kinds(config: Config) -> dict[str, str]:
 def described_data(config: Config) -> str:
     """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
     tables = to_tables(config)
+    # How training samples are drawn changes nothing of what validation measures.
+    tables["data"] = {key: value for key, value in tables["data"].items() if key != "sampler"}
     # As of before there were tasks, where the data tell it.
     found = tables["data"] if config.task.kind == "auto" else {"data": tables["data"], "task": tables["task"]}
     return json.dumps(found, default=str)

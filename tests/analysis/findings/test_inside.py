@@ -171,6 +171,11 @@ def test_class_imbalance(run: Written, counts: list[int], names: list[str]) -> N
     assert run.knows(class_counts=counts, counted=sum(counts)).names == names
 
 
+def test_classes_that_are_drawn_equally_often_are_not_unequal(tmp_path: Path) -> None:
+    run = Written(tmp_path, '[data]\nkind = "digits"\nsampler = "balanced"\n')
+    assert run.knows(class_counts=[1000, 90], counted=1090).names == []
+
+
 @pytest.mark.parametrize(("mean", "std", "names"), [(0.1, 0.9, []), (0.5, 0.0, ["input-scale"]), (120.0, 60.0, ["input-scale"]), (0.0, 300.0, ["input-scale"])])
 def test_inputs_that_are_not_normalized(run: Written, mean: float, std: float, names: list[str]) -> None:
     assert run.knows(model_input_mean=mean, model_input_std=std).names == names

@@ -105,6 +105,11 @@ class RunHistory:
         return any(self.setting(f"task.{name}") for name in ("class_weights", "balanced", "focal"))
 
     @property
+    def draws_samples(self) -> bool:
+        """Whether some samples are trained on more often than others."""
+        return str(self.setting("data.sampler", "shuffle")) != "shuffle"
+
+    @property
     def is_adaptive(self) -> bool:
         """Whether the optimizer divides by the size of the gradients, as Adam does: their scale then changes nothing."""
         return str(self.setting("optimizer.kind", "")) not in {"sgd", ""}

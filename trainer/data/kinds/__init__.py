@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal, NamedTuple
 
 from gradtop.trainer.data.targets import CLASSES, TargetKind
-from gradtop.trainer.declare import Kind
+from gradtop.trainer.declare import Kind, setting
 
 
 class DataShape(NamedTuple):
@@ -35,3 +35,9 @@ class DataConfig(Kind, defer_build=True):
     @property
     def shape(self) -> DataShape:
         return DataShape()
+
+
+class LabeledData(DataConfig):
+    """Samples that each have a class, or may have one."""
+
+    sampler: Literal["shuffle", "balanced"] = setting("shuffle", help="Training samples of an epoch: each once (shuffle), or drawn with replacement, each class equally often (balanced).", effect="fork")

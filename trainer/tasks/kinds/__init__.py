@@ -43,6 +43,8 @@ class TaskConfig(Kind, defer_build=True):
             yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = custom"
         if self.has_classes:
             return
+        if getattr(data, "sampler", "") == "balanced":
+            yield "data.sampler", f"balanced requires one class for each sample; task.kind is {self.kind}"
         if config.training.label_smoothing:
             yield "training.label_smoothing", f"requires classes; task.kind is {self.kind}"
         for name in ("mixup", "cutmix"):

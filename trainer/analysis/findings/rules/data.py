@@ -33,21 +33,21 @@ def left_out(run: RunHistory) -> Iterator[Finding]:
 def class_imbalance(run: RunHistory) -> Iterator[Finding]:
     """Some classes have far more training samples than others: accuracy then says little.
 
-    Threshold: the largest has more than 10 times as many as the smallest, or a class has none. Not for text, whose characters are never balanced, and not where task weights the classes.
+    Threshold: the largest has more than 10 times as many as the smallest, or a class has none. Not for text, whose characters are never balanced, and not where task weights the classes or data.sampler draws them.
     Source: SageMaker Debugger (ClassImbalance, 10).
     """
     counts = run.facts.class_counts
     if len(counts) < 2 or run.setting("data.kind") == "text" or (run.facts.sampled and not min(counts)):
         return
     most, least = max(counts), min(counts)
-    if most <= UNEQUAL * least or run.weights_classes:
+    if most <= UNEQUAL * least or run.weights_classes or run.draws_samples:
         return
     times = f"{significant(most / least, 2)} times as many" if least else "none of them"
     found = read_classification(run.reader.run)  # has the names, from the first evaluation on
     one, other = (found.name(each) if found is not None else str(each) for each in (counts.index(most), counts.index(least)))
     sentence = f"class {one} has {number(most)} of {number(sum(counts))} training samples ({percent(most / sum(counts))}), class {other} {number(least)}"
     sentence += f": {times}" if least else ""
-    advice = "weight the loss by class (task.kind=classification task.balanced=true) or balance the sampling, and look at the accuracy of each class"
+    advice = "weight the loss by class (task.kind=classification task.balanced=true) or draw each equally often (data.sampler=balanced), and look at the accuracy of each class"
     yield Finding(Severity.WARNING, "class imbalance", sentence, advice, {"most": most, "least": least, "classes": len(counts)})
 
 

@@ -14,6 +14,12 @@ class CustomData(DataConfig):
     target: str = target("my_project.data:load", help="package.module:callable, called with the arguments below.", effect="fork")
     arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
 
+    sampler: Literal["shuffle", "balanced", "weighted"] = setting(
+        "shuffle",
+        help="Training samples of an epoch: each once (shuffle), or drawn with replacement: each class equally often (balanced), or by the attribute weights of the training set (weighted).",
+        effect="fork",
+    )
+
     inputs: ClassVar = "any"
     targets: ClassVar = (CLASSES, VALUES, LABEL_SETS, MASKS)
     builder: ClassVar = "gradtop.trainer.data.kinds.custom.loader:load"

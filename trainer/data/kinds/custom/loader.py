@@ -17,6 +17,7 @@ from gradtop.trainer.data.batches import Prepare
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, labels_per_sample, tones_of
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
+from gradtop.trainer.data.kinds.custom.arrays import tensors_in
 from gradtop.trainer.data.kinds.custom.labels import (
     FLOATS,
     WHOLE,
@@ -29,11 +30,12 @@ from gradtop.trainer.data.kinds.custom.labels import (
 )
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.sampling import BALANCED, WEIGHTED, check_weights
 from gradtop.trainer.data.targets import MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
-_WANTED = "a torch Dataset of (input, label), or a tuple of tensors (inputs, labels)"
+_WANTED = "a torch Dataset of (input, label), or a tuple (inputs, labels) of tensors, arrays or data frames"
 # So many of a Dataset's inputs say what black, white, mean and deviation are.
 _LOOKED_AT = 256
 _SAY_EVERY = 2.0
@@ -46,6 +48,7 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise UserError(f"{name} returns {_kind(given)}; it must return two sets, for training and for validation, each {_WANTED}")
     training, validation = (_part(part, f"{name}: the {which} set", wanted) for part, which in zip(given, ("training", "validation"), strict=True))
+    weights = check_weights(given[0].weights, len(given[0]), training.title) if config.sampler == WEIGHTED and hasattr(given[0], "weights") else None
     one, other = training.inputs[0], validation.inputs[0]
     if one.shape != other.shape or one.dtype != other.dtype:
         raise UserError(f"{name}: a training input is {like_text(one)}, a validation input {like_text(other)}; they must match")
@@ -61,14 +64,15 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
             part.check_labels(info.classes, wanted.ignored)
     prepare = _normalise(training.inputs) if one.dtype == torch.uint8 and info.channels else None
     if training.items is None and validation.items is None:
-        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare)
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, weights=weights)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
     if wanted.kind in NUMBERS:
-        return CustomSource(train, val, info, prepare, tones, labels=training.labels)
+        return CustomSource(train, val, info, prepare, tones, labels=training.labels, weights=weights)
     if info.pixels:
-        return CustomSource(train, val, info, prepare, tones)
-    return CustomSource(train, val, info, prepare, tones, tokens_per_sample=labels_per_sample(training.labels))
+        return CustomSource(train, val, info, prepare, tones, weights=weights)
+    labels = all_classes(train, training) if config.sampler == BALANCED else None
+    return CustomSource(train, val, info, prepare, tones, labels=labels, tokens_per_sample=labels_per_sample(training.labels), weights=weights)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class CustomSource:
     survey: Survey = field(default_factory=Survey)
     labels: Tensor | None = None
     tokens_per_sample: int = 0
+    weights: Tensor | None = None
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
         return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
@@ -149,6 +154,14 @@ class Items:
         """Whether its labels are numbers of classes."""
         return self._wanted.kind not in NUMBERS
 
+    def said_targets(self) -> Tensor | None:
+        """The attribute `targets`, where it has an integer for each sample."""
+        try:
+            said = torch.as_tensor(getattr(self._samples, "targets", None))
+        except (TypeError, ValueError, RuntimeError):
+            return None
+        return said.long() if said.dim() == 1 and len(said) == len(self) and said.dtype in WHOLE else None
+
     def instead(self, index: int) -> tuple[int, ...]:  # noqa: ARG002 - one that cannot be read ends the training
         return ()
 
@@ -183,6 +196,7 @@ class Items:
 def _part(given: Any, title: str, wanted: WantedTargets) -> Part:
     if isinstance(given, TensorDataset):
         given = given.tensors
+    given = tensors_in(given, title)
     if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Tensor) for each in given):
         inputs, labels = given
         if not inputs.dim() or not labels.dim() or len(inputs) != len(labels):
@@ -203,7 +217,7 @@ def _part(given: Any, title: str, wanted: WantedTargets) -> Part:
     classes = 0 if wanted.kind in NUMBERS else _classes_of(given)
     if wanted.kind == MASKS and not classes:
         classes = _classes_in_masks(items, title)
-    labels = torch.stack([label for _, label in some]) if classes else _all_labels(items, title)
+    labels = torch.stack([label for _, label in some]) if classes else all_labels(items, title)
     return Part(title, inputs, labels, items, classes, wanted)
 
 
@@ -224,7 +238,16 @@ def _classes_in_masks(items: Items, title: str) -> int:
     return found
 
 
-def _all_labels(items: Items, title: str) -> Tensor:
+def all_classes(items: Items, part: Part) -> Tensor:
+    """The class of each sample: from what the set says of itself, as torchvision's do, if that agrees with the samples looked at."""
+    if len(part.labels) == len(items):
+        return part.labels
+    said = items.said_targets()
+    looked_at = list(range(0, len(items), max(len(items) // _LOOKED_AT, 1)))[: len(part.labels)]
+    return said if said is not None and torch.equal(said[looked_at], part.labels) else all_labels(items, part.title)
+
+
+def all_labels(items: Items, title: str) -> Tensor:
     """Every sample read once, as only that tells how many classes there are, or the scale of values."""
     labels, say_at = [], time.monotonic() + _SAY_EVERY
     for index in range(len(items)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, DataShape
+from gradtop.trainer.data.kinds import DataShape, LabeledData
 from gradtop.trainer.declare import setting
 
 
-class Digits(DataConfig):
+class Digits(LabeledData):
     kind: Literal["digits"] = setting("digits", help="UCI handwritten digits, 8×8 grayscale, 1 797 images; included in gradtop.", effect="fork")
 
     builder: ClassVar = "gradtop.trainer.data.kinds.digits.loader:load"

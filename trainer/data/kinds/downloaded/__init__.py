@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, DataShape
+from gradtop.trainer.data.kinds import DataShape, LabeledData
 from gradtop.trainer.declare import setting
 
 
-class Downloaded(DataConfig):
+class Downloaded(LabeledData):
     """A data set of torchvision.datasets; `mean` and `std` are of the training pixels in 0..1, channel by channel."""
 
     builder: ClassVar[str] = "gradtop.trainer.data.kinds.downloaded.loader:load"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, DataShape
+from gradtop.trainer.data.kinds import DataShape, LabeledData
 from gradtop.trainer.declare import setting
 
 
-class Fake(DataConfig):
+class Fake(LabeledData):
     kind: Literal["fake"] = setting("fake", help="Learnable random images, for benchmarks and tests.", effect="fork")
     samples: int = setting(1_024, help="Number of training images.", unit="images", effect="fork", ge=1, le=10_000_000)
     classes: int = setting(10, help="Number of classes.", effect="fork", ge=2, le=100_000)

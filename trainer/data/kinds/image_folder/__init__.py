@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig, DataShape
+from gradtop.trainer.data.kinds import DataShape, LabeledData
 from gradtop.trainer.declare import setting
 
 
-class ImageFolder(DataConfig):
+class ImageFolder(LabeledData):
     kind: Literal["image_folder"] = setting("image_folder", help="A folder with one subfolder of images per class, or with train and val (validation, valid, dev) in it.", effect="fork")
     root: str = setting("images", help="Root directory of the images.", effect="fork", pattern=r"\S", expected="a folder")
     image_size: int = setting(64, help="Size of the images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig
+from gradtop.trainer.data.kinds import LabeledData
 from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, VALUES
 from gradtop.trainer.declare import setting
 
 
-class TableData(DataConfig):
+class TableData(LabeledData):
     kind: Literal["table"] = setting("table", help="A CSV or Parquet file with one sample per row; numbers are standardized, categories embedded by an mlp.", effect="fork")
     file: str = setting("table.csv", help="Path of the file, .csv, .tsv or .parquet; the first line of a CSV file names the columns.", effect="fork", pattern=r"\S", expected="a file")
     target: tuple[str, ...] = setting(("target",), help="Column to predict, or a list of columns of numbers. Words and few integers are classes, other numbers values.", effect="fork")

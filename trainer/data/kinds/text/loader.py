@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.batches import Prepare, batch_count, generator_of, order_of, split_batches
+from gradtop.trainer.data.batches import Draw, Prepare, batch_count, generator_of, order_of, split_batches
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, spread_rows
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.text import Text
@@ -122,6 +122,7 @@ class Windows:
     """The training batches of every epoch: characters (batch, context), and for each of them the one that comes next."""
 
     prepare: Prepare | None = None
+    draw: Draw | None = None
 
     def __init__(self, characters: Tensor, context: int, batch_size: int, *, seed: int) -> None:
         self.batch_size = batch_size

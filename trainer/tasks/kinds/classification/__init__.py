@@ -41,6 +41,8 @@ class ClassificationTask(TaskConfig):
         classes = config.data.shape.classes
         if self.class_weights and classes and len(self.class_weights) != classes:
             yield "task.class_weights", f"must be {classes} weights, one for each class of data.kind = {config.data.kind}, not {len(self.class_weights)}"
+        if self.balanced and getattr(config.data, "sampler", "") == "balanced":
+            yield "task.balanced", "cannot be combined with data.sampler = balanced, which balances the classes already"
         if self.focal and config.training.label_smoothing:
             yield "task.focal", "cannot be combined with training.label_smoothing"
         mixing = next((name for name in ("mixup", "cutmix") if getattr(config.augment, name)), "")
