@@ -168,7 +168,7 @@ def test_a_resumed_run_draws_on_as_if_nothing_had_been(tmp_path: Path) -> None:
         assert work(stopped, resume=looks > 3, signals=SignalAtLook(looks)) == 0
     assert work(stopped, resume=True) == 0
     assert not differences(finished(whole), finished(stopped))
-    assert "data.sampler = balanced: an epoch draws 60 training samples" in str(events(whole, "data")[0]["message"])
+    assert "each class equally often, 60 in an epoch (data.sampler = balanced)" in str(events(whole, "data")[0]["message"])
 
 
 def test_the_best_constant_prediction_is_that_of_what_is_drawn(tmp_path: Path) -> None:

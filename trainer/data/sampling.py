@@ -49,8 +49,8 @@ def draw_text(config: DataConfig, source: Source) -> str:
     """What is told of it at the start of a run."""
     samples = source.fingerprint().training
     if getattr(config, "sampler", SHUFFLE) == WEIGHTED:
-        return f"data.sampler = weighted: an epoch draws {samples:,} training samples with replacement, by their weights"
-    return f"data.sampler = balanced: an epoch draws {samples:,} training samples with replacement, each class equally often"
+        return f"training samples are drawn with replacement by their weights, {samples:,} in an epoch (data.sampler = weighted)"
+    return f"training samples are drawn with replacement, each class equally often, {samples:,} in an epoch (data.sampler = balanced)"
 
 
 def class_weights(source: Source, ignored: int | None) -> Tensor:
