@@ -9,7 +9,7 @@ from gradtop.trainer.jobs.prune.trial import PruneTrial, choice_text
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import EMPTY_SERIES
 from gradtop.trainer.record.streams.registry import SCORE, shown_by
-from gradtop.tui.framework.lines import Lines, wrapped
+from gradtop.tui.framework.lines import Lines, TextLine, wrapped
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.screens.prune.data import PrunePart, amount_curve, read_pruning, written_checkpoints
 from gradtop.tui.screens.prune.text import head, layer_lines, method_style, pruning_conclusion, remark, trial_rows
@@ -72,20 +72,23 @@ class PruneScreen(SweepScreen):
         beside = self.size.width >= BESIDE
         self.query_one("#curve").display = beside or not self._layers_shown
         self.query_one("#layers").display = beside or self._layers_shown
-        said = 2 if beside else 3
+        said = max(2, len(self.conclusion()))
         self.query_one("#conclusion").styles.height = said
         room = (self.query_one("#body").size.height or self.size.height - 3) - said - 1
         panes = max(LEAST_PANES, int(room * PANES_SHARE))
         self.query_one("#trials").styles.height = max(HEAD_ROWS + 1, min(len(self.part.trials) + HEAD_ROWS, room - panes))
         self.call_after_refresh(self._draw)
 
+    def conclusion(self) -> list[TextLine]:
+        """What was found, over as many lines as it takes."""
+        return wrapped(pruning_conclusion(self.part, self.chosen if self._at is not None else None), self.size.width - 1)
+
     def _draw(self) -> None:
         """Once the panes have their sizes."""
         if not self.is_mounted:
             return
-        part, chosen = self.part, self.chosen
-        lines = self.query_one("#conclusion", Lines)
-        lines.show(wrapped(pruning_conclusion(part, chosen if self._at is not None else None), lines.size.width))
+        part = self.part
+        self.query_one("#conclusion", Lines).show(self.conclusion())
         self.query_one("#remark", Lines).show([remark(part)])
         self._draw_curves()
         table = self.query_one("#trials", Lines)
@@ -125,6 +128,13 @@ class PruneScreen(SweepScreen):
             return True if self.is_mounted and self.size.width < BESIDE else None
         return super().check_action(action, parameters)
 
+    def label(self, identity: str | None, label: str) -> str:
+        if identity == "prune.panes":
+            return "chart" if self._layers_shown else "layers"
+        if identity == "prune.next" and self.size.width < BESIDE:
+            return ""  # arrows say themselves; the pane that is not seen needs the room
+        return super().label(identity, label)
+
     def action_next_metric(self) -> None:
         self._metric += 1
         self._draw_curves()
@@ -132,6 +142,7 @@ class PruneScreen(SweepScreen):
     def action_turn_panes(self) -> None:
         self._layers_shown = not self._layers_shown
         self.draw()
+        self.refresh_bindings()
 
     def action_write(self) -> None:
         """The amount under the cursor."""

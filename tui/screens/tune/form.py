@@ -147,13 +147,16 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             # A title on a line without corners wants its own gaps.
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
             folded = self.folded(part.name)
+            single = len(specs) == 1
             rows = [folded_row(draft, part, specs, changed)] if folded else [field_row(draft, spec, changed) for spec in specs if self._matches(spec)]
+            if single and not folded:
+                rows = [row._replace(label=part.name) for row in rows]  # a frame around one field tells nothing
             names = [row.key for row in rows]
             here = names.index(self.key) if self.key in names else -1
             if not draws_unicode(self):
                 rows = [row._replace(note=spell(row.note)) for row in rows]
             fieldset.display = bool(rows)
-            fieldset.set_class(folded, "-folded")
+            fieldset.set_class(folded or single, "-line")
             fieldset.show(rows, here, self._edit if here >= 0 else None)
             fieldset.set_class(here >= 0, "-here")
         for section in {*ORDER} - {part.name for part, _ in draft.sections()}:

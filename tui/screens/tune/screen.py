@@ -141,6 +141,7 @@ class Tune(ModeScreen, EnqueueAction):
         draft = self.draft
         if draft is None:
             return
+        self.set_class(draft.changes_something, "-changed")
         self._weights.ask(draft, way_of(draft, self.base.checkpoints, has_run=self.base.run is not None).checkpoint)
         self.set_class(self.query_one(LrPreview).follow(draft, self.base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)

@@ -27,6 +27,13 @@ async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_p
         assert "No changes to quiet-heron" in shown
 
 
+async def test_a_form_of_defaults_has_room_in_a_terminal_of_40_lines(tmp_path: Path, run: Run) -> None:
+    async with opened(tmp_path, size=(120, 40), run=run) as screen:
+        await screen.until(lambda: screen.form.size.height > 0, "the form")
+        assert screen.form.max_scroll_y == 0
+        assert "warmup" in screen.shown()
+
+
 async def test_a_field_is_edited_with_enter_and_what_is_typed_is_shown_as_a_change(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         assert screen.form.key == LR
