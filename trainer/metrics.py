@@ -20,11 +20,12 @@ PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"
 R2, MAE, RMSE = "r2", "mae", "rmse"
 AVERAGE_PRECISION, MICRO_F1 = "average_precision", "micro_f1"
 MEAN_IOU, DICE = "mean_iou", "dice"
-# What there is a label for; a character is a token, and other tokens are those of custom data. Values are numbers to predict in place of labels.
+# What there is a label for; a character is a token, and tokens of no text are those of custom data. Values are numbers to predict in place of labels.
 SAMPLES, CHARACTERS, TOKENS, VALUES = "samples", "characters", "tokens", "values"
+TEXT_TOKENS = "text_tokens"  # each of which stands for some characters
 PIXELS = "pixels"
 LABEL_SETS = "label_sets"  # several labels for each sample, each of which is there or not
-OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS)
+OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS, TEXT_TOKENS)
 TOP = 5
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
 
@@ -50,7 +51,7 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(LOSS, "val loss", "loss", "min", "Mean loss of the task without label smoothing; of a classification the cross-entropy.", share=False),
-        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters, of a segmentation: of the pixels) whose class is predicted.", labels=(*OF_CLASSES, PIXELS)),
+        Metric(ACCURACY, "accuracy", "acc", "max", "Share of the samples (of a text: of the characters or tokens, of a segmentation: of the pixels) whose class is predicted.", labels=(*OF_CLASSES, PIXELS)),
         Metric(
             BALANCED_ACCURACY, "balanced accuracy", "bal", "max",
             "Mean over the classes of their recall, that is of the share of a class's samples that are predicted; classes without samples are "
@@ -68,10 +69,10 @@ METRICS: Mapping[str, Metric] = {
             "Share of the samples whose class is among the five with the largest outputs; from 10 classes on.",
             labels=(SAMPLES,), classes=TOP_CLASSES,
         ),
-        Metric(PERPLEXITY, "perplexity", "ppl", "min", "exp of the mean cross-entropy per token; of a text a token is a character.", labels=(TOKENS, CHARACTERS), share=False),
+        Metric(PERPLEXITY, "perplexity", "ppl", "min", "exp of the mean cross-entropy per token; of a text without a tokenizer a token is a character.", labels=(TOKENS, CHARACTERS, TEXT_TOKENS), share=False),
         Metric(
-            BITS_PER_CHARACTER, "bits per character", "bpc", "min", "Mean cross-entropy per character in bits, that is divided by ln 2.",
-            labels=(CHARACTERS,), share=False,
+            BITS_PER_CHARACTER, "bits per character", "bpc", "min", "Cross-entropy of a text divided by ln 2 and by the number of its characters, whatever the tokenizer.",
+            labels=(CHARACTERS, TEXT_TOKENS), share=False,
         ),
         Metric(
             R2, "R²", "R²", "max", "Coefficient of determination of a regression, the mean over the targets (scikit-learn's r2_score); a constant prediction has 0 at most.",
@@ -145,7 +146,7 @@ def not_measured(name: str, labels: str, classes: int) -> str:
 
 
 def _labels_text(labels: str) -> str:
-    return {VALUES: "numbers as targets", LABEL_SETS: "several labels for each sample"}.get(labels, f"labels of {labels}")
+    return {VALUES: "numbers as targets", LABEL_SETS: "several labels for each sample", TEXT_TOKENS: "labels of tokens"}.get(labels, f"labels of {labels}")
 
 
 def headline_of(further: Container[str]) -> str:

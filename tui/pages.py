@@ -13,6 +13,7 @@ PAGES = {
     "tasks": "classification, regression, …: loss, metrics, baselines",
     "data": "your own data: Datasets, arrays, frames; samplers",
     "tables": "CSV and Parquet files: columns, missing values",
+    "text": "texts: characters, byte-pair tokens, bits per character",
     "fields": "every configuration key: default, bounds, effect of a change",
     "monitoring": "what is measured, at what cost; non-finite values",
     "findings": "every finding: what it says, its threshold and its source",

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gradtop.trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule
 from gradtop.trainer.data.dataset import Dataset, Source
-from gradtop.trainer.data.kinds.text.loader import Characters
+from gradtop.trainer.data.kinds.text.loader import TextSource
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.optim.schedules import WarmUp
@@ -69,7 +69,7 @@ def reader(source: Source, size: int, device: torch.device) -> tuple[Callable[[]
                 yield images[batch], labels[batch]
 
         return pictures, math.ceil(len(labels) / size)
-    assert isinstance(source, Characters)
+    assert isinstance(source, TextSource)
     characters, context = source.training_part.long().to(device), source.context
     windows = (len(characters) - context) // context
 

@@ -78,7 +78,7 @@ def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text: str, said
         ("[model]\nkind = 'transformer'\nnum_heads = 5", "model.num_heads: must divide model.hidden_size, which is 64; it is 5"),
         ("[model]\nkind = 'language_model'", "model.kind: must be a model of images where data.kind is digits, not language_model"),
         ("[data]\nkind = 'text'", "model.kind: must be language_model where data.kind is text, not cnn"),
-        ("[sample]\nprompt = 'Alice'", "sample.prompt: requires data.kind = text, whose characters are known; it is digits"),
+        ("[sample]\nprompt = 'Alice'", "sample.prompt: requires data.kind = text, whose tokens are known; it is digits"),
         ("[data]\nkind = 'text'\n[model]\nkind = 'language_model'\n[augment]\nflip = 0.5", "augment.flip: requires images; data.kind is text"),
         ("[model]\nkind = 'custom'\ntarget = 'build'", 'model.target: must be package.module:callable, not "build"'),
         ("[model]\nkind = 'torchvision'\narguments = 3", "model.arguments: must be a table of keyword arguments, such as {width = 64}, not 3"),

@@ -7,20 +7,20 @@ import torch
 
 from gradtop.trainer.config import AugmentConfig, Text
 from gradtop.trainer.data.augment import augmentation
-from gradtop.trainer.data.kinds.text.loader import Characters, load
+from gradtop.trainer.data.kinds.text.loader import TextSource, load
 from gradtop.trainer.data.load import info_of
 from gradtop.trainer.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 
 
-def of(folder: Path, text: str | bytes, *, context: int = 4, validation: float = 0.2) -> Characters:
+def of(folder: Path, text: str | bytes, *, context: int = 4, validation: float = 0.2) -> TextSource:
     file = folder / "text"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return load(Text(file=str(file), validation=validation), seed=0, context=context)
 
 
-def spelled(characters: Characters, numbers: torch.Tensor) -> str:
+def spelled(characters: TextSource, numbers: torch.Tensor) -> str:
     return "".join(characters.vocabulary[number] for number in numbers.flatten().tolist())
 
 

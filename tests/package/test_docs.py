@@ -158,7 +158,7 @@ def test_the_run_directory_is_as_described(tmp_path: Path) -> None:
     block = next(block for block in blocks(DIRECTORY) if "run.toml" in block)
     described = {name.partition("/")[0] + "/" * ("/" in name) for name in re.findall(r"^ {6}(\S+)", block, re.MULTILINE)}
     # Only a fork has an origin, only a language model samples, and what surrounded a run is written by who starts a real one.
-    assert there | {"origin.pt", "code.diff", "packages.txt", "data.json", "classes.json", "best-classes.json", "profiles/", ".reserve", "death.json", "samples.jsonl", "trials.jsonl"} == described
+    assert there | {"origin.pt", "code.diff", "packages.txt", "data.json", "classes.json", "best-classes.json", "profiles/", ".reserve", "death.json", "samples.jsonl", "tokenizer.json", "trials.jsonl"} == described
     streams = set(re.findall(r"\w+", re.search(r"NAME is ([\w, ]+) or plan", block)[1]))  # type: ignore[index]
     assert {file.name.partition(".")[0] for file in Run(run.path).streams.iterdir()} == streams | {"plan"}
     assert "pictures" in block

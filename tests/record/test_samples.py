@@ -48,10 +48,10 @@ def test_what_is_generated_again_after_a_resume_replaces_what_was(run: Run) -> N
 
 
 def test_the_file_is_bounded_and_the_oldest_and_the_newest_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples_module, "LIMIT", 4096)
+    monkeypatch.setattr(samples_module, "LIMIT", 5000)
     for step in range(1, 500):
         append_sample(run, sample(step))
-        assert run.samples.stat().st_size <= 4096
+        assert run.samples.stat().st_size <= 5000
     steps = [each.step for each in read_samples(run)]
     assert steps[-1] == 499
     assert len(steps) > 10

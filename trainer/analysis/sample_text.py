@@ -13,7 +13,8 @@ PROMPT = 200  # of a prompt
 def sample_title(sample: TextSample) -> str:
     """epoch 5  val loss 1.61  temperature 0.8; and how much of the text there is, where that is not all"""
     loss = "" if sample.loss is None else f"  val loss {significant(sample.loss)}"
-    cut = f"  {number(len(sample.text))} of {number(sample.wanted)} characters (time limit)" if len(sample.text) < sample.wanted else ""
+    made, unit = (sample.tokens, "tokens") if sample.tokens else (len(sample.text), "characters")
+    cut = f"  {number(made)} of {number(sample.wanted)} {unit} (time limit)" if made < sample.wanted else ""
     return f"epoch {number(sample.epoch)}{loss}  temperature {significant(sample.temperature)}{cut}"
 
 

@@ -113,6 +113,6 @@ def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:
         yield f"augment.{key}", f"requires images; data.kind is {data.kind}"
     if data.inputs != "characters" and config.sample != (plain := SampleConfig()):
         key = next(key for key, value in vars(plain).items() if value != getattr(config.sample, key))
-        yield f"sample.{key}", f"requires data.kind = text, whose characters are known; it is {data.kind}"
+        yield f"sample.{key}", f"requires data.kind = text, whose tokens are known; it is {data.kind}"
     if data.shape.size and not any(model.disagreements()):
         yield from ((f"model.{field}", sentence) for field, sentence in model.misfits(data.shape.size, data.kind))

@@ -6,7 +6,7 @@ from gradtop.trainer.declare import Section, setting
 
 
 class SampleConfig(Section):
-    prompt: str = setting("", help="Beginning of the text that a character language model continues; empty for the first characters of the validation text.", effect="live")
-    length: int = setting(200, help="Number of characters that are generated.", unit="characters", effect="live", ge=1, le=2_000)
-    temperature: float = setting(0.8, help="Temperature of the softmax from which characters are drawn; 0 always takes the most likely one.", effect="live", ge=0, le=100)
+    prompt: str = setting("", help="Beginning of the text that a language model continues; empty for the beginning of the validation text.", effect="live")
+    length: int = setting(200, help="Number of characters, or with data.tokenizer of tokens, that are generated.", unit="tokens", effect="live", ge=1, le=2_000)
+    temperature: float = setting(0.8, help="Temperature of the softmax from which tokens are drawn; 0 always takes the most likely one.", effect="live", ge=0, le=100)
     every: int = setting(1, help="Epochs between samples of text; 0 generates none.", unit="epochs", effect="live", ge=0, le=1_000_000)

@@ -101,7 +101,7 @@ STARTERS: Mapping[str, StarterConfig] = {
             **USUAL,
             "training": {"epochs": 5, "batch_size": 32, "clip": 1.0, "seed": 0},
         },
-        ("Without data.file it trains on the book that comes with gradtop.",),
+        ("Without data.file it trains on the book that comes with gradtop. data.tokenizer = bpe has it see tokens in place of characters.",),
     ),
     "model": StarterConfig(
         "a model of your own on the handwritten digits",

@@ -14,7 +14,7 @@ from torch import Tensor
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
-from gradtop.trainer.data.kinds.text.loader import Characters, encode_file
+from gradtop.trainer.data.kinds.text.loader import TextSource, encode_file
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.loading import LoadedParts, Reading
 from gradtop.trainer.models.matching import several
@@ -48,15 +48,15 @@ def with_training_part(source: Source) -> Source:
 def with_samples_of(source: Source, path: Path, config: Config, names: Sequence[str]) -> Source:
     """The same data with the samples of a file or folder in place of those for validation: all of them, numbered as the model numbers them.
 
-    A text for a model of characters; a table for one of a table; for a classifier of pictures a folder with one folder of images for each class. Raises UserError.
+    A text for a language model; a table for one of a table; for a classifier of pictures a folder with one folder of images for each class. Raises UserError.
     """
     if not path.exists():
         raise UserError(f"--data {path}: there is no such file or folder")
     if isinstance(source, TableSource):
         inputs, labels = read_rows(path.absolute(), source.encoding, "--data", targets=True)
         return replace(source, val_images=inputs, val_labels=labels)  # type: ignore[arg-type]
-    if isinstance(source, Characters):
-        return replace(source, validation_part=encode_file(path, source.vocabulary, source.info.classes))
+    if isinstance(source, TextSource):
+        return replace(source, validation_part=encode_file(path, source.encoding))
     return PictureFolder(source, path, config, names)  # type: ignore[return-value]
 
 
@@ -138,8 +138,8 @@ def outline(state: TrainedState) -> Source | None:
     """Data of the same shape without any sample, where the checkpoint and the configuration tell all that a model must know of them."""
     data, classes = state.config.data, (state.found.get("data") or {}).get("classes")
     module, _, name = data.outline.partition(":")
-    if not module or not isinstance(classes, int):
+    if not module or not isinstance(classes, int) or (data.keeps_encoding and not state.encoding):
         return None
     saved = {"saved": state.encoding} if data.keeps_encoding else {}
-    made: Source = getattr(importlib.import_module(module), name)(data, classes, **saved)
+    made: Source | None = getattr(importlib.import_module(module), name)(data, classes, **saved)
     return made

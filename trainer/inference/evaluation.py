@@ -21,7 +21,7 @@ from gradtop.trainer.inference.data import (
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, changes_of_data, open_trained, read_trained
-from gradtop.trainer.metrics import CHARACTERS, SAMPLES, TOKENS, metrics_in_order
+from gradtop.trainer.metrics import CHARACTERS, SAMPLES, TEXT_TOKENS, TOKENS, metrics_in_order
 from gradtop.trainer.record import Run, StreamReader
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
@@ -97,7 +97,7 @@ class Counted:
         for inputs, targets in self._batches:
             yield inputs, targets
             labels = self._task.labels(targets)
-            self.of = labels if labels in {CHARACTERS, TOKENS} else SAMPLES
+            self.of = {CHARACTERS: CHARACTERS, TOKENS: TOKENS, TEXT_TOKENS: TOKENS}.get(labels, SAMPLES)
             self._counter.add(len(targets) if self.of == SAMPLES else targets.numel())
 
 

@@ -11,7 +11,7 @@ import torch
 from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
-from gradtop.trainer.data.kinds.text.loader import Characters, read_text
+from gradtop.trainer.data.kinds.text.loader import TextSource, read_text
 from gradtop.trainer.inference.data import PicturePrepare, class_names, load_source, outline, pixel_range
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
@@ -36,14 +36,14 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     shape = outline(state)
     trained = open_trained(state, load_source if shape is None else lambda _: shape)
     about = {"step": state.step, "epoch": state.epoch, "weights": state.weights, "device": str(trained.device)}
-    if isinstance(trained.source, Characters):
+    if isinstance(trained.source, TextSource):
         _refuse(options, ("top",), "a language model")
         return {**about, "predictions": continue_texts(trained, trained.source, files, options, tell), "notes": []}
     if isinstance(trained.source, TableSource):
         _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), "a model of a table")
         return {**about, "targets": list(trained.source.encoding.targets), "predictions": predict_tables(trained, trained.source, files, options, tell), "notes": []}
     if trained.source.tokens_per_sample or not trained.source.info.channels:
-        raise UserError("predict takes pictures for a classifier, or texts for a model of the characters of a text; use the model in Python instead: gradtop help models")
+        raise UserError("predict takes pictures for a classifier, or texts for a language model of a text; use the model in Python instead: gradtop help models")
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
     _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
     names, notes = _names(state, trained.source, known=shape is None)
@@ -116,7 +116,7 @@ def predict_tables(trained: TrainedModel, source: TableSource, files: Sequence[s
     return found
 
 
-def continue_texts(trained: TrainedModel, source: Characters, files: Sequence[str], options: Mapping[str, Any], tell: Tell) -> list[Prediction]:
+def continue_texts(trained: TrainedModel, source: TextSource, files: Sequence[str], options: Mapping[str, Any], tell: Tell) -> list[Prediction]:
     """What the model writes after the text of each file, a line break at its end apart."""
     sample = trained.state.config.sample
     length = sample.length if options.get("length") is None else int(options["length"])
@@ -138,13 +138,16 @@ def continue_texts(trained: TrainedModel, source: Characters, files: Sequence[st
     return found
 
 
-def _continued(trained: TrainedModel, source: Characters, prompt: str, length: int, temperature: float, seed: int, counter: WorkCounter) -> str:
+def _continued(trained: TrainedModel, source: TextSource, prompt: str, length: int, temperature: float, seed: int, counter: WorkCounter) -> str:
     if not prompt:
         raise UserError("the text is empty; give at least one character to continue from")
-    if unknown := sorted({*prompt} - {*source.vocabulary}):
+    if unknown := source.encoding.unknown(prompt):
         raise UserError(f"the text has characters that the model does not know: {several([repr(each) for each in unknown])}; write it with those of the training text")
+    start = source.encoding.encode(prompt).long()
+    if not len(start):
+        raise UserError("the tokenizer makes no token of the text; write another one")
     numbers = generate(
-        trained.forward, source.numbers_of(prompt).to(trained.device), context=source.context, temperature=temperature, generator=generator_of(seed, 0)
+        trained.forward, start.to(trained.device), context=trained.state.config.model.window or source.context, temperature=temperature, generator=generator_of(seed, 0)
     )
     found: list[int] = []
     for number in numbers if length else ():
@@ -154,7 +157,7 @@ def _continued(trained: TrainedModel, source: Characters, prompt: str, length: i
             break
     if len(found) < length:
         raise UserError("an output of the model is not a number; choose another checkpoint with --checkpoint")
-    return source.text_of(torch.tensor(found))
+    return source.encoding.decode(torch.tensor(found, dtype=torch.int64))
 
 
 def _why(file: str, reason: str) -> str:

@@ -72,10 +72,15 @@ def create_run(
     return run
 
 
+def _is_path(key: str, value: str) -> bool:
+    # A tokenizer is a file, or one of some words.
+    return bool(value) and (key in PATHS or (key == "data.tokenizer" and value.endswith(".json")))
+
+
 def _with_paths_from_here(config: Config, changes: Sequence[Change | RecordedChange], cwd: str) -> Config:
     """The configuration with the relative paths that were given here and now, as they are in another directory."""
     here, tables = current_directory(), to_toml(config)
-    given = [change.key for change in changes if change.key in PATHS and isinstance(change.new, str) and change.new]
+    given = [change.key for change in changes if isinstance(change.new, str) and _is_path(change.key, change.new)]
     relative = [key.split(".") for key in given if not tables[key.split(".")[0]][key.split(".")[1]].startswith(("/", "~"))]
     if not relative or cwd == here:
         return config

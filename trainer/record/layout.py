@@ -91,6 +91,11 @@ class Run:
         return self.path / "data.json"
 
     @property
+    def tokenizer(self) -> Path:
+        """tokenizer.json: the tokenizer of a text, as the tokenizers library reads it."""
+        return self.path / "tokenizer.json"
+
+    @property
     def profiles(self) -> Path:
         """Profiles of training steps, each a JSON file and a Chrome trace."""
         return self.path / "profiles"

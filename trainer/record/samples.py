@@ -21,7 +21,8 @@ READ = LIMIT + LONGEST
 
 @dataclass(frozen=True, slots=True)
 class TextSample:
-    """`text` continues `prompt`; `wanted` is the number of characters that were asked for, more than it has if time ran out.
+    """`text` continues `prompt`; `wanted` is the number of characters, or of tokens, that were asked for, more than it has if time ran out;
+    `tokens` is how many it has, 0 where these are its characters.
 
     `loss` is the validation loss of the same weights, None where it is not known; `time` is in unix seconds.
     """
@@ -34,6 +35,7 @@ class TextSample:
     prompt: str = ""
     text: str = ""
     wanted: int = 0
+    tokens: int = 0
 
     def record(self) -> dict[str, object]:
         """The sample as a JSON object."""

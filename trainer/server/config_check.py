@@ -18,6 +18,7 @@ from gradtop.trainer.analysis.findings.rules.data import OVERLAP
 from gradtop.trainer.config import Config
 from gradtop.trainer.inference.progress import Tell
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate
+from gradtop.trainer.metrics import SAMPLES
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import EventKind, Run
 from gradtop.trainer.record.data_facts import DataFacts
@@ -82,6 +83,7 @@ def data_of(config: Config, parts: TrainingParts, facts: DataFacts) -> dict[str,
     found = parts.source.fingerprint()
     return {
         "kind": config.data.kind,
+        "unit": getattr(getattr(parts.source, "encoding", None), "unit", SAMPLES),
         "training": found.training,
         "validation": found.validation,
         "classes": parts.source.info.classes,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from gradtop.trainer.metrics import CHARACTERS, TEXT_TOKENS, TOKENS
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.runtime.errors import UserError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
 
 CLASS_NAMES = "class_names"  # in a checkpoint
+NOUNS = {CHARACTERS: "character", TOKENS: "token", TEXT_TOKENS: "token"}
 
 
 def numbered_names(session: Session) -> list[str]:
@@ -45,14 +47,14 @@ def by_class_name(session: Session, state: State, kept: list[str], dropped: list
     before, now = names_in(state), numbered_names(session)
     if not before or not now or before == now or len(set(before)) < len(before) or len(set(now)) < len(now):
         return state
-    inputs, _ = next(iter(session.source.validation(2, session.device)))
+    inputs, targets = next(iter(session.source.validation(2, session.device)))
     layers = layers_of_classes(session.model, inputs, len(now))
     if not layers:
         raise UserError(
             f"the classes of the data ({_told(now)}) are not those of the checkpoint ({_told(before)}), and which layer's outputs are classes "
             "cannot be told; put the classes back, or start from the beginning with gradtop rerun"
         )
-    noun = "character" if session.source.tokens_per_sample else "class"
+    noun = NOUNS.get(session.compute.task.labels(targets), "class")
     known = {name: number for number, name in enumerate(before)}
     rows = [known.get(name) for name in now]
     common, new = ([name for name in now if (name in known) == wanted] for wanted in (True, False))

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.data.load import encoding_record
+from gradtop.trainer.data.kinds.text.tokens import TokenEncoding
+from gradtop.trainer.data.table_encoding import TableEncoding
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import FACTS, TABLE, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically
@@ -64,6 +65,9 @@ class DataRecord:
         facts = {FACTS: self._facts.record()} if self._facts is not None else {}
         # What predictions are scaled by, for whoever reads a run without torch.
         task = {TASK: state} if (state := self._task.state_dict()) else {}
-        table = {TABLE: found} if (found := encoding_record(self._source)) else {}
+        encoding = getattr(self._source, "encoding", None)
+        table = {TABLE: encoding.record()} if isinstance(encoding, TableEncoding) else {}
         with contextlib.suppress(OSError):
+            if isinstance(encoding, TokenEncoding) and not self._run.tokenizer.exists():
+                write_atomically(self._run.path, self._run.tokenizer, encoding.content)
             write_atomically(self._run.path, self._run.data, json.dumps({**(self._fingerprint or {}), **facts, **task, **table}, indent=1))

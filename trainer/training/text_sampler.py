@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from gradtop.trainer.data.batches import generator_of
-from gradtop.trainer.data.kinds.text.loader import Characters
+from gradtop.trainer.data.kinds.text.loader import TextSource
+from gradtop.trainer.metrics import CHARACTERS, TOKENS
 from gradtop.trainer.models.generation import generate
 from gradtop.trainer.record import EventKind
 from gradtop.trainer.record.samples import TextSample
@@ -26,15 +27,18 @@ if TYPE_CHECKING:
 
 # Seconds that one sample may take: 5 % of what was trained since the last one, within these bounds.
 LEAST, SHARE, MOST = 0.5, 0.05, 5.0
-OPENING = 32  # characters of the validation text that stand for no prompt
+OPENING = {CHARACTERS: 32, TOKENS: 12}  # of the validation text, in place of a prompt
 NAMED = 8  # characters that a message names
 
 
 def check_prompt(config: Config, source: Source) -> None:
     """Raises UserError where the prompt has characters that the model does not know."""
-    if not isinstance(source, Characters):
+    if not isinstance(source, TextSource):
         return
-    if unknown := sorted({*config.sample.prompt} - {*source.vocabulary}):
+    prompt = config.sample.prompt
+    if prompt and not len(source.encoding.encode(prompt)):
+        raise UserError("sample.prompt: the tokenizer makes no token of it; write another one")
+    if unknown := source.encoding.unknown(prompt):
         several = " ".join(map(repr, unknown[:NAMED])) + (" …" if len(unknown) > NAMED else "")
         raise UserError(
             f"sample.prompt: {several} {'does' if len(unknown) == 1 else 'do'} not occur in the training text, whose {len(source.vocabulary)} characters are "
@@ -55,12 +59,12 @@ class TextSampler:
         session, source = self._session, self._session.source
         every = session.config.sample.every
         epoch = -(-session.step // session.per_epoch)
-        if self._given_up or not every or not isinstance(source, Characters) or (epoch % every and not session.finished):
+        if self._given_up or not every or not isinstance(source, TextSource) or (epoch % every and not session.finished):
             return
         # Whatever the model may draw from the shared generators when it is evaluated.
         session.generators.hold()
         try:
-            text = self._generate(source, limit=min(MOST, max(LEAST, SHARE * (session.stopwatch.seconds - self._since))))
+            found = self._generate(source, limit=min(MOST, max(LEAST, SHARE * (session.stopwatch.seconds - self._since))))
         except _Failed as failed:
             self._given_up = True
             session.writer.event(EventKind.UNAVAILABLE, step=session.step, stream="samples", reason=str(failed))
@@ -68,7 +72,7 @@ class TextSampler:
         finally:
             session.generators.put_back()
         self._since = session.stopwatch.seconds
-        if not text:
+        if not found:
             return  # the weights are NaN
         config, score = session.config.sample, session.scores.newest
         session.writer.sample(
@@ -78,17 +82,18 @@ class TextSampler:
                 time=time.time(),
                 loss=score.loss if score else None,
                 temperature=config.temperature,
-                prompt=source.text_of(self._prompt(source)),
-                text=text,
+                prompt=source.encoding.decode(self._prompt(source)),
+                text=source.encoding.decode(torch.tensor(found)),
+                tokens=len(found) if source.encoding.unit == TOKENS else 0,
                 wanted=config.length,
             )
         )
 
-    def _prompt(self, source: Characters) -> Tensor:
+    def _prompt(self, source: TextSource) -> Tensor:
         prompt = self._session.config.sample.prompt
-        return source.numbers_of(prompt) if prompt else source.validation_part[:OPENING].long()
+        return source.encoding.encode(prompt).long() if prompt else source.validation_part[: OPENING[source.encoding.unit]].long()
 
-    def _generate(self, source: Characters, *, limit: float) -> str:
+    def _generate(self, source: TextSource, *, limit: float) -> list[int]:
         """Raises _Failed where the model cannot, Stop and EndNow where control says so."""
         session = self._session
         config, control, compute = session.config.sample, session.control, session.compute
@@ -116,7 +121,7 @@ class TextSampler:
                         until += time.monotonic() - before  # it may have been a pause
         finally:
             model.train()
-        return source.text_of(torch.tensor(found))
+        return found
 
     @staticmethod
     def _next(numbers: Iterator[int]) -> int | None:

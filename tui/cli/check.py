@@ -92,7 +92,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.formatting import number, shape, significant, size
 
     data, batch, model, frozen, memory = (found[name] for name in ("data", "batch", "model", "frozen", "memory"))
-    unit = "characters" if data["kind"] == "text" else "samples"
+    unit = data["unit"]
     yield "data", f"{data['kind']}: {number(data['training'])} {unit} for training, {number(data['validation'])} for validation"
     if data["targets"]:
         yield "targets", f"{number(data['targets'])} for each sample"

@@ -1,17 +1,32 @@
-"""A text file, character by character."""
+"""A text file, as characters or as tokens of a byte-pair encoding."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.declare import setting
 
+CHARACTER_WISE, BYTE_PAIR = "characters", "bpe"  # of `tokenizer`; anything else is a path
+
 
 class Text(DataConfig):
-    kind: Literal["text"] = setting("text", help="A text file, character by character, for language models.", effect="fork")
+    kind: Literal["text"] = setting("text", help="A text file, as characters or as tokens, for language models.", effect="fork")
     file: str = setting("", help="Path of a UTF-8 text file; empty for the book included in gradtop.", effect="fork")
     validation: float = setting(0.1, help="Fraction of the text, at its end, used for validation.", effect="fork", gt=0, lt=1)
+    tokenizer: str = setting(
+        "characters",
+        help="characters; bpe: byte-level byte-pair encoding, trained on the training part of the text; or the path of a tokenizer.json of the tokenizers library.",
+        effect="fork",
+    )
+    vocab_size: int = setting(4096, help="Most tokens in the vocabulary of a tokenizer that is trained (bpe).", unit="tokens", effect="fork", ge=257, le=1_000_000)
 
     inputs: ClassVar = "characters"
     builder: ClassVar = "gradtop.trainer.data.kinds.text.loader:load"
+    outline: ClassVar = "gradtop.trainer.data.kinds.text.loader:outline_text"
+    keeps_encoding: ClassVar = True
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.tokenizer not in {CHARACTER_WISE, BYTE_PAIR} and not self.tokenizer.endswith(".json"):
+            yield "tokenizer", "must be characters, bpe, or the path of a tokenizer.json"

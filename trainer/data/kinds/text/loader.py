@@ -1,13 +1,14 @@
-"""Texts, character by character, for models that predict the next one."""
+"""Texts as characters or tokens, for models that predict the next one."""
 
 from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,9 @@ from torch import Tensor
 from gradtop.trainer.data.batches import Draw, Prepare, batch_count, generator_of, order_of, split_batches
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, spread_rows
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
-from gradtop.trainer.data.kinds.text import Text
+from gradtop.trainer.data.kinds.text import BYTE_PAIR, CHARACTER_WISE, Text
+from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEncoding
+from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, read_tokenizer, train_tokenizer
 from gradtop.trainer.runtime.errors import UserError
 
 # Where the model does not say how much it sees at once.
@@ -23,51 +26,117 @@ _CONTEXT = 128
 _BOOK = "alice.gz"
 
 
-def load(config: Text, *, seed: int, context: int = 0) -> Characters:  # noqa: ARG001 - nothing in it is random
-    """Numbers the characters of the training part; raises UserError where there is no text, or too little."""
+def load(config: Text, *, seed: int, context: int = 0, saved: Mapping[str, Any] | None = None) -> TextSource:  # noqa: ARG001 - nothing in it is random
+    """Numbered as the training part has it, or by the tokenizer that a checkpoint has `saved`; raises UserError where there is no text, or too little."""
     context = context or _CONTEXT
     where, text = _read(config.file)
     # The last part is for validation: a window of the training part must not reach into it.
     held_out = max(round(len(text) * config.validation), 2)
     training, validation = text[:-held_out], text[-held_out:]
-    if len(training) <= context:
-        raise UserError(
-            f"data.file: of the {len(text):,} characters of {where}, {len(training):,} are for training, and model.context = {context} "
-            f"takes {context + 1} at least; take a longer text, or make model.context smaller"
-        )
+    if len(training) <= context and config.tokenizer == CHARACTER_WISE:
+        raise UserError(_too_little(where, len(text), len(training), context))
+    if config.tokenizer == CHARACTER_WISE:
+        return _characters(where, training, validation, context)
+    return _tokens(config, where, training, validation, context, saved or {})
+
+
+def outline_text(config: Text, classes: int, saved: Mapping[str, Any]) -> TextSource | None:
+    """A text without characters, encoded as a checkpoint has `saved` it; None where it has not."""
+    encoding = _saved_encoding(config, saved)
+    if encoding is None or encoding.classes != classes:
+        return None
+    empty = encoding.encode("")
+    return TextSource(empty, empty, _CONTEXT, DataInfo(channels=0, size=0, classes=classes), encoding.names, encoding)
+
+
+def _characters(where: str, training: str, validation: str, context: int) -> TextSource:
     known = sorted(set(training))
     if len(known) < 2:
         raise UserError(f"data.file: {where} consists of a single repeated character; there is nothing to predict")
-    numbers = {character: number for number, character in enumerate(known)}
-    strange = Counter(character for character in validation if character not in numbers)
+    strange = Counter(character for character in validation if character not in set(known))
     if strange:
         # Named by no window, so that a model learns to expect it nowhere, and it counts as the mistake that it is.
-        numbers.update(dict.fromkeys(strange, len(known)))
         several = " ".join(map(repr, sorted(strange)[:8])) + (" …" if len(strange) > 8 else "")
         print(f"{where}: {strange.total():,} characters of the validation part are not in the training part, and count as one more: {several}")
-    classes = len(known) + bool(strange)
-    return Characters(
-        _encoded(training, numbers, classes),
-        _encoded(validation, numbers, classes),
+    encoding = CharacterEncoding("".join(known), len(known) + bool(strange))
+    return TextSource(
+        encoding.encode(training),
+        encoding.encode(validation),
         context,
-        DataInfo(channels=0, size=0, classes=classes),
-        "".join(known),
+        DataInfo(channels=0, size=0, classes=encoding.classes),
+        encoding.names,
+        encoding,
+    )
+
+
+def _tokens(config: Text, where: str, training: str, validation: str, context: int, saved: Mapping[str, Any]) -> TextSource:
+    found = _saved_encoding(config, saved)
+    encoding = found if isinstance(found, TokenEncoding) else _new_tokens(config, where, training)
+    parts = encoding.encode(training), encoding.encode(validation)
+    names = [f"{len(part):,} tokens" for part in parts]
+    if len(parts[0]) <= context:
+        raise UserError(_too_little(where, len(training) + len(validation), len(parts[0]), context, "tokens"))
+    if len(parts[1]) < 2:
+        raise UserError(f"data.validation: of {where}, {names[1]} are for validation, and at least two are expected, one to predict the other from; make it larger")
+    lengths = encoding.lengths
+    exact = all(int(lengths[part.int()].sum()) == len(text) for part, text in zip(parts, (training, validation), strict=True))
+    notes = [f"{where}: {encoding.classes:,} tokens in the vocabulary; {len(training):,} characters for training are {names[0]}, {len(training) / len(parts[0]):.2f} characters each"]
+    if config.tokenizer == BYTE_PAIR and encoding.classes < config.vocab_size:
+        notes.append(f"data.vocab_size: the text is too short for {config.vocab_size:,} tokens; {encoding.classes:,} pairs occur more than once")
+    if not exact:
+        notes.append("data.tokenizer: the tokens do not stand for every character of the text, so that bits per character are not measured")
+    return TextSource(
+        *parts,
+        context,
+        DataInfo(channels=0, size=0, classes=encoding.classes),
+        encoding.names,
+        encoding,
+        lengths if exact else None,
+        survey=Survey(notes),
+    )
+
+
+def _new_tokens(config: Text, where: str, training: str) -> TokenEncoding:
+    if config.tokenizer == BYTE_PAIR:
+        if not training.strip():
+            raise UserError(f"data.file: {where} has no text for training; there is nothing to predict")
+        return TokenEncoding(train_tokenizer(training, config.vocab_size), config.tokenizer, config.vocab_size)
+    return TokenEncoding(read_tokenizer(Path(config.tokenizer).expanduser().absolute()), config.tokenizer, config.vocab_size)
+
+
+def _saved_encoding(config: Text, saved: Mapping[str, Any]) -> TextEncoding | None:
+    """That of a checkpoint, unless the configuration has another tokenizer since."""
+    if saved.get("tokenizer") != config.tokenizer:
+        return None
+    if config.tokenizer == CHARACTER_WISE:
+        return CharacterEncoding(str(saved["vocabulary"]), int(saved["classes"]))
+    if config.tokenizer == BYTE_PAIR and saved.get("vocab_size") != config.vocab_size:
+        return None
+    return TokenEncoding(str(saved["json"]), config.tokenizer, config.vocab_size)
+
+
+def _too_little(where: str, length: int, training: int, context: int, unit: str = "characters") -> str:
+    return (
+        f"data.file: of the {length:,} characters of {where}, {training:,}{' tokens' if unit == 'tokens' else ''} are for training, and model.context = {context} "
+        f"takes {context + 1} at least; take a longer text, or make model.context smaller"
     )
 
 
 @dataclass(frozen=True)
-class Characters:
-    """The numbers of the characters of both parts, on the CPU; `vocabulary` has the character of each number.
+class TextSource:
+    """The numbers of the characters or tokens of both parts, on the CPU; `vocabulary` has the text of each number.
 
-    An epoch is cut into windows of `context` characters from another place on each time, so that a model sees what
-    stands across the cuts as well.
+    An epoch is cut into windows of `context` tokens from another place on each time, so that a model sees what
+    stands across the cuts as well. `characters_per_token` has the characters of each number, where these make up the text.
     """
 
     training_part: Tensor
     validation_part: Tensor
     context: int
     info: DataInfo
-    vocabulary: str
+    vocabulary: Sequence[str]
+    encoding: TextEncoding
+    characters_per_token: Tensor | None = None
     prepare: Prepare | None = None
     survey: Survey = field(default_factory=Survey)
 
@@ -87,14 +156,6 @@ class Characters:
     def tokens_per_sample(self) -> int:
         return self.context
 
-    def numbers_of(self, text: str) -> Tensor:
-        """The numbers of characters that are all in the vocabulary, int64."""
-        return torch.tensor([self.vocabulary.index(character) for character in text], dtype=torch.int64)
-
-    def text_of(self, numbers: Tensor) -> str:
-        """The text of numbers; a character that the training part lacks is U+FFFD."""
-        return "".join(self.vocabulary[number] if number < len(self.vocabulary) else "\ufffd" for number in numbers.tolist())
-
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Windows:
         return Windows(self.training_part.to(device), self.context, batch_size, seed=seed)
 
@@ -106,16 +167,16 @@ class Characters:
         return Fingerprint(len(training), len(validation), tuple(self.vocabulary), digest_of([spread_rows(training), spread_rows(validation)]))
 
 
-def encode_file(path: Path, vocabulary: str, classes: int) -> Tensor:
-    """The numbers of the characters of a file; one that the vocabulary lacks has the number of what is strange, the last. Raises UserError."""
+def encode_file(path: Path, encoding: TextEncoding) -> Tensor:
+    """The numbers of the characters or tokens of a file. Raises UserError where the model does not know some of them."""
     where, text = str(path), read_text(path)
-    numbers = {character: number for number, character in enumerate(vocabulary)}
-    if classes == len(vocabulary) and (strange := sorted({*text} - {*vocabulary})):
+    if encoding.classes == len(encoding.names) and (strange := encoding.unknown(text)):
         several = " ".join(map(repr, strange[:8])) + (" …" if len(strange) > 8 else "")
         raise UserError(f"{where} has characters that the model does not know: {several}; remove them, or train on a text that has them")
-    if len(text) < 2:
-        raise UserError(f"{where} has {len(text)} characters; at least two are expected, one to predict the other from")
-    return _encoded(text, numbers | dict.fromkeys({*text} - {*vocabulary}, len(vocabulary)), classes)
+    numbers = encoding.encode(text)
+    if len(numbers) < 2:
+        raise UserError(f"{where} has {len(numbers)} {encoding.unit}; at least two are expected, one to predict the other from")
+    return numbers
 
 
 class Windows:
@@ -195,8 +256,3 @@ def read_text(path: Path) -> str:
             f"{path} is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start:,}, in line "
             f"{line:,}; convert it, as with iconv -f latin1 -t utf-8"
         ) from None
-
-
-def _encoded(text: str, numbers: dict[str, int], classes: int) -> Tensor:
-    dtype = torch.uint8 if classes <= 1 << 8 else torch.int16 if classes <= 1 << 15 else torch.int32
-    return torch.tensor([numbers[character] for character in text], dtype=dtype)

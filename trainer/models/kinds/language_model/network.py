@@ -1,4 +1,4 @@
-"""Decoder-only transformer on the characters of a text."""
+"""Decoder-only transformer on the characters or tokens of a text."""
 
 from __future__ import annotations
 

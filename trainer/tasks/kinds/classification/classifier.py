@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from gradtop.trainer.metrics import (
     CHARACTERS,
     PERPLEXITY,
     SAMPLES,
+    TEXT_TOKENS,
     TOKENS,
     TOP,
     TOP5_ACCURACY,
@@ -34,14 +35,14 @@ LEAST_WEIGHT = 1e-12  # of a batch in which nothing counts
 
 def build_plain(_config: TaskConfig, source: Source, _saved: Mapping[str, Any]) -> Classifier:
     """Without weights; the targets of a batch tell whether they are of samples or of tokens."""
-    return Classifier(classes=source.info.classes, characters=_of_text(source))
+    return Classifier(classes=source.info.classes, text=_text_of(source))
 
 
 def build_language_model(_config: TaskConfig, source: Source, _saved: Mapping[str, Any]) -> Classifier:
     """Raises UserError."""
     if not source.tokens_per_sample:
         raise UserError("task.kind = language_model requires labels for each token of a sample, (samples, tokens), and each sample has one; set task.kind = classification")
-    return Classifier(classes=source.info.classes, characters=_of_text(source))
+    return Classifier(classes=source.info.classes, text=_text_of(source))
 
 
 def build(config: ClassificationTask, source: Source, saved: Mapping[str, Any]) -> Classifier:
@@ -60,8 +61,18 @@ def build(config: ClassificationTask, source: Source, saved: Mapping[str, Any]) 
     return Classifier(classes=classes, weights=weights, focal=config.focal, ignored=config.ignore_index)
 
 
-def _of_text(source: Source) -> bool:
-    return hasattr(source, "vocabulary")
+class TextUnits(NamedTuple):
+    """What of a text has a number: each character, or tokens of so many characters, None where this is not known."""
+
+    characters: bool
+    per_token: Tensor | None = None
+
+
+def _text_of(source: Source) -> TextUnits | None:
+    encoding = getattr(source, "encoding", None)
+    if not source.tokens_per_sample or encoding is None:
+        return None
+    return TextUnits(encoding.unit == CHARACTERS, getattr(source, "characters_per_token", None))
 
 
 def _saved_weights(saved: Mapping[str, Any], classes: int) -> Tensor | None:
@@ -83,14 +94,14 @@ class Classifier:
     each = "class"
 
     def __init__(
-        self, *, classes: int = 0, characters: bool = False, weights: Tensor | None = None, focal: float = 0.0, ignored: int = NOT_IGNORED
+        self, *, classes: int = 0, text: TextUnits | None = None, weights: Tensor | None = None, focal: float = 0.0, ignored: int = NOT_IGNORED
     ) -> None:
         self._classes = classes
-        self._characters = characters
+        self._text = text
         self._weights = weights
         self._focal = focal
         self._ignored = ignored
-        self.headline = PERPLEXITY if characters else ACCURACY
+        self.headline = PERPLEXITY if text is not None else ACCURACY
 
     @property
     def is_plain(self) -> bool:
@@ -137,7 +148,7 @@ class Classifier:
         return (right & (targets != self._ignored)).sum() / (targets != self._ignored).sum()
 
     def meter(self) -> ClassMeter:
-        return ClassMeter(self, ignored=self._ignored, characters=self._characters)
+        return ClassMeter(self, ignored=self._ignored, text=self._text)
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
         """The most probable first."""
@@ -148,7 +159,11 @@ class Classifier:
         ]
 
     def labels(self, targets: Tensor) -> str:
-        return SAMPLES if targets.dim() == 1 else CHARACTERS if self._characters else TOKENS
+        if targets.dim() == 1:
+            return SAMPLES
+        if self._text is None:
+            return TOKENS
+        return CHARACTERS if self._text.characters else TOKENS if self._text.per_token is None else TEXT_TOKENS
 
     def check_outputs(self, outputs: Tensor, targets: Tensor, when: str) -> None:
         wanted = (*targets.shape, self._classes)
@@ -184,10 +199,12 @@ class Classifier:
 class ClassMeter:
     """A sample with an output that is NaN has no prediction."""
 
-    def __init__(self, classifier: Classifier, *, ignored: int, characters: bool) -> None:
+    def __init__(self, classifier: Classifier, *, ignored: int, text: TextUnits | None) -> None:
         self._classifier = classifier
         self._ignored = ignored
-        self._characters = characters
+        self._text = text
+        self._per_token = text.per_token if text is not None else None
+        self._length: Tensor | int = 0
         self._loss = self._right = self._top = self._weight = torch.zeros(())
         self._samples = 0
         self._counts: ClassCounts | None = None
@@ -211,13 +228,16 @@ class ClassMeter:
         self._loss = self._loss.to(outputs.device) + functional.cross_entropy(outputs, targets, reduction="sum")
         self._right = self._right.to(outputs.device) + (outputs.argmax(1) == targets).sum()
         self._samples += len(targets)
+        if self._per_token is not None:
+            self._per_token = self._per_token.to(targets.device)
+            self._length = self._length + self._per_token[targets].sum()
 
     def result(self) -> Score:
         if not self._samples:
             return Score(math.nan)
         if self._counts is None:
             loss = self._loss.item() / self._samples
-            return Score(loss, self._right.item() / self._samples, of_tokens(loss, characters=self._characters))
+            return Score(loss, self._right.item() / self._samples, of_tokens(loss, self._characters()))
         found = self._counts.result()
         plain = self._classifier.is_plain
         counted = self._samples if plain else sum(found.support)
@@ -226,14 +246,22 @@ class ClassMeter:
         further = {**found.metrics, **({TOP5_ACCURACY: self._top.item() / counted} if found.classes >= TOP_CLASSES else {})}
         return Score(self._loss.item() / (self._samples if plain else self._weight.item()), found.right / counted, further, found, found.baselines)
 
+    def _characters(self) -> float | None:
+        """Of one token, on average."""
+        if self._text is None:
+            return None
+        if self._text.characters:
+            return 1.0
+        return int(self._length) / self._samples if self._per_token is not None else None
 
-def of_tokens(loss: float, *, characters: bool) -> dict[str, float]:
-    """The metrics of a language model from the mean cross-entropy per token."""
+
+def of_tokens(loss: float, characters: float | None) -> dict[str, float]:
+    """The metrics of a language model from the mean cross-entropy per token, which has so many `characters` on average, where that is known."""
     try:
         perplexity = math.exp(loss)
     except OverflowError:
         perplexity = math.inf
-    return {PERPLEXITY: perplexity, **({BITS_PER_CHARACTER: loss / math.log(2)} if characters else {})}
+    return {PERPLEXITY: perplexity, **({BITS_PER_CHARACTER: loss / math.log(2) / characters} if characters else {})}
 
 
 def _flat(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
