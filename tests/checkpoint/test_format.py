@@ -17,8 +17,8 @@ import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
-from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
+from gradtop.trainer.checkpoint.sidecar import Saved, read_sidecar
 from gradtop.trainer.record.run_reader import CheckpointInfo
 from gradtop.trainer.runtime.errors import UserError
 
@@ -133,7 +133,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 def test_a_sidecar_that_is_missing_or_broken_is_made_anew_from_its_checkpoint(tmp_path: Path, broken: str | None) -> None:
     for step, loss in ((1, 0.5), (2, 0.1), (3, 0.3), (4, 0.4)):
         save(tmp_path, step, loss)
-    sidecar, before = tmp_path / "step-000002.json", checkpoint.read_sidecar(tmp_path / "step-000002.pt")
+    sidecar, before = tmp_path / "step-000002.json", read_sidecar(tmp_path / "step-000002.pt")
     sidecar.unlink()
     if broken is not None:
         sidecar.write_text(broken)
@@ -142,7 +142,7 @@ def test_a_sidecar_that_is_missing_or_broken_is_made_anew_from_its_checkpoint(tm
 
     assert checkpoint.saved_steps(tmp_path) == [2, 4]
     assert before is not None
-    after = checkpoint.read_sidecar(tmp_path / "step-000002.pt")
+    after = read_sidecar(tmp_path / "step-000002.pt")
     assert after is not None
     assert after == replace(before, best=True, time=after.time)
 

@@ -11,7 +11,7 @@ import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint import writer
-from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.checkpoint.sidecar import Saved
 from gradtop.trainer.checkpoint.writer import CheckpointWriter, newest_text
 from gradtop.trainer.record import Run, StreamWriter, new_run
 from gradtop.trainer.runtime.errors import UserError

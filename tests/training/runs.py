@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.checkpoint.sidecar import Saved
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.job import job_events
 from gradtop.trainer.record import Event, EventKind, EventReader, Run, StreamReader, new_run, read_status

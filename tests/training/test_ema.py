@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.sidecar import path_of, read_sidecar
 from gradtop.trainer.training.evaluate import evaluate
 from gradtop.trainer.training.step import Compute
 from tests.training.features import CNN, SGD, run_of
@@ -50,5 +51,5 @@ def test_it_is_the_running_mean_that_is_evaluated_and_that_decides_which_is_best
     assert scores["mean"].loss != scores["weights"].loss
     losses = [row[1] for row in rows(run, "evals", "loss")]
     (best,) = [fact for step in checkpoint.saved_steps(run.checkpoints)
-               if (fact := checkpoint.read_sidecar(checkpoint.path_of(run.checkpoints, step))) and fact.best]  # fmt: skip
+               if (fact := read_sidecar(path_of(run.checkpoints, step))) and fact.best]  # fmt: skip
     assert best.val_loss == min(losses) == state["scores"]["best"]["loss"]

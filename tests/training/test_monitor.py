@@ -12,7 +12,7 @@ import pytest
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.analysis.text import best_text
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.checkpoint.format import Saved
+from gradtop.trainer.checkpoint.sidecar import Saved
 from gradtop.trainer.config import ConfigProblems
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.metrics import Monitored, monitored

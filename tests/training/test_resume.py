@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.sidecar import path_of
 from gradtop.trainer.record import RunReader, RunState, read_status, write_status
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
@@ -59,7 +60,7 @@ def test_a_torn_checkpoint_is_passed_over_and_said(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     work(run, signals=SignalAtLook(2))
     work(run, resume=True, signals=SignalAtLook(3))
-    newest = checkpoint.path_of(run.checkpoints, checkpoint.saved_steps(run.checkpoints)[-1])
+    newest = path_of(run.checkpoints, checkpoint.saved_steps(run.checkpoints)[-1])
     newest.write_bytes(newest.read_bytes()[:1000])
 
     assert work(run, resume=True) == 0
@@ -82,7 +83,7 @@ def test_a_run_whose_checkpoints_are_all_unreadable_fails_rather_than_start_over
     run = tiny_run(tmp_path)
     work(run)
     for step in checkpoint.saved_steps(run.checkpoints):
-        checkpoint.path_of(run.checkpoints, step).write_bytes(b"torn")
+        path_of(run.checkpoints, step).write_bytes(b"torn")
 
     assert work(run, resume=True) == 1
 

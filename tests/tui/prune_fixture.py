@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradtop.trainer.checkpoint.format import Saved, write_sidecar
+from gradtop.trainer.checkpoint.sidecar import Saved, write_sidecar
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.jobs.prune.result import LAYER_NAMES, PruneAbout, prune_result, pruned_layer_rows, trial_row
 from gradtop.trainer.jobs.prune.trial import FIGURES, PruneTrial

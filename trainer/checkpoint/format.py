@@ -5,62 +5,38 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import json
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from gradtop.trainer.metrics import LOSS, rank_of
-from gradtop.trainer.record.checkpoint_file import why_no_checkpoint
-from gradtop.trainer.record.files import open_regular, read_file
+from gradtop.trainer.checkpoint.sidecar import (
+    Saved,
+    is_replacing,
+    parse_saved,
+    path_of,
+    read_sidecar,
+    run_of,
+    said_by,
+    said_of,
+    sidecar_of,
+    write_said,
+    write_sidecar,
+)
+from gradtop.trainer.record.checkpoint_file import replacing, why_no_checkpoint
+from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
 
 FORMAT = 2
-SIDECAR_FORMAT = 1
-LATER = frozenset({"bytes", "monitor", "monitor_mode", "note", "score"})  # which sidecars of older versions lack
 _NAME = re.compile(r"step-(\d{6,18})\.pt$")
 
 State = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What the file beside a checkpoint tells a reader that has no torch; `score` is the value of the metric `monitor`, the best of which is the `monitor_mode`.
-
-    `note` says what was done to the weights beside training them, such as pruning.
-    """
-
-    step: int
-    epoch: int
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    best: bool = False
-    time: float = 0.0
-    bytes: int = 0
-    monitor: str = LOSS
-    monitor_mode: str = "min"
-    score: float | None = None
-    note: str = ""
-
-    @property
-    def rank(self) -> float:
-        """The smaller, the better."""
-        return rank_of(self.val_loss, self.monitor, self.monitor_mode, self.score)
-
-
-def path_of(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:06d}.pt"
-
-
-def sidecar_of(path: Path) -> Path:
-    return path.with_suffix(".json")
 
 
 def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[], object] = lambda: None) -> Path:
@@ -71,23 +47,32 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
     """
     path = path_of(folder, saved.step)
     size = 0
+    before = said_of(path) if path.exists() else None
+    said: dict[str, Any] = {}
     # The time is the file's: two runs that are alike have checkpoints that are.
     known = vars(replace(saved, best=False, time=0.0))
 
     def fill(file: BinaryIO) -> None:
-        nonlocal size
+        nonlocal size, said
         torch.save({"format": FORMAT, "saved": known, **state}, file)
         size = file.tell()
+        said = said_by(replace(saved, bytes=size))
+        if before is not None:
+            file.flush()
+            said = replacing(said, before, file.fileno())
 
     def announce() -> None:
         before_rename()
         # Without its checkpoint a sidecar means nothing: the one rename that follows makes both count.
-        write_sidecar(path, replace(saved, bytes=size))
+        write_said(path, said)
 
     try:
-        replace_whole(_run_of(path), path, fill, before_rename=announce, durable=True)
+        replace_whole(run_of(path), path, fill, before_rename=announce, durable=True)
     except RuntimeError as error:
         raise file_error(error) from error
+    if before is not None:
+        with contextlib.suppress(OSError):  # what it says is true already
+            write_sidecar(path, replace(saved, bytes=size))
     return path
 
 
@@ -99,16 +84,6 @@ def file_error(error: RuntimeError) -> OSError:
     return OSError(cause.errno, cause.strerror) if isinstance(cause, OSError) else OSError(str(error).splitlines()[0])
 
 
-def write_sidecar(path: Path, saved: Saved) -> None:
-    text = json.dumps({"format": SIDECAR_FORMAT, **vars(saved)}) + "\n"
-    replace_whole(_run_of(path), sidecar_of(path), lambda file: file.write(text.encode()), durable=True)
-
-
-def _run_of(path: Path) -> Path:
-    """The run directory of a checkpoint; a link in it is not followed to write."""
-    return path.parent.parent
-
-
 def saved_steps(folder: Path) -> list[int]:
     """Steps that have a checkpoint file, oldest first."""
     try:
@@ -116,30 +91,6 @@ def saved_steps(folder: Path) -> list[int]:
     except OSError:
         return []
     return sorted(int(match[1]) for name in names if (match := _NAME.match(name)))
-
-
-def read_sidecar(path: Path) -> Saved | None:
-    """What the file beside a checkpoint says; None where that is missing, broken, or of another step."""
-    try:
-        values = json.loads(read_file(sidecar_of(path)))
-    except (OSError, ValueError, RecursionError):
-        return None
-    saved = _parse(values)
-    return saved if saved is not None and path_of(path.parent, saved.step) == path else None
-
-
-def _parse(values: object) -> Saved | None:
-    if not isinstance(values, Mapping):
-        return None
-    step, epoch = values.get("step"), values.get("epoch")
-    if type(step) is not int or type(epoch) is not int or not values.keys() >= Saved.__dataclass_fields__.keys() - LATER:
-        return None
-    numbers: dict[str, Any] = {name: values.get(name, 0 if name in {"time", "bytes"} else None) for name in ("val_loss", "val_accuracy", "score", "time", "bytes")}
-    if not all(type(number) in (int, float) or (number is None and name not in {"time", "bytes"}) for name, number in numbers.items()):
-        return None
-    monitor, mode = (word if isinstance(word := values.get(name), str) else default for name, default in (("monitor", LOSS), ("monitor_mode", "min")))
-    note = found if isinstance(found := values.get("note"), str) else ""
-    return Saved(step=step, epoch=epoch, best=values["best"] is True, monitor=monitor, monitor_mode=mode, note=note, **numbers)
 
 
 def rebuild_sidecar(path: Path) -> Saved | None:
@@ -159,12 +110,12 @@ def rebuild_sidecar(path: Path) -> Saved | None:
 
 def _described(state: State) -> Saved | None:
     if "saved" in state:
-        return _parse(state["saved"])
+        return parse_saved(state["saved"])
     # A checkpoint of before this field has its score among the scores.
     scores = state.get("scores")
     newest = scores.get("newest") if isinstance(scores, Mapping) and state.get("evaluated") == state["step"] else None
     score = newest if isinstance(newest, Mapping) else {}
-    return _parse({**vars(Saved(state["step"], state.get("epoch", 0))), "val_loss": score.get("loss"), "val_accuracy": score.get("accuracy")})
+    return parse_saved({**vars(Saved(state["step"], state.get("epoch", 0))), "val_loss": score.get("loss"), "val_accuracy": score.get("accuracy")})
 
 
 def settle_sidecars(folder: Path) -> dict[int, Saved | None]:
@@ -175,7 +126,7 @@ def settle_sidecars(folder: Path) -> dict[int, Saved | None]:
         facts[step] = read_sidecar(path) or rebuild_sidecar(path)
     best = best_step(facts)
     for step, fact in facts.items():
-        if fact is not None and fact.best != (step == best):
+        if fact is not None and (fact.best != (step == best) or is_replacing(path_of(folder, step))):
             write_sidecar(path_of(folder, step), replace(fact, best=step == best))
     return facts
 
@@ -190,8 +141,8 @@ def prune(folder: Path, keep: int) -> None:
     for step, fact in facts.items():
         if step not in kept and fact is not None:
             path = path_of(folder, step)
-            unlink(_run_of(path), path)
-            unlink(_run_of(path), sidecar_of(path))
+            unlink(run_of(path), path)
+            unlink(run_of(path), sidecar_of(path))
 
 
 def best_step(facts: Mapping[int, Saved | None]) -> int | None:
@@ -264,14 +215,14 @@ def remove_leftovers(folder: Path) -> None:
     """Delete what a process that was killed while it wrote has left: temporary files, and sidecars of no checkpoint."""
     there = {path_of(folder, step).stem for step in saved_steps(folder)}
     for path in (*folder.glob(".step-*.tmp"), *(each for each in folder.glob("step-*.json") if each.stem not in there)):
-        remove(_run_of(path), path)
+        remove(run_of(path), path)
 
 
 def set_aside(path: Path) -> None:
     """Have a checkpoint that cannot be read count no more, and keep its bytes."""
     for one in (sidecar_of(path), path):
         with contextlib.suppress(OSError):
-            rename(_run_of(one), one, one.name + ".unreadable")
+            rename(run_of(one), one, one.name + ".unreadable")
 
 
 def unreadable_key(state: State) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.checkpoint.sidecar import Saved, path_of
 from gradtop.trainer.record import EventKind, Run, StreamWriter, is_fork
 from gradtop.trainer.runtime.errors import UserError
 
@@ -160,7 +161,7 @@ class CheckpointWriter:
     def _verify_last(self) -> None:
         """Try once more with the last checkpoint, where that could not be done when it was written."""
         try:
-            checkpoint.load(checkpoint.path_of(self._run.checkpoints, self.newest), mapped=True)
+            checkpoint.load(path_of(self._run.checkpoints, self.newest), mapped=True)
         except UserError as error:
             self._warn(self.newest, f"checkpoint of step {self.newest} could not be verified: {error}")
         else:

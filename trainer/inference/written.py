@@ -7,7 +7,8 @@ from typing import Any
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
-from gradtop.trainer.checkpoint.format import Saved, State
+from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.checkpoint.sidecar import Saved
 from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError

@@ -12,6 +12,7 @@ from typing import Any
 
 from gradtop.trainer.metrics import LOSS, rank_of
 from gradtop.trainer.record import bounds
+from gradtop.trainer.record.checkpoint_file import of_weights
 from gradtop.trainer.record.events import Event, EventReader
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import CONFIG, Run
@@ -202,7 +203,7 @@ class RunReader:
 def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
     """The checkpoint of a JSON file; None if that is invalid."""
     try:
-        values = bounds.fields(CHECKPOINT, bounds.read_note(note))
+        values = bounds.fields(CHECKPOINT, of_weights(bounds.read_note(note), weights))
     except bounds.Unreadable:
         return None
     return CheckpointInfo(**{"epoch": 0, **values}, path=weights) if "step" in values else None

@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.checkpoint.format import State
+from gradtop.trainer.checkpoint.sidecar import path_of
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import (
     Config,
@@ -328,7 +329,7 @@ def _put_back(session: Session, state: State) -> None:
         session.writer.event(EventKind.WARNING, step=session.step, message=changed)
     changes = repeat_changes(session, state.get("last_set"))
     session.writer.event(
-        EventKind.RESUMED, step=session.step, path=checkpoint.path_of(session.run.checkpoints, session.step).name, changes=changes
+        EventKind.RESUMED, step=session.step, path=path_of(session.run.checkpoints, session.step).name, changes=changes
     )
 
 

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
-from gradtop.trainer.checkpoint.format import Saved
 from gradtop.trainer.checkpoint.generators import Generators
+from gradtop.trainer.checkpoint.sidecar import Saved, path_of
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
@@ -240,7 +239,7 @@ class Session:
         self.keep_checkpoint()
         if error := self.checkpoint_writer.finish():
             raise error
-        return checkpoint.path_of(self.run.checkpoints, self.step).name
+        return path_of(self.run.checkpoints, self.step).name
 
     def profile_steps(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
         """Profile the next steps; returns fields of the answer. Raises ValueError with a sentence."""
