@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load, load_file
 
 from gradtop.trainer.analysis.formatting import size
 from gradtop.trainer.launch import answers
@@ -13,6 +16,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop
 from tests.disk import mounted, occupy
+from tests.support import wait_until
 from tests.training.runs import tiny_run
 
 
@@ -55,3 +59,21 @@ def test_what_fails_leaves_nothing(gradtop: Gradtop, trained_run: Run, tmp_path:
     monkeypatch.setattr(answers, "request_work", interrupted)
     assert gradtop("export", "last", "--model", "safetensors", "--output", "out").code == 130
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_replaced_stays_whole_where_the_disk_is_full_or_the_export_is_killed(gradtop: Gradtop, trained_run: Run, tmp_path: Path) -> None:
+    with mounted(tmp_path, "64k") as disk:
+        assert gradtop("export", "last", "--model", "safetensors", "--output", disk).code == 0
+        file = disk / "model.safetensors"
+        before, again = file.read_bytes(), ("export", str(trained_run.path), "--model", "safetensors", "--output", str(disk), "--overwrite")
+        ballast = occupy(disk)
+        assert "No space left on device" in gradtop(*again).err
+        assert {path.name for path in disk.iterdir()} == {file.name, ballast.name}
+        assert file.read_bytes() == before
+        ballast.unlink()
+        with subprocess.Popen([sys.executable, "-m", "gradtop", *again], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
+            wait_until(lambda: any(disk.glob(".*.part")) or killed.poll() is not None, 60, "its file")
+            killed.kill()
+        assert file.read_bytes() == before
+        assert load_file(file).keys() == load(before).keys()
+        assert gradtop(*again).code == 0

@@ -52,10 +52,10 @@ device = "cpu"
 """
 
 
-def begin_sweep(project: Path, adopt: Adopt, job: str, changes: Sequence[str], *, fatal: str) -> Run:
+def begin_sweep(project: Path, adopt: Adopt, job: str, changes: Sequence[str], *, fatal: str = "False", runs: Path | None = None) -> Run:
     """A job that has begun, on a run that trained."""
     (project / "brittle.py").write_text(BRITTLE.format(fatal=fatal))
-    runs = project.parent / "runs"
+    runs = runs or project.parent / "runs"
     trained = create_run(runs, parse_config(CONFIG))
     start_worker(trained)
     adopt(trained)
