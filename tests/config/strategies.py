@@ -13,7 +13,7 @@ from gradtop.trainer.config.validate import validate
 
 FLOATS = st.one_of(st.floats(1e-12, 0.999), st.sampled_from([0.1, 1e-3, 3e-4, 1e-5, 0.5, 0.30000000000000004]))
 TEXTS = {"device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:31", "mps"]), "name": st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), "target": st.sampled_from(["my.models:build", "a:b.c"]), "tokenizer": st.sampled_from(["characters", "bpe", "a/tokenizer.json"])}
-INTS = {"image_size": st.integers(16, 64), "histogram_bins": st.integers(8, 512), "max_bytes": st.integers(10**6, 10**12), "classes": st.integers(2, 99), "warmup_steps": st.integers(0, 3), "channels": st.integers(1, 64), "num_heads": st.just(1), "patch_size": st.just(1), "workers": st.integers(0, 8), "depth": st.integers(1, 5), "context": st.integers(2, 99), "layers": st.integers(1, 9), "growth": st.integers(1, 9), "num_layers": st.integers(1, 9), "crop": st.integers(0, 9), "length": st.integers(1, 2_000), "vocab_size": st.integers(257, 60_000)}
+INTS = {"image_size": st.integers(16, 64), "histogram_bins": st.integers(8, 512), "max_bytes": st.integers(10**6, 10**12), "classes": st.integers(2, 99), "warmup_steps": st.integers(0, 3), "channels": st.integers(1, 64), "num_heads": st.just(1), "patch_size": st.just(1), "workers": st.integers(0, 8), "prefetch": st.integers(1, 8), "depth": st.integers(1, 5), "context": st.integers(2, 99), "layers": st.integers(1, 9), "growth": st.integers(1, 9), "num_layers": st.integers(1, 9), "crop": st.integers(0, 9), "length": st.integers(1, 2_000), "vocab_size": st.integers(257, 60_000)}
 ARGUMENTS = st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True), st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", "a b"]) | st.lists(st.integers(0, 3), max_size=2), max_size=2)
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=20).filter(lambda text: text.strip() and text.isprintable())
 
@@ -98,6 +98,8 @@ def _fitting_task(made: dict[str, dict[str, Any]]) -> dict[str, Any]:
     task, data = made["task"], made["data"]["kind"]
     if task["kind"] in {"regression", "multi_label"} and data in {"custom", "table"} and not (task.get("pos_weight") and task.get("balanced")):
         made["augment"], made["training"] = ({name: value for name, value in made[table].items() if name not in {"mixup", "cutmix", "label_smoothing"}} for table in ("augment", "training"))
+        if made["data"].get("sampler") == "balanced":
+            del made["data"]["sampler"]
         return task
     if task["kind"] == "classification" and data not in {"text", "custom"}:
         return {"kind": "classification"}  # how weights are combined with other fields is tested by itself

@@ -12,10 +12,11 @@ import pytest
 
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
+from tests.documented import DOCS, python_of
 from tests.training.runs import events
 
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "data.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_function_of_the_page_trains_with_each_sampler_that_fits(project: Path) -> None:
-    code = CODE.findall(PAGE)[0]
+    code = python_of("data")[0]
     (project / "my_data.py").write_text(code)
-    data, sampler, *_ = (textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n)+", CODE.sub("", PAGE), re.MULTILINE))
-    assert sampler.startswith("[data]\n")
-    run = new_run(project / "runs", f'{data}{sampler.removeprefix("[data]")}\n[model]\nkind = "mlp"\nhidden = [4]\n[training]\nepochs = 1\ndevice = "cpu"\n', {})
+    data, processes, sampler, *_ = (textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n)+", CODE.sub("", PAGE), re.MULTILINE))
+    tables = "".join([data, *(block.removeprefix("[data]\n") for block in (processes, sampler))])
+    run = new_run(project / "runs", f'{tables}[model]\nkind = "mlp"\nhidden = [4]\n[training]\nepochs = 1\ndevice = "cpu"\n', {})
     assert work(run) == 0, read_status(run).error
     assert "data.sampler = balanced" in str(events(run, "data")[0]["message"])

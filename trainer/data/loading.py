@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import errno
+import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from gradtop.trainer.data.batches import Draw, Prepare, batch_count, drawn_order, split_batches
 from gradtop.trainer.data.readers import SHARED, LoaderBatches, Meanwhile, Outlive
-from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.errors import TracedError, UserError
 
 # So many are tried in place of a sample that cannot be read.
 _TRIES = 100
@@ -34,6 +36,40 @@ class UnreadableSample:
 
 
 LabeledSample = tuple[Tensor, Tensor]
+
+
+class BatchPlace(NamedTuple):
+    """Where among all batches one stands: of which epoch, and its number in it."""
+
+    seed: int = 0
+    epoch: int = 0
+    number: int = 0
+
+    def seed_of(self, after: int) -> int:
+        """Of the random numbers that reading the batch draws which comes so many later."""
+        return random.Random(f"{self.seed} {self.epoch} {self.number + after}").getrandbits(32)  # noqa: S311 - no secret
+
+
+ALWAYS_THE_SAME = BatchPlace(epoch=-1)
+
+
+class Asked(NamedTuple):
+    """A batch to be read: of which samples, and the seed of what is random in it."""
+
+    seed: int
+    samples: list[int]
+
+
+@dataclass(frozen=True)
+class RefusedBatch:
+    """What is wrong with a sample, as another process says it: an exception would come with all of that process's stack in its message."""
+
+    sentence: str
+    traced: bool
+
+    @property
+    def error(self) -> UserError:
+        return TracedError(self.sentence) if self.traced else UserError(self.sentence)
 
 
 class Samples(Protocol):
@@ -64,13 +100,14 @@ class LeftOut:
 
 @dataclass
 class Reading:
-    """How samples are read; `workers` = 0 does it in this process. `tell` is called when more of all the samples turn out to be unreadable.
+    """How samples are read; `workers` = 0 does it in this process, else each reads `prefetch` batches ahead. `tell` is called when more of all the samples turn out to be unreadable.
 
     `meanwhile` is called while a batch from the workers does not come, and may raise; `warn` is given what is wrong but ends nothing.
     """
 
     workers: int = 0
     samples: int = 0
+    prefetch: int = 2
     tell: Callable[[LeftOut], None] | None = None
     meanwhile: Meanwhile = lambda _: None
     warn: Callable[[str], object] = print
@@ -104,16 +141,19 @@ class Reading:
         first = next(iter(self.left_out.values()))
         self.tell(LeftOut(self._told, self.samples, first.path, first.reason))
 
-    def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool) -> Iterator[LabeledSample]:
-        """Inputs and targets of batches of sample numbers, on the device.
+    def read(self, samples: Samples, batches: Sequence[Tensor], device: torch.device, *, fill: bool, place: BatchPlace = ALWAYS_THE_SAME) -> Iterator[LabeledSample]:
+        """Inputs and targets of batches of sample numbers, on the device; `place` is that of the first one, by which random numbers are drawn.
 
         A sample that cannot be read is left out; with `fill` another one of its class takes its place, so that batches
         keep their size. Raises UserError where too many cannot be read, or where a worker dies.
         """
         pinned = device.type == "cuda"
         try:
-            with closing(self._begin(_Readable(samples, fill=fill), batches, pinned=pinned)) as begun:
-                for inputs, targets, missing, unreadable in begun:
+            asked = [Asked(place.seed_of(number), batch.tolist()) for number, batch in enumerate(batches)]
+            with closing(self._begin(_Readable(samples, fill=fill), asked, pinned=pinned)) as begun:
+                for inputs, targets, missing, unreadable, refused in begun:
+                    if refused is not None:
+                        raise refused.error
                     self.leave_out(samples, unreadable)
                     if fill and missing:
                         raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); remove them, or choose other data")
@@ -127,7 +167,7 @@ class Reading:
                 raise
             raise UserError(message) from error
 
-    def _begin(self, samples: _Readable, batches: Sequence[Tensor], *, pinned: bool) -> LoaderBatches:
+    def _begin(self, samples: _Readable, batches: Sequence[Asked], *, pinned: bool) -> LoaderBatches:
         workers = min(self.workers, len(batches))
         try:
             return self._begin_with(workers, samples, batches, pinned=pinned)
@@ -141,11 +181,12 @@ class Reading:
             )
             return self._begin_with(0, samples, batches, pinned=pinned)
 
-    def _begin_with(self, workers: int, samples: _Readable, batches: Sequence[Tensor], *, pinned: bool) -> LoaderBatches:
+    def _begin_with(self, workers: int, samples: _Readable, batches: Sequence[Asked], *, pinned: bool) -> LoaderBatches:
         loader: DataLoader[Any] = DataLoader(
             samples,  # type: ignore[arg-type]
-            batch_sampler=[batch.tolist() for batch in batches],
+            batch_sampler=batches,  # type: ignore[arg-type]
             num_workers=workers,
+            prefetch_factor=self.prefetch if workers else None,
             collate_fn=_stack,
             pin_memory=pinned,
             worker_init_fn=Outlive(),
@@ -180,7 +221,7 @@ class LoadedBatches:
         """Inputs and targets of `epoch` (counted from 0), from batch number `skip` on."""
         order = drawn_order(self.draw, len(self._samples), self._seed, epoch)
         batches = split_batches(order, self.batch_size)[skip:]
-        for inputs, targets in self._reading.read(self._samples, batches, self._device, fill=True):
+        for inputs, targets in self._reading.read(self._samples, batches, self._device, fill=True, place=BatchPlace(self._seed, epoch, skip)):
             yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
 
 
@@ -212,6 +253,9 @@ def reader_died(error: Exception) -> str:
     return f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller"
 
 
+ReadBatch = list[tuple[LabeledSample | None, list[UnreadableSample]]] | RefusedBatch
+
+
 class _Readable:
     """Each sample, or with `fill` another one where it cannot be read; and those that cannot."""
 
@@ -219,7 +263,21 @@ class _Readable:
         self._samples = samples
         self._fill = fill
 
-    def __getitem__(self, index: int) -> tuple[LabeledSample | None, list[UnreadableSample]]:
+    def __getitems__(self, asked: Asked) -> ReadBatch:
+        """Of a batch, which torch asks for by this name."""
+        if get_worker_info() is None:
+            return [self._read(index) for index in asked.samples]
+        # A process has no part in the random numbers of the training; the place of a batch decides what it draws, whichever process reads it.
+        torch.default_generator.manual_seed(asked.seed)
+        random.seed(asked.seed)
+        if numpy := sys.modules.get("numpy"):
+            numpy.random.seed(asked.seed)
+        try:
+            return [self._read(index) for index in asked.samples]
+        except UserError as error:
+            return RefusedBatch(str(error), isinstance(error, TracedError))
+
+    def _read(self, index: int) -> tuple[LabeledSample | None, list[UnreadableSample]]:
         unreadable: list[UnreadableSample] = []
         for number in chain((index,), islice(self._samples.instead(index), _TRIES) if self._fill else ()):
             sample = self._samples[number]
@@ -229,11 +287,13 @@ class _Readable:
         return None, unreadable
 
 
-def _stack(read: Sequence[tuple[LabeledSample | None, list[UnreadableSample]]]) -> tuple[Tensor, Tensor, int, list[UnreadableSample]]:
-    """Inputs and targets of what could be read, how many could not, and what that was."""
+def _stack(read: ReadBatch) -> tuple[Tensor, Tensor, int, list[UnreadableSample], RefusedBatch | None]:
+    """Inputs and targets of what could be read, how many could not, and what that was; or what ends the training."""
+    if isinstance(read, RefusedBatch):
+        return torch.empty(0), torch.empty(0), 0, [], read
     good = [sample for sample, _ in read if sample is not None]
     unreadable = [each for _, several in read for each in several]
     inputs, targets = ([sample[part] for sample in good] for part in (0, 1))
     if not good:
-        return torch.empty(0), torch.empty(0), len(read), unreadable
-    return torch.stack(inputs), torch.stack(targets), len(read) - len(good), unreadable
+        return torch.empty(0), torch.empty(0), len(read), unreadable, None
+    return torch.stack(inputs), torch.stack(targets), len(read) - len(good), unreadable, None

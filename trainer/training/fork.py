@@ -23,7 +23,7 @@ from gradtop.trainer.record import Run, is_fork, read_meta
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.class_rows import by_class_name
 from gradtop.trainer.training.scores import monitored_in
-from gradtop.trainer.training.state import described_data
+from gradtop.trainer.training.state import same_data
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -177,7 +177,7 @@ def _take_running_mean(session: Session, state: State, taken: TransferredState) 
 def _take_patience(session: Session, state: State, taken: TransferredState) -> None:
     """What early stopping goes by; the best value that a run shows is its own."""
     what = f"the best {session.scores.monitored.title}"
-    same = state.get("data") == described_data(session.config) and monitored_in(state["scores"]) == session.scores.monitored
+    same = same_data(state.get("data"), session.config) and monitored_in(state["scores"]) == session.scores.monitored
     if same:
         session.scores.take_over(state["scores"])
     if session.patience_ran_out:

@@ -15,6 +15,7 @@ from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
 
 ENCODING = "encoding"  # in a checkpoint
+NOT_MEASURED = ("sampler", "workers", "prefetch")  # of the section data: what the validation loss does not depend on
 
 if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
@@ -47,11 +48,22 @@ def kinds(config: Config) -> dict[str, str]:
 def described_data(config: Config) -> str:
     """What its losses are losses of, in plain text: arguments may be of any type that TOML has."""
     tables = to_tables(config)
-    # How training samples are drawn changes nothing of what validation measures.
-    tables["data"] = {key: value for key, value in tables["data"].items() if key != "sampler"}
     # As of before there were tasks, where the data tell it.
     found = tables["data"] if config.task.kind == "auto" else {"data": tables["data"], "task": tables["task"]}
     return json.dumps(found, default=str)
+
+
+def same_data(saved: object, config: Config) -> bool:
+    """Whether a checkpoint's losses are of the same data, by what `described_data` said of them; how samples are drawn and read changes nothing of that."""
+    try:
+        before, now = (json.loads(text) for text in (str(saved), described_data(config)))
+    except ValueError:
+        return False
+    for found in (before, now):
+        data = found.get("data", found) if isinstance(found, dict) else {}
+        for key in NOT_MEASURED if isinstance(data, dict) else ():
+            data.pop(key, None)
+    return bool(before == now)
 
 
 def training_state(session: Session) -> State:

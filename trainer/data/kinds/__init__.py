@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from gradtop.trainer.data.targets import CLASSES, TargetKind
 from gradtop.trainer.declare import Kind, setting
@@ -35,6 +35,10 @@ class DataConfig(Kind, defer_build=True):
     @property
     def shape(self) -> DataShape:
         return DataShape()
+
+
+def prefetch_setting() -> Any:
+    return setting(2, help="Batches that each data loading process reads ahead.", unit="batches", effect="fork", ge=1, le=1_000)
 
 
 class LabeledData(DataConfig):

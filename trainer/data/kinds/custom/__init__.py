@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataConfig
+from gradtop.trainer.data.kinds import DataConfig, prefetch_setting
 from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, MASKS, VALUES
 from gradtop.trainer.declare import Arguments, setting, target
 
@@ -14,6 +14,8 @@ class CustomData(DataConfig):
     target: str = target("my_project.data:load", help="package.module:callable, called with the arguments below.", effect="fork")
     arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
 
+    workers: int = setting(0, help="Data loading processes of a Dataset that is read sample by sample; 0 reads in the training process.", unit="processes", effect="fork", ge=0, le=256)
+    prefetch: int = prefetch_setting()
     sampler: Literal["shuffle", "balanced", "weighted"] = setting(
         "shuffle",
         help="Training samples of an epoch: each once (shuffle), or drawn with replacement: each class equally often (balanced), or by the attribute weights of the training set (weighted).",

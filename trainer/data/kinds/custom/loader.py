@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -67,17 +67,19 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
         return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, weights=weights)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
+    reading = Reading(config.workers, len(train) + len(val), config.prefetch)
+    source = CustomSource(train, val, info, prepare, tones, reading, weights=weights)
     if wanted.kind in NUMBERS:
-        return CustomSource(train, val, info, prepare, tones, labels=training.labels, weights=weights)
+        return replace(source, labels=training.labels)
     if info.pixels:
-        return CustomSource(train, val, info, prepare, tones, weights=weights)
+        return source
     labels = all_classes(train, training) if config.sampler == BALANCED else None
-    return CustomSource(train, val, info, prepare, tones, labels=labels, tokens_per_sample=labels_per_sample(training.labels), weights=weights)
+    return replace(source, labels=labels, tokens_per_sample=labels_per_sample(training.labels))
 
 
 @dataclass(frozen=True)
 class CustomSource:
-    """Samples that the user's code returns one by one, in the training process."""
+    """Samples that the user's code returns one by one."""
 
     train: Items
     val: Items
@@ -172,7 +174,7 @@ class Items:
         title = f"{self._title}, sample {index}"
         try:
             sample = self._samples[index]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # It is the user's own code: its traceback tells them more than any sentence of ours.
             traceback.print_exc()
             raise TracedError(f"{title}: {type(error).__name__}: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataShape, LabeledData
+from gradtop.trainer.data.kinds import DataShape, LabeledData, prefetch_setting
 from gradtop.trainer.declare import setting
 
 
@@ -14,6 +14,7 @@ class ImageFolder(LabeledData):
     image_size: int = setting(64, help="Size of the images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)
     validation: float = setting(0.1, help="Fraction of the images used for validation, where there is no folder for it.", effect="fork", gt=0, lt=1)
     workers: int = setting(2, help="Data loading processes; 0 loads in the training process.", unit="processes", effect="fork", ge=0, le=256)
+    prefetch: int = prefetch_setting()
     black: float = setting(0.0, help="Pixel value that is black in images of more than 8 bits; determined from the images if black and white are equal.", effect="fork")
     white: float = setting(0.0, help="Pixel value that is white in images of more than 8 bits.", effect="fork")
 

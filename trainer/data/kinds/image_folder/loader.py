@@ -49,7 +49,7 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
         settings = {"data.black": pixels.black, "data.white": pixels.white}
     for note in notes:
         print(note, flush=True)
-    reading = Reading(config.workers, samples=sum(counts))
+    reading = Reading(config.workers, samples=sum(counts), prefetch=config.prefetch)
     training, validation = (ImageFiles(files, part, config.image_size, pixels) for files, part in ((listing.training, "training"), (listing.validation, "validation")))
     for pictures in (training, validation):
         reading.leave_out(pictures, pictures.known_unreadable())
