@@ -11,7 +11,17 @@ from pathlib import Path
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.run_fields import FIELDS
 from gradtop.trainer.config import table
-from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.metrics import (
+    LABEL_SETS,
+    METRICS,
+    PIXELS,
+    SAMPLES,
+    TOKENS,
+    TOP5_ACCURACY,
+    VALUES,
+    metric_of,
+    top_of,
+)
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
 from gradtop.tui.cli import main as cli
@@ -94,6 +104,17 @@ def metrics() -> str:
     return "\n".join([*lines, *(f"| `{metric.name}` | {best[metric.mode]} | {metric.help} |" for metric in METRICS.values())]) + "\n"
 
 
+def added_metrics() -> str:
+    """Those that training.metrics can add, by the tasks that they fit."""
+    tasks = {SAMPLES: "classification", LABEL_SETS: "multi_label", VALUES: "regression", PIXELS: "segmentation", TOKENS: "language_model"}
+    lines = ["| `training.metrics` | best | tasks | what it is |", "|---|---|---|---|"]
+    best = {"min": "lowest", "max": "highest"}
+    for metric in (*(each for each in METRICS.values() if each.added and each.name != TOP5_ACCURACY), metric_of("top3_accuracy")):
+        name = "topK_accuracy" if top_of(metric.name) else metric.name
+        lines.append(f"| `{name}` | {best[metric.mode]} | {', '.join(tasks[each] for each in metric.added if each in tasks)} | {metric.help.replace('the 3 with', 'the K with')} |")
+    return "\n".join(lines) + "\n"
+
+
 def findings() -> str:
     """The rules by mode, from their docstrings."""
     lines = ["| finding | what it says | threshold | source | mode |", "|---|---|---|---|---|"]
@@ -112,6 +133,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "keys": keys.markdown,
     "streams": streams,
     "metrics": metrics,
+    "added_metrics": added_metrics,
     "fields": table.markdown,
     "columns": columns,
     "findings": findings,

@@ -36,6 +36,8 @@ def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
             return INTS.get(spec.name, st.integers(1, 10_000))
         case "ints":
             return st.integers(1, 3) if spec.per_layer else st.lists(st.integers(1, 2_000), min_size=1, max_size=4)
+        case "texts" if spec.name == "metrics":
+            return st.just(["my.metrics:score"])
         case "texts":
             return st.lists(st.from_regex(r"[a-z*][a-z0-9.*]{0,8}", fullmatch=True), min_size=1, max_size=3)
         case "table":

@@ -43,3 +43,41 @@ def test_without_a_task_the_data_tell() -> None:
 @pytest.mark.parametrize("name", ["regression", "multi_label", "segmentation"])
 def test_the_examples_are_of_their_task(name: str) -> None:
     assert load_config(ROOT / "configs" / f"{name}.toml").task.kind == name
+
+
+@pytest.mark.parametrize(
+    ("training", "sentence"),
+    [
+        ('metrics = ["auroc", "mape"]', "training.metrics: mape requires numbers as targets, and these data have labels of samples (data.kind is digits); there are average_precision, auroc, "),
+        ('metrics = ["aurock"]', "training.metrics: 'aurock' is no metric; there are "),
+        ('metrics = ["aurock"]', "did you mean auroc?"),
+        ('metrics = ["mine:"]', "training.metrics: 'mine:' must be package.module:callable, as code of yours is named"),
+        ('metrics = ["mine:f1"]', "training.metrics: mine:f1 would be recorded as 'f1', which is the name of something else; rename it"),
+        ('metrics = ["mine:epoch"]', "training.metrics: mine:epoch would be recorded as 'epoch', which is the name of something else; rename it"),
+        ('metrics = ["auroc", "auroc"]', "training.metrics: names auroc twice"),
+        ('metrics = ["top10_accuracy"]', "training.metrics: top10_accuracy requires at least 11 classes, and these data have 10 (data.kind is digits)"),
+        ('monitor = "auroc"', "training.monitor: auroc requires training.metrics to name it (data.kind is digits)"),
+        ('metrics = ["mine:gain"]\nmonitor = "gain"', "training.monitor_mode: must be min or max where training.monitor is gain, of which only its code knows which is better"),
+        ('metrics = ["mine:gain"]\nmonitor = "loss_of_gain"', "training.monitor: must be one of loss, accuracy, "),
+    ],
+)
+def test_metrics_that_evaluations_cannot_measure_are_said(training: str, sentence: str) -> None:
+    assert any(sentence in each for each in problems_of(f"[training]\n{training}\n"))
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        'metrics = ["auroc", "average_precision", "top3_accuracy", "top5_accuracy", "accuracy", "mine:gain"]\nmonitor = "auroc"',
+        'metrics = ["mine:gain"]\nmonitor = "gain"\nmonitor_mode = "max"',
+        'metrics = ["top3_accuracy"]\nmonitor = "top3_accuracy"',
+    ],
+)
+def test_metrics_that_fit_are_taken(training: str) -> None:
+    assert parse_config(f"[training]\n{training}\n").training.metrics
+
+
+def test_an_objective_of_a_search_must_be_measured_by_its_trials() -> None:
+    job = '[search.space]\n"optimizer.lr" = "log(1e-4, 1e-2)"\n[search]\nobjectives = ["auroc"]\n'
+    assert "search.objectives: auroc requires training.metrics to name it (data.kind is digits)" in problems_of('job = "search"\n' + job)
+    assert not problems_of('job = "search"\n' + job + '[training]\nmetrics = ["auroc"]\n')

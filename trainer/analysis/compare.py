@@ -16,7 +16,7 @@ from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
 from gradtop.trainer.analysis.run_fields import data_of
 from gradtop.trainer.analysis.significance import ASSUMPTIONS, NAME, Welch, welch
 from gradtop.trainer.analysis.text import metric_figure
-from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, metric_of
+from gradtop.trainer.metrics import ACCURACY, LOSS, is_declared, metric_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.streams.registry import VAL_LOSS
@@ -236,7 +236,7 @@ def results(readers: Sequence[RunReader], metrics: Sequence[Mapping[str, float]]
         of_status("best val loss", "best_val_loss", significant, lower=True),
         of_status("last val loss", "val_loss", significant, lower=True),
         of_status("best accuracy", "best_val_accuracy", share, lower=False),
-        *(compared(f"last {clean(metric_of(name).title, 60)}", [each.get(name) for each in metrics], partial(metric_figure, name), lower=METRICS[name].mode == "min" if name in METRICS else None) for name in dict.fromkeys([*metrics[0], *metrics[1]])),
+        *(compared(f"last {clean(metric_of(name).title, 60)}", [each.get(name) for each in metrics], partial(metric_figure, name), lower=metric_of(name).mode == "min" if is_declared(name) else None) for name in dict.fromkeys([*metrics[0], *metrics[1]])),
         pair("epoch", lambda status: f"{status.epoch}/{status.epochs}{', stopped early' if status.stopped_early else ''}" if status.epochs else "–"),
         pair("step", lambda status: f"{number(status.step)}/{number(status.steps)}" if status.steps else "–"),
         pair("trained", lambda status: duration(status.seconds) if status.seconds else "–", lambda status: status.seconds, duration),

@@ -17,7 +17,7 @@ from gradtop.trainer.data.kinds import DataConfig
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.declare import Section
 from gradtop.trainer.job import DEFAULT_JOB
-from gradtop.trainer.metrics import METRICS, not_measured, unknown_metric
+from gradtop.trainer.metrics import METRICS, is_declared, misfits_of_metrics, not_measured, unknown_metric, wrong_in
 from gradtop.trainer.models.init_config import DefaultInit, InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn
@@ -76,11 +76,14 @@ def disagreements(config: Config) -> Iterator[tuple[str, str]]:
     training = config.training
     yield from config.task.disagreements_with(config)
     labels = config.task.labels(config.data.inputs)
-    if unknown := unknown_metric(training.monitor, own=config.task.own_metrics):
+    classes = config.data.shape.classes
+    if not wrong_in(training.metrics):
+        yield from (("training.metrics", sentence) for sentence in misfits_of_metrics(training.metrics, labels, classes, f"data.kind is {config.data.kind}"))
+    if unknown := unknown_metric(training.monitor, own=config.task.own_metrics, added=training.metrics):
         yield "training.monitor", unknown
-    elif training.monitor not in METRICS and training.monitor_mode == "auto":
+    elif not is_declared(training.monitor) and training.monitor_mode == "auto":
         yield "training.monitor_mode", f"must be min or max where training.monitor is {training.monitor}, of which only its code knows which is better"
-    if missing := not_measured(training.monitor, labels, config.data.shape.classes):
+    if missing := not_measured(training.monitor, labels, classes, training.metrics):
         yield "training.monitor", f"{training.monitor} requires {missing} (data.kind is {config.data.kind})"
     samples = config.data.shape.samples
     misfits = config.schedule.misfits(
@@ -96,7 +99,10 @@ def may_measure_own(tables: Mapping[str, object]) -> bool:
     """Whether the evaluations of a run with these tables may have metrics that are declared nowhere."""
     task = tables.get("task")
     kind = TaskConfig.kinds().get(str(task.get("kind"))) if isinstance(task, Mapping) else None
-    return kind is not None and kind.own_metrics
+    training = tables.get("training")
+    added = training.get("metrics") if isinstance(training, Mapping) else ()
+    names_some = isinstance(added, list | tuple) and any(str(name) not in METRICS for name in added)
+    return names_some or (kind is not None and kind.own_metrics)
 
 
 def _model_and_data(config: Config) -> Iterator[tuple[str, str]]:

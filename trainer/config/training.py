@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.metrics import METRICS, Monitored, monitored
+from gradtop.trainer.metrics import METRICS, Monitored, monitored, wrong_in
 
 
 class TrainingConfig(Section):
@@ -24,6 +24,7 @@ class TrainingConfig(Section):
         help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs; also one that code of yours measures. Not to be confused with the section monitor, which sets what is measured in training.",
     )
     monitor_mode: Literal["auto", "min", "max"] = setting("auto", help="Whether the lowest (min) or highest (max) value of training.monitor is the best; auto chooses by the metric, where it is one of these.", effect="fork")
+    metrics: tuple[str, ...] = setting((), help=f"Metrics that evaluations measure beside those of the task, where they fit it: {', '.join(name for name, metric in METRICS.items() if metric.added)}, topK_accuracy of any K, or package.module:callable of yours.", effect="fork")
     early_stopping: int = setting(0, help="Patience of early stopping: evaluations without a better value of training.monitor; 0 disables it.", unit="evaluations", effect="live", ge=0, le=1_000_000)
     precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", help="Precision of the forward pass: autocast to bf16 or fp16, the latter with gradient scaling.", effect="fork")
     channels_last: bool = setting(False, help="Channels-last memory format; faster convolutions on GPUs.", effect="fork")
@@ -45,6 +46,8 @@ class TrainingConfig(Section):
         return monitored(self.monitor, self.monitor_mode)
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
+        if wrong := wrong_in(self.metrics):
+            yield "metrics", wrong
         if self.clip and self.clip_value:
             yield "clip_value", f"cannot be combined with training.clip, which is {self.clip:g}: clip by norm or by value"
 

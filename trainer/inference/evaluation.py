@@ -63,7 +63,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         "baselines": {name: as_text(value) for name, value in score.baselines.items()},
         "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
         "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
-        "notes": changes_of_data(trained),
+        "notes": [*changes_of_data(trained), *score.notes],
     }
 
 

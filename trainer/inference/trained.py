@@ -28,6 +28,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
+from gradtop.trainer.tasks.build import build_task
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
 from gradtop.trainer.training.check import form_lazy_modules
@@ -122,7 +123,7 @@ def open_trained(state: TrainedState, load: Callable[[TrainedState], Source], *,
         use_threads(state.threads)
     seed_generators(training.seed)
     source = load(state)
-    task: TrainingTask = config.task.build(source, state.task)
+    task = build_task(config.task, training.metrics, source, state.task)
     model = build_trained(state, source)
     model.to(device)
     if training.channels_last:

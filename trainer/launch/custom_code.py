@@ -17,6 +17,7 @@ from typing import Any
 
 from gradtop.trainer.launch.origin import current_directory
 from gradtop.trainer.launch.state_home import state_home
+from gradtop.trainer.metrics import METRICS_KEY
 from gradtop.trainer.record import RecordError, Run, clean, read_meta
 from gradtop.trainer.record.files import open_regular, read_file
 
@@ -53,11 +54,26 @@ class UnknownCode(RecordError):
 def code_of(tables: Mapping[str, Any], directory: str | None = None) -> tuple[Code, ...]:
     """The callables that the tables of a configuration name, valid or not, imported from a directory, by default the current one."""
     place = current_directory() if directory is None else directory
-    return tuple(
+    called = (
         Code(f"{name}.target", str(table.get("target", "")), json.dumps(table.get("arguments") or {}, sort_keys=True, default=str), place)
         for name, table in tables.items()
         if isinstance(table, Mapping) and _is_custom(table)
     )
+    return (*called, *(Code(METRICS_KEY, metric, "{}", place) for metric in custom_metrics(tables)))
+
+
+def custom_metrics(tables: Mapping[str, Any]) -> list[str]:
+    """Those that name code, where declared ones are words."""
+    section, _, field = METRICS_KEY.partition(".")
+    table = tables.get(section)
+    found = table.get(field) if isinstance(table, Mapping) else ()
+    return [str(each) for each in found if ":" in str(each)] if isinstance(found, list | tuple) else []
+
+
+def code_called(key: str, target: str, arguments: Mapping[str, Any]) -> tuple[Code, ...]:
+    """What is about to be imported, as a configuration names it by `key`."""
+    section, _, field = key.partition(".")
+    return code_of({section: {field: [target]} if key == METRICS_KEY else {"target": target, "arguments": arguments}})
 
 
 def _is_custom(table: Mapping[str, Any]) -> bool:

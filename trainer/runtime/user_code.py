@@ -28,8 +28,7 @@ def checked(check: TargetCheck) -> Iterator[None]:
 
 def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> Any:
     """Call it with its keyword arguments, and with those of `more` that it accepts. Raises UserError."""
-    for check in _checks:
-        check(key, target, arguments)
+    _allow(key, target, arguments)
     function = resolve(target, key)
     wanted = {name: value for name, value in more.items() if _takes(function, name)}
     try:
@@ -43,8 +42,26 @@ def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> An
         raise TracedError(f"{key}: {target} raised {type(error).__name__}: {first}") from error
 
 
+def user_object(target: str, key: str) -> Any:
+    """What a target names, whatever it is. Raises UserError if there is nothing of that name."""
+    _allow(key, target, {})
+    return _imported(target, key)
+
+
 def resolve(target: str, key: str) -> Any:
     """Import the callable. Raises UserError if there is none of that name."""
+    found = _imported(target, key)
+    if not callable(found):
+        raise UserError(f"{key}: {target} is {type(found).__name__}, which is not callable")
+    return found
+
+
+def _allow(key: str, target: str, arguments: Mapping[str, Any]) -> None:
+    for check in _checks:
+        check(key, target, arguments)
+
+
+def _imported(target: str, key: str) -> Any:
     module_name, _, path = target.partition(":")
     # Last on the path: all of our own modules are imported by now, and the project must not hide what they import later.
     here = str(Path.cwd())
@@ -64,8 +81,6 @@ def resolve(target: str, key: str) -> Any:
             found = getattr(found, name)
         except AttributeError:
             raise UserError(f"{key}: {module_name} has no {path}") from None
-    if not callable(found):
-        raise UserError(f"{key}: {target} is {type(found).__name__}, which is not callable")
     return found
 
 

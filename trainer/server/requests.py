@@ -187,11 +187,11 @@ def _may_be_foreign(arguments: RequestArguments) -> bool:
 
 def _refuse_unknown(key: str, target: str, given: Mapping[str, Any]) -> None:
     """Nothing is run for somebody who looks, but what this user has started here."""
-    from gradtop.trainer.launch.custom_code import UnknownCode, code_of, require_started
+    from gradtop.trainer.launch.custom_code import UnknownCode, code_called, require_started
     from gradtop.trainer.runtime.errors import UserError
 
     try:
-        require_started(code_of({key.partition(".")[0]: {"target": target, "arguments": given}}))
+        require_started(code_called(key, target, given))
     except UnknownCode as error:
         raise UserError(f"{error.codes[0]} is custom code that you have not started here before, and looking at a run does not import it") from error
 

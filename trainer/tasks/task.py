@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,8 @@ class Score:
     """Mean loss of the task without label smoothing, the share of samples (of a text: of characters) named rightly, NaN where there are no classes,
     and `further` metrics by name; `baselines` are those of the best constant prediction, where they are known.
 
-    `classes` is what they were counted from, None where a sample has several labels; it belongs to one evaluation and to no checkpoint.
+    `classes` is what they were counted from, None where a sample has several labels; it belongs to one evaluation and to no checkpoint. `notes` are
+    sentences on what could not be measured, or not exactly.
     """
 
     loss: float
@@ -27,6 +28,7 @@ class Score:
     further: Mapping[str, float] = field(default_factory=dict)
     classes: Classification | None = field(default=None, compare=False, repr=False)
     baselines: Mapping[str, float] = field(default_factory=dict, compare=False)
+    notes: Sequence[str] = field(default=(), compare=False)
 
     def of(self, metric: str) -> float:
         """The value of a metric; nan where it is not measured."""
@@ -53,6 +55,43 @@ class TargetFacts(NamedTuple):
     constant_training_loss: float | None = None
 
 
+class MetricInputs(NamedTuple):
+    """What added metrics are computed from: outputs and targets of a batch, in the units of the targets where these are numbers; negative class numbers are
+    of no class. `constant` is the prediction that values are compared with, `threshold` the probability from which on a label is predicted.
+    """
+
+    outputs: Tensor
+    targets: Tensor
+    constant: Tensor | None = None
+    threshold: float = 0.5
+
+
+class PartResult(NamedTuple):
+    """Values, those of the best constant prediction, and what is to be said of them."""
+
+    values: Mapping[str, float]
+    baselines: Mapping[str, float] = {}
+    notes: Sequence[str] = ()
+
+
+class MeterPart(Protocol):
+    """Keeps what it needs on the device until the end."""
+
+    def add(self, measured: MetricInputs) -> None: ...
+
+    def result(self, score: Score) -> PartResult:
+        """`score` is what the task itself has measured."""
+        ...
+
+
+@dataclass(frozen=True)
+class AddedMetrics:
+    """What `training.metrics` adds to those of a task: by `names`, and what measures code of the user in one evaluation."""
+
+    names: Sequence[str] = ()
+    custom: Sequence[Callable[[], MeterPart]] = ()
+
+
 class EvaluationMeter(Protocol):
     """Collects one evaluation on the device."""
 
@@ -70,6 +109,7 @@ class TrainingTask(Protocol):
 
     headline: str  # the metric that stands beside the loss
     each: str  # what an output is of: class, target
+    added: AddedMetrics  # beside those that it measures by itself
 
     def loss(self, outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
         """The mean over a batch, with label smoothing where the task has that."""
@@ -84,6 +124,10 @@ class TrainingTask(Protocol):
         ...
 
     def meter(self) -> EvaluationMeter: ...
+
+    def for_metrics(self, outputs: Tensor, targets: Tensor) -> MetricInputs:
+        """What the metrics that are added to its own are computed from, of one batch."""
+        ...
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
         """Of each sample what is predicted, as JSON: the `top` classes with their `names`, or values, or labels."""

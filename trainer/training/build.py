@@ -50,9 +50,9 @@ from gradtop.trainer.runtime.device import check_precision, choose_device
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
-from gradtop.trainer.tasks.task import TrainingTask
+from gradtop.trainer.tasks.build import build_task
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.check import check_fit, check_kind, check_monitor, check_smoothing
+from gradtop.trainer.training.check import check_fit, check_kind, check_metrics, check_smoothing
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.evaluate import evaluation_batch
@@ -197,8 +197,8 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     _tell_of_data(source, told)
     check_kind(config, source.info)
     check_smoothing(config, source.info)
-    task: TrainingTask = config.task.build(source, {})
-    check_monitor(config, source, task)
+    task = build_task(config.task, training.metrics, source)
+    check_metrics(config, source, task)
     check_prompt(config, source)
     model = build_model(config.model, source.info)
     if lazy_parameters(model):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
-from gradtop.trainer.metrics import metric_of, not_measured
+from gradtop.trainer.metrics import metric_of, misfits_of_metrics, not_measured
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.tasks.task import TrainingTask, shape_text
@@ -85,13 +85,15 @@ def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Mo
     return model
 
 
-def check_monitor(config: Config, source: Source, task: TrainingTask) -> None:
-    """Refuse a `training.monitor` that is not measured on these data, where the config does not tell. Raises UserError."""
-    name, labels = config.training.monitor, ""
-    if metric_of(name).labels:
+def check_metrics(config: Config, source: Source, task: TrainingTask) -> None:
+    """Refuse a `training.monitor`, or one of `training.metrics`, that is not measured on these data, where the config does not tell. Raises UserError."""
+    name, added, labels = config.training.monitor, config.training.metrics, ""
+    if added or metric_of(name).labels:
         _, targets = next(iter(source.validation(2, torch.device("cpu"))))
         labels = task.labels(targets)
-    if missing := not_measured(name, labels, source.info.classes):
+    for sentence in misfits_of_metrics(added, labels, source.info.classes, f"task.kind is {config.task.kind}"):
+        raise UserError(f"training.metrics: {sentence}")
+    if missing := not_measured(name, labels, source.info.classes, added):
         raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or {task.headline}")
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
+from gradtop.trainer.tasks.metrics.meter import meter_of
 from gradtop.trainer.tasks.task import Score, TrainingTask
 
 
@@ -29,7 +30,7 @@ def evaluate(
 
     Without any sample all values are nan.
     """
-    meter = (task or Classifier()).meter()
+    meter = meter_of(task or Classifier())
     model.eval()
     try:
         for inputs, targets in batches:

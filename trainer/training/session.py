@@ -87,6 +87,7 @@ class Session:
         self.scores.monitored = self.config.training.best
         self.kept = -1  # the step of the newest checkpoint
         self._waited = ""  # what was said of a batch that does not come
+        self._noted: set[str] = set()  # what was said of metrics
         self.text_sampler = TextSampler(self)
         self.profiler = StepProfiler(self.run, self.writer, self.compute, self.device, compiled=self.config.training.compile)
         self.data_record = DataRecord(self.run, self.source, self.batches, self.compute.task)
@@ -270,7 +271,11 @@ class Session:
         """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_at_hand
         self.evaluated = self.step
-        classes, score = score.classes, replace(score, classes=None)
+        classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=())
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self.warn(note)
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from gradtop.trainer.declare import Section, setting
-from gradtop.trainer.metrics import METRICS, Monitored, monitored, not_measured, unknown_metric
+from gradtop.trainer.metrics import METRICS, Monitored, is_declared, monitored, not_measured, unknown_metric
 from gradtop.trainer.trials.space import NotASpace, dotted_keys, parse_parameter, space_problems
 
 OTHER = {"seconds": "min", "parameters": "min"}  # objectives that no evaluation measures
@@ -72,9 +72,9 @@ class Settings(Section):
         for place, name in enumerate(self.objectives):
             if name in OTHER:
                 continue
-            if unknown_metric(name, own=config.task.own_metrics):
+            if unknown_metric(name, own=config.task.own_metrics, added=config.training.metrics):
                 yield "search.objectives", f"{name!r} is not a metric; there are: {', '.join([*METRICS, *OTHER])}"
-            elif name not in METRICS and self.directions[place : place + 1] not in {("min",), ("max",)}:
+            elif not is_declared(name) and self.directions[place : place + 1] not in {("min",), ("max",)}:
                 yield "search.directions", f"must have min or max for {name}, of which only its code knows which is better"
-            elif (missing := not_measured(name, config.task.labels(config.data.inputs), config.data.shape.classes)):
+            elif (missing := not_measured(name, config.task.labels(config.data.inputs), config.data.shape.classes, config.training.metrics)):
                 yield "search.objectives", f"{name} requires {missing} (data.kind is {config.data.kind})"

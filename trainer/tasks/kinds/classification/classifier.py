@@ -28,7 +28,7 @@ from gradtop.trainer.tasks.kinds import TaskConfig
 from gradtop.trainer.tasks.kinds.classification import NOT_IGNORED, ClassificationTask
 from gradtop.trainer.tasks.kinds.classification.counts import ClassCounts
 from gradtop.trainer.tasks.kinds.classification.labels import class_facts, count_labels
-from gradtop.trainer.tasks.task import Score, TargetFacts, shape_text
+from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, shape_text
 
 LEAST_WEIGHT = 1e-12  # of a batch in which nothing counts
 
@@ -102,6 +102,7 @@ class Classifier:
         self._focal = focal
         self._ignored = ignored
         self.headline = PERPLEXITY if text is not None else ACCURACY
+        self.added = AddedMetrics()
 
     @property
     def is_plain(self) -> bool:
@@ -149,6 +150,9 @@ class Classifier:
 
     def meter(self) -> ClassMeter:
         return ClassMeter(self, ignored=self._ignored, text=self._text)
+
+    def for_metrics(self, outputs: Tensor, targets: Tensor) -> MetricInputs:
+        return MetricInputs(outputs, targets if self._ignored == NOT_IGNORED else targets.where(targets != self._ignored, NOT_IGNORED))
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
         """The most probable first."""

@@ -14,7 +14,7 @@ from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.metrics import AVERAGE_PRECISION, F1, LABEL_SETS, LOSS, MICRO_F1
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.multi_label import MultiLabelTask
-from gradtop.trainer.tasks.task import Score, TargetFacts, check_rows
+from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, check_rows
 
 SURE = 30.0  # logit of a label that is always, or never, there
 
@@ -53,6 +53,7 @@ class Labeler:
         self._labels = labels
         self._pos_weight = pos_weight
         self.threshold = threshold
+        self.added = AddedMetrics()
 
     def _weight_on(self, device: torch.device) -> Tensor | None:
         if self._pos_weight is not None and self._pos_weight.device != device:
@@ -74,6 +75,10 @@ class Labeler:
 
     def meter(self) -> LabelMeter:
         return LabelMeter(self)
+
+    def for_metrics(self, outputs: Tensor, targets: Tensor) -> MetricInputs:
+        outputs, targets = as_rows(outputs, targets)
+        return MetricInputs(outputs, targets.bool(), threshold=self.threshold)
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:  # noqa: ARG002 - all labels from the threshold on
         """The labels that are predicted, the most probable first."""

@@ -14,7 +14,7 @@ from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.metrics import LOSS, MAE, R2, RMSE, VALUES
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.regression import RegressionTask
-from gradtop.trainer.tasks.task import Score, TargetFacts, check_rows
+from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, check_rows
 
 Criterion = Callable[..., Tensor]
 
@@ -51,6 +51,7 @@ class Regressor:
         self._standardize = config.standardize
         self._targets = targets
         self._mean, self._std = torch.zeros(targets), torch.ones(targets)
+        self.added = AddedMetrics()
 
     def fit(self, targets: Tensor) -> None:
         """Take the scale of the training set. Raises UserError where there is nothing to learn."""
@@ -92,6 +93,9 @@ class Regressor:
 
     def meter(self) -> RegressionMeter:
         return RegressionMeter(self)
+
+    def for_metrics(self, outputs: Tensor, targets: Tensor) -> MetricInputs:
+        return MetricInputs(self.in_units(outputs).reshape(targets.shape), targets, constant=self.scale_on(outputs.device)[0])
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:  # noqa: ARG002 - of classes
         return [{"values": values} for values in self.in_units(outputs).tolist()]

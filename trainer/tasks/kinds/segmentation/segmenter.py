@@ -16,7 +16,7 @@ from gradtop.trainer.record.classification import Classification
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification.labels import class_facts
 from gradtop.trainer.tasks.kinds.segmentation import SegmentationTask
-from gradtop.trainer.tasks.task import Score, TargetFacts, shape_text
+from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, shape_text
 
 SMALL = 1e-12  # weight of a batch in which no pixel counts
 SMOOTH = 1.0  # pixels that are added to both sides of a Dice score, so that a class that is not there is no division by zero
@@ -40,6 +40,7 @@ class Segmenter:
         self._loss = config.loss
         self._ignored = config.ignore_index
         self._weights = torch.tensor(config.class_weights) if config.class_weights else None
+        self.added = AddedMetrics()
 
     def _weights_on(self, device: torch.device) -> Tensor | None:
         if self._weights is not None and self._weights.device != device:
@@ -82,6 +83,9 @@ class Segmenter:
 
     def meter(self) -> PixelMeter:
         return PixelMeter(self, self._classes, self._ignored)
+
+    def for_metrics(self, outputs: Tensor, targets: Tensor) -> MetricInputs:
+        return MetricInputs(outputs, targets)
 
     def describe(self, outputs: Tensor, names: Sequence[str], top: int) -> list[dict[str, Any]]:
         """The share of each class in the pixels, the largest first."""

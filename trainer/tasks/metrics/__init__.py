@@ -1,0 +1,1 @@
+"""Metrics that `training.metrics` adds to what a task measures by itself."""
