@@ -24,7 +24,7 @@ from gradtop.trainer.tasks.metrics.custom import CustomMetric
 from gradtop.trainer.tasks.metrics.ranking import KEPT, RankedScores, log_odds
 from gradtop.trainer.tasks.metrics.top import TopHits
 from gradtop.trainer.tasks.metrics.values import ValueSums
-from gradtop.trainer.tasks.task import PartResult, MetricInputs, MeterPart, Score
+from gradtop.trainer.tasks.task import MeterPart, MetricInputs, PartResult, Score
 
 
 def built_in_parts(names: Sequence[str], labels: str) -> Iterator[MeterPart]:
