@@ -68,7 +68,7 @@ def test_json_is_one_object_with_suggestions_and_curve(gradtop: Gradtop, config:
     assert set(found["suggestions"]) == {"valley", "steep", "minimum", "slide"}
     assert len(found["curve"]["lr"]) == len(found["curve"]["loss"]) == len(found["curve"]["smoothed"]) > 40
     shown = json.loads(gradtop("show", "last", "--json").out)
-    assert shown["result"] == {name: found[name] for name in ("over", "suggestions", "diverged_at", "curve")}
+    assert shown["result"] == {name: found[name] for name in ("over", "suggestions", "diverged_at", "falls_at_end", "curve")}
     (row,) = json.loads(gradtop("ls", "--json").out)
     assert row["job"] == "lr_range"
     assert row["result"]["suggestions"] == found["suggestions"]

@@ -23,7 +23,7 @@ from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.job import find_job
 from gradtop.trainer.jobs.lr_range import work as lr_range_work
 from gradtop.trainer.jobs.lr_range.ranged import RANGED
-from gradtop.trainer.jobs.lr_range.result import spread, suggestions
+from gradtop.trainer.jobs.lr_range.result import none_text, spread, suggestions
 from gradtop.trainer.jobs.lr_range.suggest import suggest
 from gradtop.trainer.jobs.lr_range.work import RangeTest
 from gradtop.trainer.launch import create_run
@@ -59,7 +59,7 @@ def test_a_test_records_its_curve_and_suggests_what_the_curve_says(tmp_path: Pat
     assert lrs[0] == pytest.approx(1e-6)
     assert [b / a for a, b in itertools.pairwise(lrs)] == pytest.approx([1e6 ** (1 / 59)] * (len(lrs) - 1))
     wanted = {each.method: each.x for each in suggest(lrs, [row[3] for row in found], 60)}
-    assert status.result == {"over": "lr", "suggestions": wanted, "diverged_at": None}
+    assert status.result == {"over": "lr", "suggestions": wanted, "falls_at_end": False, "diverged_at": None}
     assert set(wanted) == {"valley", "steep", "minimum", "slide"}
     (event,) = events(run, "lr_range")
     assert event["suggestions"] == wanted
@@ -183,7 +183,16 @@ def test_of_weight_decay_it_suggests_where_the_loss_is_lowest_if_it_rises_beyond
     assert values[0] == pytest.approx(1e-6)
     falls_and_rises = [2.5 - index / 40 if index < 60 else 1.0 + (index - 60) / 20 for index in range(100)]
     assert ranged.suggest(values, falls_and_rises, 100) == {"limit": values[60], "minimum": values[60] / 10}
-    assert ranged.suggest(values, [2.5 - index / 100 for index in range(100)], 100) == {}
+    falls = [2.5 - index / 100 for index in range(100)]
+    assert ranged.suggest(values, falls, 100) == {}
+    assert [ranged.falls_at_end(values, losses, 100) for losses in (falls, falls_and_rises, falls[::-1], [2.5] * 100)] == [True, False, False, False]
+
+
+def test_without_a_suggestion_it_says_what_the_loss_did() -> None:
+    for falling, said in ((True, "still falls at the end of the range; try a higher weight decay there"), (False, "does not fall beyond its noise")):
+        result = {"over": "weight_decay", "suggestions": {}, "falls_at_end": falling}
+        assert said in none_text(result)
+        assert ("higher" in none_text(result)) is falling
 
 
 def test_momentum_is_spaced_by_how_it_lengthens_the_steps() -> None:

@@ -19,10 +19,10 @@ of its newest checkpoint if it has one. The test is a separate run; CONFIG and
 RUN are not modified.
 
 --json prints one object when the test has ended: id, name, path, state, error,
-over, suggestions (value by method), diverged_at (value or null) and curve (lr,
-loss, smoothed, ranged and seed, as lists); with several seeds also seeds (what
-each suggests) and spread (lowest and highest); with --detach only id, name and
-path.
+over, suggestions (value by method), diverged_at (value or null), falls_at_end
+and curve (lr, loss, smoothed, ranged and seed, as lists); with several seeds
+also seeds (what each suggests) and spread (lowest and highest); with --detach
+only id, name and path.
 
   gradtop lr-range configs/digits.toml
   gradtop lr-range configs/digits.toml --over weight_decay --seeds 3

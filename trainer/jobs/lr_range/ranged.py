@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from gradtop.trainer.jobs.lr_range.suggest import METHODS, spaced, suggest
+from gradtop.trainer.jobs.lr_range.suggest import METHODS, falls_at_end, spaced, suggest
 from gradtop.trainer.record.streams.registry import LR
 
 
@@ -55,6 +55,10 @@ class Ranged:
         """Values by method, of the smoothed losses of one test."""
         found = suggest([self.place(value) for value in values], losses, steps, self.methods)
         return {each.method: self.value(each.x) for each in found}
+
+    def falls_at_end(self, values: Sequence[float], losses: Sequence[float], steps: int) -> bool:
+        """Whether the loss of one test may fall further beyond the last value."""
+        return falls_at_end([self.place(value) for value in values], losses, steps)
 
 
 RANGED: Mapping[str, Ranged] = {

@@ -54,9 +54,11 @@ def headline(status: Status) -> str:
     return next((f"{over(status.result).short} {ranged_text(value)}" for value in suggestions(status).values()), "")
 
 
-def none_text(ranged: Ranged) -> str:
+def none_text(result: Mapping[str, object]) -> str:
     """Why an ended test suggests nothing."""
-    return "the loss does not fall beyond its noise" if ranged.key == LR else f"the loss does not fall beyond its noise, or still falls at the end of the range; try a higher {ranged.title} there (--end)"
+    if result.get("falls_at_end") is True:
+        return f"the loss still falls at the end of the range; try a higher {over(result).title} there (--end)"
+    return "the loss does not fall beyond its noise" + ("" if over(result).key == LR else "; at another learning rate, or from a lower --start, it may")
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
@@ -65,7 +67,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if found := text(suggestions(reader.status), spread(result)):
         yield "suggestions", f"{'' if ranged.key == LR else f'{ranged.title}: '}{found}{f'; medians of {len(seeds)} seeds' if isinstance(seeds, list) else ''}"
     elif result:
-        yield "suggestions", f"none: {none_text(ranged)}"
+        yield "suggestions", f"none: {none_text(result)}"
     diverged = result.get("diverged_at")
     if ranged.takes(diverged):
         yield "diverged", f"at {ranged.short} {ranged_text(diverged)}"
@@ -80,7 +82,7 @@ def record(reader: RunReader) -> Mapping[str, object]:
     wanted = (LR, LOSS, SMOOTHED, RANGED_VALUE, SEED)
     curve = {name: [row[names.index(name)] for row in rows] for name in wanted if name in names}
     result = reader.status.result
-    more = {name: result[name] for name in ("spread", "seeds") if name in result}
+    more = {name: result[name] for name in ("falls_at_end", "spread", "seeds") if name in result}
     return {"over": over(result).key, "suggestions": suggestions(reader.status), "diverged_at": result.get("diverged_at"), **more, "curve": curve}
 
 
@@ -92,5 +94,6 @@ def describe(event: Event) -> tuple[str, str]:
 
 
 # After `step` of `steps`: values of `over` by method, and where the loss diverged, null where it did not.
-EVENTS = {ENDED: JobEvent(("step", "steps", "over", "suggestions", "diverged_at"), describe)}
+TOLD = ("over", "suggestions", "diverged_at")
+EVENTS = {ENDED: JobEvent(("step", "steps", *TOLD), describe)}
 RESULT = Result(lines=lines, record=record, headline=headline, events=EVENTS)

@@ -79,6 +79,12 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], steps: int, methods: 
     return [Suggestion(method, x) for method, x in found.items()]
 
 
+def falls_at_end(lrs: Sequence[float], losses: Sequence[float], steps: int) -> bool:
+    """Whether a smoothed curve falls by more than chance, and is lowest at its end, so that it may fall further."""
+    _, losses = usable(lrs, losses, steps)
+    return falls(losses) and min(losses) == losses[-1]
+
+
 def falls(losses: Sequence[float]) -> bool:
     """Whether losses fall by more than they would by chance: a random walk of the same steps goes so far in one of twenty cases."""
     changes = [after - before for before, after in pairwise(losses)]

@@ -13,7 +13,7 @@ from torch import Tensor
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
 from gradtop.trainer.jobs.lr_range.ranged import median_suggestions
-from gradtop.trainer.jobs.lr_range.result import ENDED
+from gradtop.trainer.jobs.lr_range.result import ENDED, TOLD
 from gradtop.trainer.jobs.lr_range.suggest import Smoothing
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.record import RunState
@@ -151,10 +151,11 @@ class RangeTest(MeasuringJob):
         result: dict[str, object] = {
             "over": self._settings.over,
             "suggestions": suggestions,
+            "falls_at_end": 2 * sum(ranged.falls_at_end(curve.values, curve.losses, self._settings.steps) for curve in curves) > len(curves),
             "diverged_at": min((each for each in diverged if each is not None), default=None),
         }
         if self._trained:
-            self._context.writer.event(ENDED, step=self.step, steps=self.steps, **result)
+            self._context.writer.event(ENDED, step=self.step, steps=self.steps, **{name: result[name] for name in TOLD})
         if len(curves) > 1:
             each = zip(curves, found, diverged, strict=True)
             result["spread"] = spread

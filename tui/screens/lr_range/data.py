@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.jobs.lr_range import JOB
 from gradtop.trainer.jobs.lr_range.ranged import RANGED, Ranged
-from gradtop.trainer.jobs.lr_range.result import spread, suggestions
+from gradtop.trainer.jobs.lr_range.result import none_text, spread, suggestions
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS, LR, LR_RANGE, RANGED_VALUE, SMOOTHED
 
@@ -27,7 +27,7 @@ class RangePart:
     seeds; `span` is the range of the horizontal axis, `limits` that of the vertical one.
 
     Of several seeds `loss` is empty, `smoothed` their mean, and `of_seeds` are the smoothed losses of each. `source` is the run whose
-    configuration was tested, None where that was a file or the run is gone. `tuned` is the key that a suggestion goes to, and what
+    configuration was tested, None where that was a file or the run is gone. `nothing` says why an ended test suggests nothing. `tuned` is the key that a suggestion goes to, and what
     follows it there.
     """
 
@@ -42,6 +42,7 @@ class RangePart:
     diverged_at: float | None = None
     source: Run | None = None
     ended: bool = False
+    nothing: str = ""
     tuned: tuple[str, tuple[float, ...]] = ("optimizer.lr", ())
 
     def limits_between(self, low: float, high: float) -> tuple[float, float] | None:
@@ -80,6 +81,7 @@ def range_part(reader: RunReader) -> RangePart:
         source=parent if parent is not None and parent.config.is_file() else None,
         ended=reader.state.has_ended or reader.state is RunState.UNKNOWN,
         tuned=tuned(reader, ranged),
+        nothing=none_text(status.result),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gradtop.trainer.jobs.lr_range.result import LABELS, none_text, ranged_text
+from gradtop.trainer.jobs.lr_range.result import LABELS, ranged_text
 from gradtop.trainer.record import RunReader, clean
 from gradtop.tui import plotting
 from gradtop.tui.screens.lr_range.data import limits_of, range_part
@@ -40,5 +40,5 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     if part.diverged_at is not None:
         lines.append(f"The loss diverged at {part.ranged.short} {ranged_text(part.diverged_at)}.")
     if not part.found:
-        lines.append(f"No suggestion: {none_text(part.ranged)}." if part.ended else "Suggestions come at the end of the test.")
+        lines.append(f"No suggestion: {part.nothing}." if part.ended else "Suggestions come at the end of the test.")
     return "\n".join([title, text, *lines])

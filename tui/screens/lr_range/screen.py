@@ -8,10 +8,10 @@ from textual import events, on
 from textual.app import ComposeResult
 
 from gradtop.trainer.config.text import float_text
-from gradtop.trainer.jobs.lr_range.result import LABELS, none_text, ranged_text
+from gradtop.trainer.jobs.lr_range.result import LABELS, ranged_text
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.chart_actions import ChartActions
-from gradtop.tui.framework.lines import Lines, TextLine
+from gradtop.tui.framework.lines import Lines, TextLine, wrapped
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.reading.chart_view import ChartView
@@ -97,9 +97,10 @@ class LrRange(ModeScreen, ChartActions):
 
     def _list(self) -> None:
         part = self.part
-        empty = f" No suggestion: {none_text(part.ranged)}." if part.ended else " Suggestions come at the end of the test."
+        shown = self.query_one("#suggestions", Lines)
+        empty = f"No suggestion: {part.nothing}." if part.ended else "Suggestions come at the end of the test."
         lines = [suggestion(part, method, chosen=method == self._chosen) for method in part.found]
-        self.query_one("#suggestions", Lines).show(lines or [[(empty, "muted")]])
+        shown.show(lines or wrapped([(" ", "muted"), (empty, "muted")], shown.size.width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"use", "choose"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from gradtop.trainer.jobs.lr_range.ranged import RANGED
 from gradtop.trainer.jobs.lr_range.result import ranged_text
 from gradtop.trainer.jobs.lr_range.suggest import spaced, suggest
-from gradtop.trainer.record import RunState
+from gradtop.trainer.record import RunState, read_status, write_status
 from gradtop.tui.screens.tune.screen import Tune
 from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Starts, piloted
@@ -69,6 +70,13 @@ async def test_a_test_that_runs_says_that_suggestions_come(tmp_path: Path) -> No
     async with piloted(tmp_path, run) as app:
         await app.shows("Suggestions come at the end of the test.")
         assert app.mode.check_action("use", ()) is None
+
+
+async def test_without_a_suggestion_the_whole_reason_is_read_in_a_small_terminal(tmp_path: Path) -> None:
+    run = range_run(tmp_path / "runs", SMOOTHED[:20])
+    write_status(run, replace(read_status(run), result={"over": "weight_decay", "suggestions": {}, "falls_at_end": True}))
+    async with piloted(tmp_path, run, size=(80, 24)) as app:
+        await app.until(lambda: "try a higher weight decay there (--end)." in " ".join(app.shown().split()), "the end of the sentence")
 
 
 async def test_the_reading_line_reads_learning_rate_and_losses(tmp_path: Path) -> None:
