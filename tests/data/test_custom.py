@@ -103,7 +103,7 @@ IMAGES, LABELS = tensors()
         ((tensors(), (IMAGES, LABELS + 4)), "the validation set has the label 6; in training there are 3 classes, 0 to 2"),
         (((IMAGES, LABELS * 0), tensors()), "has a single class"),
         ((tensors(), tensors(shape=(3, 5, 5))), "a training input is float32 3×4×4, a validation input float32 3×5×5"),
-        ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label. is expected"),
+        ((OneByOne([1, 2]), tensors()), "the training set, sample 0 is int; .input, label., a tuple with the label at its end, or a dict"),
         ((OneByOne([("a", 2)]), tensors()), "sample 0 is str and int; a tensor and an integer are expected"),
         ((OneByOne([(IMAGES[0], 0), (IMAGES[0, :1], 1)]), tensors()), "sample 1 is float32 1×4×4, and others are not"),
     ],

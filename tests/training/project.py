@@ -37,8 +37,8 @@ class Given(nn.Module):
             raise ValueError("only in training")
         outputs = self.linear(inputs.float().flatten(1)[:, : self.linear.in_features])
         match self.how:
-            case "tuple in training" if self.training:
-                return outputs, outputs
+            case "text in training" if self.training:
+                return "nothing"
             case "other in training" if self.training:
                 return outputs[:, :1]
             case "no gradient":

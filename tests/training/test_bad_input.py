@@ -73,7 +73,7 @@ def test_weights_that_hold_more_than_numbers_are_told_of_without_the_colours_of_
     ("how", "said"),
     [
         ("train", "model.kind = custom does not take them in training (ValueError: only in training) (the traceback is in worker.log)"),
-        ("tuple in training", "the model in training returns tuple; a tensor with a value for each class is expected"),
+        ("text in training", "the model returns str, in which there are no outputs; a tensor is expected"),
         ("other in training", "it in training returns 1 values for each label, and the data have 3 classes"),
         ("whole", "the model returns numbers of int64; floats are expected"),
     ],

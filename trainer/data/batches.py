@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, map_tensors, split_rows, tensors_in
 
 # Several batches are gathered by one index_select while they fit into a core's cache; slices of it are free.
 _GATHER_BYTES = 1 << 20
@@ -47,6 +50,11 @@ def split_batches(values: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     return torch.split(values, [batch_size] * (whole - 1) + [batch_size + 1])
 
 
+def gather(inputs: ModelInputs, rows: Tensor) -> ModelInputs:
+    """Some samples."""
+    return map_tensors(lambda tensor: tensor.index_select(0, rows), inputs)
+
+
 class Batches:
     """The training batches of every epoch; seed, epoch and position alone decide what a batch holds.
 
@@ -55,7 +63,7 @@ class Batches:
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, batch_size: int, *, seed: int, prepare: Prepare | None = None
+        self, images: ModelInputs, labels: Tensor, batch_size: int, *, seed: int, prepare: Prepare | None = None
     ) -> None:
         self.images = images
         self.labels = labels
@@ -63,27 +71,26 @@ class Batches:
         self.prepare = prepare
         self.draw: Draw | None = None
         self._seed = seed
-        samples = len(images)
+        samples = count_samples(images)
         self.per_epoch = batch_count(samples, batch_size)
-        bytes_per_value = _FLOAT_BYTES if prepare else images.element_size()
-        bytes_per_sample = max(bytes_per_value * images[0].numel(), 1) if samples else 1
+        bytes_per_sample = max(sum([(_FLOAT_BYTES if prepare else each.element_size()) * each[0].numel() for each in tensors_in(images)]), 1) if samples else 1
         self._gathered = max(_GATHER_BYTES // (bytes_per_sample * batch_size), 1) * batch_size
 
     def order(self, epoch: int) -> Tensor:
         """The sample indices of `epoch` (counted from 0) in training order, on the CPU."""
-        return drawn_order(self.draw, len(self.images), self._seed, epoch)
+        return drawn_order(self.draw, count_samples(self.images), self._seed, epoch)
 
-    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[ModelInputs, Tensor]]:
         """Images and labels of `epoch`, from batch number `skip` on."""
-        order = self.order(epoch)[skip * self.batch_size :].to(self.images.device)
+        order = self.order(epoch)[skip * self.batch_size :].to(first_tensor(self.images).device)
         for part in split_batches(order, self._gathered):
-            images = self.images.index_select(0, part)
+            images = gather(self.images, part)
             labels = self.labels.index_select(0, part)
-            if self.prepare is not None:
+            if self.prepare is not None and isinstance(images, Tensor):
                 images = self.prepare(images)
-            yield from zip(split_batches(images, self.batch_size), split_batches(labels, self.batch_size), strict=True)
+            yield from zip(split_rows(images, partial(split_batches, batch_size=self.batch_size)), split_batches(labels, self.batch_size), strict=True)
 
-    def of_step(self, step: int) -> tuple[Tensor, Tensor]:
+    def of_step(self, step: int) -> tuple[ModelInputs, Tensor]:
         """The batch that optimizer step `step` (counted from 1) trains on."""
         epoch, position = divmod(step - 1, self.per_epoch)
         return next(self.epoch(epoch, skip=position))

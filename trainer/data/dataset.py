@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor
 from gradtop.trainer.data.batches import Batches, Draw, Prepare
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.loading import Reading
+from gradtop.trainer.data.nested import ModelInputs, on_device, split_rows, tensors_in
+from gradtop.trainer.data.sample_form import PLAIN, SampleForm
 
 # So many rows, evenly spread, stand for a tensor in the digest of a data set; of labels and characters more.
 _ROWS = 64
@@ -22,7 +25,7 @@ _NUMBERS = 1 << 18
 @dataclass(frozen=True)
 class DataInfo:
     """What a model must know of the data it is made for; images are square. `targets` are the numbers to predict for each sample, where there are no classes;
-    `pixels` is whether there is a class for each pixel.
+    `pixels` is whether there is a class for each pixel, `nested` whether an input is more than one tensor.
 
     Of a table the last columns are categories, of which there are so many numbers each; the others are numbers.
     """
@@ -33,6 +36,7 @@ class DataInfo:
     targets: int = 0
     pixels: bool = False
     categories: tuple[int, ...] = ()
+    nested: bool = field(default=False, repr=False)  # fingerprints have its text
 
     @property
     def outputs(self) -> int:
@@ -58,9 +62,9 @@ class Tones(NamedTuple):
     white: Tensor
 
 
-def tones_of(images: Tensor) -> Tones | None:
+def tones_of(images: ModelInputs) -> Tones | None:
     """Of bytes 0 and 255; of other values the least and the largest; None where these are no images."""
-    if images.dim() != 4 or not (images.dtype == torch.uint8 or images.is_floating_point()):
+    if not isinstance(images, Tensor) or images.dim() != 4 or not (images.dtype == torch.uint8 or images.is_floating_point()):
         return None
     if images.dtype == torch.uint8:
         return Tones(torch.zeros(images.shape[1], 1, 1), torch.full((images.shape[1], 1, 1), 255.0))
@@ -88,7 +92,7 @@ class TrainingBatches(Protocol):
     @property
     def per_epoch(self) -> int: ...
 
-    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[ModelInputs, Tensor]]:
         """Inputs and targets of `epoch` (counted from 0) on the device, from batch number `skip` on."""
         ...
 
@@ -127,7 +131,7 @@ class Source(Protocol):
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> TrainingBatches: ...
 
-    def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[Tensor, Tensor]]:
+    def validation(self, batch_size: int, device: torch.device) -> Iterable[tuple[ModelInputs, Tensor]]:
         """Batches that are ready for the model, the same ones each time they are iterated over."""
         ...
 
@@ -141,17 +145,18 @@ class Dataset:
     """Images (samples, channels, size, size) and labels (samples,), int64, on the CPU.
 
     Images are float32 and ready for the model, or stored as uint8: then `prepare` makes them so, a batch at a time, on
-    whatever device they lie.
+    whatever device they lie. Data of the user's own may have several tensors for each sample.
     """
 
-    train_images: Tensor
+    train_images: ModelInputs
     train_labels: Tensor
-    val_images: Tensor
+    val_images: ModelInputs
     val_labels: Tensor
     info: DataInfo
     prepare: Prepare | None = None
     survey: Survey = field(default_factory=Survey)
     weights: Tensor | None = None  # by which training samples may be drawn
+    form: SampleForm = PLAIN
 
     @property
     def reading(self) -> None:
@@ -170,15 +175,15 @@ class Dataset:
         return 0 if self.info.pixels else labels_per_sample(self.train_labels)
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> Batches:
-        images, labels = self.train_images.to(device), self.train_labels.to(device)
+        images, labels = on_device(self.train_images, device), self.train_labels.to(device)
         return Batches(images, labels, batch_size, seed=seed, prepare=self.prepare)
 
     def validation(self, batch_size: int, device: torch.device) -> ValidationBatches:
-        return ValidationBatches(self.val_images.to(device), self.val_labels.to(device), batch_size, self.prepare)
+        return ValidationBatches(on_device(self.val_images, device), self.val_labels.to(device), batch_size, self.prepare)
 
     def fingerprint(self) -> Fingerprint:
         digest = digest_of(part for images, labels in ((self.train_images, self.train_labels), (self.val_images, self.val_labels))
-                           for part in (spread_rows(images, _ROWS), spread_rows(labels, _NUMBERS)))
+                           for part in (*(spread_rows(each, _ROWS) for each in tensors_in(images)), spread_rows(labels, _NUMBERS)))
         return Fingerprint(len(self.train_labels), len(self.val_labels), (), digest)
 
 
@@ -191,11 +196,12 @@ def labels_per_sample(labels: Tensor) -> int:
 class ValidationBatches:
     """All of it in order, a batch at a time."""
 
-    images: Tensor
+    images: ModelInputs
     labels: Tensor
     batch_size: int
     prepare: Prepare | None = None
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in zip(torch.split(self.images, self.batch_size), torch.split(self.labels, self.batch_size), strict=True):
-            yield (self.prepare(images) if self.prepare else images), labels
+    def __iter__(self) -> Iterator[tuple[ModelInputs, Tensor]]:
+        split = partial(torch.split, split_size_or_sections=self.batch_size)
+        for images, labels in zip(split_rows(self.images, split), split(self.labels), strict=True):
+            yield (self.prepare(images) if self.prepare and isinstance(images, Tensor) else images), labels

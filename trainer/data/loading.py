@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, get_worker_info
 
 from gradtop.trainer.data.batches import Draw, Prepare, batch_count, drawn_order, split_batches
+from gradtop.trainer.data.nested import ModelInputs, on_device, stack_samples
 from gradtop.trainer.data.readers import SHARED, LoaderBatches, Meanwhile, Outlive
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -35,7 +36,7 @@ class UnreadableSample:
     of: str
 
 
-LabeledSample = tuple[Tensor, Tensor]
+LabeledSample = tuple[ModelInputs, Tensor]
 
 
 class BatchPlace(NamedTuple):
@@ -159,7 +160,7 @@ class Reading:
                         raise UserError(f"{_TRIES} samples in a row cannot be read; one of them: {unreadable[-1].path} ({unreadable[-1].reason}); remove them, or choose other data")
                     if not len(targets):
                         continue
-                    yield inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
+                    yield on_device(inputs, device, non_blocking=pinned), targets.to(device, non_blocking=pinned)
             self.say()
         except (RuntimeError, ConnectionError, EOFError) as error:
             # One that dies while it hands over a batch leaves a connection that breaks.
@@ -222,7 +223,7 @@ class LoadedBatches:
         order = drawn_order(self.draw, len(self._samples), self._seed, epoch)
         batches = split_batches(order, self.batch_size)[skip:]
         for inputs, targets in self._reading.read(self._samples, batches, self._device, fill=True, place=BatchPlace(self._seed, epoch, skip)):
-            yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
+            yield (self.prepare(inputs) if self.prepare is not None and isinstance(inputs, Tensor) else inputs), targets
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ class LoadedParts:
         count = 0
         for inputs, targets in self.reading.read(self.samples, batches, self.device, fill=False):
             count += len(targets)
-            yield (self.prepare(inputs) if self.prepare is not None else inputs), targets
+            yield (self.prepare(inputs) if self.prepare is not None and isinstance(inputs, Tensor) else inputs), targets
         if not count:
             raise UserError("none of the samples for validation can be read; the samples left out are listed above, in worker.log")
 
@@ -287,13 +288,12 @@ class _Readable:
         return None, unreadable
 
 
-def _stack(read: ReadBatch) -> tuple[Tensor, Tensor, int, list[UnreadableSample], RefusedBatch | None]:
+def _stack(read: ReadBatch) -> tuple[ModelInputs, Tensor, int, list[UnreadableSample], RefusedBatch | None]:
     """Inputs and targets of what could be read, how many could not, and what that was; or what ends the training."""
     if isinstance(read, RefusedBatch):
         return torch.empty(0), torch.empty(0), 0, [], read
     good = [sample for sample, _ in read if sample is not None]
     unreadable = [each for _, several in read for each in several]
-    inputs, targets = ([sample[part] for sample in good] for part in (0, 1))
     if not good:
         return torch.empty(0), torch.empty(0), len(read), unreadable, None
-    return torch.stack(inputs), torch.stack(targets), len(read) - len(good), unreadable, None
+    return stack_samples([inputs for inputs, _ in good]), torch.stack([targets for _, targets in good]), len(read) - len(good), unreadable, None

@@ -5,17 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.nested import ModelInputs
+
 LOOKED_AT, LOOKED_THROUGH = 256, 1 << 13  # samples for validation and for training, drawn
 FEWEST_VALUES = 16  # of a sample: those of fewer are often the same by chance
 VALUES = 16  # of a sample that are compared first
 MOST_PAIRS = 1024  # of samples that are compared as a whole
 
 
-def overlap(training: Tensor, validation: Tensor) -> float | None:
+def overlap(training: ModelInputs, validation: ModelInputs) -> float | None:
     """The share of the samples for validation that are training samples, too, estimated from some of both; samples are (samples, ...), on the CPU.
 
     None where it cannot be told. Takes milliseconds, as few values of each sample are read.
     """
+    if not isinstance(training, Tensor) or not isinstance(validation, Tensor):
+        return None
     if not len(training) or not len(validation) or training[0].numel() < FEWEST_VALUES or training.device.type != "cpu" or training.is_complex():
         return None
     draw = torch.Generator().manual_seed(0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-TargetKind = Literal["classes", "values", "label_sets", "masks"]
+TargetKind = Literal["classes", "values", "label_sets", "masks", "any"]
 CLASSES: TargetKind = "classes"  # numbers of classes, one or several for each sample
 VALUES: TargetKind = "values"  # floats
 LABEL_SETS: TargetKind = "label_sets"  # for each label 0 or 1
 MASKS: TargetKind = "masks"  # the number of a class for each pixel
+ANY: TargetKind = "any"  # whatever stands there, or nothing
 NUMBERS = frozenset({VALUES, LABEL_SETS})  # of which the model has an output for each
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.inference.data import (
     TRAINING,
@@ -28,6 +26,7 @@ from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.task import Score, TrainingTask
 from gradtop.trainer.training.evaluate import evaluate, evaluation_batch
+from gradtop.trainer.training.step import Batch
 
 
 def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None)
 class Counted:
     """Batches, the labels of which are counted as they pass; `of` is what they are labels of."""
 
-    def __init__(self, batches: Iterable[tuple[Tensor, Tensor]], task: TrainingTask, counter: WorkCounter) -> None:
+    def __init__(self, batches: Iterable[Batch], task: TrainingTask, counter: WorkCounter) -> None:
         self.of = SAMPLES
         self._batches, self._task, self._counter = batches, task, counter
 
@@ -93,7 +92,7 @@ class Counted:
     def labels(self) -> int:
         return self._counter.done
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         for inputs, targets in self._batches:
             yield inputs, targets
             labels = self._task.labels(targets)

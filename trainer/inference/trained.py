@@ -15,6 +15,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.nested import ModelInputs, take_rows
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.pruned import apply_shapes, masks_in, shapes_in
 from gradtop.trainer.models.quantized import (
@@ -25,7 +26,7 @@ from gradtop.trainer.models.quantized import (
     with_float_weights,
 )
 from gradtop.trainer.record import Run
-from gradtop.trainer.runtime.device import check_precision, choose_device
+from gradtop.trainer.runtime.device import check_precision, choose_device, out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.tasks.build import build_task
@@ -71,7 +72,7 @@ class TrainedModel:
     task: TrainingTask
     device: torch.device
     model: nn.Module
-    forward: Callable[[Tensor], Tensor]
+    forward: Callable[[ModelInputs], Tensor]
 
 
 def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
@@ -161,11 +162,27 @@ def build_again(trained: TrainedModel) -> TrainedModel:
     return replace(trained, model=model, forward=partial(Forward(trained.device, training), model))
 
 
-def first_inputs(trained: TrainedModel, most: int) -> Tensor:
-    """The first inputs of the validation data, `most` at most. Raises UserError where there are none."""
-    for inputs, _ in trained.source.validation(most, trained.device):
-        return inputs[:most]
+def first_inputs(trained: TrainedModel, most: int) -> ModelInputs:
+    """The first inputs of the validation data, `most` at most. Raises UserError where there are none, or the model does not take them by themselves."""
+    for found, _ in trained.source.validation(most, trained.device):
+        inputs = take_rows(found, slice(most))
+        require_taken(partial(trained.forward, take_rows(inputs, slice(2))))
+        return inputs
     raise UserError("the validation data have no samples to evaluate on")
+
+
+@torch.no_grad()
+def require_taken(forward: Callable[[], object]) -> None:
+    """Raises UserError where a model cannot be called with inputs alone, as one of a task with code of its own may need more."""
+    try:
+        forward()
+    except UserError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        raise UserError(f"the model cannot be called with the inputs of a sample alone ({type(error).__name__}: {first}); only training and eval, by its task, can use it") from error
 
 
 def changes_of_data(trained: TrainedModel) -> list[str]:

@@ -16,6 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.findings.rules.data import OVERLAP
 from gradtop.trainer.config import Config
+from gradtop.trainer.data.nested import first_tensor, inputs_text, map_tensors, take_rows, tensors_in
 from gradtop.trainer.inference.progress import Tell
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate
 from gradtop.trainer.metrics import SAMPLES
@@ -25,6 +26,7 @@ from gradtop.trainer.record.data_facts import DataFacts
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.usage import Usage
 from gradtop.trainer.server.previews import plan
+from gradtop.trainer.tasks.task import shape_text
 from gradtop.trainer.training.build import TrainingParts, build_to_measure
 from gradtop.trainer.training.data_facts import BATCHES, FactFinder
 from gradtop.trainer.training.freeze import frozen_names
@@ -100,12 +102,14 @@ def batch_of(parts: TrainingParts, first: Batch) -> dict[str, Any]:
     """The first batch as the model receives it, but for what is varied at random."""
     stored, targets = first
     prepare = parts.source.prepare
-    inputs = prepare(stored) if parts.batches.prepare is None and prepare is not None else stored
+    ready = prepare(stored) if parts.batches.prepare is None and prepare is not None and isinstance(stored, Tensor) else stored
+    inputs = first_tensor(ready)
     values = inputs.float() if inputs.is_floating_point() else inputs
     spread = inputs.is_floating_point()
     labels, classes = targets.reshape(-1), parts.source.info.classes
     return {
         "inputs": list(inputs.shape),
+        "structure": "" if ready is inputs else inputs_text(ready, shape_text),  # of several tensors; all else is of the first
         "dtype": str(inputs.dtype).removeprefix("torch."),
         "low": finite(values.min()),
         "high": finite(values.max()),
@@ -131,9 +135,9 @@ def model_of(config: Config, parts: TrainingParts, first: Batch) -> dict[str, An
 
 def prepared(parts: TrainingParts, batch: Batch, count: int) -> Batch:
     """So many samples of a batch as the model receives them, without what is varied at random."""
-    inputs, targets = batch[0][:count], batch[1][:count]
+    inputs, targets = take_rows(batch[0], slice(count)), batch[1][:count]
     prepare = parts.source.prepare
-    return (prepare(inputs) if parts.batches.prepare is None and prepare is not None else inputs), targets
+    return (prepare(inputs) if parts.batches.prepare is None and prepare is not None and isinstance(inputs, Tensor) else inputs), targets
 
 
 def frozen_of(config: Config, parts: TrainingParts) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def memory_of(config: Config, parts: TrainingParts, first: Batch, usage: Usage) 
     """
     measured: list[MeasuredSize] = []
     for number, size in enumerate(dict.fromkeys(min(size, len(first[1])) for size in SIZES)):
-        inputs, targets = first[0][:size].clone(), first[1][:size].clone()  # not a view of all the data
+        inputs, targets = map_tensors(torch.clone, take_rows(first[0], slice(size))), first[1][:size].clone()  # not a view of all the data
         parts.optimizer.zero_grad(set_to_none=True)
         kept = SavedBytes(parts.model, (inputs, targets))
         with kept:
@@ -195,7 +199,7 @@ class SavedBytes(saved_tensors_hooks):
 
     def __init__(self, model: nn.Module, batch: Batch) -> None:
         own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers()) if tensor.layout == torch.strided}
-        self._found = {each.untyped_storage().data_ptr(): each.nbytes for each in batch}
+        self._found = {each.untyped_storage().data_ptr(): each.nbytes for part in batch for each in tensors_in(part)}
 
         def pack(tensor: Tensor) -> Tensor:
             if tensor.layout == torch.strided and (place := tensor.untyped_storage().data_ptr()) not in own:

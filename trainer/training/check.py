@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
+from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text
 from gradtop.trainer.metrics import metric_of, misfits_of_metrics, not_measured
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.tasks.task import TrainingTask, shape_text
@@ -28,6 +30,8 @@ def check_kind(config: Config, info: DataInfo) -> None:
     model = config.model
     if model.inputs == "any" or not isinstance(config.data, CustomData):
         return
+    if info.nested:
+        raise UserError(f"model.kind = {model.kind} takes one tensor, and {config.data.target} returns samples of several; set model.kind = custom")
     if model.inputs == "characters":
         wanted, fits = _TAKES_CHARACTERS, not info.channels
     else:
@@ -50,19 +54,19 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
     if "any" not in {config.model.inputs, config.data.inputs}:
         return
     inputs, targets = next(iter(source.validation(2, device)))
-    if config.model.inputs == "characters" and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
+    if config.model.inputs == "characters" and isinstance(inputs, Tensor) and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
         strange = int(inputs.max()) if int(inputs.min()) >= 0 else int(inputs.min())
         raise UserError(
             f"data.{'target' if isinstance(config.data, CustomData) else 'kind'}: an input is the number {strange}, and by the labels there are "
             f"{source.info.classes} characters, 0 to {source.info.classes - 1}; inputs and labels must be numbered alike"
         )
-    given = f"{config.data.kind} gives inputs of {shape_text(inputs)} for a batch of {len(inputs)}"
+    given = f"{config.data.kind} gives inputs of {inputs_text(inputs, shape_text)} for a batch of {count_samples(inputs)}"
     # A batch of one is more than batch norm can train on, and says nothing of larger ones.
-    for training in (False, True) if len(inputs) > 1 else (False,):
+    for training in (False, True) if count_samples(inputs) > 1 else (False,):
         try:
             outputs = _outputs(model, inputs, training=training)
         except Exception as error:
-            if out_of_memory(error):
+            if out_of_memory(error) or isinstance(error, UserError):
                 raise
             traceback.print_exc()
             first = (str(error).strip().splitlines() or [""])[0]
@@ -76,6 +80,8 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
 def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
     """Give lazy modules the shapes that they take from a batch; returns the model, in evaluation mode where it had any. Raises UserError."""
     if lazy := lazy_parameters(model):
+        if info.nested:
+            raise UserError(f"{lazy[0]} belongs to a lazy module, which takes its shape from a batch of one tensor, and the inputs are several; give it its shape, as nn.Linear has it")
         inputs = torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
         try:
             with torch.no_grad():
@@ -98,13 +104,14 @@ def check_metrics(config: Config, source: Source, task: TrainingTask) -> None:
 
 
 @torch.no_grad()
-def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
-    before, devices = model.training, [inputs.device] if inputs.device.type == "cuda" else []
+def _outputs(model: nn.Module, inputs: ModelInputs, *, training: bool) -> Tensor:
+    device = first_tensor(inputs).device
+    before, devices = model.training, [device] if device.type == "cuda" else []
     # What it counts in training, such as the means of a batch norm; what is made only now has nothing to go back to.
     kept = {} if not training else {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
         with torch.random.fork_rng(devices):
-            return model.train(training)(inputs)
+            return outputs_of(call_model(model.train(training), inputs))
     finally:
         model.train(before)
         for name, buffer in model.named_buffers():
@@ -112,9 +119,7 @@ def _outputs(model: nn.Module, inputs: Tensor, *, training: bool) -> object:
                 buffer.copy_(kept[name])
 
 
-def _check_outputs(outputs: object, targets: Tensor, task: TrainingTask, when: str) -> None:
-    if not isinstance(outputs, Tensor):
-        raise UserError(f"the model {when}returns {type(outputs).__name__}; a tensor with a value for each {task.each} is expected")
+def _check_outputs(outputs: Tensor, targets: Tensor, task: TrainingTask, when: str) -> None:
     if not outputs.is_floating_point():
         raise UserError(f"the model {when}returns numbers of {str(outputs.dtype).removeprefix('torch.')}; floats are expected, a value for each {task.each}")
     task.check_outputs(outputs, targets, when)

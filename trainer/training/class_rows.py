@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from gradtop.trainer.data.nested import ModelInputs, first_tensor, tensors_in
 from gradtop.trainer.metrics import CHARACTERS, TEXT_TOKENS, TOKENS
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.runtime.errors import UserError
 
@@ -74,17 +76,19 @@ def by_class_name(session: Session, state: State, kept: list[str], dropped: list
 
 
 @torch.no_grad()
-def layers_of_classes(model: nn.Module, inputs: Tensor, classes: int) -> list[str]:
+def layers_of_classes(model: nn.Module, inputs: ModelInputs, classes: int) -> list[str]:
     """The names of the layer with a row of weights for each class whose outputs are those of the model, and of embeddings of the inputs; empty where
     there is no such layer, or several.
     """
     seen: dict[str, Tensor] = {}
+    places = {each.data_ptr() for each in tensors_in(inputs)}
+    device = first_tensor(inputs).device
     embeddings: list[str] = []
 
     def watch(name: str, module: nn.Module) -> RemovableHandle:
         def keep(_module: nn.Module, given: tuple[Any, ...], outputs: Any) -> None:
             if isinstance(module, nn.Embedding):
-                if isinstance(given[0], Tensor) and given[0].data_ptr() == inputs.data_ptr():
+                if given and isinstance(given[0], Tensor) and given[0].data_ptr() in places:
                     embeddings.append(name)
             elif isinstance(outputs, Tensor):
                 seen[name] = outputs
@@ -95,14 +99,14 @@ def layers_of_classes(model: nn.Module, inputs: Tensor, classes: int) -> list[st
     handles = [watch(name, module) for name, module in layers.items()]
     training = model.training
     try:
-        with torch.random.fork_rng([inputs.device] if inputs.device.type == "cuda" else []):
-            outputs = model.eval().forward(inputs)  # not by a call, which may be compiled
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            outputs = outputs_of(call_model(model.eval().forward, inputs))  # not by a call of the module, which may be compiled
     finally:
         model.train(training)
         for handle in handles:
             handle.remove()
     # The same values at the same place, also where the model has flattened them.
-    found = [name for name, each in seen.items() if isinstance(outputs, Tensor) and each.data_ptr() == outputs.data_ptr() and each.numel() == outputs.numel()]
+    found = [name for name, each in seen.items() if each.data_ptr() == outputs.data_ptr() and each.numel() == outputs.numel()]
     return [*found, *embeddings] if len(found) == 1 else []
 
 

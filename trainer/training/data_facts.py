@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.dataset import Dataset
+from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, map_tensors, take_rows, tensors_in
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.monitor.transfer import Transfer
@@ -30,7 +31,7 @@ MOST_VALUES = 1 << 18  # of the inputs of a batch
 class Look(NamedTuple):
     """A copy of some inputs of a batch, as they came, and whether they were prepared for the model by then."""
 
-    inputs: Tensor
+    inputs: ModelInputs
     prepared: bool
 
 
@@ -56,9 +57,10 @@ class FactFinder:
         in_memory = self.source.labels is not None
         for number, (inputs, targets) in enumerate(islice(batches, BATCHES if in_memory else LABEL_BATCHES)):
             if number < BATCHES:
-                some = inputs[: max(1, MOST_VALUES * len(inputs) // max(inputs.numel(), 1))]
+                values = sum([each.numel() for each in tensors_in(inputs)])
+                some = take_rows(inputs, slice(max(1, MOST_VALUES * count_samples(inputs) // max(values, 1))))
                 # Copied, as a model may change what it is given.
-                self._looks.append(Look(some.clone(), self.batches.prepare is not None))
+                self._looks.append(Look(map_tensors(torch.clone, some), self.batches.prepare is not None))
             if not in_memory:
                 self._labels.append(targets.reshape(-1))
             yield inputs, targets
@@ -68,6 +70,9 @@ class FactFinder:
     def _moments_of(self, look: Look) -> Tensor:
         """Mean and mean square of some inputs as they are stored, and as the model takes them; NaN where that is unknown."""
         some = look.inputs
+        if not isinstance(some, Tensor):
+            # Tensors of several kinds have no mean in common.
+            return torch.full((4,), math.nan, device=first_tensor(some).device)
         if categories := len(self.source.info.categories):
             # Their numbers have no scale.
             some = some[:, :-categories]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
 from gradtop.trainer.tasks.metrics.meter import meter_of
 from gradtop.trainer.tasks.task import Score, TrainingTask
@@ -20,8 +21,8 @@ def evaluation_batch(batch_size: int) -> int:
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    forward: Callable[[Tensor], Tensor],
-    batches: Iterable[tuple[Tensor, Tensor]],
+    forward: Callable[[ModelInputs], Tensor],
+    batches: Iterable[tuple[ModelInputs, Tensor]],
     task: TrainingTask | None = None,
     *,
     between: Callable[[], object] = lambda: None,

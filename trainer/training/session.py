@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from gradtop.trainer.checkpoint.encoding import encoded
@@ -39,7 +39,7 @@ from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.profiling.step_profiler import StepProfiler
 from gradtop.trainer.training.scores import Scores
 from gradtop.trainer.training.state import training_state
-from gradtop.trainer.training.step import Compute
+from gradtop.trainer.training.step import Batch, Compute
 from gradtop.trainer.training.text_sampler import TextSampler
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 
@@ -64,7 +64,7 @@ class Session:
     optimizer: torch.optim.Optimizer
     schedule: LRScheduler
     batches: TrainingBatches
-    validation: Iterable[tuple[Tensor, Tensor]]
+    validation: Iterable[Batch]
     compute: Compute
     writer: StreamWriter
     progress: Progress
@@ -263,7 +263,7 @@ class Session:
         # A resume begins one anew that was not finished, which must find the random numbers that this one finds.
         self.generators.hold()
 
-    def epoch_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch_batches(self) -> Iterator[Batch]:
         """What is left of the epoch at hand; the first batches are looked at as they pass."""
         return self.data_record.watch(self.batches.epoch(self.epoch, skip=self.position * self.accumulate))
 

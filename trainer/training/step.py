@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from gradtop.trainer.config import TrainingConfig
+from gradtop.trainer.data.nested import ModelInputs, map_tensors
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
@@ -21,9 +23,9 @@ from gradtop.trainer.training.check_tensors import uncopyable
 from gradtop.trainer.training.phases import BACKWARD, FORWARD, LOADING, Enter, ignore
 from gradtop.trainer.training.weight_mask import WeightMask
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[ModelInputs, Tensor]
 # Inputs and targets as stored, and the number of the batch, from which everything random about it follows.
-Augment = Callable[[Tensor, Tensor, int], Batch]
+Augment = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 PLAIN_EVERY = 2.0  # seconds between two steps whose loss is also computed without label smoothing
 _PICTURES = 4  # dimensions of a batch of them
 # What an EMA is computed of. All else in it is as in the model: of what counts or points, such as the steps of a batch norm or an index,
@@ -39,13 +41,17 @@ class Forward:
         self._channels_last = training.channels_last
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(training.precision)
 
-    def __call__(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        if self._channels_last and inputs.dim() == _PICTURES:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+    def __call__(self, model: nn.Module, inputs: ModelInputs) -> Tensor:
+        if self._channels_last:
+            inputs = map_tensors(_channels_last, inputs)
         if self._half is None:
-            return model(inputs)  # type: ignore[no-any-return]
+            return outputs_of(call_model(model, inputs))
         with torch.autocast(self._device, self._half):
-            return model(inputs).float()  # type: ignore[no-any-return]
+            return outputs_of(call_model(model, inputs)).float()
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == _PICTURES else tensor
 
 
 class Compute:
@@ -78,11 +84,11 @@ class Compute:
         """The model whose score counts."""
         return self.ema.module if self.ema is not None else self.model
 
-    def forward(self, inputs: Tensor, model: nn.Module | None = None) -> Tensor:
+    def forward(self, inputs: ModelInputs, model: nn.Module | None = None) -> Tensor:
         """Outputs in float32."""
         return self._forward(self.model if model is None else model, inputs)
 
-    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, inputs: ModelInputs, targets: Tensor) -> Tensor:
         outputs = self.forward(inputs)
         if self.counts_right and (right := self.task.accuracy(outputs.detach(), targets)) is not None:
             self._right.append(right)
@@ -107,7 +113,7 @@ class Compute:
 
     def _backward(self, batch: Batch, number: int, weight: Tensor | float | None) -> Tensor:
         inputs, targets = batch
-        if self.augment is not None:
+        if self.augment is not None and isinstance(inputs, Tensor):
             self.enter(LOADING)
             inputs, targets = self.augment(inputs, targets, number)
         self.enter(FORWARD)

@@ -99,8 +99,8 @@ def about_model(answer: Mapping[str, Any]) -> str:
     """83.1 kB, step 450 · inputs any×1×8×8 float32 · outputs deviate by at most 6.0e-08 from those of the model, over 64 samples"""
     from gradtop.trainer.analysis.formatting import number, scientific, size
 
-    shape = "×".join(map(str, answer["shape"]))
+    inputs = answer["structure"] or f"{'×'.join(map(str, answer['shape']))} {answer['dtype']}"
     opset = f" · opset {answer['opset']}" if answer["opset"] else ""
     averaged = ", EMA of the weights" if answer["weights"] == "ema" else ""
     deviation = f"outputs deviate by at most {scientific(answer['deviation'])} from those" if answer["deviation"] else "outputs equal those"
-    return f"{size(answer['bytes'])}, step {number(answer['step'])}{averaged}{opset} · inputs {shape} {answer['dtype']} · {deviation} of the model, over {answer['samples']} samples"
+    return f"{size(answer['bytes'])}, step {number(answer['step'])}{averaged}{opset} · inputs {inputs} · {deviation} of the model, over {answer['samples']} samples"

@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text, map_tensors, take_rows
 from gradtop.trainer.inference.data import load_source, outline
 from gradtop.trainer.inference.export.program import require_onnx, write_onnx, write_pt2
 from gradtop.trainer.inference.export.weights import write_safetensors
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel
 from gradtop.trainer.inference.progress import Tell
-from gradtop.trainer.inference.trained import TrainedState, build_trained, open_trained, read_trained
+from gradtop.trainer.inference.trained import TrainedState, build_trained, open_trained, read_trained, require_taken
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.regression.regressor import scale_note
+from gradtop.trainer.tasks.task import shape_text
 
 FORMATS: Mapping[str, Callable[[ToExport, Path], WrittenModel]] = {"safetensors": write_safetensors, "pt2": write_pt2, "onnx": write_onnx}
 BATCHES, SAMPLES = 2, 32  # of the validation data, on which the file is compared with the model
@@ -52,6 +55,8 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
 
     trained = open_trained(state, load)
     batches = _batches(trained.source, real=not notes)
+    require_taken(lambda: outputs_of(call_model(trained.model, take_rows(batches[0], slice(2)))))
+    first = first_tensor(batches[0])
 
     def fresh() -> torch.nn.Module:
         made = build_trained(state, trained.source)
@@ -78,9 +83,10 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
         "bytes": part.stat().st_size,
         "deviation": deviation,
         "largest_output": largest,
-        "samples": sum(len(batch) for batch in batches),
-        "shape": written.facts.get("shape", ["any", *batches[0].shape[1:]]),
-        "dtype": str(batches[0].dtype).removeprefix("torch."),
+        "samples": sum(map(count_samples, batches)),
+        "shape": written.facts.get("shape", ["any", *first.shape[1:]]),
+        "structure": "" if first is batches[0] else inputs_text(batches[0], shape_text),  # of several tensors; shape and dtype are of the first
+        "dtype": str(first.dtype).removeprefix("torch."),
         "opset": written.facts.get("opset"),
         "tied": written.facts.get("tied", {}),
         "notes": notes,
@@ -93,28 +99,28 @@ def quantized_note(state: TrainedState, to: str) -> str:
     return f"the weights are float32 with the values of {state.quantized}: the file is as large as that of a float model{unrounded}"
 
 
-def _batches(source: Source, *, real: bool) -> list[Tensor]:
+def _batches(source: Source, *, real: bool) -> list[ModelInputs]:
     """Inputs of the first samples for validation, or random images."""
     if real:
-        return [inputs.contiguous() for inputs, _ in islice(source.validation(SAMPLES, torch.device("cpu")), BATCHES)]
+        return [map_tensors(Tensor.contiguous, inputs) for inputs, _ in islice(source.validation(SAMPLES, torch.device("cpu")), BATCHES)]
     return [torch.randn(SAMPLES, source.info.channels, source.info.size, source.info.size, generator=torch.Generator().manual_seed(0))]
 
 
 @torch.no_grad()
-def _compare(model: torch.nn.Module, written: WrittenModel, batches: list[Tensor]) -> tuple[float, float]:
+def _compare(model: torch.nn.Module, written: WrittenModel, batches: list[ModelInputs]) -> tuple[float, float]:
     """The largest absolute deviation of an output, and the largest output. Raises UserError where it is another model."""
     deviation = largest = 0.0
-    size = len(batches[0])
-    tried = [batch for batch in batches if written.any_batch or len(batch) == size]
+    size = count_samples(batches[0])
+    tried = [batch for batch in batches if written.any_batch or count_samples(batch) == size]
     if written.any_batch:
-        tried += [batches[0][:other] for other in OTHER_SIZES if other < size]
+        tried += [take_rows(batches[0], slice(other)) for other in OTHER_SIZES if other < size]
     for inputs in tried:
-        wanted = model(inputs)
+        wanted = outputs_of(call_model(model, inputs))
         try:
             found = written.run(inputs)
         except Exception as error:
             first = (str(error).strip().splitlines() or [""])[0][:200]
-            raise UserError(f"the exported model does not run on a batch of {len(inputs)} ({type(error).__name__}: {first}); nothing was kept") from error
+            raise UserError(f"the exported model does not run on a batch of {count_samples(inputs)} ({type(error).__name__}: {first}); nothing was kept") from error
         if found.shape != wanted.shape:
             raise UserError(f"the exported model gives outputs of another shape, {tuple(found.shape)} for {tuple(wanted.shape)}; nothing was kept")
         finite = wanted.isfinite()

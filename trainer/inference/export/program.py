@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
+from gradtop.trainer.data.nested import ModelInputs, count_samples, inputs_text, map_tensors
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel, opened_part
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.tasks.task import shape_text
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 LARGEST_ONNX = 1536 << 20  # bytes of weights: a protobuf message ends at 2 GiB
@@ -30,8 +33,8 @@ def write_pt2(wanted: ToExport, path: Path) -> WrittenModel:
         module = torch.export.load(file).module()
 
     @torch.no_grad()
-    def run(inputs: Tensor) -> Tensor:
-        return module(inputs)  # type: ignore[no-any-return]
+    def run(inputs: ModelInputs) -> Tensor:
+        return outputs_of(call_model(module, inputs))
 
     return _written(program, run, {})
 
@@ -41,6 +44,8 @@ def write_onnx(wanted: ToExport, path: Path) -> WrittenModel:
     size = sum(each.numel() * each.element_size() for each in wanted.model.parameters())
     if size > LARGEST_ONNX:
         raise UserError(f"the model has {size / (1 << 30):.1f} GiB of weights, and one ONNX file holds 2 GiB; use --model pt2 or safetensors")
+    if not isinstance(wanted.example, Tensor):
+        raise UserError(f"--model onnx takes models of one tensor, and an input of this one is {inputs_text(wanted.example, shape_text)}; use --model pt2 or safetensors")
     program = trace(wanted)
     with quiet():
         try:
@@ -76,8 +81,8 @@ def trace(wanted: ToExport) -> ExportedProgram:
     """
     axes: dict[int, Any] = {0: Dim.AUTO}
     # Traced with one sample, it would take no more.
-    example = torch.cat((wanted.example, wanted.example)) if len(wanted.example) == 1 else wanted.example
-    if not example.is_floating_point() and example.dim() > 1:
+    example = map_tensors(lambda tensor: torch.cat((tensor, tensor)), wanted.example) if count_samples(wanted.example) == 1 else wanted.example
+    if isinstance(example, Tensor) and not example.is_floating_point() and example.dim() > 1:
         axes[1] = Dim.AUTO
         # Traced with all positions of the context, it would take no fewer.
         example = example[:, : max(example.shape[1] // 2, 2)]
@@ -86,7 +91,11 @@ def trace(wanted: ToExport) -> ExportedProgram:
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with quiet(), torch.no_grad():
-            return torch.export.export(wanted.model, (torch.zeros_like(example),), dynamic_shapes=(axes,), strict=False)
+            zeros, shapes = map_tensors(torch.zeros_like, example), map_tensors(lambda _: axes, example)
+            if isinstance(example, dict):
+                return torch.export.export(wanted.model, (), zeros, dynamic_shapes=shapes, strict=False)
+            given, dynamic = ((zeros,), (shapes,)) if isinstance(example, Tensor) else (zeros, shapes)
+            return torch.export.export(wanted.model, given, dynamic_shapes=dynamic, strict=False)
     except Exception as error:
         raise UserError(f"torch.export cannot trace the model ({first_line(error)}); change its forward so that it can, or export the weights alone: --model safetensors") from error
     finally:
@@ -95,9 +104,9 @@ def trace(wanted: ToExport) -> ExportedProgram:
 
 def _written(program: ExportedProgram, run: Any, facts: dict[str, Any]) -> WrittenModel:
     names = set(program.graph_signature.user_inputs)
-    (shape,) = (node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in names)
-    dynamic = ["any" if not isinstance(size, int) else size for size in shape]
-    return WrittenModel(run, dynamic[0] == "any", {**facts, "shape": dynamic})
+    shapes = [node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in names and "val" in node.meta]
+    dynamic = [["any" if not isinstance(size, int) else size for size in shape] for shape in shapes]
+    return WrittenModel(run, all(each[:1] == ["any"] for each in dynamic), {**facts, "shape": dynamic[0]})
 
 
 def first_line(error: Exception) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel, opened_part
+from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.models.tied import one_name_each
 from gradtop.trainer.runtime.errors import UserError
 
@@ -39,7 +41,7 @@ def write_safetensors(wanted: ToExport, path: Path) -> WrittenModel:
     fresh.eval()
 
     @torch.no_grad()
-    def run(inputs: Tensor) -> Tensor:
-        return fresh(inputs)  # type: ignore[no-any-return]
+    def run(inputs: ModelInputs) -> Tensor:
+        return outputs_of(call_model(fresh, inputs))
 
     return WrittenModel(run, facts={"tied": others})

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from torch import Tensor, nn
 
 from gradtop.trainer.checkpoint.format import file_error
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.record.writing import WRITING
 from gradtop.trainer.runtime.errors import UserError
 
@@ -21,7 +22,7 @@ class ToExport:
     """A model in evaluation mode on the CPU, and an example of its inputs; `fresh` makes another one like it with weights of its own."""
 
     model: nn.Module
-    example: Tensor
+    example: ModelInputs
     fresh: Callable[[], nn.Module]
     about: Mapping[str, str]
 
@@ -30,7 +31,7 @@ class ToExport:
 class WrittenModel:
     """`run` gives outputs by what is in the file, for a batch of any size where `any_batch`, else of the example's; `facts` are said of it."""
 
-    run: Callable[[Tensor], Tensor]
+    run: Callable[[ModelInputs], Tensor]
     any_batch: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
 

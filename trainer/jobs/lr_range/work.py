@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.lr_range.config import Settings
@@ -24,7 +23,7 @@ from gradtop.trainer.runtime.errors import NothingLearned
 from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.measuring_job import MeasuringJob, job_settings
 from gradtop.trainer.training.plain_step import update
-from gradtop.trainer.training.step import explain_step_error
+from gradtop.trainer.training.step import Batch, explain_step_error
 from gradtop.trainer.training.trial_steps import Notes, batch_groups
 
 
@@ -112,7 +111,7 @@ class RangeTest(MeasuringJob):
                 curve.diverged = True
                 break
 
-    def _train_step(self, group: Sequence[tuple[Tensor, Tensor]], value: float, done: int) -> float:
+    def _train_step(self, group: Sequence[Batch], value: float, done: int) -> float:
         """The loss before the step, after so many of the same seed, which decide how images are varied; one that is not finite changes no weights."""
         compute, optimizer, training = self._parts.compute, self._parts.optimizer, self._config.training
         self._set(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from gradtop.trainer.data.kinds import DataConfig, prefetch_setting
-from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, MASKS, VALUES
+from gradtop.trainer.data.targets import ANY, CLASSES, LABEL_SETS, MASKS, VALUES
 from gradtop.trainer.declare import Arguments, setting, target
 
 
@@ -23,5 +23,5 @@ class CustomData(DataConfig):
     )
 
     inputs: ClassVar = "any"
-    targets: ClassVar = (CLASSES, VALUES, LABEL_SETS, MASKS)
+    targets: ClassVar = (CLASSES, VALUES, LABEL_SETS, MASKS, ANY)
     builder: ClassVar = "gradtop.trainer.data.kinds.custom.loader:load"

@@ -16,17 +16,17 @@ NUMBERS = "biuf"  # kinds of NumPy types: booleans, integers, floats
 _WIDER = {"uint16": "int32", "uint32": "int64", "uint64": "int64", "float128": "float64", "longdouble": "float64"}
 
 
-def tensors_in(given: Any, title: str) -> Any:
+def as_tensors(given: Any, title: str) -> Any:
     """The same with a tensor for each array, frame and column of one, in tuples and dicts too. Raises UserError for what is not numbers."""
     if _is_frame(given):
         return _of_frame(given, title)
     if _is_array(given) or _is_column(given):
         return _of_array(given if _is_array(given) else _values_of(given), title)
     if isinstance(given, dict) and any(map(_holds_arrays, given.values())):
-        return {name: tensors_in(each, title) for name, each in given.items()}
+        return {name: as_tensors(each, title) for name, each in given.items()}
     if type(given) in {tuple, list} and any(map(_holds_arrays, given)):
         *inputs, target = given
-        return (*(tensors_in(each, title) for each in inputs), tensors_in(_only_column(target) if inputs else target, title))
+        return (*(as_tensors(each, title) for each in inputs), as_tensors(_only_column(target) if inputs else target, title))
     return given
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.nested import ModelInputs, inputs_text, take_rows
 from gradtop.trainer.data.targets import VALUES, TargetKind
 from gradtop.trainer.runtime.errors import UserError
 
@@ -12,11 +13,11 @@ WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def check_masks(pictures: Tensor, masks: Tensor, name: str) -> None:
+def check_masks(pictures: ModelInputs, masks: Tensor, name: str) -> None:
     """Raises UserError where they are not of the size of the pictures."""
-    picture, mask = pictures[0], masks[0]
-    if picture.dim() != 3:
-        raise UserError(f"{name}: an input is {like_text(picture)}; task.kind = segmentation takes pictures, (channels, height, width)")
+    picture, mask = take_rows(pictures, 0), masks[0]
+    if not isinstance(picture, Tensor) or picture.dim() != 3:
+        raise UserError(f"{name}: an input is {inputs_text(picture, like_text)}; task.kind = segmentation takes pictures, (channels, height, width)")
     if mask.shape != picture.shape[1:]:
         raise UserError(f"{name}: a mask is {like_text(mask)}, and its picture {like_text(picture)}; a mask must be height×width, with the number of a class for each pixel")
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.nested import count_samples, take_rows
 from gradtop.trainer.inference.cost import latency, saved_sizes
 from gradtop.trainer.inference.evaluation import as_text, score_of
 from gradtop.trainer.inference.trained import changes_of_data
@@ -56,7 +57,7 @@ def measure(run: Run, question: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "prunable": [[name, module.get_parameter("weight").numel()] for name, module in pruning.layers.items()],
         "output": pruning.output,
-        "batch": len(pruning.inputs),
+        "batch": count_samples(pruning.inputs),
         "parameters": describe(trained.model).total,
         "device": str(trained.device),
         "threads": torch.get_num_threads(),
@@ -70,7 +71,7 @@ def measured(pruning: Pruning, method: str, amount: float) -> dict[str, Any]:
     trained = pruned.trained
     score, _ = score_of(trained, trained.source)
     parameters = dict(trained.model.named_parameters())
-    one, batch = pruning.inputs[:1], pruning.inputs
+    one, batch = take_rows(pruning.inputs, slice(1)), pruning.inputs
     times = [latency({"pruned": partial(trained.forward, inputs), "whole": partial(pruning.trained.forward, inputs)}, device=trained.device, seconds=SECONDS) for inputs in (one, batch)]
     state = {name: value.detach().cpu() if isinstance(value, Tensor) else value for name, value in trained.model.state_dict().items()}
     size, compressed = saved_sizes(state)

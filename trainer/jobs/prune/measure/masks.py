@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.utils import prune
 
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.jobs.prune.config import CHANNEL, GLOBAL, LAYER, RANDOM
+from gradtop.trainer.models.calling import call_model
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.models.pruned import Masks, zero_masked
 from gradtop.trainer.runtime.errors import UserError
@@ -42,13 +44,13 @@ def weight_names(model: nn.Module, layers: Layers) -> dict[str, str]:
     return {layer: names[id(module.get_parameter(WEIGHT))] for layer, module in layers.items()}
 
 
-def output_layer(model: nn.Module, inputs: Tensor) -> str:
+def output_layer(model: nn.Module, inputs: ModelInputs) -> str:
     """The last convolution or linear layer that a forward pass runs, "" where it runs none."""
     last: list[str] = []
     hooks = [module.register_forward_hook(lambda *_, name=name: last.append(name)) for name, module in prunable(model).items()]
     try:
         with torch.no_grad():
-            model(inputs)
+            call_model(model, inputs)
     finally:
         for hook in hooks:
             hook.remove()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.inference.data import load_source
 from gradtop.trainer.inference.trained import (
     TrainedModel,
@@ -53,7 +52,7 @@ class Pruning:
         self.settings = job_settings(self.state.config, Settings)
         self.layers = prunable(self.trained.model, self.settings.layers)
         self.before = masks_in(checkpoint.load(run.origin, mapped=True))
-        self.inputs: Tensor = first_inputs(self.trained, self.settings.batch_size)
+        self.inputs: ModelInputs = first_inputs(self.trained, self.settings.batch_size)
         self.output = output_layer(self.trained.model, self.inputs)
 
     def pruned(self, method: str, amount: float) -> Pruned:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.data.nested import ModelInputs, take_rows
 from gradtop.trainer.jobs.prune.config import REMOVAL
 from gradtop.trainer.jobs.prune.measure.masks import Layers, prunable, without
 from gradtop.trainer.models.pruned import ModuleShapes, changed_shapes, module_shapes
@@ -37,7 +38,7 @@ class Removed:
 
 
 @torch.no_grad()
-def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: float, *, inputs: Tensor, output: str, forward: ForwardPass) -> Removed:
+def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: float, *, inputs: ModelInputs, output: str, forward: ForwardPass) -> Removed:
     """Take this share of the output channels of each layer out of `model`, which is changed. `whole`, a copy with the same weights, gets zeros
     where the smaller one has nothing. Raises UserError where the model does not allow it.
     """
@@ -65,12 +66,13 @@ def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: 
     return Removed(shapes, float((outputs - zeroed).abs().max() / zeroed.abs().max().clamp_min(1e-12)))
 
 
-def _remove(model: nn.Module, whole: nn.Module, chosen: Layers, amount: float, inputs: Tensor) -> None:
+def _remove(model: nn.Module, whole: nn.Module, chosen: Layers, amount: float, inputs: ModelInputs) -> None:
     import torch_pruning
 
     others = [module for name, module in prunable(model).items() if name not in chosen]
+    two: Any = take_rows(inputs, slice(2))
     pruner = torch_pruning.pruner.BasePruner(
-        model, inputs[:2], importance=torch_pruning.importance.GroupMagnitudeImportance(p=2), pruning_ratio=amount, ignored_layers=others,
+        model, two if isinstance(inputs, Tensor | dict) else list(two), importance=torch_pruning.importance.GroupMagnitudeImportance(p=2), pruning_ratio=amount, ignored_layers=others,
     )  # fmt: skip
     graph = pruner.DG
     names = {id(module): name for name, module in model.named_modules()}

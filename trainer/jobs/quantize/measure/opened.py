@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.inference.data import load_source
 from gradtop.trainer.inference.trained import (
     TrainedModel,
@@ -37,7 +38,7 @@ class Quantizing:
         self.trained = open_trained(self.state, load_source)
         self.settings = job_settings(self.state.config, Settings)
         self.layers = quantizable(self.trained.model, self.settings.layers)
-        self.inputs: Tensor = first_inputs(self.trained, max(self.settings.batch_sizes))
+        self.inputs: ModelInputs = first_inputs(self.trained, max(self.settings.batch_sizes))
 
     def quantized(self, method: str) -> tuple[TrainedModel, Quantized]:
         """A copy, quantized. Raises UserError with the reason where the method does not run here."""

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.data.nested import ModelInputs, count_samples, take_rows
 from gradtop.trainer.inference.cost import latency
 from gradtop.trainer.inference.trained import TrainedModel
 from gradtop.trainer.jobs.quantize.measure.methods import first_line
@@ -18,9 +19,9 @@ SECONDS = 0.2  # each model is timed with each batch size
 OWN, BASE = "own", "base"
 
 
-def batch_latencies(own: TrainedModel, base: TrainedModel, inputs: Tensor, sizes: Sequence[int], *, compiled: bool) -> tuple[list[BatchLatency], str]:
+def batch_latencies(own: TrainedModel, base: TrainedModel, inputs: ModelInputs, sizes: Sequence[int], *, compiled: bool) -> tuple[list[BatchLatency], str]:
     """And why there are no compiled ones, "" where there are."""
-    batches = [inputs[torch.arange(size, device=inputs.device) % len(inputs)] for size in sizes]
+    batches = [take_rows(inputs, torch.arange(size, device=own.device) % count_samples(inputs)) for size in sizes]
     eager = [_pair(own.forward, base.forward, batch, own.device) for batch in batches]
     if not compiled:
         return [BatchLatency(size, *pair) for size, pair in zip(sizes, eager, strict=True)], ""
@@ -32,7 +33,7 @@ def batch_latencies(own: TrainedModel, base: TrainedModel, inputs: Tensor, sizes
     return [BatchLatency(size, *pair, *other) for size, pair, other in zip(sizes, eager, fast, strict=True)], ""
 
 
-def _pair(own: Callable[[Tensor], Tensor], base: Callable[[Tensor], Tensor], batch: Tensor, device: torch.device) -> tuple[float, float]:
+def _pair(own: Callable[[ModelInputs], Tensor], base: Callable[[ModelInputs], Tensor], batch: ModelInputs, device: torch.device) -> tuple[float, float]:
     times = latency({OWN: partial(own, batch), BASE: partial(base, batch)}, device=device, seconds=SECONDS)
     return times[OWN], times[BASE]
 

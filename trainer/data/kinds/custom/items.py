@@ -1,0 +1,160 @@
+"""Samples of the user's own data, looked at as they come: whatever is wrong with one is said with its number."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtop.trainer.data.kinds.custom.labels import (
+    FLOATS,
+    WHOLE,
+    class_numbers,
+    dtype_name,
+    like_text,
+    numbers_to_predict,
+)
+from gradtop.trainer.data.nested import (
+    ModelInputs,
+    as_inputs,
+    inputs_text,
+    is_tensor_like,
+    layout_of,
+    map_tensors,
+    take_rows,
+)
+from gradtop.trainer.data.sample_form import ALONE, SampleForm, form_of
+from gradtop.trainer.data.targets import ANY, NUMBERS, WantedTargets
+from gradtop.trainer.runtime.errors import TracedError, UserError
+
+SAMPLE = "(input, label), a tuple with the label at its end, or a dict with a key labels, label, target or targets"
+
+
+@dataclass(frozen=True)
+class StoredSamples:
+    """What lies in memory, one by one."""
+
+    inputs: ModelInputs
+    labels: Tensor
+    form: SampleForm
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.form.join(take_rows(self.inputs, index), self.labels[index])
+
+
+class Items:
+    """A torch Dataset whose samples are looked at as they come: whatever is wrong with one is said with its number."""
+
+    def __init__(self, samples: Any, title: str, wanted: WantedTargets) -> None:
+        self._samples = samples
+        self._wanted = wanted
+        self._title = title
+        self._like: tuple[Any, ...] = ()
+        self.form: SampleForm | None = None
+        self.classes = 0
+        names = getattr(samples, "classes", None)
+        self.names = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @property
+    def ignored(self) -> int | None:
+        """The label that is of no class."""
+        return self._wanted.ignored
+
+    @property
+    def counts_classes(self) -> bool:
+        """Whether its labels are numbers of classes."""
+        return self._wanted.kind not in {*NUMBERS, ANY}
+
+    def said_targets(self) -> Tensor | None:
+        """The attribute `targets`, where it has an integer for each sample."""
+        try:
+            said = torch.as_tensor(getattr(self._samples, "targets", None))
+        except (TypeError, ValueError, RuntimeError):
+            return None
+        return said.long() if said.dim() == 1 and len(said) == len(self) and said.dtype in WHOLE else None
+
+    def instead(self, index: int) -> tuple[int, ...]:  # noqa: ARG002 - one that cannot be read ends the training
+        return ()
+
+    def size_of(self, name: str) -> int:  # noqa: ARG002 - as above
+        return len(self)
+
+    def __getitem__(self, index: int) -> tuple[ModelInputs, Tensor]:
+        title = f"{self._title}, sample {index}"
+        try:
+            sample = self._samples[index]
+        except (Exception, SystemExit) as error:
+            # It is the user's own code: its traceback tells them more than any sentence of ours.
+            traceback.print_exc()
+            raise TracedError(f"{title}: {type(error).__name__}: {error}") from error
+        given, label = self._divided(sample, title)
+        given, label = of_use(given, label, title, self._wanted)
+        like = (layout_of(given), label.shape, self.form)
+        if like != (self._like or like):
+            structure = "shape and type" if isinstance(given, Tensor) else "structure, shapes and types"
+            target = f" with a label {like_text(label)}" if like[0] == self._like[0] else ""
+            raise UserError(f"{title} is {inputs_text(given, like_text)}{target}, and others are not; all samples must have the same {structure}")
+        self._like = like
+        if self.classes and not bool(((label >= 0) & (label < self.classes) | (label == self._wanted.ignored)).all()):
+            raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
+        return given, label
+
+
+    def _divided(self, sample: Any, title: str) -> tuple[ModelInputs, Tensor]:
+        """Inputs and label as tensors. Raises UserError."""
+        form = form_of(sample, alone=self._wanted.kind == ANY)
+        if form is None:
+            raise UserError(f"{title} is {kind_text(sample)}; {SAMPLE} is expected")
+        given, label = form.divide(sample)
+        if self._wanted.kind == ANY and not is_tensor_like(label):
+            form, given, label = SampleForm(ALONE), sample, None
+        self.form = form
+        try:
+            return as_inputs(given), torch.empty(0) if label is None else torch.as_tensor(label)
+        except (TypeError, ValueError, RuntimeError):
+            kinds = " and ".join(kind_text(each) if isinstance(each, Mapping) else type(each).__name__ for each in ((given,) if label is None else (given, label)))
+            expected = "tensors and numbers" if self._wanted.kind == ANY else f"a tensor and {'a number' if self._wanted.kind in NUMBERS else 'an integer'}"
+            raise UserError(f"{title} is {kinds}; {expected} are expected") from None
+
+
+def of_use(given: ModelInputs, labels: Tensor, title: str, wanted: WantedTargets) -> tuple[ModelInputs, Tensor]:
+    """As a model takes them: bytes, float32 or int64, and int64 labels or float32 values. Raises UserError."""
+    if wanted.kind == ANY:
+        labels = _as_taken(labels, title, alone=False)
+    else:
+        labels = numbers_to_predict(labels, title, wanted.kind) if wanted.kind in NUMBERS else class_numbers(labels, title)
+    return map_tensors(lambda tensor: _as_taken(tensor, title, alone=isinstance(given, Tensor)), given), labels
+
+
+def _as_taken(inputs: Tensor, title: str, *, alone: bool) -> Tensor:
+    """`alone`: one that no mask stands beside. Raises UserError."""
+    if inputs.dtype in FLOATS:
+        inputs = inputs.float()
+        if not bool(inputs.isfinite().all()):
+            raise UserError(f"{title} has inputs that are not finite; remove NaN and infinity")
+    elif inputs.dtype in WHOLE:
+        # Bytes of pixels stay bytes; other integers name something, as characters.
+        inputs = inputs if inputs.dtype == torch.uint8 and inputs.dim() >= 3 else inputs.long()
+    elif alone or inputs.dtype != torch.bool:
+        raise UserError(f"{title} has inputs of {dtype_name(inputs.dtype)}; floats, bytes or integers are expected")
+    return inputs
+
+
+def kind_text(given: Any) -> str:
+    if isinstance(given, Mapping):
+        inside = ", ".join(f"{name}: {type(each).__name__}" for name, each in list(given.items())[:6]) + (" …" if len(given) > 6 else "")
+        return f"a {type(given).__name__} ({inside})" if given else f"an empty {type(given).__name__}"
+    if isinstance(given, tuple | list):
+        inside = ", ".join(type(each).__name__ for each in given[:4]) + (" …" if len(given) > 4 else "")
+        return f"a {type(given).__name__} of {len(given)} ({inside})" if given else f"an empty {type(given).__name__}"
+    return type(given).__name__
