@@ -33,6 +33,7 @@ NAMES = {
     "training": "monitoring, and a plain PyTorch loop",
     "choosing": "what a speed test chooses, beside all combinations, and a plain loop",
     "augmentation": "images varied on the device, and by workers",
+    "images": "a folder of images and a Dataset of one's own, beside plain DataLoaders",
     "tables": "a table, from reading it to the first step, beside pandas",
 }
 

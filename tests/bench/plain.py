@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
 from gradtop.trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule
 from gradtop.trainer.data.dataset import Dataset, Source
+from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.kinds.text.loader import TextSource
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.models.build import build_model
@@ -69,6 +71,14 @@ def reader(source: Source, size: int, device: torch.device) -> tuple[Callable[[]
                 yield images[batch], labels[batch]
 
         return pictures, math.ceil(len(labels) / size)
+    if isinstance(source, CustomSource):
+        loader: DataLoader[Batch] = DataLoader(source.train._samples, size, shuffle=True)
+
+        def read() -> Iterator[Batch]:
+            for inputs, wanted in loader:
+                yield inputs.to(device), wanted.to(device)
+
+        return read, len(loader)
     assert isinstance(source, TextSource)
     characters, context = source.training_part.long().to(device), source.context
     windows = (len(characters) - context) // context
