@@ -80,6 +80,7 @@ class SameDecoding(TorchDataset[tuple[Tensor, int]]):
 
 
 def measure(images: int = IMAGES) -> Iterator[Figure]:
+    torch.set_num_threads(1)  # nothing here trains: what is read is all that is timed
     with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
         root = Path(folder)
         draw(root / "train", images)

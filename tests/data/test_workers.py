@@ -13,8 +13,10 @@ import torch
 from torch.utils.data import Dataset as TorchDataset
 
 from gradtop.trainer.config import CustomData
+from gradtop.trainer.data.kinds.custom.items import Items
 from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.load import load_data
+from gradtop.trainer.data.targets import ONE_CLASS
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.runtime.worker import work
@@ -106,3 +108,57 @@ def test_a_resumed_run_reads_the_same_with_processes(tmp_path: Path) -> None:
         assert work(stopped, resume=looks > 3, signals=SignalAtLook(looks)) == 0
     assert work(stopped, resume=True) == 0
     assert not differences(finished(whole), finished(stopped))
+
+
+class Given(TorchDataset[Any]):
+    """Samples that are as they are."""
+
+    classes = ("a", "b", "c")
+
+    def __init__(self, samples: list[Any]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.samples[index]
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "uint8 pictures", "uint8 vectors", "int32"])
+@pytest.mark.parametrize("label", [int, torch.tensor, np.int64])
+def test_a_batch_that_is_looked_at_as_a_whole_is_what_its_samples_are_one_by_one(kind: str, label: Any) -> None:
+    shape = (3, 4, 4) if "pictures" in kind else (5,)
+    dtype = getattr(torch, kind.split(maxsplit=1)[0])
+    items = Items(Given([((torch.rand(shape) * 9).to(dtype), label(number % 3)) for number in range(6)]), "the set", ONE_CLASS)
+    items.classes = 3
+    one_by_one = [items[number] for number in range(6)]
+    inputs, labels = items.batch(range(6))
+    assert inputs.dtype == one_by_one[0][0].dtype
+    assert torch.equal(inputs, torch.stack([given for given, _ in one_by_one]))
+    assert torch.equal(labels, torch.stack([target for _, target in one_by_one]))
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ((torch.full((5,), float("nan")), 1), "sample 4 has inputs that are not finite"),
+        ((torch.zeros(5), 3), "sample 4 has the label 3"),
+        ((torch.zeros(5), -1), "sample 4 has the label -1"),
+        ((torch.zeros(4), 1), "sample 4 is float32 4, and others are not"),
+        ((torch.zeros(5), 1.5), "sample 4 has labels of float32"),
+        (torch.zeros(5), "sample 4 is Tensor"),
+    ],
+)
+def test_what_is_wrong_in_a_batch_is_said_with_its_sample(bad: Any, sentence: str) -> None:
+    items = Items(Given([*((torch.zeros(5), number % 3) for number in range(4)), bad, (torch.zeros(5), 0)]), "the set", ONE_CLASS)
+    items.classes = 3
+    items.batch(range(4))
+    with pytest.raises(UserError, match=sentence):
+        items.batch(range(6))
+
+
+def test_inputs_whose_sum_overflows_are_finite_all_the_same() -> None:
+    items = Items(Given([(torch.full((5,), 3e38), 0)] * 4), "the set", ONE_CLASS)
+    assert bool(items.batch(range(4))[0].isfinite().all())
+    assert bool(items.batch(range(4))[0].isfinite().all())

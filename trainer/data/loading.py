@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -254,7 +254,14 @@ def reader_died(error: Exception) -> str:
     return f"a process that reads the data died ({first}); where memory ran out, make data.workers smaller"
 
 
-ReadBatch = list[tuple[LabeledSample | None, list[UnreadableSample]]] | RefusedBatch
+class StackedBatch(NamedTuple):
+    """Of samples that are all there."""
+
+    inputs: ModelInputs
+    targets: Tensor
+
+
+ReadBatch = list[tuple[LabeledSample | None, list[UnreadableSample]]] | RefusedBatch | StackedBatch
 
 
 class _Readable:
@@ -267,20 +274,29 @@ class _Readable:
     def __getitems__(self, asked: Asked) -> ReadBatch:
         """Of a batch, which torch asks for by this name."""
         if get_worker_info() is None:
-            return [self._read(index) for index in asked.samples]
+            return self._read_all(asked.samples)
         # A process has no part in the random numbers of the training; the place of a batch decides what it draws, whichever process reads it.
         torch.default_generator.manual_seed(asked.seed)
         random.seed(asked.seed)
         if numpy := sys.modules.get("numpy"):
             numpy.random.seed(asked.seed)
         try:
-            return [self._read(index) for index in asked.samples]
+            return self._read_all(asked.samples)
         except UserError as error:
             return RefusedBatch(str(error), isinstance(error, TracedError))
 
+    def _read_all(self, numbers: list[int]) -> ReadBatch:
+        if (batch := getattr(self._samples, "batch", None)) is not None:
+            return StackedBatch(*batch(numbers))
+        return [self._read(index) for index in numbers]
+
     def _read(self, index: int) -> tuple[LabeledSample | None, list[UnreadableSample]]:
-        unreadable: list[UnreadableSample] = []
-        for number in chain((index,), islice(self._samples.instead(index), _TRIES) if self._fill else ()):
+        sample = self._samples[index]
+        if not isinstance(sample, UnreadableSample):
+            return sample, []
+        # Which others there are is drawn, and takes as long as to read a small image.
+        unreadable = [sample]
+        for number in islice(self._samples.instead(index), _TRIES) if self._fill else ():
             sample = self._samples[number]
             if not isinstance(sample, UnreadableSample):
                 return sample, unreadable
@@ -292,6 +308,8 @@ def _stack(read: ReadBatch) -> tuple[ModelInputs, Tensor, int, list[UnreadableSa
     """Inputs and targets of what could be read, how many could not, and what that was; or what ends the training."""
     if isinstance(read, RefusedBatch):
         return torch.empty(0), torch.empty(0), 0, [], read
+    if isinstance(read, StackedBatch):
+        return read.inputs, read.targets, 0, [], None
     good = [sample for sample, _ in read if sample is not None]
     unreadable = [each for _, several in read for each in several]
     if not good:

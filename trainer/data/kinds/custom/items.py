@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,10 @@ from gradtop.trainer.data.nested import (
     is_tensor_like,
     layout_of,
     map_tensors,
+    stack_samples,
     take_rows,
 )
-from gradtop.trainer.data.sample_form import ALONE, SampleForm, form_of
+from gradtop.trainer.data.sample_form import ALONE, PLAIN, SampleForm, form_of
 from gradtop.trainer.data.targets import ANY, NUMBERS, WantedTargets
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
@@ -90,13 +91,42 @@ class Items:
         return len(self)
 
     def __getitem__(self, index: int) -> tuple[ModelInputs, Tensor]:
-        title = f"{self._title}, sample {index}"
+        return self._checked(self._sample(index), index)
+
+    def batch(self, indices: Sequence[int]) -> tuple[ModelInputs, Tensor]:
+        """Several samples, stacked. To look at each takes longer than to read many a one: only where something is wrong with a batch is it done."""
+        samples = [self._sample(index) for index in indices]
+        if (whole := self._at_once(samples)) is not None:
+            return whole
+        checked = [self._checked(sample, index) for sample, index in zip(samples, indices, strict=True)]
+        return stack_samples([given for given, _ in checked]), torch.stack([label for _, label in checked])
+
+    def _at_once(self, samples: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
+        """Pairs of a tensor and a label, of use as those before; None where it takes a closer look."""
+        if not self._like or self._wanted.kind == ANY or (stacked := stacked_pairs(samples)) is None:
+            return None
         try:
-            sample = self._samples[index]
+            given, label = of_use(*stacked, self._title, self._wanted)
+        except UserError:
+            return None
+        if (layout_of(given[0]), label.shape[1:], PLAIN) != self._like or not self._within(label):
+            return None
+        return given, label
+
+    def _sample(self, index: int) -> Any:
+        try:
+            return self._samples[index]
         except (Exception, SystemExit) as error:
             # It is the user's own code: its traceback tells them more than any sentence of ours.
             traceback.print_exc()
-            raise TracedError(f"{title}: {type(error).__name__}: {error}") from error
+            raise TracedError(f"{self._title}, sample {index}: {type(error).__name__}: {error}") from error
+
+    def _within(self, label: Tensor) -> bool:
+        """Whether each is the number of a class, where these are known."""
+        return not self.classes or bool(((label >= 0) & (label < self.classes) | (label == self._wanted.ignored)).all())
+
+    def _checked(self, sample: Any, index: int) -> tuple[ModelInputs, Tensor]:
+        title = f"{self._title}, sample {index}"
         given, label = self._divided(sample, title)
         given, label = of_use(given, label, title, self._wanted)
         like = (layout_of(given), label.shape, self.form)
@@ -105,10 +135,9 @@ class Items:
             target = f" with a label {like_text(label)}" if like[0] == self._like[0] else ""
             raise UserError(f"{title} is {inputs_text(given, like_text)}{target}, and others are not; all samples must have the same {structure}")
         self._like = like
-        if self.classes and not bool(((label >= 0) & (label < self.classes) | (label == self._wanted.ignored)).all()):
+        if not self._within(label):
             raise UserError(f"{title} has the label {label.tolist()}; in training there are {self.classes} classes, 0 to {self.classes - 1}")
         return given, label
-
 
     def _divided(self, sample: Any, title: str) -> tuple[ModelInputs, Tensor]:
         """Inputs and label as tensors. Raises UserError."""
@@ -127,6 +156,24 @@ class Items:
             raise UserError(f"{title} is {kinds}; {expected} are expected") from None
 
 
+def stacked_pairs(samples: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
+    """Inputs and labels of tuples (tensor, integer or tensor), each alike in shape and type; None of anything else."""
+    if not all(type(sample) is tuple and len(sample) == 2 for sample in samples):
+        return None
+    inputs, labels = zip(*samples, strict=True)
+    if not alike(inputs) or (inputs[0].dtype == torch.uint8 and inputs[0].dim() < 3):  # what bytes are depends on the dimensions of one sample
+        return None
+    if all(type(label) is int for label in labels):
+        return torch.stack(inputs), torch.tensor(labels)
+    return (torch.stack(inputs), torch.stack(labels)) if alike(labels) else None
+
+
+def alike(tensors: Sequence[Any]) -> bool:
+    """Whether all are tensors on the CPU, of one shape and type."""
+    first = tensors[0]
+    return isinstance(first, Tensor) and all(isinstance(each, Tensor) and each.dtype == first.dtype and each.shape == first.shape and each.is_cpu for each in tensors)
+
+
 def of_use(given: ModelInputs, labels: Tensor, title: str, wanted: WantedTargets) -> tuple[ModelInputs, Tensor]:
     """As a model takes them: bytes, float32 or int64, and int64 labels or float32 values. Raises UserError."""
     if wanted.kind == ANY:
@@ -140,7 +187,8 @@ def _as_taken(inputs: Tensor, title: str, *, alone: bool) -> Tensor:
     """`alone`: one that no mask stands beside. Raises UserError."""
     if inputs.dtype in FLOATS:
         inputs = inputs.float()
-        if not bool(inputs.isfinite().all()):
+        # A sum is found in a fraction of the time; it may overflow where no value does.
+        if not bool(inputs.sum().isfinite()) and not bool(inputs.isfinite().all()):
             raise UserError(f"{title} has inputs that are not finite; remove NaN and infinity")
     elif inputs.dtype in WHOLE:
         # Bytes of pixels stay bytes; other integers name something, as characters.
