@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
@@ -91,7 +91,16 @@ def test_the_baseline_is_that_of_the_most_frequent_class() -> None:
     labels = torch.tensor([0] * 8 + [1, 2])
     meter = Classifier(classes=3).meter()
     meter.add(torch.randn(10, 3), labels)
-    assert meter.result().baselines == {"accuracy": 0.8, "balanced_accuracy": pytest.approx(balanced_accuracy_score(labels, [0] * 10))}
+    constant = [0] * 10
+    wanted = {"accuracy": 0.8, "balanced_accuracy": balanced_accuracy_score(labels, constant), "f1": f1_score(labels, constant, average="macro")}
+    assert meter.result().baselines == pytest.approx(wanted)
+
+
+def test_the_baseline_of_top_5_accuracy_is_the_share_of_the_five_most_frequent_classes() -> None:
+    labels = torch.arange(12).repeat_interleave(torch.tensor([9, 1, 1, 1, 7, 1, 6, 1, 5, 1, 4, 1]))
+    meter = Classifier(classes=12).meter()
+    meter.add(torch.randn(len(labels), 12), labels)
+    assert meter.result().baselines["top5_accuracy"] == pytest.approx((9 + 7 + 6 + 5 + 4) / len(labels))
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:

@@ -126,6 +126,16 @@ def test_what_is_exported_gives_the_outputs_of_the_model(run: Run, tmp_path: Pat
         export_model(tuples, find_checkpoint(tuples).path, "onnx", tmp_path / "pt2")
 
 
+def test_a_program_of_a_model_that_returns_an_object_returns_its_logits(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pt2").touch()
+    assert export_model(run, find_checkpoint(run).path, "pt2", tmp_path / "pt2")["deviation"] <= 1e-6
+    program = torch.export.load(tmp_path / "pt2").module()
+    words, present, vectors, _ = parts(1)
+    given = {"input_ids": words[:3], "attention_mask": present[:3], "more": (vectors[:3],)}
+    with torch.no_grad():
+        torch.testing.assert_close(program(**given), reader_of(run).eval()(**given).logits)
+
+
 def test_predict_says_what_it_takes(run: Run) -> None:
     with pytest.raises(UserError, match="predict takes pictures for a classifier"):
         predict(run, find_checkpoint(run).path, ["a.png"], {})

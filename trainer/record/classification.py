@@ -67,7 +67,10 @@ class Classification:
     def baselines(self) -> Mapping[str, float]:
         """Of always naming the class that occurs most often; nothing where none does."""
         occurring = sum(1 for count in self.support if count)
-        return {ACCURACY: max(self.support) / sum(self.support), BALANCED_ACCURACY: 1 / occurring} if occurring else {}
+        if not occurring:
+            return {}
+        often, samples = max(self.support), sum(self.support)
+        return {ACCURACY: often / samples, BALANCED_ACCURACY: 1 / occurring, F1: 2 * often / (often + samples) / occurring}
 
     def recall(self, number: int) -> float:
         """The accuracy of one class: the share of its samples that are predicted; nan where there are none."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.utils import _pytree as pytree
 
 from gradtop.trainer.data.nested import ModelInputs, count_samples, inputs_text, map_tensors
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel, opened_part
@@ -90,8 +91,8 @@ def trace(wanted: ToExport) -> ExportedProgram:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with quiet(), torch.no_grad():
-            zeros, shapes = map_tensors(torch.zeros_like, example), map_tensors(lambda _: axes, example)
+        zeros, shapes = map_tensors(torch.zeros_like, example), map_tensors(lambda _: axes, example)
+        with quiet(), torch.no_grad(), _plain_outputs(wanted.model, zeros):
             if isinstance(example, dict):
                 return torch.export.export(wanted.model, (), zeros, dynamic_shapes=shapes, strict=False)
             given, dynamic = ((zeros,), (shapes,)) if isinstance(example, Tensor) else (zeros, shapes)
@@ -100,6 +101,20 @@ def trace(wanted: ToExport) -> ExportedProgram:
         raise UserError(f"torch.export cannot trace the model ({first_line(error)}); change its forward so that it can, or export the weights alone: --model safetensors") from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
+def _plain_outputs(model: nn.Module, inputs: ModelInputs) -> Iterator[None]:
+    """An object that a model returns, and a program could not: its outputs in place of it."""
+    leaves = pytree.tree_leaves(call_model(model, inputs))
+    if all(each is None or isinstance(each, Tensor | bool | int | float | str) for each in leaves):
+        yield
+        return
+    hook = model.register_forward_hook(lambda _model, _given, returned: outputs_of(returned))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _written(program: ExportedProgram, run: Any, facts: dict[str, Any]) -> WrittenModel:

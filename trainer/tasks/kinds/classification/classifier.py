@@ -247,8 +247,11 @@ class ClassMeter:
         counted = self._samples if plain else sum(found.support)
         if not counted:
             return Score(math.nan)
-        further = {**found.metrics, **({TOP5_ACCURACY: self._top.item() / counted} if found.classes >= TOP_CLASSES else {})}
-        return Score(self._loss.item() / (self._samples if plain else self._weight.item()), found.right / counted, further, found, found.baselines)
+        further, baselines = dict(found.metrics), dict(found.baselines)
+        if found.classes >= TOP_CLASSES:
+            further[TOP5_ACCURACY] = self._top.item() / counted
+            baselines[TOP5_ACCURACY] = sum(sorted(found.support)[-TOP:]) / counted
+        return Score(self._loss.item() / (self._samples if plain else self._weight.item()), found.right / counted, further, found, baselines)
 
     def _characters(self) -> float | None:
         """Of one token, on average."""
