@@ -34,6 +34,7 @@ NAMES = {
     "choosing": "what a speed test chooses, beside all combinations, and a plain loop",
     "augmentation": "images varied on the device, and by workers",
     "images": "a folder of images and a Dataset of one's own, beside plain DataLoaders",
+    "metrics": "evaluations with five metrics, beside the loss alone",
     "tables": "a table, from reading it to the first step, beside pandas",
 }
 

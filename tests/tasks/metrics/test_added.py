@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -52,6 +52,14 @@ SEEDS = st.integers(0, 2**31)
 CALIBRATION_BINS = 15
 
 
+@pytest.fixture(autouse=True, params=[1, 60], ids=["each", "several"])
+def at_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each batch is measured by itself, or as soon as there are so many outputs."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gradtop.trainer.tasks.metrics.meter.AT_ONCE", request.param)
+        yield
+
+
 def measured(task: TrainingTask, names: Sequence[str], outputs: torch.Tensor, targets: torch.Tensor, batch: int) -> Score:
     """In batches, the last of which is smaller."""
     task.added = AddedMetrics(names)
@@ -81,7 +89,7 @@ def one_against_all(outputs: torch.Tensor, labels: torch.Tensor) -> Mapping[str,
     return {AUROC: mean(areas), AVERAGE_PRECISION: mean(found)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SEEDS, st.integers(2, 5), st.integers(2, 40), st.integers(1, 12))
 def test_metrics_of_classes_are_those_of_scikit_learn_whatever_the_batches(seed: int, classes: int, samples: int, batch: int) -> None:
     outputs, labels = drawn(seed, samples, classes)
@@ -160,7 +168,7 @@ def test_where_an_output_is_not_a_number_no_order_is_made_up() -> None:
     assert score.of(MATTHEWS) == pytest.approx(matthews_corrcoef(labels, said))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SEEDS, st.integers(2, 4), st.integers(1, 40), st.integers(1, 12), st.floats(0.1, 0.9))
 def test_metrics_of_labels_are_those_of_scikit_learn(seed: int, labels: int, samples: int, batch: int, threshold: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -180,7 +188,7 @@ def test_metrics_of_labels_are_those_of_scikit_learn(seed: int, labels: int, sam
     assert {name: score.of(name) for name in wanted} == pytest.approx(wanted, nan_ok=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SEEDS, st.integers(1, 3), st.integers(2, 40), st.integers(1, 12), st.sampled_from([0.0, 1000.0]))
 def test_metrics_of_values_are_those_of_scikit_learn(seed: int, count: int, samples: int, batch: int, away: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -226,9 +234,8 @@ def test_more_scores_than_are_kept_are_counted_in_bins_to_three_digits(classes: 
     outputs = 2 * torch.randn(2000, 4, generator=generator)
     labels = torch.randint(4, (2000,), generator=generator) if classes else torch.rand(2000, 4, generator=generator) < outputs.sigmoid()
     labels = torch.where(torch.rand(2000, generator=generator) < 0.4, outputs.argmax(1), labels) if classes else labels
-    scores = log_odds(outputs) if classes else outputs
     exact, binned = RankedScores(), RankedScores(kept=900)
-    for some, these in zip(scores.split(300), labels.split(300), strict=True):
+    for some, these in zip(outputs.split(300), labels.split(300), strict=True):
         exact.add(some, these)
         binned.add(some, these)
     assert binned.binned

@@ -21,7 +21,7 @@ from gradtop.trainer.metrics import (
 from gradtop.trainer.tasks.metrics.calibration import CalibrationBins
 from gradtop.trainer.tasks.metrics.confusion import OF_COUNTS
 from gradtop.trainer.tasks.metrics.custom import CustomMetric
-from gradtop.trainer.tasks.metrics.ranking import KEPT, RankedScores, log_odds
+from gradtop.trainer.tasks.metrics.ranking import KEPT, RankedScores
 from gradtop.trainer.tasks.metrics.top import TopHits
 from gradtop.trainer.tasks.metrics.values import ValueSums
 from gradtop.trainer.tasks.task import MeterPart, MetricInputs, PartResult, Score
@@ -47,8 +47,7 @@ class RankingPart:
         self._scores = RankedScores()
 
     def add(self, measured: MetricInputs) -> None:
-        outputs, targets = measured.outputs, measured.targets
-        self._scores.add(outputs if targets.dim() > 1 else log_odds(outputs), targets)
+        self._scores.add(measured.outputs, measured.targets)
 
     def result(self, score: Score) -> PartResult:  # noqa: ARG002 - it has counts and no scores
         curves = self._scores.result()

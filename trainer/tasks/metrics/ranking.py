@@ -18,14 +18,14 @@ AT_ONCE = 1 << 22  # scores that are sorted together
 
 
 class RankedScores:
-    """The scores of one evaluation, of shape (samples, columns), and which samples have the class or label of each column.
+    """The outputs of one evaluation, of shape (samples, columns), and which samples have the class or label of each column.
 
-    They are kept on their device, exactly until there are more than `kept`, then as counts in bins of their log-odds.
+    They are kept on their device, as they are until there are more than `kept`, then as counts in bins of their log-odds.
     """
 
     def __init__(self, *, kept: int = KEPT) -> None:
         self._kept = kept
-        self._scores: list[Tensor] = []
+        self._outputs: list[Tensor] = []
         self._labels: list[Tensor] = []
         self._values = 0
         self._bins: Tensor | None = None  # (2, columns, bins): without the class, with it; from the highest odds down
@@ -36,17 +36,18 @@ class RankedScores:
     def binned(self) -> bool:
         return self._bins is not None
 
-    def add(self, scores: Tensor, labels: Tensor) -> None:
-        """Log-odds in any monotone form; `labels` are class numbers (negative: of no class, counted nowhere), or booleans of the shape of the scores."""
+    def add(self, outputs: Tensor, labels: Tensor) -> None:
+        """`labels` are class numbers (negative: of no class, counted nowhere), or of logits, which are odds by themselves, booleans of their shape."""
         self._classes = labels.dim() == 1
-        self._scores.append(scores)
+        self._outputs.append(outputs)
         self._labels.append(labels)
-        self._values += scores.numel()
+        self._values += outputs.numel()
         if self._values > self._kept:
             self._count()
 
     def _count(self) -> None:
-        for scores, labels in zip(self._scores, self._labels, strict=True):
+        for outputs, labels in zip(self._outputs, self._labels, strict=True):
+            scores = log_odds(outputs) if self._classes else outputs
             columns = scores.shape[1]
             size = max(2, min(BINS, MOST_BINNED // columns))
             nan = scores.isnan().any()
@@ -57,11 +58,11 @@ class RankedScores:
                 cell = cell[labels >= 0]
             counted = torch.bincount(cell.flatten(), minlength=2 * columns * size).view(2, columns, size)
             self._bins = counted if self._bins is None else self._bins + counted
-        self._scores, self._labels, self._values = [], [], self._kept
+        self._outputs, self._labels, self._values = [], [], self._kept
 
     def result(self) -> Curves:
         """Waits for the device. Empty without any sample, and where a score is NaN."""
-        if self._bins is None and not self._scores:
+        if self._bins is None and not self._outputs:
             return Curves()
         found = self._of_bins() if self._bins is not None else self._of_scores()
         # Of two classes one is the other turned round; by convention it is the second that is to be found.
@@ -74,13 +75,14 @@ class RankedScores:
         return _areas(hits, misses, torch.ones_like(hits, dtype=torch.bool))
 
     def _of_scores(self) -> Curves:
-        scores, labels = torch.cat(self._scores), torch.cat(self._labels)
+        scores, labels = torch.cat(self._outputs), torch.cat(self._labels)
         if scores.device.type == "mps":
             # It has no float64.
             scores, labels = scores.cpu(), labels.cpu()
         if self._classes:
             there = labels >= 0
             scores, labels = scores[there], labels[there]
+            scores = log_odds(scores)
         if not len(scores) or bool(scores.isnan().any()):
             return Curves()
         has = _has(labels, scores.shape[1])
