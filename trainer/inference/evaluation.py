@@ -26,7 +26,7 @@ from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.task import Score, TrainingTask
 from gradtop.trainer.training.evaluate import evaluate, evaluation_batch
-from gradtop.trainer.training.step import Batch
+from gradtop.trainer.training.step import Batch, Forward
 
 
 def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None)
     size = evaluation_batch(config.training.batch_size)
     counted = Counted(source.validation(size, trained.device), trained.task, WorkCounter("evaluating", tell))
     try:
-        score = evaluate(trained.model, trained.forward, counted, trained.task)
+        score = evaluate(trained.model, trained.forward, counted, trained.task, measure=Forward(trained.device, config.training).measure)
     except Exception as error:
         if out_of_memory(error):
             raise UserError(f"out of memory on {trained.device} in batches of {size}; end what else uses it, or evaluate elsewhere: --device cpu") from error

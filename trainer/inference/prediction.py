@@ -20,6 +20,7 @@ from gradtop.trainer.models.generation import generate
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.tasks.kinds.custom.own_task import NOT_DESCRIBED, OwnTask
 
 BATCH, ROWS = 64, 1024  # pictures, and rows of a table, that are predicted at once
 Prediction = dict[str, Any]
@@ -35,6 +36,8 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     state = read_trained(run, path, device=device)
     shape = outline(state)
     trained = open_trained(state, load_source if shape is None else lambda _: shape)
+    if isinstance(trained.task, OwnTask):
+        raise UserError(NOT_DESCRIBED)
     about = {"step": state.step, "epoch": state.epoch, "weights": state.weights, "device": str(trained.device)}
     if isinstance(trained.source, TextSource):
         _refuse(options, ("top",), "a language model")

@@ -56,6 +56,12 @@ def resolve(target: str, key: str) -> Any:
     return found
 
 
+def resolve_allowed(target: str, key: str, arguments: Mapping[str, Any]) -> Any:
+    """The callable that is going to be called with these arguments. Raises UserError."""
+    _allow(key, target, arguments)
+    return resolve(target, key)
+
+
 def _allow(key: str, target: str, arguments: Mapping[str, Any]) -> None:
     for check in _checks:
         check(key, target, arguments)

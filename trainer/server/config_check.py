@@ -26,6 +26,7 @@ from gradtop.trainer.record.data_facts import DataFacts
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.usage import Usage
 from gradtop.trainer.server.previews import plan
+from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.task import shape_text
 from gradtop.trainer.training.build import TrainingParts, build_to_measure
 from gradtop.trainer.training.data_facts import BATCHES, FactFinder
@@ -129,8 +130,9 @@ def finite(value: Tensor) -> float | None:
 def model_of(config: Config, parts: TrainingParts, first: Batch) -> dict[str, Any]:
     found = describe(parts.model, config.model.label)
     some = prepared(parts, first, SIZES[0])
-    outputs = parts.compute.forward(some[0])
-    return {"kind": config.model.label, "parameters": found.total, "trainable": found.trainable, "outputs": [len(first[1]), *outputs.shape[1:]]}
+    # What a task of the user's own takes of the model, it alone knows.
+    outputs = None if isinstance(parts.compute.task, OwnTask) else parts.compute.forward(some[0])
+    return {"kind": config.model.label, "parameters": found.total, "trainable": found.trainable, "outputs": [] if outputs is None else [len(first[1]), *outputs.shape[1:]]}
 
 
 def prepared(parts: TrainingParts, batch: Batch, count: int) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from gradtop.trainer.metrics import ACCURACY, LOSS
+from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, is_own
 from gradtop.trainer.record.classification import Classification
+from gradtop.trainer.record.streams.registry import EVALS, REGISTRY
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -154,6 +156,21 @@ class TrainingTask(Protocol):
     def inherit(self, state: Mapping[str, Any]) -> str:
         """Take over from the state of another run what its weights go by; returns what that is, "" for nothing."""
         ...
+
+
+def check_own_name(name: str, found: str = "") -> None:
+    """Raises UserError where what code of the user measures cannot be recorded under its name; `found` says where that is from."""
+    if name not in METRICS and (not is_own(name) or name in recorded_names()):
+        raise UserError(
+            f"{found}{name[:80]!r}, which cannot be the name of a metric: that takes letters, digits, _, . and - after a letter, up to 60 in all, "
+            "and not what is recorded anyway, such as step, lr and val_loss"
+        )
+
+
+@functools.cache
+def recorded_names() -> frozenset[str]:
+    """Those of the curves of a training that are no metrics of its evaluations."""
+    return frozenset(column.name for stream in REGISTRY.values() if stream.name != EVALS for column in stream.columns)
 
 
 def check_rows(outputs: Tensor, targets: Tensor, each: str, when: str) -> None:

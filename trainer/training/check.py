@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +12,14 @@ from torch import Tensor, nn
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text
-from gradtop.trainer.metrics import metric_of, misfits_of_metrics, not_measured
+from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of, misfits_of_metrics, not_measured
 from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
+from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.task import TrainingTask, shape_text
 from gradtop.trainer.training.check_tensors import lazy_parameters
+from gradtop.trainer.training.step import Forward
 
 # What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
 _TAKES = {
@@ -51,6 +55,9 @@ def check_smoothing(config: Config, info: DataInfo) -> None:
 
 def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTask, device: torch.device) -> None:
     """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
+    if isinstance(task, OwnTask):
+        check_own_task(config, model, source, task, device)
+        return
     if "any" not in {config.model.inputs, config.data.inputs}:
         return
     inputs, targets = next(iter(source.validation(2, device)))
@@ -64,7 +71,8 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
     # A batch of one is more than batch norm can train on, and says nothing of larger ones.
     for training in (False, True) if count_samples(inputs) > 1 else (False,):
         try:
-            outputs = _outputs(model, inputs, training=training)
+            with torch.no_grad(), left_alone(model, inputs, training=training):
+                outputs = outputs_of(call_model(model, inputs))
         except Exception as error:
             if out_of_memory(error) or isinstance(error, UserError):
                 raise
@@ -75,6 +83,22 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
                 f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
         _check_outputs(outputs, targets, task, "in training " if training else "")
+
+
+def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTask, device: torch.device) -> None:
+    """Two samples through the user's own task, in evaluation and in training; what it charts and what is monitored is known then. Raises UserError."""
+    inputs, targets = next(iter(source.validation(2, device)))
+    measure = Forward(device, config.training).measure
+    with torch.no_grad(), left_alone(model, inputs, training=False):
+        found = measure(task, model, inputs, targets)
+    monitored = config.training.monitor
+    if monitored not in found:
+        raise UserError(f"training.monitor = {monitored}, and {task.target} returns {', '.join(found)}; set it to one of these, or have the callable return it")
+    charted = [name for name in found if name != LOSS]
+    task.headline = monitored if monitored != LOSS else next((name for name in (ACCURACY, *charted) if name in charted), LOSS)
+    if count_samples(inputs) > 1:
+        with left_alone(model, inputs, training=True):
+            measure(task, model, inputs, targets)
 
 
 def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
@@ -103,20 +127,23 @@ def check_metrics(config: Config, source: Source, task: TrainingTask) -> None:
         raise UserError(f"training.monitor = {name} requires {missing}; set another one, such as loss or {task.headline}")
 
 
-@torch.no_grad()
-def _outputs(model: nn.Module, inputs: ModelInputs, *, training: bool) -> Tensor:
+@contextlib.contextmanager
+def left_alone(model: nn.Module, inputs: ModelInputs, *, training: bool) -> Iterator[None]:
+    """In a mode; afterwards the model and all random states are as they were."""
     device = first_tensor(inputs).device
     before, devices = model.training, [device] if device.type == "cuda" else []
     # What it counts in training, such as the means of a batch norm; what is made only now has nothing to go back to.
     kept = {} if not training else {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
         with torch.random.fork_rng(devices):
-            return outputs_of(call_model(model.train(training), inputs))
+            model.train(training)
+            yield
     finally:
         model.train(before)
-        for name, buffer in model.named_buffers():
-            if name in kept and buffer.shape == kept[name].shape:
-                buffer.copy_(kept[name])
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                if name in kept and buffer.shape == kept[name].shape:
+                    buffer.copy_(kept[name])
 
 
 def _check_outputs(outputs: Tensor, targets: Tensor, task: TrainingTask, when: str) -> None:

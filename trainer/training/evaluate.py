@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
+from gradtop.trainer.tasks.kinds.custom.own_task import Numbers, OwnTask
 from gradtop.trainer.tasks.metrics.meter import meter_of
 from gradtop.trainer.tasks.task import Score, TrainingTask
+
+Measure = Callable[[OwnTask, nn.Module, ModelInputs, Tensor], Numbers]
 
 
 def evaluation_batch(batch_size: int) -> int:
@@ -25,17 +29,21 @@ def evaluate(
     batches: Iterable[tuple[ModelInputs, Tensor]],
     task: TrainingTask | None = None,
     *,
+    measure: Measure | None = None,
     between: Callable[[], object] = lambda: None,
 ) -> Score:
-    """`between` is called after each batch and may raise to end the evaluation; the model is left in training mode. Without a task the targets are classes.
+    """`measure` calls a task of the user's own, in the precision of the training. `between` is called after each batch and may raise to end the evaluation; the model is left in training mode. Without a task the targets are classes.
 
     Without any sample all values are nan.
     """
     meter = meter_of(task or Classifier())
+    own = task if isinstance(task, OwnTask) else None
+    measure = measure or OwnTask.measure
     model.eval()
     try:
         for inputs, targets in batches:
-            meter.add(forward(inputs).float(), targets)
+            found: Any = forward(inputs).float() if own is None else measure(own, model, inputs, targets)
+            meter.add(found, targets)
             between()
     finally:
         model.train()

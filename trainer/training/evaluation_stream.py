@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from gradtop.trainer.metrics import FURTHER, METRICS, MOST_OWN, is_own
+from gradtop.trainer.metrics import FURTHER, METRICS, MOST_OWN
 from gradtop.trainer.record import Column, StreamWriter
 from gradtop.trainer.record.streams.registry import EVALS, columns_of
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.tasks.task import Score
+from gradtop.trainer.tasks.task import Score, check_own_name
 
 
 class EvaluationStream:
@@ -41,9 +41,3 @@ def own_metrics(score: Score) -> list[str]:
     for name in names:
         check_own_name(name)
     return names
-
-
-def check_own_name(name: str) -> None:
-    """Raises UserError where a metric cannot be called so."""
-    if not is_own(name):
-        raise UserError(f"{name[:80]!r} cannot be the name of a metric: it takes letters, digits, _, . and - after a letter, up to 60 in all, and not what stands beside each evaluation, such as step, epoch and val_loss")

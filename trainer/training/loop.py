@@ -99,6 +99,7 @@ def close_epoch(session: Session) -> None:
         lambda inputs: compute.forward(inputs, compute.evaluated),
         session.validation,
         compute.task,
+        measure=compute.forward_pass.measure,
         between=lambda: session.control.obey(session) if session.control.due() else None,
     )
     session.record_score(score)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -14,10 +15,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from gradtop.trainer.config import TrainingConfig
 from gradtop.trainer.data.nested import ModelInputs, map_tensors
+from gradtop.trainer.metrics import LOSS
 from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
+from gradtop.trainer.tasks.kinds.custom.own_task import Numbers, OwnTask
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.check_tensors import uncopyable
 from gradtop.trainer.training.phases import BACKWARD, FORWARD, LOADING, Enter, ignore
@@ -48,6 +51,13 @@ class Forward:
             return outputs_of(call_model(model, inputs))
         with torch.autocast(self._device, self._half):
             return outputs_of(call_model(model, inputs)).float()
+
+    def measure(self, task: OwnTask, model: nn.Module, inputs: ModelInputs, targets: Tensor) -> Numbers:
+        """What a task of the user's own measures of a batch."""
+        if self._channels_last:
+            inputs = map_tensors(_channels_last, inputs)
+        with contextlib.nullcontext() if self._half is None else torch.autocast(self._device, self._half):
+            return task.measure(model, inputs, targets)
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
@@ -80,6 +90,10 @@ class Compute:
             self.ema = _averaged(model, training.ema)
 
     @property
+    def forward_pass(self) -> Forward:
+        return self._forward
+
+    @property
     def evaluated(self) -> nn.Module:
         """The model whose score counts."""
         return self.ema.module if self.ema is not None else self.model
@@ -89,6 +103,8 @@ class Compute:
         return self._forward(self.model if model is None else model, inputs)
 
     def loss(self, inputs: ModelInputs, targets: Tensor) -> Tensor:
+        if isinstance(self.task, OwnTask):
+            return self._forward.measure(self.task, self.model, inputs, targets)[LOSS]
         outputs = self.forward(inputs)
         if self.counts_right and (right := self.task.accuracy(outputs.detach(), targets)) is not None:
             self._right.append(right)

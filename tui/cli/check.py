@@ -101,7 +101,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     spread = f", mean {figure(batch['mean'])}, std {figure(batch['std'])}" if batch["mean"] is not None else ""
     inputs = f"{batch['structure']}; the first one: " if batch["structure"] else f"{shape(batch['inputs'])} {batch['dtype']}, "
     yield "first batch", f"{inputs}{figure(batch['low'])} to {figure(batch['high'])}{spread}"
-    yield "model", f"{model['kind']}: {number(model['parameters'])} parameters, {number(model['trainable'])} train; outputs {shape(model['outputs'])}"
+    outputs = f"; outputs {shape(model['outputs'])}" if model["outputs"] else ""
+    yield "model", f"{model['kind']}: {number(model['parameters'])} parameters, {number(model['trainable'])} train{outputs}"
     yield "frozen", frozen_text(frozen)
     chance = f", {figure(data['chance'])} for the best constant prediction" if data["chance"] is not None else ""
     yield "loss", f"{figure(found['loss']['value'])} with the initial weights{chance}"

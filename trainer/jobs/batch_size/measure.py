@@ -17,6 +17,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.device import choose_device, out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.usage import Usage
+from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.training.build import TrainingParts, build_to_measure, read_valid_config
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.plain_step import update
@@ -86,8 +87,11 @@ def evaluate_once(parts: TrainingParts, config: Config) -> None:
     model = parts.compute.evaluated
     model.eval()
     with torch.no_grad():
-        for inputs, _ in parts.source.validation(evaluation_batch(config.training.batch_size), parts.device):
-            parts.compute.forward(inputs, model)
+        for inputs, targets in parts.source.validation(evaluation_batch(config.training.batch_size), parts.device):
+            if isinstance(parts.compute.task, OwnTask):
+                parts.compute.forward_pass.measure(parts.compute.task, model, inputs, targets)
+            else:
+                parts.compute.forward(inputs, model)
             break
     wait_for(parts.device)
 

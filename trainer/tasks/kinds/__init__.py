@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from gradtop.trainer.data.targets import CLASSES, TargetKind, WantedTargets
+from gradtop.trainer.data.targets import ANY, CLASSES, TargetKind, WantedTargets
 from gradtop.trainer.declare import Kind
 from gradtop.trainer.metrics import CHARACTERS, SAMPLES
 
@@ -39,7 +39,7 @@ class TaskConfig(Kind, defer_build=True):
         fits = data.inputs in {self.inputs, "any"} or (data.inputs == "vectors" and self.inputs == "images" and self.takes_vectors)
         if self.inputs and not fits:
             yield "task.kind", f"{self.kind} requires {self.inputs}, and data.kind is {data.kind}"
-        if self.targets not in data.targets:
+        if self.targets != ANY and self.targets not in data.targets:
             yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = custom"
         if self.has_classes:
             return
@@ -50,7 +50,7 @@ class TaskConfig(Kind, defer_build=True):
         for name in ("mixup", "cutmix"):
             if getattr(config.augment, name):
                 yield f"augment.{name}", f"requires classes; task.kind is {self.kind}"
-        if config.model.inputs == "characters":
+        if config.model.inputs == "characters" and self.targets != ANY:
             yield "task.kind", f"{self.kind} requires one output for each target, and model.kind = {config.model.kind} has one for each character"
 
 
