@@ -140,12 +140,12 @@ def score_cell(status: Status) -> str:
     if status.accuracy_at_best is not None and status.beside_loss in ACCURATE:
         return share(status.accuracy_at_best)
     value = status.metric_at_best(status.beside_loss)
-    return "–" if value is None else f"{metric_figure(status.beside_loss, value)} {clean(metric_of(status.beside_loss).short, 12)}"
+    return "–" if value is None or status.beside_loss == LOSS else f"{metric_figure(status.beside_loss, value)} {clean(metric_of(status.beside_loss).short, 12)}"
 
 
 def score_title(statuses: Iterable[Status]) -> str:
     """Of a column of these: accuracy, or score where there are other metrics among them."""
-    return "score" if any(status.beside_loss not in ACCURATE and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
+    return "score" if any(status.beside_loss not in {*ACCURATE, LOSS} and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
 
 
 def best_cell(status: Status) -> str:

@@ -128,7 +128,8 @@ class Follower:
             self.extra = (best.short,) if best.name not in {LOSS, self.headline} else ()
             names = {HEADLINE: Monitored(self.headline).short} if self.headline != ACCURACY else {}
             names |= {"samples/s": "tokens/s"} if self.reader.status.tokens_per_sample else {}
-            titles = [names.get(title, title) for title in (*TITLES, *self.extra)]
+            beside = self.headline != LOSS  # else nothing stands beside it
+            titles = [names.get(title, title) for title in (*TITLES, *self.extra) if beside or title != HEADLINE]
             marked = best.title if best.name in {LOSS, ACCURACY} else best.short
             print_line(row(*(f"{BEST}{title}" if title == marked else title for title in titles)))
         print_line(
@@ -137,7 +138,7 @@ class Follower:
                 whole(event.get("step")),
                 figure(event.get("loss")),
                 best_mark(event, LOSS) + figure(event.get("val_loss")),
-                best_mark(event, self.headline) + metric_cell(self.headline, metric(event, self.headline)),
+                *([best_mark(event, self.headline) + metric_cell(self.headline, metric(event, self.headline))] if self.headline != LOSS else []),
                 figure(event.get("lr")),
                 si(rate * (self.reader.status.tokens_per_sample or 1)) if isinstance(rate, int | float) else "–",
                 "–" if left is None else duration(left),

@@ -117,7 +117,7 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         planned=plan.series(LR, bins=BINS, **planned),
         planned_last=last_planned(plan),
         clipped=share_clipped(reader),
-        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, VAL_LOSS: all_loss, score: all_scores, TRAIN_ACCURACY: train_accuracy}),
+        last=last_values(steps, evals, {LOSS: loss, GRAD_NORM: grad_norm, LR: lr, PLAIN_LOSS: plain_loss, **({} if score == LOSS else {score: all_scores}), VAL_LOSS: all_loss, TRAIN_ACCURACY: train_accuracy}),
         picked=read_picked(reader, view, end) if view.picked else (),
         best_loss=best.get(LOSS),
         best_score=best.get(score),

@@ -105,7 +105,7 @@ class Overview(PanedScreen):
             [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x and part.score == ACCURACY else []
-        score = [Curve("val", part.val_score, "b", value=last.get(part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
+        score = [Curve("val", part.val_score, "b", value=last.get(VAL_LOSS if part.score == LOSS else part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
         if chart["accuracy"].border_title != metric_of(part.score).title:
             chart["accuracy"].border_title = metric_of(part.score).title
             self.recall_axis(chart["accuracy"])
