@@ -11,7 +11,7 @@ PAGES = {
     "keys": "every key, and how to remap them",
     "configuration": "models, data, optimizers, schedules; changing a run",
     "tasks": "classification, regression, …: loss, metrics, baselines",
-    "data": "your own data: Datasets, arrays, frames; samplers",
+    "data": "your own data: Datasets, DataLoaders, arrays; samplers",
     "tables": "CSV and Parquet files: columns, missing values",
     "text": "texts: characters, byte-pair tokens, bits per character",
     "fields": "every configuration key: default, bounds, effect of a change",

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from gradtop.trainer.config import AdamW, Config, CosineSchedule, Sgd, StepSchedule
 from gradtop.trainer.data.dataset import Dataset, Source
+from gradtop.trainer.data.kinds.custom.items import Items
 from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.kinds.text.loader import TextSource
 from gradtop.trainer.data.load import load_data
@@ -72,6 +73,7 @@ def reader(source: Source, size: int, device: torch.device) -> tuple[Callable[[]
 
         return pictures, math.ceil(len(labels) / size)
     if isinstance(source, CustomSource):
+        assert isinstance(source.train, Items)
         loader: DataLoader[Batch] = DataLoader(source.train._samples, size, shuffle=True)
 
         def read() -> Iterator[Batch]:

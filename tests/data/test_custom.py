@@ -92,7 +92,7 @@ IMAGES, LABELS = tensors()
         (None, "returns NoneType; it must return two sets"),
         ((tensors(),), "returns a tuple of 1"),
         ((tensors(), 3), "the validation set is int; a torch Dataset"),
-        ((tensors(), Endless()), "the validation set is Endless"),
+        ((tensors(), Endless()), "the validation set: a batch is Tensor; as a sample, it must be"),
         (((IMAGES, LABELS[:5]), tensors()), "the training set has 12 and 5 inputs and labels"),
         (((IMAGES[:0], LABELS[:0]), tensors()), "the training set is empty"),
         ((OneByOne([]), tensors()), "the training set is empty"),

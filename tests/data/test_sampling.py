@@ -109,7 +109,7 @@ def test_batches_are_made_of_what_is_drawn_also_from_the_middle_of_an_epoch() ->
 
 def test_a_set_that_says_its_targets_is_not_read_for_them_unless_they_are_wrong() -> None:
     right, wrong = OneByOne(LABELS.repeat(10).tolist()), OneByOne([0] * 1000)
-    for samples, asked in ((right, 1000), (wrong, 1334)):
+    for samples, asked in ((right, 1000), (wrong, 1256)):
         _, source = of((samples, OneByOne()), "balanced")
         assert source.labels is not None
         assert source.labels.tolist() == LABELS.repeat(10).tolist()

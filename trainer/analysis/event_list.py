@@ -87,7 +87,13 @@ def in_a_row(events: Sequence[Event]) -> Timed:
         return time, EventLine(newest.clock, f"{number(len(events))} checkpoints, the newest: {newest.text.removeprefix('checkpoint ')}", "muted")
     losses = [significant(loss) for event in (first, last) if isinstance(loss := event.get("val_loss"), int | float)]
     words = f"  val loss {' → '.join(losses)}" if len(losses) == 2 else ""
-    return time, EventLine(newest.clock, f"epochs {first.get('epoch', '?')}–{last.get('epoch', '?')}{words}", "muted")
+    return time, EventLine(newest.clock, f"{spanned(first, last)}{words}", "muted")
+
+
+def spanned(first: Event, last: Event) -> str:
+    """Data without a length have no epochs."""
+    name = "epoch" if first.get("epoch") != 0 else "step"
+    return f"{name}s {first.get(name, '?')}–{last.get(name, '?')}"
 
 
 def first_seen(steps: StreamReader, findings: Iterable[Finding]) -> Iterator[Timed]:

@@ -170,7 +170,8 @@ def kept_text(event: Mapping[str, Any]) -> str:
 
 
 def epoch_text(event: Mapping[str, Any]) -> str:
-    text = f"epoch {event.get('epoch', '?')}"
+    # Data without a length have no epochs.
+    text = f"epoch {event.get('epoch', '?')}" if event.get("epoch") != 0 else f"step {number(whole(event.get('step')) or 0)}"
     name, further = str(event.get("monitor") or LOSS), event.get("metrics")
     figures = {"val loss": event.get("val_loss"), "accuracy": event.get("val_accuracy")}
     if isinstance(further, Mapping):

@@ -19,6 +19,7 @@ class TrainingConfig(Section):
     label_smoothing: float = setting(0.0, help="Label smoothing (Szegedy et al., 2016).", effect="live", ge=0, lt=1)
     ema: float = setting(0.0, help="Decay of an exponential moving average of the weights, which is then evaluated; 0 disables it.", effect="fork", ge=0, lt=1)
     keep_pruned: bool = setting(True, help="In a fork from a pruned checkpoint: keep the pruned weights at zero while training. If false, they train again.", effect="fork")
+    evaluate_every: int = setting(0, help="Optimizer steps between evaluations; 0 evaluates at the end of each epoch, or every 500 steps where the data have no length.", unit="steps", effect="fork", ge=0, le=1_000_000_000)
     monitor: str = setting(
         "loss", choices=tuple(METRICS), effect="fork",
         help="Validation metric that decides which evaluation is the best: for its checkpoint, early stopping and the list of runs; also one that code of yours measures. Not to be confused with the section monitor, which sets what is measured in training.",

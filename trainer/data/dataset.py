@@ -89,12 +89,16 @@ class TrainingBatches(Protocol):
     @property
     def batch_size(self) -> int: ...
 
-    @property
-    def per_epoch(self) -> int: ...
+    per_epoch: int
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[ModelInputs, Tensor]]:
         """Inputs and targets of `epoch` (counted from 0) on the device, from batch number `skip` on."""
         ...
+
+
+def counts_epochs(batches: TrainingBatches) -> bool:
+    """Whether there are epochs: of data without a length `per_epoch` is only how often they are evaluated."""
+    return bool(getattr(batches, "counts_epochs", True))
 
 
 class Source(Protocol):

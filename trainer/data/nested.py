@@ -74,6 +74,15 @@ def layout_of(inputs: ModelInputs) -> Any:
     return "tuple", *map(layout_of, inputs)
 
 
+def structure_of(inputs: ModelInputs) -> Any:
+    """As `layout_of`, without the lengths of the dimensions."""
+    if isinstance(inputs, Tensor):
+        return inputs.dim(), inputs.dtype
+    if isinstance(inputs, dict):
+        return tuple((name, structure_of(each)) for name, each in sorted(inputs.items()))
+    return "tuple", *map(structure_of, inputs)
+
+
 def inputs_text(inputs: ModelInputs, text: Callable[[Tensor], str]) -> str:
     """In words, each tensor by `text`: {image: float32 3×8×8, age: float32 number}."""
     if isinstance(inputs, Tensor):

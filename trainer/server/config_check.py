@@ -16,6 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.findings.rules.data import OVERLAP
 from gradtop.trainer.config import Config
+from gradtop.trainer.data.dataset import counts_epochs
 from gradtop.trainer.data.nested import first_tensor, inputs_text, map_tensors, take_rows, tensors_in
 from gradtop.trainer.inference.progress import Tell
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate
@@ -75,7 +76,7 @@ def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
         about |= {"loss": loss_of(parts, first), "memory": memory_of(config, parts, first, usage)}
     planned = plan(config, parts.per_epoch)
     rates = dict(planned["points"])
-    about |= {"steps": planned["steps"], "steps_per_epoch": parts.per_epoch}
+    about |= {"steps": planned["steps"], "steps_per_epoch": parts.per_epoch if counts_epochs(parts.batches) else 0}
     about["lr"] = [{"step": step, "lr": rates[step]} for step in dict.fromkeys((1, *planned["turns"], planned["steps"])) if step in rates]
     about["notes"] = [event_line({"kind": kind, **fields}).text for kind, fields in notes.found if kind in NOTED]
     return about

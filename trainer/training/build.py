@@ -32,7 +32,7 @@ from gradtop.trainer.config import (
 from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.augment import augmentation
-from gradtop.trainer.data.dataset import Source, TrainingBatches
+from gradtop.trainer.data.dataset import Source, TrainingBatches, counts_epochs
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.sampling import draw_of, draw_text
 from gradtop.trainer.job import PROFILE
@@ -68,6 +68,7 @@ from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 from gradtop.trainer.training.weight_mask import WeightMask
 
+UNCOUNTED = 500  # steps from one evaluation to the next of data without a length
 NO_SHAPES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -223,6 +224,10 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     optimizer = build_optimizer(config.optimizer, model, device)
     batches = source.training(training.batch_size, seed=training.seed, device=device)
     batches.draw = draw_of(config.data, source, config.task.wanted.ignored)
+    if not counts_epochs(batches):
+        if not training.steps:
+            raise UserError("the training set has no length, so that there are no epochs: set training.steps, the optimizer steps to train for (training.evaluate_every says how often to evaluate)")
+        batches.per_epoch = (training.evaluate_every or UNCOUNTED) * training.accumulate
     if batches.draw is not None:
         told.event(EventKind.DATA, message=draw_text(config.data, source))
     if training.compile:
@@ -251,7 +256,7 @@ def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
         told.event(EventKind.INIT, message=taken_over)
     for sentence in parts.notes:
         told.event(EventKind.INIT, message=sentence)
-    augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed, ignored=config.task.wanted.ignored)
+    augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
     # What varies images wants them as they are stored.
     parts.batches.prepare = parts.source.prepare if augment is None else None
     parts.compute.label_smoothing = config.training.label_smoothing

@@ -24,8 +24,8 @@ def end(session: Session) -> None:
         session.writer.event(
             EventKind.EARLY_STOPPING,
             step=session.step,
-            epoch=session.epoch_at_hand,
-            epochs=session.epochs,
+            epoch=session.epoch_told,
+            epochs=session.epochs_told,
             evaluations=scores.without_better,
             monitor=scores.monitored.name,
             mode=scores.monitored.mode,

@@ -66,7 +66,8 @@ def require_trainable(state: State, name: str) -> None:
 
 def first_step(state: State, per_epoch: int) -> int:
     """The steps that count as done: those of the parent, or, where an epoch has another number of them, its whole epochs."""
-    return int(state["step"] if state.get("per_epoch") == per_epoch else state["epoch"] * per_epoch)
+    same = state.get("per_epoch") == per_epoch or not state.get("counts_epochs", True)
+    return int(state["step"] if same else state["epoch"] * per_epoch)
 
 
 def take_over(session: Session, state: State) -> TransferredState:
@@ -86,7 +87,7 @@ def take_over(session: Session, state: State) -> TransferredState:
     _take_running_mean(session, state, taken)
     if session.compute.scaler is not None and "scaler" in state:
         session.compute.scaler.load_state_dict(state["scaler"])
-    same_order = state.get("per_epoch") == session.per_epoch
+    same_order = state.get("per_epoch") == session.per_epoch or not session.counts_epochs
     session.step = first_step(state, session.per_epoch)
     # An evaluation that the parent was stopped in is still due; before an epoch that begins anew there is none.
     session.evaluated = state["evaluated"] if same_order else session.step

@@ -14,12 +14,12 @@ def gauges(session: Session) -> dict[str, object]:
     """The fields of `Status` that a training measures; called from the heartbeat's thread."""
     latest, scores = session.monitor.latest, session.scores
     return {
-        "epoch": min(session.epoch_at_hand, session.epochs),
-        "epochs": session.epochs,
+        "epoch": min(session.epoch_told, session.epochs_told),
+        "epochs": session.epochs_told,
         "step": session.step,
         "steps": session.last_step,
         "stopped_early": scores.without_better if session.stopped_early and session.step < session.steps else 0,
-        "steps_per_epoch": session.per_epoch,
+        "steps_per_epoch": session.per_epoch if session.counts_epochs else 0,
         "skipped_steps": session.guard.skipped,
         "seconds": session.stopwatch.seconds,
         "loss": latest[LOSS],

@@ -43,9 +43,9 @@ def train_epoch(session: Session) -> None:
     guard, monitor, control = session.guard, session.monitor, session.control
     clip, clip_value = session.clip, session.clip_value
     every = session.accuracy_every
-    accumulate, last = session.accumulate, session.steps
+    accumulate = session.accumulate
     batches, clock = session.epoch_batches(), time.perf_counter
-    for step in range(session.step + 1, min((session.epoch + 1) * session.per_epoch, last) + 1):
+    for step in range(session.step + 1, session.next_pause + 1):
         # Before the batches are drawn, as drawing them may take random numbers, of which a checkpoint must know nothing yet.
         if control.due():
             session.checkpoint_writer.check()

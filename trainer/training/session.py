@@ -20,7 +20,7 @@ from gradtop.trainer.checkpoint.sidecar import Saved, path_of
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.augment import augmentation
-from gradtop.trainer.data.dataset import Source, TrainingBatches
+from gradtop.trainer.data.dataset import Source, TrainingBatches, counts_epochs
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.readers import Wait
 from gradtop.trainer.monitor import Monitor
@@ -95,6 +95,9 @@ class Session:
         self._frozen = sorted(name for name, parameter in self.model.named_parameters() if not parameter.requires_grad)
         self.accumulate = self.config.training.accumulate
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
+        self.counts_epochs = counts_epochs(self.batches)
+        # Of data without epochs it has set their length.
+        self.evaluate_every = self.config.training.evaluate_every if self.counts_epochs else 0
         self.lr_plan = PublishedPlan(self.writer, self.per_epoch)
         self.take_settings()
 
@@ -105,7 +108,7 @@ class Session:
         self.clip, self.clip_value = training.clip, training.clip_value
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
-        self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed, ignored=self.config.task.wanted.ignored)
+        self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints
@@ -137,7 +140,25 @@ class Session:
 
     @property
     def evaluation_due(self) -> bool:
-        return self.evaluated < self.step and (self.position == 0 or self.step >= self.steps)
+        between = self.step % self.evaluate_every if self.evaluate_every else self.position
+        return self.evaluated < self.step and (between == 0 or self.step >= self.steps)
+
+    @property
+    def next_pause(self) -> int:
+        """The step after which the epoch ends, or an evaluation comes before its end, or the training ends."""
+        ends = [(self.epoch + 1) * self.per_epoch, self.steps]
+        if every := self.evaluate_every:
+            ends.append((self.step // every + 1) * every)
+        return min(ends)
+
+    @property
+    def epoch_told(self) -> int:
+        """As `epoch_at_hand`; 0 where there are no epochs."""
+        return self.epoch_at_hand if self.counts_epochs else 0
+
+    @property
+    def epochs_told(self) -> int:
+        return self.epochs if self.counts_epochs else 0
 
     @property
     def finished(self) -> bool:
@@ -173,7 +194,7 @@ class Session:
         if not self.step:
             training = self.config.training
             epochs = 0 if training.steps else training.epochs
-            self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch, device=str(self.device))
+            self.writer.event(EventKind.START, steps=self.steps, epochs=epochs, per_epoch=self.per_epoch if self.counts_epochs else 0, device=str(self.device))
             if self._frozen:
                 self._record_frozen()
         with contextlib.suppress(OSError):
@@ -269,7 +290,7 @@ class Session:
 
     def record_score(self, score: Score) -> None:
         """Raises NonFinite where the score is not finite because a weight is not."""
-        epoch = self.epoch_at_hand
+        epoch = self.epoch_told
         self.evaluated = self.step
         classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=())
         for note in notes:
@@ -287,7 +308,7 @@ class Session:
         self.writer.event(
             EventKind.EPOCH,
             epoch=epoch,
-            epochs=self.epochs,
+            epochs=self.epochs_told,
             step=self.step,
             **self.monitor.epoch_means.take(),
             **({"skipped": skipped} if (skipped := self.guard.take_skipped()) else {}),
@@ -325,7 +346,7 @@ class Session:
         score, monitored = self.scores.newest if self.evaluated == self.step else None, self.scores.monitored
         saved = Saved(
             step=self.step,
-            epoch=self.epoch,
+            epoch=self.epoch if self.counts_epochs else 0,
             val_loss=score.loss if score else None,
             val_accuracy=score.known_accuracy if score else None,
             best=score is not None and score is self.scores.best,
@@ -345,6 +366,9 @@ class Session:
     def close(self, *, at_once: bool) -> None:
         """Finish what is being written, checkpoints only where there is time for them."""
         self.stopwatch.halt()
+        if (end_reading := getattr(self.batches, "close", None)) is not None:
+            # Its processes have inherited the lock on the run.
+            end_reading()
         self.profiler.close(at_once=at_once)
         self.monitor.close()
         if not at_once:

@@ -81,6 +81,7 @@ def training_state(session: Session) -> State:
             # What a fork asks for, whose configuration may be another.
             "epoch": session.epoch,
             "per_epoch": session.per_epoch,
+            "counts_epochs": session.counts_epochs,
             "epoch_means": session.monitor.epoch_means.state_dict(),
             "first_losses": list(session.monitor.first_losses),
             "kinds": kinds(session.config),

@@ -93,7 +93,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     data, batch, model, frozen, memory = (found[name] for name in ("data", "batch", "model", "frozen", "memory"))
     unit = data["unit"]
-    yield "data", f"{data['kind']}: {number(data['training'])} {unit} for training, {number(data['validation'])} for validation"
+    yield "data", f"{data['kind']}: {part_text(data['training'], unit)} for training, {part_text(data['validation'], unit)} for validation"
     if data["targets"]:
         yield "targets", f"{number(data['targets'])} for each sample"
     else:
@@ -106,7 +106,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "frozen", frozen_text(frozen)
     chance = f", {figure(data['chance'])} for the best constant prediction" if data["chance"] is not None else ""
     yield "loss", f"{figure(found['loss']['value'])} with the initial weights{chance}"
-    yield "steps", f"{number(found['steps'])}, {number(found['steps_per_epoch'])} per epoch, batch size {number(found['batch_size'])}"
+    per_epoch = f"{number(found['steps_per_epoch'])} per epoch" if found["steps_per_epoch"] else "no epochs"
+    yield "steps", f"{number(found['steps'])}, {per_epoch}, batch size {number(found['batch_size'])}"
     yield "learning rate", ", ".join(f"{significant(each['lr'])} at {number(each['step'])}" for each in some_of(found["lr"]))
     parts = [("parameters", "parameters"), ("gradients", "gradients"), ("optimizer", "optimizer"), ("ema", "EMA"), ("activations", "activations")]
     shares = ", ".join(f"{title} {size(memory[name])}" for name, title in parts if memory[name])
@@ -115,6 +116,12 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "", f"{size(memory['per_sample'])} for each further sample of a batch"
     for note in found["notes"]:
         yield "note", note
+
+
+def part_text(samples: int, unit: str) -> str:
+    from gradtop.trainer.analysis.formatting import number
+
+    return f"{number(samples)} {unit}" if samples else f"{unit} without a known number"
 
 
 def some_of(turns: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

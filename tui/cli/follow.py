@@ -134,7 +134,7 @@ class Follower:
             print_line(row(*(f"{BEST}{title}" if title == marked else title for title in titles)))
         print_line(
             row(
-                f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}",
+                f"{whole(event.get('epoch'))}/{whole(event.get('epochs'))}" if event.get("epochs") != 0 else "–",
                 whole(event.get("step")),
                 figure(event.get("loss")),
                 best_mark(event, LOSS) + figure(event.get("val_loss")),

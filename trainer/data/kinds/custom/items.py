@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -50,6 +50,14 @@ class StoredSamples:
         return self.form.join(take_rows(self.inputs, index), self.labels[index])
 
 
+class Collate(Protocol):
+    """Makes a batch of samples of different lengths."""
+
+    form: SampleForm | None
+
+    def __call__(self, samples: Sequence[Any], /) -> tuple[ModelInputs, Tensor]: ...
+
+
 class Items:
     """A torch Dataset whose samples are looked at as they come: whatever is wrong with one is said with its number."""
 
@@ -59,6 +67,7 @@ class Items:
         self._title = title
         self._like: tuple[Any, ...] = ()
         self.form: SampleForm | None = None
+        self.collate: Collate | None = None
         self.classes = 0
         names = getattr(samples, "classes", None)
         self.names = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
@@ -96,6 +105,10 @@ class Items:
     def batch(self, indices: Sequence[int]) -> tuple[ModelInputs, Tensor]:
         """Several samples, stacked. To look at each takes longer than to read many a one: only where something is wrong with a batch is it done."""
         samples = [self._sample(index) for index in indices]
+        if self.collate is not None:
+            made = self.collate(samples)
+            self.form = self.collate.form
+            return made
         if (whole := self._at_once(samples)) is not None:
             return whole
         checked = [self._checked(sample, index) for sample, index in zip(samples, indices, strict=True)]
@@ -130,7 +143,7 @@ class Items:
         given, label = self._divided(sample, title)
         given, label = of_use(given, label, title, self._wanted)
         like = (layout_of(given), label.shape, self.form)
-        if like != (self._like or like):
+        if self.collate is None and like != (self._like or like):
             structure = "shape and type" if isinstance(given, Tensor) else "structure, shapes and types"
             target = f" with a label {like_text(label)}" if like[0] == self._like[0] else ""
             raise UserError(f"{title} is {inputs_text(given, like_text)}{target}, and others are not; all samples must have the same {structure}")
