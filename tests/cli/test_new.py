@@ -13,7 +13,7 @@ from PIL import Image
 
 from gradtop.trainer.config import dump_config, load_config, to_tables
 from gradtop.trainer.config.schema import sections
-from gradtop.trainer.config.starter import STARTERS, WRITTEN
+from gradtop.trainer.config.starter import STARTERS
 from gradtop.trainer.record import find_run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.tui.cli.new import KINDS, STDOUT
@@ -72,9 +72,9 @@ def test_every_key_of_its_sections_stands_there_with_its_default(gradtop: Gradto
     file = tmp_path / "file.toml"
     file.write_text(text)
     found = uncommented(text)
-    chosen = {part.name: found[part.name].get("kind", "") for part in sections() if part.name in WRITTEN}
+    chosen = {part.name: found[part.name].get("kind", "") for part in sections() if part.name in STARTERS[kind].written}
     assert {name: set(table) for name, table in found.items()} == {
-        part.name: {spec.name for spec in part.of(chosen[part.name] or part.default_kind)} for part in sections() if part.name in WRITTEN
+        part.name: {spec.name for spec in part.of(chosen[part.name] or part.default_kind)} for part in sections() if part.name in STARTERS[kind].written
     }
     defaults = to_tables(load_config(file))
     for name, table in found.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from gradtop.trainer.config.load import dump_config
 from gradtop.trainer.inference.data import load_source
 from gradtop.trainer.inference.trained import open_trained, read_trained
 from gradtop.trainer.launch.forks import find_checkpoint
-from gradtop.trainer.record import new_run
+from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
 from gradtop.trainer.tasks.kinds.regression.regressor import Regressor
@@ -50,3 +51,35 @@ def test_the_metric_of_the_page_is_what_it_says(tmp_path: Path) -> None:
         meter = meter_of(task)
         meter.add(outputs, targets)
         assert meter.result().of("cost") == pytest.approx((10 + 1) / 4)
+
+
+def test_a_loss_of_the_page_is_computed_as_written() -> None:
+    (block,) = (block for block in python_of("tasks") if "def contrastive" in block)
+    found: dict[str, Any] = {}
+    exec(block, found)  # noqa: S102 - our own documentation
+    left, right = torch.tensor([[0.0, 3.0], [0.0, 0.0], [1.0, 1.0]]), torch.tensor([[4.0, 0.0], [0.3, 0.4], [1.0, 1.0]])
+    numbers = found["contrastive"](torch.nn.Identity(), (left, right, torch.tensor([1, 0, 1])))
+    # Distances 5, 0.5 and 0, the second of another kind.
+    assert numbers["loss"].item() == pytest.approx((25 + 0.25 + 0) / 3)
+    assert numbers["distance"].item() == pytest.approx(2.5)
+
+
+def test_the_python_of_the_page_loads_a_model_of_an_own_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    config = load_config(ROOT / "configs" / "autoencoder.toml", ["training.steps=3", "training.device=cpu"])
+    run = new_run(tmp_path / "runs", dump_config(config), {})
+    assert work(run) == 0
+    checkpoint = find_checkpoint(run).path
+    trained = open_trained(read_trained(run, checkpoint), load_source)
+    found = executed(next(block for block in python_of("tasks") if "cleaned" in block), run, checkpoint, tmp_path)
+    with torch.no_grad():
+        assert torch.equal(found["cleaned"], trained.forward(found["images"]))
+
+
+def test_the_samples_and_the_model_of_the_page_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = (block for block in python_of("tasks") if "class Comparing" in block)
+    (tmp_path / "several_tensors.py").write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    tables = ('[model]\nkind = "custom"\ntarget = "several_tensors:Comparing"\n', '[data]\nkind = "custom"\ntarget = "several_tensors:load"\n')
+    run = new_run(tmp_path / "runs", "\n".join([*tables, '[training]\nepochs = 1\ndevice = "cpu"\n']), {})
+    assert work(run) == 0, read_status(run).error

@@ -11,7 +11,7 @@ import tomli_w
 
 from gradtop.trainer.config.schema import FieldSpec, SectionSpec, sections
 
-WRITTEN = ("model", "data", "augment", "optimizer", "schedule", "training")  # the sections that are written out; the others are named
+WRITTEN = ("model", "data", "augment", "optimizer", "schedule", "training")  # the sections that are always written out
 WIDTH = 100
 OPENED = "#"  # before a key that has its default
 
@@ -55,6 +55,28 @@ def load(samples: int = 1000, seed: int = 0) -> tuple[Dataset, Dataset]:
     cut = samples * 9 // 10
     return TensorDataset(images[:cut], labels[:cut]), TensorDataset(images[cut:], labels[cut:])
 '''
+TASK_CODE = '''\
+"""A task of your own: gradtop trains on the loss that `loss` returns, and charts the other numbers."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def loss(model: nn.Module, batch: tuple[Tensor, Tensor], margin: float = 0.5) -> dict[str, Tensor]:
+    """Called with each batch, in evaluations without gradients; the other arguments come from task.arguments.
+
+    A batch is what the samples are, stacked: here (images, labels). The loss is a mean over its samples. Of a validation set the
+    means of all numbers are recorded, and training.monitor names one of them.
+    """
+    images, labels = batch
+    outputs = model(images)
+    right = outputs.argmax(1) == labels
+    return {
+        "loss": functional.multi_margin_loss(outputs, labels, margin=margin),
+        "accuracy": right.float().mean(),
+        "confidence": functional.softmax(outputs, 1).amax(1).mean(),
+    }
+'''
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,11 @@ class StarterConfig:
     remarks: tuple[str, ...] = ()
     module: str = ""
     code: str = field(default="", repr=False)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The sections that are written out, in the order of their declaration."""
+        return tuple(part.name for part in sections() if part.name in WRITTEN or part.name in self.values)
 
 
 USUAL: Mapping[str, Mapping[str, Any]] = {
@@ -117,6 +144,19 @@ STARTERS: Mapping[str, StarterConfig] = {
         "my_data",
         DATA_CODE,
     ),
+    "task": StarterConfig(
+        "a loss of your own on the handwritten digits",
+        {
+            "model": {"kind": "cnn", "channels": [16, 32]},
+            "data": {"kind": "digits"},
+            "task": {"kind": "custom", "target": "my_task:loss", "arguments": {"margin": 0.5}},
+            **USUAL,
+            "training": {**USUAL["training"], "monitor": "accuracy"},
+        },
+        ("The module my_task is looked for in the directory from which gradtop is started.",),
+        "my_task",
+        TASK_CODE,
+    ),
 }
 
 
@@ -126,9 +166,9 @@ def starter_text(starter: StarterConfig, file: str) -> str:
     lines = [*(f"# {line}" for line in textwrap.wrap(" ".join((title, *starter.remarks)), WIDTH - 2))]
     lines += ["#", f"#   gradtop check {file}", f"#   gradtop train {file} --watch", "#"]
     lines += ["# A key after a # has its default. `gradtop help fields` lists every key."]
-    others = [part.name for part in sections() if part.name not in WRITTEN]
+    others = [part.name for part in sections() if part.name not in starter.written]
     for part in sections():
-        if part.name in WRITTEN:
+        if part.name in starter.written:
             lines += ["", *_section(part, starter.values.get(part.name, {}))]
     lines += ["", f"# Further sections, all of which have defaults: {', '.join(f'[{name}]' for name in others)}."]
     return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ KINDS = {
     "text": "a language model of characters",
     "model": "a model of your own, with a Python module to fill in",
     "data": "data of your own, with a Python module to fill in",
+    "task": "a loss of your own, with a Python module to fill in",
 }
 EPILOG = f"""\
 KIND is one of
