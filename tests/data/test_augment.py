@@ -282,3 +282,52 @@ def test_images_are_varied_where_they_lie() -> None:
     assert one[0].is_cuda
     assert torch.equal(one[0], other[0])
     assert torch.equal(one[1], other[1])
+
+
+IGNORED = 255
+
+
+def masked(count: int = 200) -> Dataset:
+    """Pictures that say of each pixel what its label is: 60 for 0, 120 for 1, 180 for 2; without an edge in them, no two pixels in a row are of one label."""
+    masks = torch.randint(0, 3, (1, 4, 4), generator=torch.Generator().manual_seed(1)).repeat_interleave(4, 1).repeat_interleave(4, 2).repeat(count, 1, 1)
+    images = (60 * (masks + 1)).to(torch.uint8).unsqueeze(1).expand(-1, 3, -1, -1).contiguous()
+    return Dataset(images, masks, images, masks, DataInfo(channels=3, size=16, classes=3, pixels=True))
+
+
+@pytest.mark.parametrize("ignored", [IGNORED, -1, 0])
+def test_masks_move_with_their_pictures_and_what_comes_in_has_no_label(ignored: int) -> None:
+    source = masked()
+    made = augmentation(AugmentConfig(flip=0.5, crop=3), source, seed=3, ignored=ignored)
+    assert made is not None
+    images, masks = made(source.train_images, source.train_labels, 7)
+    assert (masks.shape, masks.dtype) == (source.train_labels.shape, torch.int64)
+    wanted = torch.full_like(masks, ignored)
+    for label in range(3):
+        wanted[images[:, 0] == 60 * (label + 1)] = label
+    assert torch.equal(masks, wanted)
+    assert different(masks.unsqueeze(1)) > 50
+    assert bool((images[:, 0] == 0).any())
+
+
+def test_masks_turn_with_their_pictures_by_the_nearest_label() -> None:
+    source = masked()
+    made = augmentation(AugmentConfig(flip=0.5, crop=2, rotation=45.0, brightness=0.0), source, seed=3, ignored=IGNORED)
+    assert made is not None
+    images, masks = made(source.train_images, source.train_labels, 7)
+    assert set(masks.unique().tolist()) <= {0, 1, 2, IGNORED}
+    clear = 0
+    for value, label in ((0, IGNORED), (60, 0), (120, 1), (180, 2)):
+        # Where all four neighbours are of one label, the picture has its value.
+        here = ((images - value).abs() < 1e-3).all(1)
+        if label in {IGNORED, 0, 2}:  # 120 comes between 60 and 180, too
+            assert bool((masks[here] == label).float().mean() > 0.995), label
+        clear += int(here.sum())
+    assert clear > 0.3 * masks.numel()
+    assert len({round(float(share), 3) for share in (masks == IGNORED).float().mean((1, 2))}) > 20
+
+
+def test_without_what_moves_pixels_masks_stay() -> None:
+    source = masked(4)
+    made = augmentation(AugmentConfig(brightness=0.5), source, seed=0, ignored=IGNORED)
+    assert made is not None
+    assert torch.equal(made(source.train_images, source.train_labels, 0)[1], source.train_labels)

@@ -27,7 +27,7 @@ TEXT = '[model]\nkind = "language_model"\n[data]\nkind = "text"\n'
         ('[task]\nkind = "classification"\n' + TEXT, "task.kind: classification requires images, and data.kind is text"),
         ('[task]\nkind = "language_model"\n', "task.kind: language_model requires characters, and data.kind is digits"),
         ('[task]\nkind = "segmentation"\n' + CUSTOM, "task.kind: segmentation requires outputs for each pixel, which model.kind = cnn has not; use model.kind = custom"),
-        ('[task]\nkind = "segmentation"\n[augment]\nflip = 0.5\n[model]\nkind = "custom"\ntarget = "a:b"\n' + CUSTOM, "augment.flip: changes the picture and not its mask, so that it cannot be used where task.kind is segmentation"),
+        ('[task]\nkind = "segmentation"\n[augment]\nerasing = 0.5\n[model]\nkind = "custom"\ntarget = "a:b"\n' + CUSTOM, "augment.erasing: changes the picture and not its mask, so that it cannot be used where task.kind is segmentation"),
     ],
 )
 def test_what_cannot_be_combined_is_said(text: str, sentence: str) -> None:

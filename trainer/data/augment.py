@@ -19,24 +19,26 @@ from gradtop.trainer.runtime.errors import UserError
 _SEEDS_FROM = 0x6A09_E667_F3BC_C908
 
 
-def augmentation(config: AugmentConfig, source: Source, *, seed: int) -> Augmentation | None:
-    """None where nothing is to be augmented, as in a text. Raises UserError where the inputs are not images."""
+def augmentation(config: AugmentConfig, source: Source, *, seed: int, ignored: int | None = None) -> Augmentation | None:
+    """None where nothing is to be augmented, as in a text. `ignored` is the label of pixels that have none. Raises UserError where the inputs are not images."""
     strong = [name for name, strength in vars(config).items() if strength]
     if not strong or not source.info.channels:
         return None
     tones = source.tones
     if tones is None:
         raise UserError(f"augment.{strong[0]} requires images, and the inputs are not images; set it to 0")
-    return Augmentation(config, source, tones, seed)
+    return Augmentation(config, source, tones, seed, ignored)
 
 
 class Augmentation:
-    """Augments stored images and prepares them for the model; labels become class probabilities where images are mixed.
+    """Augments stored images and prepares them for the model; labels become class probabilities where images are mixed, and labels of pixels move with these.
 
     The seed and the number of the batch decide everything random.
     """
 
-    def __init__(self, config: AugmentConfig, source: Source, tones: Tones, seed: int) -> None:
+    def __init__(self, config: AugmentConfig, source: Source, tones: Tones, seed: int, ignored: int | None = None) -> None:
+        self._outside = -1 if ignored is None else ignored
+        self._pixels = source.info.pixels
         self._config = config
         self._prepare = source.prepare
         self._classes = source.info.classes
@@ -50,7 +52,9 @@ class Augmentation:
         config = self._config
         if self._black.device != images.device:
             self._black, self._span = self._black.to(images.device), self._span.to(images.device)
-        draws = Draws(len(images), images.device, (self._seed + number) % (1 << 63))
+        draws = self._draws(images, number)
+        if self._pixels:
+            targets = self._moved(targets, self._draws(images, number))
         if config.flip:
             images = transforms.flip(images, config.flip, draws)
         if config.crop:
@@ -64,6 +68,20 @@ class Augmentation:
         if self._prepare is not None:
             images = self._prepare(images)
         return images, targets
+
+    def _draws(self, images: Tensor, number: int) -> Draws:
+        return Draws(len(images), images.device, (self._seed + number) % (1 << 63))
+
+    def _moved(self, masks: Tensor, draws: Draws) -> Tensor:
+        """Labels (batch, height, width) moved as the images are: the draws of the same seed, in the same order. What comes in has no label."""
+        config, moved = self._config, masks.unsqueeze(1)
+        if config.flip:
+            moved = transforms.flip(moved, config.flip, draws)
+        if config.crop:
+            moved = transforms.shift(moved, config.crop, moved.new_full((1, 1, 1), self._outside), draws)
+        if config.rotation:
+            moved = transforms.rotate_labels(moved, config.rotation, draws, self._outside)
+        return moved.squeeze(1)
 
     def _in_light(self, images: Tensor, draws: Draws) -> Tensor:
         """The transforms on pixels in 0 (black) to 1 (white); the images come back as float32 on their own scale."""

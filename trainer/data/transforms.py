@@ -73,8 +73,8 @@ def shift(images: Tensor, most: int, black: Tensor, draws: Draws) -> Tensor:
     return windows[torch.arange(count, device=images.device), :, tops, lefts]
 
 
-def rotate(light: Tensor, most: float, draws: Draws) -> Tensor:
-    """Turned about the middle by at most so many degrees, bilinear; what comes in is 0."""
+def rotate(light: Tensor, most: float, draws: Draws, *, mode: str = "bilinear") -> Tensor:
+    """Turned about the middle by at most so many degrees; what comes in is 0."""
     _, _, height, width = light.shape
     angles = draws.uniform(-most, most).mul_(math.pi / 180).view(-1, 1, 1)
     cos, sin = angles.cos(), angles.sin()
@@ -82,7 +82,15 @@ def rotate(light: Tensor, most: float, draws: Draws) -> Tensor:
     down = torch.arange(height, device=light.device).sub((height - 1) / 2).view(1, -1, 1)
     right = torch.arange(width, device=light.device).sub((width - 1) / 2).view(1, 1, -1)
     across, along = (cos * right - sin * down) * (2 / width), (sin * right + cos * down) * (2 / height)
-    return functional.grid_sample(light, torch.stack((across, along), dim=-1), mode="bilinear", align_corners=False)
+    return functional.grid_sample(light, torch.stack((across, along), dim=-1), mode=mode, align_corners=False)
+
+
+def rotate_labels(masks: Tensor, most: float, draws: Draws, outside: int) -> Tensor:
+    """As `rotate` with the same draws, each pixel of the label that is nearest; what comes in is `outside`."""
+    # 0 is what comes in.
+    numbers = torch.where(masks == outside, 0, masks + 1).float()
+    turned = rotate(numbers, most, draws, mode="nearest").long()
+    return torch.where(turned == 0, outside, turned - 1)
 
 
 def brighten(light: Tensor, most: float, draws: Draws) -> Tensor:

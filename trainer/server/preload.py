@@ -136,7 +136,7 @@ class SmallTraining:
         self.optimizer = build_optimizer(self.config.optimizer, self.model, device)
         self.compute = Compute(self.model, self.optimizer, device, self.config.training, self.config.task.build(source, {}))
         batch = next(iter(source.training(self.config.training.batch_size, seed=0, device=device).epoch(0)))
-        augment = augmentation(self.config.augment, source, seed=0)
+        augment = augmentation(self.config.augment, source, seed=0, ignored=self.config.task.wanted.ignored)
         self.batch = augment(*batch, 0) if augment is not None else batch
 
     def update(self) -> None:

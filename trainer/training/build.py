@@ -256,7 +256,7 @@ def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:
         told.event(EventKind.INIT, message=taken_over)
     for sentence in parts.notes:
         told.event(EventKind.INIT, message=sentence)
-    augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed)
+    augment = parts.compute.augment = augmentation(config.augment, parts.source, seed=config.training.seed, ignored=config.task.wanted.ignored)
     # What varies images wants them as they are stored.
     parts.batches.prepare = parts.source.prepare if augment is None else None
     parts.compute.label_smoothing = config.training.label_smoothing

@@ -86,7 +86,7 @@ def set_live(session: Session, changes: Mapping[str, object], *, confirmed: bool
         keys = [_key(tables, short, value) for short, value in changes.items()]
         raise ValueError("no change: " + ", ".join(f"{key} is already {setting_text(value_of(tables, key))}" for key in keys))
     try:
-        augmentation(new.augment, session.source, seed=new.training.seed)
+        augmentation(new.augment, session.source, seed=new.training.seed, ignored=new.task.wanted.ignored)
         check_prompt(new, session.source)
         if new.freeze != session.config.freeze:
             check_freeze(new.freeze, session.model, session.fixed)

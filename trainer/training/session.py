@@ -108,7 +108,7 @@ class Session:
         self.clip, self.clip_value = training.clip, training.clip_value
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.compute.label_smoothing = training.label_smoothing
-        self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed)
+        self.compute.augment = augmentation(self.config.augment, self.source, seed=training.seed, ignored=self.config.task.wanted.ignored)
         # What varies images wants them as they are stored.
         self.batches.prepare = self.source.prepare if self.compute.augment is None else None
         self.checkpoint_writer.keep = training.keep_checkpoints

@@ -10,8 +10,8 @@ from gradtop.trainer.declare import setting
 from gradtop.trainer.metrics import PIXELS
 from gradtop.trainer.tasks.kinds import TaskConfig
 
-# What moves pixels or hides them, and leaves the mask as it is.
-MOVING = ("flip", "rotation", "crop", "erasing", "mixup", "cutmix")
+# What hides or mixes pixels, and leaves the mask as it is.
+HIDING = ("erasing", "mixup", "cutmix")
 
 
 class SegmentationTask(TaskConfig):
@@ -39,6 +39,6 @@ class SegmentationTask(TaskConfig):
         yield from super().disagreements_with(config)
         if config.model.kind != "custom":
             yield "task.kind", f"segmentation requires outputs for each pixel, which model.kind = {config.model.kind} has not; use model.kind = custom"
-        for name in MOVING:
+        for name in HIDING:
             if getattr(config.augment, name):
                 yield f"augment.{name}", "changes the picture and not its mask, so that it cannot be used where task.kind is segmentation"
