@@ -34,6 +34,8 @@ def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
             return below_one if "≤" in spec.bounds or "<" in spec.bounds or " to " in spec.bounds else st.one_of(FLOATS, st.floats(1, 1e6), st.integers(1, 100))
         case "int":
             return INTS.get(spec.name, st.integers(1, 10_000))
+        case "ints" if spec.name == "mask_values":
+            return st.sampled_from([[0, 255], [7, 3, 1]])
         case "ints":
             return st.integers(1, 3) if spec.per_layer else st.lists(st.integers(1, 2_000), min_size=1, max_size=4)
         case "texts" if spec.name == "metrics":

@@ -20,6 +20,8 @@ OTHER_FILES = {
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",
     "trainer/data/kinds/text/tokens.py": "the user's cache",
+    "trainer/data/prepared.py": "the user's cache",
+    "trainer/inference/predicted_masks.py": "a folder that the user names",
     "trainer/analysis/findings/kept.py": "the state directory of the user",
     "trainer/launch/custom_code.py": "the state directory of the user",
     "trainer/runtime/death.py": "/proc/self/comm",

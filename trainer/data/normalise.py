@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+# Mean and deviation of the pixels of ImageNet, in 0..1: what published weights expect.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
 
 class Normalise:
     """Turns images of bytes into float32 of mean 0 and deviation 1, channel by channel; `mean` and `std` are of pixels in 0..1."""

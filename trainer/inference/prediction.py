@@ -12,7 +12,9 @@ from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import TextSource, read_text
+from gradtop.trainer.data.targets import MASKS
 from gradtop.trainer.inference.data import PicturePrepare, class_names, load_source, outline, pixel_range
+from gradtop.trainer.inference.predicted_masks import MaskWriter
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
 from gradtop.trainer.metrics import TOP
@@ -34,6 +36,8 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     """
     tell({"doing": "reading the checkpoint"})
     state = read_trained(run, path, device=device)
+    if options.get("masks") and state.config.task.targets != MASKS:
+        raise UserError("--masks: this model predicts no masks; leave it out")
     shape = outline(state)
     trained = open_trained(state, load_source if shape is None else lambda _: shape)
     if isinstance(trained.task, OwnTask):
@@ -50,7 +54,17 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
     _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
     names, notes = _names(state, trained.source, known=shape is None)
-    return {**about, "predictions": classify_pictures(trained, files, names, int(options.get("top") or TOP), tell), "notes": notes}
+    writer = mask_writer(trained, files, options)
+    if writer is not None and writer.outside != state.config.task.wanted.ignored:
+        notes = [*notes, f"in the masks {writer.outside} stands for what lies outside of the square that the model sees"]
+    return {**about, "predictions": classify_pictures(trained, files, names, int(options.get("top") or TOP), tell, writer), "notes": notes}
+
+
+def mask_writer(trained: TrainedModel, files: Sequence[str], options: Mapping[str, Any]) -> MaskWriter | None:
+    """What writes the masks, where that is asked for. Raises UserError."""
+    if not options.get("masks"):
+        return None
+    return MaskWriter(Path(options["masks"]), files, trained.state.config, trained.source.info.classes, overwrite=bool(options.get("overwrite")))
 
 
 def _refuse(options: Mapping[str, Any], unused: Sequence[str], kind: str) -> None:
@@ -69,8 +83,8 @@ def _names(state: TrainedState, source: Source, *, known: bool) -> tuple[Sequenc
         return (), [f"classes are given by number, as their names cannot be had: {error}"]
 
 
-def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequence[str], top: int, tell: Tell) -> list[Prediction]:
-    """What the task says of each picture: the `top` classes for one; pictures are transformed as those for validation."""
+def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequence[str], top: int, tell: Tell, writer: MaskWriter | None = None) -> list[Prediction]:
+    """What the task says of each picture: the `top` classes for one; pictures are transformed as those for validation. `writer` writes what is predicted of their pixels."""
     from gradtop.trainer.data.kinds.image_folder.images import Unopenable, check_decoder, read_picture
 
     check_decoder()
@@ -93,6 +107,9 @@ def classify_pictures(trained: TrainedModel, files: Sequence[str], names: Sequen
                 outputs = trained.forward(prepare(torch.stack(pictures).to(trained.device)))
             for prediction, described in zip(readable, trained.task.describe(outputs.float(), names, top), strict=True):
                 prediction.update(described)
+            if writer is not None:
+                for prediction, labels in zip(readable, outputs.argmax(1), strict=True):
+                    prediction["mask"] = str(writer.write(prediction["file"], labels))
         counter.add(len(some))
     return found
 

@@ -13,20 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from gradtop.tui.cli.errors import UsageError
+from gradtop.tui.cli.locate import shown
 from gradtop.tui.cli.model import add_device, add_model, chosen_model, worked
 from gradtop.tui.cli.output import print_json, print_line
 
 EPILOG = """\
 Classifiers take pictures, transformed as those for validation, whatever their
 size, and give the most probable classes, a regression its values, a model of
-several labels those that it predicts. Language models take texts and write on
-after them; a line break at the end of a text does not count. A model of a table
-takes CSV and Parquet files with its columns, and prints a line of CSV for each
-row: its number and the prediction. FILE may be a
-folder, for all files in it, or - for the standard input. A file that cannot be
-read is reported and makes the exit code 2. JSON: gradtop help json.
+several labels those that it predicts. A segmentation gives the share of each
+class in the pixels, and writes masks with --masks: of the size of the pictures,
+with the values of the masks that it was trained on; what lies outside of the
+square that it sees is ignored. Language models take texts and write on after
+them; a line break at the end of a text does not count. A model of a table takes
+CSV and Parquet files with its columns, and prints a line of CSV for each row:
+its number and the prediction. FILE may be a folder, for all files in it, or -
+for the standard input. A file that cannot be read is reported and makes the
+exit code 2. JSON: gradtop help json.
 
   gradtop predict last photos/*.jpg
+  gradtop predict last photos --masks masks
   gradtop predict last new.csv > predictions.csv
   echo "Alice was" | gradtop predict last - --length 200 --temperature 0.7
 """
@@ -40,6 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, tables or texts, folders, or - for the standard input")
     parser.add_argument("--top", type=int, metavar="N", help="classes per picture or row (default: 5)")
+    parser.add_argument("--masks", metavar="DIR", help="of a segmentation: write the mask of each picture into DIR, as PNG")
+    parser.add_argument("--overwrite", action="store_true", help="replace masks that are there already")
     parser.add_argument("--length", type=int, metavar="N", help="characters to write (default: sample.length of the run)")
     parser.add_argument("--temperature", type=float, metavar="T", help="divides the outputs before the softmax; 0 takes the largest (default: sample.temperature of the run)")
     parser.add_argument("--seed", type=int, metavar="N", help="of the characters that are drawn (default: training.seed of the run)")
@@ -48,10 +55,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("top", "length", "temperature", "seed")}
     check_options(given)
+    if options.overwrite and not options.masks:
+        raise UsageError("--overwrite replaces masks; give their folder with --masks")
+    more = {"masks": str(Path(options.masks).expanduser().absolute()), "overwrite": options.overwrite} if options.masks else {}
     chosen = chosen_model(options)
     with read_stdin(options.files) as names:
         shown = list(names.values())
-        chosen, answer = worked("predict", chosen, {"files": list(names), "options": given, "device": options.device}, options)
+        chosen, answer = worked("predict", chosen, {"files": list(names), "options": {**given, **more}, "device": options.device}, options)
     predictions = [{**each, "file": name} for each, name in zip(answer["predictions"], shown, strict=True)]
     if options.json:
         print_json(chosen.about({**answer, "predictions": predictions}))
@@ -106,7 +116,8 @@ def print_predictions(predictions: Sequence[Mapping[str, Any]], targets: Sequenc
             print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(named) or 'no label'}")
         elif "pixels" in each:
             shares = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['share'], 1)}" for one in each["pixels"]]
-            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(shares)} of the pixels")
+            written = f"; {shown(Path(each['mask']))}" if "mask" in each else ""
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(shares)} of the pixels{written}")
         elif "rows" in each:
             print_rows(each["file"] if several else "", each["rows"], targets)
         elif "values" in each:

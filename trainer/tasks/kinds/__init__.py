@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from gradtop.trainer.data.targets import ANY, CLASSES, TargetKind, WantedTargets
+from gradtop.trainer.data.targets import ANY, CLASSES, MASKS, TargetKind, WantedTargets
 from gradtop.trainer.declare import Kind
 from gradtop.trainer.metrics import CHARACTERS, SAMPLES
 
@@ -40,7 +40,7 @@ class TaskConfig(Kind, defer_build=True):
         if self.inputs and not fits:
             yield "task.kind", f"{self.kind} requires {self.inputs}, and data.kind is {data.kind}"
         if self.targets != ANY and self.targets not in data.targets:
-            yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = custom"
+            yield "task.kind", f"{self.kind} requires {TARGET_WORDS[self.targets]}, and data.kind = {data.kind} has classes; use data.kind = {'image_folder or custom' if self.targets == MASKS else 'custom'}"
         if self.has_classes:
             return
         if getattr(data, "sampler", "") == "balanced":

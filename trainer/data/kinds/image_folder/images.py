@@ -17,6 +17,7 @@ _ORIENTATION = 0x0112
 _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0106, 0
 # How an image with that orientation (EXIF 2.3) is turned to be upright: the numbers of PIL's Transpose.
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+_SIDEWAYS = (5, 6, 7, 8)
 
 # What a value is: a byte of 0 to 255; an integer or a float of no agreed scale; or the high byte of 16 bits, which is all
 # that Pillow gives of colour images of 16 bits.
@@ -87,11 +88,7 @@ def read_picture(path: str, size: int, pixels: PixelRange | None = None) -> Tens
         # Not before: Pillow turns a TIFF while loading it, and takes the orientation out of it.
         turned = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
         colour = image.convert("F") if depth in ("integer", "float") else _in_colour(image)
-        width, height = colour.size
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-        square = colour.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        square = colour.resize((size, size), Image.Resampling.BILINEAR, box=square_box(*colour.size))
         if turned is not None:
             square = square.transpose(Image.Transpose(turned))
         inverted = depth in ("integer", "float") and _white_is_zero(image)
@@ -110,6 +107,20 @@ def read_picture(path: str, size: int, pixels: PixelRange | None = None) -> Tens
     if inverted:
         light = 1 - light
     return light.mul_(255).round_().to(torch.uint8).expand(3, size, size).contiguous()
+
+
+def square_box(width: int, height: int) -> tuple[float, float, float, float]:
+    """The square in the middle that a picture is cut to."""
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def upright_size(image: Any) -> tuple[int, int]:
+    """Width and height as a viewer shows it."""
+    width, height = image.size
+    turned = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+    return (height, width) if turned else (width, height)
 
 
 def stored_values(path: str) -> tuple[Depth, Tensor]:

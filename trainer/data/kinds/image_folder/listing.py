@@ -18,7 +18,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 # What systems and programs leave in folders, besides what begins with a dot.
 _NOT_THE_USERS = frozenset({"__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
                             "lost+found", "__pycache__", "thumbs.db"})
-_TRAINING, _VALIDATION, _TEST = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
+TRAINING, VALIDATION, _TEST = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
 _SAY_EVERY = 2.0
 
 
@@ -75,8 +75,8 @@ class _Splits(NamedTuple):
 
 def _splits(root: Path) -> _Splits:
     """The folders of the parts, by their usual names in any case; a class may have such a name too, and has images in it directly."""
-    folders = _folders(root)
-    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (_TRAINING, _VALIDATION, _TEST)}
+    folders = folders_in(root)
+    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (TRAINING, VALIDATION, _TEST)}
     training, validation, test = named.values()
     parts = [folder for folder in (*training, *validation, *test) if _holds_classes(folder)]
     training = [folder for folder in training if folder in parts]
@@ -100,7 +100,7 @@ def _splits(root: Path) -> _Splits:
 def _holds_classes(folder: Path) -> bool:
     """Whether there are folders in it, and no images beside them."""
     inside = False
-    for entry in _entries(folder):
+    for entry in entries_in(folder):
         if entry.name.lower().endswith(SUFFIXES):
             return False
         inside = inside or entry.is_dir()
@@ -111,9 +111,9 @@ def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] =
     """The image files of each class; says how far it is, as many files take a while. A class may be without any where `empty`."""
     found: dict[str, list[File]] = {}
     count, say_at = 0, clock() + _SAY_EVERY
-    for folder in _folders(root):
+    for folder in folders_in(root):
         files: list[File] = []
-        for file in _files(folder):
+        for file in files_in(folder):
             files.append(file)
             count += 1
             if clock() >= say_at:
@@ -121,7 +121,7 @@ def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] =
                 print(f"{root}: {count:,} images found, in {folder.name} at the moment", flush=True)
         found[folder.name] = sorted(files)
     if not count and (empty or not found):
-        lies = "its images lie in it directly" if any(entry.name.lower().endswith(SUFFIXES) for entry in _entries(root)) else "there is none in it"
+        lies = "its images lie in it directly" if any(entry.name.lower().endswith(SUFFIXES) for entry in entries_in(root)) else "there is none in it"
         raise UserError(f"data.root: {root} needs a folder of images for each class, but {lies}")
     if (bare := [name for name, files in found.items() if not files]) and not empty:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES[:5])
@@ -129,11 +129,11 @@ def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] =
     return found
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(root) if entry.is_dir())
+def folders_in(root: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in entries_in(root) if entry.is_dir())
 
 
-def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+def entries_in(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     """What is in a folder, but for what is hidden there."""
     try:
         with os.scandir(folder) as entries:
@@ -142,7 +142,7 @@ def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
         raise UserError(f"data.root: {error.filename or folder} cannot be read ({error.strerror or error})") from error
 
 
-def _files(folder: Path) -> Iterator[File]:
+def files_in(folder: Path) -> Iterator[File]:
     """Also those in folders further in; a link that leads back is followed once."""
     seen: set[tuple[int, int]] = set()
     places = [str(folder)]
@@ -152,7 +152,7 @@ def _files(folder: Path) -> Iterator[File]:
         if (here.st_dev, here.st_ino) in seen:
             continue
         seen.add((here.st_dev, here.st_ino))
-        for entry in _entries(place):
+        for entry in entries_in(place):
             if entry.is_dir():
                 places.append(entry.path)
             elif entry.name.lower().endswith(SUFFIXES):
@@ -178,7 +178,7 @@ def _set_apart(listing: Listing, share: float) -> None:
     kept, apart = {}, {}
     for name, files in listing.training.items():
         count = min(max(round(share * len(files)), 1), len(files) - 1)
-        ranked = sorted(files, key=_hash)
+        ranked = sorted(files, key=name_hash)
         apart[name], kept[name] = ranked[:count], ranked[count:]
     copies = twins(apart, kept)
     for name, held_out in apart.items():
@@ -209,7 +209,7 @@ def _keep_together(held_out: list[File], kept: list[File], of_both: Mapping[File
             kept.append(file)
 
 
-def _hash(file: File) -> tuple[bytes, str]:
+def name_hash(file: File) -> tuple[bytes, str]:
     name = file.path.rpartition("/")[2]
     return hashlib.blake2b(os.fsencode(name), digest_size=8).digest(), file.path
 

@@ -21,13 +21,17 @@ from gradtop.trainer.data.kinds.image_folder.images import (
     read_picture,
 )
 from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images
-from gradtop.trainer.data.kinds.image_folder.pixel_range import find_pixel_range
+from gradtop.trainer.data.kinds.image_folder.masked import MaskedFolder, load_masked
+from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, UnreadableSample
-from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.normalise import IMAGENET, Normalise
+from gradtop.trainer.data.targets import MASKS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
-# Of the pixels of ImageNet, in 0..1: what published weights expect.
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+def load_images(config: ImageFolder, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS) -> Folder | MaskedFolder:
+    """With masks where these are wanted, else by class. Raises UserError."""
+    return load_masked(config, wanted.ignored) if wanted.kind == MASKS else load(config, seed=seed, context=context)
 
 
 def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa: ARG001 - nothing in it is random
@@ -41,12 +45,8 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     counts = [sum(map(len, files.values())) for files in (listing.training, listing.validation)]
     print(f"{root}: {counts[0]:,} images of {len(classes)} classes for training, {counts[1]:,} for validation", flush=True)
     _check_classes(listing.training)
-    notes, settings = list(listing.notes), {}
-    pixels = PixelRange(config.black, config.white) if config.white > config.black else None
-    if pixels is None and (found := find_pixel_range([file.path for files in listing.training.values() for file in files if not file.wrong])):
-        pixels, note = found
-        notes.append(note)
-        settings = {"data.black": pixels.black, "data.white": pixels.white}
+    pixels, found, settings = scale_of(config, [file for files in listing.training.values() for file in files])
+    notes = [*listing.notes, *found]
     for note in notes:
         print(note, flush=True)
     reading = Reading(config.workers, samples=sum(counts), prefetch=config.prefetch)
@@ -123,7 +123,7 @@ class Folder:
     root: Path
     survey: Survey = field(default_factory=Survey)
     tokens_per_sample: int = 0
-    prepare: Normalise = field(default_factory=lambda: Normalise(_MEAN, _STD))
+    prepare: Normalise = field(default_factory=lambda: Normalise(*IMAGENET))
 
     @property
     def tones(self) -> Tones:

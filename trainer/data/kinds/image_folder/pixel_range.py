@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.image_folder.images import (
     HIGH_BYTE,
     Depth,
@@ -19,6 +20,7 @@ from gradtop.trainer.data.kinds.image_folder.images import (
     open_image,
     stored_values,
 )
+from gradtop.trainer.data.kinds.image_folder.listing import File
 from gradtop.trainer.runtime.errors import UserError
 
 # Formats that can have more than 8 bits.
@@ -33,6 +35,17 @@ _BITS = (1, 2, 4, 8, 10, 12, 14, 16)
 _USUAL = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65_535.0))
 _FILLED = 0.25
 _SAY_AFTER = 2.0
+
+
+def scale_of(config: ImageFolder, files: Sequence[File]) -> tuple[PixelRange | None, list[str], dict[str, object]]:
+    """As the configuration has it, else as some of the files tell: with what is to be said of it, and settings by key. Raises UserError."""
+    if config.white > config.black:
+        return PixelRange(config.black, config.white), [], {}
+    found = find_pixel_range([file.path for file in files if not file.wrong])
+    if found is None:
+        return None, [], {}
+    pixels, note = found
+    return pixels, [note], {"data.black": pixels.black, "data.white": pixels.white}
 
 
 def find_pixel_range(paths: Sequence[str]) -> tuple[PixelRange, str] | None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.text.encoding import number_type
+from gradtop.trainer.data.prepared import cache_home
 from gradtop.trainer.metrics import TOKENS
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.errors import UserError
@@ -152,8 +153,7 @@ def import_library() -> None:
 
 def cache_folder() -> Path:
     """Where trained tokenizers are kept, for whatever run has the same text."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home.startswith("/") else Path.home() / ".cache") / "gradtop" / "tokenizers"
+    return cache_home() / "tokenizers"
 
 
 def _pieces(text: str) -> Iterator[str]:

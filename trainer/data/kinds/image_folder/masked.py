@@ -1,0 +1,98 @@
+"""Pictures with masks: looked through once, before training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from gradtop.trainer.data.dataset import DataInfo, Survey, Tones
+from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.kinds.image_folder import ImageFolder
+from gradtop.trainer.data.kinds.image_folder.masks import MaskFiles, class_values, look_at
+from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair, check_lossless, list_pairs
+from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
+from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
+from gradtop.trainer.data.normalise import IMAGENET, Normalise
+from gradtop.trainer.data.prepared import prepared, stamp_of
+from gradtop.trainer.data.preparing import one_by_one
+from gradtop.trainer.runtime.errors import UserError
+
+
+@dataclass(frozen=True)
+class MaskedFolder:
+    """Pictures and their masks, which are read while training, batch by batch."""
+
+    train: MaskFiles
+    val: MaskFiles
+    info: DataInfo
+    reading: Reading
+    classes: tuple[str, ...]
+    root: Path
+    survey: Survey = field(default_factory=Survey)
+    labels: None = None
+    tokens_per_sample: int = 0
+    prepare: Normalise = field(default_factory=lambda: Normalise(*IMAGENET))
+
+    @property
+    def tones(self) -> Tones:
+        return Tones(torch.zeros(3, 1, 1), torch.full((3, 1, 1), 255.0))
+
+    def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
+        return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
+
+    def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
+        return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
+
+    def fingerprint(self) -> Fingerprint:
+        """By names and sizes of the files: no matter where the folder lies."""
+        beyond = len(str(self.root))
+        digest = digest_of(f"{file.path[beyond:]} {file.size}".encode(errors="surrogateescape") for part in (self.train, self.val) for file in part.files)
+        return Fingerprint(len(self.train), len(self.val), self.classes, digest)
+
+
+def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
+    """Lists pictures and masks, and looks through all masks once. Raises UserError where they lie otherwise than expected, or have other sizes or values."""
+    root = Path(config.root).expanduser().absolute()
+    pairs = list_pairs(root, config.validation)
+    print(f"{root}: {len(pairs.training):,} pictures with masks for training, {len(pairs.validation):,} for validation", flush=True)
+    everything = [*pairs.training, *pairs.validation]
+    check_lossless(everything)
+    pixels, notes, settings = scale_of(config, [pair.picture for pair in pairs.training])
+    notes = [*pairs.notes, *notes]
+    for note in notes:
+        print(note, flush=True)
+    values, wrong = looked_through(everything)
+    classes = class_values(values, config.mask_values, ignored)
+    reading = Reading(config.workers, samples=len(everything), prefetch=config.prefetch)
+    train, val = (MaskFiles(part, name, config.image_size, classes, ignored, pixels, wrong) for part, name in ((pairs.training, "training"), (pairs.validation, "validation")))
+    _check_labeled(pairs.training, values, ignored)
+    for files in (train, val):
+        reading.leave_out(files, files.known_unreadable())
+    info = DataInfo(channels=3, size=config.image_size, classes=len(classes), pixels=True)
+    return MaskedFolder(train, val, info, reading, tuple(map(str, classes)), root, Survey(notes, settings))
+
+
+def looked_through(pairs: Sequence[MaskPair]) -> tuple[dict[str, list[int]], dict[str, str]]:
+    """By the path of each mask the values in it, or why it or its picture cannot be read. Raises UserError."""
+
+    def look() -> dict[str, dict[str, object]]:
+        values: dict[str, object] = {}
+        wrong: dict[str, object] = {}
+        for pair in one_by_one("looking through the masks", pairs, len(pairs)):
+            if pair.wrong:
+                continue
+            found = look_at(pair)
+            (wrong if isinstance(found, str) else values)[pair.mask.path] = found
+        return {"values": values, "wrong": wrong}
+
+    stamps = (stamp_of(file.path) for pair in one_by_one("listing the masks", pairs, len(pairs)) for file in pair)
+    made = prepared("masks", stamps, look)
+    return made["values"], made["wrong"]
+
+
+def _check_labeled(pairs: Sequence[MaskPair], values: Mapping[str, Sequence[int]], ignored: int | None) -> None:
+    if all(set(values.get(pair.mask.path, ())) <= {ignored} for pair in pairs):
+        raise UserError(f"data.root: no pixel of the masks for training has a label: all are {ignored}, which is ignored (task.ignore_index)")
