@@ -39,7 +39,7 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
     [
         ('[optimizer]\nkind = "adamw"\nmomentum = 0.9', "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
         ("[model]\nhidden = [3]", "model.hidden: belongs to mlp; kind is cnn"),
-        ("[data]\nroot = 'x'", "data.root: belongs to cifar10, cifar100, fashion_mnist, image_folder and mnist; kind is digits"),
+        ("[data]\nroot = 'x'", "data.root: belongs to cifar10, cifar100, fashion_mnist, hf, image_folder and mnist; kind is digits"),
         ('[optimizer]\nkind = "admw"', 'optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not "admw"; did you mean adamw?'),
         ("[optimizer]\nkind = 3", "optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not 3"),
         ("[optimizer]\nbetas = [0.9]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [0.9]"),

@@ -48,3 +48,16 @@ def test_the_collate_function_of_the_page_pads(project: Path) -> None:
         lengths = (inputs > 0).sum(1)
         assert inputs.shape[1] == lengths.max()
         assert torch.equal(labels, (lengths > 6).long())
+
+
+def test_the_data_set_of_the_page_is_saved_and_learned(project: Path) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("datasets").disable_progress_bars()
+    exec(python_of("data")[-1], {})  # noqa: S102 - our own documentation
+    data = next(textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n)+", CODE.sub("", PAGE), re.MULTILINE) if '"hf"' in block)
+    model = '[model]\nkind = "mlp"\nhidden = [32]\n[optimizer]\nlr = 0.01\n[training]\nepochs = 2\ndevice = "cpu"\n'
+    run = new_run(project / "runs", f"{data}{model}", {})
+    assert work(run) == 0, read_status(run).error
+    status = read_status(run)
+    assert (status.best_val_accuracy or 0) > 0.7
+    assert "input image (sequence of floats), target label (class)" in str(events(run, "data")[0]["message"])

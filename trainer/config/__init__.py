@@ -20,6 +20,7 @@ from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.data.kinds.downloaded import Cifar10, Cifar100, FashionMnist, Mnist
 from gradtop.trainer.data.kinds.fake import Fake
+from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.text import Text
 from gradtop.trainer.declare import EFFECTS, LIVE_KINDS, Effect
@@ -76,6 +77,7 @@ __all__ = [
     "OptimizerConfig",
     "Problem",
     "SampleConfig",
+    "SavedDataset",
     "ScheduleConfig",
     "SectionSpec",
     "Sgd",

@@ -32,19 +32,24 @@ _TAKES_CHARACTERS = "takes characters, (samples, characters) as int64"
 def check_kind(config: Config, info: DataInfo) -> None:
     """Refuse, before it is built, a model of another kind of input than the user's own data turn out to be."""
     model = config.model
-    if model.inputs == "any" or not isinstance(config.data, CustomData):
+    if model.inputs == "any" or config.data.inputs != "any":
         return
     if info.nested:
-        raise UserError(f"model.kind = {model.kind} takes one tensor, and {config.data.target} returns samples of several; set model.kind = custom")
+        raise UserError(f"model.kind = {model.kind} takes one tensor, and {_name_of(config)} returns samples of several; set model.kind = custom")
     if model.inputs == "characters":
         wanted, fits = _TAKES_CHARACTERS, not info.channels
     else:
         wanted, smallest = _TAKES[model.inputs]
         fits = info.size >= smallest
     if not fits:
-        raise UserError(f"model.kind = {model.kind} {wanted}, and {config.data.target} returns something else")
-    for field, sentence in model.misfits(info.size, config.data.target):
+        raise UserError(f"model.kind = {model.kind} {wanted}, and {_name_of(config)} returns something else")
+    for field, sentence in model.misfits(info.size, _name_of(config)):
         raise UserError(f"model.{field}: {sentence}")
+
+
+def _name_of(config: Config) -> str:
+    """What the data come from."""
+    return config.data.target if isinstance(config.data, CustomData) else f"data.kind = {config.data.kind}"
 
 
 def check_smoothing(config: Config, info: DataInfo) -> None:

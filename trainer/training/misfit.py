@@ -28,6 +28,8 @@ DataFingerprint = dict[str, dict[str, Any]]
 def data_fingerprint(source: Source) -> DataFingerprint:
     """Of each part of the data how many samples it has, a digest of its file names or of some samples, and its classes."""
     found: DataFingerprint = {"data": {"classes": source.info.classes, **({"targets": source.info.targets} if source.info.targets else {})}}
+    if digest := getattr(source, "digest", ""):
+        found["data"]["digest"] = digest
     for name, part in vars(source).items():
         if isinstance(part, Tensor) and part.dim():
             some = part[:: max(len(part) // LOOKED_AT, 1)].detach().cpu().contiguous()
@@ -65,8 +67,10 @@ def explain_misfit(session: Session, state: State) -> str:
     if changed := _changed_settings(state.get("config") or {}, to_tables(session.config)):
         reasons.append(f"run.toml has changed ({_several(changed)})")
     now, before = numbered_names(session), list(state.get(CLASS_NAMES, ()))
-    changed = changed_data(state.get("found") or {}, session.data_record.fingerprint)
-    if before and before != now and not changed:
+    saved, found = state.get("found") or {}, session.data_record.fingerprint
+    changed = changed_data(saved, found)
+    # Other samples alone would do no harm.
+    if before and before != now and not changed_data(_without_digests(saved), _without_digests(found)):
         changed = [f"the classes are {_several(now)}, and were {_several(before)}"]
     if changed:
         reasons.append(f"the data have changed ({_several(changed)})")

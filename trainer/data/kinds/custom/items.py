@@ -129,6 +129,8 @@ class Items:
     def _sample(self, index: int) -> Any:
         try:
             return self._samples[index]
+        except UserError:
+            raise
         except (Exception, SystemExit) as error:
             # It is the user's own code: its traceback tells them more than any sentence of ours.
             traceback.print_exc()

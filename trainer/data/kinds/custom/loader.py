@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.custom.items import Items, kind_text
 from gradtop.trainer.data.kinds.custom.labels import check_masks, count_classes, like_text
-from gradtop.trainer.data.kinds.custom.parts import LOOKED_AT, WANTED, Part, all_classes, part_of
+from gradtop.trainer.data.kinds.custom.parts import LOOKED_AT, WANTED, Part, SampledConfig, all_classes, part_of
 from gradtop.trainer.data.kinds.custom.stream import BatchStream, StreamBatches, StreamParts
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.nested import ModelInputs, inputs_text, layout_of, structure_of, take_rows
@@ -31,6 +33,11 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
     given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise UserError(f"{name} returns {kind_text(given)}; it must return two sets, for training and for validation, each {WANTED}")
+    return source_of(given, name, config, wanted)
+
+
+def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: WantedTargets) -> Source:
+    """The sets for training and for validation as a source; `name` is what a message calls both. Raises UserError."""
     training, validation = (part_of(part, f"{name}: the {which} set", wanted, config) for part, which in zip(given, ("training", "validation"), strict=True))
     weights = check_weights(given[0].weights, len(given[0]), training.title) if config.sampler == WEIGHTED and hasattr(given[0], "weights") else None
     one, other = take_rows(training.inputs, 0), take_rows(validation.inputs, 0)
@@ -84,6 +91,7 @@ class CustomSource:
     weights: Tensor | None = None
     form: SampleForm = PLAIN
     layout: str = ""  # of inputs that are more than one tensor
+    digest: str = ""  # of the data, where these have one
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches | StreamBatches:
         if isinstance(self.train, BatchStream):
@@ -96,8 +104,8 @@ class CustomSource:
         return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
 
     def fingerprint(self) -> Fingerprint:
-        """By numbers and shapes alone: samples may come out different each time they are asked for."""
-        digest = digest_of([repr(self.info).encode(), *([self.layout.encode()] if self.layout else [])])
+        """By numbers and shapes, where the data have no digest: samples may come out different each time they are asked for."""
+        digest = self.digest or digest_of([repr(self.info).encode(), *([self.layout.encode()] if self.layout else [])])
         return Fingerprint(_count(self.train), _count(self.val), self.train.names, digest)
 
 

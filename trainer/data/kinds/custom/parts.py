@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import TensorDataset
 
-from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.custom.arrays import as_tensors
 from gradtop.trainer.data.kinds.custom.collated import Collated
 from gradtop.trainer.data.kinds.custom.items import Items, StoredSamples, kind_text, of_use
-from gradtop.trainer.data.kinds.custom.labels import count_classes, like_text
+from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
+from gradtop.trainer.data.kinds.custom.labels import class_numbers, count_classes, like_text, numbers_to_predict
 from gradtop.trainer.data.kinds.custom.stream import BatchStream, is_stream
 from gradtop.trainer.data.loading import ALWAYS_THE_SAME, Reading
 from gradtop.trainer.data.nested import (
@@ -38,6 +38,19 @@ WANTED = "a torch Dataset or DataLoader of (input, label), or a tuple (inputs, l
 # So many of a Dataset's inputs say what black, white, mean and deviation are.
 LOOKED_AT = 256
 _SAY_EVERY = 2.0
+
+
+class SampledConfig(Protocol):
+    """How samples are read and drawn."""
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def prefetch(self) -> int: ...
+
+    @property
+    def sampler(self) -> str: ...
 
 
 @dataclass
@@ -86,8 +99,9 @@ def _in_memory(given: Any, wanted: WantedTargets) -> tuple[SampleForm, ModelInpu
     return form, inputs, torch.empty(count_samples(inputs) if first_tensor(inputs).dim() else 0, 0) if labels is None else labels
 
 
-def part_of(given: Any, title: str, wanted: WantedTargets, config: CustomData) -> Part:
+def part_of(given: Any, title: str, wanted: WantedTargets, config: SampledConfig) -> Part:
     """Raises UserError."""
+    known = given.targets if isinstance(given, LabelledSamples) else None
     if is_stream(given):
         return _stream_part(BatchStream(given, title, wanted, workers=config.workers, prefetch=config.prefetch), title, wanted)
     if isinstance(given, TensorDataset):
@@ -115,7 +129,10 @@ def part_of(given: Any, title: str, wanted: WantedTargets, config: CustomData) -
     classes = 0 if wanted.kind in NUMBERS else _classes_of(given)
     if wanted.kind == MASKS and not classes:
         classes = _classes_in_masks(items, title)
-    labels = some_labels if classes or wanted.kind == ANY else all_labels(items, title)
+    if known is not None:
+        labels = numbers_to_predict(known, title, wanted.kind) if wanted.kind in NUMBERS else class_numbers(known, title)
+    else:
+        labels = some_labels if classes or wanted.kind == ANY else all_labels(items, title)
     return Part(title, inputs, labels, items, classes, wanted, items.form or PLAIN, varies=items.collate is not None)
 
 

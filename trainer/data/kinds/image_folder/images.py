@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ def check_decoder() -> None:
 
 
 @contextmanager
-def open_image(path: str) -> Iterator[Any]:
+def open_image(path: str | BinaryIO) -> Iterator[Any]:
     """The image, whose header has been read. Raises Unopenable, also for what goes wrong with it in the block."""
     from PIL import Image, UnidentifiedImageError
 
@@ -73,7 +73,7 @@ def depth_of(image: Any) -> Depth:
     return "high byte" if isinstance(packed, str) and re.search(r";16", packed) else "byte"
 
 
-def read_picture(path: str, size: int, pixels: PixelRange | None = None) -> Tensor:
+def read_picture(path: str | BinaryIO, size: int, pixels: PixelRange | None = None) -> Tensor:
     """(3, size, size) uint8: as a viewer would show it, the shorter side scaled to `size`, the middle cut out.
 
     `pixels` is the scale of values that are no bytes, for all images of a data set.

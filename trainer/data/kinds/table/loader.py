@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.columns import encode_rows, find_columns
 from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
 from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targets, new_classes, read_targets
+from gradtop.trainer.data.splitting import set_rows_apart
 from gradtop.trainer.data.table_encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
@@ -73,7 +73,7 @@ def _load_new(config: TableData, seed: int, wanted: WantedTargets) -> TableSourc
         raise UserError(f"data.drop leaves no column of {table.path} but the target; leave some in")
     found = read_targets(table, targets, wanted)
     kept, dropped = _kept_rows(table, names, config.missing)
-    rows = (kept, kept[:0]) if config.validation_file else split_rows(kept, found, config.validation, seed)
+    rows = (kept, kept[:0]) if config.validation_file else _split(kept, found, config.validation, seed)
     columns = find_columns(table, names, rows, config.missing, named=bool(config.columns))
     if not columns.numbers and not columns.categories:
         raise UserError(f"{FILE}: {table.path} has no column that says anything of the target; left out: {', '.join(columns.left_out)}")
@@ -118,25 +118,12 @@ def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTar
         validation, others = _validation_of_file(config, encoding)
         return _made(inputs, labels, validation, others, encoding, notes)
     found = TargetColumns(encoding.target_kind, labels, encoding.classes)
-    training, rest = split_rows(torch.arange(len(labels)), found, config.validation, encoding.seed)
+    training, rest = _split(torch.arange(len(labels)), found, config.validation, encoding.seed)
     return _made(inputs[training], labels[training], inputs[rest], labels[rest], encoding, notes)
 
 
-def split_rows(rows: Tensor, targets: TargetColumns, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows for training and for validation, in ascending order; of each class the same share. Raises UserError where there are too few."""
-    drawn = rows[torch.randperm(len(rows), generator=generator_of(seed, 0))]
-    if targets.kind == CLASSES:
-        parts = [drawn[targets.values[drawn] == number] for number in range(len(targets.classes))]
-        # One of each class at least is trained on.
-        counts = [min(max(round(len(part) * share), min(1, len(part) - 1)), max(len(part) - 1, 0)) for part in parts]
-        validation = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
-        training = torch.cat([part[count:] for part, count in zip(parts, counts, strict=True)])
-    else:
-        count = max(round(len(rows) * share), 1)
-        validation, training = drawn[:count], drawn[count:]
-    if not len(training) or not len(validation):
-        raise UserError(f"{FILE}: {len(rows)} rows are too few for training and validation; at least two are expected, of some class")
-    return training.sort().values, validation.sort().values
+def _split(rows: Tensor, targets: TargetColumns, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    return set_rows_apart(rows, targets.values if targets.kind == CLASSES else None, share, seed, FILE)
 
 
 def _kept_rows(table: RawTable, names: Sequence[str], policy: str) -> tuple[Tensor, int]:

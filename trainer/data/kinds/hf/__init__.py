@@ -1,0 +1,29 @@
+"""Data sets of the library datasets, as save_to_disk writes them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from gradtop.trainer.data.kinds import LabeledData, prefetch_setting
+from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, VALUES
+from gradtop.trainer.declare import setting
+
+
+class SavedDataset(LabeledData):
+    kind: Literal["hf"] = setting("hf", help="A folder written by save_to_disk of Hugging Face's library datasets; nothing is downloaded.", effect="fork")
+    root: str = setting("dataset", help="The folder that was given to save_to_disk.", effect="fork", pattern=r"\S", expected="a folder")
+    input: tuple[str, ...] = setting((), help="Column that the model sees, or several columns of numbers; empty: found by type and name, as image, input_ids.", effect="fork")
+    target: str = setting("", help="Column to predict; empty: found by type and name, as label.", effect="fork")
+    image_size: int = setting(64, help="Size of images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)
+    validation: float = setting(0.1, help="Fraction of the rows used for validation, drawn by training.seed, where there is no split for it.", effect="fork", gt=0, lt=1)
+    workers: int = setting(2, help="Data loading processes; 0 loads in the training process.", unit="processes", effect="fork", ge=0, le=256)
+    prefetch: int = prefetch_setting()
+
+    inputs: ClassVar = "any"
+    targets: ClassVar = (CLASSES, VALUES, LABEL_SETS)
+    builder: ClassVar = "gradtop.trainer.data.kinds.hf.loader:load"
+
+    @classmethod
+    def _frozen(cls, name: str, value: Any) -> Any:
+        # One column may be named without a list.
+        return (value,) if name == "input" and isinstance(value, str) and value else super()._frozen(name, value)
