@@ -21,6 +21,7 @@ from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.kinds.custom.stream import StreamBatches
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.runtime.worker import work
 from tests.training.runs import SignalAtLook, differences, events, finished, rows
@@ -243,6 +244,8 @@ def test_a_run_without_a_length_has_steps_and_no_epochs(tmp_path: Path) -> None:
     assert (status.step, status.steps, status.epoch, status.epochs, status.steps_per_epoch, status.best_epoch) == (24, 24, 0, 0, 0, 0)
     assert [event["step"] for event in events(run, "epoch")] == [7, 14, 21, 24]
     assert event_line(events(run, "epoch")[0]).text.startswith("step 7  ")
+    assert (newest := read_classification(run)) is not None
+    assert newest.when == "step 24"
 
 
 def test_a_run_without_a_length_needs_to_be_told_how_long_it_is(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ class Classification:
         return len(self.support)
 
     @property
+    def when(self) -> str:
+        """Data without a length have no epochs."""
+        return f"epoch {self.epoch}" if self.epoch else f"step {self.step}"
+
+    @property
     def right(self) -> int:
         return sum(self.hits)
 

@@ -189,7 +189,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "validation", clean(validation_text(status), 400)
         yield "best", best_text(status) or "–"
         if (classes := read_classification(reader.run)) is not None:
-            yield "classes", f"{classes_text(classes, status.beside_loss)} (epoch {classes.epoch})"
+            yield "classes", f"{classes_text(classes, status.beside_loss)} ({classes.when})"
     if samples := reader.samples():
         yield from sample_lines(samples[-1])
     if meta.job == DEFAULT_JOB and (newest := next((event for event in reversed(reader.events) if event.get("kind") == EventKind.PROFILE), None)):

@@ -34,7 +34,7 @@ def title_line(part: ClassesPart, width: int) -> TextLine:
     by = f" by {clean(part.status.monitored.title, 30)}" if part.best else ""
     accuracy = found.right / max(sum(found.support), 1)
     figures = {MEAN_IOU: found.mean_iou, ACCURACY: accuracy} if part.of_pixels else {ACCURACY: accuracy, **found.metrics}
-    head = f"epoch {found.epoch}, {of}{by}   "
+    head = f"{found.when}, {of}{by}   "
     said = [metric_text(name, value) for name, value in figures.items()]
     while len(said) > 1 and cell_len(f" classes  {head}{' · '.join(said)}") > width:
         said.pop()

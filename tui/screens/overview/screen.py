@@ -42,6 +42,7 @@ WRITTEN = ("loss", "accuracy", "gradient-norm", "samples", "findings", "events",
 LABEL = 30  # cells of a name in a legend
 NOT_HERE = "no evaluation in these steps"
 FIRST_EVALUATION = "the first evaluation is at the end of the epoch"
+NO_EVALUATION = "the first evaluation is still to come"  # of data without a length, and without epochs
 
 
 class Overview(PanedScreen):
@@ -92,7 +93,7 @@ class Overview(PanedScreen):
         last_planned = self.span(float(max(status.steps, 1)))[1]
         for each in ("loss", "gradient-norm", "learning-rate"):
             chart[each].set_empty(waiting)
-        begun = FIRST_EVALUATION if snapshot.facts.alive else waiting
+        begun = (FIRST_EVALUATION if status.epochs else NO_EVALUATION) if snapshot.facts.alive else waiting
         chart["accuracy"].set_empty(begun if self.chart_view.window is None else NOT_HERE)
         last = part.last
         val = [Curve("val", part.val_loss, "b", value=last.get(VAL_LOSS), best=part.best_loss, best_label=best_label(part, LOSS))] if part.val_loss.x else []
