@@ -66,7 +66,7 @@ def test_ls_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     assert [row["name"] for row in found] == ["brave-otter", "tidy-wren", "amber-finch"]
     keys = (
         "schema id name job path state created started ended updated seconds epoch epochs step steps loss val_loss val_accuracy "
-        "metrics headline baselines stopped_early skipped_steps monitor monitor_mode best best_epoch val_loss_at_best accuracy_at_best metrics_at_best best_val_loss best_loss_epoch best_val_accuracy best_accuracy_epoch device model parameters parent changes result error unreadable tags note pinned findings"
+        "metrics headline baselines stopped_early skipped_steps monitor monitor_mode best best_epoch val_loss_at_best accuracy_at_best metrics_at_best best_val_loss best_loss_epoch best_val_accuracy best_accuracy_epoch test test_baselines test_step device model parameters parent changes result error unreadable tags note pinned findings"
     )
     assert all(list(row) == keys.split() for row in found)
     _, wren, finch = found

@@ -15,7 +15,10 @@ from PIL import Image
 
 from gradtop.trainer.config import ImageFolder
 from gradtop.trainer.data.batches import order_of
+from gradtop.trainer.data.held_out import with_held_out
+from gradtop.trainer.data.kinds.image_folder import listing
 from gradtop.trainer.data.kinds.image_folder.images import read_picture
+from gradtop.trainer.data.kinds.image_folder.listing import find_images
 from gradtop.trainer.data.kinds.image_folder.loader import Folder, load
 from gradtop.trainer.data.loading import LeftOut
 from gradtop.trainer.runtime.errors import UserError
@@ -221,9 +224,42 @@ def test_the_usual_names_of_splits_are_no_classes_in_any_case(tmp_path: Path, tr
     assert len(folder.train) == 3 * (3 + len(training))
     assert sorted(set(folder.val.labels.tolist())) == [0, 2]
     assert [note.replace(str(tmp_path), "ROOT") for note in folder.survey.notes] == [
-        f"Test in ROOT is not used: training takes {training}, validation {validation}",
+        "Test in ROOT is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it",
         f"ROOT/{validation} has no images of b: accuracy is that of the other classes",
     ]
+
+
+def test_a_folder_test_is_held_out_where_its_folders_are_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, names in (("train", "abc"), ("val", "abc"), ("test", "ca")):
+        for name in names:
+            fill(tmp_path / part / name, 4, shade=ord(name) + len(part) * 9)
+    seen: list[Path] = []
+
+    def found(root: Path, **options: Any) -> dict[str, list[listing.File]]:
+        seen.append(root)
+        return find_images(root, **options)
+
+    monkeypatch.setattr(listing, "find_images", found)
+    folder = of(tmp_path)
+    assert tmp_path / "test" not in seen
+    before = folder.fingerprint()
+    held_out = with_held_out(folder)
+    assert isinstance(held_out, Folder)
+    assert [Path(path).parent.name for path in held_out.val.paths] == ["a"] * 4 + ["c"] * 4
+    assert held_out.val.labels.tolist() == [0] * 4 + [2] * 4
+    assert len(read_part(held_out)) == 8
+    # A test set that comes later changes nothing of what a run goes on with.
+    fill(tmp_path / "test" / "b", 2)
+    assert of(tmp_path).fingerprint() == before
+
+    fill(tmp_path / "test" / "owls", 2)
+    folder = of(tmp_path)
+    assert with_held_out(folder) is None
+    assert [note.replace(str(tmp_path), "ROOT") for note in folder.survey.notes] == ["test in ROOT is not used: it has owls, which is not among the classes"]
+
+
+def read_part(folder: Folder) -> list[int]:
+    return [label for _, labels in folder.validation(3, torch.device("cpu")) for label in labels.tolist()]
 
 
 def test_splits_that_are_half_there_or_twice_are_told_of(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from gradtop.trainer.config import parse_config
+from gradtop.trainer.data.held_out import with_held_out
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.load import encoding_record, load_data
@@ -238,3 +239,33 @@ def test_without_pyarrow_the_extra_is_named(file: Path, monkeypatch: pytest.Monk
 def test_values_where_classes_are_wanted_are_refused_and_words_where_values_are(file: Path) -> None:
     assert "classes are words or whole numbers; set task.kind = regression" in refused(file, wanted=WantedTargets())
     assert "line 2: the target dear is 'no', and numbers are expected" in refused(file, "dear", WantedTargets(VALUES)).replace("'yes'", "'no'")
+
+
+@pytest.mark.parametrize("target", ["price", "dear"])
+def test_a_share_of_the_rows_is_held_out_and_is_the_same_in_a_resume(tmp_path: Path, target: str) -> None:
+    file = write_csv(tmp_path / "houses.csv", houses(120))
+    source = opened(file, target, test=0.25)
+    held_out, again = with_held_out(source), with_held_out(opened(file, target, test=0.25, saved=encoding_record(source)))
+    assert isinstance(held_out, TableSource)
+    assert isinstance(again, TableSource)
+    assert len(held_out.val_labels) == pytest.approx(30, abs=1)
+    assert len(source.train_labels) + len(source.val_labels) + len(held_out.val_labels) == 120
+    assert torch.equal(held_out.val_images, again.val_images)  # type: ignore[arg-type]
+    assert torch.equal(held_out.val_labels, again.val_labels)
+    if target == "price":
+        assert not set(source.train_labels.flatten().tolist()) & set(held_out.val_labels.flatten().tolist())
+
+
+def test_a_test_file_is_read_when_the_test_set_is_wanted(tmp_path: Path) -> None:
+    file, other = write_csv(tmp_path / "houses.csv", houses(60)), write_csv(tmp_path / "test.csv", houses(20, seed=9))
+    source = opened(file, test_file=str(other))
+    assert len(source.train_labels) + len(source.val_labels) == 60
+    text(other, "no,table\n1,2\n")
+    with pytest.raises(UserError, match=r"data.test_file: .*lacks the columns"):
+        with_held_out(source)
+    write_csv(other, houses(20, seed=9))
+    held_out = with_held_out(source)
+    assert isinstance(held_out, TableSource)
+    assert len(held_out.val_labels) == 20
+    other.unlink()
+    assert refused(file, test_file=str(other)) == f"data.test_file: there is no file {other}"

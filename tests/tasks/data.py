@@ -82,3 +82,13 @@ def rare(samples: int = 100, ignored: int = -100) -> Parts:
     if ignored != -100:
         labels[::7] = ignored
     return split(inputs, labels, one_by_one=False)
+
+
+def three_sets(samples: int = 60, spoilt: bool = False, one_by_one: bool = False) -> tuple[Any, Any, Any]:
+    """Three numbers, the class of which is the largest; the third set is a test set, of `spoilt` classes that training has not."""
+    inputs = torch.randn(samples, 3, generator=torch.Generator().manual_seed(11))
+    labels = inputs.argmax(1)
+    training, validation = split(inputs, labels, one_by_one=one_by_one)
+    test = torch.randn(25, 3, generator=torch.Generator().manual_seed(12))
+    answers = test.argmax(1) + (3 if spoilt else 0)
+    return training, validation, Samples(test, answers) if one_by_one else (test, answers)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, setting_text, si, significant
 from gradtop.trainer.analysis.profile_text import profile_event_text, steps_text
-from gradtop.trainer.analysis.text import early_text
+from gradtop.trainer.analysis.text import early_text, test_metrics_text
 from gradtop.trainer.job import job_events
 from gradtop.trainer.metrics import LOSS, MEAN_IOU, headline_of, monitored
 from gradtop.trainer.record import EventKind, RunState, clean
@@ -67,6 +67,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
         case EventKind.EARLY_STOPPING:
             epoch, epochs, count = (whole(event.get(name)) for name in ("epoch", "epochs", "evaluations"))
             return early_text(epoch, epochs, count, monitored(*(str(event.get(name) or default) for name, default in (("monitor", LOSS), ("mode", "auto"))))), "warning"
+        case EventKind.TEST:
+            return test_event_text(event), "success"
         case EventKind.WARNING:
             return message or fields_text(event) or kind, "warning"
         case EventKind.UNAVAILABLE:
@@ -82,6 +84,13 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
     if (declared := job_events().get(kind)) is not None:
         return declared.describe(event)
     return f"{kind.replace('_', ' ')}  {message or fields_text(event)}".rstrip(), "text"
+
+
+def test_event_text(event: Mapping[str, Any]) -> str:
+    """test set of 360 samples, by the best checkpoint, step 420: loss 0.11, accuracy 0.9712 (baseline 0.1014)"""
+    found, known = (value if isinstance(value := event.get(name), dict) else {} for name in ("metrics", "baselines"))
+    which = "by the best checkpoint, step" if event.get("best") else "by the checkpoint of step"
+    return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text(found, known, str(event.get('headline') or ''))}"
 
 
 def left_out_text(event: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
 from gradtop.trainer.job import find_job
-from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, Monitored, metric_of
+from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, Monitored, metric_of, metrics_in_order
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
 from gradtop.trainer.record.status import ANY_DEVICE
 from gradtop.trainer.record.streams.registry import PLAIN_LOSS, STEPS
@@ -128,6 +128,17 @@ def validation_text(status: Status) -> str:
     values = {ACCURACY: status.val_accuracy, **status.metrics}
     said = (f"{metric_text(name, value)}{baseline_text(status, name)}" for name, value in values.items() if isinstance(value, int | float))
     return ", ".join([f"loss {significant(status.val_loss) if status.val_loss is not None else '–'}{baseline_text(status, LOSS)}", *said])
+
+
+def test_metrics_text(found: Mapping[str, object], known: Mapping[str, object], headline: str) -> str:
+    """loss 0.11, accuracy 0.9712 (baseline 0.1014), F1 0.97: of the test set"""
+    said = []
+    for name in metrics_in_order(found):
+        if isinstance(value := found[name], int | float):
+            baseline = known.get(name) if name in {LOSS, headline} else None
+            title = "loss" if name == LOSS else clean(metric_of(name).title, 60)
+            said.append(f"{title} {metric_figure(name, value)}{f' (baseline {metric_figure(name, baseline)})' if isinstance(baseline, int | float) else ''}")
+    return ", ".join(said)
 
 
 def baseline_text(status: Status, name: str) -> str:

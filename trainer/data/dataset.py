@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -161,6 +161,7 @@ class Dataset:
     survey: Survey = field(default_factory=Survey)
     weights: Tensor | None = None  # by which training samples may be drawn
     form: SampleForm = PLAIN
+    held_out: Callable[[], Mapping[str, Any]] | None = None  # what takes the place of the validation set where the test set is evaluated
 
     @property
     def reading(self) -> None:

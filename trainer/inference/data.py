@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.held_out import with_held_out
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import TextSource, encode_file
 from gradtop.trainer.data.load import load_data
@@ -23,7 +24,7 @@ from gradtop.trainer.runtime.errors import UserError
 if TYPE_CHECKING:
     from gradtop.trainer.inference.trained import TrainedState
 
-VALIDATION, TRAINING = "validation", "train"
+VALIDATION, TRAINING, TEST = "validation", "train", "test"
 # The fields of the sources that hold the samples of each part.
 PARTS = {"val_images": "train_images", "val_labels": "train_labels", "val": "train", "validation_part": "training_part"}
 COLOURS = 3  # channels of a picture as it is read
@@ -43,6 +44,14 @@ def with_training_part(source: Source) -> Source:
     if not changes:
         raise UserError("--data train: these data cannot be evaluated on their training part; leave it out")
     return replace(source, **changes)  # type: ignore[type-var]
+
+
+def with_test_set(source: Source) -> Source:
+    """The same data with the held-out test set in place of those for validation. Raises UserError where there is none."""
+    found = with_held_out(source)
+    if found is None:
+        raise UserError("--data test: these data hold out no test set; a folder test beside train and val is one, data.test, data.test_file, or the third set of data of your own")
+    return found
 
 
 def with_samples_of(source: Source, path: Path, config: Config, names: Sequence[str]) -> Source:

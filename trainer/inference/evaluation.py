@@ -10,11 +10,13 @@ from typing import Any
 
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.inference.data import (
+    TEST,
     TRAINING,
     VALIDATION,
     class_names,
     load_source,
     with_samples_of,
+    with_test_set,
     with_training_part,
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
@@ -42,6 +44,8 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     chosen: Source = source
     if data == TRAINING:
         chosen = with_training_part(source)
+    elif data == TEST:
+        chosen = with_test_set(source)
     elif data != VALIDATION:
         chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
     began = time.monotonic()

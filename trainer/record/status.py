@@ -44,6 +44,7 @@ class Status:
     `accuracy_at_best` and `metrics_at_best` are of that evaluation, at the end of `best_epoch`. `best_val_loss` and `best_val_accuracy`,
     the lowest and the highest of all, may be of others. `metrics` are those of the newest evaluation beside loss and accuracy, `baselines`
     those that the best constant prediction would have there. `headline` is the metric that stands beside the loss; "" in older runs.
+    `test` are the metrics on the held-out test set, loss and accuracy among them, of the checkpoint of `test_step`; empty where there is none, or before the end.
     `tokens_per_sample` is the number of tokens that a sample of a language model has, of a text its characters; 0 for other models.
     `threads` is the number of compute threads on the CPU, 0 while unknown.
     `masked` is the number of weights that a pruning mask keeps at zero.
@@ -95,6 +96,9 @@ class Status:
     best_loss_epoch: int = 0
     best_val_accuracy: float | None = None
     best_accuracy_epoch: int = 0
+    test: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    test_baselines: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    test_step: int = 0
     error: str = ""
     not_resumed: bool = False
     warning: str = ""
@@ -133,7 +137,7 @@ READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(
 MAKE = bounds.Maker(Status, READS)
 STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
 ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
-MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best", "baselines"})
+MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best", "baselines", "test", "test_baselines"})
 
 
 def write_status(run: Run, status: Status) -> None:

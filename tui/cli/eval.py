@@ -19,14 +19,15 @@ the step of the checkpoint. Beside a metric stands its baseline, that of a
 constant prediction: the most frequent class, or the mean of the targets. The
 run is not affected and may still be training.
 
-DATA is validation (default), train, or a path: a text for a language model of
-characters; for a classifier of pictures a folder with a folder of images for
-each class, named as in training. JSON: gradtop help json.
+DATA is validation (default), train, test (the held-out test set), or a path: a
+text for a language model of characters; for a classifier of pictures a folder
+with a folder of images for each class, named as in training. JSON: gradtop help
+json.
 
   gradtop eval last
   gradtop eval quiet-heron --data photos/test --checkpoint last
 """
-NAMED_DATA = ("validation", "train")
+NAMED_DATA = ("validation", "train", "test")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_model(parser)
     add_device(parser)
-    parser.add_argument("--data", metavar="DATA", default="validation", help="validation, train, or a file or folder (default: validation)")
+    parser.add_argument("--data", metavar="DATA", default="validation", help="validation, train, test, or a file or folder (default: validation)")
 
 
 def run(options: argparse.Namespace) -> int:

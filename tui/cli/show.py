@@ -141,6 +141,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         queue_text,
         skipped_text,
         stopped_early_text,
+        test_metrics_text,
         validation_text,
         waits_for,
     )
@@ -188,6 +189,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if status.val_loss is not None:
         yield "validation", clean(validation_text(status), 400)
         yield "best", best_text(status) or "–"
+        if status.test:
+            yield "test", clean(f"{test_metrics_text(status.test, status.test_baselines, status.beside_loss)} (checkpoint of step {number(status.test_step)})", 400)
         if (classes := read_classification(reader.run)) is not None:
             yield "classes", f"{classes_text(classes, status.beside_loss)} ({classes.when})"
     if samples := reader.samples():

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from gradtop.trainer.data.held_out import has_held_out
 from gradtop.trainer.data.loading import reader_died
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
@@ -22,6 +23,11 @@ def start(context: RunContext) -> None:
     session = prepare(context)
     context.explain, context.close = partial(explain_failure, session), session.close
     loop.train(session)
+    if has_held_out(session.source):
+        # What reads checkpoints is not waited for where a training begins.
+        from gradtop.trainer.inference.test_set import evaluate_test_set
+
+        evaluate_test_set(session)
 
 
 def explain_failure(session: Session, error: Exception) -> str:

@@ -10,7 +10,7 @@ from gradtop.trainer.declare import Arguments, setting, target
 
 
 class CustomData(DataConfig):
-    kind: Literal["custom"] = setting("custom", help="A callable of your own project that returns the training and the validation set.", effect="fork")
+    kind: Literal["custom"] = setting("custom", help="A callable of your own project that returns the training and the validation set, and a test set if there is one.", effect="fork")
     target: str = target("my_project.data:load", help="package.module:callable, called with the arguments below.", effect="fork")
     arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {folder = 'x'}.", effect="fork")
 

@@ -12,11 +12,13 @@ from torch import Tensor
 from gradtop.trainer.data.batches import Prepare
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, labels_per_sample, tones_of
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.custom import CustomData
 from gradtop.trainer.data.kinds.custom.items import Items, kind_text
 from gradtop.trainer.data.kinds.custom.labels import check_masks, count_classes, like_text
 from gradtop.trainer.data.kinds.custom.parts import LOOKED_AT, WANTED, Part, SampledConfig, all_classes, part_of
 from gradtop.trainer.data.kinds.custom.stream import BatchStream, StreamBatches, StreamParts
+from gradtop.trainer.data.kinds.custom.test_set import held_out_set
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.nested import ModelInputs, inputs_text, layout_of, structure_of, take_rows
 from gradtop.trainer.data.normalise import Normalise
@@ -31,14 +33,14 @@ def load(config: CustomData, *, seed: int, context: int = 0, wanted: WantedTarge
     """`seed` and `context` are given to a callable that takes them. Raises UserError for whatever does not fit."""
     name = f"data.target: {config.target}"
     given = user_code.call(config.target, config.arguments, "data.target", seed=seed, context=context)
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise UserError(f"{name} returns {kind_text(given)}; it must return two sets, for training and for validation, each {WANTED}")
+    if not isinstance(given, tuple | list) or len(given) not in {2, 3}:
+        raise UserError(f"{name} returns {kind_text(given)}; it must return two sets, for training and for validation, or three, with a test set, each {WANTED}")
     return source_of(given, name, config, wanted)
 
 
 def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: WantedTargets) -> Source:
-    """The sets for training and for validation as a source; `name` is what a message calls both. Raises UserError."""
-    training, validation = (part_of(part, f"{name}: the {which} set", wanted, config) for part, which in zip(given, ("training", "validation"), strict=True))
+    """The sets for training and for validation as a source, and a test set where there is a third; `name` is what a message calls them. Raises UserError."""
+    training, validation = (part_of(part, f"{name}: the {which} set", wanted, config) for part, which in zip(given[:2], ("training", "validation"), strict=True))
     weights = check_weights(given[0].weights, len(given[0]), training.title) if config.sampler == WEIGHTED and hasattr(given[0], "weights") else None
     one, other = take_rows(training.inputs, 0), take_rows(validation.inputs, 0)
     varies = training.varies or validation.varies
@@ -59,14 +61,16 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
         for part in (training, validation):
             part.check_labels(info.classes, wanted.ignored)
     prepare = _normalise(training.inputs) if isinstance(training.inputs, Tensor) and training.inputs.dtype == torch.uint8 and info.channels else None
-    if training.items is None and validation.items is None:
-        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, weights=weights, form=training.form)
+    in_memory = training.items is None and validation.items is None
+    held_out = held_out_set(given[2], f"{name}: the test set", config, training, info, in_memory=in_memory) if len(given) > 2 else None
+    if in_memory:
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, weights=weights, form=training.form, held_out=held_out)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
     reading = Reading(config.workers, _count(train) + _count(val), config.prefetch)
     notes = _notes(train, config.sampler)
     layout = "" if isinstance(one, Tensor) else inputs_text(one, like_text)
-    source = CustomSource(train, val, info, prepare, tones, reading, Survey(notes), weights=weights, form=training.form, layout=layout)
+    source = CustomSource(train, val, info, prepare, tones, reading, Survey(notes), weights=weights, form=training.form, layout=layout, held_out=held_out)
     if wanted.kind in NUMBERS:
         return replace(source, labels=training.labels)
     if wanted.kind == ANY or info.pixels:
@@ -91,6 +95,7 @@ class CustomSource:
     weights: Tensor | None = None
     form: SampleForm = PLAIN
     layout: str = ""  # of inputs that are more than one tensor
+    held_out: HeldOut | None = None
     digest: str = ""  # of the data, where these have one
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches | StreamBatches:

@@ -11,7 +11,7 @@ from gradtop.trainer.declare import setting
 
 
 class ImageFolder(LabeledData):
-    kind: Literal["image_folder"] = setting("image_folder", help="A folder with one subfolder of images per class, or with train and val (validation, valid, dev) in it; for segmentation images and masks.", effect="fork")
+    kind: Literal["image_folder"] = setting("image_folder", help="A folder with one subfolder of images per class, or with train and val (validation, valid, dev) in it, and test, which is evaluated once, at the end; for segmentation images and masks.", effect="fork")
     root: str = setting("images", help="Root directory of the images.", effect="fork", pattern=r"\S", expected="a folder")
     image_size: int = setting(64, help="Size of the images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)
     validation: float = setting(0.1, help="Fraction of the images used for validation, where there is no folder for it.", effect="fork", gt=0, lt=1)

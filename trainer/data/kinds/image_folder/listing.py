@@ -35,11 +35,12 @@ Files = Mapping[str, Sequence[File]]
 
 @dataclass
 class Listing:
-    """The files of each class, all sorted by name; both parts have their classes in the same order. `notes` are to be said once."""
+    """The files of each class, all sorted by name; both parts have their classes in the same order. `notes` are to be said once. `test` is the folder of a test set."""
 
     training: dict[str, list[File]]
     validation: dict[str, list[File]]
     notes: list[str] = field(default_factory=list)
+    test: Path | None = None
 
 
 def list_images(root: Path, share: float) -> Listing:
@@ -48,6 +49,8 @@ def list_images(root: Path, share: float) -> Listing:
         raise UserError(f"data.root: {root} is {'not a directory' if root.exists() else 'missing'}; a folder with one folder of images for each class is expected")
     splits = _splits(root)
     listing = Listing(find_images(splits.training), {}, splits.notes)
+    if splits.test is not None:
+        _hold_out(listing, splits.test)
     if len(listing.training) < 2:
         raise UserError(f"data.root: {splits.training} has images of a single class, {next(iter(listing.training))}; a classifier needs at least two")
     if splits.validation is None:
@@ -71,6 +74,23 @@ class _Splits(NamedTuple):
     training: Path
     validation: Path | None
     notes: list[str]
+    test: Path | None = None
+
+
+def _hold_out(listing: Listing, folder: Path) -> None:
+    """Keep the folder for a test set where its folders are classes; none of its files is looked at."""
+    strange = [each.name for each in folders_in(folder) if each.name not in listing.training]
+    if strange:
+        listing.notes.append(f"{folder.name} in {folder.parent} is not used: it has {several(strange)}, which {'is' if len(strange) == 1 else 'are'} not among the classes")
+        return
+    listing.test = folder
+    listing.notes.append(f"{folder.name} in {folder.parent} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
+
+
+def list_test(folder: Path, classes: Sequence[str]) -> dict[str, list[File]]:
+    """The files of the test set, in the order of the classes. Raises UserError."""
+    found = find_images(folder, empty=True)
+    return {name: found.get(name, []) for name in classes}
 
 
 def _splits(root: Path) -> _Splits:
@@ -88,13 +108,15 @@ def _splits(root: Path) -> _Splits:
     for which, folders_of in (("training", training), ("validation", validation)):
         if len(folders_of) > 1:
             raise UserError(f"data.root: {root} has {several([folder.name for folder in folders_of])} for {which}; keep one of them")
-    others = [folder.name for folder in folders if folder not in (*training, *validation)]
+    tests = [folder for folder in test if folder in parts]
+    held_out_test = tests[0] if len(tests) == 1 else None
+    others = [folder.name for folder in folders if folder not in (*training, *validation, held_out_test)]
     held_out = validation[0] if validation else None
     notes = []
     if others:
         where = held_out.name if held_out else f"a part of {training[0].name}"
         notes.append(f"{several(others)} in {root} {'are' if len(others) > 1 else 'is'} not used: training takes {training[0].name}, validation {where}")
-    return _Splits(training[0], held_out, notes)
+    return _Splits(training[0], held_out, notes, held_out_test)
 
 
 def _holds_classes(folder: Path) -> bool:

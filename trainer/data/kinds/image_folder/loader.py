@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.image_folder.images import (
     PixelRange,
@@ -20,7 +23,7 @@ from gradtop.trainer.data.kinds.image_folder.images import (
     open_image,
     read_picture,
 )
-from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images
+from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images, list_test
 from gradtop.trainer.data.kinds.image_folder.masked import MaskedFolder, load_masked
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, UnreadableSample
@@ -54,7 +57,13 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     for pictures in (training, validation):
         reading.leave_out(pictures, pictures.known_unreadable())
     info = DataInfo(channels=3, size=config.image_size, classes=len(classes))
-    return Folder(training, validation, info, reading, tuple(classes), root, Survey(notes, settings))
+    held_out = partial(_read_test, listing.test, classes, config, pixels) if listing.test is not None else None
+    return Folder(training, validation, info, reading, tuple(classes), root, Survey(notes, settings), held_out=held_out)
+
+
+def _read_test(folder: Path, classes: Sequence[str], config: ImageFolder, pixels: PixelRange | None) -> Mapping[str, Any]:
+    pictures = ImageFiles(list_test(folder, classes), "testing", config.image_size, pixels)
+    return {"val": pictures, "reading": Reading(config.workers, samples=len(pictures), prefetch=config.prefetch)}
 
 
 class ImageFiles:
@@ -124,6 +133,7 @@ class Folder:
     survey: Survey = field(default_factory=Survey)
     tokens_per_sample: int = 0
     prepare: Normalise = field(default_factory=lambda: Normalise(*IMAGENET))
+    held_out: HeldOut | None = None
 
     @property
     def tones(self) -> Tones:

@@ -16,6 +16,8 @@ class TableData(LabeledData):
     target: tuple[str, ...] = setting(("target",), help="Column to predict, or a list of columns of numbers. Words and few integers are classes, other numbers values.", effect="fork")
     validation: float = setting(0.2, help="Fraction of the rows used for validation, drawn by training.seed, of each class alike.", effect="fork", gt=0, lt=1)
     validation_file: str = setting("", help="File with the rows for validation, in place of a fraction.", effect="fork")
+    test: float = setting(0.0, help="Fraction of the rows held out as a test set, which is evaluated once at the end; drawn before those for validation.", effect="fork", ge=0, lt=0.9)
+    test_file: str = setting("", help="File with the rows of a test set, in place of a fraction.", effect="fork")
     columns: tuple[str, ...] = setting((), help="Columns that the model sees; empty: all but the target.", effect="fork")
     drop: tuple[str, ...] = setting((), help="Columns to leave out.", effect="fork")
     categories: tuple[str, ...] = setting((), help="Columns whose numbers name categories.", effect="fork")
@@ -37,6 +39,8 @@ class TableData(LabeledData):
     def disagreements(self) -> Iterator[tuple[str, str]]:
         if not self.target or not all(self.target):
             yield "target", "must name a column to predict"
+        if self.test and self.test_file:
+            yield "test", "cannot be combined with data.test_file; leave one out"
         for key in ("columns", "drop"):
             if both := [name for name in getattr(self, key) if name in self.target]:
                 yield key, f"contains {both[0]}, which data.target predicts"

@@ -21,7 +21,7 @@ class FoundColumns:
 
     numbers: list[NumberColumn] = field(default_factory=list)
     categories: list[CategoryColumn] = field(default_factory=list)
-    parts: tuple[dict[str, Tensor], dict[str, Tensor]] = field(default_factory=lambda: ({}, {}))
+    parts: Sequence[dict[str, Tensor]] = field(default_factory=lambda: ({}, {}, {}))
     left_out: list[str] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
 
@@ -32,8 +32,8 @@ class FoundColumns:
         return torch.stack([columns.pop(column.name) for column in order], 1)
 
 
-def find_columns(table: RawTable, names: Sequence[str], rows: tuple[Tensor, Tensor], policy: str, *, named: bool) -> FoundColumns:
-    """Of the training rows, `rows[0]`, and both parts encoded by it. Raises UserError, for columns of no use where they were `named`."""
+def find_columns(table: RawTable, names: Sequence[str], rows: Sequence[Tensor], policy: str, *, named: bool) -> FoundColumns:
+    """Of the training rows, `rows[0]`, and all parts encoded by it. Raises UserError, for columns of no use where they were `named`."""
     found = FoundColumns()
     for name in names:
         column = table.column(name)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
+from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.columns import encode_rows, find_columns
 from gradtop.trainer.data.kinds.table.reading import RawTable, read_table
@@ -22,7 +23,7 @@ from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import one_thread
 
-FILE, VALIDATION_FILE = "data.file", "data.validation_file"
+FILE, VALIDATION_FILE, TEST_FILE = "data.file", "data.validation_file", "data.test_file"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def _load_new(config: TableData, seed: int, wanted: WantedTargets) -> TableSourc
         raise UserError(f"data.drop leaves no column of {table.path} but the target; leave some in")
     found = read_targets(table, targets, wanted)
     kept, dropped = _kept_rows(table, names, config.missing)
-    rows = (kept, kept[:0]) if config.validation_file else _split(kept, found, config.validation, seed)
+    kept, apart = _split(kept, found, config.test, seed) if config.test else (kept, kept[:0])
+    rows = (kept, kept[:0], apart) if config.validation_file else (*_split(kept, found, config.validation, seed), apart)
     columns = find_columns(table, names, rows, config.missing, named=bool(config.columns))
     if not columns.numbers and not columns.categories:
         raise UserError(f"{FILE}: {table.path} has no column that says anything of the target; left out: {', '.join(columns.left_out)}")
@@ -92,7 +94,7 @@ def _load_new(config: TableData, seed: int, wanted: WantedTargets) -> TableSourc
         notes.append(f"{table.path.name}: {dropped:,} rows with a missing value were dropped")
     if columns.left_out:
         notes.append(f"{table.path.name}: left out: {', '.join(columns.left_out)}")
-    return _made(training, labels, validation, others, encoding, notes)
+    return replace(_made(training, labels, validation, others, encoding, notes), held_out=_held_out(config, encoding, columns.inputs(2), found.values[apart]))
 
 
 def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTargets) -> TableSource:
@@ -114,12 +116,30 @@ def _load_as_saved(config: TableData, encoding: TableEncoding, wanted: WantedTar
     new = [column.name for place, column in enumerate(encoding.categories, start=len(encoding.numbers)) if bool((inputs[:, place] == 0).any())]
     if new:
         notes.append(f"{path.name}: words of {', '.join(new)} that the checkpoint does not know, or did not see in training, count as one category")
+    found = TargetColumns(encoding.target_kind, labels, encoding.classes)
+    rows = torch.arange(len(labels))
+    rows, apart = _split(rows, found, config.test, encoding.seed) if config.test else (rows, rows[:0])
+    held_out = _held_out(config, encoding, inputs[apart], labels[apart])
     if config.validation_file:
         validation, others = _validation_of_file(config, encoding)
-        return _made(inputs, labels, validation, others, encoding, notes)
-    found = TargetColumns(encoding.target_kind, labels, encoding.classes)
-    training, rest = _split(torch.arange(len(labels)), found, config.validation, encoding.seed)
-    return _made(inputs[training], labels[training], inputs[rest], labels[rest], encoding, notes)
+        return replace(_made(inputs[rows], labels[rows], validation, others, encoding, notes), held_out=held_out)
+    training, rest = _split(rows, found, config.validation, encoding.seed)
+    return replace(_made(inputs[training], labels[training], inputs[rest], labels[rest], encoding, notes), held_out=held_out)
+
+
+def _held_out(config: TableData, encoding: TableEncoding, inputs: Tensor, labels: Tensor) -> HeldOut | None:
+    """The rows that were set apart, or those of a file, which is read when it is wanted. Raises UserError where there is no such file."""
+    if not config.test_file:
+        return (lambda: {"val_images": inputs, "val_labels": labels}) if len(labels) else None
+    path = _path(config.test_file)
+    if not path.is_file():
+        raise UserError(f"{TEST_FILE}: there is no file {path}")
+
+    def read() -> Mapping[str, Any]:
+        rows, targets = read_rows(path, encoding, TEST_FILE, targets=True)
+        return {"val_images": rows, "val_labels": targets}
+
+    return read
 
 
 def _split(rows: Tensor, targets: TargetColumns, share: float, seed: int) -> tuple[Tensor, Tensor]:
