@@ -13,7 +13,7 @@ from gradtop.trainer.config import CustomData
 from gradtop.trainer.data.dataset import Dataset, Source
 from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.load import load_data
-from gradtop.trainer.data.nested import as_inputs, inputs_text, stack_samples, take_rows
+from gradtop.trainer.data.nested import as_inputs, inputs_text, on_device, stack_samples, take_rows
 from gradtop.trainer.data.sample_form import SampleForm, form_of
 from gradtop.trainer.data.targets import ANY, ONE_CLASS, WantedTargets
 from gradtop.trainer.models.calling import call_model, outputs_of
@@ -138,6 +138,13 @@ def test_rows_texts_and_stacks() -> None:
     batch = stack_samples([sample, sample, sample])
     assert inputs_text(batch, lambda tensor: "×".join(map(str, tensor.shape))) == "{a: 3×2, b: (3, (3×2))}"
     assert torch.equal(take_rows(batch, 1)["b"][1][0], torch.ones(2))
+
+
+def test_what_pinning_memory_makes_lists_of_is_tuples_again() -> None:
+    """torch's pin_memory returns a list for a tuple."""
+    moved = on_device({"a": [torch.ones(2), (torch.zeros(1),)]}, CPU)
+    assert isinstance(moved["a"], tuple)
+    assert isinstance(moved["a"][1], tuple)
 
 
 def test_outputs_are_logits_or_the_first_tensor() -> None:

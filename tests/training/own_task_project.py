@@ -63,6 +63,19 @@ def cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, T
     return {"loss": functional.cross_entropy(model(inputs), labels), "top": functional.softmax(model(inputs), 1).max(1).values.mean()}
 
 
+class Fuse:
+    left = 0
+
+
+def breaking(model: nn.Module, batch: Tensor, steps: int) -> Tensor:
+    """Works so many times in training."""
+    if model.training:
+        Fuse.left = (Fuse.left or steps + 1) - 1
+        if Fuse.left == 1:
+            raise KeyError("words")
+    return functional.mse_loss(model(batch), batch)
+
+
 def wrong(model: nn.Module, batch: Tensor, how: str) -> Any:
     loss = functional.mse_loss(model(batch), batch)
     match how:

@@ -184,6 +184,33 @@ def test_what_is_no_loss_is_told_of_before_training(tmp_path: Path, how: str, sa
     assert read_status(run).step == 0
 
 
+def test_what_raises_while_training_ends_it_with_a_sentence_and_leaves_what_was_trained(tmp_path: Path) -> None:
+    run = new_run(tmp_path, config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:breaking", "{steps = 5}"), {})
+    assert work(run) == 1
+    status = read_status(run)
+    # One of the calls is that before training.
+    assert (status.step, status.error) == (3, f"task.target: {PROJECT}:breaking raised KeyError: 'words' (the traceback is in worker.log)")
+    assert find_checkpoint(run).path.name == "step-000002.pt"
+
+
+def test_a_search_by_what_is_charted_needs_its_direction() -> None:
+    tables = {"job": "search", "task": {"kind": "custom", "target": "a.b:c"}}
+    search = {"objectives": ["distance"], "space": {"optimizer.lr": "log(1e-4, 1e-1)"}, "trials": 2}
+    assert validate({**tables, "search": {**search, "directions": ["max"]}})
+    with pytest.raises(ConfigProblems, match=r"search\.directions: must have min or max for distance, of which only its code knows which is better"):
+        validate({**tables, "search": search})
+
+
+def test_a_group_of_batches_is_as_one_large_batch(tmp_path: Path) -> None:
+    losses = []
+    for batch_size, accumulate in ((16, 1), (8, 2)):
+        text = AUTOENCODER.replace("batch_size = 16", f"batch_size = {batch_size}\naccumulate = {accumulate}")
+        run = new_run(tmp_path / str(accumulate), text, {})
+        assert work(run) == 0, read_status(run).error
+        losses.append([loss for _, loss in rows(run, "steps", "loss")])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_a_metric_that_is_not_returned_cannot_be_monitored(tmp_path: Path) -> None:
     run = new_run(tmp_path, READER.replace('monitor = "hidden_norm"', 'monitor = "hidden"'), {})
     assert work(run) == 1
