@@ -314,7 +314,7 @@ def _streams(run: Run, intact: Container[str]) -> None:
 def _plot(reader: RunReader) -> None:
     metrics = all_metrics(reader)
     if metrics:
-        curves.draw("x", usual(metrics)[:2], 60, 10)
+        curves.draw("x", usual(metrics, reader)[:2], 60, 10)
     if (draw := drawing_of(reader)) is not None:
         draw(reader, 60, 10, colours=False, unicode=True)
 

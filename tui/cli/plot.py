@@ -118,7 +118,7 @@ def wanted_of(readers: Sequence[RunReader], options: argparse.Namespace) -> list
     from gradtop.tui.cli import curves, overlay
 
     there = overlay.known_metrics(readers)
-    return [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    return [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there, readers[0])
 
 
 def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:
@@ -129,7 +129,7 @@ def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unic
     there = all_metrics(reader)
     if not there:
         raise UsageError(f"{name_of(reader)} has no recorded values yet")
-    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there)
+    wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there, reader)
     width, height = size(options)
     return [
         curves.draw(name_of(reader), chart, width, height, first=options.first, last=options.last, log=options.log, colours=colours, unicode=unicode)
@@ -171,9 +171,10 @@ def size(options: argparse.Namespace) -> tuple[int, int]:
     return width, height
 
 
-def usual(there: Mapping[str, RecordedMetric]) -> list[RecordedMetric]:
-    """What there is of loss, validation loss and the metric beside it, the accuracy for one; else the first there is."""
-    return [there[name] for name in (LOSS, VAL_LOSS, headline_of(there)) if name in there] or list(there.values())[:1]
+def usual(there: Mapping[str, RecordedMetric], reader: RunReader) -> list[RecordedMetric]:
+    """What there is of loss, validation loss and the metric beside it, the accuracy for one; else the first there is. The run says which metric that is."""
+    beside = reader.status.headline if reader.status.headline in there else headline_of(there)
+    return [there[name] for name in dict.fromkeys((LOSS, VAL_LOSS, beside)) if name in there] or list(there.values())[:1]
 
 
 def group(metrics: list[RecordedMetric]) -> list[list[RecordedMetric]]:
