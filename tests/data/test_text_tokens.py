@@ -11,9 +11,11 @@ import torch
 from torch.nn import functional
 
 from gradtop.trainer.config import Text
-from gradtop.trainer.data.kinds.text import tokens
+from gradtop.trainer.data.kinds.text import token_cache, tokens
 from gradtop.trainer.data.kinds.text.loader import TextSource, load, outline_text
-from gradtop.trainer.data.kinds.text.tokens import cache_folder
+from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, cache_folder
+from gradtop.trainer.data.prepared import cache_home
+from gradtop.trainer.data.preparing import listening
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification.classifier import build_language_model
 from gradtop.trainer.tasks.kinds.language_model import LanguageModelTask
@@ -113,6 +115,48 @@ def test_what_was_trained_is_taken_from_the_cache_unless_it_is_broken(tmp_path: 
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert of(tmp_path).vocabulary == first.vocabulary
+
+
+def test_the_tokens_of_a_long_text_are_taken_from_the_cache_unless_they_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = of(tmp_path)
+    monkeypatch.setattr(token_cache, "WORTH", len(TEXT) // 2)
+    of(tmp_path)
+    (kept,) = (cache_home() / "tokens").iterdir()  # that of the training part: the other is short
+
+    def encode(encoding: TokenEncoding, text: str) -> torch.Tensor:
+        encoded.append(len(text))
+        return real(encoding, text)
+
+    real, encoded = TokenEncoding.encode, list[int]()
+    monkeypatch.setattr(TokenEncoding, "encode", encode)
+    again = of(tmp_path)
+    assert torch.equal(again.training_part, first.training_part)
+    assert again.training_part.dtype == first.training_part.dtype
+    short = len(TEXT) // 10
+    assert encoded == [short]
+    of(tmp_path, vocab_size=280)  # other tokens
+    assert encoded == [short, len(TEXT) - short, short]
+    kept.write_bytes(kept.read_bytes()[:-2])
+    assert torch.equal(of(tmp_path).training_part, first.training_part)
+    assert encoded[3:] == [len(TEXT) - short, short]
+
+
+def test_preparing_tells_how_far_it_is_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(Exception):
+        pass
+
+    def listen(doing: str, done: int, of: int) -> None:
+        told.append((doing, done, of))
+        if doing == ends:
+            raise Ended
+
+    monkeypatch.setattr(tokens, "_PIECE", 130)
+    told: list[tuple[str, int, int]] = []
+    for ends in ("training the tokenizer", "encoding the text"):
+        with pytest.raises(Ended), listening(listen):
+            of(tmp_path)
+        assert told[-1][:2] == (ends, 0)
+        assert told[-1][2] > 10
 
 
 def test_a_tokenizer_of_a_checkpoint_encodes_another_text_and_needs_none(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradtop.trainer.config import Change, Text, load_config, parse_config
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.inference.prediction import predict
+from gradtop.trainer.launch.create import create_run
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.record.samples import read_samples
@@ -110,3 +112,18 @@ def test_a_fork_onto_another_text_keeps_the_tokenizer(tmp_path: Path, monkeypatc
     (tmp_path / "other.txt").write_text("Quite another text, of other words. " * 90)
     after = before_training(fork(run, f"data.file={tmp_path / 'other.txt'}", "training.epochs=3"), monkeypatch)
     assert after["encoding"] == newest_state(run)["encoding"]
+
+
+@pytest.mark.parametrize(("tokenizer", "kept"), [("bpe", "bpe"), ("own.json", "HERE/own.json"), ("~/own.json", "~/own.json")])
+def test_the_path_of_a_tokenizer_is_that_of_where_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str, kept: str) -> None:
+    for name in ("first", "here"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "first")
+    config = parse_config('[model]\nkind = "language_model"\n[data]\nkind = "text"\n')
+    parent = create_run(tmp_path / "runs", config)
+    monkeypatch.chdir(tmp_path / "here")
+    changed = parse_config(f'[model]\nkind = "language_model"\n[data]\nkind = "text"\ntokenizer = "{tokenizer}"\n')
+    run = create_run(tmp_path / "runs", changed, parent=parent, changes=[Change("data.tokenizer", "characters", tokenizer, "fork")])
+    data = load_config(run.config).data
+    assert isinstance(data, Text)
+    assert data.tokenizer == kept.replace("HERE", str(tmp_path / "here"))

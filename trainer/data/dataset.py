@@ -75,7 +75,12 @@ def tones_of(images: ModelInputs) -> Tones | None:
 def spread_rows(values: Tensor, most: int = _NUMBERS) -> bytes:
     """What is digested of a tensor: its kind, its shape, and about `most` of its rows, evenly spread."""
     rows = values[:: max(len(values) // most, 1)].contiguous()
-    return f"{values.dtype} {tuple(values.shape)} ".encode() + ctypes.string_at(rows.data_ptr(), rows.nbytes)
+    return f"{values.dtype} {tuple(values.shape)} ".encode() + bytes_of(rows)
+
+
+def bytes_of(values: Tensor) -> bytes:
+    """As they lie in memory, of a contiguous tensor on the CPU."""
+    return ctypes.string_at(values.data_ptr(), values.nbytes)
 
 
 class TrainingBatches(Protocol):

@@ -61,10 +61,10 @@ def _read(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def forget(folder: Path, *, most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> None:
+def forget(folder: Path, *, pattern: str = "*.json", most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> None:
     """Remove what was used longest ago, until so much is left. Raises OSError."""
     kept = size = 0
-    there = sorted(((found.st_mtime_ns, found.st_size, path) for path in folder.glob("*.json") if (found := path.stat())), reverse=True)
+    there = sorted(((found.st_mtime_ns, found.st_size, path) for path in folder.glob(pattern) if (found := path.stat())), reverse=True)
     for _, bytes_of_it, path in there:
         kept, size = kept + 1, size + bytes_of_it
         if kept > most_files or size > most_bytes:

@@ -18,6 +18,7 @@ from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, spread_rows
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.kinds.text import BYTE_PAIR, CHARACTER_WISE, Text
 from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEncoding
+from gradtop.trainer.data.kinds.text.token_cache import cached_numbers
 from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, read_tokenizer, train_tokenizer
 from gradtop.trainer.runtime.errors import UserError
 
@@ -72,7 +73,7 @@ def _characters(where: str, training: str, validation: str, context: int) -> Tex
 def _tokens(config: Text, where: str, training: str, validation: str, context: int, saved: Mapping[str, Any]) -> TextSource:
     found = _saved_encoding(config, saved)
     encoding = found if isinstance(found, TokenEncoding) else _new_tokens(config, where, training)
-    parts = encoding.encode(training), encoding.encode(validation)
+    parts = cached_numbers(encoding, training), cached_numbers(encoding, validation)
     names = [f"{len(part):,} tokens" for part in parts]
     if len(parts[0]) <= context:
         raise UserError(_too_little(where, len(training) + len(validation), len(parts[0]), context, "tokens"))

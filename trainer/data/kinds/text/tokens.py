@@ -17,7 +17,8 @@ from torch import Tensor
 
 from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.text.encoding import number_type
-from gradtop.trainer.data.prepared import cache_home
+from gradtop.trainer.data.prepared import cache_home, forget
+from gradtop.trainer.data.preparing import one_by_one
 from gradtop.trainer.metrics import TOKENS
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.errors import UserError
@@ -63,7 +64,8 @@ class TokenEncoding:
         numbers: list[int] = []
         # As many at a time as there are processors: the library takes one for each.
         several = os.cpu_count() or 1
-        rest = _pieces(text)
+        pieces = list(_pieces(text))
+        rest = one_by_one("encoding the text", pieces, len(pieces))
         while some := list(itertools.islice(rest, several)):
             for found in self.library.encode_batch_fast(some, add_special_tokens=False):
                 numbers += found.ids
@@ -102,11 +104,15 @@ def train_tokenizer(text: str, vocab_size: int) -> str:
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size, min_frequency=_RARE, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
     )
-    made.train_from_iterator(_pieces(text), trainer)
+    pieces = list(_pieces(text))
+    counted = one_by_one("training the tokenizer", pieces, len(pieces))
+    # The first one here: the library takes the others in a thread of its own, which knows of no listener.
+    made.train_from_iterator(itertools.chain([next(counted)], counted), trainer)
     content = str(made.to_str())
     with contextlib.suppress(OSError):
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(cached.parent, cached, content)
+        forget(cached.parent)
     return content
 
 
