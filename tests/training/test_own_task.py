@@ -29,6 +29,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.server.config_check import check_config
 from gradtop.trainer.training.build import read_valid_config
+from gradtop.tui.cli.check import lines
 from gradtop.tui.cli.main import main
 from tests.training.nested_project import Reader, parts
 from tests.training.own_task_project import Autoencoder, contrastive, vectors
@@ -247,6 +248,9 @@ def test_jobs_that_measure_a_training_take_it(run: Run) -> None:
     about = check_config(read_valid_config(run), run.path.parent, lambda _: None)
     assert about["model"]["outputs"] == []
     assert about["loss"]["samples"] == 16
+    said = dict(lines({**about, "problems": []}))
+    assert "classes" not in said
+    assert said["first batch"].startswith("{input_ids: 16×5 int64, attention_mask: 16×5 bool, more: (16×4 float32)}; the first one: 0 to 6")
 
 
 def test_what_needs_to_know_the_outputs_says_so(run: Run, tmp_path: Path) -> None:

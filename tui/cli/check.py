@@ -96,7 +96,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "data", f"{data['kind']}: {part_text(data['training'], unit)} for training, {part_text(data['validation'], unit)} for validation"
     if data["targets"]:
         yield "targets", f"{number(data['targets'])} for each sample"
-    else:
+    elif data["classes"]:
         yield "classes", classes_text(data, batch)
     spread = f", mean {figure(batch['mean'])}, std {figure(batch['std'])}" if batch["mean"] is not None else ""
     inputs = f"{batch['structure']}; the first one: " if batch["structure"] else f"{shape(batch['inputs'])} {batch['dtype']}, "
