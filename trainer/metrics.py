@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 MetricMode = Literal["min", "max"]
 
 METRICS_KEY = "training.metrics"
+MONITOR_KEY = "training.monitor"
 LOSS, ACCURACY = "loss", "accuracy"
 BALANCED_ACCURACY, F1, TOP5_ACCURACY = "balanced_accuracy", "f1", "top5_accuracy"
 PERPLEXITY, BITS_PER_CHARACTER = "perplexity", "bits_per_character"

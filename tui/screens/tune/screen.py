@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences
 from gradtop.trainer.job import find_job
+from gradtop.trainer.metrics import MONITOR_KEY, is_own
 from gradtop.trainer.record import CheckpointInfo, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
@@ -246,7 +247,10 @@ class Tune(ModeScreen, EnqueueAction):
             if word is not None:
                 self.form.set_text(word)
 
-        self.app.push_screen(Choose(message.spec.name, tuple(dict.fromkeys((*message.spec.choices, message.chosen))), message.chosen, message.at), take)
+        # What code of the user measures is declared nowhere; the run knows it.
+        own = filter(is_own, self.snapshot.facts.status.metrics) if message.spec.key == MONITOR_KEY else ()
+        words = tuple(dict.fromkeys((*message.spec.choices, *own, message.chosen)))
+        self.app.push_screen(Choose(message.spec.name, words, message.chosen, message.at), take)
 
     # What can be done with it
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.events import Paste
 from textual.widgets import OptionList
 
-from gradtop.trainer.record import Run
+from gradtop.trainer.metrics import METRICS
+from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record.status import write_status
 from gradtop.tui.dialogs.choose import Choose
 from tests.tui.screens.tune.tuning import LR, opened
 
@@ -79,6 +82,19 @@ async def test_a_kind_is_chosen_from_a_list_and_brings_its_own_fields(tmp_path: 
         assert "momentum" in screen.shown()
         assert "betas" not in screen.shown()
         assert "adamw → sgd" in screen.shown()
+
+
+async def test_what_code_of_the_user_measures_can_be_monitored(tmp_path: Path, run: Run) -> None:
+    write_status(run, replace(read_status(run), metrics={"f1": 0.5, "distance": 1.25, "not a name": 2.0}))
+    async with opened(tmp_path, run=run) as screen:
+        screen.form.go("training.monitor")
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
+        options = screen.app.screen.query_one(OptionList)
+        assert [options.get_option_at_index(place).id for place in range(options.option_count)] == [*METRICS, "distance"]
+        await screen.press("end", "enter")
+        await screen.until(lambda: not isinstance(screen.app.screen, Choose), "the form")
+        assert screen.text("training.monitor") == "distance"
 
 
 async def test_a_list_is_left_without_choosing(tmp_path: Path, run: Run) -> None:
