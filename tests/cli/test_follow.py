@@ -202,6 +202,25 @@ def test_a_line_is_rewritten_in_place_on_a_terminal_that_can(living: tuple[Run, 
         assert terminal.text.endswith("\r\x1b[Kquiet-heron is done after 0:04; best val loss 0.245, accuracy 0.6221 (epoch 1).\n")
 
 
+def test_while_data_are_prepared_the_line_says_how_far_and_how_long(living: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, grower = living
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("gradtop.tui.terminal.original_environment", lambda: {"TERM": "xterm"})
+    output.environment.cache_clear()
+    preparing = {"doing": "looking through the masks", "done": 200, "of": 800, "since": 10.0, "at": 20.0}
+    grower.status("starting", updated=time.time())
+    write_status(run, replace(read_status(run), preparing=preparing))
+
+    def train() -> None:
+        grower.status("training", updated=time.time())
+        write_status(run, replace(read_status(run), preparing=preparing))
+
+    assert told(run, train, lambda: grower.status("done")) == 0
+    assert "\r\x1b[K25 %  looking through the masks: 200 of 800, 0:30 left" in terminal.text
+    assert terminal.text.count("masks") == 1
+
+
 def test_watch_without_a_terminal_follows(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from gradtop.tui.cli.main import main
 

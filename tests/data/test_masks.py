@@ -19,9 +19,9 @@ from gradtop.trainer.data.kinds.image_folder.masked import MaskedFolder
 from gradtop.trainer.data.kinds.image_folder.masks import look_at
 from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair
 from gradtop.trainer.data.load import load_data
-from gradtop.trainer.data.preparing import listening
 from gradtop.trainer.data.targets import MASKS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import listening
 from tests.data.mask_files import IGNORED, SIDE, labels, picture_of, write_pairs
 
 

@@ -15,8 +15,8 @@ from gradtop.trainer.data.kinds.text import token_cache, tokens
 from gradtop.trainer.data.kinds.text.loader import TextSource, load, outline_text
 from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, cache_folder
 from gradtop.trainer.data.prepared import cache_home
-from gradtop.trainer.data.preparing import listening
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import listening
 from gradtop.trainer.tasks.kinds.classification.classifier import build_language_model
 from gradtop.trainer.tasks.kinds.language_model import LanguageModelTask
 

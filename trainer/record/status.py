@@ -52,6 +52,8 @@ class Status:
     `result` is the result of a job other than training, by name.
     `monitoring` is the cost of measuring each stream in the last minute: `STREAM.share` of the time, and `STREAM.every`, the
     seconds between two measurements.
+    `preparing` is how far the preparation of the data is: what is `doing`, how much is `done`, `of` how much (0 while unknown), and from
+    when (`since`) to when (`at`); empty before and after it.
     """
 
     state: RunState = RunState.CREATED
@@ -108,6 +110,7 @@ class Status:
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
     result: Mapping[str, object] = dataclasses.field(default_factory=dict)
     monitoring: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    preparing: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
     def monitored(self) -> Monitored:
@@ -137,7 +140,7 @@ READS = bounds.reads_of(Status, state=lambda word: RunState(word) if isinstance(
 MAKE = bounds.Maker(Status, READS)
 STATE = re.compile(rb'"state"\s*:\s*"([a-z]+)"')
 ACTIVE_WORDS = frozenset(state.encode() for state in ACTIVE)
-MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best", "baselines", "test", "test_baselines"})
+MAPPINGS = frozenset({"changes", "result", "monitoring", "metrics", "metrics_at_best", "baselines", "test", "test_baselines", "preparing"})
 
 
 def write_status(run: Run, status: Status) -> None:

@@ -36,6 +36,7 @@ from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
 from gradtop.trainer.runtime.errors import TracedError, UserError, explain_limit
 from gradtop.trainer.runtime.lock import lock_run
+from gradtop.trainer.runtime.preparing import Preparation, listening
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
 from gradtop.trainer.runtime.signals import EndNow, LastResort, Signals
 from gradtop.trainer.runtime.watch import ControlWatch
@@ -147,7 +148,8 @@ class Worker:
             self.control.begin(saves=job.trains)
             if self.context.resume:
                 require_resumable(job, self.run)
-            start(job.name)(self.context)
+            with listening(Preparation(self.control, self.progress, saves=job.trains)):
+                start(job.name)(self.context)
         except Stop as request:
             return Ending(RunState.STOPPED, "; ".join(filter(None, (f"ended by {request}" if str(request) else "", request.unsaved))))
         except EndNow as request:
@@ -287,6 +289,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
         updated=now,
         ended=0.0,
         queued=0.0,
+        preparing={},
         samples_per_s=0.0,
         error="",
         warning="",

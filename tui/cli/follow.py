@@ -12,6 +12,7 @@ from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.analysis.formatting import duration, number, progress, si
 from gradtop.trainer.analysis.pace import pace_of
+from gradtop.trainer.analysis.preparation import preparation_of
 from gradtop.trainer.analysis.text import loss_terms, metric_figure
 from gradtop.trainer.metrics import ACCURACY, LOSS, Monitored, headline_of, monitored
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
@@ -167,6 +168,8 @@ class Follower:
             return
         status = self.reader.status
         text = {RunState.CREATED: "starting", RunState.SILENT: SILENT}.get(state, state)
+        if (preparing := preparation_of(status)) is not None:
+            text = f"{progress(preparing.done, preparing.of)}  {preparing.text}" if preparing.of else preparing.text
         if state is RunState.TRAINING and status.steps:
             left = self.seconds_left()
             text = f"{progress(status.step, status.steps)}  step {number(status.step)}/{number(status.steps)}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.analysis.preparation import preparation_of
 from gradtop.trainer.analysis.text import in_epoch, metric_text, pace_text, stopped_early_text
 from gradtop.trainer.job import DEFAULT_JOB
 from gradtop.trainer.record import Status, clean
@@ -53,10 +54,15 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
     early = stopped_early_text(replace(status, state=facts.state))
     percent = [(early, "warning")] if early else [(formatting.progress(status.step, status.steps), "text")] if status.steps else []
     left = [(f"{formatting.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
+    if (preparing := preparation_of(replace(status, state=facts.state))) is not None:
+        share = preparing.done / preparing.of if preparing.of else 0.0
+        epoch, step = [], [(f"{preparing.doing} ", "muted"), (preparing.counted, "text")]
+        percent = [(formatting.progress(preparing.done, preparing.of), "text")] if preparing.of else []
+        left = [(f"{formatting.duration(preparing.left)} ", "text"), ("left", "muted")] if preparing.left is not None else []
     brand: list[Piece] = [("gradtop", "muted")]
     name: list[Piece] = [(facts.name, "strong")]
     kept = [brand, name, state, epoch, step, percent, left]
-    for dropped in (brand, epoch, *((step, percent) if early else (percent, left, step))):
+    for dropped in (brand, epoch, *((step, percent) if early or preparing is not None else (percent, left, step))):
         if length(kept, 2) + 1 <= width:
             break
         kept = [part for part in kept if part is not dropped]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from gradtop.trainer.record import Meta, Run, RunState, Status
-from gradtop.tui.framework.header import second_line
+from gradtop.tui.framework.header import first_line, second_line
 from gradtop.tui.reading.snapshot import Facts
 
 CONFIG = MappingProxyType({"optimizer": {"kind": "adamw", "lr": 3e-3}, "data": {"kind": "digits"}, "training": {"batch_size": 64}})
@@ -27,6 +27,17 @@ def test_a_run_that_has_ended_has_its_best_result_of_what_and_when_its_duration_
 
 def test_a_run_that_trains_has_the_figures_of_now() -> None:
     assert line(RunState.TRAINING) == " cnn 1\u202f000 parameters · adamw lr 0 · digits, batch 64 · cpu · 800 samples/s"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(120, "1\u202f200 of 4\u202f800  ━━━━━━"), (60, "25 %  0:30 left")])
+def test_a_run_that_prepares_its_data_has_how_far_that_is_and_how_long_it_takes(width: int, shown: str) -> None:
+    status = Status(state=RunState.STARTING, steps=500, epochs=5, preparing={"doing": "looking through the masks", "done": 1200, "of": 4800, "since": 10.0, "at": 20.0})
+    facts = Facts(run=Run(Path("runs/some")), state=RunState.STARTING, status=status, config=CONFIG, meta=Meta())
+    first = "".join(text for text, _ in first_line(facts, width))
+    assert len(first) <= width
+    assert shown in first
+    assert "epoch" not in first
+    assert ("25 %" in first, "0:30 left" in first) == (True, True)
 
 
 def test_another_job_that_has_ended_has_no_learning_rate_neither_its_last_one_nor_a_configured_one() -> None:

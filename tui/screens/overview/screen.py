@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from gradtop.trainer.analysis.preparation import preparation_of
 from gradtop.trainer.analysis.text import metric_figure, mixes_images
 from gradtop.trainer.metrics import PERPLEXITY, metric_of
 from gradtop.trainer.record import RunState, clean
@@ -224,7 +225,8 @@ def best_label(part: OverviewPart, metric: str) -> str:
 
 def waiting_for(facts: Facts) -> str:
     if facts.state in {RunState.CREATED, RunState.STARTING}:
-        return "starting: the first step follows in a few seconds"
+        preparing = preparation_of(facts.status)
+        return "preparing the data; the first step follows" if preparing is not None else "starting: the first step follows in a few seconds"
     return "nothing measured yet" if facts.alive else "nothing was measured"
 
 

@@ -33,6 +33,7 @@ from gradtop.trainer.data.nested import (
 from gradtop.trainer.data.sample_form import ALONE, PLAIN, SampleForm, form_of
 from gradtop.trainer.data.targets import ANY, MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import one_by_one
 
 WANTED = "a torch Dataset or DataLoader of (input, label), or a tuple (inputs, labels) of tensors, arrays or data frames"
 # So many of a Dataset's inputs say what black, white, mean and deviation are.
@@ -163,7 +164,7 @@ def _classes_of(samples: Any) -> int:
 def _classes_in_masks(items: Items, title: str) -> int:
     """As all masks have them; not all of these are kept."""
     found, say_at = 0, time.monotonic() + _SAY_EVERY
-    for index in range(len(items)):
+    for index in one_by_one("reading the masks", range(len(items)), len(items)):
         found = max(found, count_classes(items[index][1], items.ignored))
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _SAY_EVERY
@@ -183,7 +184,7 @@ def all_classes(items: Items, part: Part) -> Tensor:
 def all_labels(items: Items, title: str) -> Tensor:
     """Every sample read once, as only that tells how many classes there are, or the scale of values."""
     labels, say_at = [], time.monotonic() + _SAY_EVERY
-    for index in range(len(items)):
+    for index in one_by_one("reading the labels", range(len(items)), len(items)):
         labels.append(items[index][1])
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _SAY_EVERY

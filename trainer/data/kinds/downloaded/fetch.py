@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from gradtop.trainer.runtime.preparing import telling
+
 _CHUNK = 1 << 18
 _SILENCE = 15.0  # seconds without a byte after which a server is given up
 _SAY_EVERY = 5.0
@@ -59,8 +61,10 @@ class Said:
         size = f" ({total / 1e6:,.1f} MB)" if total else ""
         print(f"downloading {self._name}{size} from {url}", flush=True)
         self._next = time.monotonic() + _SAY_EVERY
+        self._tell = telling(f"downloading {self._name}, MB")
 
     def progress(self, done: int, total: int) -> None:
+        self._tell(done // 1_000_000, total // 1_000_000)
         if time.monotonic() < self._next:
             return
         share = f" of {total / 1e6:,.1f} MB, {done / total:.0%}" if total else " MB"
@@ -68,6 +72,7 @@ class Said:
         self._next = time.monotonic() + _SAY_EVERY
 
     def end(self, size: int) -> None:
+        self._tell(-1, 0)
         print(f"downloaded {self._name} ({size / 1e6:,.1f} MB)", flush=True)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gradtop.trainer.data.kinds.image_folder.twins import twins
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import telling
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".jfif")
 # What systems and programs leave in folders, besides what begins with a dot.
@@ -133,15 +134,18 @@ def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] =
     """The image files of each class; says how far it is, as many files take a while. A class may be without any where `empty`."""
     found: dict[str, list[File]] = {}
     count, say_at = 0, clock() + _SAY_EVERY
-    for folder in folders_in(root):
+    folders, tell = folders_in(root), telling("listing the images")
+    for folder in folders:
         files: list[File] = []
         for file in files_in(folder):
+            tell(count, 0)
             files.append(file)
             count += 1
             if clock() >= say_at:
                 say_at = clock() + _SAY_EVERY
                 print(f"{root}: {count:,} images found, in {folder.name} at the moment", flush=True)
         found[folder.name] = sorted(files)
+    tell(-1, 0)
     if not count and (empty or not found):
         lies = "its images lie in it directly" if any(entry.name.lower().endswith(SUFFIXES) for entry in entries_in(root)) else "there is none in it"
         raise UserError(f"data.root: {root} needs a folder of images for each class, but {lies}")

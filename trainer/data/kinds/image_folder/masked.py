@@ -17,8 +17,8 @@ from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
 from gradtop.trainer.data.normalise import IMAGENET, Normalise
 from gradtop.trainer.data.prepared import prepared, stamp_of
-from gradtop.trainer.data.preparing import one_by_one
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import one_by_one
 
 
 @dataclass(frozen=True)

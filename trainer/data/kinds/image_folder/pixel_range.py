@@ -22,6 +22,7 @@ from gradtop.trainer.data.kinds.image_folder.images import (
 )
 from gradtop.trainer.data.kinds.image_folder.listing import File
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import one_by_one
 
 # Formats that can have more than 8 bits.
 _DEEP = (".png", ".tif", ".tiff", ".pgm", ".ppm")
@@ -56,7 +57,8 @@ def find_pixel_range(paths: Sequence[str]) -> tuple[PixelRange, str] | None:
     depths: set[Depth] = set()
     ends: list[tuple[float, float]] = []
     began = time.monotonic()
-    for number, path in enumerate(spread(deep, _MEASURED)):
+    measured = spread(deep, _MEASURED)
+    for number, path in enumerate(one_by_one("measuring images of more than 8 bits", measured, len(measured))):
         try:
             depth, values = stored_values(path)
         except Unopenable:

@@ -6,7 +6,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
+
+from gradtop.trainer.data.prepared import prepared, stamp_of
+from gradtop.trainer.runtime.preparing import telling
 
 if TYPE_CHECKING:
     from gradtop.trainer.data.kinds.image_folder.listing import File
@@ -29,26 +33,45 @@ class Twins:
 
 
 def twins(one: Mapping[str, Sequence[File]], other: Mapping[str, Sequence[File]], most: int = _MOST_READ) -> Twins:
-    """Which files of the one part are in the other as well, class by class."""
-    result = Twins()
+    """Which files of the one part are in the other as well, class by class. What was found of the same files before is known."""
+    left = 0
+    compared: list[tuple[list[str], list[str]]] = []
     for name, files in one.items():
         common = {file.size for file in files if not file.wrong} & {file.size for file in other.get(name, ()) if not file.wrong}
         mine, others = ([file.path for file in part if file.size in common] for part in (files, other.get(name, ())))
         most -= len(mine) + len(others)
         if most < 0:
-            result.left += len(mine) + len(others)
-            continue
+            left += len(mine) + len(others)
+        elif common:
+            compared.append((mine, others))
+    if not compared:
+        return Twins(left=left)
+    stamps = (stamp_of(path) for parts in compared for part in parts for path in ("", *part))
+    return Twins(prepared("twins", stamps, lambda: _compare(compared)), left)
+
+
+def _compare(compared: Sequence[tuple[list[str], list[str]]]) -> dict[str, list[str]]:
+    count, done, tell = sum(len(part) for parts in compared for part in parts), 0, telling("comparing images of one size")
+    found: dict[str, list[str]] = {}
+    for parts in compared:
+        (mine, others), alike = parts, dict[str, list[str]]()
         for digest in (_middle, _whole):
-            mine, others, alike = _matched(mine, others, digest)
-        result.found |= alike
-    return result
+            mine, others, alike = _matched(mine, others, digest, partial(tell, done, count))
+        found |= alike
+        done += sum(map(len, parts))
+    tell(-1, 0)
+    return found
 
 
-def _matched(mine: Iterable[str], others: Iterable[str], digest: Callable[[str], bytes]) -> tuple[list[str], list[str], dict[str, list[str]]]:
+def _matched(mine: Iterable[str], others: Iterable[str], digest: Callable[[str], bytes], look: Callable[[], object]) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    def digested(path: str) -> bytes:
+        look()
+        return digest(path)
+
     by_digest: dict[bytes, list[str]] = defaultdict(list)
     for path in others:
-        by_digest[digest(path)].append(path)
-    alike = {path: by_digest[key] for path in mine if (key := digest(path)) in by_digest}
+        by_digest[digested(path)].append(path)
+    alike = {path: by_digest[key] for path in mine if (key := digested(path)) in by_digest}
     return list(alike), sorted({path for paths in alike.values() for path in paths}), alike
 
 

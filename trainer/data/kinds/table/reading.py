@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import io
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from torch.utils.dlpack import from_dlpack
 
 from gradtop.trainer.data.kinds.table import faults
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import telling
 
 MOSTLY = 0.9  # of the words of a column that are numbers: the others are taken for mistakes
 BLOCK = MIB = 1 << 20
@@ -216,12 +218,33 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
             is_number = name in numbers or (name not in words and _is(kind, "integer", "floating"))
             taken[name] = pa.float64() if is_number else kind if _is(kind, "temporal") and name not in words else pa.string()
         convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken)
-        table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+        with CountedFile(path, length) as counted:
+            table = csv.read_csv(counted, parse_options=parse, convert_options=convert)
     except pa.ArrowException as error:
         found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
         raise UserError(f"{key}: {path}: {found or f'cannot be read as CSV ({_first_line(error)})'}") from None
     shown = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
     return RawTable(path, key, table, delimiter, names=shown)
+
+
+class CountedFile(io.FileIO):
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, path: Path, length: int) -> None:
+        super().__init__(path)
+        self._length, self._read = length, 0
+        self._tell = telling(f"reading {path.name}, MiB")
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(-1 if size is None else size) or b""
+        self._read += len(found)
+        self._tell(self._read // MIB, self._length // MIB)
+        return found
+
+    def close(self) -> None:
+        if not self.closed:
+            self._tell(-1, 0)
+        super().close()
 
 
 def _check_memory(path: Path, key: str, needed: int) -> None:

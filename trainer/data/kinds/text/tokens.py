@@ -18,10 +18,10 @@ from torch import Tensor
 from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.text.encoding import number_type
 from gradtop.trainer.data.prepared import cache_home, forget
-from gradtop.trainer.data.preparing import one_by_one
 from gradtop.trainer.metrics import TOKENS
 from gradtop.trainer.record.writing import write_atomically
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import one_by_one
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
