@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = (("model", "data", "task", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor", "sample"))
 ORDER = tuple(section for column in COLUMNS for section in column)
 # With nothing but defaults, these are one line each until somebody opens them.
-QUIET = frozenset({"task", "init", "freeze", "augment", "monitor", "sample"})
+QUIET = frozenset({"data", "task", "init", "freeze", "augment", "monitor", "sample"})
 CHOSEN = frozenset({"bool", "choice"})  # types of fields that nobody types into
 LEAVE = {"enter": 0, "tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 
