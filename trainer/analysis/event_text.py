@@ -87,10 +87,11 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def test_event_text(event: Mapping[str, Any]) -> str:
-    """test set of 360 samples, by the best checkpoint, step 420: loss 0.11, accuracy 0.9712 (baseline 0.1014)"""
+    """test set of 360 samples, by the best checkpoint, step 420: loss 0.11, accuracy 0.9712 (baseline 0.1014); of many metrics those that count most"""
     found, known = (value if isinstance(value := event.get(name), dict) else {} for name in ("metrics", "baselines"))
+    most = [LOSS, *(str(event.get(name) or "") for name in ("headline", "monitor"))]
     which = "by the best checkpoint, step" if event.get("best") else "by the checkpoint of step"
-    return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text(found, known, str(event.get('headline') or ''))}"
+    return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text({name: found[name] for name in most if name in found}, known, most)}"
 
 
 def left_out_text(event: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
@@ -130,12 +130,12 @@ def validation_text(status: Status) -> str:
     return ", ".join([f"loss {significant(status.val_loss) if status.val_loss is not None else '–'}{baseline_text(status, LOSS)}", *said])
 
 
-def test_metrics_text(found: Mapping[str, object], known: Mapping[str, object], headline: str) -> str:
-    """loss 0.11, accuracy 0.9712 (baseline 0.1014), F1 0.97: of the test set"""
+def test_metrics_text(found: Mapping[str, object], known: Mapping[str, object], compared: Container[str]) -> str:
+    """loss 0.11, accuracy 0.9712 (baseline 0.1014), F1 0.97: of the test set; the baselines of those that are `compared`"""
     said = []
     for name in metrics_in_order(found):
         if isinstance(value := found[name], int | float):
-            baseline = known.get(name) if name in {LOSS, headline} else None
+            baseline = known.get(name) if name in compared else None
             title = "loss" if name == LOSS else clean(metric_of(name).title, 60)
             said.append(f"{title} {metric_figure(name, value)}{f' (baseline {metric_figure(name, baseline)})' if isinstance(baseline, int | float) else ''}")
     return ", ".join(said)

@@ -63,9 +63,9 @@ def _evaluate(session: Session) -> None:
 
 
 def _record(session: Session, score: Score, samples: int, step: int, epoch: int, *, best: bool) -> None:
-    for note in score.notes:
-        session.warn(note)
+    session.note(score.notes)
     session.progress.update(test=score.metrics, test_baselines=dict(score.baselines), test_step=step)
     session.writer.event(
-        EventKind.TEST, step=step, epoch=epoch, best=best, samples=samples, metrics=score.metrics, baselines=dict(score.baselines), headline=session.compute.task.headline
+        EventKind.TEST, step=step, epoch=epoch, best=best, samples=samples, metrics=score.metrics, baselines=dict(score.baselines), headline=session.compute.task.headline,
+        monitor=session.scores.monitored.name,
     )

@@ -80,8 +80,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.THREADS: ("step", "threads", "changes", "old", "pace", "pace_before", "tokens_per_sample"),  # a trial of fewer threads; samples/s, pace nan at its begin
     # How many evaluations brought no better value of the metric `monitor`, the best of which is the `mode` ("min" or "max").
     EventKind.EARLY_STOPPING: ("step", "epoch", "epochs", "evaluations", "monitor", "mode"),
-    # The metrics of the checkpoint of `step` and `epoch` on the held-out test set of so many samples; headline: the one that stands beside the loss.
-    EventKind.TEST: ("step", "epoch", "best", "samples", "metrics", "baselines", "headline"),
+    # The metrics of the checkpoint of `step` and `epoch` on the held-out test set of so many samples; headline: the one that stands beside the loss; monitor: the one that has chosen the checkpoint.
+    EventKind.TEST: ("step", "epoch", "best", "samples", "metrics", "baselines", "headline", "monitor"),
     EventKind.WARNING: ("step", "message"),
     EventKind.UNAVAILABLE: ("step", "stream", "columns", "reason"),  # what is not measured after `step`; no columns: the whole stream
     EventKind.BLACK_BOX: ("step", "what", "parameter", "wrong", "steps", "layers"),  # wrong: whether the parameter went wrong first

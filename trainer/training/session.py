@@ -247,6 +247,13 @@ class Session:
         self.writer.event(EventKind.WARNING, step=self.step, message=message)
         self.progress.update(warning=message)
 
+    def note(self, notes: Sequence[str]) -> None:
+        """Warn of what metrics could not measure: of the same once."""
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self.warn(note)
+
     def pause(self) -> None:
         self.profiler.rest()
         self.stopwatch.halt()
@@ -293,10 +300,7 @@ class Session:
         epoch = self.epoch_told
         self.evaluated = self.step
         classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=())
-        for note in notes:
-            if note not in self._noted:
-                self._noted.add(note)
-                self.warn(note)
+        self.note(notes)
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
