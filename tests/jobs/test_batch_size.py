@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,9 +13,9 @@ import torch
 from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.config.problems import ConfigProblems
-from gradtop.trainer.jobs.batch_size.result import describe, headline
+from gradtop.trainer.jobs.batch_size.result import describe, headline, lines
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_enough, next_size, noise_scale
-from gradtop.trainer.record import Status
+from gradtop.trainer.record import RunReader, Status, new_run
 
 
 def tried(fits_up_to: int, *, smallest: int = 8, largest: int = 1 << 20, resolution: float = 0.05) -> list[int]:
@@ -89,3 +91,10 @@ def test_lists_and_events_tell_it_in_a_few_words() -> None:
     assert describe({"kind": "batch_size", **result}) == (f"batch size: up to {number(1437)}, fast enough from 256", "success")
     assert describe({"kind": "batch_size"}) == ("batch size: none fits", "warning")
     assert headline(Status(result={"largest": "many"})) == ""
+
+
+def test_a_line_of_memory_that_begins_below_zero_has_no_fixed_share(tmp_path: Path) -> None:
+    reader = RunReader(new_run(tmp_path, "", {}))
+    for fixed, said in ((-1000.0, "1.0 KiB per sample, of 1.0 MiB"), (2048.0, "2.0 KiB + 1.0 KiB per sample, of 1.0 MiB")):
+        reader.status = replace(reader.status, result={"memory_per_sample": 1024.0, "memory_fixed": fixed, "memory_free": float(1 << 20)})
+        assert dict(lines(reader))["memory"] == f"{said} that may be used"

@@ -39,6 +39,13 @@ def too_noisy(samples: float) -> str:
     return f"not known: the gradient of {number(int(samples))} samples is no more than their noise; measure more (batch_size.noise_batches)"
 
 
+def noise_text(samples: float) -> str:
+    """What a noise scale says of how large a batch is useful."""
+    if samples < 1:
+        return f"{si(samples)} samples: less than one, so that larger batches save few steps"
+    return f"{si(samples)} samples (McCandlish et al., 2018): larger batches save few steps beyond it"
+
+
 def headline(status: Status) -> str:
     """The largest batch size, as short as a column of a list."""
     largest = finite_number(status.result, "largest")
@@ -54,11 +61,12 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "largest", f"{number(int(largest))} ({why}{by_estimate})"
     if (per_sample := finite_number(result, "memory_per_sample")) is not None and (fixed := finite_number(result, "memory_fixed")) is not None:
         free = finite_number(result, "memory_free") or 0.0
-        yield "memory", f"{size(fixed)} + {size(per_sample)} per sample, of {size(free)} that may be used"
+        # A line through two measured sizes may begin below zero, where small ones fit into what was there already.
+        yield "memory", f"{f'{size(fixed)} + ' if fixed > 0 else ''}{size(per_sample)} per sample, of {size(free)} that may be used"
     if (fast := finite_number(result, "fast_enough")) is not None:
         yield "fast enough", f"{number(int(fast))} (the smallest with 90 % of the highest samples/s)"
     if (noise := finite_number(result, "noise_scale")) is not None:
-        yield "noise scale", f"{si(noise)} samples (McCandlish et al., 2018): larger batches save few steps beyond it"
+        yield "noise scale", noise_text(noise)
     elif (looked_at := finite_number(result, "noise_samples")) is not None:
         yield "noise scale", too_noisy(looked_at)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.jobs.batch_size.result import finite_number, read_sizes, too_noisy
+from gradtop.trainer.jobs.batch_size.result import finite_number, noise_text, read_sizes, too_noisy
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize
 from gradtop.trainer.record import EMPTY_SERIES, Run, RunReader, RunState, Series
 
@@ -59,13 +59,21 @@ def batch_size_part(reader: RunReader) -> BatchSizePart:
         pace=curve([(each.batch_size, each.samples_per_s) for each in fitting]),
         memory=curve([(each.batch_size, each.memory / MIB) for each in fitting]),
         candidates=tuple(candidates(result, fitting)),
-        note=too_noisy(over) if finite_number(result, "noise_scale") is None and (over := finite_number(result, "noise_samples")) is not None else "",
+        note=noise_note(result),
         estimate=int(estimated) if estimated is not None else None,
         free=finite_number(result, "memory_free"),
         failed=min((each.batch_size for each in sizes if not each.fits), default=None),
         source=parent if parent is not None and parent.config.is_file() else None,
         ended=reader.state.has_ended or reader.state is RunState.UNKNOWN,
     )
+
+
+def noise_note(result: Mapping[str, object]) -> str:
+    """Why no batch size is suggested by the noise scale; "" where one is, and before it was measured."""
+    noise, over = finite_number(result, "noise_scale"), finite_number(result, "noise_samples")
+    if noise is None:
+        return too_noisy(over) if over is not None else ""
+    return noise_text(noise) if noise < 1 else ""
 
 
 def curve(points: Sequence[tuple[float, float]]) -> Series:

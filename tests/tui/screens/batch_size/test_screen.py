@@ -34,6 +34,12 @@ async def test_it_says_where_the_noise_scale_cannot_be_known(tmp_path: Path) -> 
         assert [each.word for each in app.snapshot.part.candidates] == ["fast enough", "largest"]  # type: ignore[union-attr]
 
 
+async def test_a_noise_scale_of_less_than_a_sample_is_said_and_no_size(tmp_path: Path) -> None:
+    async with piloted(tmp_path, size_run(tmp_path / "runs", noise=0.18)) as app:
+        await app.shows("noise scale  0.18 samples: less than one, so that larger batches save few steps")
+        assert [each.word for each in app.snapshot.part.candidates] == ["fast enough", "largest"]  # type: ignore[union-attr]
+
+
 async def test_enter_puts_the_batch_size_into_tune_over_the_run_that_was_measured(tmp_path: Path) -> None:
     parent, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
     grower.close()
