@@ -60,6 +60,14 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (folder / str(number) for number in itertools.count())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is found out about files is kept for the tests of one process, and not among what the user has kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, states: Iterator[Path], shared_servers: Path) -> None:
     """Nothing of the user's settings reaches a test, and no test writes into the user's home or asks the user's torch server."""
