@@ -24,6 +24,7 @@ from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.training.misfit import data_fingerprint
 from tests.training.runs import SignalAtLook, differences, events, finished, rows
 
 CPU = torch.device("cpu")
@@ -77,6 +78,7 @@ def bag() -> nn.Module:
     return Bag()
 
 
+SAMPLES = TensorDataset(INPUTS, LABELS)
 VALIDATION = TensorDataset(torch.rand(12, 4), torch.arange(12) % 3)
 GIVEN: dict[str, Callable[[], Any]] = {
     "iterable": lambda: (Counting(), VALIDATION),
@@ -134,6 +136,19 @@ def test_an_iterable_goes_on_over_epochs_and_passes_and_from_any_place(name: str
     assert "13 batches are read and left out" in capfd.readouterr().out
     for batches in (whole, there):
         batches.close()
+
+
+@pytest.mark.filterwarnings("ignore:'set_vital'")
+def test_a_stateful_loader_is_taken_as_any_other() -> None:
+    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+    one, other = (batches_of(of("stateful", lambda: (stateful(SAMPLES, batch_size=8, shuffle=True), SAMPLES))) for _ in range(2))
+    for (a, b), (c, d) in zip(list(one.epoch(1))[3:], other.epoch(1, skip=3), strict=True):
+        assert torch.equal(a, c)
+        assert torch.equal(b, d)
+
+
+def test_what_data_are_recognised_by_are_their_sets_and_no_open_fields() -> None:
+    assert data_fingerprint(of("iterable")) == {"data": {"classes": 3}, "val": {"samples": 12}}
 
 
 def test_code_of_an_iterable_takes_no_random_numbers_from_the_training() -> None:

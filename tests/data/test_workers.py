@@ -127,10 +127,12 @@ class Given(TorchDataset[Any]):
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "uint8 pictures", "uint8 vectors", "int32"])
 @pytest.mark.parametrize("label", [int, torch.tensor, np.int64])
-def test_a_batch_that_is_looked_at_as_a_whole_is_what_its_samples_are_one_by_one(kind: str, label: Any) -> None:
+@pytest.mark.parametrize("array", [False, True])
+def test_a_batch_that_is_looked_at_as_a_whole_is_what_its_samples_are_one_by_one(kind: str, label: Any, *, array: bool) -> None:
     shape = (3, 4, 4) if "pictures" in kind else (5,)
     dtype = getattr(torch, kind.split(maxsplit=1)[0])
-    items = Items(Given([((torch.rand(shape) * 9).to(dtype), label(number % 3)) for number in range(6)]), "the set", ONE_CLASS)
+    drawn = [(torch.rand(shape) * 9).to(dtype) for _ in range(6)]
+    items = Items(Given([(each.numpy() if array else each, label(number % 3)) for number, each in enumerate(drawn)]), "the set", ONE_CLASS)
     items.classes = 3
     one_by_one = [items[number] for number in range(6)]
     inputs, labels = items.batch(range(6))

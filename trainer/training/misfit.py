@@ -39,7 +39,7 @@ def data_fingerprint(source: Source) -> DataFingerprint:
             names = ["/".join(str(path).rsplit("/", 2)[-2:]) for path in paths]
             folders = sorted({each.partition("/")[0] for each in names})
             found[name] = {"samples": len(paths), "folders": folders[:1000], "digest": zlib.crc32("\0".join(names).encode("utf-8", "surrogateescape"))}
-        elif hasattr(part, "__len__"):
+        elif hasattr(part, "__len__") and part != "":  # an empty text is a field that stands open
             found[name] = {"samples": len(part)}
     return found
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Protocol
 
 import torch
@@ -172,13 +174,18 @@ class Items:
 
 
 def stacked_pairs(samples: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
-    """Inputs and labels of tuples (tensor, integer or tensor), each alike in shape and type; None of anything else."""
+    """Inputs and labels of tuples (tensor or array, integer or tensor), each alike in shape and type; None of anything else."""
     if not all(type(sample) is tuple and len(sample) == 2 for sample in samples):
         return None
     inputs, labels = zip(*samples, strict=True)
+    if (numpy := sys.modules.get("numpy")) is not None and type(inputs[0]) is numpy.ndarray:
+        try:
+            inputs = tuple(map(torch.as_tensor, inputs))
+        except (TypeError, ValueError, RuntimeError):
+            return None
     if not alike(inputs) or (inputs[0].dtype == torch.uint8 and inputs[0].dim() < 3):  # what bytes are depends on the dimensions of one sample
         return None
-    if all(type(label) is int for label in labels):
+    if all(isinstance(label, Integral) and type(label) is not bool for label in labels):
         return torch.stack(inputs), torch.tensor(labels)
     return (torch.stack(inputs), torch.stack(labels)) if alike(labels) else None
 
