@@ -185,7 +185,7 @@ def stacked_pairs(samples: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
             return None
     if not alike(inputs) or (inputs[0].dtype == torch.uint8 and inputs[0].dim() < 3):  # what bytes are depends on the dimensions of one sample
         return None
-    if all(isinstance(label, Integral) and type(label) is not bool for label in labels):
+    if all(isinstance(label, Integral) and not isinstance(label, bool) for label in labels):
         return torch.stack(inputs), torch.tensor(labels)
     return (torch.stack(inputs), torch.stack(labels)) if alike(labels) else None
 
