@@ -120,6 +120,17 @@ def test_sequences_and_columns_of_numbers_are_vectors(tmp_path: Path) -> None:
     assert opened(root, WantedTargets(VALUES), target="area", input="features").info.targets == 1
 
 
+def test_arrays_of_bytes_are_images_with_their_channels_first(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (10, 6, 6, 3), dtype=np.uint8)
+    features = {"pixels": datasets.Array3D((6, 6, 3), "uint8"), "label": datasets.Value("int64")}
+    root = saved(tmp_path / "arrays", {"pixels": pixels.tolist(), "label": [0, 1] * 5}, features, train=range(8), validation=range(8, 10))
+    source = opened(root)
+    assert (source.info.channels, source.info.size) == (3, 6)
+    scaled = pixels / 255
+    mean, std = (how(scaled[:8], axis=(0, 1, 2)) for how in (np.mean, np.std))
+    assert np.allclose(all_of(source)[0].numpy(), ((scaled[8:] - mean) / std).transpose(0, 3, 1, 2), atol=1e-4)
+
+
 def test_words_are_classes_and_splits_may_number_theirs_otherwise(tmp_path: Path) -> None:
     root = saved(tmp_path / "words", {"x": [[0.0, 1.0]] * 9, "label": list("bacbacbac")}, train=range(6), validation=range(6, 9))
     source = opened(root)
@@ -159,6 +170,7 @@ def test_what_is_not_clear_or_cannot_be_used_is_said(tmp_path: Path) -> None:
     assert "data.target: which column of ROOT is to be predicted is not clear" in refused(saved(tmp_path / "vague", {"a": [1.5] * 3, "b": [2.5] * 3}))
     assert refused(saved(tmp_path / "ragged", {"x": [[1.0], [1.0, 2.0]] * 5, "label": [0, 1] * 5})).endswith("all samples must have the same shape and type")
     assert refused(saved(tmp_path / "missing", {"x": [[1.0]] * 4, "label": ["a", "b", None, "a"]})) == "data.root: ROOT, row 2: column label has no value; remove such rows with Dataset.filter"
+    assert refused(saved(tmp_path / "unlabelled", {"x": [[1.0]] * 4, "label": [0, 1, None, 1]})) == "data.root: ROOT, row 2: column label has no value; remove such rows with Dataset.filter"
     assert "but no split train; rename one of them" in refused(saved(tmp_path / "split", {"x": [[1.0]] * 4, "label": [0, 1, 0, 1]}, first=range(4)))
     assert refused(saved(tmp_path / "words", {"x": [[1.0]] * 4, "label": ["a", "b"] * 2}), WantedTargets(VALUES)).startswith("data.target: label holds words, and numbers are expected")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
-from gradtop.trainer.data.kinds.hf.columns import ChosenColumns
+from gradtop.trainer.data.kinds.hf.columns import ChosenColumns, ColumnType, type_of
 from gradtop.trainer.data.kinds.image_folder.images import Unopenable, read_picture
 from gradtop.trainer.runtime.errors import UserError
 
@@ -26,6 +26,7 @@ class SavedRows(LabelledSamples):
         self._columns = columns
         self._size = image_size
         self._where = where
+        self._dtype = _dtype_of(rows.features[columns.inputs[0]], columns.types[columns.inputs[0]])
         self._rows = _undecoded(rows.select_columns(list(columns.inputs)), columns)
 
     def __len__(self) -> int:
@@ -43,7 +44,7 @@ class SavedRows(LabelledSamples):
         if "sequence" not in kind:
             return torch.tensor([float(row[name]) for name in self._columns.inputs]), self.targets[index]
         try:
-            values = torch.tensor(row[first], dtype=torch.float32 if kind == "sequence of floats" else torch.int64)
+            values = torch.tensor(row[first], dtype=self._dtype)
         except (TypeError, ValueError):
             raise UserError(f"{self._where}, row {index}: column {first} has sequences of different lengths, or without some values; pad them") from None
         return _image_of(values), self.targets[index]
@@ -67,7 +68,18 @@ def read_column(rows: Any, name: str, where: str) -> Tensor | list[str]:
         if lacking is not None:
             raise UserError(f"{where}, row {lacking}: column {name} has no value; remove such rows with Dataset.filter")
         raise UserError(f"{where}: column {name} has sequences of different lengths; pad them")
+    # Where some are missing, whole numbers come as floats.
+    if values.dtype.kind == "f" and type_of(rows.features[name]) not in {"float", "sequence of floats"}:
+        raise UserError(f"{where}, row {int((values != values).argmax())}: column {name} has no value; remove such rows with Dataset.filter")
     return torch.from_numpy(values.copy())
+
+
+def _dtype_of(feature: Any, kind: ColumnType) -> torch.dtype:
+    """Of sequences; arrays of bytes are pixels."""
+    if kind == "sequence of floats":
+        return torch.float32
+    pixels = len(getattr(feature, "shape", ())) > 1 and str(feature.dtype) == "uint8"
+    return torch.uint8 if pixels else torch.int64
 
 
 def _undecoded(rows: Any, columns: ChosenColumns) -> Any:
@@ -82,7 +94,7 @@ def _undecoded(rows: Any, columns: ChosenColumns) -> Any:
 
 def _image_of(values: Tensor) -> Tensor:
     """Of two dimensions one channel; of three with channels last, channels first."""
-    if values.dim() == 2 and values.is_floating_point():
+    if values.dim() == 2 and values.dtype != torch.int64:
         return values.unsqueeze(0)
     if values.dim() == 3 and values.shape[-1] in CHANNELS and values.shape[0] not in CHANNELS:
         return values.permute(2, 0, 1).contiguous()
