@@ -56,9 +56,10 @@ def test_targets_that_are_floats_are_predicted_as_values() -> None:
 
 
 def test_a_frame_has_a_column_for_each_input_and_a_series_is_the_target() -> None:
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"age": [1, 2, 3, 4], "height": [0.5, 0.25, 2.0, 4.0], "new": [True, False, True, False], "old": pandas.array([1, 2, 3, 4], dtype="Int64")})
-    target = pandas.Series([0, 1, 1, 0], index=[9, 8, 7, 6])
+    import pandas as pd
+
+    frame = pd.DataFrame({"age": [1, 2, 3, 4], "height": [0.5, 0.25, 2.0, 4.0], "new": [True, False, True, False], "old": pd.array([1, 2, 3, 4], dtype="Int64")})
+    target = pd.Series([0, 1, 1, 0], index=[9, 8, 7, 6])
     source = of((frame, target))
     assert source.train_images.dtype == torch.float32
     assert source.train_images.tolist() == [[1, 0.5, 1, 1], [2, 0.25, 0, 2], [3, 2, 1, 3], [4, 4, 0, 4]]
@@ -67,16 +68,17 @@ def test_a_frame_has_a_column_for_each_input_and_a_series_is_the_target() -> Non
 
 
 def test_columns_that_are_no_numbers_or_lack_some_are_named() -> None:
-    pandas = pytest.importorskip("pandas")
-    target = pandas.Series([0, 1, 1])
+    import pandas as pd
+
+    target = pd.Series([0, 1, 1])
     for column, sentence in (
         (["a", "b", "c"], r"the training set, column town has values of type .*; numbers are expected"),
         ([1.0, float("nan"), 2.0], r"the training set, column town has no finite value in row 1"),
-        (pandas.array([1, 2, None], dtype="Int64"), r"the training set, column town has no finite value in row 2"),
+        (pd.array([1, 2, None], dtype="Int64"), r"the training set, column town has no finite value in row 2"),
     ):
         with pytest.raises(UserError, match=sentence):
-            of((pandas.DataFrame({"town": column}), target))
-    twice = pandas.DataFrame([[1, 2], [3, 4], [5, 6]], columns=["town", "town"])
+            of((pd.DataFrame({"town": column}), target))
+    twice = pd.DataFrame([[1, 2], [3, 4], [5, 6]], columns=["town", "town"])
     with pytest.raises(UserError, match="column town is there 2 times"):
         of((twice, target))
 

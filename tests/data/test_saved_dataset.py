@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,6 @@ from gradtop.trainer.data.kinds.image_folder.images import read_picture
 from gradtop.trainer.data.targets import VALUES, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
-datasets: Any = pytest.importorskip("datasets")
 OPEN = WantedTargets(open=True)
 CPU = torch.device("cpu")
 

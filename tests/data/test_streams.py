@@ -124,6 +124,23 @@ def test_a_loader_gives_its_own_batches_by_seed_and_epoch(name: str) -> None:
     assert ("weighted" in name) == (torch.cat([labels for _, labels in first]).bincount().tolist() != [20, 20, 20])
 
 
+def test_a_pass_that_an_evaluation_interrupts_goes_on_where_it_stands() -> None:
+    class Counted(TensorDataset):
+        read = 0
+
+        def __getitem__(self, index: Any) -> Any:
+            self.read += 1
+            return super().__getitem__(index)  # type: ignore[no-untyped-call]
+
+    samples = Counted(INPUTS, LABELS)
+    source = of("counted", lambda: (DataLoader(samples, batch_size=8, shuffle=True), VALIDATION))
+    batches, whole = batches_of(source), batches_of(of("loader"))
+    samples.read = 0
+    seen = [next(batches.epoch(0, skip=place)) for place in range(batches.per_epoch)]
+    assert samples.read == len(samples)
+    assert all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(seen, whole.epoch(0), strict=True))
+
+
 @pytest.mark.parametrize("name", ["iterable", "processes"])
 def test_an_iterable_goes_on_over_epochs_and_passes_and_from_any_place(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     whole = batches_of(of(name), 5)
@@ -140,8 +157,9 @@ def test_an_iterable_goes_on_over_epochs_and_passes_and_from_any_place(name: str
 
 @pytest.mark.filterwarnings("ignore:'set_vital'")
 def test_a_stateful_loader_is_taken_as_any_other() -> None:
-    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
-    one, other = (batches_of(of("stateful", lambda: (stateful(SAMPLES, batch_size=8, shuffle=True), SAMPLES))) for _ in range(2))
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    one, other = (batches_of(of("stateful", lambda: (StatefulDataLoader(SAMPLES, batch_size=8, shuffle=True), SAMPLES))) for _ in range(2))
     for (a, b), (c, d) in zip(list(one.epoch(1))[3:], other.epoch(1, skip=3), strict=True):
         assert torch.equal(a, c)
         assert torch.equal(b, d)

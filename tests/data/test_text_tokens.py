@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
 from torch.nn import functional
 
@@ -19,8 +20,6 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import listening
 from gradtop.trainer.tasks.kinds.classification.classifier import build_language_model
 from gradtop.trainer.tasks.kinds.language_model import LanguageModelTask
-
-tokenizers = pytest.importorskip("tokenizers")
 
 # Of one to four bytes each.
 TEXT = "The naïve café owes 3 € to 😀 and 漢字.\nNo, the naïve café owes nothing at all.\n\n  Indented, the 😀 smiles.\n" * 30

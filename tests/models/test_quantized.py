@@ -122,7 +122,6 @@ class Rounded(nn.Module):
 
 
 def test_rounding_is_exported_to_onnx() -> None:
-    pytest.importorskip("onnxscript")
     model, inputs = Rounded().eval(), torch.randn(4, 8)
     program = torch.onnx.export(model, (inputs,), dynamo=True, verbose=False)
     assert program is not None

@@ -16,8 +16,6 @@ from gradtop.trainer.runtime.worker import work
 from tests.docs import ROOT
 from tests.documented import executed, python_of
 
-pytest.importorskip("tokenizers")
-
 
 def test_the_example_is_learned_and_the_python_of_the_page_continues_a_text_as_gradtop_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -42,7 +42,6 @@ def images(folder: Path) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     if name in TOKENIZED:
-        pytest.importorskip("tokenizers")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     changes = [*STAND_INS.get(name, []), "training.steps=2", "training.device=cpu"]
     # Two steps are shorter than any warm-up.
@@ -73,7 +72,6 @@ def test_every_example_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
 
 
 def test_the_example_of_the_size_of_gpt2_has_its_parameters_and_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tokenizers")
     config = load_config(CONFIGS / "gpt2.toml")
     assert isinstance(config.data, Text)
     with torch.device("meta"):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gradtop.trainer.analysis.findings import report
-from gradtop.trainer.data.kinds.image_folder import loader
+from gradtop.trainer.data.kinds.image_folder import pixel_range
 from gradtop.trainer.data.readers import HandOver
 from gradtop.trainer.record import EventKind, Run, RunReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -75,7 +75,7 @@ def test_what_is_found_in_the_images_is_said_recorded_and_used_by_a_resume(root:
     def found_anew(paths: object) -> None:
         raise AssertionError(f"the scale is found anew from {paths}")
 
-    monkeypatch.setattr(loader, "find_pixel_range", found_anew)
+    monkeypatch.setattr(pixel_range, "find_pixel_range", found_anew)
     assert work(run, resume=True) == 0
     status = read_status(run)
     assert status.state == "done"

@@ -66,6 +66,7 @@ DATA = {
     "table": ["data.file=rows.csv", "data.target=kind"],
     "fake": [],
     "custom": [f"data.target={__name__}:blobs", "data.arguments={count = 40}"],
+    "hf": ["data.root=saved", "data.image_size=8", "data.workers=0"],
 }
 INITIALISATIONS = {
     "default": [],
@@ -91,6 +92,7 @@ TASKS = {
     "language_model": ["model.kind=language_model", *MODELS["language_model"]],
     "regression": ["data.kind=custom", f"data.target={TARGETS}:slope"],
     "multi_label": ["data.kind=custom", f"data.target={TARGETS}:tags"],
+    "custom": [f"task.target={__name__}:cross_entropy"],
     "segmentation": ["data.kind=custom", f"data.target={TARGETS}:masks", "model.kind=custom", f"model.target={TARGETS}:pixel_classifier"],
 }
 CASES = {"task": TASKS, "model": MODELS, "data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "init": INITIALISATIONS, "freeze": FREEZES}
@@ -101,6 +103,11 @@ LEARNS_NOT = ("init", "zeros")
 
 def linear(*, channels: int, size: int, classes: int, bias: bool) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, classes, bias=bias))
+
+
+def cross_entropy(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    inputs, labels = batch
+    return nn.functional.cross_entropy(model(inputs), labels)
 
 
 def blobs(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -131,6 +138,12 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
             case "table":
                 rows = "".join(f"{number % 3 + number / 1000},{'ab'[number % 2]},{('low', 'middle', 'high')[number % 3]}\n" for number in range(90))
                 (tmp_path / "rows.csv").write_text(f"size,word,kind\n{rows}")
+            case "hf":
+                import datasets as saved
+
+                images = [Image.new("RGB", (8, 8), (shade + number,) * 3) for number in range(16) for shade in (40, 200)]
+                whole = saved.Dataset.from_dict({"image": images, "label": [0, 1] * 16}, features=saved.Features({"image": saved.Image(), "label": saved.ClassLabel(names=["dark", "light"])}))
+                saved.DatasetDict({"train": whole.select(range(24)), "validation": whole.select(range(24, 32))}).save_to_disk(str(tmp_path / "saved"))
             case "text":
                 (tmp_path / "text.txt").write_text("over and over and over again. " * 15)
             case _:

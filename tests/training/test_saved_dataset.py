@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
+import datasets
 import numpy as np
-import pytest
 from PIL import Image
 
 from gradtop.trainer.config import dump_config, parse_config
@@ -17,8 +16,6 @@ from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.training.runs import check_alike, events, finished, stop_and_resume
-
-datasets: Any = pytest.importorskip("datasets")
 
 CONFIG = """
 [model]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import tokenizers
 import torch
 
 from gradtop.trainer.config import Change, Text, load_config, parse_config
@@ -19,8 +20,6 @@ from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import text_sampler
 from tests.training.forks import before_training, fork, said
 from tests.training.runs import check_alike, finished, newest_state, stop_and_resume
-
-tokenizers = pytest.importorskip("tokenizers")
 
 TEXT = "the cat sat on the mat\nand the dog sat on the log\nand the naïve frog owes 3 € to the dog\n" * 24
 CONFIG = """

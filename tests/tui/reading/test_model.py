@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +70,8 @@ def test_frozen_parameters_are_counted_apart() -> None:
 
 
 def test_the_numbers_of_a_known_network_are_right() -> None:
-    torchvision = pytest.importorskip("torchvision")
+    import torchvision
+
     from gradtop.trainer.models.description import describe
 
     model = build(describe(torchvision.models.resnet18(), "resnet18").to_json())

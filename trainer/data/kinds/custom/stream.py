@@ -156,16 +156,24 @@ class StreamBatches:
             yield (self.prepare(moved) if self.prepare is not None and isinstance(moved, Tensor) else moved), targets.to(self._device, non_blocking=pinned)
 
     def _pass(self, epoch: int, skip: int) -> Generator[GivenBatch]:
-        taken = 0
-        self._tell(skip)
-        with closing(self._read(epoch)) as batches:
-            for batch in batches:
-                taken += 1
-                if taken > skip:
-                    yield batch
-                if taken == self.per_epoch:
-                    return
-        raise UserError(f"{self._stream.title} gave {taken:,} batches, and its length is {self.per_epoch:,}; a DataLoader must give as many as len() says")
+        if self._open is None or (self._passes, self._at) != (epoch, skip):
+            self._tell(skip)
+            self.close()
+            self._open, self._passes, self._at = self._read(epoch), epoch, 0
+            while self._at < skip:
+                self._take()
+        while self._at < self.per_epoch:
+            batch = self._take()
+            if self._at == self.per_epoch:
+                self.close()
+            yield batch
+
+    def _take(self) -> GivenBatch:
+        """The next batch of a pass whose length is known."""
+        if self._open is None or (batch := next(self._open, None)) is None:
+            raise UserError(f"{self._stream.title} gave {self._at:,} batches, and its length is {self.per_epoch:,}; a DataLoader must give as many as len() says")
+        self._at += 1
+        return batch
 
     def _part(self, begin: int, end: int) -> Generator[GivenBatch]:
         if self._open is None or self._at != begin:
