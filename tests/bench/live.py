@@ -33,7 +33,8 @@ MODES = {
 }
 VISITED = ("1", "2", "3", "4", "5", "1")  # by the keys
 HELP = "esc closes"
-READING = re.compile(r"steps? [\d\u202f–]+(?= [─ │]|, mean)")  # of the cursor; behind the end of an axis stands no space
+BEHIND = r"(?= [─ │]|, mean)"
+READING = re.compile(rf"steps? [\d\u202f–]+{BEHIND}")  # of the cursor; behind the end of an axis stands no space
 
 
 def measure() -> Iterator[Figure]:
@@ -158,9 +159,11 @@ def keys(feed: Feed, terminal: Terminal) -> Iterator[Figure]:
 def answer(feed: Feed, terminal: Terminal, key: str, words: str, *, gone: bool = False) -> float:
     """Milliseconds from the key to the frame that holds the words; without any, to another reading of the chart."""
     feed.advance(terminal, 0.23, every=0.1)
+    wanted: re.Pattern[str] | str = words
     if not words:  # what stands there now: while steps come it changes by itself too
         stands = READING.search(terminal.text)
-        words, gone = (stands[0], True) if stands else (READING.pattern, False)
+        # With what follows it, as the header names the newest step too.
+        wanted, gone = (re.compile(re.escape(stands[0]) + BEHIND), True) if stands else (READING, False)
     begin = terminal.seconds
     terminal.press(key)
-    return 1e3 * (terminal.wait_for(words, 5, gone=gone) - begin)
+    return 1e3 * (terminal.wait_for(wanted, 5, gone=gone) - begin)

@@ -17,6 +17,7 @@ from gradtop.tui.app import GradtopApp
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.mode_screen import READING
 from gradtop.tui.framework.stylesheet import ParsedOnce
+from gradtop.tui.widgets.line_chart import LineChart
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run
 
@@ -193,3 +194,27 @@ async def test_a_mode_to_which_another_run_is_taken_shows_nothing_of_the_one_bef
             assert not [frame for _, frame in painted if "quiet-heron" in frame]
             painted.clear()
             screen.app.action_mode(mode)
+
+
+async def test_all_charts_follow_the_cursor_in_the_same_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    shown: list[list[float | None]] = []
+    display = GradtopApp._display
+    async with piloted(tmp_path, run, interval=60) as screen:
+        await screen.until(lambda: len(screen.snapshot.part.loss.x) > 100, "the curves")
+        charts = list(screen.mode.query(LineChart))
+        await screen.press("left")  # gives a chart the focus, too
+        await screen.until(lambda: all(chart.cursor_x is not None for chart in charts), "the cursor")
+        await screen.pilot.pause()
+
+        def watched(app: GradtopApp, of: Any, renderable: Any) -> None:
+            if renderable is not None:
+                shown.append([chart.cursor_x for chart in charts])
+            display(app, of, renderable)
+
+        monkeypatch.setattr(GradtopApp, "_display", watched)
+        for _ in range(8):
+            before = charts[0].cursor_x
+            await screen.press("left")
+            await screen.until(lambda: shown and shown[-1][0] not in {before, None}, "a frame with the cursor elsewhere")  # noqa: B023 - called at once
+        assert all(len(set(each)) == 1 for each in shown), shown

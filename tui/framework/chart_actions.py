@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.screen import Screen
 
 from gradtop.trainer.analysis import formatting
+from gradtop.tui.framework.painting import paint
 from gradtop.tui.reading.chart_view import LEAST, QUANTITIES, WHOLE_RUN, Quantity, Window
+from gradtop.tui.widgets.cells import collected
 from gradtop.tui.widgets.line_chart import LineChart
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ CHART_ACTIONS = ("read", "zoom_steps", "pan", "all_steps", "log_axis", "quantity
 class ChartActions(Screen[None]):
     """`chart_view` is what is seen; `reread` asks for curves in another window, `redraw` draws in another way what is known."""
 
+    paints_cursors: ClassVar[bool] = True
     LEAST_SEEN: ClassVar[float] = LEAST  # how close a window comes
     QUANTITIES: ClassVar[tuple[Quantity, ...]] = QUANTITIES
 
@@ -89,9 +92,11 @@ class ChartActions(Screen[None]):
             chart.action_cursor(cells)
 
     def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:
-        for chart in self.query(LineChart):
-            if chart is not message.chart:
-                chart.set_cursor(message.chart.cursor_x)
+        with collected() as changed:
+            for chart in self.query(LineChart):
+                if chart is not message.chart:
+                    chart.set_cursor(message.chart.cursor_x)
+        paint(self, changed | message.changed)
 
     # The window
 

@@ -51,6 +51,7 @@ from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.framework.notices import foreign_text, notice_lines
+from gradtop.tui.framework.painting import paint
 from gradtop.tui.framework.target import Target, is_resumable
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.measurements import MEASUREMENTS
@@ -306,14 +307,7 @@ class ModeScreen(Screen[None]):
                 has_drawn()
 
     def paint(self, changed: set[Widget]) -> None:
-        """Paint at once, in the same wake-up of the process, where nothing else is to be done; else when Textual does."""
-        waits = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
-        if not self.is_current or self.app._batch_count or waits:  # noqa: SLF001
-            self._dirty_widgets |= changed
-            self.check_idle()
-        elif changed:
-            self._compositor.update_widgets(changed)
-            self._compositor_refresh()
+        paint(self, changed)
 
     def explain(self, sentence: str) -> None:
         """Show a sentence in place of the body; "" brings the body back."""

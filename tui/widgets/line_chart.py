@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 
-from gradtop.tui.widgets.cells import Cells
+from gradtop.tui.widgets.cells import Cells, collected
 from gradtop.tui.widgets.chart import Chart, Curve, Smoothed
 from gradtop.tui.widgets.chart_renderer import ChartRenderer
 from gradtop.tui.widgets.chart_styles import LINES, TONES
@@ -52,11 +54,13 @@ class LineChart(Drawn, can_focus=True):
     ]
 
     class CursorMoved(Message):
-        """The cursor stands elsewhere, or is gone; `read` is what stands under it, in words."""
+        """The cursor stands elsewhere, or is gone; `read` is what stands under it, in words. A screen that `paints_cursors` paints what has
+        `changed`, with the other charts in the same frame.
+        """
 
-        def __init__(self, chart: LineChart, read: tuple[str, ...]) -> None:
+        def __init__(self, chart: LineChart, read: tuple[str, ...], changed: AbstractSet[Widget]) -> None:
             super().__init__()
-            self.chart, self.read = chart, read
+            self.chart, self.read, self.changed = chart, read, changed
 
         @property
         def control(self) -> LineChart:
@@ -171,8 +175,13 @@ class LineChart(Drawn, can_focus=True):
 
     def _move_cursor(self, step: float | None) -> None:
         if self._picture is not None and step != self._picture.cursor:
-            self.set_cursor(step)
-            self.post_message(self.CursorMoved(self, self._picture.read))
+            changed: AbstractSet[Widget] = frozenset()
+            if getattr(self.screen, "paints_cursors", False):
+                with collected() as changed:
+                    self.set_cursor(step)
+            else:
+                self.set_cursor(step)
+            self.post_message(self.CursorMoved(self, self._picture.read, changed))
 
     def on_click(self, event: events.Click) -> None:
         if (place := self._place(event)) is not None:
