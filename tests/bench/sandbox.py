@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import psutil
 from tests.bench.terminal import Terminal
 
 GRADTOP = Path(sys.executable).with_name("gradtop")
+BEGINS = 2.0  # seconds; the time of a start is known to a second only
 MINIMAL = Path(__file__).with_name("minimal.py")
 
 
@@ -59,16 +61,22 @@ class Sandbox:
 
     def end_all(self) -> None:
         """End what was started here and lives on by itself: workers and the torch server."""
-        while found := self._processes():
+        while (found := self._processes()) or _begins():
             for process in found:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-            psutil.wait_procs(found, timeout=1.0)
+            psutil.wait_procs(found, timeout=1.0) if found else time.sleep(0.01)
 
     def _processes(self) -> list[psutil.Process]:
         # They are nobody's children; but whoever was started here has this environment from whoever started it.
         every = psutil.process_iter(["environ"])
         return [each for each in every if (each.info["environ"] or {}).get("GRADTOP_RUNS") == str(self.runs)]
+
+
+def _begins() -> bool:
+    """Whether a process was started just now: the system shows its environment a little after whoever started it goes on."""
+    every = psutil.process_iter(["environ", "create_time", "status"])
+    return any(not each.info["environ"] and time.time() - each.info["create_time"] < BEGINS and each.info["status"] != psutil.STATUS_ZOMBIE for each in every)
 
 
 @contextmanager

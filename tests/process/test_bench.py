@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -82,6 +83,15 @@ def test_a_benchmark_that_is_ended_ends_the_runs_that_it_started(tmp_path: Path,
     assert (bench.returncode, said) == (128 + signal.SIGTERM, "")
     assert not worker.alive
     assert not runs.parent.exists()
+
+
+def test_a_process_that_begins_while_a_benchmark_ends_is_ended_too() -> None:
+    with contextlib.ExitStack() as ended:
+        with sandboxed() as sandbox:
+            # Without an environment at first, as a process is for a moment after its start.
+            late = ended.enter_context(subprocess.Popen(["/bin/sh", "-c", f"sleep 0.3; exec env GRADTOP_RUNS={sandbox.runs} sleep 600"], env={}))
+            ended.callback(late.kill)
+        assert late.wait(10) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
