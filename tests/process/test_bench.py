@@ -91,7 +91,7 @@ def test_a_process_that_begins_while_a_benchmark_ends_is_ended_too() -> None:
             # Without an environment at first, as a process is for a moment after its start.
             late = ended.enter_context(subprocess.Popen(["/bin/sh", "-c", f"sleep 0.3; exec env GRADTOP_RUNS={sandbox.runs} sleep 600"], env={}))
             ended.callback(late.kill)
-        assert late.wait(10) == -signal.SIGKILL
+        assert late.wait(10) in {0, -signal.SIGKILL}  # 0 where psutil has waited for it; raises where it goes on
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
