@@ -61,7 +61,10 @@ class Sandbox:
 
     def end_all(self) -> None:
         """End what was started here and lives on by itself: workers and the torch server."""
-        while (found := self._processes()) or _begins():
+        while True:
+            begins, found = _begins(), self._processes()  # in this order: what has begun is seen
+            if not begins and not found:
+                return
             for process in found:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
