@@ -136,7 +136,8 @@ class GradtopApp(LaunchingApp):
 
     def _start_polling(self) -> None:
         self._polling = True
-        worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled), thread=True, name="poll")
+        # Asked to leave as it begins, the app has cancelled its workers before this one is there.
+        worker = self.run_worker(lambda: self.poll.run(lambda: worker.is_cancelled or self._exit), thread=True, name="poll")
         self.poll.wake = worker.cancelled_event
 
     def on_new_snapshot(self, message: NewSnapshot) -> None:

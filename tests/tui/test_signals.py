@@ -44,6 +44,20 @@ def installed(number, handler):
 signal.signal = installed
 sys.exit(main())
 """
+# An interrupt that ends the app before it begins to read runs, which it then does once its threads have been told to end.
+BEFORE_IT_READS = """
+import sys
+from gradtop.tui.app import GradtopApp
+from gradtop.tui.cli.entry import main
+from textual.worker_manager import WorkerManager
+cancel, begin = WorkerManager.cancel_all, GradtopApp._start_polling
+def cancelled(workers):
+    cancel(workers)
+    begin(workers._app)
+WorkerManager.cancel_all = cancelled
+GradtopApp._start_polling = lambda app: app.exit(return_code=130)
+sys.exit(main())
+"""
 COMMAND = (sys.executable, "-P", "-m", "gradtop")
 # What the screen switches on, and what switches it off: alternate screen, cursor, mouse, focus, pasted text, line wrap, keys.
 SWITCHES = {
@@ -189,6 +203,12 @@ def test_an_interrupt_just_as_the_screen_begins_ends_it_without_a_stack(tmp_path
         assert screen.ends() == 130, screen.said
         assert b"Traceback" not in screen.said
         assert termios.tcgetattr(screen.theirs) == screen.before
+
+
+def test_an_interrupt_before_the_first_reading_leaves_no_thread_that_reads(tmp_path: Path) -> None:
+    fake_run(tmp_path, "quiet-heron", state="done", steps=40)
+    with terminal(tmp_path, "watch", "last", "--runs", str(tmp_path), "--no-server", script=BEFORE_IT_READS) as screen:
+        assert screen.ends() == 130, screen.said
 
 
 @pytest.mark.parametrize("moment", [0.01, 0.1, 0.2, 0.3, 0.5])
