@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.dataset import DataInfo, Survey, Tones
-from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.dataset import DataInfo, Survey
 from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
+from gradtop.trainer.data.kinds.image_folder.folder import PictureSource
 from gradtop.trainer.data.kinds.image_folder.images import (
     PixelRange,
     Unopenable,
@@ -26,8 +26,7 @@ from gradtop.trainer.data.kinds.image_folder.images import (
 from gradtop.trainer.data.kinds.image_folder.listing import File, Files, list_images, list_test
 from gradtop.trainer.data.kinds.image_folder.masked import MaskedFolder, load_masked
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
-from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading, UnreadableSample
-from gradtop.trainer.data.normalise import IMAGENET, Normalise
+from gradtop.trainer.data.loading import Reading, UnreadableSample
 from gradtop.trainer.data.targets import MASKS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
@@ -118,42 +117,14 @@ class ImageFiles:
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Images that are read while training, batch by batch, and normalised on the device.
+class Folder(PictureSource[ImageFiles]):
+    """A folder of images for each class."""
 
-    A file that turns out to hold no image is left out and told of; too many of them in a class end the training.
-    """
-
-    train: ImageFiles
-    val: ImageFiles
-    info: DataInfo
-    reading: Reading
-    classes: tuple[str, ...]
-    root: Path
-    survey: Survey = field(default_factory=Survey)
-    tokens_per_sample: int = 0
-    prepare: Normalise = field(default_factory=lambda: Normalise(*IMAGENET))
     held_out: HeldOut | None = None
-
-    @property
-    def tones(self) -> Tones:
-        return Tones(torch.zeros(3, 1, 1), torch.full((3, 1, 1), 255.0))
 
     @property
     def labels(self) -> Tensor:
         return self.train.labels
-
-    def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
-        return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
-
-    def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
-        return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
-
-    def fingerprint(self) -> Fingerprint:
-        """By names and sizes of the files: no matter where the folder lies."""
-        beyond = len(str(self.root))
-        digest = digest_of(f"{file.path[beyond:]} {file.size}".encode(errors="surrogateescape") for part in (self.train, self.val) for file in part.files)
-        return Fingerprint(len(self.train), len(self.val), self.classes, digest)
 
 
 def outline_folder(config: ImageFolder, classes: int) -> Folder:

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from gradtop.trainer.data.dataset import DataInfo, Survey, Tones
-from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.dataset import DataInfo, Survey
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
+from gradtop.trainer.data.kinds.image_folder.folder import PictureSource
 from gradtop.trainer.data.kinds.image_folder.masks import MaskFiles, class_values, look_at
 from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair, check_lossless, list_pairs
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
-from gradtop.trainer.data.loading import LoadedBatches, LoadedParts, Reading
-from gradtop.trainer.data.normalise import IMAGENET, Normalise
+from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.prepared import prepared, stamp_of
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import one_by_one
 
 
 @dataclass(frozen=True)
-class MaskedFolder:
-    """Pictures and their masks, which are read while training, batch by batch."""
+class MaskedFolder(PictureSource[MaskFiles]):
+    """Pictures and their masks."""
 
-    train: MaskFiles
-    val: MaskFiles
-    info: DataInfo
-    reading: Reading
-    classes: tuple[str, ...]
-    root: Path
-    survey: Survey = field(default_factory=Survey)
     labels: None = None
-    tokens_per_sample: int = 0
-    prepare: Normalise = field(default_factory=lambda: Normalise(*IMAGENET))
-
-    @property
-    def tones(self) -> Tones:
-        return Tones(torch.zeros(3, 1, 1), torch.full((3, 1, 1), 255.0))
-
-    def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches:
-        return LoadedBatches(self.train, self.reading, batch_size, seed=seed, device=device, prepare=self.prepare)
-
-    def validation(self, batch_size: int, device: torch.device) -> LoadedParts:
-        return LoadedParts(self.val, self.reading, batch_size, device, self.prepare)
-
-    def fingerprint(self) -> Fingerprint:
-        """By names and sizes of the files: no matter where the folder lies."""
-        beyond = len(str(self.root))
-        digest = digest_of(f"{file.path[beyond:]} {file.size}".encode(errors="surrogateescape") for part in (self.train, self.val) for file in part.files)
-        return Fingerprint(len(self.train), len(self.val), self.classes, digest)
 
 
 def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
