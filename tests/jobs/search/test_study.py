@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,21 @@ def test_what_is_typed_into_one_line_becomes_overrides_and_a_storage_is_a_url() 
     assert (settings.trials, settings.objectives, set(settings.space)) == (7, ("accuracy", "seconds"), {"lr", "dropout"})
     with pytest.raises(ConfigProblems, match="must be a URL"):
         parse_config("", overrides=search_overrides("lr=log(1e-4, 1e-1); storage='search.db'"), job="search")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://user:secret@host/name", r"mysql://host/name requires the Python module MySQLdb, which is not installed"),
+        ("redis://:secret@host/0", r"redis://host/0 requires the Python module redis, which is not installed"),
+        ("nothing://host/name", r"nothing://host/name: SQLAlchemy knows no database of the kind nothing"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, sentence: str) -> None:
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(UserError, match=sentence):
+        study_in(tmp_path / "search", storage=url)
 
 
 def test_a_list_is_a_choice_by_its_text() -> None:

@@ -178,19 +178,28 @@ def without_password(url: str) -> str:
 def open_storage(run: Run, settings: Settings) -> Any:
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from sqlalchemy.exc import NoSuchModuleError
 
     if not settings.storage:
         path = str(run.path / JOURNAL)
         return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path, grace_period=LOCK_AGE)))
-    if settings.storage.startswith("redis"):
-        from optuna.storages.journal import JournalRedisBackend
-
-        return JournalStorage(JournalRedisBackend(settings.storage))
+    shown = without_password(settings.storage)
     url = settings.storage.replace("postgresql://", "postgresql+psycopg://", 1) if find_spec("psycopg2") is None else settings.storage
     try:
+        if url.startswith("redis"):
+            from optuna.storages.journal import JournalRedisBackend
+
+            return JournalStorage(JournalRedisBackend(url))
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-    except (ImportError, ValueError) as error:
-        raise UserError(f"the storage {without_password(settings.storage)} cannot be opened: {(str(error).splitlines() or [''])[0]}") from error
+    except ImportError as error:
+        # Optuna says "Please install appropriate one"; the error behind its own names the module.
+        missing = error.__cause__ or error.__context__
+        needed = missing.name if isinstance(missing, ModuleNotFoundError) and missing.name else url.partition(":")[0]
+        raise UserError(f"the storage {shown} requires the Python module {needed}, which is not installed") from error
+    except ValueError as error:
+        raise UserError(f"the storage {shown} cannot be opened: {(str(error).splitlines() or [''])[0]}") from error
+    except NoSuchModuleError as error:
+        raise UserError(f"the storage {shown}: SQLAlchemy knows no database of the kind {url.partition(':')[0]}") from error
 
 
 def sampler_of(settings: Settings, objectives: int, seed: int) -> optuna.samplers.BaseSampler:
