@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from textual import events
 
-from gradtop.tui.framework.charted import ChartedScreen
+from gradtop.tui.framework.charted import StepsScreen
 from gradtop.tui.widgets.line_chart import LineChart
 
 WIDE = 100  # from this many columns on two panes stand side by side
 NARROW = 80  # below, one pane fills the screen
 
 
-class PanedScreen(ChartedScreen):
+class PanedScreen(StepsScreen):
     """`body` yields a container `#panes` with a widget for each of `PANES`, by its id; `panes` are those that have something to show."""
 
     PANES: ClassVar[tuple[str, ...]] = ()

@@ -10,11 +10,10 @@ from textual.containers import Horizontal
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.chart_actions import ChartActions
+from gradtop.tui.framework.charted import DecadesScreen
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.notices import no_run_text
-from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.batch_size.data import BatchSizePart, Candidate, read_batch_sizes
 from gradtop.tui.widgets.chart import Curve
@@ -24,7 +23,7 @@ WIDE = 100  # columns from which on the charts stand side by side
 TITLES = {"pace": "samples/s over batch size", "memory": "peak memory over batch size, MiB"}
 
 
-class BatchSize(ModeScreen, ChartActions):
+class BatchSize(DecadesScreen):
     """Two charts on a logarithmic axis, and the candidates below them, one of which is chosen. The window is in decades."""
 
     CSS_PATH = "style.tcss"
@@ -49,22 +48,10 @@ class BatchSize(ModeScreen, ChartActions):
     def on_mount(self) -> None:
         for name, title in TITLES.items():
             self.query_one(f"#{name}").border_title = title
-        self.recall()
+        super().on_mount()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < WIDE, "-narrow")
-
-    def view(self) -> ChartView:
-        return self.chart_view
-
-    def reread(self) -> None:
-        self.request_data()
-
-    def redraw(self) -> None:
-        self.show(self.snapshot)
-
-    def along(self, x: float) -> float:
-        return math.log10(x)
 
     @property
     def part(self) -> BatchSizePart:

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.chart_actions import CHART_ACTIONS
-from gradtop.tui.framework.charted import ChartedScreen
+from gradtop.tui.framework.charted import StepsScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.notices import no_run_text
@@ -39,7 +39,7 @@ from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.table import Table
 
 
-class Gradients(ChartedScreen):
+class Gradients(StepsScreen):
     """A table; Enter puts a chart in its place, in which j and k walk through the rows."""
 
     CSS_PATH = "style.tcss"

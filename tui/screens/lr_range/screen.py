@@ -10,11 +10,10 @@ from textual.app import ComposeResult
 from gradtop.trainer.config.text import float_text
 from gradtop.trainer.jobs.lr_range.result import LABELS, ranged_text
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.chart_actions import ChartActions
+from gradtop.tui.framework.charted import DecadesScreen
 from gradtop.tui.framework.lines import Lines, TextLine, wrapped
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
+from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.notices import no_run_text
-from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.lr_range.data import RangePart, read_range
 from gradtop.tui.widgets.chart import Curve
@@ -30,7 +29,7 @@ RULES = {
 }
 
 
-class LrRange(ModeScreen, ChartActions):
+class LrRange(DecadesScreen):
     """One large chart on a logarithmic axis, and the suggestions below it, one of which is chosen. Its window is in decades."""
 
     CSS_PATH = "style.tcss"
@@ -49,21 +48,6 @@ class LrRange(ModeScreen, ChartActions):
         yield Lines(id="figures")
         yield LineChart(id="curve", x_log=True, empty="the curve comes with the first steps")
         yield Lines(id="suggestions")
-
-    def on_mount(self) -> None:
-        self.recall()
-
-    def view(self) -> ChartView:
-        return self.chart_view
-
-    def reread(self) -> None:
-        self.request_data()
-
-    def redraw(self) -> None:
-        self.show(self.snapshot)
-
-    def along(self, x: float) -> float:
-        return math.log10(x)
 
     @property
     def part(self) -> RangePart:

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.geometry import Size
 
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.charted import ChartedScreen
+from gradtop.tui.framework.charted import StepsScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.name_filter import NameFilter
@@ -23,7 +23,7 @@ LEAST = (40, 8)  # cells of a chart
 LAST = 1_000_000
 
 
-class Metrics(ChartedScreen):
+class Metrics(StepsScreen):
     """As many charts as fit; the arrows up and down turn the page by a row of them."""
 
     CSS_PATH = "style.tcss"

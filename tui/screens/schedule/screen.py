@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from gradtop.trainer.analysis import formatting
 from gradtop.trainer.record.streams.registry import shown_by
-from gradtop.tui.framework.charted import ChartedScreen
+from gradtop.tui.framework.charted import StepsScreen
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.notices import no_run_text
@@ -19,7 +19,7 @@ from gradtop.tui.widgets.chart import Curve, from_zero
 from gradtop.tui.widgets.line_chart import LineChart
 
 
-class Schedule(ChartedScreen):
+class Schedule(StepsScreen):
     """One large chart with its turning points, and a line that reads it."""
 
     CSS_PATH = "style.tcss"
