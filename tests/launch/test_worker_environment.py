@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,23 @@ def test_what_the_user_has_set_for_the_c_library_stays(monkeypatch: pytest.Monke
 
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
     assert worker_environment()["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"
+
+
+SHOWN = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only there a number of looks says how long a thread waits")
+@pytest.mark.parametrize(("ours", "spins"), [({}, "10000"), ({"GOMP_SPINCOUNT": "77"}, "77"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "30000000000")])
+def test_threads_of_openmp_wait_briefly_unless_the_user_says_how(monkeypatch: pytest.MonkeyPatch, ours: dict[str, str], spins: str) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ours.items():
+        monkeypatch.setenv(name, value)
+    torch = find_spec("torch")
+    assert torch is not None
+    assert torch.origin is not None
+    library = next(Path(torch.origin).parents[1].glob("torch*/**/libgomp*.so*"))
+
+    done = subprocess.run([sys.executable, "-c", SHOWN, library], env={**worker_environment(), "OMP_DISPLAY_ENV": "VERBOSE"}, capture_output=True, text=True, check=True)
+
+    assert f"GOMP_SPINCOUNT = '{spins}'" in done.stderr
