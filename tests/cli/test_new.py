@@ -121,3 +121,9 @@ def test_it_says_in_json_what_it_wrote(gradtop: Gradtop, tmp_path: Path) -> None
     found = json.loads(gradtop("new", "data", "a b.toml", "--json").out)
     assert found == {"schema": 1, "kind": "data", "files": [str(tmp_path / "a b.toml"), str(tmp_path / "my_data.py")]}
     assert "gradtop check 'a b.toml'" in (tmp_path / "a b.toml").read_text()
+
+
+def test_what_has_several_models_is_a_script(gradtop: Gradtop) -> None:
+    said = gradtop("new", "GAN")
+    assert said.code == 2
+    assert "what has several, or a loop of its own, is a script of yours" in said.err

@@ -106,3 +106,7 @@ def wrong(model: nn.Module, batch: Tensor, how: str) -> Any:
         case "only in training" if model.training:
             raise RuntimeError("not in training")
     return loss
+
+
+def several_models() -> tuple[nn.Module, nn.Module]:
+    return Autoencoder(), Autoencoder()

@@ -32,20 +32,9 @@ from gradtop.trainer.training.build import read_valid_config
 from gradtop.tui.cli.check import lines
 from gradtop.tui.cli.main import main
 from tests.training.nested_project import Reader, parts
+from tests.training.own_task_configs import AUTOENCODER, NESTED, PROJECT, READER, TRAINING, own_task_config
 from tests.training.own_task_project import Autoencoder, contrastive, vectors
 from tests.training.runs import check_alike, events, every_checkpoint, rows, stop_and_resume
-
-TRAINING = '\n[training]\nepochs = 3\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\nseed = 2\n'
-PROJECT, NESTED = "tests.training.own_task_project", "tests.training.nested_project"
-
-
-def config(model: str, data: str, task: str, arguments: str = "{}", training: str = "") -> str:
-    tables = (("model", model, "{}"), ("data", data, "{}"), ("task", task, arguments))
-    return "".join(f'[{name}]\nkind = "custom"\ntarget = "{target}"\narguments = {given}\n\n' for name, target, given in tables) + TRAINING + training
-
-
-READER = config(f"{NESTED}:reader", f"{NESTED}:encoded", f"{PROJECT}:charted", "{scale = 0.5}", 'monitor = "hidden_norm"\nmonitor_mode = "max"\n')
-AUTOENCODER = config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:reconstruction")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +124,7 @@ def test_samples_without_a_target_are_given_as_they_are(tmp_path: Path) -> None:
 
 
 def test_tuples_of_three_are_given_as_they_are(tmp_path: Path) -> None:
-    run = new_run(tmp_path, config(f"{PROJECT}:autoencoder", f"{PROJECT}:pairs", f"{PROJECT}:contrastive", "{margin = 0.5}"), {})
+    run = new_run(tmp_path, own_task_config(f"{PROJECT}:autoencoder", f"{PROJECT}:pairs", f"{PROJECT}:contrastive", "{margin = 0.5}"), {})
     assert work(run) == 0, read_status(run).error
     model = Autoencoder()
     model.load_state_dict(checkpoint.load(find_checkpoint(run).path)["model"])
@@ -146,7 +135,7 @@ def test_tuples_of_three_are_given_as_they_are(tmp_path: Path) -> None:
 
 
 def test_what_a_model_computes_by_itself_is_the_loss(tmp_path: Path) -> None:
-    run = new_run(tmp_path, config(f"{NESTED}:reader", f"{NESTED}:encoded", f"{PROJECT}:own_loss"), {})
+    run = new_run(tmp_path, own_task_config(f"{NESTED}:reader", f"{NESTED}:encoded", f"{PROJECT}:own_loss"), {})
     assert work(run) == 0, read_status(run).error
     assert [value for _, value in rows(run, "evals", "loss")][-1] == pytest.approx(2 * expected(run)["loss"], rel=1e-5)
 
@@ -166,8 +155,8 @@ def test_data_and_models_of_gradtop_are_given_with_their_labels(tmp_path: Path) 
         ("exits", "wrong raised SystemExit: 3"),
         ("a vector", "loss is a tensor of 2 float32; one number is expected, such as a mean over the batch"),
         ("no loss", "returns a dict of distance; a key loss is expected"),
-        ("losses", "a key loss is expected: a training has one loss and one optimizer; models with several, such as a GAN, need a loop of their own: write a script"),
-        ("a pair", "returns tuple; the loss is expected, a tensor with one number, or a dict with a key loss: a training has one loss"),
+        ("losses", "a key loss is expected: a training has one model, one loss and one optimizer; several of them, such as those of a GAN, need a loop of their own: write a script"),
+        ("a pair", "returns tuple; the loss is expected, a tensor with one number, or a dict with a key loss: a training has one model, one loss"),
         ("a number", "loss is float; a tensor is expected, which knows how it was computed"),
         ("detached", "depends on no parameter that trains"),
         ("a name", "returns 'a b', which cannot be the name of a metric"),
@@ -177,7 +166,7 @@ def test_data_and_models_of_gradtop_are_given_with_their_labels(tmp_path: Path) 
     ],
 )
 def test_what_is_no_loss_is_told_of_before_training(tmp_path: Path, how: str, said: str) -> None:
-    run = new_run(tmp_path, config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:wrong", f'{{how = "{how}"}}'), {})
+    run = new_run(tmp_path, own_task_config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:wrong", f'{{how = "{how}"}}'), {})
     assert work(run) == 1
     error = read_status(run).error
     assert f"task.target: {PROJECT}:wrong" in error or "the loss that" in error
@@ -186,7 +175,7 @@ def test_what_is_no_loss_is_told_of_before_training(tmp_path: Path, how: str, sa
 
 
 def test_what_raises_while_training_ends_it_with_a_sentence_and_leaves_what_was_trained(tmp_path: Path) -> None:
-    run = new_run(tmp_path, config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:breaking", "{steps = 5}"), {})
+    run = new_run(tmp_path, own_task_config(f"{PROJECT}:autoencoder", f"{PROJECT}:vectors", f"{PROJECT}:breaking", "{steps = 5}"), {})
     assert work(run) == 1
     status = read_status(run)
     # One of the calls is that before training.
@@ -216,7 +205,7 @@ def test_a_metric_that_is_not_returned_cannot_be_monitored(tmp_path: Path) -> No
     run = new_run(tmp_path, READER.replace('monitor = "hidden_norm"', 'monitor = "hidden"'), {})
     assert work(run) == 1
     assert read_status(run).error == (
-        f"training.monitor = hidden, and {PROJECT}:charted returns loss, accuracy, hidden_norm, share_of_zeros; set it to one of these, or have the callable return it"
+        f"training.monitor = hidden, and {PROJECT}:charted returns loss, accuracy, hidden_norm, share_of_zeros; set it to one of these, have the callable return it, or name it in training.metrics"
     )
 
 
@@ -225,7 +214,6 @@ def test_a_metric_that_is_not_returned_cannot_be_monitored(tmp_path: Path) -> No
     [
         ({"training": {"monitor": "own"}}, "training.monitor_mode: must be min or max where training.monitor is own"),
         ({"training": {"label_smoothing": 0.1}}, "training.label_smoothing: requires classes; task.kind is custom"),
-        ({"training": {"metrics": ["auroc"]}}, "training.metrics: are computed from outputs and targets"),
         ({"augment": {"mixup": 0.2}}, "augment.mixup: requires classes; task.kind is custom"),
     ],
 )
@@ -256,7 +244,13 @@ def test_jobs_that_measure_a_training_take_it(run: Run) -> None:
 def test_what_needs_to_know_the_outputs_says_so(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="predict cannot say what the outputs mean"):
         predict(run, find_checkpoint(run).path, ["a.png"], {})
-    pairs = new_run(tmp_path, config(f"{PROJECT}:autoencoder", f"{PROJECT}:pairs", f"{PROJECT}:contrastive"), {})
+    pairs = new_run(tmp_path, own_task_config(f"{PROJECT}:autoencoder", f"{PROJECT}:pairs", f"{PROJECT}:contrastive"), {})
     assert work(pairs) == 0
     with pytest.raises(UserError, match="the model cannot be called with the inputs of a sample alone"):
         export_model(pairs, find_checkpoint(pairs).path, "safetensors", tmp_path / "a")
+
+
+def test_several_models_are_a_script(tmp_path: Path) -> None:
+    run = new_run(tmp_path, own_task_config(f"{PROJECT}:several_models", f"{PROJECT}:vectors", f"{PROJECT}:reconstruction"), {})
+    assert work(run) == 1
+    assert read_status(run).error.endswith("returns tuple, not a torch.nn.Module: a training has one model, one loss and one optimizer; several of them, such as those of a GAN, need a loop of their own: write a script")

@@ -12,6 +12,9 @@ from typing import Any
 
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
+# What is said where somebody tries otherwise.
+SCRIPT = "a training has one model, one loss and one optimizer; several of them, such as those of a GAN, need a loop of their own: write a script"
+
 TargetCheck = Callable[[str, str, Mapping[str, Any]], object]
 _checks: list[TargetCheck] = []
 

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text
-from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of, misfits_of_metrics, not_measured
+from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of, misfits_of_metrics, not_measured, own_name_of
 from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import TracedError, UserError
 from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
+from gradtop.trainer.tasks.kinds.custom.returned import ReturnedMeter
 from gradtop.trainer.tasks.task import TrainingTask, shape_text
 from gradtop.trainer.training.check_tensors import lazy_parameters
 from gradtop.trainer.training.step import Forward
@@ -95,10 +96,14 @@ def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTa
     inputs, targets = next(iter(source.validation(2, device)))
     measure = Forward(device, config.training).measure
     with torch.no_grad(), left_alone(model, inputs, training=False):
-        found = measure(task, model, inputs, targets)
+        returned = measure(task, model, inputs, targets)
+    if task.measures_added:
+        ReturnedMeter(task.added, task.target).add(returned)
+    added = [own_name_of(name) if ":" in name else name for name in config.training.metrics]
+    found = [*returned.numbers, *(name for name in added if name not in returned.numbers)]
     monitored = config.training.monitor
     if monitored not in found:
-        raise UserError(f"training.monitor = {monitored}, and {task.target} returns {', '.join(found)}; set it to one of these, or have the callable return it")
+        raise UserError(f"training.monitor = {monitored}, and {task.target} returns {', '.join(found)}; set it to one of these, have the callable return it, or name it in training.metrics")
     charted = [name for name in found if name != LOSS]
     task.headline = monitored if monitored != LOSS else next((name for name in (ACCURACY, *charted) if name in charted), LOSS)
     if count_samples(inputs) > 1:

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
-from gradtop.trainer.tasks.kinds.custom.own_task import Numbers, OwnTask
+from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
+from gradtop.trainer.tasks.kinds.custom.returned import Returned
 from gradtop.trainer.tasks.metrics.meter import meter_of
 from gradtop.trainer.tasks.task import Score, TrainingTask
 
-Measure = Callable[[OwnTask, nn.Module, ModelInputs, Tensor], Numbers]
+Measure = Callable[[OwnTask, nn.Module, ModelInputs, Tensor], Returned]
 
 
 def evaluation_batch(batch_size: int) -> int:
@@ -36,8 +37,8 @@ def evaluate(
 
     Without any sample all values are nan.
     """
-    meter = meter_of(task or Classifier())
     own = task if isinstance(task, OwnTask) else None
+    meter = own.meter() if own is not None else meter_of(task or Classifier())
     measure = measure or OwnTask.measure
     model.eval()
     try:

@@ -20,7 +20,8 @@ from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
-from gradtop.trainer.tasks.kinds.custom.own_task import Numbers, OwnTask
+from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
+from gradtop.trainer.tasks.kinds.custom.returned import Returned
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.check_tensors import uncopyable
 from gradtop.trainer.training.phases import BACKWARD, FORWARD, LOADING, Enter, ignore
@@ -52,7 +53,7 @@ class Forward:
         with torch.autocast(self._device, self._half):
             return outputs_of(call_model(model, inputs)).float()
 
-    def measure(self, task: OwnTask, model: nn.Module, inputs: ModelInputs, targets: Tensor) -> Numbers:
+    def measure(self, task: OwnTask, model: nn.Module, inputs: ModelInputs, targets: Tensor) -> Returned:
         """What a task of the user's own measures of a batch."""
         if self._channels_last:
             inputs = map_tensors(_channels_last, inputs)
@@ -104,7 +105,7 @@ class Compute:
 
     def loss(self, inputs: ModelInputs, targets: Tensor) -> Tensor:
         if isinstance(self.task, OwnTask):
-            return self._forward.measure(self.task, self.model, inputs, targets)[LOSS]
+            return self._forward.measure(self.task, self.model, inputs, targets).numbers[LOSS]
         outputs = self.forward(inputs)
         if self.counts_right and (right := self.task.accuracy(outputs.detach(), targets)) is not None:
             self._right.append(right)

@@ -21,6 +21,8 @@ KINDS = {
     "data": "data of your own, with a Python module to fill in",
     "task": "a loss of your own, with a Python module to fill in",
 }
+# What people look for here, and does not fit one model, one loss and one optimizer.
+LOOPS = ("gan", "rl", "reinforcement-learning", "script")
 EPILOG = f"""\
 KIND is one of
 
@@ -31,6 +33,9 @@ their default, after a #. A Python module is written into the current directory,
 where gradtop looks for it. Nothing is overwritten. FILE is KIND.toml unless
 given; - prints it. Exit code: 0 success, 2 usage error, or a file exists.
 
+What has several models or optimizers, such as a GAN, or a loop of its own, such
+as reinforcement learning, is a script of yours.
+
   gradtop new digits && gradtop train digits.toml --watch
   gradtop new model mine.toml
 """
@@ -40,9 +45,15 @@ STDOUT = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write a commented configuration to start from."
     parser.epilog = EPILOG
-    parser.add_argument("kind", metavar="KIND", choices=tuple(KINDS), help="what it trains")
+    parser.add_argument("kind", metavar="KIND", type=one_loop, choices=tuple(KINDS), help="what it trains")
     parser.add_argument("file", metavar="FILE", nargs="?", help="file to write (default: KIND.toml)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def one_loop(kind: str) -> str:
+    if kind.lower().replace("_", "-") in LOOPS:
+        raise argparse.ArgumentTypeError(f"{kind}: a training has one model, one loss and one optimizer; what has several, or a loop of its own, is a script of yours")
+    return kind
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -17,7 +19,9 @@ def build(config: CustomModel, info: DataInfo) -> nn.Module:
         config.target, config.arguments, "model.target", channels=info.channels, size=info.size, classes=info.classes, outputs=info.outputs
     )
     if not isinstance(made, nn.Module):
-        raise UserError(f"model.target: {config.target} returns {type(made).__name__}, not a torch.nn.Module")
+        parts = list(made.values()) if isinstance(made, Mapping) else made
+        several = isinstance(parts, tuple | list) and any(isinstance(each, nn.Module | torch.optim.Optimizer) for each in parts)
+        raise UserError(f"model.target: {config.target} returns {type(made).__name__}, not a torch.nn.Module{f': {user_code.SCRIPT}' if several else ''}")
     # What only counts parameters builds there itself.
     if torch.get_default_device().type != "meta" and any(each.is_meta for each in (*made.parameters(), *made.buffers())):
         raise UserError(f"model.target: {config.target} returns a module on the device meta, whose weights have no values; make it on another")

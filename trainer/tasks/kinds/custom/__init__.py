@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from gradtop.trainer.data.targets import ANY, WantedTargets
 from gradtop.trainer.declare import Arguments, setting, target
@@ -12,7 +11,7 @@ from gradtop.trainer.tasks.kinds import TaskConfig
 
 class CustomTask(TaskConfig):
     kind: Literal["custom"] = setting("custom", help="A callable of your own project that returns the loss of a batch, and what else is to be charted.", effect="fork")
-    target: str = target("my_project.task:loss", help="package.module:callable, called with model, batch and the arguments below; it returns the loss, or a dict of loss and other numbers.", effect="fork")
+    target: str = target("my_project.task:loss", help="package.module:callable, called with model, batch and the arguments below; it returns the loss, or a dict of loss and other numbers, and of outputs and targets for training.metrics.", effect="fork")
     arguments: Arguments = setting({}, help="Its keyword arguments, as an inline table: {margin = 0.5}.", effect="fork")
 
     targets: ClassVar = ANY
@@ -27,8 +26,3 @@ class CustomTask(TaskConfig):
 
     def labels(self, inputs: str) -> str:  # noqa: ARG002 - only its code knows
         return ""
-
-    def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:
-        yield from super().disagreements_with(config)
-        if config.training.metrics:
-            yield "training.metrics", "are computed from outputs and targets, which only the code of task.target knows; have it return them beside the loss"
