@@ -6,6 +6,7 @@ import math
 import shutil
 from pathlib import Path
 
+import datasets
 import pytest
 import torch
 from PIL import Image
@@ -13,11 +14,13 @@ from PIL import Image
 from gradtop.trainer.data.dataset import Dataset
 from gradtop.trainer.data.kinds.digits import Digits
 from gradtop.trainer.data.load import load_data
+from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.inference.prediction import predict
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import Run, new_run
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
+from tests.documented import executed, python_of
 
 TRAINING = '[training]\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\n'
 
@@ -98,3 +101,50 @@ def test_what_takes_no_pictures_says_so(tmp_path: Path) -> None:
     run, path = done(tmp_path, '[model]\nkind = "mlp"\nhidden = [8]\n\n[data]\nkind = "fake"\nsamples = 40\nclasses = 3\nimage_size = 4\nchannels = 5\n\n')
     with pytest.raises(UserError, match="its inputs are 5×4×4, and square images of 1 or 3 channels are expected"):
         predict(run, path, [str(tmp_path / "a.png")], {})
+
+
+@pytest.mark.parametrize("kind", ["hf", "custom"])
+def test_pictures_of_every_kind_of_data_need_the_checkpoint_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    shades = torch.arange(24, dtype=torch.uint8).view(24, 1, 1, 1) * 10
+    images = shades.expand(24, 3, 8, 8).contiguous()
+    labels = (torch.arange(24) >= 12).long()
+    if kind == "hf":
+        features = datasets.Features({"image": datasets.Array3D((3, 8, 8), "uint8"), "label": datasets.ClassLabel(names=["dark", "light"])})
+        datasets.disable_progress_bars()
+        datasets.Dataset.from_dict({"image": images.numpy(), "label": labels.tolist()}, features=features).save_to_disk(str(tmp_path / "data"))
+        data = f'kind = "hf"\nroot = "{tmp_path / "data"}"\nvalidation = 0.25\nworkers = 0'
+    else:
+        (tmp_path / "data").mkdir()
+        torch.save((images, labels), tmp_path / "data" / "all.pt")
+        code = f'import torch\n\n\ndef load():\n    images, labels = torch.load("{tmp_path}/data/all.pt")\n    return (images, labels), (images[::2], labels[::2])\n'
+        (tmp_path / "shades_of_grey.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        data = 'kind = "custom"\ntarget = "shades_of_grey:load"'
+    run, path = done(tmp_path, f'[model]\nkind = "mlp"\nhidden = [8]\n\n[data]\n{data}\n\n', 30)
+    picture = tmp_path / "light.png"
+    Image.new("RGB", (8, 8), (230, 230, 230)).save(picture)
+    with_data = predict(run, path, [str(picture)], {})
+    shutil.rmtree(tmp_path / "data")
+    alone = predict(run, path, [str(picture)], {})
+    assert alone == with_data
+    assert alone["notes"] == []
+    # As plain PyTorch makes inputs of a picture, by what the checkpoint holds: the code of the page.
+    plain = executed(python_of("data")[-1], run, path, tmp_path)
+    checkpoint, inputs = plain["checkpoint"], plain["normalize"](torch.full((1, 3, 8, 8), 230, dtype=torch.uint8)).flatten(1)
+    weights = checkpoint["model"]
+    hidden = torch.relu(inputs @ weights["linear1.weight"].T + weights["linear1.bias"])
+    wanted = (hidden @ weights["head.weight"].T + weights["head.bias"]).softmax(1)[0]
+    names = checkpoint.get("class_names") or [None, None]
+    assert names == (["dark", "light"] if kind == "hf" else [None, None])
+    for each in alone["predictions"][0]["top"]:
+        assert each["probability"] == pytest.approx(wanted[each["class"]].item(), abs=1e-4)
+        assert each["name"] == names[each["class"]]
+    with pytest.raises(UserError, match=r"to evaluate on other samples, name them: --data PATH"):
+        evaluate_checkpoint(run, path)
+    if kind == "hf":
+        for name, shade in (("dark", 20), ("light", 200)):
+            (tmp_path / "others" / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8), (shade,) * 3).save(tmp_path / "others" / name / "0.png")
+        found = evaluate_checkpoint(run, path, data=str(tmp_path / "others"))
+        assert found["samples"] == 2
+        assert found["notes"][0].startswith("the data of the run cannot be had: data.root:")

@@ -53,7 +53,7 @@ def test_the_collate_function_of_the_page_pads(project: Path) -> None:
 
 def test_the_data_set_of_the_page_is_saved_and_learned(project: Path) -> None:
     datasets.disable_progress_bars()
-    exec(python_of("data")[-1], {})  # noqa: S102 - our own documentation
+    exec(python_of("data")[2], {})  # noqa: S102 - our own documentation
     data = next(textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n)+", CODE.sub("", PAGE), re.MULTILINE) if '"hf"' in block)
     model = '[model]\nkind = "mlp"\nhidden = [32]\n[optimizer]\nlr = 0.01\n[training]\nepochs = 2\ndevice = "cpu"\n'
     run = new_run(project / "runs", f"{data}{model}", {})

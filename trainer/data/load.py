@@ -7,6 +7,7 @@ from typing import Any
 
 from gradtop.trainer.data.dataset import DataInfo, Source
 from gradtop.trainer.data.kinds import DataConfig
+from gradtop.trainer.data.outlined import outline_record
 from gradtop.trainer.data.targets import ONE_CLASS, WantedTargets
 
 
@@ -26,7 +27,7 @@ def load_data(config: DataConfig, *, seed: int, context: int = 0, wanted: Wanted
 def encoding_record(source: Source) -> dict[str, Any]:
     """What a checkpoint keeps of how samples become inputs; empty where nothing is needed."""
     found = getattr(source, "encoding", None)
-    return found.record() if found is not None else {}
+    return found.record() if found is not None else outline_record(source)
 
 
 def info_of(config: DataConfig, wanted: WantedTargets = ONE_CLASS) -> DataInfo:

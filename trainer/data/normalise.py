@@ -15,6 +15,7 @@ class Normalise:
     """Turns images of bytes into float32 of mean 0 and deviation 1, channel by channel; `mean` and `std` are of pixels in 0..1."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean, self.std = tuple(mean), tuple(std)
         self._scale = torch.tensor([1 / (255 * deviation) for deviation in std]).view(-1, 1, 1)
         self._shift = torch.tensor([-middle / deviation for middle, deviation in zip(mean, std, strict=True)]).view(-1, 1, 1)
 

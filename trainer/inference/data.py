@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import TextSource, encode_file
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.loading import LoadedParts, Reading
+from gradtop.trainer.data.outlined import outlined
 from gradtop.trainer.models.matching import several
 from gradtop.trainer.runtime.errors import UserError
 
@@ -132,22 +133,21 @@ def pixel_range(config: Config) -> Any:
     return PixelRange(black, white) if white > black else None
 
 
-def class_names(config: Config, found: Mapping[str, Any], source: Source | None = None) -> tuple[str, ...]:
+def class_names(state: TrainedState, source: Source) -> tuple[str, ...]:
     """In the order of their numbers, as the checkpoint, the declaration or the data name them; empty where nothing names them."""
-    classes = (found.get("data") or {}).get("classes")
-    folders = (found.get("train") or {}).get("folders")
-    if isinstance(folders, list) and len(folders) == classes:
-        return tuple(map(str, folders))
-    if config.data.class_names or source is None or config.data.inputs == "characters":
-        return config.data.class_names
-    return tuple(source.fingerprint().classes)
+    data = state.config.data
+    if data.class_names or data.inputs == "characters":
+        return data.class_names
+    return state.class_names or tuple(source.fingerprint().classes)
 
 
 def outline(state: TrainedState) -> Source | None:
     """Data of the same shape without any sample, where the checkpoint and the configuration tell all that a model must know of them."""
     data, classes = state.config.data, (state.found.get("data") or {}).get("classes")
     module, _, name = data.outline.partition(":")
-    if not module or not isinstance(classes, int) or (data.keeps_encoding and not state.encoding):
+    if not module:
+        return outlined(state.encoding)
+    if not isinstance(classes, int) or (data.keeps_encoding and not state.encoding):
         return None
     saved = {"saved": state.encoding} if data.keeps_encoding else {}
     made: Source | None = getattr(importlib.import_module(module), name)(data, classes, **saved)

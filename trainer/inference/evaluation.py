@@ -15,6 +15,7 @@ from gradtop.trainer.inference.data import (
     VALIDATION,
     class_names,
     load_source,
+    outline,
     with_samples_of,
     with_test_set,
     with_training_part,
@@ -39,7 +40,21 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     tell({"doing": "reading the checkpoint"})
     state = read_trained(run, path, device=device)
     tell({"doing": "loading the data"})
-    trained = open_trained(state, load_source, compiled=True)
+    gone: list[str] = []
+
+    def load(state: TrainedState) -> Source:
+        try:
+            return load_source(state)
+        except UserError as error:
+            shape = outline(state)
+            if shape is None:
+                raise
+            if data in {VALIDATION, TRAINING, TEST}:
+                raise UserError(f"{error}; to evaluate on other samples, name them: --data PATH") from error
+            gone.append(f"the data of the run cannot be had: {error}")
+            return shape
+
+    trained = open_trained(state, load, compiled=True)
     config, source = state.config, trained.source
     chosen: Source = source
     if data == TRAINING:
@@ -47,7 +62,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     elif data == TEST:
         chosen = with_test_set(source)
     elif data != VALIDATION:
-        chosen = with_samples_of(source, Path(data), config, class_names(config, state.found, source))
+        chosen = with_samples_of(source, Path(data), config, class_names(state, source))
     began = time.monotonic()
     score, counted = score_of(trained, chosen, tell)
     metrics = {name: score.metrics[name] for name in metrics_in_order(score.metrics)}
@@ -66,7 +81,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         "baselines": {name: as_text(value) for name, value in score.baselines.items()},
         "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
         "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
-        "notes": [*changes_of_data(trained), *score.notes],
+        "notes": [*(gone or changes_of_data(trained)), *score.notes],
     }
 
 

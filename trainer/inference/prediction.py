@@ -53,7 +53,7 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
         raise UserError("predict takes pictures for a classifier, or texts for a language model of a text; use the model in Python instead: gradtop help models")
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
     _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
-    names, notes = _names(state, trained.source, known=shape is None)
+    names, notes = _names(state, trained.source, known=shape is None or bool(state.encoding))
     writer = mask_writer(trained, files, options)
     if writer is not None and writer.outside != state.config.task.wanted.ignored:
         notes = [*notes, f"in the masks {writer.outside} stands for what lies outside of the square that the model sees"]
@@ -74,11 +74,11 @@ def _refuse(options: Mapping[str, Any], unused: Sequence[str], kind: str) -> Non
 
 def _names(state: TrainedState, source: Source, *, known: bool) -> tuple[Sequence[str], list[str]]:
     """The names of the classes, and a sentence where they cannot be had though the data have some."""
-    names = class_names(state.config, state.found, source)
+    names = class_names(state, source)
     if names or known or not hasattr(source, "reading"):
         return names, []
     try:
-        return class_names(state.config, state.found, load_source(state)), []
+        return class_names(state, load_source(state)), []
     except UserError as error:
         return (), [f"classes are given by number, as their names cannot be had: {error}"]
 

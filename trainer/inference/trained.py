@@ -33,6 +33,7 @@ from gradtop.trainer.tasks.build import build_task
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.build import read_valid_config, seed_generators, set_numerics, with_changes
 from gradtop.trainer.training.check import form_lazy_modules
+from gradtop.trainer.training.class_rows import names_in
 from gradtop.trainer.training.misfit import DataFingerprint, changed_data, changed_model, data_fingerprint
 from gradtop.trainer.training.state import ENCODING
 from gradtop.trainer.training.step import Forward
@@ -54,6 +55,7 @@ class TrainedState:
     weights: str
     tensors: Mapping[str, Any]
     found: DataFingerprint
+    class_names: tuple[str, ...]  # in the order of their numbers; empty where the data had no names
     task: Mapping[str, Any]  # what the task had learned from the training set
     encoding: Mapping[str, Any]  # how samples became inputs; empty where the data tell
     threads: int
@@ -95,6 +97,7 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
         weights=TRAINED if averaged is None else AVERAGED,
         tensors=weights,
         found=state.get("found") or {},
+        class_names=tuple(names_in(state)),
         task=decoded(state.get("task") or {}),
         encoding=decoded(state.get(ENCODING) or {}),
         threads=int(state.get("tuned_threads") or 0),
