@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +145,37 @@ def test_a_model_of_images_is_refused_for_data_that_are_none() -> None:
     source = of(((characters, characters % 3), (characters, characters % 3)))
     with pytest.raises(UserError, match=r"model.kind = mlp takes vectors or square images"):
         fit.check_kind(Config(data=CustomData(target="x:y"), model=Mlp()), source.info)
+
+
+class Recognised(OneByOne):
+    """One that says what it is recognised by, and counts what is read."""
+
+    fingerprint, read = "", 0
+
+    def __getitem__(self, index: int) -> Any:
+        self.read += 1
+        return super().__getitem__(index)
+
+
+def test_labels_are_kept_for_a_set_that_says_what_it_is_recognised_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    inputs, labels = torch.rand(600, 3), torch.arange(600) % 3
+
+    def opened(targets: torch.Tensor, fingerprint: str) -> tuple[int, int]:
+        training = Recognised(list(zip(inputs, targets.tolist(), strict=True)))
+        training.fingerprint = fingerprint
+        found = of((training, OneByOne(list(zip(inputs[:30], labels[:30].tolist(), strict=True)))))
+        return found.info.classes, training.read
+
+    first = opened(labels, "first")
+    assert first[0] == 3
+    assert first[1] >= 600
+    assert opened(labels, "first") == (3, first[1] - 600)
+    changed = labels.clone()
+    changed[0] = 3
+    # The same name for others: one that is looked at anyway tells.
+    assert opened(changed, "first") == (4, first[1])
+    assert opened(labels, "second") == first
+    for path in (tmp_path / "gradtop" / "prepared").iterdir():
+        path.write_text('{"dtype": "load", "labels": 3}')
+    assert opened(labels, "first") == first

@@ -8,20 +8,27 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from pyarrow import csv, parquet
 
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.data.held_out import with_held_out
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
+from gradtop.trainer.data.kinds.table.reading import read_table
+from gradtop.trainer.data.kinds.table.watched import CountedFile
 from gradtop.trainer.data.load import encoding_record, load_data
 from gradtop.trainer.data.targets import LABEL_SETS, VALUES, WantedTargets
 from gradtop.trainer.launch.custom_code import code_of
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.kinds.mlp import Mlp
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.runtime.preparing import listening
 from tests.data.tables import houses, write_csv
+from tests.support import wait_until
 
 OPEN = WantedTargets(open=True)
 
@@ -148,8 +155,6 @@ def test_rows_with_missing_values_are_dropped_or_refused(file: Path) -> None:
 
 
 def test_parquet_gives_what_csv_gives(file: Path) -> None:
-    from pyarrow import csv, parquet
-
     parquet.write_table(csv.read_csv(file, convert_options=csv.ConvertOptions(strings_can_be_null=True)), file.with_suffix(".parquet"))
     one, other = opened(file), opened(file.with_suffix(".parquet"))
     torch.testing.assert_close(one.train_images, other.train_images)
@@ -269,3 +274,35 @@ def test_a_test_file_is_read_when_the_test_set_is_wanted(tmp_path: Path) -> None
     assert len(held_out.val_labels) == 20
     other.unlink()
     assert refused(file, test_file=str(other)) == f"data.test_file: there is no file {other}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_reading_says_how_far_it_is_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    path, drawn = tmp_path / f"table.{kind}", np.random.default_rng(0)
+    table = pa.table({name: drawn.random(200_000) for name in ("a", "b", "price")})
+    csv.write_csv(table, path) if kind == "csv" else parquet.write_table(table, path, row_group_size=20_000)
+    reached: list[int] = []
+    read = CountedFile.read
+
+    def held(self: CountedFile, size: int | None = -1, /) -> bytes:
+        reached.append(self.taken)
+        wait_until(lambda: self.ended, 60, "the end")
+        return read(self, size)
+
+    class Ended(Exception):
+        pass
+
+    def listener(doing: str, done: int, of: int) -> None:
+        assert (doing, done) == (f"reading table.{kind}, MiB", 0)
+        assert of == pytest.approx(path.stat().st_size / (1 << 20), abs=1.01)
+        raise Ended
+
+    monkeypatch.setattr(CountedFile, "read", held)
+    with listening(listener), pytest.raises(Ended):
+        read_table(path, "data.file")
+    assert {*reached} <= {0}
+    monkeypatch.setattr(CountedFile, "read", read)
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *args: told.append(args)):
+        assert read_table(path, "data.file").rows == 200_000
+    assert told[-1] == ("", 0, 0)

@@ -87,6 +87,16 @@ class Items:
         """Whether its labels are numbers of classes."""
         return self._wanted.kind not in {*NUMBERS, ANY}
 
+    @property
+    def wants(self) -> str:
+        """What its labels are looked at for, in a word."""
+        return f"{self._wanted.kind} {self._wanted.ignored}"
+
+    def said_fingerprint(self) -> str:
+        """The attribute `fingerprint`, which changes when a label does; "" where there is none."""
+        said = getattr(self._samples, "fingerprint", "")
+        return said if isinstance(said, str) else ""
+
     def said_targets(self) -> Tensor | None:
         """The attribute `targets`, where it has an integer for each sample."""
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -30,6 +31,7 @@ from gradtop.trainer.data.nested import (
     stack_samples,
     tensors_in,
 )
+from gradtop.trainer.data.prepared import prepared
 from gradtop.trainer.data.sample_form import ALONE, PLAIN, SampleForm, form_of
 from gradtop.trainer.data.targets import ANY, MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
@@ -39,6 +41,7 @@ WANTED = "a torch Dataset or DataLoader of (input, label), or a tuple (inputs, l
 # So many of a Dataset's inputs say what black, white, mean and deviation are.
 LOOKED_AT = 256
 _SAY_EVERY = 2.0
+_KEPT = 4_000_000  # numbers of labels
 
 
 class SampledConfig(Protocol):
@@ -133,7 +136,7 @@ def part_of(given: Any, title: str, wanted: WantedTargets, config: SampledConfig
     if known is not None:
         labels = numbers_to_predict(known, title, wanted.kind) if wanted.kind in NUMBERS else class_numbers(known, title)
     else:
-        labels = some_labels if classes or wanted.kind == ANY else all_labels(items, title)
+        labels = some_labels if classes or wanted.kind == ANY else all_labels(items, title, rows, some_labels)
     return Part(title, inputs, labels, items, classes, wanted, items.form or PLAIN, varies=items.collate is not None)
 
 
@@ -178,11 +181,32 @@ def all_classes(items: Items, part: Part) -> Tensor:
         return part.labels
     said = items.said_targets()
     looked_at = list(range(0, len(items), max(len(items) // LOOKED_AT, 1)))[: len(part.labels)]
-    return said if said is not None and torch.equal(said[looked_at], part.labels) else all_labels(items, part.title)
+    return said if said is not None and torch.equal(said[looked_at], part.labels) else all_labels(items, part.title, looked_at, part.labels)
 
 
-def all_labels(items: Items, title: str) -> Tensor:
-    """Every sample read once, as only that tells how many classes there are, or the scale of values."""
+def all_labels(items: Items, title: str, rows: Sequence[int], seen: Tensor) -> Tensor:
+    """Every sample read once, as only that tells how many classes there are, or the scale of values. Of a set that says what it is recognised by
+    they are kept, and taken where those of the `rows` that were just read are the same.
+    """
+    if not (fingerprint := items.said_fingerprint()):
+        return _read_labels(items, title)
+    made: list[Tensor] = []
+
+    def read() -> dict[str, Any]:
+        made.append(labels := _read_labels(items, title))
+        return {"dtype": str(labels.dtype).removeprefix("torch."), "labels": labels.tolist()} if labels.numel() <= _KEPT else {}
+
+    found = prepared("labels", [str(Path.cwd()), title, fingerprint, str(len(items)), items.wants], read)
+    if made:
+        return made[0]
+    try:
+        labels = torch.tensor(found["labels"], dtype=getattr(torch, found["dtype"]))
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError):
+        return _read_labels(items, title)
+    return labels if len(labels) == len(items) and torch.equal(labels[list(rows)], seen) else _read_labels(items, title)
+
+
+def _read_labels(items: Items, title: str) -> Tensor:
     labels, say_at = [], time.monotonic() + _SAY_EVERY
     for index in one_by_one("reading the labels", range(len(items)), len(items)):
         labels.append(items[index][1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import io
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from gradtop.trainer.data.kinds.table import faults
+from gradtop.trainer.data.kinds.table.watched import MIB, read_watched
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.runtime.preparing import telling
 
 MOSTLY = 0.9  # of the words of a column that are numbers: the others are taken for mistakes
-BLOCK = MIB = 1 << 20
+BLOCK = 1 << 20
 BYTES_OF_VALUE = 12  # as it is read, and as the model takes it
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
@@ -191,10 +190,18 @@ def _read_parquet(path: Path, key: str, only: Collection[str] | None) -> RawTabl
         about = parquet.ParquetFile(path)
         names = list(about.schema_arrow.names)
         _check_memory(path, key, about.metadata.num_rows * len(names) * BYTES_OF_VALUE)
-        table = parquet.read_table(path, columns=[name for name in names if name in only] if only is not None else None)
+        taken = [name for name in names if only is None or name in only]
+        table = read_watched(path, _bytes_of(about.metadata, taken), lambda file: parquet.read_table(file, columns=taken))
     except pa.ArrowException as error:
         raise UserError(f"{key}: {path} cannot be read as Parquet ({_first_line(error)})") from None
     return RawTable(path, key, table, names=list(table.column_names))
+
+
+def _bytes_of(metadata: Any, names: Collection[str]) -> int:
+    """What the columns take in a Parquet file; the parts of a nested one are its own."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    columns = (group.column(place) for group in groups for place in range(group.num_columns))
+    return sum(column.total_compressed_size for column in columns if column.path_in_schema.partition(".")[0] in names)
 
 
 def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words: Collection[str]) -> RawTable:
@@ -218,33 +225,12 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
             is_number = name in numbers or (name not in words and _is(kind, "integer", "floating"))
             taken[name] = pa.float64() if is_number else kind if _is(kind, "temporal") and name not in words else pa.string()
         convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken)
-        with CountedFile(path, length) as counted:
-            table = csv.read_csv(counted, parse_options=parse, convert_options=convert)
+        table = read_watched(path, length, lambda file: csv.read_csv(file, parse_options=parse, convert_options=convert))
     except pa.ArrowException as error:
         found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
         raise UserError(f"{key}: {path}: {found or f'cannot be read as CSV ({_first_line(error)})'}") from None
     shown = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
     return RawTable(path, key, table, delimiter, names=shown)
-
-
-class CountedFile(io.FileIO):
-    """A file that tells how much of it has been read."""
-
-    def __init__(self, path: Path, length: int) -> None:
-        super().__init__(path)
-        self._length, self._read = length, 0
-        self._tell = telling(f"reading {path.name}, MiB")
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        found = super().read(-1 if size is None else size) or b""
-        self._read += len(found)
-        self._tell(self._read // MIB, self._length // MIB)
-        return found
-
-    def close(self) -> None:
-        if not self.closed:
-            self._tell(-1, 0)
-        super().close()
 
 
 def _check_memory(path: Path, key: str, needed: int) -> None:
