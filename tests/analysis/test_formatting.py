@@ -40,7 +40,7 @@ def test_a_number_on_the_chart_takes_at_most_seven_cells(value: float) -> None:
     ("value", "text"),
     [
         (0.11298, "0.113"), (0.12998, "0.130"), (0.1, "0.1"), (12.34, "12.3"), (1234.4, "1\u202f234"), (9.1e-4, "9.1e-4"), (3e-4, "3e-4"),
-        (1e12, "1e12"), (0.9999, "1.00"), (999.7, "1\u202f000"), (-0.5, "-0.5"), (0, "0"), (math.nan, "nan"), (-math.inf, "-inf"), (0.01, "0.01"),
+        (1e12, "1e12"), (0.9996, "0.9996"), (0.9999, "0.9999"), (-0.99996, "-0.9999"), (1 - 1e-9, "0.9999"), (1.0004, "1.00"), (999.7, "1\u202f000"), (-0.5, "-0.5"), (0, "0"), (math.nan, "nan"), (-math.inf, "-inf"), (0.01, "0.01"),
     ],
 )  # fmt: skip
 def test_significant_digits(value: float, text: str) -> None:
@@ -53,7 +53,7 @@ def test_letters_for_thousands(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.234, "23 %"), (0.0, "0 %"), (1e-9, "< 1 %"), (1.0, "100 %"), (math.nan, "–")]
+    ("share", "text"), [(0.234, "23 %"), (0.0, "0 %"), (1e-9, "< 1 %"), (1.0, "100 %"), (0.9999, "> 99 %"), (0.994, "99 %"), (1.004, "100 %"), (math.nan, "–")]
 )
 def test_a_share_that_is_not_zero_never_reads_as_zero(share: float, text: str) -> None:
     assert formatting.percent(share) == text
@@ -93,3 +93,8 @@ def test_the_end_of_a_dotted_name_is_kept() -> None:
 @pytest.mark.parametrize(("done", "whole", "text"), [(0, 10, "0 %"), (1999, 2000, "99 %"), (10, 10, "100 %"), (31, 20, "100 %"), (3, 0, "–")])
 def test_progress_is_complete_at_the_end_alone_and_never_above(done: int, whole: int, text: str) -> None:
     assert formatting.progress(done, whole) == text
+
+
+@pytest.mark.parametrize(("value", "digits", "text"), [(0.98891, 4, "0.9889"), (0.99996, 4, "0.9999"), (0.996, 2, "0.99"), (1.0, 4, "1.0000"), (1.00004, 4, "1.0000"), (-1.0, 4, "-1.0000")])
+def test_a_share_under_1_never_reads_as_1(value: float, digits: int, text: str) -> None:
+    assert formatting.share(value, digits) == text

@@ -192,3 +192,14 @@ def test_the_trend_has_an_arrow_and_a_word() -> None:
     assert trend([1.0] * 8 + [2.5] * 8) == ("↗", "slow")
     assert trend([1.0] * 8 + [0.01] * 8) == ("↘", "fast")
     assert trend([NAN] * 20 + [0.0] * 20) == ("", "")
+
+
+@pytest.mark.parametrize("norms", [[0.0] * 32, steady(2e-5)])  # of float32 less, of bf16 about so much
+def test_a_bias_whose_gradient_is_zero_by_construction_is_no_trouble_while_its_weight_learns(norms: list[float]) -> None:
+    key = [layer("layer.key.weight", steady(0.1), steady(0.1)), layer("layer.key.bias", norms, norms, (64,))]
+    assert states(*net(), *key)["layer.key.bias"] == "no effect"
+
+
+def test_a_bias_whose_weight_does_not_train_is_judged_by_itself() -> None:
+    key = [layer("layer.key.weight", (), trainable=False), layer("layer.key.bias", steady(1e-9), steady(1e-9), (64,))]
+    assert states(*net(), *key)["layer.key.bias"] == "vanishing"

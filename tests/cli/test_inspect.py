@@ -116,7 +116,8 @@ def test_show_says_how_a_run_stands_and_what_it_left(gradtop: Gradtop, runs: Pat
 
 def test_show_as_json_keeps_its_contract(gradtop: Gradtop, runs: Path) -> None:
     found = json.loads(gradtop("show", "tidy-wren", "--json").out)
-    assert list(found) == ["schema", "id", "name", "path", "state", "status", "meta", "result", "config", "run_toml", "waits", "classes", "checkpoints", "events", "findings", "samples", "death", "last_words", "health"]
+    assert found["pid"] is None
+    assert list(found) == ["schema", "id", "name", "path", "state", "pid", "status", "meta", "result", "config", "run_toml", "waits", "classes", "checkpoints", "events", "findings", "samples", "death", "last_words", "health"]
     assert found["state"] == found["status"]["state"] == "stopped"
     assert found["config"]["optimizer"]["lr"] == found["run_toml"]["optimizer"]["lr"] == 1e-3
     assert found["waits"] is None

@@ -15,6 +15,7 @@ from gradtop.trainer.data.dataset import DataInfo, Dataset
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.multi_label import MultiLabelTask
 from gradtop.trainer.tasks.kinds.multi_label.labeler import Labeler
+from gradtop.trainer.tasks.metrics.ranking import RankedScores
 
 
 def drawn(seed: int, samples: int, labels: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,3 +95,16 @@ def test_an_output_that_is_nan_leaves_no_metric() -> None:
     assert math.isnan(meter.result().loss)
     meter.add(torch.tensor([[math.nan, 0.0]]), torch.tensor([[1.0, 0.0]]))
     assert all(math.isnan(value) for value in (meter.result().loss, *meter.result().further.values()))
+
+
+def test_of_very_many_outputs_the_average_precision_is_counted_in_bins_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(3)
+    targets = (torch.rand(4000, 3, generator=generator) < 0.3).float()
+    outputs = torch.randn(4000, 3, generator=generator) + targets
+    monkeypatch.setattr(RankedScores.__init__, "__kwdefaults__", {"kept": 1000})
+    meter = Labeler(3).meter()
+    for some, these in zip(outputs.split(128), targets.split(128), strict=True):
+        meter.add(some, these)
+    score = meter.result()
+    assert score.of("average_precision") == pytest.approx(average_precision_score(targets, outputs), abs=2e-3)
+    assert score.notes == ("average_precision: of more than 67,108,864 outputs, which are counted in bins",)

@@ -12,6 +12,7 @@ STEPS_S = (2, 5, 10, 15, 20, 30, 45)
 STEPS_MIN = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45)
 LARGE = 1e6  # from where on a number is written with an exponent
 LATEST = 1e11  # seconds: what is longer, or later, is none
+NINES, ALMOST = 4, 0.9999  # digits of what is nearly 1
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -23,7 +24,7 @@ def number(value: float) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """So many significant digits, in the shortest way: 0.113, 12.3, 1 234, 9.1e-4, 3e-4, 1e12.
+    """So many significant digits, in the shortest way: 0.113, 12.3, 1 234, 9.1e-4, 3e-4, 1e12. What is under 1 never reads as 1: 0.9999.
 
     Zeros at the end are kept where they were measured (0.130 for 0.12998) and left out where the value is exact (0.1).
     """
@@ -35,6 +36,11 @@ def significant(value: float, digits: int = 3) -> str:
     if size < 0.01 or size >= 1e6:
         return scientific(value, max(1, digits - 1))
     rounded = float(f"{value:.{digits}g}")
+    while 0.99 < size < 1 <= abs(rounded) and digits < NINES:
+        digits += 1
+        rounded = float(f"{value:.{digits}g}")
+    if size < 1 <= abs(rounded):
+        rounded = value = math.copysign(ALMOST, value)
     exponent = math.floor(math.log10(abs(rounded)))
     text = f"{rounded:,.{max(0, digits - 1 - exponent)}f}" if exponent < digits else f"{value:,.0f}"
     if "." in text and rounded == value:
@@ -65,13 +71,15 @@ def si(value: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share of one as 23 %; what is not zero never reads as zero."""
+    """A share of one as 23 %; what is not zero never reads as zero, and what is not all never as 100 %."""
     if not math.isfinite(share):
         return "–"
     if abs(share) >= LARGE:
         return f"{scientific(100 * share)} %"
     text = f"{100 * share:.{digits}f} %"
-    return f"< {10.0**-digits:.{digits}f} %" if share > 0 and float(text[:-2]) == 0 else text
+    if share > 0 and float(text[:-2]) == 0:
+        return f"< {10.0**-digits:.{digits}f} %"
+    return f"> {100 - 10.0**-digits:.{digits}f} %" if share < 1 and float(text[:-2]) == 100 else text
 
 
 def progress(done: int, whole: int) -> str:
@@ -79,11 +87,12 @@ def progress(done: int, whole: int) -> str:
     return f"{min(100, 100 * done // whole)} %" if whole > 0 else "–"
 
 
-def share(value: float) -> str:
-    """A share of one with all the digits by which two may differ: 0.9889."""
+def share(value: float, digits: int = 4) -> str:
+    """A share of one with all the digits by which two may differ: 0.9889. What is under 1 never reads as 1."""
     if not math.isfinite(value):
         return "–"
-    return f"{value:.4f}" if abs(value) < LARGE else significant(value)
+    text = f"{value:.{digits}f}" if abs(value) < LARGE else significant(value)
+    return f"{1 - 10.0**-digits:.{digits}f}" if 0.9 < value < 1 <= float(text) else text
 
 
 def duration(seconds: float) -> str:

@@ -31,7 +31,7 @@ RISE = 1e2
 BEYOND = 10.0
 # Adam divides by √v + 1e-8: below this its steps fade; with SGD such a step is lost in a float32 weight.
 FAINT = 1e-8
-# A bias whose gradient is rounding error while its weight learns: what follows (a batch norm) takes the bias out.
+# A bias whose gradient is rounding error while its weight learns: what follows (a batch norm) takes the bias out. One that vanishes does so with its weight.
 CANCELLED = 1e-3
 STEADY, FAST = 1.5, 4.0  # change of the level, newer half of the trend's records against the older half
 TREND = 64  # records
@@ -75,8 +75,8 @@ class Measured:
     @property
     def weight(self) -> str:
         """The name of the weight that this would be the bias of."""
-        module, _, last = self.name.rpartition(".")
-        return f"{module}.weight" if last == "bias" else ""
+        module, dot, last = self.name.rpartition(".")
+        return f"{module}{dot}{last.replace('bias', 'weight')}" if "bias" in last else ""
 
 
 class GradientHealth(NamedTuple):
@@ -114,6 +114,7 @@ STATES = {
     "frozen": ("□", "muted"),
 }
 FINE = GradientHealth("fine")
+NO_EFFECT = GradientHealth("no effect", "what follows cancels this bias, as a norm does, or the softmax of an attention")
 
 
 def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth]:
@@ -134,7 +135,11 @@ def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth
             healths[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
     for name, weight in without_effect.items():
         if not healths[weight].is_trouble:
-            healths[name] = GradientHealth("no effect", "what follows cancels this bias, as a norm does")
+            healths[name] = NO_EFFECT
+    for each in parameters:
+        # The bias of the keys of an attention: the softmax takes out what is added to all of them alike, and leaves rounding errors, of bf16 larger ones.
+        if healths[each.name].state in {"zero", "vanishing"} and each.weight in healths and healths[each.weight] == FINE:
+            healths[each.name] = NO_EFFECT
     return healths
 
 

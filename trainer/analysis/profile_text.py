@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.analysis.formatting import number, significant
+from gradtop.trainer.analysis.formatting import number, percent, significant
 
 if TYPE_CHECKING:
     from gradtop.trainer.record.profiles import Profile
@@ -24,8 +24,7 @@ def seconds_text(seconds: float) -> str:
 
 def share_text(part: float, whole: float) -> str:
     """48 %"""
-    share = 100 * part / whole if whole > 0 else 0.0
-    return f"{share:.0f} %" if share >= 1 or not share else "< 1 %"
+    return percent(part / whole if whole > 0 else 0.0)
 
 
 def phases_text(phases: Mapping[str, float]) -> str:

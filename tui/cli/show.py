@@ -70,6 +70,7 @@ def record(reader: RunReader) -> dict[str, object]:
         "name": name_of(reader),
         "path": str(reader.run.path),
         "state": reader.state,
+        "pid": reader.status.pid or None if reader.state.is_alive else None,
         "status": asdict(newest_status(reader)),
         "meta": asdict(reader.meta),
         "result": job_of(reader).result.record(reader),

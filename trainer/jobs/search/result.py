@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import setting_text
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.job import Result
 from gradtop.trainer.jobs.search.outcome import outcome_of
 from gradtop.trainer.record import RunReader, Status
@@ -38,7 +39,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "best", trial_text(trial)
     for evaluator, by in outcome.importances.items():
         for objective, shares in by.items():
-            yield f"{evaluator}", f"{objective}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}"
+            yield f"{evaluator}", f"{objective}: {', '.join(f'{key} {fraction(share, 2)}' for key, share in shares.items())}"
 
 
 def record(reader: RunReader) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import duration, percent, setting_text, significant
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.job import JobEvent, Result
 from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.jobs.sensitivity.estimate import announced_by
@@ -84,7 +85,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if outcome.failed:
         yield "failed", f"{outcome.failed} of {outcome.trainings} trainings failed or diverged"
     for evaluator, shares in outcome.importances.items():
-        yield EVALUATORS.get(evaluator, evaluator), f"{', '.join(f'{key} {share:.2f}' for key, share in shares.items())} (search {outcome.search_name})"
+        yield EVALUATORS.get(evaluator, evaluator), f"{', '.join(f'{key} {fraction(share, 2)}' for key, share in shares.items())} (search {outcome.search_name})"
 
 
 def in_words(effect: FieldEffect, *, normalised: bool) -> str:

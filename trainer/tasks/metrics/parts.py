@@ -21,7 +21,7 @@ from gradtop.trainer.metrics import (
 from gradtop.trainer.tasks.metrics.calibration import CalibrationBins
 from gradtop.trainer.tasks.metrics.confusion import OF_COUNTS
 from gradtop.trainer.tasks.metrics.custom import CustomMetric
-from gradtop.trainer.tasks.metrics.ranking import KEPT, RankedScores
+from gradtop.trainer.tasks.metrics.ranking import RankedScores, binned_note
 from gradtop.trainer.tasks.metrics.top import TopHits
 from gradtop.trainer.tasks.metrics.values import ValueSums
 from gradtop.trainer.tasks.task import MeterPart, MetricInputs, PartResult, Score
@@ -52,7 +52,7 @@ class RankingPart:
     def result(self, score: Score) -> PartResult:  # noqa: ARG002 - it has counts and no scores
         curves = self._scores.result()
         found = {AUROC: (curves.auroc, 0.5), AVERAGE_PRECISION: (curves.average_precision, curves.share)}
-        note = f"{' and '.join(self._names)}: of more than {KEPT:,} outputs, which are counted in bins" if self._scores.binned else ""
+        note = binned_note(self._names) if self._scores.binned else ""
         return PartResult({name: found[name][0] for name in self._names}, {name: found[name][1] for name in self._names}, (note,) if note else ())
 
 

@@ -17,6 +17,11 @@ REACH = 30.0  # log-odds beyond which a bin goes without end
 AT_ONCE = 1 << 22  # scores that are sorted together
 
 
+def binned_note(names: Sequence[str]) -> str:
+    """What is said where `RankedScores` has counted in bins."""
+    return f"{' and '.join(names)}: of more than {KEPT:,} outputs, which are counted in bins"
+
+
 class RankedScores:
     """The outputs of one evaluation, of shape (samples, columns), and which samples have the class or label of each column.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from gradtop.trainer.analysis.formatting import percent
 from gradtop.trainer.analysis.preparation import preparation_of
 from gradtop.trainer.analysis.text import metric_figure, mixes_images
 from gradtop.trainer.metrics import PERPLEXITY, metric_of
@@ -113,7 +114,7 @@ class Overview(PanedScreen):
             self.recall_axis(chart["accuracy"])
         baseline = [("baseline", metric_figure(part.score, part.baseline))] if math.isfinite(part.baseline) and part.val_score.x else []
         chart["accuracy"].set_series([*right, *score], notes=baseline, log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
-        clipped = [("clipped", f"{100 * part.clipped:.0f} %")] if part.clipped is not None else []
+        clipped = [("clipped", percent(part.clipped))] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
             [Curve("", part.grad_norm, "c", value=last.get(GRAD_NORM))],
             log=True, band=part.healthy, marks=part.marks, notches=part.checkpoints, notes=clipped, x_min=first, x_max=end,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gradtop.trainer.analysis.formatting import number, si, significant
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.analysis.run_fields import CHANGE, FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
 from gradtop.trainer.analysis.run_row import RunRow
@@ -78,6 +79,8 @@ def best(status: Status) -> list[Piece]:
     room, measured = BEST - len(name) - bool(name), status.best
     if len(value) > room and measured is not None:
         shorter = [significant(measured, digits).removeprefix("0") for digits in (3, 2, 1)]
+        if measured < 1:
+            shorter += [fraction(measured, digits).removeprefix("0") for digits in (3, 2)]  # of what is nearly 1
         value = next((text for text in shorter if len(text) <= room), value)
     found: list[Piece] = [(value, "faint" if status.best is None else "text")]
     return [*found, (f" {name}", "muted")] if name else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradtop.trainer.analysis.formatting import setting_text, significant
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.record import RunReader, clean
 from gradtop.trainer.trials.recorded import Trial, read_trials
@@ -50,5 +51,5 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     for method, found in record.importances.items():
         text.append(f"importance ({EVALUATORS[method]})")
         wide = max(map(len, found), default=0)
-        text += [f"  {clean(key, 80):<{wide}}  {share:.2f}  {('█' if unicode else '#') * round(BAR * share)}" for key, share in found.items()]
+        text += [f"  {clean(key, 80):<{wide}}  {fraction(share, 2)}  {('█' if unicode else '#') * round(BAR * share)}" for key, share in found.items()]
     return "\n".join(text)

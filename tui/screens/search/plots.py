@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.record import clean
@@ -188,5 +189,5 @@ def bars(rows: Sequence[Cells], left: int, width: int, title: str, found: Mappin
         halves = max(1, round(2 * room * share / most))
         bar = "█" * (halves // 2) + "▌" * (halves % 2) if unicode else "#" * ((halves + 1) // 2)
         row.put(left + names + 3, bar, TONE["best"])
-        text = f"{share:.2f}"
+        text = fraction(share, 2)
         row.put(left + width - 1 - len(text), text, TONE["strong"])

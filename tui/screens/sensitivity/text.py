@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gradtop.trainer.analysis.formatting import percent, setting_text, significant
+from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.jobs.search.outcome import EVALUATORS
 from gradtop.trainer.jobs.sensitivity.outcome import FieldEffect, PointMean, SensitivityOutcome
 from gradtop.trainer.jobs.sensitivity.result import (
@@ -171,5 +172,5 @@ def summary_rows(part: SensitivityPart, *, normalised: bool) -> list[TextLine]:
 def importance_rows(outcome: SensitivityOutcome) -> Iterator[TextLine]:
     """The importances of a search, a line for each evaluator."""
     for evaluator, shares in outcome.importances.items():
-        words = "   ".join(f"{key.rpartition('.')[2]} {share:.2f}" for key, share in sorted(shares.items(), key=lambda each: -each[1]))
+        words = "   ".join(f"{key.rpartition('.')[2]} {fraction(share, 2)}" for key, share in sorted(shares.items(), key=lambda each: -each[1]))
         yield [(f" {EVALUATORS.get(evaluator, evaluator)} importances ({outcome.search_name})   ", "muted"), (words, "text")]

@@ -14,6 +14,7 @@ from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.metrics import AVERAGE_PRECISION, F1, LABEL_SETS, LOSS, MICRO_F1
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.multi_label import MultiLabelTask
+from gradtop.trainer.tasks.metrics.ranking import RankedScores, binned_note
 from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, check_rows
 
 SURE = 30.0  # logit of a label that is always, or never, there
@@ -117,39 +118,46 @@ class Labeler:
 
 
 class LabelMeter:
-    """Keeps outputs and targets on the device: the order of all outputs makes the average precision."""
+    """Counts of the labels and sums on the device; the order of all outputs, which makes the average precision, is kept as `RankedScores` does."""
 
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
-        self._outputs: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._ranked = RankedScores()
+        self._samples = 0
         self._loss = torch.zeros(())
+        self._counts: Tensor | None = None  # of each label: predicted, there, both
+        self._wrong: Tensor | None = None  # whether an output is NaN
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         outputs, targets = as_rows(outputs, targets)
         self._loss = self._loss.to(outputs.device) + self._labeler.losses(outputs, targets).sum()
-        self._outputs.append(outputs)
-        self._targets.append(targets.bool())
+        there, predicted = targets.bool(), outputs.sigmoid() >= self._labeler.threshold
+        counts, wrong = torch.stack([predicted.sum(0), there.sum(0), (predicted & there).sum(0)]), outputs.isnan().any()
+        self._counts = counts if self._counts is None else self._counts + counts
+        self._wrong = wrong if self._wrong is None else self._wrong | wrong
+        self._ranked.add(outputs, there)
+        self._samples += len(outputs)
 
     def result(self) -> Score:
-        if not self._outputs:
+        if self._counts is None:
             return Score(math.nan)
-        outputs, targets = torch.cat(self._outputs), torch.cat(self._targets)
-        wrong = bool(outputs.isnan().any())
-        predicted = outputs.sigmoid() >= self._labeler.threshold
-        shares = targets.double().mean(0).cpu() if outputs.device.type != "mps" else targets.cpu().double().mean(0)
-        further = {F1: math.nan, MICRO_F1: math.nan, AVERAGE_PRECISION: math.nan} if wrong else {
-            **f1_scores(predicted, targets), AVERAGE_PRECISION: average_precision(outputs, targets)
+        predicted, support, hits = self._counts.tolist()
+        shares = torch.tensor(support, dtype=torch.float64) / self._samples
+        curves = self._ranked.result()
+        further = {F1: math.nan, MICRO_F1: math.nan, AVERAGE_PRECISION: math.nan} if bool(self._wrong) else {
+            **f1_scores(predicted, support, hits), AVERAGE_PRECISION: curves.average_precision
         }  # fmt: skip
         # The best constant gives each label the probability that is its share.
-        constant = (shares >= self._labeler.threshold).to(targets.device).expand_as(targets)
+        always = [self._samples if share >= self._labeler.threshold else 0 for share in shares.tolist()]
+        right = [there if said else 0 for there, said in zip(support, always, strict=True)]
         occurring = shares[shares > 0]
         baselines = {
             LOSS: self._labeler.constant_loss(shares),
-            **f1_scores(constant, targets),
+            **f1_scores(always, support, right),
             AVERAGE_PRECISION: occurring.mean().item() if len(occurring) else math.nan,
         }
-        return Score(self._loss.item() / targets.numel(), further=further, baselines=baselines)
+        notes = (binned_note([AVERAGE_PRECISION]),) if self._ranked.binned else ()
+        return Score(self._loss.item() / (self._samples * len(support)), further=further, baselines=baselines, notes=notes)
 
 
 def as_rows(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,23 +165,8 @@ def as_rows(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
 
 
-def f1_scores(predicted: Tensor, targets: Tensor) -> dict[str, float]:
-    """Macro and micro: labels that neither occur nor are predicted are left out of the first."""
-    hits = (predicted & targets).sum(0).tolist()
-    both = [one + other for one, other in zip(predicted.sum(0).tolist(), targets.sum(0).tolist(), strict=True)]
+def f1_scores(predicted: Sequence[int], support: Sequence[int], hits: Sequence[int]) -> dict[str, float]:
+    """Macro and micro, of the counts of each label: labels that neither occur nor are predicted are left out of the first."""
+    both = [one + other for one, other in zip(predicted, support, strict=True)]
     scores = [2 * hit / count for hit, count in zip(hits, both, strict=True) if count]
     return {F1: sum(scores) / len(scores) if scores else math.nan, MICRO_F1: 2 * sum(hits) / sum(both) if sum(both) else math.nan}
-
-
-def average_precision(outputs: Tensor, targets: Tensor) -> float:
-    """The mean over the labels that occur, as in scikit-learn: the sum of precisions weighted by the gains of recall, equal outputs together."""
-    found = []
-    for scores, wanted in zip(outputs.unbind(1), targets.unbind(1), strict=True):
-        scores, order = scores.sort(descending=True)  # noqa: PLW2901 - the same, in order
-        hits = wanted[order].cumsum(0)
-        last = torch.cat([scores[1:] != scores[:-1], scores.new_ones(1, dtype=torch.bool)])
-        hits, seen = hits[last].cpu().double(), (last.nonzero().flatten() + 1).cpu()
-        if hits[-1]:
-            gained = torch.diff(hits, prepend=hits.new_zeros(1))
-            found.append(float((gained * hits / seen).sum() / hits[-1]))
-    return sum(found) / len(found) if found else math.nan
