@@ -69,9 +69,9 @@ def test_images_are_read_as_those_of_a_folder_and_classes_have_their_names(tmp_p
     assert (source.info.channels, source.info.size, source.info.classes) == (3, 16, 3)
     found = source.fingerprint()
     assert (found.training, found.validation, found.classes) == (20, 10, ("dog", "cat", "emu"))
-    (about, unused) = source.survey.notes
+    (about, held_out) = source.survey.notes
     assert about == f"{root}: input image (image), target label (class)"
-    assert unused == f"test in {root} is not used: training takes Training, validation DEV"
+    assert held_out == f"test in {root} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it"
     inputs, targets = all_of(source)
     assert targets.tolist() == [number % 3 for number in range(20, 30)]
     mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)

@@ -27,3 +27,11 @@ def set_rows_apart(rows: Tensor, labels: Tensor | None, share: float, seed: int,
     if not len(training) or not len(validation):
         raise UserError(f"{key}: {len(rows)} rows are too few for training and validation; at least two are expected, of some class")
     return training.sort().values, validation.sort().values
+
+
+def spread_apart(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Which samples are kept and which `count` are set apart, as masks: evenly spread over the classes, the same for every seed."""
+    by_class = labels.argsort(stable=True)
+    apart = torch.zeros(len(labels), dtype=torch.bool)
+    apart[by_class[(torch.arange(count) + 0.5).mul(len(labels) / max(count, 1)).long()]] = True
+    return ~apart, apart

@@ -51,7 +51,7 @@ def with_test_set(source: Source) -> Source:
     """The same data with the held-out test set in place of those for validation. Raises UserError where there is none."""
     found = with_held_out(source)
     if found is None:
-        raise UserError("--data test: these data hold out no test set; a folder test beside train and val is one, data.test, data.test_file, or the third set of data of your own")
+        raise UserError("--data test: these data hold out no test set; one is a folder or split test beside train, data.test, data.test_file, of mnist and the like data.validation, or the third set of data of your own")
     return found
 
 

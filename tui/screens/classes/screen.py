@@ -17,7 +17,7 @@ from gradtop.tui.screens.classes.text import class_lines, copied, fits, matrix_l
 from gradtop.tui.widgets.heat_map import Heat, HeatMap
 
 NO_WORST = "not kept of pixels"
-NONE_YET = "The classes are counted in the evaluation at the end of an epoch."
+NONE_YET = "The classes are counted in the first evaluation."
 NO_CLASSES = "The classes of this run's samples were not counted: texts, values and several labels for each sample have none, and a run of an older version has not recorded them."
 WIDE = 100  # from so many columns on the lists stand beside the matrix
 

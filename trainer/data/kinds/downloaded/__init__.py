@@ -19,10 +19,19 @@ class Downloaded(LabeledData):
     std: ClassVar[tuple[float, ...]]
 
     root: str = setting("data", help="Root directory of the data set; downloaded there on first use.", effect="fork", pattern=r"\S", expected="a folder")
+    validation: float = setting(
+        0.0, help="Fraction of the training images used for validation; the published test images are then a test set, evaluated once at the end. 0: they are the validation set.",
+        effect="fork", ge=0, lt=1,
+    )  # fmt: skip
+
+    def apart(self, samples: int) -> int:
+        """How many of the training images are for validation."""
+        return min(round(samples * self.validation), samples - 1)
 
     @property
     def shape(self) -> DataShape:
-        return self.known_shape
+        known = self.known_shape
+        return known._replace(samples=known.samples - self.apart(known.samples))
 
 
 class Mnist(Downloaded):

@@ -21,6 +21,7 @@ from gradtop.trainer.data.dataset import DataInfo, Dataset
 from gradtop.trainer.data.kinds.downloaded import Downloaded
 from gradtop.trainer.data.kinds.downloaded.fetch import FetchError, download, md5_of, written_whole
 from gradtop.trainer.data.normalise import Normalise
+from gradtop.trainer.data.splitting import spread_apart
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.vision import torchvision
 
@@ -38,7 +39,10 @@ def load(config: Downloaded, *, seed: int, context: int = 0) -> Dataset:  # noqa
     except OSError as error:
         raise UserError(f"cannot keep {config.kind} in {root} ({error.strerror or error}); choose another folder as data.root") from error
     train_images, train_labels = _read(source, root, folder, config, train=True)
-    val_images, val_labels = _read(source, root, folder, config, train=False)
+    val_images, val_labels = test_images, test_labels = _read(source, root, folder, config, train=False)
+    if config.validation:
+        seen, apart = spread_apart(train_labels, config.apart(len(train_labels)))
+        train_images, train_labels, val_images, val_labels = train_images[seen], train_labels[seen], train_images[apart], train_labels[apart]
     shape = config.shape
     return Dataset(
         train_images=train_images,
@@ -47,6 +51,7 @@ def load(config: Downloaded, *, seed: int, context: int = 0) -> Dataset:  # noqa
         val_labels=val_labels,
         info=DataInfo(channels=shape.channels, size=shape.size, classes=shape.classes),
         prepare=Normalise(config.mean, config.std),
+        held_out=(lambda: {"val_images": test_images, "val_labels": test_labels}) if config.validation else None,
     )
 
 

@@ -42,9 +42,15 @@ def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTar
     else:
         _check_columns(opened.validation, columns, where)
         parts = [(opened.training, target.values), (opened.validation, target.encode(opened.validation))]
-    training, validation = (SavedRows(rows, columns, config.image_size, values, target.classes, where) for rows, values in parts)
-    source = source_of((training, validation), where, config, wanted._replace(kind=target.kind))
-    notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *opened.notes]
+    notes = list(opened.notes)
+    if opened.test is not None and not (why := _unusable(opened.test, columns, target)):
+        parts.append((opened.test, target.encode(opened.test, "test")))
+        notes.append(f"test in {root} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
+    elif opened.test is not None:
+        notes.append(f"test in {root} is not used: {why}")
+    sets = [SavedRows(rows, columns, config.image_size, values, target.classes, where) for rows, values in parts]
+    source = source_of(sets, where, config, wanted._replace(kind=target.kind))
+    notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *notes]
     if not isinstance(source, CustomSource):
         return source
     labels = parts[0][1].long() if target.kind == CLASSES and target.values.dim() == 1 else source.labels
@@ -72,10 +78,14 @@ class _Target:
             raise UserError(f"data.target: {self._name} holds {'words' if isinstance(found, list) else 'classes'}, and numbers are expected; name another column, or set task.kind = classification")
         self.values = self._numbered(found, self.classes)
 
-    def encode(self, rows: Any) -> Tensor:
+    def encode(self, rows: Any, split: str = "validation") -> Tensor:
         found = read_column(rows, self._name, self._where)
         names = tuple(map(str, rows.features[self._name].names)) if self._type == "class" else self.classes
-        return self._numbered(found, names)
+        return self._numbered(found, names, split)
+
+    def has_labels(self, rows: Any) -> bool:
+        """Whether a row has a class: splits for a competition hold -1 in place of each."""
+        return self._type != "class" or bool((read_column(rows, self._name, self._where) >= 0).any())  # type: ignore[operator]
 
     def _kind_of(self, found: Tensor | list[str]) -> TargetKind:
         if self._type in {"class", "string", "bool", "sequence of integers"} or isinstance(found, list):
@@ -84,24 +94,33 @@ class _Target:
             return CLASSES
         return VALUES
 
-    def _numbered(self, found: Tensor | list[str], names: tuple[str, ...]) -> Tensor:
+    def _numbered(self, found: Tensor | list[str], names: tuple[str, ...], split: str = "validation") -> Tensor:
         """As the training rows number their classes, where these have names: `found` are words, or numbers by `names`."""
         numbers = {name: number for number, name in enumerate(self.classes)}
         if isinstance(found, list):
             words = [numbers.get(word, -1) for word in found]
-            self._refuse_strange([found[row] for row, number in enumerate(words) if number < 0])
+            self._refuse_strange([found[row] for row, number in enumerate(words) if number < 0], split)
             return torch.tensor(words)
         if self.kind == CLASSES and found.dtype == torch.bool:
             return found.long()
         if names == self.classes:
             return found
         places = torch.tensor([numbers.get(name, -1) for name in names])
-        self._refuse_strange([names[number] for number in found.unique().tolist() if number >= 0 and int(places[number]) < 0])
+        self._refuse_strange([names[number] for number in found.unique().tolist() if number >= 0 and int(places[number]) < 0], split)
         return torch.where(found >= 0, places[found.clamp_min(0)], found)  # one below 0 is of no class
 
-    def _refuse_strange(self, names: list[str]) -> None:
+    def _refuse_strange(self, names: list[str], split: str) -> None:
         if names:
-            raise UserError(f"{self._where}: the validation split has the class {names[0]!r} in column {self._name}, which the training split has not")
+            raise UserError(f"{self._where}: the {split} split has the class {names[0]!r} in column {self._name}, which the training split has not")
+
+
+def _unusable(test: Any, columns: ChosenColumns, target: _Target) -> str:
+    """Why a split cannot be evaluated; "" where it can."""
+    if lacking := [name for name in columns.types if name not in test.features]:
+        return f"it lacks the column {lacking[0]}"
+    if not len(test):
+        return "it has no rows"
+    return "" if target.has_labels(test) else f"its rows have no class in column {columns.target}"
 
 
 def _check_columns(validation: Any, columns: ChosenColumns, where: str) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gradtop.trainer.data.kinds.image_folder.listing import TRAINING, VALIDATION
+from gradtop.trainer.data.kinds.image_folder.listing import TESTING, TRAINING, VALIDATION
 from gradtop.trainer.data.table_encoding import several_words
 from gradtop.trainer.runtime.errors import UserError
 
@@ -15,10 +15,11 @@ _SPLITS, _SPLIT = "dataset_dict.json", "state.json"  # of a DatasetDict, of a Da
 
 
 class OpenedSplits(NamedTuple):
-    """`validation` is None where a part of `training` is to be set apart; both are a `datasets.Dataset`."""
+    """`validation` is None where a part of `training` is to be set apart, `test` where there is none; each is a `datasets.Dataset`."""
 
     training: Any
     validation: Any
+    test: Any
     notes: list[str]
 
 
@@ -35,7 +36,7 @@ def open_splits(root: Path) -> OpenedSplits:
         first = (str(error).strip().splitlines() or [""])[0]
         raise UserError(f"data.root: {root} cannot be read ({type(error).__name__}: {first[:300]}); save the data set again with save_to_disk") from error
     if not isinstance(found, dict):
-        return OpenedSplits(found, None, [])
+        return OpenedSplits(found, None, None, [])
     return _by_name(root, found)
 
 
@@ -52,13 +53,13 @@ def import_library() -> Any:
 
 
 def _by_name(root: Path, splits: dict[str, Any]) -> OpenedSplits:
-    training, validation = ([name for name in splits if name.casefold() in names] for names in (TRAINING, VALIDATION))
+    training, validation, test = ([name for name in splits if name.casefold() in names] for names in (TRAINING, VALIDATION, TESTING))
     if not training:
         raise UserError(f"data.root: {root} has {several_words(list(splits))} but no split train; rename one of them, or save it alone")
-    for which, of in (("training", training), ("validation", validation)):
+    for which, of in (("training", training), ("validation", validation), ("testing", test)):
         if len(of) > 1:
             raise UserError(f"data.root: {root} has {several_words(of)} for {which}; keep one of them")
-    others = [name for name in splits if name not in (*training, *validation)]
+    others = [name for name in splits if name not in (*training, *validation, *test)]
     where = validation[0] if validation else f"a part of {training[0]}"
     notes = [f"{several_words(others)} in {root} {'are' if len(others) > 1 else 'is'} not used: training takes {training[0]}, validation {where}"] if others else []
-    return OpenedSplits(splits[training[0]], splits[validation[0]] if validation else None, notes)
+    return OpenedSplits(splits[training[0]], splits[validation[0]] if validation else None, splits[test[0]] if test else None, notes)

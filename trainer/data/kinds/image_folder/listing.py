@@ -19,7 +19,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 # What systems and programs leave in folders, besides what begins with a dot.
 _NOT_THE_USERS = frozenset({"__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
                             "lost+found", "__pycache__", "thumbs.db"})
-TRAINING, VALIDATION, _TEST = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
+TRAINING, VALIDATION, TESTING = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
 _SAY_EVERY = 2.0
 
 
@@ -97,7 +97,7 @@ def list_test(folder: Path, classes: Sequence[str]) -> dict[str, list[File]]:
 def _splits(root: Path) -> _Splits:
     """The folders of the parts, by their usual names in any case; a class may have such a name too, and has images in it directly."""
     folders = folders_in(root)
-    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (TRAINING, VALIDATION, _TEST)}
+    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (TRAINING, VALIDATION, TESTING)}
     training, validation, test = named.values()
     parts = [folder for folder in (*training, *validation, *test) if _holds_classes(folder)]
     training = [folder for folder in training if folder in parts]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gradtop.trainer.data.dataset import DataInfo, Survey
+from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.image_folder.folder import PictureSource
+from gradtop.trainer.data.kinds.image_folder.images import PixelRange
 from gradtop.trainer.data.kinds.image_folder.masks import MaskFiles, class_values, look_at
-from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair, check_lossless, list_pairs
+from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair, PairPlace, check_lossless, list_pairs, pairs_in
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.prepared import prepared, stamp_of
@@ -23,6 +27,7 @@ class MaskedFolder(PictureSource[MaskFiles]):
     """Pictures and their masks."""
 
     labels: None = None
+    held_out: HeldOut | None = None
 
 
 def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
@@ -44,7 +49,18 @@ def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
     for files in (train, val):
         reading.leave_out(files, files.known_unreadable())
     info = DataInfo(channels=3, size=config.image_size, classes=len(classes), pixels=True)
-    return MaskedFolder(train, val, info, reading, tuple(map(str, classes)), root, Survey(notes, settings))
+    held_out = partial(_read_test, pairs.test, config, classes, ignored, pixels) if pairs.test is not None else None
+    return MaskedFolder(train, val, info, reading, tuple(map(str, classes)), root, Survey(notes, settings), held_out=held_out)
+
+
+def _read_test(place: PairPlace, config: ImageFolder, classes: Sequence[int], ignored: int | None, pixels: PixelRange | None) -> Mapping[str, Any]:
+    """Raises UserError where a mask of the test set has another size than its picture, or a value that is no class."""
+    pairs = pairs_in(place, [])
+    check_lossless(pairs)
+    values, wrong = looked_through(pairs)
+    class_values(values, classes, ignored)
+    reading = Reading(config.workers, samples=len(pairs), prefetch=config.prefetch)
+    return {"val": MaskFiles(pairs, "testing", config.image_size, classes, ignored, pixels, wrong), "reading": reading}
 
 
 def looked_through(pairs: Sequence[MaskPair]) -> tuple[dict[str, list[int]], dict[str, str]]:

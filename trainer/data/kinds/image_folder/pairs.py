@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gradtop.trainer.data.kinds.image_folder import listing
 from gradtop.trainer.data.kinds.image_folder.listing import (
+    TESTING,
     TRAINING,
     VALIDATION,
     File,
@@ -49,14 +50,18 @@ class Pairs:
     training: list[MaskPair]
     validation: list[MaskPair]
     notes: list[str] = field(default_factory=list)
+    test: PairPlace | None = None  # held out: none of its files is looked at
 
 
 def list_pairs(root: Path, share: float) -> Pairs:
     """The split that the folder has, or that share for validation. Raises UserError where it lies otherwise than expected."""
     if not root.is_dir():
         raise UserError(f"data.root: {root} is {'not a directory' if root.exists() else 'missing'}; a folder with the folders {PICTURES} and {MASKS} is expected")
-    training, validation = places_in(root)
-    found = Pairs([], [])
+    training, validation, test = places_in(root)
+    found = Pairs([], [], test=test)
+    if test is not None:
+        where = f"{test.pictures.name} in {test.pictures.parent}" if test.pictures.name.casefold() in TESTING else f"{test.pictures.parent.name} in {root}"
+        found.notes.append(f"{where} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
     found.training = pairs_in(training, found.notes)
     if validation is not None:
         found.validation = pairs_in(validation, found.notes)
@@ -70,25 +75,25 @@ def list_pairs(root: Path, share: float) -> Pairs:
     return found
 
 
-def places_in(root: Path) -> tuple[PairPlace, PairPlace | None]:
-    """Where the pictures and masks of training and of validation are: images and masks, each with train and val in it or without; or train and val, each with both."""
+def places_in(root: Path) -> tuple[PairPlace, PairPlace | None, PairPlace | None]:
+    """Where the pictures and masks of training, of validation and of a test set are: images and masks, each with train, val and test in it or without; or these, each with both."""
     folders = {folder.name.casefold(): folder for folder in folders_in(root)}
     if PICTURES in folders and MASKS in folders:
         inner = [{folder.name.casefold(): folder for folder in folders_in(folders[each])} for each in (PICTURES, MASKS)]
-        splits = [[next((place[name] for name in names if name in place), None) for place in inner] for names in (TRAINING, VALIDATION)]
+        splits = [[next((place[name] for name in names if name in place), None) for place in inner] for names in (TRAINING, VALIDATION, TESTING)]
         if splits[0][0] is None:
-            return PairPlace(folders[PICTURES], folders[MASKS]), None
+            return PairPlace(folders[PICTURES], folders[MASKS]), None, None
         made = [PairPlace(pictures, masks) if pictures is not None and masks is not None else None for pictures, masks in splits]
         if made[0] is None or (made[1] is None and any(splits[1])):
             lacking = splits[0 if made[0] is None else 1]
             alone = next(each for each in lacking if each is not None)
             raise UserError(f"data.root: {alone} has no folder of the same name in {folders[MASKS if lacking[0] is not None else PICTURES]}; add it")
-        return made[0], made[1]
-    training, validation = (next((place for name in names if name in folders and (place := _place(folders[name])) is not None), None) for names in (TRAINING, VALIDATION))
+        return made[0], made[1], made[2]
+    training, validation, test = (next((place for name in names if name in folders and (place := _place(folders[name])) is not None), None) for names in (TRAINING, VALIDATION, TESTING))
     if training is None:
         there = f"there are {listing.several(sorted(folder.name for folder in folders.values()))}" if folders else "there are no folders in it"
         raise UserError(f"data.root: {root} needs a folder {PICTURES} and beside it a folder {MASKS}, or train and val with both in each; {there}")
-    return training, validation
+    return training, validation, test
 
 
 def _place(folder: Path) -> PairPlace | None:

@@ -15,6 +15,8 @@ class Text(DataConfig):
     kind: Literal["text"] = setting("text", help="A text file, as characters or as tokens, for language models.", effect="fork")
     file: str = setting("", help="Path of a UTF-8 text file; empty for the book included in gradtop.", effect="fork")
     validation: float = setting(0.1, help="Fraction of the text, at its end, used for validation.", effect="fork", gt=0, lt=1)
+    test: float = setting(0.0, help="Fraction of the text, after that for validation, held out as a test set, which is evaluated once at the end.", effect="fork", ge=0, lt=0.9)
+    test_file: str = setting("", help="Path of a UTF-8 text that is a test set, in place of a fraction.", effect="fork")
     tokenizer: str = setting(
         "characters",
         help="characters; bpe: byte-level byte-pair encoding, trained on the training part of the text; or the path of a tokenizer.json of the tokenizers library.",
@@ -28,5 +30,7 @@ class Text(DataConfig):
     keeps_encoding: ClassVar = True
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.test and self.test_file:
+            yield "test", "cannot be combined with data.test_file; leave one out"
         if self.tokenizer not in {CHARACTER_WISE, BYTE_PAIR} and not self.tokenizer.endswith(".json"):
             yield "tokenizer", "must be characters, bpe, or the path of a tokenizer.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor
 from gradtop.trainer.data.batches import Draw, Prepare, batch_count, generator_of, order_of, split_batches
 from gradtop.trainer.data.dataset import DataInfo, Survey, Tones, spread_rows
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
+from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.text import BYTE_PAIR, CHARACTER_WISE, Text
 from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEncoding
 from gradtop.trainer.data.kinds.text.token_cache import cached_numbers
@@ -32,13 +33,27 @@ def load(config: Text, *, seed: int, context: int = 0, saved: Mapping[str, Any] 
     context = context or _CONTEXT
     where, text = _read(config.file)
     # The last part is for validation: a window of the training part must not reach into it.
-    held_out = max(round(len(text) * config.validation), 2)
+    last = max(round(len(text) * config.test), 2) if config.test else 0
+    text, test = text[: len(text) - last], text[len(text) - last :]
+    held_out = max(round((len(text) + last) * config.validation), 2)
     training, validation = text[:-held_out], text[-held_out:]
     if len(training) <= context and config.tokenizer == CHARACTER_WISE:
-        raise UserError(_too_little(where, len(text), len(training), context))
+        raise UserError(_too_little(where, len(text) + last, len(training), context))
     if config.tokenizer == CHARACTER_WISE:
-        return _characters(where, training, validation, context)
-    return _tokens(config, where, training, validation, context, saved or {})
+        source = _characters(where, training, validation, test, context)
+    else:
+        source = _tokens(config, where, training, validation, context, saved or {})
+    return replace(source, held_out=_held_out(config, source, test))
+
+
+def _held_out(config: Text, source: TextSource, text: str) -> HeldOut | None:
+    """The part that was set apart, or a file, which is read when it is wanted. Raises UserError where there is no such file."""
+    if not config.test_file:
+        return (lambda: {"validation_part": source.encoding.encode(text)}) if text else None
+    path = Path(config.test_file).expanduser().absolute()
+    if not path.is_file():
+        raise UserError(f"data.test_file: there is no file {path}")
+    return lambda: {"validation_part": encode_file(path, source.encoding)}
 
 
 def outline_text(config: Text, classes: int, saved: Mapping[str, Any]) -> TextSource | None:
@@ -50,7 +65,7 @@ def outline_text(config: Text, classes: int, saved: Mapping[str, Any]) -> TextSo
     return TextSource(empty, empty, _CONTEXT, DataInfo(channels=0, size=0, classes=classes), encoding.names, encoding)
 
 
-def _characters(where: str, training: str, validation: str, context: int) -> TextSource:
+def _characters(where: str, training: str, validation: str, test: str, context: int) -> TextSource:
     known = sorted(set(training))
     if len(known) < 2:
         raise UserError(f"data.file: {where} consists of a single repeated character; there is nothing to predict")
@@ -59,7 +74,8 @@ def _characters(where: str, training: str, validation: str, context: int) -> Tex
         # Named by no window, so that a model learns to expect it nowhere, and it counts as the mistake that it is.
         several = " ".join(map(repr, sorted(strange)[:8])) + (" …" if len(strange) > 8 else "")
         print(f"{where}: {strange.total():,} characters of the validation part are not in the training part, and count as one more: {several}")
-    encoding = CharacterEncoding("".join(known), len(known) + bool(strange))
+    # Those of the test set count as one more, too.
+    encoding = CharacterEncoding("".join(known), len(known) + bool(strange or set(test) - set(known)))
     return TextSource(
         encoding.encode(training),
         encoding.encode(validation),
@@ -140,6 +156,7 @@ class TextSource:
     characters_per_token: Tensor | None = None
     prepare: Prepare | None = None
     survey: Survey = field(default_factory=Survey)
+    held_out: HeldOut | None = None
 
     @property
     def reading(self) -> None:
